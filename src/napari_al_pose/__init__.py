@@ -1,0 +1,1 @@
+"""Human-in-the-loop active learning of animal pose in napari."""

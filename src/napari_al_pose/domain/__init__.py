@@ -1,0 +1,26 @@
+"""The words everybody speaks: frozen values, no input or output."""
+
+from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
+from napari_al_pose.domain.errors import AlPoseError
+from napari_al_pose.domain.frames import FrameKey, FrameSource
+from napari_al_pose.domain.prediction import Prediction, ScoremapGrid, Scoremaps
+from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
+from napari_al_pose.domain.suggestion import BodypartReason, ErrorSummary, Round, Suggestion
+
+__all__ = [
+    "SINGLE_INDIVIDUAL",
+    "AlPoseError",
+    "Annotation",
+    "BodypartReason",
+    "ErrorSummary",
+    "FrameKey",
+    "FrameRole",
+    "FrameSource",
+    "KeypointState",
+    "Prediction",
+    "Round",
+    "ScoremapGrid",
+    "Scoremaps",
+    "Skeleton",
+    "Suggestion",
+]

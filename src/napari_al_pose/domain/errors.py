@@ -1,0 +1,26 @@
+"""The one error that is meant for the user's eyes."""
+
+from __future__ import annotations
+
+
+class AlPoseError(Exception):
+    """Something the user can put right: bad input, a missing file, a read-only folder.
+
+    The window shows it in one place and the command line prints it and exits with code 2.
+    Anything else that is raised is a fault of ours.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, naming the file: "Expected X, got Y."
+    hint : str, optional
+        What to do about it: "Do Z."
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()

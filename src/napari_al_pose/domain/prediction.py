@@ -1,0 +1,72 @@
+"""What a model says about a frame, and where a scoremap lies on the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.frames import FrameKey
+
+
+@dataclass(frozen=True, slots=True)
+class ScoremapGrid:
+    """Where scoremap cells lie in the source image.
+
+    The centre of cell ``(row, column)`` is at source pixel ``x = offset_x + stride_x * column``,
+    ``y = offset_y + stride_y * row`` (pixel centres at integers). Decoding and drawing both use this.
+    """
+
+    stride_x: float
+    stride_y: float
+    offset_x: float
+    offset_y: float
+
+    def to_source(self, cells_xy: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Map ``(..., 2)`` cell coordinates (column, row) to source pixels (x, y)."""
+        return cells_xy * np.array([self.stride_x, self.stride_y]) + np.array([self.offset_x, self.offset_y])
+
+    def to_cells(self, xy: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Map ``(..., 2)`` source pixels (x, y) to cell coordinates (column, row)."""
+        return (xy - np.array([self.offset_x, self.offset_y])) / np.array([self.stride_x, self.stride_y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """One model's pose in one frame.
+
+    Parameters
+    ----------
+    key : FrameKey
+    model_version : int
+        The numbered, immutable model it came from.
+    xy : float32 array, (K, 2)
+        Source pixels.
+    likelihood : float32 array, (K,)
+        In [0, 1].
+    """
+
+    key: FrameKey
+    model_version: int
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoremaps:
+    """All scoremaps of one frame.
+
+    Parameters
+    ----------
+    key : FrameKey
+    model_version : int
+    maps : float array, (K, h, w)
+        In [0, 1].
+    grid : ScoremapGrid
+    """
+
+    key: FrameKey
+    model_version: int
+    maps: NDArray[np.floating]
+    grid: ScoremapGrid

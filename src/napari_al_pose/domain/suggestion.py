@@ -1,0 +1,101 @@
+"""What the loop proposes, and what became of a round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_al_pose.domain.annotation import FrameRole
+from napari_al_pose.domain.frames import FrameKey
+
+
+@dataclass(frozen=True, slots=True)
+class BodypartReason:
+    """Why one bodypart made a frame interesting.
+
+    Parameters
+    ----------
+    bodypart : str
+    score : float
+        The bodypart's share, in the strategy's own unit.
+    peaks : tuple of (float, float, float)
+        ``(x, y, height)`` in source pixels, highest first; empty where the strategy looks at no scoremap.
+    """
+
+    bodypart: str
+    score: float
+    peaks: tuple[tuple[float, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A frame worth labelling.
+
+    Parameters
+    ----------
+    key : FrameKey
+    score : float
+        Higher means label sooner; NaN where the strategy gave none.
+    strategy : str
+        Name of the strategy that chose it; stored with the label as its provenance.
+    role : FrameRole
+        ``HOLDOUT`` for frames drawn at random to measure the error on.
+    model_version : int
+        The model the score came from; 0 before there is one.
+    reasons : tuple of BodypartReason
+    sentence : str
+        The reason in one sentence.
+    """
+
+    key: FrameKey
+    score: float
+    strategy: str
+    role: FrameRole = FrameRole.TRAIN
+    model_version: int = 0
+    reasons: tuple[BodypartReason, ...] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSummary:
+    """Error over a set of labelled frames, in source pixels.
+
+    ``low`` and ``high`` bound the mean error (95 % bootstrap over frames); NaN with fewer than two frames.
+    """
+
+    mean: float
+    median: float
+    low: float
+    high: float
+    n_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of the loop: what a model was trained on and how well it does.
+
+    Parameters
+    ----------
+    number : int
+        From 1; also the version of the model it made.
+    labels_revision : int
+        Revision of the label store it was trained from.
+    n_train, n_holdout : int
+        Labelled frames trained on and measured on.
+    strategy : str
+        The strategy that ranked the queue afterwards.
+    holdout : ErrorSummary or None
+    finished_at : str
+        ISO 8601, UTC.
+    train_seconds : float
+    steps : int
+    """
+
+    number: int
+    labels_revision: int
+    n_train: int
+    n_holdout: int
+    strategy: str
+    holdout: ErrorSummary | None
+    finished_at: str
+    train_seconds: float
+    steps: int

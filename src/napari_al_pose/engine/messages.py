@@ -1,0 +1,163 @@
+"""What the window and the engine process say to each other.
+
+Values only: `napari_al_pose.engine.wire` turns them into bytes (JSON and raw arrays, never pickles).
+``job`` numbers are given by the client and come back in every message about that job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
+
+# ---- from the client ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Send scoremaps and prediction of one frame by the newest model; served between training steps."""
+
+    job: int
+    key: FrameKey
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train the next version on the labels as they are now, then score the pool and rank the queue."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Rank the queue by ``strategy`` with the newest model (or, without one, build a diverse first batch)."""
+
+    job: int
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predict:
+    """Predict a whole video with the newest model and write it beside the video."""
+
+    job: int
+    video: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End ``job`` within one step; a training keeps what it has learnt so far if ``keep``."""
+
+    job: int
+    keep: bool = False
+
+
+Request = Look | Train | Rank | Predict | Stop
+
+# ---- from the engine ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine is up."""
+
+    device: str
+    model_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Answer to `Look`; ``scoremaps`` and ``prediction`` are None while there is no model."""
+
+    job: int
+    key: FrameKey
+    scoremaps: Scoremaps | None
+    prediction: Prediction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. ``seconds_left`` is negative while nobody can tell."""
+
+    job: int
+    stage: str
+    done: int
+    total: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """One optimiser step. ``holdout_error`` is the mean error in source pixels, NaN on steps not measured."""
+
+    job: int
+    step: int
+    steps: int
+    loss: float
+    holdout_error: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new model version is on disk; ranking follows under the same job."""
+
+    job: int
+    round: Round
+    stopped_early: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A new queue, best first, with the model's guesses for its frames (empty before the first model)."""
+
+    job: int
+    strategy: str
+    model_version: int
+    suggestions: tuple[Suggestion, ...]
+    guesses: tuple[Prediction, ...]
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A whole video's predictions are written."""
+
+    job: int
+    video: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last message of a job that ran to its end."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The last message of a job that was stopped and left nothing behind."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last message of a job that could not be done. ``details`` is for the log, not for the user."""
+
+    job: int
+    message: str
+    hint: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The engine process ended without being asked to; made by the client."""
+
+    message: str
+    hint: str
+
+
+Reply = Ready | Looked | Progress | TrainStep | Trained | Ranked | Predicted | Finished | Cancelled | Failed | Died
