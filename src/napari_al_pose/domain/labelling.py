@@ -1,0 +1,77 @@
+"""The rules of labelling: which bodypart comes next, what a guess may still fill, when to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
+from napari_al_pose.domain.prediction import Prediction
+
+
+def next_unseen(states: NDArray[np.int8], current: int) -> int | None:
+    """Return the next bodypart nobody has looked at, going round from ``current``.
+
+    Parameters
+    ----------
+    states : int8 array, (K,)
+        `KeypointState` values.
+    current : int
+        Index of the bodypart just handled; it comes last.
+
+    Returns
+    -------
+    int or None
+        None when every bodypart was looked at: the frame is complete.
+    """
+    n = len(states)
+    for offset in range(1, n + 1):
+        index = (current + offset) % n
+        if states[index] == KeypointState.UNSEEN:
+            return index
+    return None
+
+
+def first_bodypart(states: NDArray[np.int8]) -> int:
+    """Return the bodypart to start with on arriving at a frame: the first unseen one, else the first."""
+    unseen = np.flatnonzero(states == KeypointState.UNSEEN)
+    return int(unseen[0]) if len(unseen) else 0
+
+
+def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
+    """Return the bodypart ``delta`` places along, going round at the ends."""
+    return (current + delta) % n_bodyparts
+
+
+def open_guess(prediction: Prediction | None, annotation: Annotation) -> Prediction | None:
+    """Return what of ``prediction`` the user has not labelled yet.
+
+    Returns
+    -------
+    Prediction or None
+        ``xy`` is NaN and ``likelihood`` 0 where a label is; None if nothing is left to guess.
+    """
+    if prediction is None or len(prediction.xy) != len(annotation.states):
+        return None
+    unseen = annotation.states == KeypointState.UNSEEN
+    shown = unseen & np.isfinite(prediction.xy).all(axis=1)
+    if not shown.any():
+        return None
+    xy = np.where(shown[:, None], prediction.xy, np.float32(np.nan)).astype(np.float32)
+    likelihood = np.where(shown, prediction.likelihood, 0).astype(np.float32)
+    return Prediction(prediction.key, prediction.model_version, xy, likelihood)
+
+
+def n_complete_for_training(annotations: Iterable[Annotation]) -> int:
+    """Count the complete frames a model may be trained on."""
+    return sum(a.is_complete and a.role == FrameRole.TRAIN for a in annotations)
+
+
+def time_to_learn(n_new: int, learn_after: int) -> bool:
+    """Tell whether ``n_new`` complete frames since the last training are enough to start the next.
+
+    ``learn_after`` 0 means never by itself.
+    """
+    return learn_after > 0 and n_new >= learn_after

@@ -1,0 +1,64 @@
+"""Work off the GUI thread, its result back on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal, Slot
+
+from napari_al_pose.domain import AlPoseError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    future: Future[Any]
+    then: Callable[[Any], None]
+    failed: Callable[[AlPoseError], None]
+
+
+class Background(QObject):
+    """One worker thread that does jobs in the order they were given.
+
+    Parameters
+    ----------
+    name : str
+        Name of the thread, for debuggers.
+    parent : QObject, optional
+    """
+
+    _ended = Signal(object)
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._open = True
+        self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def run(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[AlPoseError], None]) -> None:
+        """Run ``work`` on the worker thread, then ``then(result)`` or ``failed(error)`` on the GUI thread.
+
+        Errors other than `AlPoseError` are faults of ours and are raised on the GUI thread, where napari shows them.
+        Nothing is delivered after `close`.
+        """
+        future = self._pool.submit(work)
+        future.add_done_callback(lambda done: self._ended.emit(_Outcome(done, then, failed)) if self._open else None)
+
+    def close(self, *, wait: bool = True) -> None:
+        """Take no more jobs; drop those not begun only if ``wait`` is false."""
+        self._open = False
+        self._pool.shutdown(wait=wait, cancel_futures=not wait)
+
+    @Slot(object)
+    def _deliver(self, outcome: _Outcome) -> None:
+        if not self._open:
+            return
+        error = outcome.future.exception()
+        if isinstance(error, AlPoseError):
+            outcome.failed(error)
+        elif error is not None:
+            raise error
+        else:
+            outcome.then(outcome.future.result())

@@ -1,0 +1,162 @@
+"""What the window shows: the part of `Session` that only tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Prediction, Round, Suggestion
+from napari_al_pose.domain.queue import Queue
+from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.engine.messages import Looked
+from napari_al_pose.gui.training import TrainingView
+
+if TYPE_CHECKING:
+    from napari_al_pose.acquisition import Strategy
+    from napari_al_pose.project import Project
+
+ALL_BODYPARTS = "*"
+"""Scoremap choice: every bodypart in its own colour."""
+
+
+class SessionState(QObject):
+    """Signals and read-only properties of a session; see `napari_al_pose.gui.session`."""
+
+    projectChanged = Signal()
+    frameChanged = Signal()
+    sourceChanged = Signal()
+    annotationChanged = Signal()
+    bodypartChanged = Signal()
+    queueChanged = Signal()
+    modelChanged = Signal()
+    trainingChanged = Signal()
+    engineChanged = Signal()
+    lookedChanged = Signal()
+    scoremapChoiceChanged = Signal()
+    settingsChanged = Signal()
+    busyChanged = Signal()
+    noticeRaised = Signal(str, str, bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project: Project | None = None
+        self._current: FrameKey | None = None
+        self._source: FrameSource | None = None
+        self._annotation: Annotation | None = None
+        self._guess: Prediction | None = None
+        self._looked: Looked | None = None
+        self._bodypart = ""
+        self._queue = Queue()
+        self._rounds: tuple[Round, ...] = ()
+        self._scoremap_choice = ""
+        self._complete: set[FrameKey] = set()
+        self._n_trained_on = 0
+        self._busy = ""
+
+    @property
+    def project(self) -> Project | None:
+        """The open project."""
+        return self._project
+
+    @property
+    def read_only(self) -> bool:
+        """Whether labels can only be looked at: no project, or another window holds it."""
+        return self._project is None or self._project.read_only
+
+    @property
+    def current(self) -> FrameKey | None:
+        """The frame in front of the user."""
+        return self._current
+
+    @property
+    def source(self) -> FrameSource | None:
+        """The open video of the current frame; None while it is being opened."""
+        return self._source
+
+    @property
+    def position(self) -> int:
+        """Position of the current frame in `source`; -1 without a source or where it lacks that frame."""
+        if self._source is None or self._current is None:
+            return -1
+        try:
+            return self._source.position(self._current.frame)
+        except KeyError:
+            return -1
+
+    @property
+    def annotation(self) -> Annotation | None:
+        """The labels of the current frame."""
+        return self._annotation
+
+    @property
+    def guess(self) -> Prediction | None:
+        """The model's guess for what is not labelled in the current frame; NaN where a label is."""
+        return self._guess
+
+    @property
+    def looked(self) -> Looked | None:
+        """Scoremaps and prediction of the current frame by the newest model, once the engine has sent them."""
+        return self._looked
+
+    @property
+    def suggestion(self) -> Suggestion | None:
+        """The queue's entry for the current frame, or None."""
+        return None if self._current is None else self._queue.suggestion(self._current)
+
+    @property
+    def bodyparts(self) -> tuple[str, ...]:
+        """The project's bodyparts in labelling order; empty without a project."""
+        return () if self._project is None else self._project.skeleton.bodyparts
+
+    @property
+    def bodypart(self) -> str:
+        """The bodypart the next click places; empty without a project."""
+        return self._bodypart
+
+    @property
+    def queue(self) -> Queue:
+        """The queue; the value is replaced, never changed."""
+        return self._queue
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The project's finished rounds."""
+        return self._rounds
+
+    @property
+    def settings(self) -> LoopSettings:
+        """The project's settings; the defaults without a project."""
+        return LoopSettings() if self._project is None else self._project.settings
+
+    @property
+    def strategies(self) -> dict[str, Strategy]:
+        """Every installed acquisition strategy by name."""
+        from napari_al_pose.acquisition import strategies  # scikit-learn behind it: only when asked for
+
+        return dict(strategies())
+
+    @property
+    def scoremap_choice(self) -> str:
+        """Which scoremap lies over the video: "" none, "*" all, else a bodypart."""
+        return self._scoremap_choice
+
+    @property
+    def n_complete_since_training(self) -> int:
+        """Complete training frames since the last training began."""
+        return max(0, len(self._complete) - self._n_trained_on)
+
+    @property
+    def busy(self) -> str:
+        """What is being opened ("Opening mouse1: 40 %"); empty while nothing is."""
+        return self._busy
+
+    @property
+    def training(self) -> TrainingView:
+        """The engine's long job."""
+        raise NotImplementedError
+
+    @property
+    def engine_state(self) -> str:
+        """One of ``"off"``, ``"starting"``, ``"ready"``, ``"working"``, ``"dead"``."""
+        raise NotImplementedError

@@ -1,0 +1,143 @@
+"""What the window knows of the engine's long job, as a value that each reply moves on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from napari_al_pose.engine.messages import (
+    Cancelled,
+    Died,
+    Failed,
+    Finished,
+    Predicted,
+    Progress,
+    Ranked,
+    Reply,
+    Trained,
+    TrainStep,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingView:
+    """The engine's long job: training (with the scoring and ranking after it), ranking alone, or a whole video.
+
+    Parameters
+    ----------
+    kind : str
+        ``"train"``, ``"rank"``, ``"predict"``; empty while no long job runs.
+    job : int
+        The job's number; 0 while none runs.
+    stage : str
+        What it is doing, in words: ``"training"``, ``"scoring the pool"``...; empty while none runs.
+    step, steps : int
+        Optimiser steps of the last or running training.
+    losses : tuple of (int, float)
+        ``(step, loss)`` of the last or running training; stays after it, for the plot.
+    holdout : tuple of (int, float)
+        ``(step, mean error in source pixels)`` on the hold-out frames.
+    seconds_left : float
+        Negative while nobody can tell.
+    done, total : int
+        Progress of the stage; ``total`` 0 while unknown.
+    sentence : str
+        The last thing that happened, for the user: "Training cancelled, the old model stays."
+    """
+
+    kind: str = ""
+    job: int = 0
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    losses: tuple[tuple[int, float], ...] = ()
+    holdout: tuple[tuple[int, float], ...] = ()
+    seconds_left: float = -1.0
+    done: int = 0
+    total: int = 0
+    sentence: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether a training (or the ranking that ends it) runs."""
+        return self.kind == "train"
+
+    @property
+    def busy(self) -> bool:
+        """Whether any long job runs."""
+        return bool(self.kind)
+
+    @property
+    def can_stop_and_keep(self) -> bool:
+        """Whether there is something learnt and not yet kept."""
+        return self.kind == "train" and self.stage == "training"
+
+
+def started(view: TrainingView, kind: str, job: int) -> TrainingView:
+    """Return the view with ``job`` running; a new training starts with empty curves."""
+    stage = {"train": "preparing to train", "rank": "ranking the queue", "predict": "predicting the video"}[kind]
+    if kind == "train":
+        return TrainingView(kind=kind, job=job, stage=stage)
+    return replace(view, kind=kind, job=job, stage=stage, seconds_left=-1.0, done=0, total=0, sentence="")
+
+
+def ended(view: TrainingView, sentence: str) -> TrainingView:
+    """Return the view with no job running; the curves stay."""
+    return replace(view, kind="", job=0, stage="", seconds_left=-1.0, done=0, total=0, sentence=sentence)
+
+
+def advanced(view: TrainingView, reply: Reply) -> TrainingView:
+    """Return the view after ``reply``; replies of other jobs change nothing."""
+    if isinstance(reply, Died):
+        return ended(view, f"{reply.message} {reply.hint}".strip())
+    if not view.busy or getattr(reply, "job", 0) != view.job:
+        return view
+    match reply:
+        case TrainStep():
+            return _after_step(view, reply)
+        case Progress():
+            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
+        case Trained():
+            return replace(
+                view, stage="scoring the pool", done=0, total=0, seconds_left=-1.0, sentence=_trained_sentence(reply)
+            )
+        case Ranked():
+            return replace(view, sentence=reply.notice or view.sentence)
+        case Predicted():
+            return replace(view, sentence=f"Predictions of {reply.video} are in {reply.path}.")
+        case Finished():
+            return ended(view, view.sentence)
+        case Cancelled():
+            kept = "Training cancelled; the model before it stays." if view.kind == "train" else "Cancelled."
+            return ended(view, kept)
+        case Failed():
+            return ended(view, f"{reply.message} {reply.hint}".strip())
+    return view
+
+
+def _after_step(view: TrainingView, reply: TrainStep) -> TrainingView:
+    losses, holdout = view.losses, view.holdout
+    if math.isfinite(reply.loss):
+        losses = (*losses, (reply.step, reply.loss))
+    if math.isfinite(reply.holdout_error):
+        holdout = (*holdout, (reply.step, reply.holdout_error))
+    return replace(
+        view,
+        stage="training",
+        step=reply.step,
+        steps=reply.steps,
+        losses=losses,
+        holdout=holdout,
+        seconds_left=reply.seconds_left,
+        done=reply.step,
+        total=reply.steps,
+    )
+
+
+def _trained_sentence(reply: Trained) -> str:
+    outcome = reply.round
+    how = "stopped early and kept" if reply.stopped_early else "trained"
+    sentence = f"Model {outcome.number} {how} on {outcome.n_train} frames."
+    if outcome.holdout is not None:
+        sentence += f" Mean error {outcome.holdout.mean:.1f} px on {outcome.holdout.n_frames} hold-out frames."
+    return sentence
