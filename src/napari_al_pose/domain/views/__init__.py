@@ -1,0 +1,54 @@
+"""What the window shows, computed without a window.
+
+Pure functions from the shared words to small frozen rows, sentences and marks. The panels only paint them,
+so every rule about what a user sees is tested without Qt.
+"""
+
+from napari_al_pose.domain.views.bodyparts import BodypartMark, BodypartRow, bodypart_rows, frame_progress
+from napari_al_pose.domain.views.colours import bodypart_colours
+from napari_al_pose.domain.views.learning import (
+    ErrorCurve,
+    LearnView,
+    error_curve,
+    learn_view,
+    learning_verdict,
+    training_sentence,
+)
+from napari_al_pose.domain.views.project import project_line, save_line
+from napari_al_pose.domain.views.queue_rows import QueueRow, queue_empty_text, queue_progress, queue_rows
+from napari_al_pose.domain.views.tally import LabelTally
+from napari_al_pose.domain.views.timeline import FrameAxis, Mark, MarkKind, describe_frame, timeline_marks
+from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
+from napari_al_pose.domain.views.words import count, duration, time_left
+
+__all__ = [
+    "BodypartMark",
+    "BodypartRow",
+    "ErrorCurve",
+    "FrameAxis",
+    "LabelTally",
+    "LearnView",
+    "Mark",
+    "MarkKind",
+    "QueueRow",
+    "WhyBar",
+    "WhyView",
+    "bodypart_colours",
+    "bodypart_rows",
+    "count",
+    "describe_frame",
+    "duration",
+    "error_curve",
+    "frame_progress",
+    "learn_view",
+    "learning_verdict",
+    "project_line",
+    "queue_empty_text",
+    "queue_progress",
+    "queue_rows",
+    "save_line",
+    "time_left",
+    "timeline_marks",
+    "training_sentence",
+    "why_view",
+]

@@ -1,0 +1,154 @@
+"""What the Learn panel says: what to press, how far it is, whether more labels help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_al_pose.domain.suggestion import ErrorSummary, Round
+from napari_al_pose.domain.views.words import count, number, time_left
+
+LITTLE_CHANGE = 0.05
+"""A drop of the error by less than this share over two rounds is called little."""
+
+WIDE_INTERVAL = 0.25
+"""An interval whose half width exceeds this share of the mean can't tell a small gain from none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnView:
+    """State of the Learn button.
+
+    Parameters
+    ----------
+    text : str
+        Beside the button: how many new frames there are, or what is in the way.
+    done, total : int
+        New complete frames, and how many start a training by themselves; total 0 draws no bar.
+    can_learn, can_restart : bool
+        Which buttons work.
+    """
+
+    text: str
+    done: int
+    total: int
+    can_learn: bool
+    can_restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCurve:
+    """Mean hold-out error in source pixels against labelled frames, with its 95 % interval."""
+
+    labels: tuple[int, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def learn_view(
+    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_complete: int, learn_after: int
+) -> LearnView:
+    """Return what the Learn button offers.
+
+    Parameters
+    ----------
+    engine_state : str
+        "off", "starting", "ready", "working" or "dead".
+    busy : bool
+        Whether a training or another long job runs.
+    read_only : bool
+        Whether the project is open elsewhere or can't be written.
+    n_new, n_complete : int
+        Complete frames since the last training, and in all.
+    learn_after : int
+        New complete frames after which training starts by itself; 0 never does.
+    """
+    up = engine_state in ("ready", "working")
+    text = _learn_text(engine_state, read_only, n_new, n_complete, learn_after)
+    return LearnView(
+        text=text,
+        done=min(n_new, learn_after) if learn_after else 0,
+        total=learn_after,
+        can_learn=up and not busy and not read_only and n_complete > 0,
+        can_restart=engine_state in ("off", "dead"),
+    )
+
+
+def _learn_text(engine_state: str, read_only: bool, n_new: int, n_complete: int, learn_after: int) -> str:
+    if read_only:
+        return "Read-only: nothing can be learnt here"
+    if engine_state == "dead":
+        return "The engine stopped. Your labels are safe."
+    if engine_state == "off":
+        return "The engine is not running"
+    if engine_state == "starting":
+        return "The engine is starting…"
+    if n_complete == 0:
+        return "Label a frame completely to begin"
+    if learn_after:
+        return f"{n_new} of {count(learn_after, 'new frame')}"
+    return f"{count(n_new, 'new frame')} since the last training"
+
+
+def training_sentence(*, stage: str, step: int, steps: int, done: int, total: int, seconds_left: float) -> str:
+    """Return the progress bar's text: "Training, step 40 of 150, 25 s left"."""
+    parts = [stage[:1].upper() + stage[1:] if stage else "Working"]
+    if steps > 0 and stage.lower().startswith("train"):
+        parts.append(f"step {step} of {steps}")
+    elif total > 0:
+        parts.append(f"{done} of {total}")
+    left = time_left(seconds_left)
+    return ", ".join([*parts, left] if left else parts)
+
+
+def error_curve(rounds: Sequence[Round]) -> ErrorCurve:
+    """Return the rounds that were measured as one curve."""
+    measured = [(r.n_train, r.holdout) for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
+    return ErrorCurve(
+        labels=tuple(n for n, _ in measured),
+        mean=tuple(error.mean for _, error in measured),
+        low=tuple(_or_mean(error.low, error) for _, error in measured),
+        high=tuple(_or_mean(error.high, error) for _, error in measured),
+    )
+
+
+def learning_verdict(rounds: Sequence[Round]) -> str:
+    """Return in plain words whether more labels help.
+
+    The last measured round is compared with the one two before it (or the first): a gain or loss larger than the
+    last interval's half width counts as real; a change under 5 % that a narrow interval (half width within a
+    quarter of the mean) could have shown counts as little; anything else can't be told apart yet.
+    """
+    measured = [r for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
+    if not rounds:
+        return ""
+    if not measured:
+        return "No error yet: it is measured on labelled hold-out frames, which the queue brings."
+    last = measured[-1].holdout
+    assert last is not None
+    state = f"{number(last.mean)} px mean error on {count(last.n_frames, 'hold-out frame')}."
+    if len(measured) < 3:
+        return f"{state} Three rounds show where it goes."
+    before = measured[-3].holdout
+    assert before is not None
+    return f"{state} {_trend(before, last)}"
+
+
+def _trend(before: ErrorSummary, last: ErrorSummary) -> str:
+    half_width = (last.high - last.low) / 2
+    gain = before.mean - last.mean
+    if not math.isfinite(half_width):
+        return "Too few hold-out frames to tell more."
+    if gain > half_width:
+        return "Still improving: more labels help."
+    if -gain > half_width:
+        return "It rose: check the newest labels."
+    if gain < LITTLE_CHANGE * before.mean and half_width <= WIDE_INTERVAL * last.mean:
+        return "More labels change little."
+    return "Too uncertain to tell: more hold-out frames would."
+
+
+def _or_mean(bound: float, error: ErrorSummary) -> float:
+    return bound if math.isfinite(bound) else error.mean

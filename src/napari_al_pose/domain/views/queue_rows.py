@@ -1,0 +1,96 @@
+"""What the queue panel shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from napari_al_pose.domain.annotation import FrameRole
+from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.suggestion import Suggestion
+from napari_al_pose.domain.views.words import number
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One line of the queue panel.
+
+    Parameters
+    ----------
+    key : FrameKey
+    title, detail : str
+        The video, and the frame number in words.
+    score : str
+        The score as text; "random" for a hold-out frame, which nobody scored.
+    fraction : float
+        The score's length as a bar, in [0, 1] of the best in the queue.
+    is_done, is_holdout, is_current : bool
+        Complete; drawn to measure the error on; in front of the user.
+    tooltip : str
+    """
+
+    key: FrameKey
+    title: str
+    detail: str
+    score: str
+    fraction: float
+    is_done: bool
+    is_holdout: bool
+    is_current: bool
+    tooltip: str
+
+
+def queue_rows(
+    suggestions: Sequence[Suggestion], done: Collection[FrameKey], current: FrameKey | None
+) -> tuple[QueueRow, ...]:
+    """Return one row per suggestion, in the queue's order."""
+    finite = [s.score for s in suggestions if math.isfinite(s.score)]
+    low, high = min([0.0, *finite]), max(finite, default=0.0)
+    return tuple(_row(s, low, high, is_done=s.key in done, is_current=s.key == current) for s in suggestions)
+
+
+def queue_progress(rows: Sequence[QueueRow]) -> str:
+    """Return how far the user is: "3 of 20 done"."""
+    return f"{sum(row.is_done for row in rows)} of {len(rows)} done" if rows else ""
+
+
+def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> str:
+    """Return what an empty queue says, which is always what happens or what to do next."""
+    if engine_state in ("off", "dead"):
+        return "No suggestions: the engine is not running.\nRestart it below; labelling works meanwhile."
+    if engine_state in ("starting", "working") or busy:
+        return "Choosing frames worth labelling…\nYou can label any frame meanwhile."
+    if model_version == 0:
+        return "No frames chosen yet.\nChoose a strategy above to draw a diverse first batch."
+    return "The queue is done.\nPress Learn to train on your labels and get new frames."
+
+
+def _row(suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool) -> QueueRow:
+    is_holdout = suggestion.role is FrameRole.HOLDOUT
+    scored = math.isfinite(suggestion.score) and not is_holdout
+    fraction = (suggestion.score - low) / (high - low) if scored and high > low else 0.0
+    return QueueRow(
+        key=suggestion.key,
+        title=suggestion.key.video,
+        detail=f"frame {suggestion.key.frame}",
+        score="random" if is_holdout else number(suggestion.score) if scored else "",
+        fraction=fraction,
+        is_done=is_done,
+        is_holdout=is_holdout,
+        is_current=is_current,
+        tooltip=_tooltip(suggestion, is_done=is_done, is_holdout=is_holdout),
+    )
+
+
+def _tooltip(suggestion: Suggestion, *, is_done: bool, is_holdout: bool) -> str:
+    lines = [f"{suggestion.key.video}, frame {suggestion.key.frame}"]
+    if is_holdout:
+        lines.append("Hold-out: drawn at random, never trained on. The error is measured on these.")
+    elif suggestion.sentence:
+        lines.append(suggestion.sentence)
+    origin = f"model {suggestion.model_version}" if suggestion.model_version else "no model yet"
+    lines.append(f"Chosen by {suggestion.strategy}, {origin}.")
+    if is_done:
+        lines.append("Complete.")
+    return "\n".join(lines)

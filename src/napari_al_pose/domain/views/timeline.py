@@ -1,0 +1,109 @@
+"""What the timeline draws of one video, and where."""
+
+from __future__ import annotations
+
+import bisect
+import enum
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.views.words import clock
+
+
+class MarkKind(enum.StrEnum):
+    """What a mark on the lane stands for."""
+
+    LABELLED = "labelled"
+    HOLDOUT = "hold-out"
+    QUEUED = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One frame on the lane; ``position`` counts the source's frames from 0."""
+
+    position: int
+    kind: MarkKind
+
+
+@dataclass(frozen=True, slots=True)
+class FrameAxis:
+    """The lane's axis: positions of a source, and the frame numbers they stand for.
+
+    Parameters
+    ----------
+    n_positions : int
+    numbers : sequence of int or None
+        Frame number at each position, ascending; None where number and position are the same, as in a video file.
+    fps : float
+    """
+
+    n_positions: int
+    numbers: Sequence[int] | None = None
+    fps: float = 30.0
+
+    def number(self, position: int) -> int:
+        """Return the frame number at ``position``."""
+        return position if self.numbers is None else int(self.numbers[position])
+
+    def position(self, number: int) -> int | None:
+        """Return where frame ``number`` is, or None where the source has no such frame."""
+        if self.numbers is None:
+            return number if 0 <= number < self.n_positions else None
+        index = bisect.bisect_left(self.numbers, number)
+        return index if index < len(self.numbers) and self.numbers[index] == number else None
+
+    def position_at(self, x: float, width: float) -> int:
+        """Return the position drawn at ``x`` on a lane ``width`` wide; outside means the nearest end."""
+        if self.n_positions <= 0 or width <= 0:
+            return 0
+        return min(self.n_positions - 1, max(0, int(x / width * self.n_positions)))
+
+    def x_of(self, position: int, width: float) -> float:
+        """Return the middle of ``position`` on a lane ``width`` wide."""
+        return (position + 0.5) / max(1, self.n_positions) * width
+
+
+def timeline_marks(
+    video: str,
+    axis: FrameAxis,
+    *,
+    labelled: Collection[FrameKey],
+    holdout: Collection[FrameKey],
+    queued: Collection[FrameKey],
+) -> tuple[Mark, ...]:
+    """Return the marks of one video: queued frames first, so that labels are painted over them.
+
+    A frame has one mark: hold-out before labelled before queued.
+    """
+    marks = []
+    for kind, keys in (
+        (MarkKind.QUEUED, set(queued) - set(labelled)),
+        (MarkKind.LABELLED, set(labelled) - set(holdout)),
+        (MarkKind.HOLDOUT, set(holdout)),
+    ):
+        positions = (axis.position(key.frame) for key in keys if key.video == video)
+        marks += [Mark(position, kind) for position in sorted(p for p in positions if p is not None)]
+    return tuple(marks)
+
+
+def describe_frame(axis: FrameAxis, position: int, marks: Sequence[Mark] = (), *, reach: float = 0.0) -> str:
+    """Return the tooltip of a place on the lane: number, time, and what is marked within ``reach`` positions."""
+    text = f"frame {axis.number(position)}"
+    if axis.numbers is None:
+        text += f" · {clock(position / axis.fps)}"
+    near = nearest_mark(marks, position, reach)
+    if near is not None:
+        text += f" · {near.kind}" if near.position == position else f" · {near.kind} at {axis.number(near.position)}"
+    return text
+
+
+def nearest_mark(marks: Sequence[Mark], position: int, reach: float) -> Mark | None:
+    """Return the closest mark within ``reach`` positions, the one painted last where two are as close."""
+    best: Mark | None = None
+    for mark in marks:
+        distance = abs(mark.position - position)
+        if distance <= reach and (best is None or distance <= abs(best.position - position)):
+            best = mark
+    return best

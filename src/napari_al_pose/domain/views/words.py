@@ -1,0 +1,46 @@
+"""Numbers as a person would say them."""
+
+from __future__ import annotations
+
+import math
+
+
+def count(n: int, noun: str) -> str:
+    """Return ``n`` with ``noun`` in the singular or plural: "1 frame", "2,330 frames"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a rounded length of time: "8 s", "2 min", "1 h 20 min"."""
+    if seconds < 100:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def time_left(seconds: float) -> str:
+    """Return "40 s left", or nothing while nobody can tell (negative or not finite)."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return ""
+    return f"{duration(seconds)} left"
+
+
+def clock(seconds: float) -> str:
+    """Return a position in a video: "0:04.2", "1:02:03.4"."""
+    tenths = round(max(0.0, seconds) * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{tenths / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def number(value: float) -> str:
+    """Return a score or an error with three figures that matter, never in exponents."""
+    if not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    decimals = 0 if size >= 100 else 1 if size >= 10 else 2
+    return f"{value:.{decimals}f}"
