@@ -1,0 +1,231 @@
+"""The engine process: one loop of generators that owns torch.
+
+Training yields between steps; requests about the frame on screen are served there and then, so a scoremap comes in a
+fraction of a second while a training runs, with one model in memory and no locks. The process ends when the pipe from
+its parent does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Generator
+from pathlib import Path
+from typing import BinaryIO
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.engine.loop import ActiveLearningLoop
+from napari_al_pose.engine.messages import (
+    Cancelled,
+    Failed,
+    Finished,
+    Look,
+    Predict,
+    Rank,
+    Ready,
+    Reply,
+    Request,
+    Stop,
+    Train,
+)
+from napari_al_pose.engine.wire import WireError, read_message, write_message
+from napari_al_pose.project import Project, open_project
+
+log = logging.getLogger(__name__)
+
+Job = Generator[Reply, None, None]
+PARENT_GONE_SECONDS = 10.0
+
+
+class EngineProcess:
+    """Serves one window.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder.
+    inbox : queue.Queue
+        Requests; None when the parent is gone.
+    out : BinaryIO
+        Where replies go.
+    threads : int
+        Torch threads.
+    """
+
+    def __init__(self, root: Path, inbox: queue.Queue[Request | None], out: BinaryIO, *, threads: int) -> None:
+        self._root = root
+        self._inbox = inbox
+        self._out = out
+        self._waiting: deque[Train | Rank | Predict] = deque()
+        self._look: Look | None = None
+        self._running: tuple[int, Job] | None = None
+        self._keep = False
+        with open_project(root, read_only=True) as project:
+            self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
+            self._loop.refresh(project)
+
+    def run(self) -> None:
+        """Serve until the parent is gone."""
+        self._reply(Ready(self._loop.device, self._loop.version))
+        try:
+            while self._take_requests():
+                if self._look is not None:
+                    look, self._look = self._look, None
+                    self._serve(look)
+                elif self._running is not None:
+                    self._advance(*self._running)
+                elif self._waiting:
+                    self._begin(self._waiting.popleft())
+        finally:
+            if self._running is not None:
+                self._running[1].close()
+            self._loop.close()
+
+    def _take_requests(self) -> bool:
+        """Sort what has arrived; wait only when there is nothing to do. False when the parent is gone."""
+        idle = self._look is None and self._running is None and not self._waiting
+        while True:
+            try:
+                request = self._inbox.get(block=idle)
+            except queue.Empty:
+                return True
+            if request is None:
+                return False
+            if isinstance(request, Look):
+                self._look = request
+            elif isinstance(request, Stop):
+                self._note_stop(request)
+            else:
+                self._waiting.append(request)
+            idle = False
+
+    def _note_stop(self, request: Stop) -> None:
+        for job in list(self._waiting):
+            if job.job == request.job:
+                self._waiting.remove(job)
+                self._reply(Cancelled(request.job))
+                return
+        if self._running is not None and self._running[0] == request.job:
+            self._keep = request.keep
+            if not request.keep:
+                self._running[1].close()
+                self._running = None
+                self._reply(Cancelled(request.job))
+
+    def _begin(self, request: Train | Rank | Predict) -> None:
+        self._keep = False
+        if isinstance(request, Train):
+            generator = self._train(request)
+        elif isinstance(request, Rank):
+            generator = self._rank(request)
+        else:
+            generator = self._predict(request)
+        self._running = (request.job, generator)
+
+    def _advance(self, job: int, generator: Job) -> None:
+        """Take one step of the running job."""
+        try:
+            self._reply(next(generator))
+        except StopIteration:
+            self._running = None
+            self._reply(Finished(job))
+        except AlPoseError as error:
+            self._fail(job, error.message, error.hint)
+        except (RuntimeError, OSError, MemoryError) as error:
+            # What torch and the machine raise. Anything else is a fault of ours: the process ends, and the window
+            # offers to start it again.
+            log.exception("job %d failed", job)
+            self._fail(job, *_explain(error), details=traceback.format_exc())
+
+    def _fail(self, job: int, message: str, hint: str, *, details: str = "") -> None:
+        self._running = None
+        self._reply(Failed(job, message, hint, details))
+
+    def _train(self, request: Train) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            self._loop.refresh(project)
+            yield from self._loop.train(project, request.job, should_stop=lambda: self._keep)
+            yield from self._ranked(project, request.job, project.settings.strategy)
+
+    def _rank(self, request: Rank) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            self._loop.refresh(project)
+            yield from self._ranked(project, request.job, request.strategy)
+
+    def _ranked(self, project: Project, job: int, strategy: str) -> Job:
+        ranked = yield from self._loop.rank(project, job, strategy=strategy)
+        project.queue.save(ranked.strategy, ranked.model_version, ranked.suggestions)
+        yield ranked
+
+    def _predict(self, request: Predict) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            self._loop.refresh(project)
+            yield (yield from self._loop.predict(project, request.video, request.job))
+
+    def _serve(self, look: Look) -> None:
+        try:
+            if not self._loop.has_video(look.key.video):
+                with open_project(self._root, read_only=True) as project:
+                    self._loop.refresh(project)
+            self._reply(self._loop.look(look.key, look.job))
+        except AlPoseError as error:
+            self._reply(Failed(look.job, error.message, error.hint))
+        except (RuntimeError, OSError, MemoryError) as error:
+            log.exception("looking at %s failed", look.key)
+            self._reply(Failed(look.job, *_explain(error), details=traceback.format_exc()))
+
+    def _reply(self, message: Reply) -> None:
+        write_message(self._out, message)
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
+    """Say in the user's words what a fault of torch or the machine means."""
+    text = str(error)
+    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return "The engine ran out of memory.", "Choose a smaller image size or batch size in the settings."
+    if isinstance(error, OSError):
+        return f"Reading or writing failed: {text}.", "Check the disk and the project folder, then try again."
+    return f"The engine could not do this: {text}.", "The log has the details; labels are safe."
+
+
+def _read_requests(stream: BinaryIO, inbox: queue.Queue[Request | None]) -> None:
+    """Put requests into the inbox until the parent is gone; then make sure that this process goes too."""
+    try:
+        while (request := read_message(stream)) is not None:
+            inbox.put(request)
+    except (WireError, OSError) as error:
+        log.error("the pipe from the window broke: %s", error)
+    inbox.put(None)
+    # A step that hangs in a driver must not keep an orphan alive.
+    watchdog = threading.Timer(PARENT_GONE_SECONDS, os._exit, args=(1,))
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def main() -> None:
+    """Run as ``python -m napari_al_pose.engine.child ROOT THREADS NICENESS``; the pipes are the standard streams."""
+    root, threads, niceness = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    # Whatever prints to standard output must not end up between the messages.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
+    inbox: queue.Queue[Request | None] = queue.Queue()
+    threading.Thread(target=_read_requests, args=(sys.stdin.buffer, inbox), daemon=True).start()
+    try:
+        EngineProcess(root, inbox, out, threads=threads).run()
+    except AlPoseError as error:
+        write_message(out, Failed(0, error.message, error.hint))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

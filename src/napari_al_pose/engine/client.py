@@ -1,0 +1,170 @@
+"""The window's side of the engine process."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.engine.messages import Died, Reply, Request
+from napari_al_pose.engine.wire import WireError, read_message, write_message
+
+log = logging.getLogger(__name__)
+
+NICENESS = 10
+LAST_WORDS = 40
+EXIT_SECONDS = 5.0
+
+
+class EngineClient:
+    """Starts the engine process, talks to it over pipes, and says when it dies.
+
+    Parameters
+    ----------
+    project_root : Path
+        The project folder.
+    on_reply : callable
+        Called with every reply, on a thread of the client's; hand it over to the GUI thread there.
+    background : bool
+        Under a busy window: low priority and one core left free. A training on all cores would be many times slower
+        as soon as the window needs one of them.
+    """
+
+    def __init__(self, project_root: Path, on_reply: Callable[[Reply], None], *, background: bool = True) -> None:
+        self._root = project_root
+        self._on_reply = on_reply
+        self._background = background
+        self._jobs = itertools.count(1)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._closing = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None before the first start."""
+        return None if self._process is None else self._process.pid
+
+    def next_job(self) -> int:
+        """Return a new job number."""
+        return next(self._jobs)
+
+    def start(self) -> None:
+        """Start the process unless it runs. It answers `Ready` once torch is imported.
+
+        Raises
+        ------
+        AlPoseError
+            If the process can't be started.
+        """
+        if self.alive:
+            return
+        cores = os.cpu_count() or 1
+        threads = max(1, cores - 1) if self._background else cores
+        niceness = NICENESS if self._background else 0
+        # -P keeps a stray torch.py in the working directory from being imported.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "napari_al_pose.engine.child",
+            str(self._root),
+            str(threads),
+            str(niceness),
+        ]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+            )
+        except OSError as error:
+            raise AlPoseError(
+                f"The engine process can't be started: {error}.", "Check the Python installation."
+            ) from error
+        self._process, self._closing = process, False
+        last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        logger = threading.Thread(target=_log_lines, args=(process.stderr, last_words), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(process, logger, last_words), daemon=True)
+        logger.start()
+        self._reader.start()
+
+    def send(self, request: Request) -> None:
+        """Send a request; one to a dead engine is dropped, since `Died` has said or will say so."""
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        try:
+            with self._lock:
+                write_message(process.stdin, request)
+        except (BrokenPipeError, ValueError, OSError) as error:
+            log.warning("the engine took no request: %s", error)
+
+    def close(self) -> None:
+        """End the process: politely, then by force."""
+        self._closing = True
+        process = self._process
+        if process is None:
+            return
+        with self._lock:
+            _close_quietly(process.stdin)
+        try:
+            process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if self._reader is not None and self._reader is not threading.current_thread():
+            self._reader.join(EXIT_SECONDS)
+
+    def _read(self, process: subprocess.Popen[bytes], logger: threading.Thread, last_words: deque[str]) -> None:
+        if process.stdout is None:
+            raise AssertionError("the pipe was asked for")
+        try:
+            while (reply := read_message(process.stdout)) is not None:
+                if not self._closing:
+                    self._on_reply(reply)
+        except (WireError, OSError) as error:
+            log.error("the pipe from the engine broke: %s", error)
+            process.kill()
+        process.wait()
+        logger.join(EXIT_SECONDS)
+        _close_quietly(process.stdout)
+        _close_quietly(process.stderr)
+        if not self._closing:
+            log.error("the engine ended with code %s: %s", process.returncode, "\n".join(last_words))
+            self._on_reply(Died(_why(process.returncode, last_words), "Restart the engine to go on; labels are safe."))
+
+
+def _why(code: int, last_words: deque[str]) -> str:
+    if any("No module named 'torch" in line for line in last_words):
+        return 'The engine needs torch, which is not installed: pip install "napari-al-pose[all]".'
+    if code < 0:
+        return f"The engine process was ended by signal {-code} (out of memory, or killed)."
+    return f"The engine process ended with code {code}."
+
+
+def _log_lines(stream: IO[bytes] | None, last_words: deque[str]) -> None:
+    for raw in stream or ():
+        line = raw.decode(errors="replace").rstrip()
+        last_words.append(line)
+        log.debug("engine: %s", line)
+
+
+def _close_quietly(stream: IO[bytes] | None) -> None:
+    try:
+        if stream is not None:
+            stream.close()
+    except OSError as error:
+        log.debug("closing a pipe of the engine: %s", error)

@@ -1,0 +1,86 @@
+"""Image features of frames, computed once a frame and kept in the project."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import FrameKey, FrameSource
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.pose import FeatureExtractor
+
+log = logging.getLogger(__name__)
+
+
+class FeatureCache:
+    """Features by frame; the file is only a cache: lost or damaged, it is computed again.
+
+    Parameters
+    ----------
+    path : Path
+        An ``.npz`` file.
+    device : str
+        Where the trunk runs.
+    """
+
+    def __init__(self, path: Path, *, device: str = "auto") -> None:
+        self._path = path
+        self._device = device
+        self._extractor: FeatureExtractor | None = None
+        self._known = _read(path)
+
+    def fetch(
+        self, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int
+    ) -> Generator[Progress, None, NDArray[np.float32]]:
+        """Return the features of ``keys``, float32 ``(len(keys), d)``, computing what is not known yet."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        if missing:
+            yield Progress(job, "Reading image features", 0, len(missing), -1.0)
+            self._extractor = self._extractor or FeatureExtractor(self._device)
+            reporter = ProgressReporter(job, "Reading image features", len(missing))
+            done = 0
+            for batch in read_batches(missing, sources, batch_size=16):
+                for index, vector in zip(batch.indices, self._extractor.extract(batch.frames), strict=True):
+                    self._known[missing[index]] = vector
+                done += len(batch.indices)
+                yield from reporter.report(done)
+            self._write()
+        return np.stack([self._known[key] for key in keys]) if keys else np.empty((0, 0), np.float32)
+
+    def _write(self) -> None:
+        keys = list(self._known)
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    videos=np.array([key.video for key in keys], dtype=np.str_),
+                    frames=np.array([key.frame for key in keys], np.int64),
+                    features=np.stack([self._known[key] for key in keys]).astype(np.float32),
+                )
+            os.replace(temporary, self._path)
+        except OSError as error:
+            log.warning("features are not kept: %s", error)
+
+
+def _read(path: Path) -> dict[FrameKey, NDArray[np.float32]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            videos, frames, features = stored["videos"], stored["frames"], stored["features"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("%s is computed again: %s", path, error)
+        return {}
+    if features.ndim != 2 or not len(videos) == len(frames) == len(features):
+        return {}
+    return {FrameKey(str(v), int(f)): x for v, f, x in zip(videos, frames, features, strict=True)}

@@ -1,0 +1,142 @@
+"""The active-learning loop itself: the window's engine process and the command line both run this."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import numpy as np
+
+from napari_al_pose.domain import AlPoseError, FrameKey, Prediction, Scoremaps
+from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.messages import Looked, Predicted, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.ranking import Ranking, rank
+from napari_al_pose.engine.sources import Sources
+from napari_al_pose.engine.training import train_round
+from napari_al_pose.engine.videos import predict_video
+from napari_al_pose.pose import PoseModel, resolve_device
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+
+class ActiveLearningLoop:
+    """Pool, score, select, train, publish.
+
+    Every long method is a generator that yields its progress, so that the caller decides when to go on, stop or
+    serve something else in between. The models it publishes are immutable and numbered.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder, for what outlives one job: features and the newest model.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    threads : int
+        Torch threads; all cores by default.
+    """
+
+    def __init__(self, root: Path, *, device: str = "auto", threads: int | None = None) -> None:
+        self.device = resolve_device(device)
+        self._threads = threads or os.cpu_count() or 1
+        self._sources = Sources()
+        self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
+        self._model: PoseModel | None = None
+        self.version = 0
+
+    def refresh(self, project: Project) -> str:
+        """Open new videos and take the newest model that can be used; return what is wrong with a newer one, or ""."""
+        self._sources.refresh(project)
+        problem = ""
+        for version in reversed(project.models.versions()):
+            if version == self.version:
+                break
+            try:
+                model = PoseModel.load(project.models.checkpoint(version), device=self.device)
+            except AlPoseError as error:
+                log.warning("model %d: %s", version, error)
+                problem = problem or str(error)
+                continue
+            if tuple(model.bodyparts) != project.skeleton.bodyparts:
+                problem = problem or (
+                    f"Model {version} knows other bodyparts ({', '.join(model.bodyparts)}) than the project. "
+                    "Learn once more to use the new ones."
+                )
+                continue
+            self._model, self.version = model, version
+            break
+        return problem
+
+    def train(
+        self, project: Project, job: int = 0, *, should_stop: Callable[[], bool] = lambda: False
+    ) -> Generator[Progress | TrainStep | Trained, None, None]:
+        """Train the next version on the labels as they are; what was learnt is kept when ``should_stop`` says so."""
+        sources = self._sources.refresh(project)
+        self._model = yield from train_round(
+            project, sources, job, previous=self._model, threads=self._threads, should_stop=should_stop
+        )
+        self.version = project.models.latest()
+
+    def rank(
+        self,
+        project: Project,
+        job: int = 0,
+        *,
+        strategy: str,
+        size: int | None = None,
+        holdout_share: float | None = None,
+    ) -> Generator[Progress, None, Ranked]:
+        """Score the pool with the newest model and choose the queue; size and share come from the settings."""
+        settings = project.settings
+        ranking = Ranking(
+            strategy=strategy,
+            size=settings.batch_size if size is None else size,
+            holdout_share=settings.holdout_share if holdout_share is None else holdout_share,
+            seed=settings.train.seed,
+        )
+        sources = self._sources.refresh(project)
+        return (
+            yield from rank(
+                project, sources, self._features, job, ranking=ranking, model=self._model, version=self.version
+            )
+        )
+
+    def has_video(self, name: str) -> bool:
+        """Whether `look` can show frames of this video."""
+        return name in self._sources
+
+    def look(self, key: FrameKey, job: int = 0) -> Looked:
+        """Return scoremaps and pose of one frame; None in their place while there is no model.
+
+        Raises
+        ------
+        AlPoseError
+            If there is no such frame.
+        """
+        if self._model is None:
+            return Looked(job, key, None, None)
+        result = self._model.predict(self._sources.frame(key)[None], with_scoremaps=True)
+        return Looked(
+            job,
+            key,
+            Scoremaps(key, self.version, result.scoremaps[0].astype(np.float16), result.grid),
+            Prediction(key, self.version, result.xy[0], result.likelihood[0]),
+        )
+
+    def predict(self, project: Project, video: str, job: int = 0) -> Generator[Progress, None, Predicted]:
+        """Predict every frame of a video and write the poses as DeepLabCut does.
+
+        Raises
+        ------
+        AlPoseError
+            If there is no model yet or the video can't be opened.
+        """
+        if self._model is None:
+            raise AlPoseError("There is no model yet.", "Label some frames and learn first.")
+        return (yield from predict_video(project, video, self._model, self.version, job))
+
+    def close(self) -> None:
+        """Close the videos."""
+        self._sources.close()

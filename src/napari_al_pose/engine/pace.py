@@ -1,0 +1,45 @@
+"""Progress and the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from napari_al_pose.engine.messages import Progress
+
+
+class Pace:
+    """Estimates the time left from the time gone.
+
+    Parameters
+    ----------
+    total : int
+        Units of work; of about equal length.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._start = time.monotonic()
+
+    def seconds_left(self, done: int) -> float:
+        """Return the seconds left after ``done`` units, negative before the first."""
+        if done <= 0:
+            return -1.0
+        return (time.monotonic() - self._start) / done * max(0, self._total - done)
+
+
+class ProgressReporter:
+    """Turns counts into `Progress` messages, at most ten a second."""
+
+    def __init__(self, job: int, stage: str, total: int) -> None:
+        self._job, self._stage, self._total = job, stage, total
+        self._pace = Pace(total)
+        self._last = -1.0
+
+    def report(self, done: int) -> Iterable[Progress]:
+        """Return one message, or none if the last was sent less than a tenth of a second ago."""
+        now = time.monotonic()
+        if done < self._total and now - self._last < 0.1:
+            return ()
+        self._last = now
+        return (Progress(self._job, self._stage, done, self._total, self._pace.seconds_left(done)),)

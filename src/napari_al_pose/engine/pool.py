@@ -1,0 +1,123 @@
+"""The candidate frames, what they look like, and what a model says about them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates
+from napari_al_pose.domain import FrameKey, FrameSource, ScoremapGrid
+from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.sources import available, read_batches
+from napari_al_pose.pose import PoseModel
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """The frames a queue is chosen from.
+
+    Parameters
+    ----------
+    candidates : tuple of FrameKey
+        Spread over all videos, near-duplicates included: what a fair random draw is made from.
+    keys : tuple of FrameKey
+        The candidates without near-duplicates: what is scored.
+    features : float32 array, (len(keys), d)
+    labelled : tuple of FrameKey
+    labelled_features : float32 array, (len(labelled), d)
+    fps, n_frames : mapping
+        By video.
+    """
+
+    candidates: tuple[FrameKey, ...]
+    keys: tuple[FrameKey, ...]
+    features: NDArray[np.float32]
+    labelled: tuple[FrameKey, ...]
+    labelled_features: NDArray[np.float32]
+    fps: Mapping[str, float]
+    n_frames: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolOutput:
+    """What a model says about frames; scoremaps of smaller videos are padded with zeros, bottom and right.
+
+    Parameters
+    ----------
+    xy : float32 array, (N, K, 2)
+    likelihood : float32 array, (N, K)
+    scoremaps : float16 array, (N, K, h, w), or None
+    grids : mapping of str to ScoremapGrid
+        By video.
+    """
+
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+    scoremaps: NDArray[np.float16] | None
+    grids: Mapping[str, ScoremapGrid]
+
+
+def build_pool(
+    project: Project, sources: dict[str, FrameSource], features: FeatureCache, job: int
+) -> Generator[Progress, None, Pool]:
+    """Choose the candidate frames and look up or compute their features."""
+    labelled = available(project.labels.labelled_keys(), sources)
+    fps = {name: source.fps for name, source in sources.items()}
+    candidates = choose_pool(sources, project.settings.pool_size, labelled=frozenset(labelled))
+    vectors = yield from features.fetch([*candidates, *labelled], sources, job)
+    kept = np.asarray(drop_near_duplicates(candidates, vectors[: len(candidates)], fps), np.int64)
+    log.info("pool: %d frames, %d after near-duplicates were dropped", len(candidates), len(kept))
+    return Pool(
+        candidates=tuple(candidates),
+        keys=tuple(candidates[i] for i in kept),
+        features=vectors[kept],
+        labelled=tuple(labelled),
+        labelled_features=vectors[len(candidates) :],
+        fps=fps,
+        n_frames={name: len(source) for name, source in sources.items()},
+    )
+
+
+def predict_frames(
+    model: PoseModel, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int, *, with_scoremaps: bool
+) -> Generator[Progress, None, PoolOutput]:
+    """Run the model over frames of any of the videos."""
+    n, k = len(keys), len(model.bodyparts)
+    xy, likelihood = np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32)
+    scoremaps: NDArray[np.float16] | None = None
+    grids: dict[str, ScoremapGrid] = {}
+    reporter = ProgressReporter(job, "Looking at the pool", n)
+    done = 0
+    for batch in read_batches(keys, sources, batch_size=8):
+        result = model.predict(batch.frames, with_scoremaps=with_scoremaps)
+        xy[batch.indices], likelihood[batch.indices] = result.xy, result.likelihood
+        grids[batch.video] = result.grid
+        if result.scoremaps is not None:
+            scoremaps = _roomy(scoremaps, n, result.scoremaps.shape)
+            height, width = result.scoremaps.shape[2:]
+            scoremaps[batch.indices, :, :height, :width] = result.scoremaps
+        done += len(batch.indices)
+        yield from reporter.report(done)
+    return PoolOutput(xy, likelihood, scoremaps, grids)
+
+
+def _roomy(scoremaps: NDArray[np.float16] | None, n: int, shape: tuple[int, ...]) -> NDArray[np.float16]:
+    """Return room for maps of ``shape``, keeping what is there: videos of a project differ in size."""
+    _, k, height, width = shape
+    if scoremaps is None:
+        return np.zeros((n, k, height, width), np.float16)
+    old_height, old_width = scoremaps.shape[2:]
+    if height <= old_height and width <= old_width:
+        return scoremaps
+    grown = np.zeros((n, k, max(height, old_height), max(width, old_width)), np.float16)
+    grown[:, :, :old_height, :old_width] = scoremaps
+    return grown

@@ -1,0 +1,122 @@
+"""The project's frames, read in the order that costs least."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+CACHE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBatch:
+    """Some frames of one video.
+
+    Parameters
+    ----------
+    indices : int64 array, (n,)
+        Where the frames stand in the list of keys that was asked for.
+    video : str
+    frames : uint8 array, (n, height, width, 3)
+    """
+
+    indices: NDArray[np.int64]
+    video: str
+    frames: NDArray[np.uint8]
+
+
+class Sources:
+    """Opens each of the project's videos once and keeps it open.
+
+    Videos that can't be opened are left out and named in `notices`: one missing file must not stop the loop.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, FrameSource] = {}
+        self.notices: list[str] = []
+
+    def refresh(self, project: Project) -> dict[str, FrameSource]:
+        """Open what the project has and is not open yet; return all that could be opened, by name."""
+        self.notices = []
+        names = {video.name for video in project.videos}
+        for gone in self._open.keys() - names:
+            self._open.pop(gone).close()
+        for video in project.videos:
+            if video.name not in self._open:
+                try:
+                    self._open[video.name] = video.open(cache_bytes=CACHE_BYTES)
+                except AlPoseError as error:
+                    log.warning("%s", error)
+                    self.notices.append(str(error))
+        return dict(self._open)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._open
+
+    def frame(self, key: FrameKey) -> NDArray[np.uint8]:
+        """Return one frame, RGB ``(height, width, 3)``.
+
+        Raises
+        ------
+        AlPoseError
+            If the project has no such frame.
+        """
+        source = self._open.get(key.video)
+        if source is None:
+            raise AlPoseError(
+                f"The video {key.video!r} can't be opened.", "Put the file back where the project has it."
+            )
+        return source[_position(source, key)]
+
+    def close(self) -> None:
+        """Close every video."""
+        for source in self._open.values():
+            source.close()
+        self._open.clear()
+
+
+def available(keys: Sequence[FrameKey], sources: dict[str, FrameSource]) -> list[FrameKey]:
+    """Return the keys whose frame one of ``sources`` has, in the same order."""
+    return [key for key in keys if key.video in sources and _has(sources[key.video], key)]
+
+
+def read_batches(
+    keys: Sequence[FrameKey], sources: dict[str, FrameSource], *, batch_size: int = 16
+) -> Iterator[FrameBatch]:
+    """Read frames video by video in ascending order, so that nothing is decoded twice."""
+    by_video: dict[str, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        by_video[key.video].append(index)
+    for video, indices in by_video.items():
+        source = sources[video]
+        indices.sort(key=lambda index: keys[index].frame)
+        for start in range(0, len(indices), batch_size):
+            part = indices[start : start + batch_size]
+            frames = np.stack([source[_position(source, keys[index])] for index in part])
+            yield FrameBatch(np.array(part, np.int64), video, frames)
+
+
+def _has(source: FrameSource, key: FrameKey) -> bool:
+    try:
+        return 0 <= source.position(key.frame) < len(source)
+    except KeyError:
+        return False
+
+
+def _position(source: FrameSource, key: FrameKey) -> int:
+    try:
+        return source.position(key.frame)
+    except KeyError:
+        raise AlPoseError(
+            f"{key.video!r} has no frame {key.frame}.", "Open the project with the video the labels were made on."
+        ) from None

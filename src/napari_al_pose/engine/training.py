@@ -1,0 +1,153 @@
+"""One training of the loop: from the label store to a new model version on disk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from napari_al_pose.domain import (
+    AlPoseError,
+    Annotation,
+    ErrorSummary,
+    FrameRole,
+    FrameSource,
+    KeypointState,
+    Round,
+)
+from napari_al_pose.engine.messages import Progress, Trained, TrainStep
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.sources import available, read_batches
+from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+MIN_FRAMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSplit:
+    """The labels as they were when the training began."""
+
+    train: tuple[Annotation, ...]
+    holdout: tuple[Annotation, ...]
+    revision: int
+
+
+def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSplit:
+    """Divide the labels whose frames can be read into those to learn from and those to measure on.
+
+    Unfinished frames are learnt from too, since what was not looked at is masked; they are not measured on.
+
+    Raises
+    ------
+    AlPoseError
+        If fewer than two frames have a keypoint to learn from.
+    """
+    revision = project.labels.revision
+    annotations = project.labels.annotations()
+    readable = set(available([a.key for a in annotations], sources))
+    annotations = [a for a in annotations if a.key in readable]
+    to_train = tuple(a for a in annotations if a.role == FrameRole.TRAIN and (a.states == KeypointState.PLACED).any())
+    holdout = tuple(a for a in annotations if a.role == FrameRole.HOLDOUT and a.is_complete)
+    if len(to_train) < MIN_FRAMES:
+        raise AlPoseError(
+            f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {len(to_train)}.",
+            "Label some more frames of the queue first.",
+        )
+    return LabelSplit(to_train, holdout, revision)
+
+
+def load_labelled(
+    annotations: tuple[Annotation, ...], sources: dict[str, FrameSource], job: int
+) -> Generator[Progress, None, list[LabelledFrame]]:
+    """Read the labelled frames, reporting progress."""
+    frames: list[LabelledFrame | None] = [None] * len(annotations)
+    reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
+    done = 0
+    for batch in read_batches([a.key for a in annotations], sources, batch_size=4):
+        for index, image in zip(batch.indices, batch.frames, strict=True):
+            annotation = annotations[index]
+            frames[index] = LabelledFrame(image, annotation.xy, annotation.states)
+        done += len(batch.indices)
+        yield from reporter.report(done)
+    return [frame for frame in frames if frame is not None]
+
+
+def train_round(
+    project: Project,
+    sources: dict[str, FrameSource],
+    job: int,
+    *,
+    previous: PoseModel | None,
+    threads: int,
+    should_stop: Callable[[], bool],
+) -> Generator[Progress | TrainStep | Trained, None, PoseModel]:
+    """Train the next version and put it on disk.
+
+    Once ``should_stop`` says so, the training ends with its present step and what it has learnt is kept. Nothing is
+    left behind when the generator is closed before its end.
+    """
+    split = split_labels(project, sources)
+    frames = yield from load_labelled(split.train, sources, job)
+    holdout = yield from load_labelled(split.holdout, sources, job)
+    bodyparts = project.skeleton.bodyparts
+    initial = previous if previous is not None and tuple(previous.bodyparts) == bodyparts else None
+    began = time.monotonic()
+    model, step, stopped = yield from _optimise(
+        train(frames, bodyparts, project.settings.train, initial=initial, holdout=holdout, threads=threads),
+        job,
+        should_stop,
+    )
+    seconds = time.monotonic() - began
+    with project.models.new_folder() as folder:
+        model.save(folder / "model.pt")
+    done = Round(
+        number=project.models.latest(),
+        labels_revision=split.revision,
+        n_train=len(frames),
+        n_holdout=len(holdout),
+        strategy=project.settings.strategy,
+        holdout=measure(model, holdout),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        train_seconds=round(seconds, 2),
+        steps=step,
+    )
+    project.rounds.append(done)
+    log.info("round %d: %d labels, %d steps, %.1f s", done.number, done.n_train, step, seconds)
+    yield Trained(job, done, stopped)
+    return model
+
+
+def _optimise(
+    training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
+) -> Generator[TrainStep, None, tuple[PoseModel, int, bool]]:
+    """Pass the ticks on as messages and the wish to stop down to the training."""
+    step, stopped = 0, False
+    try:
+        while True:
+            tick = training.send("stop") if stopped else next(training)
+            step = tick.step
+            yield TrainStep(
+                job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)
+            )
+            stopped = should_stop()
+    except StopIteration as end:
+        return end.value, step, stopped
+    finally:
+        training.close()
+
+
+def measure(model: PoseModel, frames: list[LabelledFrame]) -> ErrorSummary | None:
+    """Return the model's error on labelled frames it did not learn from; None without a frame to measure on."""
+    if not any((frame.states == KeypointState.PLACED).any() for frame in frames):
+        return None
+    predicted = np.concatenate([model.predict(frame.image[None], with_scoremaps=False).xy for frame in frames])
+    annotated = np.stack([frame.xy for frame in frames])
+    states = np.stack([frame.states for frame in frames])
+    return summarise(predicted, annotated, states)
