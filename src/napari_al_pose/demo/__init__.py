@@ -1,0 +1,93 @@
+"""``napari-al-pose demo``: the window on a sample project, for a person or played by itself."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pooch
+
+from napari_al_pose.domain import AlPoseError
+
+SAMPLE = "sample-1"
+
+
+def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path) -> int:
+    """Open the window on a project, or play the annotator in it.
+
+    Parameters
+    ----------
+    project : Path or None
+        A project of the user's; None takes the sample.
+    dataset : str
+        "synthetic" (made here, nothing downloaded) or "openfield" (downloaded).
+    play : bool
+        Play the annotator on a fresh copy of the synthetic sample and write screenshots to ``output``.
+    rounds : int
+        Rounds to play.
+    output : Path
+        Folder for the screenshots of a played demo.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    if project is not None:
+        if play:
+            raise AlPoseError(
+                "--play needs the sample's ground truth, got a project of yours.", "Leave out --play or the project."
+            )
+        return _open(project)
+    if dataset == "openfield":
+        if play:
+            raise AlPoseError("--play plays the synthetic sample only.", "Leave out --play or --dataset.")
+        from napari_al_pose.samples import fetch_openfield
+
+        return _open(fetch_openfield(_home()))
+    sample = synthetic_sample()
+    return _play(sample, rounds=rounds, output=output) if play else _open(sample)
+
+
+def synthetic_sample() -> Path:
+    """Return the sample project's ``config.yaml``, making the project on first use."""
+    from tqdm import tqdm
+
+    from napari_al_pose.samples import find_sample, make_sample
+
+    folder = _home() / SAMPLE
+    found = find_sample(folder)
+    if found is not None:
+        return found
+    with tqdm(desc="Making the sample project", unit=" frames", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return make_sample(folder, progress=progress)
+
+
+def _home() -> Path:
+    return Path(pooch.os_cache("napari-al-pose"))
+
+
+def _open(project: Path) -> int:
+    from napari_al_pose.gui.window import run_window
+
+    run_window(project)
+    return 0
+
+
+def _play(sample: Path, *, rounds: int, output: Path) -> int:
+    """Play in a fresh copy, so that every demo starts without labels."""
+    from napari_al_pose.demo.window import play_in_window
+
+    output.mkdir(parents=True, exist_ok=True)
+    for old in output.glob("*.png"):
+        old.unlink()
+    copy = output / "project"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(sample.parent, copy, ignore=shutil.ignore_patterns("al-pose"))
+    return play_in_window(copy / sample.name, rounds=rounds, output=output)

@@ -1,0 +1,181 @@
+"""An annotator who knows the truth and has only a mouse and a keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_al_pose.domain import FrameKey, KeypointState
+from napari_al_pose.gui.session import Session
+
+GOOD_ENOUGH_PX = 3.0
+"""A guess this near to the truth is accepted as it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Where the bodyparts really are.
+
+    Parameters
+    ----------
+    xy : float array, (K, 2)
+        Source pixels.
+    visible : bool array, (K,)
+    """
+
+    xy: NDArray[np.floating]
+    visible: NDArray[np.bool_]
+
+
+class WaitedTooLongError(RuntimeError):
+    """The window did not do what was waited for."""
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+    """Let the window work until ``condition`` holds.
+
+    Raises
+    ------
+    WaitedTooLongError
+        After ``seconds``, naming ``what`` was waited for.
+    """
+    for _ in range(max(1, int(seconds / 0.02))):
+        if condition():
+            return
+        QTest.qWait(20)
+    raise WaitedTooLongError(f"Waited {seconds:g} s for {what}.")
+
+
+class MouseAnnotator:
+    """Labels the frame on screen with mouse events on the canvas and key presses, as a person would.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    session : Session
+    truth : mapping of FrameKey to Truth
+    """
+
+    def __init__(self, viewer: Any, session: Session, truth: Mapping[FrameKey, Truth]) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._truth = truth
+        self.clicks = 0
+        self.drags = 0
+        self.keys = 0
+
+    @property
+    def canvas(self) -> QWidget:
+        """The widget that takes the mouse events."""
+        return self._viewer.window._qt_viewer.canvas.native
+
+    def to_canvas(self, x: float, y: float) -> QPoint:
+        """Return where source pixel ``(x, y)`` is on the canvas."""
+        zoom = self._viewer.camera.zoom
+        centre_y, centre_x = self._viewer.camera.center[-2:]
+        width, height = self.canvas.width(), self.canvas.height()
+        return QPoint(round(width / 2 + (x - centre_x) * zoom), round(height / 2 + (y - centre_y) * zoom))
+
+    def label_frame(self, *, until: int | None = None) -> None:
+        """Label the current frame; only its first ``until`` bodyparts if given.
+
+        Raises
+        ------
+        WaitedTooLongError
+            If the window does not take an action.
+        """
+        key = self._session.current
+        if key is None:
+            raise WaitedTooLongError("No frame is in front of the annotator.")
+        truth = self._truth[key]
+        names = self._session.bodyparts[:until]
+        guess = self._session.guess
+        for index, name in enumerate(names):
+            if self._state(index) != KeypointState.UNSEEN:
+                continue
+            if not truth.visible[index]:
+                self._choose(name)
+                self.press(Qt.Key.Key_X)
+            elif guess is not None and np.isfinite(guess.xy[index]).all():
+                if np.hypot(*(guess.xy[index] - truth.xy[index])) <= GOOD_ENOUGH_PX:
+                    continue
+                self._choose(name)
+                self.drag(guess.xy[index], truth.xy[index])
+            else:
+                self._choose(name)
+                self.click(*truth.xy[index])
+            self._expect(index, name)
+        if until is None and guess is not None:
+            self.press(Qt.Key.Key_Return)
+        if until is None:
+            wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
+
+    def go_on(self) -> FrameKey:
+        """Press N and return the frame it leads to; the same frame at the end of the queue."""
+        before = self._session.queue.position
+        at_end = before + 1 >= len(self._session.queue)
+        self.press(Qt.Key.Key_N)
+        if not at_end:
+            wait_until(lambda: self._session.queue.position != before, seconds=5, what="the next frame")
+            wait_until(self._frame_is_shown, seconds=20, what="the frame to be decoded")
+        if self._session.current is None:
+            raise WaitedTooLongError("N led to no frame.")
+        return self._session.current
+
+    def click(self, x: float, y: float) -> None:
+        """Click the left button on source pixel ``(x, y)``."""
+        self.clicks += 1
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=self.to_canvas(x, y))
+        QApplication.processEvents()
+
+    def drag(self, start: NDArray[np.floating], end: NDArray[np.floating]) -> None:
+        """Drag from one source pixel to another."""
+        self.drags += 1
+        left = Qt.MouseButton.LeftButton
+        QTest.mouseMove(self.canvas, self.to_canvas(*start))
+        QTest.mousePress(self.canvas, left, pos=self.to_canvas(*start))
+        for share in (0.3, 0.7, 1.0):
+            QTest.mouseMove(self.canvas, self.to_canvas(*(np.asarray(start) + share * (np.asarray(end) - start))))
+            QApplication.processEvents()
+        QTest.mouseRelease(self.canvas, left, pos=self.to_canvas(*end))
+        QApplication.processEvents()
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Press and release a key with the canvas in focus."""
+        self.keys += 1
+        self.canvas.setFocus()
+        QTest.keyClick(self.canvas, key, modifier)
+        QApplication.processEvents()
+
+    def _choose(self, name: str) -> None:
+        """Walk to a bodypart with S, as `Session.next_bodypart` is bound to it."""
+        for _ in range(len(self._session.bodyparts)):
+            if self._session.bodypart == name:
+                return
+            self.press(Qt.Key.Key_S)
+        if self._session.bodypart != name:
+            raise WaitedTooLongError(f"S did not lead to {name!r}.")
+
+    def _expect(self, index: int, name: str) -> None:
+        wait_until(lambda: self._state(index) != KeypointState.UNSEEN, seconds=5, what=f"{name!r} to be labelled")
+
+    def _state(self, index: int) -> int:
+        annotation = self._session.annotation
+        return KeypointState.UNSEEN if annotation is None else int(annotation.states[index])
+
+    def _is_complete(self) -> bool:
+        annotation = self._session.annotation
+        return annotation is not None and annotation.is_complete
+
+    def _frame_is_shown(self) -> bool:
+        source = self._session.source
+        return (
+            source is not None and source.name == self._session.current.video and source.cached(self._session.position)
+        )

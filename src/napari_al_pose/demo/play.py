@@ -1,0 +1,111 @@
+"""Play the whole loop in the real window: label, learn, re-rank, again; a screenshot of every stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.demo.annotator import MouseAnnotator, wait_until
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.gui.session import Session
+
+START_SECONDS = 180.0
+TRAIN_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class Story:
+    """What happened, in sentences and pictures."""
+
+    output: Path
+    tell: Callable[[str], None]
+    pictures: list[Path] = field(default_factory=list)
+
+    def picture(self, viewer: Any, name: str) -> None:
+        """Save the whole window as ``<nn>-<name>.png``."""
+        path = self.output / f"{len(self.pictures) + 1:02d}-{name}.png"
+        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        self.pictures.append(path)
+
+
+def play_rounds(
+    viewer: Any, session: Session, annotator: MouseAnnotator, story: Story, *, rounds: int, frames: int | None = None
+) -> None:
+    """Label ``frames`` frames a round (what starts a training by default), learn, and go on with the new queue.
+
+    Raises
+    ------
+    WaitedTooLongError
+        If the window does not get on.
+    """
+    wait_until(lambda: len(session.queue) > 0, seconds=START_SECONDS, what="the first queue")
+    story.tell(f"The queue offers {len(session.queue)} frames; no model yet.")
+    story.picture(viewer, "first-queue")
+    for number in range(1, rounds + 1):
+        _label_batch(viewer, session, annotator, story, number, frames or session.settings.learn_after)
+        _learn(viewer, session, story, number)
+        annotator.go_on()
+        wait_until(lambda: session.looked is not None, seconds=30, what="the scoremap")
+        session.set_scoremap("*")
+        wait_until(lambda: session.guess is not None, seconds=30, what="the model's guess")
+        story.picture(viewer, f"round-{number}-guess-and-scoremaps")
+        if session.suggestion is not None:
+            story.tell(f"Why {_name(session.suggestion.key)}: {session.suggestion.sentence}")
+        session.set_scoremap("")
+    story.tell(f"{annotator.clicks} clicks, {annotator.drags} drags and {annotator.keys} key presses.")
+
+
+def _label_batch(
+    viewer: Any, session: Session, annotator: MouseAnnotator, story: Story, number: int, frames: int
+) -> None:
+    """Label until ``frames`` new training frames are complete; hold-out frames come on top."""
+    labelled = 0
+    if session.queue.position < 0:
+        annotator.go_on()
+    rounds_before = len(session.rounds)
+    while session.n_complete_since_training < frames and len(session.rounds) == rounds_before:
+        if labelled == 1:
+            annotator.label_frame(until=max(1, len(session.bodyparts) // 2))
+            story.picture(viewer, f"round-{number}-labelling")
+        annotator.label_frame()
+        labelled += 1
+        if session.training.running or labelled >= len(session.queue):
+            break
+        annotator.go_on()
+    story.tell(f"Round {number}: labelled {labelled} frames.")
+
+
+def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
+    """Train (or follow the training that began by itself) until the queue is ranked anew."""
+    rounds_before = len(session.rounds)
+    in_front = session.current
+    if not session.training.running:
+        session.learn()
+    wait_until(
+        lambda: session.training.step >= max(1, session.training.steps // 2),
+        seconds=TRAIN_SECONDS,
+        what="half the training",
+    )
+    story.picture(viewer, f"round-{number}-learning")
+    wait_until(lambda: len(session.rounds) > rounds_before, seconds=TRAIN_SECONDS, what="the new model")
+    wait_until(lambda: not session.training.running, seconds=TRAIN_SECONDS, what="the new queue")
+    done = session.rounds[-1]
+    error = (
+        "nothing held out"
+        if done.holdout is None or math.isnan(done.holdout.mean)
+        else (f"hold-out error {done.holdout.mean:.1f} px over {done.holdout.n_frames} frames")
+    )
+    story.tell(
+        f"Round {number}: model {done.number} from {done.n_train} frames, {done.steps} steps in "
+        f"{done.train_seconds:.0f} s, {error}."
+    )
+    if session.current != in_front:
+        raise AssertionError("the frame in front of the user moved")
+    story.picture(viewer, f"round-{number}-ranked")
+
+
+def _name(key: FrameKey) -> str:
+    return f"{key.video} {key.frame}"

@@ -1,0 +1,68 @@
+"""The napari window with the labeller docked in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.session import Session, session_for
+
+PLUGIN = "napari-al-pose"
+WIDGET = "Active-learning pose labeller"
+SIZE = (1500, 950)
+
+
+def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any, Session]:
+    """Open a napari viewer with the labeller docked, on ``project`` if given.
+
+    Returns
+    -------
+    viewer : napari.Viewer
+    session : Session
+
+    Raises
+    ------
+    AlPoseError
+        If there is no Qt, no display, or no project at ``project``.
+    """
+    _check_display()
+    if project is not None:
+        check_project(project)
+    try:
+        import napari
+    except ImportError as error:
+        raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
+    viewer = napari.Viewer(title="napari-al-pose", show=show)
+    viewer.window.resize(*SIZE)
+    viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    session = session_for(viewer)
+    if project is not None:
+        session.open_project(project)
+    return viewer, session
+
+
+def run_window(project: Path | None = None) -> None:
+    """Open the window and serve it until it is closed."""
+    import napari
+
+    open_window(project)
+    napari.run()
+
+
+def check_project(path: Path) -> None:
+    """Raise what opening would raise at once, so that a mistyped path ends on the command line, not in a window."""
+    from napari_al_pose.formats.deeplabcut import read_config
+
+    read_config(path / "config.yaml" if path.is_dir() else path)
+
+
+def _check_display() -> None:
+    """Qt aborts the process without a display; say so instead."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise AlPoseError(
+            "There is no display to open a window on.",
+            "Start it from a desktop, or on a virtual screen: xvfb-run -a -s '-screen 0 1600x1200x24' napari-al-pose",
+        )

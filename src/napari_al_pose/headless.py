@@ -1,0 +1,186 @@
+"""The loop without a window: what the command line's verbs do. Each returns what ``--json`` prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
+from napari_al_pose.engine.messages import Progress, Ranked, Trained, TrainStep
+from napari_al_pose.project import Project, open_project
+
+T = TypeVar("T")
+
+
+def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
+    """Rank the pool; a list of frames, best first, none of them a near-duplicate of another.
+
+    Without a model in the project the frames are a diverse first batch and their score is None.
+    """
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
+    with open_project(path) as project:
+        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
+        _tell(loop.refresh(project))
+        if loop.version == 0:
+            _tell("No model yet: the frames are a diverse first batch. Label some and train to rank by score.")
+        ranked: Ranked = show_progress(loop.rank(project, strategy=strategy, size=top, holdout_share=0.0))
+        loop.close()
+    return [
+        {
+            "video": s.key.video,
+            "frame": s.key.frame,
+            "score": None if math.isnan(s.score) else s.score,
+            "strategy": strategy,
+            "provenance": "al" if s.strategy == strategy else s.strategy,
+            "model_version": s.model_version,
+            "reason": s.sentence,
+        }
+        for s in ranked.suggestions
+    ]
+
+
+def train(path: Path) -> dict[str, Any]:
+    """Train the next model version on the project's labels and describe it."""
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
+    with _writable(path) as project:
+        project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
+        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
+        _tell(loop.refresh(project))
+        show_progress(loop.train(project))
+        done = project.rounds.all()[-1]
+        checkpoint = project.models.checkpoint(done.number)
+        loop.close()
+    return describe_round(done) | {"checkpoint": str(checkpoint)}
+
+
+def predict(path: Path, video: str) -> dict[str, Any]:
+    """Predict a whole video of the project, given by its name or its file, with the newest model."""
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
+    with open_project(path) as project:
+        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
+        _tell(loop.refresh(project))
+        predicted = show_progress(loop.predict(project, _video_name(project, video)))
+        loop.close()
+    return {"video": predicted.video, "path": predicted.path, "model_version": loop.version}
+
+
+def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
+    """Train on randomly drawn labelled frames and measure on all the others; the project is left as it is."""
+    from napari_al_pose.engine.training import evaluate_split
+
+    with open_project(path, read_only=True) as project:
+        return show_progress(evaluate_split(project, train_frames=train_frames, seed=seed))
+
+
+def describe_round(done: Round) -> dict[str, Any]:
+    """Return a round as JSON prints it; the hold-out error is None where nothing was held out."""
+    return {
+        "model_version": done.number,
+        "n_train": done.n_train,
+        "n_holdout": done.n_holdout,
+        "train_seconds": done.train_seconds,
+        "steps": done.steps,
+        "holdout": None if done.holdout is None else _describe_error(done.holdout),
+    }
+
+
+def _describe_error(error: ErrorSummary) -> dict[str, float | int | None]:
+    return {
+        "mean_error_px": _finite(error.mean),
+        "median_error_px": _finite(error.median),
+        "low_px": _finite(error.low),
+        "high_px": _finite(error.high),
+        "n_frames": error.n_frames,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def show_progress(work: Generator[Any, None, T]) -> T:
+    """Run a job to its end with a progress bar on standard error; return what it returns."""
+    bar: tqdm | None = None
+    stage = ""
+    try:
+        while True:
+            message = next(work)
+            if isinstance(message, TrainStep):
+                name, done, total, note = "Training", message.step, message.steps, f"loss {message.loss:.4f}"
+            elif isinstance(message, Progress):
+                name, done, total, note = message.stage, message.done, message.total, ""
+            else:
+                if isinstance(message, Trained) and message.round.holdout is not None:
+                    _tell(f"Hold-out error {message.round.holdout.mean:.1f} px", bar)
+                continue
+            if bar is None or name != stage:
+                _close(bar)
+                bar, stage = tqdm(total=total, desc=name, unit="", dynamic_ncols=True), name
+            if math.isfinite(float(done)):
+                bar.update(done - bar.n)
+            if note and not note.endswith("nan"):
+                bar.set_postfix_str(note, refresh=False)
+    except StopIteration as end:
+        return end.value
+    finally:
+        _close(bar)
+        work.close()
+
+
+def _close(bar: tqdm | None) -> None:
+    if bar is not None:
+        bar.close()
+
+
+def _tell(sentence: str, bar: tqdm | None = None) -> None:
+    if sentence:
+        tqdm.write(sentence, file=bar.fp if bar is not None else _stderr())
+
+
+def _stderr() -> Any:
+    import sys
+
+    return sys.stderr
+
+
+def _writable(path: Path) -> Project:
+    project = open_project(path)
+    if project.read_only:
+        holder = project.lock_holder
+        project.close()
+        if holder:
+            raise AlPoseError(f"{path} is open elsewhere ({holder}).", "Close it there, or train there.")
+        raise AlPoseError(
+            f"{path} can't be written.", "Copy the project to a folder you may write, or change its rights."
+        )
+    return project
+
+
+def _video_name(project: Project, video: str) -> str:
+    names = [v.name for v in project.videos]
+    for name in (video, Path(video).stem):
+        if name in names:
+            return name
+    raise AlPoseError(f"The project has no video {video!r}.", f"It has: {', '.join(names) or 'none'}.")
+
+
+def as_table(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    """Return rows as aligned text for people."""
+    cells = [columns, *(tuple(_cell(row[c]) for c in columns) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
