@@ -1,0 +1,257 @@
+"""The real engine process on a real project: training, looking meanwhile, stopping, dying."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.engine.client import EngineClient
+from napari_al_pose.engine.messages import (
+    Cancelled,
+    Died,
+    Failed,
+    Finished,
+    Look,
+    Looked,
+    Predict,
+    Predicted,
+    Rank,
+    Ranked,
+    Ready,
+    Stop,
+    Train,
+    Trained,
+    TrainStep,
+)
+from napari_al_pose.project import open_project
+from napari_al_pose.samples import ground_truth
+
+pytestmark = pytest.mark.slow
+
+QUICK = LoopSettings(pool_size=40, batch_size=6, train=TrainSettings(steps=6, long_side=128, batch_size=2))
+
+
+class Inbox:
+    """Collects replies; hands them out in order."""
+
+    def __init__(self):
+        self._queue = queue.Queue()
+        self.seen = []
+
+    def put(self, reply):
+        self._queue.put(reply)
+
+    def until(self, *kinds, seconds=90):
+        """Return the next reply of one of ``kinds``."""
+        end = time.monotonic() + seconds
+        while True:
+            reply = self._queue.get(timeout=max(0.01, end - time.monotonic()))
+            self.seen.append(reply)
+            if isinstance(reply, kinds):
+                return reply
+            assert not isinstance(reply, (Failed, Died)), reply
+
+
+@pytest.fixture
+def labelled(sample_copy):
+    """A sample project with eight labelled frames, the last two held out."""
+    from napari_al_pose.domain import FrameRole
+
+    truth = ground_truth(sample_copy.parent)
+    with open_project(sample_copy) as project:
+        project.save_settings(QUICK)
+        names = project.skeleton.bodyparts
+        for i in range(8):
+            video = project.videos[i % 2].name
+            xy, visible = truth[video]
+            key = FrameKey(video, 5 + 9 * i)
+            for part, name in enumerate(names):
+                if visible[key.frame][part]:
+                    project.labels.place(key, name, *xy[key.frame][part])
+                else:
+                    project.labels.mark_not_visible(key, name)
+            if i >= 6:
+                project.labels.set_role(key, FrameRole.HOLDOUT)
+    return sample_copy
+
+
+@pytest.fixture
+def engine(labelled):
+    inbox = Inbox()
+    client = EngineClient(labelled.parent, inbox.put)
+    client.start()
+    inbox.until(Ready)
+    yield client, inbox, labelled
+    client.close()
+    assert not client.alive
+
+
+def test_without_a_model_it_builds_a_first_batch_and_looks_at_nothing(engine):
+    client, inbox, _ = engine
+    client.send(Look(client.next_job(), FrameKey("nothing", 0)))
+    assert "nothing" in inbox.until(Failed).message
+    client.send(Rank(client.next_job(), "mpe"))
+    ranked = inbox.until(Ranked)
+    assert ranked.model_version == 0
+    assert len({s.key for s in ranked.suggestions}) == len(ranked.suggestions) == 6
+    assert ranked.guesses == ()
+    inbox.until(Finished)
+
+
+def test_train_publishes_a_model_and_ranks_and_serves_looks_between_steps(engine):
+    client, inbox, config = engine
+    job = client.next_job()
+    client.send(Train(job))
+    inbox.until(TrainStep)
+    trained = inbox.until(Trained)
+    assert trained.job == job
+    assert trained.round.n_train == 6
+    assert trained.round.n_holdout == 2
+    assert np.isfinite(trained.round.holdout.mean)
+    ranked = inbox.until(Ranked)
+    assert ranked.model_version == 1
+    assert len(ranked.guesses) == len(ranked.suggestions)
+    inbox.until(Finished)
+
+    # The second training serves a look by the first model before it ends.
+    second = client.next_job()
+    client.send(Train(second))
+    inbox.until(TrainStep)
+    key = ranked.suggestions[0].key
+    client.send(Look(client.next_job(), key))
+    looked = inbox.until(Looked, Trained)
+    assert isinstance(looked, Looked)
+    assert looked.scoremaps.model_version == looked.prediction.model_version == 1
+    assert looked.scoremaps.maps.shape[0] == looked.prediction.xy.shape[0]
+    assert 0 <= looked.scoremaps.maps.min() <= looked.scoremaps.maps.max() <= 1
+    inbox.until(Finished)
+    with open_project(config, read_only=True) as project:
+        assert project.models.versions() == [1, 2]
+        assert [r.number for r in project.rounds.all()] == [1, 2]
+        assert project.queue.load().model_version == 2
+
+
+def test_cancel_leaves_nothing_and_stop_keeps_a_model(engine):
+    client, inbox, config = engine
+    with open_project(config) as project:
+        project.save_settings(
+            QUICK.model_copy(update={"train": TrainSettings(steps=5000, long_side=128, batch_size=2)})
+        )
+    first = client.next_job()
+    client.send(Train(first))
+    inbox.until(TrainStep)
+    client.send(Stop(first))
+    assert inbox.until(Cancelled).job == first
+    with open_project(config, read_only=True) as project:
+        assert project.models.versions() == []
+        assert list((project.root / "al-pose" / "models").glob("*")) == []
+    second = client.next_job()
+    client.send(Train(second))
+    for _ in range(3):
+        inbox.until(TrainStep)
+    client.send(Stop(second, keep=True))
+    trained = inbox.until(Trained)
+    assert trained.stopped_early
+    assert trained.round.steps < 5000
+    inbox.until(Finished)
+
+
+def test_a_waiting_job_is_cancelled_before_it_begins(engine):
+    client, inbox, _ = engine
+    running, waiting = client.next_job(), client.next_job()
+    client.send(Train(running))
+    client.send(Rank(waiting, "mpe"))
+    client.send(Stop(waiting))
+    assert inbox.until(Cancelled).job == waiting
+    client.send(Stop(running))
+    assert inbox.until(Cancelled).job == running
+
+
+def test_predicting_without_a_model_says_so(engine):
+    client, inbox, _ = engine
+    client.send(Predict(client.next_job(), "anything"))
+    assert "no model" in inbox.until(Failed).message.lower()
+    assert client.alive
+
+
+def test_a_whole_video_is_predicted_and_written(engine):
+    client, inbox, config = engine
+    client.send(Train(client.next_job()))
+    inbox.until(Finished)
+    with open_project(config, read_only=True) as project:
+        name = project.videos[0].name
+    client.send(Predict(client.next_job(), name))
+    predicted = inbox.until(Predicted)
+    import pandas as pd
+
+    table = pd.read_hdf(predicted.path)
+    assert table.columns.names == ["scorer", "bodyparts", "coords"]
+    assert np.isfinite(table.to_numpy()).all()
+
+
+def test_a_killed_engine_is_reported_and_can_be_started_again(engine):
+    client, inbox, config = engine
+    client.send(Train(client.next_job()))
+    inbox.until(TrainStep)
+    os.kill(client.pid, signal.SIGKILL)
+    died = inbox.until(Died)
+    assert "signal 9" in died.message
+    assert "estart" in died.hint
+    client.start()
+    inbox.until(Ready)
+    with open_project(config, read_only=True) as project:
+        assert len(project.labels.complete_keys()) == 8
+        assert project.models.versions() == []
+    client.send(Train(client.next_job()))
+    assert inbox.until(Trained).round.number == 1
+
+
+def test_the_engine_ends_when_its_parent_is_killed(labelled, tmp_path):
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(
+                """
+                import sys, time
+                from pathlib import Path
+                from napari_al_pose.engine.client import EngineClient
+                from napari_al_pose.engine.messages import Ready, Train
+                client = EngineClient(Path(sys.argv[1]), lambda reply: isinstance(reply, Ready) and print("ready", flush=True))
+                client.start()
+                print(client.pid, flush=True)
+                time.sleep(300)
+                """
+            ),
+            str(labelled.parent),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pid = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "ready\n"
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 15
+    while time.monotonic() < end and _runs(pid):
+        time.sleep(0.05)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
