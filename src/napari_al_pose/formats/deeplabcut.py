@@ -1,0 +1,45 @@
+"""DeepLabCut's project files; the modules beside this one do the work."""
+
+from napari_al_pose.formats.deeplabcut_annotations import (
+    AnnotationTable,
+    image_files,
+    image_name,
+    is_annotation_file,
+    read_annotation_points,
+    read_annotations,
+    write_annotations,
+)
+from napari_al_pose.formats.deeplabcut_config import (
+    Crop,
+    DeepLabCutConfig,
+    VideoSet,
+    add_video_set,
+    read_config,
+    write_new_config,
+)
+from napari_al_pose.formats.deeplabcut_predictions import (
+    PredictionTable,
+    prediction_scorer,
+    read_predictions,
+    write_predictions,
+)
+
+__all__ = [
+    "AnnotationTable",
+    "Crop",
+    "DeepLabCutConfig",
+    "PredictionTable",
+    "VideoSet",
+    "add_video_set",
+    "image_files",
+    "image_name",
+    "is_annotation_file",
+    "prediction_scorer",
+    "read_annotation_points",
+    "read_annotations",
+    "read_config",
+    "read_predictions",
+    "write_annotations",
+    "write_new_config",
+    "write_predictions",
+]

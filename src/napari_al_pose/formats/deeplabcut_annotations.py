@@ -1,0 +1,311 @@
+"""DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv``: read in every form met in the wild, written in one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.deeplabcut_tables import RawTable, frame_number, read_table, row_location
+from napari_al_pose.formats.hdf import write_frame
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotationTable:
+    """All labels in one folder of ``labeled-data``.
+
+    Parameters
+    ----------
+    rows : tuple of (video, image name)
+        Unique; the video is the folder a row names, which is not this one's if somebody renamed it.
+    columns : tuple of (individual, bodypart)
+        Unique; `SINGLE_INDIVIDUAL` in single-animal files.
+    xy : float64 array, (rows, columns, 2)
+        Pixels of the extracted image, NaN where the file has no point.
+    path : Path or None
+        The file it was read from; None if the folder has none.
+    notices : tuple of str
+        What the user should know of how it was read.
+    damaged : Path or None
+        A file that was passed over because it could not be read.
+    """
+
+    rows: tuple[tuple[str, str], ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    xy: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 2)))
+    path: Path | None = None
+    notices: tuple[str, ...] = ()
+    damaged: Path | None = None
+
+    def frames(self, video: str) -> dict[int, tuple[str, NDArray[np.float64]]]:
+        """Return ``{frame number: (image name, (columns, 2) points)}`` of the rows that lie in ``video``."""
+        found: dict[int, tuple[str, NDArray[np.float64]]] = {}
+        for (row_video, image), points in zip(self.rows, self.xy, strict=True):
+            number = frame_number(image)
+            if row_video == video and number is not None:
+                found.setdefault(number, (image, points))
+        return found
+
+
+def is_annotation_file(path: Path | str) -> bool:
+    """Return whether ``path`` is named as DeepLabCut names files of labels; the file is not opened."""
+    return re.fullmatch(r"CollectedData_.+\.(h5|csv)", Path(path).name) is not None
+
+
+def read_annotation_points(path: Path) -> AnnotationTable:
+    """Read one file of labels on its own, whatever its scorer, bodyparts and individuals.
+
+    Raises
+    ------
+    AlPoseError
+        If it is not a readable DeepLabCut table.
+    """
+    return _annotations(read_table(path), path, scorer=None)
+
+
+def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
+    """Read the labels in a folder of ``labeled-data``; an empty table if it has none.
+
+    The ``.h5`` counts, as in DeepLabCut; the ``.csv`` is read where there is no ``.h5`` or it is damaged. A file of
+    another scorer is read where it is the only one.
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``.
+    scorer : str
+        Of the project.
+    individuals : sequence of str
+        Of the project's skeleton; ``("",)`` for a single animal.
+
+    Raises
+    ------
+    AlPoseError
+        If there are files and none can be read, or they hold several animals and the project one, or the reverse.
+    """
+    h5, notices = _annotation_file(folder, scorer)
+    damaged = None
+    try:
+        table = read_table(h5) if h5.is_file() else None
+    except AlPoseError as error:
+        if not h5.with_suffix(".csv").is_file():
+            raise
+        damaged = h5
+        notices.append(f"{error.message} The labels were read from {h5.with_suffix('.csv').name} beside it.")
+        table = None
+    path = h5 if table is not None else h5.with_suffix(".csv")
+    if table is None:
+        if not path.is_file():
+            return AnnotationTable(notices=tuple(notices))
+        table = read_table(path)
+    found = _annotations(table, path, scorer=scorer)
+    found = _fit_individuals(found, individuals)
+    for video in sorted({video for video, _ in found.rows} - {folder.name}):
+        notices.append(f"{path} has rows of another video ({video or 'unnamed'}); they are kept there and not shown.")
+    for image in [image for video, image in found.rows if video == folder.name and frame_number(image) is None]:
+        notices.append(f"{path}: row {image!r} names no frame number; it is kept there and not shown.")
+    return AnnotationTable(found.rows, found.columns, found.xy, path, (*notices, *found.notices), damaged)
+
+
+def write_annotations(
+    folder: Path,
+    *,
+    scorer: str,
+    bodyparts: Sequence[str],
+    individuals: Sequence[str],
+    frames: Mapping[str, NDArray[np.float64]],
+    remove: Collection[str] = (),
+) -> AnnotationTable:
+    """Put labels into ``CollectedData_<scorer>.h5`` and ``.csv``; rows and columns of others stay.
+
+    Each file is written beside, read back, compared, and then put in place; first the ``.h5``, which counts.
+    A damaged ``.h5`` is kept as ``.h5.damaged``.
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``; created if absent.
+    scorer, bodyparts, individuals
+        Of the project; they give the columns and their order. ``("",)`` for a single animal.
+    frames : mapping of str to float64 array, (individuals, bodyparts, 2)
+        New values by image name, in pixels of the extracted image, NaN where not visible.
+    remove : collection of str
+        Image names whose rows go.
+
+    Returns
+    -------
+    AnnotationTable
+        What the files hold now.
+
+    Raises
+    ------
+    AlPoseError
+        If the present files cannot be read, or the new ones cannot be written. They are then as they were.
+    """
+    present = read_annotations(folder, scorer=scorer, individuals=individuals)
+    wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
+    columns = (*wanted, *(column for column in present.columns if column not in wanted))
+    rearranged = (_rearranged(points, present.columns, columns) for points in present.xy)
+    values = dict(zip(present.rows, rearranged, strict=True))
+    for image in remove:
+        values.pop((folder.name, image), None)
+    for image, points in frames.items():
+        row = (folder.name, image)
+        values.setdefault(row, np.full((len(columns), 2), np.nan))[: len(wanted)] = points.reshape(-1, 2)
+    rows = tuple(sorted(values))
+    xy = np.array([values[row] for row in rows], np.float64).reshape(len(rows), len(columns), 2)
+    h5 = folder / f"CollectedData_{scorer}.h5"
+    table = AnnotationTable(rows, columns, xy, h5)
+    folder.mkdir(parents=True, exist_ok=True)
+    if present.damaged == h5:
+        os.replace(h5, h5.with_suffix(".h5.damaged"))
+    for path in (h5, h5.with_suffix(".csv")):
+        _write(table, path, scorer)
+    return table
+
+
+def image_name(folder: Path, number: int, n_frames: int) -> str:
+    """Return DeepLabCut's name for the extracted image of a frame.
+
+    The image that is there, whatever its digits; else ``img<number>.png`` with as many digits as the images in the
+    folder have; else with as many as the last frame number of the video has.
+
+    Examples
+    --------
+    >>> image_name(Path("nowhere"), 7, 2330)
+    'img0007.png'
+    """
+    width = 0
+    for image in image_files(folder):
+        if frame_number(image.name) == number:
+            return image.name
+        digits = re.fullmatch(r"img(\d+)", image.stem)
+        width = width or (len(digits.group(1)) if digits else 0)
+    return f"img{number:0{width or max(1, len(str(n_frames - 1)))}d}.png"
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images in a folder, by name; empty if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def _annotation_file(folder: Path, scorer: str) -> tuple[Path, list[str]]:
+    """Return the ``.h5`` to read (there or not), and notices."""
+    own = folder / f"CollectedData_{scorer}.h5"
+    if own.is_file() or own.with_suffix(".csv").is_file() or not folder.is_dir():
+        return own, []
+    others = sorted({path.with_suffix(".h5") for path in folder.iterdir() if is_annotation_file(path)})
+    if not others:
+        return own, []
+    names = ", ".join(path.stem for path in others)
+    if len(others) > 1:
+        return own, [f"{folder} has labels of several scorers ({names}) and none of {scorer}; none was read."]
+    return others[0], [f"{folder} has labels of another scorer ({names}); they were read, and belong to {scorer} now."]
+
+
+def _annotations(table: RawTable, path: Path, *, scorer: str | None) -> AnnotationTable:
+    """Choose one scorer, drop likelihoods and repeated rows, and put x and y together."""
+    notices: list[str] = []
+    scorers = list(dict.fromkeys(column[0] for column in table.columns))
+    chosen = scorer if scorer in scorers else scorers[0]
+    if scorer is not None and scorers != [scorer]:
+        notices.append(f"{path} names the scorer {', '.join(scorers)} inside, expected {scorer}; {chosen} was read.")
+    position = {column[1:]: index for index, column in reversed(list(enumerate(table.columns))) if column[0] == chosen}
+    columns = tuple(
+        dict.fromkeys((individual, bodypart) for s, individual, bodypart, _ in table.columns if s == chosen)
+    )
+    for individual, bodypart in columns:
+        if (individual, bodypart, "x") not in position or (individual, bodypart, "y") not in position:
+            raise AlPoseError(
+                f"{path} has no x and y for {bodypart!r}.", "Add the missing column, or restore it from a backup."
+            )
+    rows: dict[tuple[str, str], int] = {}
+    for index, label in enumerate(table.rows):
+        first = rows.setdefault(row_location(label), index)
+        if first != index and not np.array_equal(table.values[first], table.values[index], equal_nan=True):
+            notices.append(f"{path} has two different rows for {'/'.join(row_location(label))}; the first was read.")
+    order = list(rows.values())
+    xy = np.stack(
+        [table.values[np.ix_(order, [position[(*column, axis)] for column in columns])] for axis in "xy"], axis=-1
+    )
+    xy[np.isnan(xy).any(axis=-1)] = np.nan
+    return AnnotationTable(tuple(rows), columns, xy, path, tuple(notices))
+
+
+def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> AnnotationTable:
+    """Read a file of one named animal as a single-animal one; refuse what does not fit."""
+    in_file = {individual for individual, _ in table.columns}
+    single = tuple(individuals) == (SINGLE_INDIVIDUAL,)
+    if single == (in_file == {SINGLE_INDIVIDUAL}):
+        return table
+    if single and len(in_file) == 1:
+        columns = tuple((SINGLE_INDIVIDUAL, bodypart) for _, bodypart in table.columns)
+        notice = f"{table.path} names the individual {in_file.pop()!r}; it was read as the only animal."
+        return AnnotationTable(table.rows, columns, table.xy, table.path, (*table.notices, notice))
+    if single:
+        raise AlPoseError(
+            f"{table.path} holds several individuals ({', '.join(sorted(in_file))}), but config.yaml says one animal.",
+            "Set 'multianimalproject: true' and list 'individuals:' in config.yaml, or move the file away.",
+        )
+    raise AlPoseError(
+        f"{table.path} holds one unnamed animal, but config.yaml says several.",
+        "Set 'multianimalproject: false' in config.yaml, or convert the file with DeepLabCut.",
+    )
+
+
+def _rearranged(
+    points: NDArray[np.float64], present: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]
+) -> NDArray[np.float64]:
+    made = np.full((len(columns), 2), np.nan)
+    for column, point in zip(present, points, strict=True):
+        made[columns.index(column)] = point
+    return made
+
+
+def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
+    import pandas as pd
+
+    single = all(individual == SINGLE_INDIVIDUAL for individual, _ in table.columns)
+    columns = list(_column_labels(table.columns, scorer, single=single))
+    names = ["scorer", "bodyparts", "coords"] if single else ["scorer", "individuals", "bodyparts", "coords"]
+    frame = pd.DataFrame(
+        table.xy.reshape(len(table.rows), -1).astype(np.float64),
+        index=pd.MultiIndex.from_arrays(
+            [["labeled-data"] * len(table.rows), [video for video, _ in table.rows], [image for _, image in table.rows]]
+        ),
+        columns=pd.MultiIndex.from_tuples(columns, names=names),
+    )
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":
+            frame.to_csv(temporary, lineterminator="\n")
+        else:
+            write_frame(frame, temporary)
+        written = _annotations(read_table(temporary), path, scorer=scorer)
+        same_labels = written.rows == table.rows and written.columns == table.columns
+        if not same_labels or not np.array_equal(written.xy, table.xy, equal_nan=True):
+            raise AlPoseError(
+                f"{path} read back differently from what was written; the file in place was left as it was.",
+                "Check the disk. The labels themselves are safe in al-pose/labels.sqlite.",
+            )
+
+
+def _column_labels(columns: Sequence[tuple[str, str]], scorer: str, *, single: bool) -> Iterator[tuple[str, ...]]:
+    for individual, bodypart in columns:
+        for axis in "xy":
+            yield (scorer, bodypart, axis) if single else (scorer, individual, bodypart, axis)

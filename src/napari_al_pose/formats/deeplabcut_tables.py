@@ -1,0 +1,143 @@
+"""The shapes DeepLabCut's coordinate tables come in, read into one."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.formats.hdf import read_frame
+from napari_al_pose.formats.names import is_safe_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "bodyparts", "coords")}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawTable:
+    """A table of coordinates as it lies in a file.
+
+    Parameters
+    ----------
+    columns : tuple of (scorer, individual, bodypart, coordinate)
+        One for each value column; ``individual`` is `SINGLE_INDIVIDUAL` where the file has none.
+    rows : tuple
+        Row labels as found: a tuple, a path, or a frame number.
+    values : float64 array, (rows, columns)
+    """
+
+    columns: tuple[tuple[str, str, str, str], ...]
+    rows: tuple[Any, ...]
+    values: NDArray[np.float64]
+
+
+def read_table(path: Path) -> RawTable:
+    """Read a DeepLabCut ``.h5`` or ``.csv``.
+
+    Raises
+    ------
+    AlPoseError
+        If the file is not such a table; the message names the file and, where there is one, the row.
+    """
+    return _read_csv(path) if path.suffix.lower() == ".csv" else _from_frame(read_frame(path), path)
+
+
+def row_location(label: Any) -> tuple[str, str]:
+    """Return ``(video, image name)`` of a row label in any of DeepLabCut's forms; "" where it has none.
+
+    Examples
+    --------
+    >>> row_location("labeled-data\\\\mouse\\\\img01.png")
+    ('mouse', 'img01.png')
+    >>> row_location(("labeled-data", "mouse", "img01.png"))
+    ('mouse', 'img01.png')
+    """
+    parts = [str(part) for part in label] if isinstance(label, tuple) else [str(label)]
+    parts = [part for text in parts for part in text.replace("\\", "/").split("/") if part]
+    image = parts[-1] if parts else ""
+    video = parts[-2] if len(parts) > 1 else ""
+    return (video if is_safe_name(video) else "", image if is_safe_name(image) else "")
+
+
+def frame_number(image: str) -> int | None:
+    """Return the frame number in an image's name (the digits its stem ends with), None if there is none."""
+    match = re.search(r"(\d{1,12})$", image.rpartition(".")[0])
+    return int(match.group(1)) if match else None
+
+
+def _from_frame(frame: pd.DataFrame, path: Path) -> RawTable:
+    names = _LEVELS.get(frame.columns.nlevels)
+    if names is None:
+        raise _not_a_table(path, f"its columns have {frame.columns.nlevels} levels, expected 3 or 4")
+    columns = _columns([tuple(str(part) for part in column) for column in frame.columns], path)
+    rows = tuple(frame.index)
+    return RawTable(columns, rows, _numbers(frame.to_numpy(dtype=object), rows, path))
+
+
+def _read_csv(path: Path) -> RawTable:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            lines = [line for line in csv.reader(stream) if any(line)]
+    except FileNotFoundError as error:
+        raise AlPoseError(f"There is no file {path}.", "Check the folder.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AlPoseError(f"{path} could not be read as a table: {error}.", "Restore it from a backup.") from error
+    first_cells = [line[0].strip() for line in lines[:4]]
+    if "coords" not in first_cells:
+        raise _not_a_table(path, "its first lines are not 'scorer', 'bodyparts' and 'coords'")
+    n_levels = first_cells.index("coords") + 1
+    if n_levels not in _LEVELS:
+        raise _not_a_table(path, f"it has {n_levels} header lines, expected 3 or 4")
+    header, body = lines[:n_levels], lines[n_levels:]
+    # Since 2.2 a row is named by three cells; the header leaves the second and third of them empty.
+    n_index = 3 if len(header[0]) > 2 and not header[0][1] and not header[0][2] else 1
+    if any(len(line) != len(header[0]) for line in lines):
+        number = next(i for i, line in enumerate(lines, 1) if len(line) != len(header[0]))
+        raise _not_a_table(path, f"line {number} has {len(lines[number - 1])} cells, expected {len(header[0])}")
+    levels = [line[n_index:] for line in header]
+    columns = _columns(list(zip(*levels, strict=True)), path)
+    rows = tuple(tuple(line[:n_index]) if n_index == 3 else line[0] for line in body)
+    values = np.array([line[n_index:] for line in body], object).reshape(len(body), len(columns))
+    return RawTable(columns, rows, _numbers(np.where(values == "", np.nan, values), rows, path))
+
+
+def _columns(columns: Sequence[tuple[str, ...]], path: Path) -> tuple[tuple[str, str, str, str], ...]:
+    made = []
+    for column in columns:
+        scorer, *individual, bodypart, coordinate = column
+        if coordinate not in ("x", "y", "likelihood"):
+            raise _not_a_table(path, f"it has a column {coordinate!r}, expected x, y or likelihood")
+        made.append((scorer, individual[0] if individual else SINGLE_INDIVIDUAL, bodypart, coordinate))
+    if not made:
+        raise _not_a_table(path, "it has no columns")
+    return tuple(made)
+
+
+def _numbers(values: NDArray[Any], rows: Sequence[Any], path: Path) -> NDArray[np.float64]:
+    try:
+        numbers = values.astype(np.float64)
+    except (TypeError, ValueError):
+        for row, cells in zip(rows, values, strict=True):
+            for cell in cells:
+                try:
+                    float(cell)
+                except (TypeError, ValueError) as error:
+                    raise _not_a_table(path, f"row {row!r} holds {cell!r} where a number should be") from error
+        raise
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers
+
+
+def _not_a_table(path: Path, reason: str) -> AlPoseError:
+    return AlPoseError(
+        f"{path} is not a DeepLabCut table of coordinates: {reason}.", "Correct it, or restore it from a backup."
+    )

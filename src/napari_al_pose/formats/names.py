@@ -1,0 +1,30 @@
+"""Names from files become paths only after they passed here."""
+
+from __future__ import annotations
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv")
+
+
+def is_safe_name(name: str) -> bool:
+    """Return whether ``name`` can be one file or folder name: no separator, no way up, nothing unprintable."""
+    return (
+        bool(name)
+        and name not in (".", "..")
+        and len(name.encode("utf-8", "replace")) <= 200
+        and name == name.strip()
+        and not any(character in '/\\:*?"<>|' for character in name)
+        and name.isprintable()
+    )
+
+
+def last_part(path: str) -> str:
+    """Return the last part of a path written on any system: ``"C:\\\\data\\\\a.mp4"`` gives ``"a.mp4"``."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def video_stem(path: str) -> str | None:
+    """Return the name DeepLabCut gives to the video at ``path``; None if it is no video's path or an unsafe name."""
+    stem, dot, suffix = last_part(path).rpartition(".")
+    if not dot or f".{suffix.lower()}" not in VIDEO_SUFFIXES or not is_safe_name(stem):
+        return None
+    return stem

@@ -1,0 +1,393 @@
+"""The labels of a project: every edit is on disk before the call returns."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, FrameRole, KeypointState, Skeleton
+from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+from napari_al_pose.project.undo_stack import UndoStack
+
+
+class LabelStore:
+    """Labels of all frames, with undo and redo that survive a restart.
+
+    One call is one user action, one undo step and one transaction, committed before it returns. Labels are stored by
+    the *name* of the bodypart: those of a bodypart the skeleton no longer has stay in the file, unseen. All methods
+    may be called from several threads. Another process may have the same file open for reading; it sees each action
+    from the moment it is committed.
+
+    Coordinates are source pixels ``(x, y)``, pixel centres at integers.
+
+    Parameters
+    ----------
+    log : EditLog
+    skeleton : Skeleton
+    """
+
+    def __init__(self, log: EditLog, skeleton: Skeleton) -> None:
+        self._log = log
+        self._skeleton = skeleton
+        self._mutex = threading.RLock()
+        self._undo = UndoStack()
+        self._seen_action = 0
+        self._data_version = -1
+        self._complete: dict[FrameKey, bool] = {}
+        self._catch_up()
+
+    @classmethod
+    def open(cls, path: Path, skeleton: Skeleton, *, read_only: bool = False) -> LabelStore:
+        """Open the labels in ``path``; a missing file is created, or stays away when read-only.
+
+        Raises
+        ------
+        AlPoseError
+            If the file is damaged, is not a label store, is from a newer version, or cannot be opened. The file is
+            left as it is.
+        """
+        return cls(EditLog(path, read_only=read_only), skeleton)
+
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        with self._mutex:
+            self._log.close()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether edits are refused."""
+        return self._log.read_only
+
+    # ---- edits ------------------------------------------------------------------------------------
+
+    def place(self, key: FrameKey, bodypart: str, x: float, y: float, *, individual: str = SINGLE_INDIVIDUAL) -> None:
+        """Place one keypoint.
+
+        Raises
+        ------
+        AlPoseError
+            From this and every other edit: the project is read-only, or the file could not be written. The edit was
+            then not applied.
+        ValueError
+            If a name is unknown or a coordinate is not finite.
+        """
+        self.place_many(key, {bodypart: (x, y)}, individual=individual)
+
+    def place_many(
+        self, key: FrameKey, points: Mapping[str, tuple[float, float]], *, individual: str = SINGLE_INDIVIDUAL
+    ) -> None:
+        """Place several keypoints of one frame as one action."""
+        self._edit([(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()])
+
+    def mark_not_visible(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
+        """Say that a keypoint was looked for and cannot be seen."""
+        self._edit([(self._key(key, individual, bodypart), Keypoint(KeypointState.NOT_VISIBLE))])
+
+    def clear(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
+        """Take a keypoint back to "not looked at yet"."""
+        self._edit([(self._key(key, individual, bodypart), Keypoint())])
+
+    def clear_frame(self, key: FrameKey) -> None:
+        """Take every keypoint of a frame back to "not looked at yet" as one action."""
+        names = self._skeleton
+        self._edit(
+            [(self._key(key, i, bodypart), Keypoint()) for i in names.individuals for bodypart in names.bodyparts]
+        )
+
+    def undo(self) -> FrameKey | None:
+        """Take back the last action that still stands; return its (first) frame, None if there is none."""
+        with self._mutex:
+            self._catch_up()
+            target = self._undo.next_undo
+            if target is None:
+                return None
+            edits = self._log.edits_of(target)
+            self._append("undo", [(key, before) for key, before, _ in reversed(edits)], target=target)
+            return edits[0][0].frame_key
+
+    def redo(self) -> FrameKey | None:
+        """Bring back the last action taken back; return its (first) frame, None if there is none."""
+        with self._mutex:
+            self._catch_up()
+            target = self._undo.next_redo
+            if target is None:
+                return None
+            edits = self._log.edits_of(target)
+            self._append("redo", [(key, after) for key, _, after in edits], target=target)
+            return edits[0][0].frame_key
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo` would do something."""
+        with self._mutex:
+            return not self.read_only and self._undo.next_undo is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether `redo` would do something."""
+        with self._mutex:
+            return not self.read_only and self._undo.next_redo is not None
+
+    def set_role(self, key: FrameKey, role: FrameRole, *, provenance: str = "", release_holdout: bool = False) -> None:
+        """Say what a frame is for and, in ``provenance``, what chose it.
+
+        No undo step. A hold-out frame stays one, whatever later suggests it, unless ``release_holdout``: once it
+        was trained on, it can never measure again. An empty ``provenance`` keeps the one there is.
+        """
+        self.set_roles({key: role}, provenance=provenance, release_holdout=release_holdout)
+
+    def set_roles(
+        self, roles: Mapping[FrameKey, FrameRole], *, provenance: str = "", release_holdout: bool = False
+    ) -> None:
+        """Do `set_role` for several frames in one transaction."""
+        with self._mutex:
+            changes = []
+            for key, role in roles.items():
+                _check_frame(key)
+                old_role, old_provenance = self._log.role(key)
+                kept = old_role is FrameRole.HOLDOUT and not release_holdout
+                new = (old_role if kept else role, provenance or old_provenance)
+                if new != (old_role, old_provenance):
+                    changes.append((key, *new))
+            if not changes:
+                return
+            with self._log.transaction():
+                action = self._log.append_action("role", source="user")
+                for key, role, chosen_by in changes:
+                    self._log.append_role(action, key, role, chosen_by)
+            self._note("role", action, None)
+
+    # ---- reading ----------------------------------------------------------------------------------
+
+    def role(self, key: FrameKey) -> FrameRole:
+        """Return what the frame is for; ``TRAIN`` if nobody said otherwise."""
+        with self._mutex:
+            return self._log.role(key)[0]
+
+    def provenance(self, key: FrameKey) -> str:
+        """Return what chose the frame (a strategy's name), "" if nobody said."""
+        with self._mutex:
+            return self._log.role(key)[1]
+
+    def annotation(self, key: FrameKey, individual: str = SINGLE_INDIVIDUAL) -> Annotation:
+        """Return the labels of one individual in one frame, empty if there are none."""
+        with self._mutex:
+            self._check_individual(individual)
+            query = "SELECT bodypart, state, x, y FROM labels WHERE video = ? AND frame = ? AND individual = ?"
+            rows = self._log.rows(query, (key.video, key.frame, individual))
+            return self._annotation(key, individual, rows, self._log.role(key)[0])
+
+    def annotations(self) -> list[Annotation]:
+        """Return every annotation in which something was looked at, sorted by frame, then individual."""
+        with self._mutex:
+            roles = {
+                FrameKey(video, frame): FrameRole(role)
+                for video, frame, role in self._log.rows("SELECT video, frame, role FROM frames")
+            }
+            grouped: dict[tuple[FrameKey, str], list[tuple]] = {}
+            query = "SELECT video, frame, individual, bodypart, state, x, y FROM labels ORDER BY video, frame"
+            for video, frame, individual, *rest in self._log.rows(query):
+                grouped.setdefault((FrameKey(video, frame), individual), []).append(tuple(rest))
+            made = [
+                self._annotation(key, individual, rows, roles.get(key, FrameRole.TRAIN))
+                for (key, individual), rows in grouped.items()
+                if individual in self._skeleton.individuals
+            ]
+        order = self._skeleton.individuals.index
+        return sorted((a for a in made if not a.is_empty), key=lambda a: (a.key, order(a.individual)))
+
+    def complete_keys(self) -> list[FrameKey]:
+        """Return the frames in which no bodypart is left to look at, sorted.
+
+        With several individuals: at least one is labelled, and none is labelled by half.
+        """
+        with self._mutex:
+            self._catch_up()
+            return sorted(key for key, complete in self._complete.items() if complete)
+
+    def labelled_keys(self) -> list[FrameKey]:
+        """Return the frames in which at least one bodypart was looked at, sorted."""
+        with self._mutex:
+            self._catch_up()
+            return sorted(self._complete)
+
+    def holdout_keys(self) -> list[FrameKey]:
+        """Return the frames marked to measure on, labelled or not, sorted."""
+        with self._mutex:
+            query = "SELECT video, frame FROM frames WHERE role = ? ORDER BY video, frame"
+            return [FrameKey(*row) for row in self._log.rows(query, (FrameRole.HOLDOUT.value,))]
+
+    @property
+    def revision(self) -> int:
+        """Number of the last action of the log (of any kind); 0 before the first."""
+        with self._mutex:
+            return self._log.last_action()
+
+    def unknown_bodyparts(self) -> dict[str, int]:
+        """Return the bodyparts that have labels but are not in the skeleton, with the number of labels."""
+        with self._mutex:
+            rows = self._log.rows("SELECT bodypart, count(*) FROM labels GROUP BY bodypart")
+            return {name: count for name, count in rows if name not in self._skeleton.bodyparts}
+
+    # ---- other people's files ---------------------------------------------------------------------
+
+    def table(self, name: str, video: str) -> dict[KeypointKey, Keypoint]:
+        """Return the ``labels`` or the last ``exported`` values of one video, all bodyparts ever known."""
+        with self._mutex:
+            return self._log.table(name, video)
+
+    def edited_keys(self, video: str) -> set[KeypointKey]:
+        """Return every keypoint of ``video`` that the log knows, cleared ones too."""
+        with self._mutex:
+            return self._log.edited_keys(video)
+
+    def origin(self, video: str) -> tuple[float, float] | None:
+        """Return where (0, 0) of the stored labels lies in the full video, None if never recorded."""
+        with self._mutex:
+            return self._log.origin(video)
+
+    def realign(self, video: str, origin: tuple[float, float]) -> None:
+        """Shift all labels of ``video`` from the recorded origin to ``origin``; earlier undo steps end here."""
+        with self._mutex:
+            old = self._log.origin(video)
+            changes: Changes = ()
+            if old is not None and old != origin:
+                dx, dy = old[0] - origin[0], old[1] - origin[1]
+                changes = [
+                    (key, _placed(point.x + dx, point.y + dy))
+                    for key, point in self._log.table("labels", video).items()
+                    if point.x is not None and point.y is not None
+                ]
+            with self._log.transaction():
+                self._log.set_origin(video, origin)
+                if not changes:
+                    return
+                action = self._log.append_action("realign", source="config.yaml crop")
+                self._log.append_edits(action, changes)
+            self._note("realign", action, None)
+
+    def merge(
+        self, video: str, found: Iterable[tuple[KeypointKey, Keypoint]], steps: Mapping[str, Changes], *, source: str
+    ) -> None:
+        """Take in what another program wrote for ``video``, in one transaction.
+
+        Parameters
+        ----------
+        video : str
+            The video's name.
+        found : iterable of (KeypointKey, Keypoint)
+            All the file holds; remembered to tell its next changes from ours.
+        steps : mapping of str to changes
+            By kind of action: ``import`` (never labelled here), ``merge`` (an undo step), ``conflict`` (kept in
+            the log only, our labels stay).
+        source : str
+            The file, for the log.
+        """
+        with self._mutex:
+            noted = []
+            with self._log.transaction():
+                for kind, changes in steps.items():
+                    if changes:
+                        action = self._log.append_action(kind, source=source)
+                        self._log.append_edits(action, changes, apply=kind != "conflict")
+                        noted.append((kind, action))
+                self._log.replace_exported(video, found)
+            for kind, action in noted:
+                self._note(kind, action, None)
+
+    def remember_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
+        """Remember what CollectedData of ``video`` holds from now on."""
+        with self._mutex, self._log.transaction():
+            self._log.replace_exported(video, values)
+
+    # ---- inside -----------------------------------------------------------------------------------
+
+    def _edit(self, changes: Changes) -> None:
+        with self._mutex:
+            self._catch_up()
+            real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
+            if real:
+                self._append("edit", real)
+
+    def _append(self, kind: str, changes: Changes, *, target: int | None = None) -> None:
+        with self._log.transaction():
+            action = self._log.append_action(kind, source="user", target=target)
+            self._log.append_edits(action, changes)
+        self._note(kind, action, target, touched={key.frame_key for key, _ in changes})
+
+    def _note(self, kind: str, action: int, target: int | None, *, touched: Iterable[FrameKey] | None = None) -> None:
+        """Keep what is in memory in step with an action of ours that was committed."""
+        self._undo.feed(action, kind, target)
+        self._seen_action = action
+        if touched is None:
+            self._complete = self._completeness()
+        for key in touched or ():
+            self._complete.pop(key, None)
+            self._complete.update(self._completeness(key))
+
+    def _catch_up(self) -> None:
+        """Take note of what another process committed since we last looked."""
+        version = self._log.data_version()
+        if version == self._data_version:
+            return
+        self._data_version = version
+        query = "SELECT id, kind, target FROM actions WHERE id > ? ORDER BY id"
+        for action, kind, target in self._log.rows(query, (self._seen_action,)):
+            self._undo.feed(action, kind, target)
+            self._seen_action = action
+        self._complete = self._completeness()
+
+    def _completeness(self, key: FrameKey | None = None) -> dict[FrameKey, bool]:
+        """Return whether each labelled frame (or just ``key``) is complete."""
+        names = self._skeleton
+        marks = ", ".join("?" * names.n_bodyparts), ", ".join("?" * len(names.individuals))
+        where = f"bodypart IN ({marks[0]}) AND individual IN ({marks[1]})"
+        parameters: list[str | int] = [*names.bodyparts, *names.individuals]
+        if key is not None:
+            where += " AND video = ? AND frame = ?"
+            parameters += [key.video, key.frame]
+        query = f"SELECT video, frame, count(*) FROM labels WHERE {where} GROUP BY video, frame, individual"
+        complete: dict[FrameKey, bool] = {}
+        for video, frame, count in self._log.rows(query, parameters):
+            found = FrameKey(video, frame)
+            complete[found] = complete.get(found, True) and count == names.n_bodyparts
+        return complete
+
+    def _annotation(self, key: FrameKey, individual: str, rows: Iterable[tuple], role: FrameRole) -> Annotation:
+        xy = np.full((self._skeleton.n_bodyparts, 2), np.nan)
+        states = np.zeros(self._skeleton.n_bodyparts, np.int8)
+        position = {name: index for index, name in enumerate(self._skeleton.bodyparts)}
+        for bodypart, state, x, y in rows:
+            index = position.get(bodypart)
+            if index is None:
+                continue
+            states[index] = state
+            if state == KeypointState.PLACED:
+                xy[index] = x, y
+        return Annotation(key, xy, states, individual, role)
+
+    def _key(self, key: FrameKey, individual: str, bodypart: str) -> KeypointKey:
+        _check_frame(key)
+        self._check_individual(individual)
+        if bodypart not in self._skeleton.bodyparts:
+            raise ValueError(f"Expected a bodypart of {list(self._skeleton.bodyparts)}, got {bodypart!r}.")
+        return KeypointKey(key.video, int(key.frame), individual, bodypart)
+
+    def _check_individual(self, individual: str) -> None:
+        if individual not in self._skeleton.individuals:
+            raise ValueError(f"Expected an individual of {list(self._skeleton.individuals)}, got {individual!r}.")
+
+
+def _check_frame(key: FrameKey) -> None:
+    if not key.video or key.frame < 0:
+        raise ValueError(f"Expected a video and a frame number from 0, got {key}.")
+
+
+def _placed(x: float, y: float) -> Keypoint:
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError(f"Expected finite coordinates, got ({x}, {y}).")
+    return Keypoint(KeypointState.PLACED, float(x), float(y))

@@ -1,0 +1,112 @@
+"""Taking in what other programs wrote into CollectedData, by key; what they left out is never a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_al_pose.domain import KeypointState, Skeleton
+from napari_al_pose.formats.deeplabcut import AnnotationTable
+from napari_al_pose.project.label_log import Keypoint, KeypointKey
+
+_SAME_PX = 1e-6
+"""Coordinates closer than this are the same: what is left of a shift by the crop there and back."""
+
+State = Mapping[KeypointKey, Keypoint]
+
+
+@dataclass(frozen=True, slots=True)
+class MergePlan:
+    """What a merge would do.
+
+    Parameters
+    ----------
+    new : list of (KeypointKey, Keypoint)
+        Keypoints that were never edited here.
+    changed : list of (KeypointKey, Keypoint)
+        Keypoints that only the others changed since the file was last written or read.
+    conflicts : list of (KeypointKey, Keypoint)
+        Keypoints both changed, with the others' value; ours stays.
+    """
+
+    new: list[tuple[KeypointKey, Keypoint]]
+    changed: list[tuple[KeypointKey, Keypoint]]
+    conflicts: list[tuple[KeypointKey, Keypoint]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.new or self.changed or self.conflicts)
+
+
+def keypoints_of(
+    table: AnnotationTable, video: str, skeleton: Skeleton, origin: tuple[float, float]
+) -> dict[KeypointKey, Keypoint]:
+    """Return what a file says of each keypoint of the skeleton, in source pixels.
+
+    A missing point in a row that has others was looked for and not seen. A row without any point was
+    extracted and not labelled: it says nothing.
+
+    Parameters
+    ----------
+    table : AnnotationTable
+    video : str
+    skeleton : Skeleton
+    origin : (float, float)
+        Where (0, 0) of the extracted images lies in the source.
+    """
+    known = [
+        (index, individual, bodypart)
+        for index, (individual, bodypart) in enumerate(table.columns)
+        if individual in skeleton.individuals and bodypart in skeleton.bodyparts
+    ]
+    found: dict[KeypointKey, Keypoint] = {}
+    for frame, (_, points) in table.frames(video).items():
+        labelled = {individual for index, individual, _ in known if np.isfinite(points[index]).all()}
+        for index, individual, bodypart in known:
+            if individual not in labelled:
+                continue
+            x, y = points[index]
+            key = KeypointKey(video, frame, individual, bodypart)
+            if np.isfinite(x) and np.isfinite(y):
+                found[key] = Keypoint(KeypointState.PLACED, float(x) + origin[0], float(y) + origin[1])
+            else:
+                found[key] = Keypoint(KeypointState.NOT_VISIBLE)
+    return found
+
+
+def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointKey]) -> MergePlan:
+    """Compare three ways: what the file says, what it said last, and what we have.
+
+    Parameters
+    ----------
+    theirs : mapping
+        What the file says now; what it leaves out is left alone.
+    base : mapping
+        What it said when we last wrote or read it.
+    ours : mapping
+        The labels now.
+    edited : set of KeypointKey
+        Every keypoint the log knows, cleared ones too.
+    """
+    plan = MergePlan([], [], [])
+    for key, their in theirs.items():
+        mine = ours.get(key, Keypoint())
+        before = base.get(key)
+        if _same(their, mine) or (before is not None and _same(their, before)):
+            continue
+        if key not in edited:
+            plan.new.append((key, their))
+        elif _same(mine, before or Keypoint()):
+            plan.changed.append((key, their))
+        else:
+            plan.conflicts.append((key, their))
+    return plan
+
+
+def _same(a: Keypoint, b: Keypoint) -> bool:
+    if a.state != b.state or a.x is None or a.y is None or b.x is None or b.y is None:
+        return a.state == b.state
+    return abs(a.x - b.x) <= _SAME_PX and abs(a.y - b.y) <= _SAME_PX

@@ -1,0 +1,41 @@
+"""Which actions can be taken back and brought back, as the log of actions says."""
+
+from __future__ import annotations
+
+UNDOABLE = frozenset({"edit", "merge"})
+
+
+class UndoStack:
+    """A linear undo history rebuilt from the log, so that it survives a restart.
+
+    Feed it every action in order. An *edit* or a *merge* of somebody else's changes is a step that can be undone and
+    cuts off what was undone before it. Roles, first imports and recorded conflicts are no steps. A *realign*
+    moved all coordinates of a video: nothing before it can be undone, its coordinates no longer mean the same.
+    """
+
+    def __init__(self) -> None:
+        self._done: list[int] = []
+        self._undone: list[int] = []
+
+    def feed(self, action: int, kind: str, target: int | None) -> None:
+        """Take note of the next action of the log."""
+        if kind in UNDOABLE:
+            self._done.append(action)
+            self._undone.clear()
+        elif kind == "undo":
+            self._undone.append(self._done.pop())
+        elif kind == "redo":
+            self._done.append(self._undone.pop())
+        elif kind == "realign":
+            self._done.clear()
+            self._undone.clear()
+
+    @property
+    def next_undo(self) -> int | None:
+        """The action an undo would take back."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def next_redo(self) -> int | None:
+        """The action a redo would bring back."""
+        return self._undone[-1] if self._undone else None

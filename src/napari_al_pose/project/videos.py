@@ -1,0 +1,175 @@
+"""Which videos a project has, and where their pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
+from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, video_stem
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectVideo:
+    """One video of a project.
+
+    Parameters
+    ----------
+    name : str
+        File name without the extension; also the name of its folder in ``labeled-data``.
+    path : Path or None
+        The video file; None if it is missing.
+    images : Path or None
+        Its folder in ``labeled-data``, if that has extracted images.
+    crop : (x1, x2, y1, y2) or None
+        What ``config.yaml`` says of extracted images, in pixels of the full video.
+    """
+
+    name: str
+    path: Path | None
+    images: Path | None
+    crop: Crop | None = None
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the video file is there."""
+        return self.path is not None
+
+    def open(self, **options: Any) -> FrameSource:
+        """Open the video file if there is one, else its extracted images.
+
+        Parameters
+        ----------
+        **options
+            Passed on to `napari_al_pose.video.open_source` (``cache_bytes``, ``progress``, ``cancelled``).
+
+        Raises
+        ------
+        AlPoseError
+            If there is neither, or it cannot be decoded.
+        """
+        from napari_al_pose.video import open_source
+
+        where = self.path or self.images
+        if where is None:
+            raise AlPoseError(
+                f"The video {self.name!r} is missing and has no extracted images.",
+                "Copy the video into the project's 'videos' folder.",
+            )
+        return open_source(where, name=self.name, **options)
+
+    def origin(self) -> tuple[float, float]:
+        """Return where (0, 0) of the extracted images lies in what `open` shows, in pixels.
+
+        DeepLabCut stores labels of cropped frames in the crop's own coordinates, but ``config.yaml`` has a crop for
+        every video, cropped or not. What decides is the size of the images that are there.
+        """
+        if self.path is None or self.images is None or self.crop is None:
+            return (0.0, 0.0)
+        x1, x2, y1, y2 = self.crop
+        return (float(x1), float(y1)) if _image_size(self.images) == (x2 - x1, y2 - y1) else (0.0, 0.0)
+
+
+def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[ProjectVideo], list[str]]:
+    """Find the videos of the project in ``root``.
+
+    Paths in ``config.yaml`` come from any computer: a video is looked for by its name in ``videos/``, then, if the
+    path is absolute and a video lies there, where it says. Videos in ``videos/`` that the file does not
+    name join, and so do folders of extracted images.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder.
+    video_sets : sequence of VideoSet
+        From ``config.yaml``; placeholders are passed over.
+
+    Returns
+    -------
+    list of ProjectVideo
+        In the order of ``config.yaml``, then by name.
+    list of str
+        What the user should know: missing videos and names that clash.
+    """
+    notices: list[str] = []
+    files = _video_files(root / "videos", notices)
+    folders = _image_folders(root / "labeled-data")
+    crops: dict[str, Crop | None] = {}
+    for entry in video_sets:
+        name = video_stem(entry.path)
+        if name is None:
+            continue
+        crops.setdefault(name, entry.crop)
+        path = _resolve(entry.path, name, root, files)
+        if path is not None:
+            files[name] = path
+        elif name not in folders:
+            notices.append(
+                f"The video {last_part(entry.path)} of config.yaml is missing. Copy it into {root / 'videos'}."
+            )
+    names = [name for name in crops if name in files or name in folders]
+    names += sorted(({*files, *folders}) - set(names))
+    placeholder = [entry.crop for entry in video_sets if video_stem(entry.path) is None]
+    only_crop = placeholder[0] if len(placeholder) == 1 and len(folders) == 1 else None
+    videos = [
+        ProjectVideo(name, files.get(name), folders.get(name), crops.get(name, only_crop if name in folders else None))
+        for name in names
+    ]
+    return videos, notices
+
+
+def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
+    """Return the videos in ``folder`` by name, broken links left out."""
+    files: dict[str, Path] = {}
+    if not folder.is_dir():
+        return files
+    for path in sorted(folder.iterdir()):
+        name = video_stem(path.name)
+        if name is None or path.name.startswith("."):
+            continue
+        if not path.is_file():
+            notices.append(f"{path} is a link to a video that is not there. Copy the video into {folder}.")
+        elif name in files:
+            notices.append(f"{path} has the same name as {files[name].name} and was left out. Rename one of them.")
+        else:
+            files[name] = path
+    return files
+
+
+def _image_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders with extracted images by name, without DeepLabCut's folders of plotted labels."""
+    if not folder.is_dir():
+        return {}
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and is_safe_name(path.name)}
+    return {
+        name: path
+        for name, path in found.items()
+        if not name.startswith(".") and name.removesuffix("_labeled") not in found.keys() - {name} and image_files(path)
+    }
+
+
+def _resolve(written: str, name: str, root: Path, files: dict[str, Path]) -> Path | None:
+    same_name = root / "videos" / last_part(written)
+    if same_name.is_file():
+        return same_name
+    if name in files:
+        return files[name]
+    path = Path(written)
+    outside = path.is_absolute() and path.suffix.lower() in VIDEO_SUFFIXES and ".." not in path.parts
+    return path if outside and path.is_file() else None
+
+
+def _image_size(folder: Path) -> tuple[int, int] | None:
+    """Return ``(width, height)`` of the first image in ``folder``; None if it cannot be read."""
+    from PIL import Image, UnidentifiedImageError
+
+    for path in image_files(folder)[:1]:
+        try:
+            with Image.open(path) as image:
+                return image.size
+        except (OSError, UnidentifiedImageError):
+            return None
+    return None
