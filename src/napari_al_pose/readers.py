@@ -1,0 +1,190 @@
+"""What ``File > Open`` and drag and drop get from us: DeepLabCut projects and labels, and videos.
+
+Each ``get_*_reader`` looks at names (and a yaml's first lines) only and returns None for what is not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.views.colours import bodypart_colours
+from napari_al_pose.formats.deeplabcut import image_files, is_annotation_file, read_annotation_points
+from napari_al_pose.formats.names import VIDEO_SUFFIXES
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+Reader = Callable[[str], list[LayerTuple]]
+
+_CONFIG_KEYS = ("Task", "scorer", "multianimalproject", "video_sets", "bodyparts", "TrainingFraction")
+_CONFIG_BYTES = 1 << 16
+
+
+class LazyFrames:
+    """The array-like that napari's image layer gets in place of a dask array: it slices that array itself.
+
+    napari slices dask layers with task fusion switched off and would read a whole chunk of frames for each one.
+
+    Parameters
+    ----------
+    source : FrameSource
+    """
+
+    def __init__(self, source: FrameSource) -> None:
+        from napari_al_pose.video import lazy_array
+
+        self._array = lazy_array(source)
+        self.shape: tuple[int, ...] = self._array.shape
+        self.dtype = self._array.dtype
+        self.ndim: int = self._array.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        return np.asarray(self._array[key])
+
+
+def get_project_reader(path: str | list[str]) -> Reader | None:
+    """Return the reader of a DeepLabCut ``config.yaml``; None for any other yaml file."""
+    return read_project if isinstance(path, str) and _is_deeplabcut_config(Path(path)) else None
+
+
+def get_labels_reader(path: str | list[str]) -> Reader | None:
+    """Return the reader of DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv``; None for any other file."""
+    return read_labels if isinstance(path, str) and is_annotation_file(path) else None
+
+
+def get_video_reader(path: str | list[str]) -> Reader | None:
+    """Return the reader of videos; None for any other file."""
+    return read_video if isinstance(path, str) and Path(path).suffix.lower() in VIDEO_SUFFIXES else None
+
+
+def read_video(path: str) -> list[LayerTuple]:
+    """Return a video as one lazy image layer.
+
+    Raises
+    ------
+    AlPoseError
+        If it is no video or no frame of it can be decoded.
+    """
+    from napari_al_pose.video import open_source
+
+    return [video_layer(open_source(Path(path)))]
+
+
+def read_labels(path: str) -> list[LayerTuple]:
+    """Return the labels of one file as points, over the images beside it if they are there.
+
+    On the time axis lie the images in their order; without images, the frame numbers.
+
+    Raises
+    ------
+    AlPoseError
+        If it is no readable DeepLabCut table.
+    """
+    from napari_al_pose.video import open_source
+
+    folder = Path(path).parent
+    table = read_annotation_points(Path(path))
+    source = open_source(folder) if image_files(folder) else None
+    rows: list[tuple[int, str, str, float, float]] = []
+    # A renamed folder's labels name the old one.
+    for video in sorted({video for video, _ in table.rows}):
+        for number, (_, points) in sorted(table.frames(video).items()):
+            position = _position(source, number)
+            if position is not None:
+                rows += [
+                    (position, individual, bodypart, x, y)
+                    for (individual, bodypart), (x, y) in zip(table.columns, points, strict=True)
+                ]
+    bodyparts = list(dict.fromkeys(bodypart for _, bodypart in table.columns))
+    layers = [] if source is None else [video_layer(source)]
+    return [*layers, points_layer(f"labels {folder.name}", rows, bodyparts)]
+
+
+def read_project(path: str) -> list[LayerTuple]:
+    """Return the first video of a project, lazily, and its labels as points.
+
+    Raises
+    ------
+    AlPoseError
+        If the project or its video cannot be read.
+    """
+    from napari_al_pose.project import open_project
+
+    with open_project(path, read_only=True) as project:
+        skeleton = project.skeleton
+        annotations = project.labels.annotations()
+        if not project.videos:
+            return [points_layer("labels", [], skeleton.bodyparts)]
+        video = project.videos[0]
+        source = video.open()
+    rows = [
+        (position, annotation.individual, bodypart, x, y)
+        for annotation in annotations
+        if annotation.key.video == video.name and (position := _position(source, annotation.key.frame)) is not None
+        for bodypart, (x, y) in zip(skeleton.bodyparts, annotation.xy, strict=True)
+    ]
+    return [video_layer(source), points_layer(f"labels {video.name}", rows, skeleton.bodyparts)]
+
+
+def video_layer(source: FrameSource) -> LayerTuple:
+    """Return ``source`` as a lazy RGB image layer."""
+    return (LazyFrames(source), {"name": source.name, "rgb": True, "cache": False}, "image")
+
+
+def points_layer(name: str, rows: Iterable[tuple[int, str, str, float, float]], bodyparts: Iterable[str]) -> LayerTuple:
+    """Return keypoints as one points layer, coloured by bodypart.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    rows : iterable of (position, individual, bodypart, x, y)
+        Source pixels; rows with a NaN are left out, because napari cannot show them.
+    bodyparts : iterable of str
+        In labelling order; they give the colours.
+    """
+    order = list(bodyparts)
+    colours = dict(zip(order, bodypart_colours(len(order)), strict=True))
+    kept = [row for row in rows if not np.isnan(row[3:]).any()]
+    return (
+        np.array([(position, y, x) for position, _, _, x, y in kept], float).reshape(-1, 3),
+        {
+            "name": name,
+            "ndim": 3,
+            "features": {"bodypart": [row[2] for row in kept], "individual": [row[1] for row in kept]},
+            "face_color": [colours[row[2]] for row in kept] or "white",
+            "border_color": "black",
+            "size": 8,
+        },
+        "points",
+    )
+
+
+def _position(source: FrameSource | None, number: int) -> int | None:
+    """Return where frame ``number`` lies on the time axis, None if the source does not have it."""
+    if source is None:
+        return number
+    try:
+        return source.position(number)
+    except KeyError:
+        return None
+
+
+def _is_deeplabcut_config(path: Path) -> bool:
+    """Return whether the first lines look like DeepLabCut's; a damaged config is still ours, and gets our message."""
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        return False
+    try:
+        with path.open("rb") as file:
+            text = file.read(_CONFIG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
+    return sum(re.search(rf"^{key}\s*:", text, re.MULTILINE) is not None for key in _CONFIG_KEYS) >= 3
