@@ -14,14 +14,29 @@ from napari_al_pose.domain.views.learning import (
     learning_verdict,
     training_sentence,
 )
+from napari_al_pose.domain.views.new_project import (
+    VIDEO_SUFFIXES,
+    check_new_project,
+    parse_bodyparts,
+    parse_links,
+)
 from napari_al_pose.domain.views.project import project_line, save_line
 from napari_al_pose.domain.views.queue_rows import QueueRow, queue_empty_text, queue_progress, queue_rows
 from napari_al_pose.domain.views.tally import LabelTally
-from napari_al_pose.domain.views.timeline import FrameAxis, Mark, MarkKind, describe_frame, timeline_marks
+from napari_al_pose.domain.views.timeline import (
+    FrameAxis,
+    Mark,
+    MarkKind,
+    axis_of,
+    describe_frame,
+    entry_frame,
+    timeline_marks,
+)
 from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
 from napari_al_pose.domain.views.words import count, duration, time_left
 
 __all__ = [
+    "VIDEO_SUFFIXES",
     "BodypartMark",
     "BodypartRow",
     "ErrorCurve",
@@ -33,15 +48,20 @@ __all__ = [
     "QueueRow",
     "WhyBar",
     "WhyView",
+    "axis_of",
     "bodypart_colours",
     "bodypart_rows",
+    "check_new_project",
     "count",
     "describe_frame",
     "duration",
+    "entry_frame",
     "error_curve",
     "frame_progress",
     "learn_view",
     "learning_verdict",
+    "parse_bodyparts",
+    "parse_links",
     "project_line",
     "queue_empty_text",
     "queue_progress",

@@ -23,8 +23,19 @@ class LabelTally:
         self.labelled: set[FrameKey] = set()
         self.complete: set[FrameKey] = set()
         self.holdout: set[FrameKey] = set()
+        self.reset(annotations)
+
+    def reset(self, annotations: Iterable[Annotation]) -> None:
+        """Start over with all annotations there are, one a frame."""
+        for frames in (self.labelled, self.complete, self.holdout):
+            frames.clear()
         for annotation in annotations:
             self.update(annotation)
+
+    @property
+    def n_trainable(self) -> int:
+        """Number of complete frames a model may be trained on."""
+        return len(self.complete) - sum(key in self.complete for key in self.holdout)
 
     def update(self, annotation: Annotation) -> None:
         """Take over the present state of one frame."""

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.frames import FrameKey, FrameSource
 from napari_al_pose.domain.views.words import clock
 
 
@@ -63,6 +63,21 @@ class FrameAxis:
     def x_of(self, position: int, width: float) -> float:
         """Return the middle of ``position`` on a lane ``width`` wide."""
         return (position + 0.5) / max(1, self.n_positions) * width
+
+
+def axis_of(source: FrameSource) -> FrameAxis:
+    """Return the axis of a source: plain for a video file, numbered for extracted images."""
+    n = len(source)
+    if n == 0 or source.number(n - 1) == n - 1:
+        return FrameAxis(n, None, source.fps)
+    return FrameAxis(n, tuple(source.number(position) for position in range(n)), source.fps)
+
+
+def entry_frame(video: str, *, labelled: Collection[FrameKey], queued: Sequence[FrameKey]) -> FrameKey:
+    """Return where to enter ``video``: its best suggestion, else its first labelled frame, else frame 0."""
+    suggested = next((key for key in queued if key.video == video), None)
+    first = min((key for key in labelled if key.video == video), default=FrameKey(video, 0))
+    return suggested or first
 
 
 def timeline_marks(

@@ -1,0 +1,129 @@
+"""What the header's buttons do: ask, then tell the session; what takes time runs beside the window."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QDialog, QWidget
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.dialogs import (
+    ExportDialog,
+    NewProjectDialog,
+    SettingsDialog,
+    ask_for_project,
+    ask_for_videos,
+)
+from napari_al_pose.gui.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Actions(QObject):
+    """The header's and the start page's actions.
+
+    Parameters
+    ----------
+    session : Session
+    window : QWidget
+        Parent of the dialogs.
+    """
+
+    said = Signal(str)
+    """A line about what is under way, empty when it has ended."""
+
+    def __init__(self, session: Session, window: QWidget) -> None:
+        super().__init__(window)
+        self._session = session
+        self._window = window
+        self._background = Background("al-pose-actions", self)
+
+    def close(self) -> None:
+        """Let the work in hand end on its own; nothing of it is shown any more."""
+        self._background.close(wait=False)
+
+    def open_dialog(self) -> None:
+        """Ask for a project and open it."""
+        path = ask_for_project(self._window)
+        if path is not None:
+            self._session.open_project(path)
+
+    def open_path(self, path: Path) -> None:
+        """Open the project at ``path``."""
+        self._session.open_project(path)
+
+    def new(self) -> None:
+        """Ask for a new project's details and make it."""
+        dialog = NewProjectDialog(self._window)
+        dialog.accepted.connect(lambda: self._session.new_project(**dialog.details))
+        self._open(dialog)
+
+    def sample(self) -> None:
+        """Make the sample project if it isn't there yet, and open it."""
+        self.said.emit("Making the sample project: about a minute, once.")
+        self._background.run(_sample_project, self._open_sample, self._tell)
+
+    def add_videos(self) -> None:
+        """Ask for video files and add them to the project."""
+        paths = ask_for_videos(self._window)
+        if paths:
+            self._session.add_videos(paths)
+
+    def settings(self) -> None:
+        """Show the settings."""
+        self._open(SettingsDialog(self._session.settings, self._session.set_settings, self._window))
+
+    def export(self) -> None:
+        """Ask what to export."""
+        project = self._session.project
+        if project is None:
+            return
+        videos = [video.name for video in project.videos if video.has_video]
+        self._open(
+            ExportDialog(
+                videos,
+                has_model=bool(self._session.rounds),
+                export_labels=self._export_labels,
+                predict_video=self._session.predict_video,
+                parent=self._window,
+            )
+        )
+
+    def _export_labels(self) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        folder = project.root / "labeled-data"
+        self.said.emit("Writing labels…")
+        self._background.run(
+            project.export_labels, lambda _none: self._done(f"Labels written to {folder}."), self._tell
+        )
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _open_sample(self, config: Path) -> None:
+        self.said.emit("")
+        self._session.open_project(config)
+
+    def _done(self, message: str) -> None:
+        self.said.emit("")
+        self._session.noticeRaised.emit(message, "", False)
+
+    def _tell(self, error: AlPoseError) -> None:
+        self.said.emit("")
+        self._session.noticeRaised.emit(error.message, error.hint, True)
+
+
+def _sample_project() -> Path:
+    import pooch
+
+    from napari_al_pose.demo import SAMPLE
+    from napari_al_pose.samples import find_sample, make_sample  # draws and encodes videos: only when asked for
+
+    folder = Path(pooch.os_cache("napari-al-pose")) / SAMPLE
+    return find_sample(folder) or make_sample(folder)

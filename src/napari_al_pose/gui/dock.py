@@ -1,0 +1,185 @@
+"""The dock on the right of the napari window, and the timeline it brings along."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.views import LabelTally
+from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.notices import NoticeBar, show_notice
+from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.learn import LearnPanel
+from napari_al_pose.gui.panels.project import ProjectPanel
+from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.start import StartPage
+from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.recent import remember_project
+from napari_al_pose.gui.session import session_for
+from napari_al_pose.gui.theme import style_sheet, theme_colours
+from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
+from napari_al_pose.gui.timeline import Timeline
+
+logger = logging.getLogger(__name__)
+
+WIDTH = 380
+TIMELINE = "Pose timeline"
+_THUMBNAIL_CACHE = 16 * 2**20
+
+
+class PoseLabeller(QWidget):
+    """The plug-in's widget: everything about the project, the frame and the model, section below section.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari passes it because of this name.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.session = session_for(napari_viewer)
+        self._tally = LabelTally()
+        self._parts = _Parts()
+        self.timeline: Timeline | None = None
+        self._actions = Actions(self.session, self)
+        self._keep_tally()
+        self._build()
+        self._connect()
+        self._on_project()
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 800)
+
+    def _build(self) -> None:
+        session, colours = self.session, theme_colours(self._viewer.theme)
+        self.setMinimumWidth(340)
+        self.setStyleSheet(style_sheet(colours))
+        self.notices = NoticeBar(self._viewer)
+        self.start = StartPage(session, self._actions)
+        self.header = ProjectPanel(session, self._tally, self._actions)
+        self.bodyparts = BodypartPanel(session, colours)
+        self.queue = QueuePanel(session, self._tally, colours)
+        self.why = WhyPanel(session, colours)
+        self.learning = LearnPanel(session, self._tally, colours)
+        panels = QWidget()
+        column = QVBoxLayout(panels)
+        column.setContentsMargins(0, 0, 4, 0)
+        column.setSpacing(8)
+        for panel in (self.header, self.bodyparts, self.queue, self.why, self.learning):
+            column.addWidget(panel, 1 if panel is self.queue else 0)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(_scrolled(self.start))
+        self._pages.addWidget(_scrolled(panels))
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(6, 4, 2, 4)
+        rows.setSpacing(6)
+        rows.addWidget(self.notices)
+        rows.addWidget(self._pages, 1)
+
+    def _keep_tally(self) -> None:
+        """Connect the tally before any panel, so that they find it counted."""
+        session = self.session
+        session.projectChanged.connect(self._count_all)
+        session.modelChanged.connect(self._count_all)
+        session.annotationChanged.connect(self._count_current)
+        session.frameChanged.connect(self._count_current)
+        self._count_all()
+
+    def _connect(self) -> None:
+        session = self.session
+        session.noticeRaised.connect(self._show_notice)
+        session.projectChanged.connect(self._on_project)
+        self._actions.said.connect(self.start.say)
+        self._actions.said.connect(self.header.say)
+        self._viewer.events.theme.connect(self._on_theme)
+        # closeEvent never comes for a docked widget; destroyed does.
+        self.destroyed.connect(_Farewell(self._viewer, self._actions, self._parts))
+
+    def _count_all(self) -> None:
+        project = self.session.project
+        self._tally.reset(() if project is None else project.labels.annotations())
+
+    def _count_current(self) -> None:
+        if self.session.annotation is not None:
+            self._tally.update(self.session.annotation)
+
+    def _on_project(self) -> None:
+        project = self.session.project
+        if self._parts.thumbnails is not None:
+            self._parts.thumbnails.close()
+            self._parts.thumbnails = None
+        if project is None:
+            self.start.refresh()
+        else:
+            remember_project(project.root)
+            self._parts.thumbnails = Thumbnails(_source_opener(project))
+            self._show_timeline()
+        self.queue.set_project(self._parts.thumbnails)
+        self._pages.setCurrentIndex(0 if project is None else 1)
+        if self._parts.timeline_dock is not None:
+            self._parts.timeline_dock.setVisible(project is not None)
+
+    def _show_timeline(self) -> None:
+        """Dock the timeline once there is something to show on it."""
+        if self._parts.timeline_dock is not None:
+            return
+        self.timeline = Timeline(self.session, self._tally, theme_colours(self._viewer.theme))
+        dock = self._viewer.window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom")
+        self._parts.timeline_dock = dock
+
+    def _on_theme(self, event: Any = None) -> None:
+        colours = theme_colours(self._viewer.theme)
+        self.setStyleSheet(style_sheet(colours))
+        for panel in (self.bodyparts, self.queue, self.why, self.learning):
+            panel.set_colours(colours)
+        if self.timeline is not None:
+            self.timeline.set_colours(colours)
+
+    def _show_notice(self, message: str, hint: str, is_error: bool) -> None:
+        show_notice(self._viewer, message, hint, is_error=is_error)
+
+
+class _Parts:
+    """What outlives a call and must be ended with the dock."""
+
+    def __init__(self) -> None:
+        self.thumbnails: Thumbnails | None = None
+        self.timeline_dock: Any = None
+
+
+class _Farewell:
+    """Ends what the dock started, after the dock is gone: so it must not touch the dock itself."""
+
+    def __init__(self, viewer: Any, actions: Actions, parts: _Parts) -> None:
+        self._viewer, self._actions, self._parts = viewer, actions, parts
+
+    def __call__(self, _object: Any = None) -> None:
+        self._actions.close()
+        if self._parts.thumbnails is not None:
+            self._parts.thumbnails.close()
+
+
+def _scrolled(content: QWidget) -> QScrollArea:
+    made = QScrollArea()
+    made.setWidget(content)
+    made.setWidgetResizable(True)
+    made.setFrameShape(QFrame.Shape.NoFrame)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return made
+
+
+def _source_opener(project: Any) -> OpenSource:
+    """Return how thumbnails open their own, small sources."""
+
+    def open_source(video: str, cancelled: Callable[[], bool]) -> FrameSource:
+        source: FrameSource = project.video(video).open(cache_bytes=_THUMBNAIL_CACHE, cancelled=cancelled)
+        return source
+
+    return open_source

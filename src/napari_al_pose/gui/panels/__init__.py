@@ -1,0 +1,1 @@
+"""The sections of the dock. Each shows what `napari_al_pose.domain.views` computes and calls the session."""

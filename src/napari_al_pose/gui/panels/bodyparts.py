@@ -1,0 +1,152 @@
+"""The bodypart panel: what is labelled in this frame, and what the next click places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
+from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button
+from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.theme import Colours
+
+ROW_HEIGHT = 22
+_SHOWN_ROWS = 9
+
+
+class BodypartPanel(Section):
+    """Colour, name and state of every bodypart, and the buttons that change the chosen one."""
+
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__("Bodyparts", parent)
+        self._session = session
+        self._rows = RowsModel(lambda row: f"{row.name} {row.text}".strip(), _tooltip, self)
+        self._view = RowsView(self._rows, lambda row: session.choose_bodypart(row.name))
+        self._delegate = _BodypartDelegate(self)
+        self._delegate.colours = colours
+        self._view.setItemDelegate(self._delegate)
+        self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.body.addWidget(self._view, 1)
+        self.body.addLayout(self._buttons())
+        for signal in (session.annotationChanged, session.bodypartChanged, session.frameChanged):
+            signal.connect(self.refresh)
+        session.projectChanged.connect(self._on_project)
+        self._on_project()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._delegate.colours = colours
+        self._view.viewport().update()
+
+    @property
+    def rows(self) -> tuple[BodypartRow, ...]:
+        """What is shown."""
+        return self._rows.rows
+
+    def refresh(self) -> None:
+        """Show the current frame's labels."""
+        session, project = self._session, self._session.project
+        if project is None:
+            self._rows.set_rows(())
+            return
+        rows = bodypart_rows(session.annotation, session.guess, project.skeleton, session.bodypart)
+        self._rows.set_rows(rows)
+        self.side.setText(frame_progress(session.annotation, project.skeleton))
+        current = next((i for i, row in enumerate(rows) if row.is_current), -1)
+        if current >= 0:
+            self._view.scrollTo(self._rows.index(current))
+        self._enable(project.labels)
+
+    def _on_project(self) -> None:
+        n = len(self._session.bodyparts)
+        self._delegate.swatches = dict(zip(self._session.bodyparts, map(QColor, bodypart_colours(n)), strict=True))
+        self._view.setMinimumHeight(ROW_HEIGHT * min(n, 4) + 4)
+        self._view.setMaximumHeight(ROW_HEIGHT * min(n, _SHOWN_ROWS) + 4)
+        self.refresh()
+
+    def _buttons(self) -> QHBoxLayout:
+        session = self._session
+        self._hide = button("Not visible", "This bodypart can't be seen in this frame (X)", session.mark_not_visible)
+        self._clear = button("Clear", "Take this bodypart's label back (Backspace)", session.clear)
+        self._accept = button("Accept guess", "Make the model's whole guess labels (Enter)", session.accept_guess)
+        self._undo = button("Undo", "Take back the last edit, in any frame (Ctrl+Z)", session.undo)
+        self._redo = button("Redo", "Do it again (Ctrl+Shift+Z)", session.redo)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for made in (self._hide, self._clear, self._accept, self._undo, self._redo):
+            row.addWidget(made)
+        return row
+
+    def _enable(self, labels: Any) -> None:
+        session = self._session
+        writable = not session.read_only and session.current is not None
+        chosen = next((row for row in self.rows if row.is_current), None)
+        labelled = chosen is not None and chosen.mark in (BodypartMark.PLACED, BodypartMark.NOT_VISIBLE)
+        self._hide.setEnabled(writable and chosen is not None and chosen.mark is not BodypartMark.NOT_VISIBLE)
+        self._clear.setEnabled(writable and labelled)
+        self._accept.setEnabled(writable and any(row.mark is BodypartMark.GUESSED for row in self.rows))
+        self._undo.setEnabled(not session.read_only and labels.can_undo)
+        self._redo.setEnabled(not session.read_only and labels.can_redo)
+
+
+class _BodypartDelegate(QStyledItemDelegate):
+    colours: Colours
+    swatches: dict[str, QColor]
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(80, ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        row: BodypartRow = index.data(ROW)
+        area = QRectF(option.rect)
+        colour = self.swatches.get(row.name, self.colours.dim)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if row.is_current:
+            painter.setBrush(self.colours.selected)
+            painter.drawRoundedRect(area.adjusted(0, 1, 0, -1), 3, 3)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(QRectF(area.left() + 6, area.center().y() - 6, 12, 12), 3, 3)
+        _paint_mark(painter, row.mark, QPointF(area.right() - 12, area.center().y()), colour, self.colours)
+        font = painter.font()
+        font.setBold(row.is_current)
+        painter.setFont(font)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        room = area.adjusted(26, 0, -24, 0)
+        state_width = painter.fontMetrics().horizontalAdvance(row.text) + 8
+        name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(room.width() - state_width))
+        painter.setPen(self.colours.text)
+        painter.drawText(room, middle | Qt.AlignmentFlag.AlignLeft, name)
+        font.setBold(False)
+        painter.setFont(font)
+        painter.setPen(self.colours.text if row.is_current else self.colours.dim)
+        painter.drawText(room, middle | Qt.AlignmentFlag.AlignRight, row.text)
+        painter.restore()
+
+
+def _paint_mark(painter: QPainter, mark: BodypartMark, centre: QPointF, colour: QColor, colours: Colours) -> None:
+    """Paint a full disc (placed), a ring (guess), a crossed ring (not visible) or a dot (nobody looked)."""
+    ring = QPen(colour if mark is BodypartMark.GUESSED else colours.dim, 1.6)
+    if mark is BodypartMark.PLACED:
+        painter.setBrush(colour)
+        painter.drawEllipse(centre, 4.5, 4.5)
+    elif mark is BodypartMark.OPEN:
+        painter.setBrush(colours.dim)
+        painter.drawEllipse(centre, 1.5, 1.5)
+    else:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(ring)
+        painter.drawEllipse(centre, 4.5, 4.5)
+    if mark is BodypartMark.NOT_VISIBLE:
+        painter.drawLine(centre + QPointF(-3.2, 3.2), centre + QPointF(3.2, -3.2))
+
+
+def _tooltip(row: BodypartRow) -> str:
+    state = row.text or "not looked at yet"
+    return f"{row.name}: {state}\nClick to place it next"

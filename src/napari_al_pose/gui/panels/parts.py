@@ -1,0 +1,141 @@
+"""What the panels are put together from: sections, buttons, labels, and lists of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QListView, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+ROW = Qt.ItemDataRole.UserRole
+"""Role under which a list's model gives the row itself."""
+
+
+class Section(QWidget):
+    """A titled part of the dock.
+
+    Parameters
+    ----------
+    title : str
+    """
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.side = label("", "dim")
+        self.side.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.head = QHBoxLayout()
+        self.head.setSpacing(6)
+        self.head.addWidget(label(title, "title"))
+        self.head.addWidget(self.side, 1)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(4)
+        self.body.addWidget(line())
+        self.body.addLayout(self.head)
+
+
+def label(text: str, part: str = "", *, wrap: bool = False) -> QLabel:
+    """Return a label; ``part`` names its look in the style sheet."""
+    made = QLabel(text)
+    made.setProperty("part", part)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    return made
+
+
+def line() -> QFrame:
+    """Return the hair line above a section."""
+    made = QFrame()
+    made.setProperty("part", "line")
+    made.setFixedHeight(1)
+    return made
+
+
+def button(text: str, tooltip: str, clicked: Callable[[], Any], *, part: str = "") -> QPushButton:
+    """Return a button that leaves the keyboard to the canvas when it is clicked.
+
+    Keys label frames; a click into the dock must not take them away. Tab still reaches it.
+    """
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.setProperty("part", part)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+    made.clicked.connect(lambda _checked=False: clicked())
+    return made
+
+
+class RowsModel(QAbstractListModel):
+    """A list of frozen rows, each shown by a delegate.
+
+    Parameters
+    ----------
+    text : callable
+        ``text(row)`` is read out by screen readers and found by typing.
+    tooltip : callable
+    """
+
+    def __init__(self, text: Callable[[Any], str], tooltip: Callable[[Any], str], parent: Any = None) -> None:
+        super().__init__(parent)
+        self._rows: tuple[Any, ...] = ()
+        self._text = text
+        self._tooltip = tooltip
+
+    @property
+    def rows(self) -> tuple[Any, ...]:
+        """What is shown."""
+        return self._rows
+
+    def set_rows(self, rows: Sequence[Any]) -> None:
+        """Show ``rows``; only those that differ are painted anew."""
+        old, new = self._rows, tuple(rows)
+        if len(old) != len(new):
+            self.beginResetModel()
+            self._rows = new
+            self.endResetModel()
+            return
+        self._rows = new
+        for i, (before, after) in enumerate(zip(old, new, strict=True)):
+            if before != after:
+                self.touch(i)
+
+    def touch(self, row: int) -> None:
+        """Paint ``row`` anew."""
+        self.dataChanged.emit(self.index(row), self.index(row))
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self._rows[index.row()]
+        if role == ROW:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tooltip(row)
+        return None
+
+
+class RowsView(QListView):
+    """A list that shows a `RowsModel`, calls ``chosen(row)`` on a click, and fits its height to its rows.
+
+    Parameters
+    ----------
+    model : RowsModel
+    chosen : callable
+    """
+
+    def __init__(self, model: RowsModel, chosen: Callable[[Any], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModel(model)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setUniformItemSizes(True)
+        self.clicked.connect(lambda index: chosen(index.data(ROW)))
+        self.activated.connect(lambda index: chosen(index.data(ROW)))

@@ -1,0 +1,107 @@
+"""The three small curves: loss, hold-out error while training, and error against labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_al_pose.domain.views import ErrorCurve
+from napari_al_pose.gui.theme import Colours
+
+HEIGHT = 112
+_FONT_SIZE = "8pt"
+
+
+class SmallPlot(pyqtgraph.PlotWidget):
+    """A plot with a title, thin axes, and nothing to configure.
+
+    Parameters
+    ----------
+    title : str
+    colours : Colours
+    """
+
+    def __init__(self, title: str, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=None)
+        self._title = title
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(120)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setMouseEnabled(x=False, y=False)
+        self.plotItem.layout.setContentsMargins(0, 0, 4, 0)
+        self.band_low = self.plot([], [], pen=None)
+        self.band_high = self.plot([], [], pen=None)
+        self.band = pyqtgraph.FillBetweenItem(self.band_low, self.band_high)
+        self.addItem(self.band)
+        self.curve = self.plot([], [])
+        self.set_colours(colours)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw with another theme."""
+        self.setTitle(self._title, color=colours.dim.name(), size=_FONT_SIZE)
+        for side in ("left", "bottom"):
+            axis = self.getAxis(side)
+            axis.setPen(colours.line)
+            axis.setTextPen(colours.dim)
+            axis.setStyle(tickLength=-3, maxTickLevel=0)
+            font = self.font()
+            font.setPointSize(7)
+            axis.setTickFont(font)
+        self.getAxis("left").setWidth(34)
+        self.curve.setPen(pyqtgraph.mkPen(colours.accent, width=2))
+        self.curve.setSymbolBrush(colours.accent)
+        self.curve.setSymbolPen(None)
+        fill = QColor(colours.accent)
+        fill.setAlpha(60)
+        self.band.setBrush(fill)
+
+    def set_curve(self, x: Sequence[float], y: Sequence[float], *, dots: bool = False) -> None:
+        """Draw ``y`` over ``x``."""
+        self.curve.setSymbol("o" if dots else None)
+        self.curve.setSymbolSize(5)
+        self.curve.setData(list(x), list(y))
+
+
+class LivePlots(QWidget):
+    """Loss and hold-out error of the training that runs or ran last."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.loss = SmallPlot("Loss by step", colours)
+        self.loss.setLogMode(y=True)
+        self.error = SmallPlot("Hold-out error, px", colours)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.loss)
+        row.addWidget(self.error)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw with another theme."""
+        self.loss.set_colours(colours)
+        self.error.set_colours(colours)
+
+    def show_training(self, losses: Sequence[tuple[int, float]], holdout: Sequence[tuple[int, float]]) -> None:
+        """Draw both curves from ``(step, value)`` pairs."""
+        positive = [(step, loss) for step, loss in losses if loss > 0]
+        self.loss.set_curve([step for step, _ in positive], [loss for _, loss in positive])
+        self.error.set_curve([step for step, _ in holdout], [error for _, error in holdout], dots=True)
+
+
+class RoundsPlot(SmallPlot):
+    """Mean hold-out error against labelled frames, with its 95 % interval."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__("Mean hold-out error in px, by labelled frames", colours, parent)
+
+    def show_curve(self, curve: ErrorCurve) -> None:
+        """Draw ``curve``."""
+        self.set_curve(curve.labels, curve.mean, dots=True)
+        self.band_low.setData(list(curve.labels), list(curve.low))
+        self.band_high.setData(list(curve.labels), list(curve.high))
+        if curve.high:
+            self.setYRange(0, max(curve.high) * 1.05, padding=0)

@@ -1,0 +1,243 @@
+"""The queue panel: frames worth labelling, best first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.views import LabelTally, QueueRow, queue_empty_text, queue_progress, queue_rows
+from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, label
+from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.thumbnails import Thumbnails
+
+ROW_HEIGHT = 50
+_PICTURE = QSize(56, 42)
+
+
+class QueuePanel(Section):
+    """Strategy, ranked frames with thumbnails, and the way to the next.
+
+    Parameters
+    ----------
+    session : Session
+    tally : LabelTally
+        Which frames are complete; kept up to date by the dock.
+    colours : Colours
+    """
+
+    def __init__(self, session: Session, tally: LabelTally, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__("Queue", parent)
+        self._session = session
+        self._tally = tally
+        self._thumbnails: Thumbnails | None = None
+        self._requested: list[FrameKey] = []
+        self._strategy = self._strategy_box()
+        self.head.insertWidget(1, self._strategy)
+        self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
+        self._view = RowsView(self._rows, lambda row: session.go_to(row.key))
+        self._delegate = _QueueDelegate(self)
+        self._delegate.colours = colours
+        self._view.setItemDelegate(self._delegate)
+        self._view.setMinimumHeight(2 * ROW_HEIGHT)
+        self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._view.verticalScrollBar().valueChanged.connect(lambda _value: self._request_visible())
+        self._empty = _empty_label()
+        self.body.addWidget(self._view, 1)
+        self.body.addWidget(self._empty, 1)
+        self.body.addLayout(self._buttons())
+        for signal in (session.queueChanged, session.frameChanged, session.annotationChanged):
+            signal.connect(self.refresh)
+        for signal in (session.engineChanged, session.trainingChanged, session.modelChanged):
+            signal.connect(self._refresh_empty)
+        session.settingsChanged.connect(self._show_strategy)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._delegate.colours = colours
+        self._view.viewport().update()
+
+    def set_project(self, thumbnails: Thumbnails | None) -> None:
+        """Show another project's queue, with ``thumbnails`` of its videos."""
+        self._thumbnails = thumbnails
+        self._delegate.thumbnails = thumbnails
+        self._requested = []
+        if thumbnails is not None:
+            thumbnails.ready.connect(self._on_thumbnail)
+        self._fill_strategies()
+        self.refresh()
+
+    @property
+    def rows(self) -> tuple[QueueRow, ...]:
+        """What is shown."""
+        return self._rows.rows
+
+    def refresh(self) -> None:
+        """Show the queue and where the user is in it."""
+        session = self._session
+        before = next((row.key for row in self.rows if row.is_current), None)
+        rows = queue_rows(session.queue.suggestions, self._tally.complete, session.current)
+        self._rows.set_rows(rows)
+        self.side.setText(queue_progress(rows))
+        self._next.setEnabled(session.queue.position + 1 < len(rows))
+        self._previous.setEnabled(session.queue.position > 0)
+        self._refresh_empty()
+        current = next((i for i, row in enumerate(rows) if row.is_current), -1)
+        if current >= 0 and rows[current].key != before:
+            self._view.scrollTo(self._rows.index(current))
+        self._request_visible()
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._request_visible()
+
+    def _buttons(self) -> QHBoxLayout:
+        session = self._session
+        self._previous = button("Previous", "The suggestion before this one (Shift+N)", session.previous_suggestion)
+        self._next = button("Next frame", "The next suggested frame (N)", session.next_suggestion, part="main")
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self._previous)
+        row.addWidget(self._next, 1)
+        return row
+
+    def _strategy_box(self) -> QComboBox:
+        box = QComboBox()
+        box.setToolTip("How frames are chosen")
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        box.activated.connect(lambda i: self._session.set_strategy(box.itemData(i)))
+        return box
+
+    def _fill_strategies(self) -> None:
+        self._strategy.clear()
+        if self._session.project is None:
+            return
+        for i, (name, strategy) in enumerate(self._session.strategies.items()):
+            self._strategy.addItem(strategy.title, name)
+            self._strategy.setItemData(i, strategy.summary, Qt.ItemDataRole.ToolTipRole)
+        self._show_strategy()
+
+    def _show_strategy(self) -> None:
+        i = self._strategy.findData(self._session.settings.strategy)
+        self._strategy.setCurrentIndex(i)
+        summary = self._strategy.itemData(i, Qt.ItemDataRole.ToolTipRole) if i >= 0 else ""
+        self._strategy.setToolTip(f"How frames are chosen. {summary}".strip())
+
+    def _refresh_empty(self) -> None:
+        empty = not self._rows.rows
+        self._view.setVisible(not empty)
+        self._empty.setVisible(empty)
+        if empty:
+            rounds = self._session.rounds
+            version = rounds[-1].number if rounds else 0
+            self._empty.setText(
+                queue_empty_text(
+                    engine_state=self._session.engine_state,
+                    model_version=version,
+                    busy=self._session.training.busy,
+                )
+            )
+
+    def _request_visible(self) -> None:
+        """Ask for the thumbnails in sight, and for those a scroll would bring."""
+        if self._thumbnails is None or not self.rows:
+            return
+        first = self._view.verticalScrollBar().value() // ROW_HEIGHT
+        shown = self._view.viewport().height() // ROW_HEIGHT + 2
+        keys = [row.key for row in self.rows[first : first + 2 * shown]]
+        if keys != self._requested:
+            self._requested = keys
+            self._thumbnails.request(keys)
+
+    def _on_thumbnail(self, key: FrameKey) -> None:
+        row = next((i for i, row in enumerate(self.rows) if row.key == key), -1)
+        if row >= 0:
+            self._rows.touch(row)
+
+
+class _QueueDelegate(QStyledItemDelegate):
+    colours: Colours
+    thumbnails: Thumbnails | None = None
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        row: QueueRow = index.data(ROW)
+        area = QRectF(option.rect)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if row.is_current:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self.colours.selected)
+            painter.drawRoundedRect(area.adjusted(0, 1, 0, -1), 3, 3)
+        picture = QRectF(area.left() + 4, area.center().y() - 21, _PICTURE.width(), _PICTURE.height())
+        self._paint_picture(painter, row, picture)
+        self._paint_text(painter, row, area.adjusted(_PICTURE.width() + 12, 5, -6, -5))
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, row: QueueRow, area: QRectF) -> None:
+        image = self.thumbnails.image(row.key) if self.thumbnails is not None else None
+        if image is None:
+            painter.fillRect(area, self.colours.raised)
+        else:
+            painter.drawImage(area, image)
+        if row.is_done:
+            _paint_tick(painter, QPointF(area.right() - 8, area.bottom() - 8), self.colours.good)
+
+    def _paint_text(self, painter: QPainter, row: QueueRow, area: QRectF) -> None:
+        top = QRectF(area.left(), area.top(), area.width(), area.height() / 2)
+        low = top.translated(0, area.height() / 2)
+        left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        dim = self.colours.text if row.is_current else self.colours.dim
+        metrics = painter.fontMetrics()
+        score_width = metrics.horizontalAdvance(row.score) + 10
+        painter.setPen(self.colours.text)
+        title = metrics.elidedText(row.title, Qt.TextElideMode.ElideMiddle, int(top.width() - score_width))
+        painter.drawText(top, left, title)
+        painter.setPen(self.colours.holdout if row.is_holdout else self.colours.text)
+        painter.drawText(top, right, row.score)
+        painter.setPen(dim)
+        painter.drawText(low, left, row.detail)
+        if row.is_holdout:
+            painter.setPen(self.colours.holdout)
+            painter.drawText(low, right, "hold-out")
+        elif row.score:
+            bar = QRectF(low.right() - 64, low.center().y() - 2, 64, 4)
+            painter.fillRect(bar, self.colours.line)
+            bar.setWidth(max(2.0, 64 * row.fraction))
+            painter.fillRect(bar, self.colours.accent)
+
+
+def _paint_tick(painter: QPainter, centre: QPointF, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawEllipse(centre, 7, 7)
+    painter.setPen(QPen(QColor("white"), 1.8, cap=Qt.PenCapStyle.RoundCap, join=Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(QPolygonF([centre + QPointF(-3, 0), centre + QPointF(-0.8, 2.4), centre + QPointF(3.2, -2.4)]))
+
+
+def _empty_label() -> QLabel:
+    made = label("", "dim", wrap=True)
+    made.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    made.setMinimumHeight(2 * ROW_HEIGHT)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    return made

@@ -1,0 +1,81 @@
+"""The settings as a form, made from the settings' own fields: names, limits, defaults and explanations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import Container, create_widget
+from magicgui.widgets.bases import ValueWidget
+from pydantic.fields import FieldInfo
+
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+
+_LOOP_TITLES = {
+    "batch_size": "Frames in the queue",
+    "learn_after": "Learn after new frames",
+    "holdout_share": "Hold-out share",
+    "pool_size": "Candidate frames",
+}
+_TRAIN_TITLES = {
+    "device": "Device",
+    "long_side": "Network input, px",
+    "steps": "Steps a round",
+    "rotation_degrees": "Largest rotation, °",
+}
+
+
+class SettingsForm:
+    """A magicgui form for the settings a user changes.
+
+    Parameters
+    ----------
+    settings : LoopSettings
+        What the form starts from; fields it doesn't show are kept.
+    """
+
+    def __init__(self, settings: LoopSettings) -> None:
+        self._settings = settings
+        loop = [_field(name, title, LoopSettings, settings) for name, title in _LOOP_TITLES.items()]
+        train = [_field(name, title, TrainSettings, settings.train) for name, title in _TRAIN_TITLES.items()]
+        self.container: Container[Any] = Container(widgets=[*loop, *train], labels=True)
+
+    @property
+    def settings(self) -> LoopSettings:
+        """What the form says now."""
+        loop = {name: self.container[name].value for name in _LOOP_TITLES}
+        train = {name: self.container[name].value for name in _TRAIN_TITLES}
+        trained = TrainSettings.model_validate({**self._settings.train.model_dump(), **train})
+        return LoopSettings.model_validate({**self._settings.model_dump(), **loop, "train": trained})
+
+    def show(self, settings: LoopSettings) -> None:
+        """Fill the form with ``settings``."""
+        self._settings = settings
+        for name in _LOOP_TITLES:
+            self.container[name].value = getattr(settings, name)
+        for name in _TRAIN_TITLES:
+            self.container[name].value = getattr(settings.train, name)
+
+
+def _field(name: str, title: str, model: type[LoopSettings] | type[TrainSettings], values: Any) -> ValueWidget[Any]:
+    field: FieldInfo = model.model_fields[name]
+    options: dict[str, Any] = {"tooltip": field.description or title, **_limits(field)}
+    if field.annotation is float:
+        options["step"] = 0.05 if options.get("max", 1) <= 1 else 5.0
+    widget = create_widget(
+        value=getattr(values, name), annotation=field.annotation, name=name, label=title, options=options
+    )
+    assert isinstance(widget, ValueWidget)
+    return widget
+
+
+def _limits(field: FieldInfo) -> dict[str, Any]:
+    """Return the field's bounds as magicgui's ``min`` and ``max``."""
+    limits: dict[str, Any] = {}
+    for rule in field.metadata:
+        if (low := getattr(rule, "ge", None)) is not None:
+            limits["min"] = low
+        if (high := getattr(rule, "le", None)) is not None:
+            limits["max"] = high
+    if "min" in limits and "max" not in limits:
+        limits["max"] = 1_000_000
+    return limits

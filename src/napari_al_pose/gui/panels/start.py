@@ -1,0 +1,89 @@
+"""The page shown while no project is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.panels.parts import button, label, line
+from napari_al_pose.gui.recent import recent_projects
+from napari_al_pose.gui.session import Session
+
+
+class StartPage(QWidget):
+    """Three ways to begin, and the projects opened before."""
+
+    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._actions = actions
+        self._busy = label("", "dim", wrap=True)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(4)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(4, 8, 4, 8)
+        rows.setSpacing(8)
+        rows.addWidget(label("Label fewer frames", "project"))
+        rows.addWidget(
+            label(
+                "Click the bodyparts in a few frames. A model learns in the background and brings the frames "
+                "it can learn most from, with its guess already drawn.",
+                "dim",
+                wrap=True,
+            )
+        )
+        rows.addSpacing(4)
+        rows.addWidget(
+            button("New project from videos…", "Name the bodyparts, choose the videos", actions.new, part="main")
+        )
+        rows.addWidget(
+            button(
+                "Open project…",
+                "By its DeepLabCut config.yaml; nothing of yours is rewritten",
+                actions.open_dialog,
+            )
+        )
+        rows.addWidget(button("Try the sample", "Two short videos with a made-up animal", actions.sample))
+        rows.addWidget(self._busy)
+        rows.addLayout(self._recent)
+        rows.addStretch(1)
+        session.busyChanged.connect(self._show_busy)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the projects opened before."""
+        while (item := self._recent.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        paths = recent_projects()
+        if not paths:
+            return
+        self._recent.addWidget(line())
+        self._recent.addWidget(label("Recent", "title"))
+        for path in paths:
+            self._recent.addWidget(self._recent_row(path))
+
+    def _recent_row(self, path: Path) -> QWidget:
+        made = QWidget()
+        rows = QVBoxLayout(made)
+        rows.setContentsMargins(0, 0, 0, 4)
+        rows.setSpacing(1)
+        opener = button(path.name, f"Open {path}", lambda: self._actions.open_path(path))
+        where = QElidingLabel(str(path.parent))
+        where.setElideMode(Qt.TextElideMode.ElideMiddle)
+        where.setProperty("part", "dim")
+        rows.addWidget(opener)
+        rows.addWidget(where)
+        return made
+
+    def say(self, text: str) -> None:
+        """Show a line about what is under way."""
+        self._busy.setText(text)
+
+    def _show_busy(self) -> None:
+        self.say(self._session.busy)

@@ -1,0 +1,141 @@
+"""Why the frame in front of the user is worth labelling, and which scoremap lies over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QHelpEvent, QPainter
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolTip, QWidget
+
+from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
+from napari_al_pose.gui.panels.parts import Section, label
+from napari_al_pose.gui.session import ALL_BODYPARTS, Session
+from napari_al_pose.gui.theme import Colours
+
+_BAR_HEIGHT = 17
+_NAME_WIDTH = 92
+_NUMBER_WIDTH = 44
+
+
+class WhyPanel(Section):
+    """A sentence, a bar per bodypart, and the choice of scoremap."""
+
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__("Why this frame?", parent)
+        self._session = session
+        self._sentence = label("", wrap=True)
+        self._caption = label("", "dim")
+        self._bars = BarList(colours)
+        self._scoremap = self._scoremap_box()
+        choice = QHBoxLayout()
+        choice.setSpacing(6)
+        choice.addWidget(label("Scoremap", "dim"))
+        choice.addWidget(self._scoremap, 1)
+        self.body.addWidget(self._sentence)
+        self.body.addWidget(self._caption)
+        self.body.addWidget(self._bars)
+        self.body.addLayout(choice)
+        for signal in (session.frameChanged, session.queueChanged, session.lookedChanged, session.annotationChanged):
+            signal.connect(self.refresh)
+        session.projectChanged.connect(self._on_project)
+        session.scoremapChoiceChanged.connect(self._show_choice)
+        self._on_project()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._bars.colours = colours
+        self._bars.update()
+
+    def refresh(self) -> None:
+        """Show the reasons of the current frame."""
+        session = self._session
+        if session.project is None:
+            return
+        looked = session.looked.prediction if session.looked is not None else None
+        view = why_view(session.current, session.suggestion, looked or session.guess, session.project.skeleton)
+        self._sentence.setText(view.sentence)
+        self._caption.setText(view.caption)
+        self._caption.setVisible(bool(view.caption))
+        self._bars.set_bars(view.bars)
+
+    def _on_project(self) -> None:
+        names = self._session.bodyparts
+        swatches = dict(zip(names, map(QColor, bodypart_colours(len(names))), strict=True))
+        self._bars.swatches = swatches
+        self._scoremap.clear()
+        self._scoremap.addItem("None", "")
+        self._scoremap.addItem("All bodyparts", ALL_BODYPARTS)
+        for name in names:
+            self._scoremap.addItem(name, name)
+        self._show_choice()
+        self.refresh()
+
+    def _scoremap_box(self) -> QComboBox:
+        box = QComboBox()
+        box.setToolTip("Lay the model's scoremap over the video: where it thinks the bodypart is")
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        box.activated.connect(lambda i: self._session.set_scoremap(box.itemData(i)))
+        return box
+
+    def _show_choice(self) -> None:
+        self._scoremap.setCurrentIndex(max(0, self._scoremap.findData(self._session.scoremap_choice)))
+
+
+class BarList(QWidget):
+    """Bars with a name on the left and a number on the right."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.colours = colours
+        self.swatches: dict[str, QColor] = {}
+        self._bars: tuple[WhyBar, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def bars(self) -> tuple[WhyBar, ...]:
+        """What is shown."""
+        return self._bars
+
+    def set_bars(self, bars: tuple[WhyBar, ...]) -> None:
+        """Show ``bars``."""
+        if len(bars) != len(self._bars):
+            self.updateGeometry()
+        self._bars = bars
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, _BAR_HEIGHT * len(self._bars))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            row = event.pos().y() // _BAR_HEIGHT
+            QToolTip.showText(event.globalPos(), self._bars[row].tooltip if 0 <= row < len(self._bars) else "", self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: Any) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        metrics = self.fontMetrics()
+        track = self.width() - _NAME_WIDTH - _NUMBER_WIDTH - 8
+        for row, bar in enumerate(self._bars):
+            top = row * _BAR_HEIGHT
+            painter.setPen(self.colours.text)
+            name = metrics.elidedText(bar.bodypart, Qt.TextElideMode.ElideRight, _NAME_WIDTH - 6)
+            painter.drawText(QRectF(2, top, _NAME_WIDTH, _BAR_HEIGHT), middle | Qt.AlignmentFlag.AlignLeft, name)
+            number = QRectF(self.width() - _NUMBER_WIDTH - 2, top, _NUMBER_WIDTH, _BAR_HEIGHT)
+            painter.drawText(number, middle | Qt.AlignmentFlag.AlignRight, bar.text)
+            painter.setPen(Qt.PenStyle.NoPen)
+            lane = QRectF(_NAME_WIDTH, top + _BAR_HEIGHT / 2 - 3.5, track, 7)
+            painter.setBrush(self.colours.raised)
+            painter.drawRoundedRect(lane, 2, 2)
+            if bar.fraction > 0:
+                lane.setWidth(max(3.0, track * bar.fraction))
+                painter.setBrush(self.swatches.get(bar.bodypart, self.colours.accent))
+                painter.drawRoundedRect(lane, 2, 2)
+        painter.end()

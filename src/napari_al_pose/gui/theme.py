@@ -1,0 +1,97 @@
+"""Colours of napari's theme, for what is painted by hand and for the dock's style sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtGui import QColor
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The colours panels paint with.
+
+    Parameters
+    ----------
+    background, raised, line : QColor
+        Behind everything; of fields and bars; between sections.
+    text, dim : QColor
+        Of what is read first, and of what is read second.
+    accent, selected : QColor
+        Of progress and curves; behind the current row.
+    good, holdout, warning, error : QColor
+        Of complete frames, hold-out frames, and messages.
+    """
+
+    background: QColor
+    raised: QColor
+    line: QColor
+    text: QColor
+    dim: QColor
+    accent: QColor
+    selected: QColor
+    good: QColor
+    holdout: QColor
+    warning: QColor
+    error: QColor
+
+
+def theme_colours(theme: str) -> Colours:
+    """Return the colours for napari's theme ``theme``, dark or light."""
+    found: Any = get_theme(theme)
+    text, background = _colour(found.text), _colour(found.background)
+    dark = background.lightness() < 128
+    accent = QColor("#7d95f5" if dark else "#3b56c4")
+    return Colours(
+        background=background,
+        raised=_colour(found.foreground),
+        line=_colour(found.primary),
+        text=text,
+        dim=mix(text, background, 0.36),
+        accent=accent,
+        selected=mix(_colour(found.current), background, 0.45),
+        good=QColor("#5fce7f" if dark else "#1e8a43"),
+        holdout=QColor("#f0b64c" if dark else "#a86400"),
+        warning=_colour(found.warning),
+        error=QColor("#c0303c"),
+    )
+
+
+def mix(a: QColor, b: QColor, share: float) -> QColor:
+    """Return ``a`` with ``share`` of ``b`` in it."""
+    pairs = zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
+    return QColor(*(round(x * (1 - share) + y * share) for x, y in pairs))
+
+
+def style_sheet(colours: Colours) -> str:
+    """Return the dock's style sheet; widgets take their part by the property ``part``."""
+    return f"""
+        QLabel[part="project"] {{ font-size: 13pt; font-weight: 600; }}
+        QLabel[part="title"] {{ font-weight: 600; }}
+        QLabel[part="dim"] {{ color: {colours.dim.name()}; }}
+        QLabel[part="warning"] {{ color: {colours.holdout.name()}; }}
+        QFrame[part="line"] {{ background-color: {colours.line.name()}; border: none; }}
+        QPushButton[part="main"] {{
+            background-color: {mix(colours.accent, colours.background, 0.35).name()};
+            color: {"white" if colours.background.lightness() < 128 else colours.text.name()};
+            font-weight: 600; padding: 4px 10px;
+        }}
+        QPushButton[part="main"]:hover {{ background-color: {mix(colours.accent, colours.background, 0.2).name()}; }}
+        QPushButton[part="main"]:disabled {{
+            background-color: {colours.raised.name()}; color: {colours.dim.name()}; font-weight: 400;
+        }}
+        QFrame[part="error"] {{ background-color: {colours.error.name()}; border-radius: 3px; }}
+        QFrame[part="info"] {{ background-color: {colours.raised.name()}; border-radius: 3px; }}
+        QFrame[part="error"] QLabel, QFrame[part="error"] QToolButton {{
+            background-color: transparent; color: white;
+        }}
+        QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
+        QListView {{ background-color: {colours.background.name()}; border: none; }}
+    """
+
+
+def _colour(colour: Any) -> QColor:
+    red, green, blue = colour.as_rgb_tuple()[:3]
+    return QColor(int(red), int(green), int(blue))

@@ -1,0 +1,287 @@
+"""The thin strip along the bottom: one video, its labelled and queued frames, and where the user is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPixmap, QPolygonF
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.views import (
+    FrameAxis,
+    LabelTally,
+    Mark,
+    MarkKind,
+    axis_of,
+    describe_frame,
+    entry_frame,
+    timeline_marks,
+)
+from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.theme import Colours
+
+_LANE_HEIGHT = 26
+_REACH_PX = 4.0
+
+
+class Timeline(QWidget):
+    """Video chooser, lane, and the current frame in words.
+
+    Parameters
+    ----------
+    session : Session
+    tally : LabelTally
+        Which frames are labelled; kept up to date by the dock.
+    colours : Colours
+    """
+
+    def __init__(self, session: Session, tally: LabelTally, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._tally = tally
+        self._counted = (-1, -1)
+        self.lane = Lane(colours)
+        self.lane.sought.connect(self._go_to_position)
+        self._video = QComboBox()
+        self._video.setToolTip("The video in front of you")
+        self._video.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._video.setMinimumWidth(140)
+        self._video.setMaximumWidth(260)
+        self._video.activated.connect(lambda i: self._go_to_video(self._video.itemText(i)))
+        self._where = label("", "dim")
+        self._where.setMinimumWidth(170)
+        self._legend = Legend(colours)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(self._video)
+        row.addWidget(self._where)
+        row.addStretch(1)
+        row.addWidget(self._legend)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(8, 2, 8, 4)
+        rows.setSpacing(3)
+        rows.addLayout(row)
+        rows.addWidget(self.lane)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        session.projectChanged.connect(self._on_project)
+        session.sourceChanged.connect(self._on_source)
+        session.frameChanged.connect(self._on_frame)
+        session.annotationChanged.connect(self._on_annotation)
+        session.queueChanged.connect(self.refresh_marks)
+        session.modelChanged.connect(self.refresh_marks)
+        self._on_project()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self.lane.set_colours(colours)
+        self._legend.set_colours(colours)
+
+    def refresh_marks(self) -> None:
+        """Show the labels and the queue as they are now."""
+        current, session = self._session.current, self._session
+        self._counted = self._counts()
+        if current is None:
+            self.lane.set_marks(())
+            return
+        marks = timeline_marks(
+            current.video,
+            self.lane.axis,
+            labelled=self._tally.labelled,
+            holdout=self._tally.holdout,
+            queued=[suggestion.key for suggestion in session.queue.suggestions],
+        )
+        self.lane.set_marks(marks)
+
+    def _on_annotation(self) -> None:
+        """Mark anew only if a frame became labelled or empty: most clicks change nothing here."""
+        if self._counts() != self._counted:
+            self.refresh_marks()
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self._tally.labelled), len(self._tally.holdout)
+
+    def _on_project(self) -> None:
+        project = self._session.project
+        self._video.clear()
+        if project is not None:
+            self._video.addItems([video.name for video in project.videos])
+        self._on_source()
+
+    def _on_source(self) -> None:
+        source = self._session.source
+        self.lane.set_axis(FrameAxis(0) if source is None else axis_of(source))
+        self._on_frame()
+        self.refresh_marks()
+
+    def _on_frame(self) -> None:
+        current, position = self._session.current, self._session.position
+        if current is not None:
+            self._video.setCurrentText(current.video)
+        self.lane.set_position(position)
+        axis = self.lane.axis
+        self._where.setText(f"{describe_frame(axis, position)} of {axis.n_positions:,}" if position >= 0 else "")
+
+    def _go_to_position(self, position: int) -> None:
+        current = self._session.current
+        if current is not None:
+            self._session.go_to(FrameKey(current.video, self.lane.axis.number(position)))
+
+    def _go_to_video(self, video: str) -> None:
+        queued = [suggestion.key for suggestion in self._session.queue.suggestions]
+        self._session.go_to(entry_frame(video, labelled=self._tally.labelled, queued=queued))
+
+
+class Lane(QWidget):
+    """One painted lane; a click or a drag seeks.
+
+    The marks are painted once into a picture, so that moving along a long video with many labels costs one line.
+    """
+
+    sought = Signal(int)
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._colours = colours
+        self._axis = FrameAxis(0)
+        self._marks: tuple[Mark, ...] = ()
+        self._position = -1
+        self._picture: QPixmap | None = None
+        self.setMouseTracking(True)
+        self.setFixedHeight(_LANE_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    @property
+    def axis(self) -> FrameAxis:
+        """Which frames the lane stands for."""
+        return self._axis
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is marked."""
+        return self._marks
+
+    def set_axis(self, axis: FrameAxis) -> None:
+        """Show another source."""
+        self._axis = axis
+        self._repaint_marks()
+
+    def set_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Show other marks."""
+        if marks != self._marks:
+            self._marks = marks
+            self._repaint_marks()
+
+    def set_position(self, position: int) -> None:
+        """Show where the user is; -1 for nowhere."""
+        self._position = position
+        self.update()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._colours = colours
+        self._repaint_marks()
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, _LANE_HEIGHT)
+
+    def resizeEvent(self, event: Any) -> None:
+        self._picture = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._seek(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._seek(event)
+        if self._axis.n_positions:
+            position = self._axis.position_at(event.position().x(), self.width())
+            reach = _REACH_PX / max(1, self.width()) * self._axis.n_positions
+            text = describe_frame(self._axis, position, self._marks, reach=reach)
+            QToolTip.showText(event.globalPosition().toPoint(), text, self)
+
+    def paintEvent(self, event: Any) -> None:
+        if self._picture is None:
+            self._picture = self._paint_marks()
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._picture)
+        if self._position >= 0:
+            x = self._axis.x_of(self._position, self.width())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._colours.text)
+            painter.drawRect(QRectF(x - 0.75, 0, 1.5, self.height()))
+            painter.drawPolygon(QPolygonF([QPointF(x - 5, 0), QPointF(x + 5, 0), QPointF(x, 6)]))
+        painter.end()
+
+    def _seek(self, event: QMouseEvent) -> None:
+        if self._axis.n_positions and event.buttons() & Qt.MouseButton.LeftButton:
+            self.sought.emit(self._axis.position_at(event.position().x(), self.width()))
+
+    def _repaint_marks(self) -> None:
+        self._picture = None
+        self.update()
+
+    def _paint_marks(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap(self.size() * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._colours.raised)
+        painter.drawRoundedRect(QRectF(0, 7, self.width(), self.height() - 8), 3, 3)
+        drawn: set[tuple[int, MarkKind]] = set()
+        for mark in self._marks:
+            x = round(self._axis.x_of(mark.position, self.width()))
+            if (x, mark.kind) in drawn:
+                continue
+            drawn.add((x, mark.kind))
+            painter.fillRect(_mark_area(x, self.height(), mark.kind), mark_colour(mark.kind, self._colours))
+        painter.end()
+        return picture
+
+
+class Legend(QWidget):
+    """What the lane's colours mean."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._colours = colours
+        self._kinds = (MarkKind.LABELLED, MarkKind.HOLDOUT, MarkKind.QUEUED)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._colours = colours
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(sum(metrics.horizontalAdvance(kind) + 26 for kind in self._kinds), metrics.height() + 2)
+
+    def paintEvent(self, event: Any) -> None:
+        painter = QPainter(self)
+        x = 0
+        for kind in self._kinds:
+            painter.fillRect(QRectF(x + 4, self.height() / 2 - 5, 3, 10), mark_colour(kind, self._colours))
+            painter.setPen(self._colours.dim)
+            width = self.fontMetrics().horizontalAdvance(kind)
+            painter.drawText(QRectF(x + 12, 0, width + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, kind)
+            x += width + 26
+        painter.end()
+
+
+def mark_colour(kind: MarkKind, colours: Colours) -> QColor:
+    """Return the colour of a kind of mark."""
+    return {MarkKind.LABELLED: colours.good, MarkKind.HOLDOUT: colours.holdout, MarkKind.QUEUED: colours.accent}[kind]
+
+
+def _mark_area(x: float, height: int, kind: MarkKind) -> QRectF:
+    """Return where a mark is painted: labels the lane's full height, queued frames its lower part."""
+    top = height * 0.6 if kind is MarkKind.QUEUED else 8.0
+    return QRectF(x - 1, top, 2, height - 2 - top)
