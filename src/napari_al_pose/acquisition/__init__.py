@@ -1,0 +1,10 @@
+"""Which frames to label next: pool, peaks, one module a strategy, batch selection.
+
+Everything here takes arrays and returns arrays: no network, no video decoding, no window.
+"""
+
+from napari_al_pose.acquisition.peaks import Peaks, find_peaks
+from napari_al_pose.acquisition.registry import strategies
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy
+
+__all__ = ["Explanation", "Peaks", "Requires", "ScoreContext", "Strategy", "find_peaks", "strategies"]

@@ -1,0 +1,89 @@
+"""Influence: how much of the pool does a frame stand for?
+
+Liu & Ferrari, "Active Learning for Human Pose Estimation", ICCV 2017, and the DeepLabCut AI Residency:
+
+    influence(i) = 1 / (n - 1) * sum over j != i of cos(f_i, f_j)
+
+the mean cosine similarity of frame ``i`` to every other frame of the pool; the highest is the most
+representative. Ranking by the smallest summed cosine distance, as the residency does, gives the same order.
+(VATL4Pose's code sums distances and takes the *largest*, which picks outliers.)
+
+With unit rows ``u`` and their sum ``g`` the sum over ``j`` is ``u_i . g - u_i . u_i``: O(N d), no N x N matrix.
+The most influential frames are copies of one another: they need a batch that is spread over clusters.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.phrases import percent_of_pool
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
+
+logger = logging.getLogger(__name__)
+
+
+def mean_cosine_similarity(features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each row's mean cosine similarity to all other rows.
+
+    Parameters
+    ----------
+    features : float array, (N, d)
+        One row a frame; need not be normalised.
+
+    Returns
+    -------
+    float64 array, (N,)
+        In [-1, 1]. NaN for rows that are zero or not finite, which the others aren't compared to either, and
+        if there is nothing to compare with.
+    """
+    unit = unit_rows(features)
+    total = np.zeros(unit.shape[1])
+    for part in row_chunks(unit):
+        total += unit[part].sum(axis=0, dtype=np.float64)
+    result = np.full(len(unit), np.nan)
+    own = np.zeros(len(unit))
+    for part in row_chunks(unit):
+        rows = unit[part].astype(np.float64)
+        own[part] = np.einsum("nd,nd->n", rows, rows)
+        result[part] = rows @ total - own[part]
+    usable = own > 0.5
+    if not usable.all():
+        logger.warning(
+            "%d of %d frames have no usable image features; they are ranked last.", (~usable).sum(), len(own)
+        )
+    others = int(usable.sum()) - 1
+    return np.where(usable, result / others, np.nan) if others > 0 else np.full(len(unit), np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    """Rank frames by their mean cosine similarity to the rest of the pool."""
+
+    name: str = "influence"
+    title: str = "Influence (most typical)"
+    summary: str = "Frames that look most like the rest of the pool: each label stands for many frames"
+    requires: Requires = Requires.FEATURES
+    spreads_batch: bool = False
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return the mean similarities, ``(N,)``."""
+        if context.features is None:
+            raise ValueError("Expected a context with features, got none.")
+        return mean_cosine_similarity(context.features)
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say which share of the pool the frame is more typical than."""
+        scores = np.round(self.score(context), 9)
+        if not np.isfinite(scores[index]):
+            return Explanation(sentence="no usable image features")
+        others = np.delete(scores, index)
+        others = others[np.isfinite(others)]
+        share = float((others < scores[index]).mean())
+        if share in (0.0, 1.0):
+            return Explanation(sentence=f"the {'most' if share else 'least'} typical of the pool")
+        return Explanation(sentence=f"more typical than {percent_of_pool(share)}")

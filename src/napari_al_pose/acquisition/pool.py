@@ -1,0 +1,146 @@
+"""The pool: the frames that get features, scoremaps and scores, since no video is ever scanned whole."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.ordering import key_columns, key_order
+from napari_al_pose.acquisition.quotas import allocate
+from napari_al_pose.acquisition.spacing import UNKNOWN_FPS
+from napari_al_pose.acquisition.vectors import unit_rows
+from napari_al_pose.domain import FrameKey, FrameSource
+
+_DUPLICATE_SECONDS = 2.0
+_SAME = 1e-6
+"""Cosine distance below which two frames are the same picture."""
+
+
+def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Collection[FrameKey]) -> list[FrameKey]:
+    """Choose candidate frames from all videos, over the whole span of each.
+
+    A video's share goes by the square root of its length, so that a long one does not drown the others. The
+    video is cut into as many equal stretches as it has a share of; each gives the keyframe nearest to its middle,
+    which decodes without any other frame, or the frame nearest to it where the stretch has no keyframe.
+    The same videos give the same pool, but for stretches in which frames were labelled since.
+
+    Parameters
+    ----------
+    sources : mapping of str to FrameSource
+        By the video's name.
+    size : int
+        Frames wanted; fewer if the videos are shorter, or a stretch is labelled whole.
+    labelled : collection of FrameKey
+        Not candidates any more.
+
+    Returns
+    -------
+    list of FrameKey
+        Sorted by video, then frame.
+    """
+    names = sorted(name for name, source in sources.items() if len(source))
+    lengths = [len(sources[name]) for name in names]
+    shares = allocate(size, [math.sqrt(n) for n in lengths], lengths)
+    pool: list[FrameKey] = []
+    for name, share in zip(names, shares.tolist(), strict=True):
+        source = sources[name]
+        taken = {key.frame for key in labelled if key.video == name}
+        pool += [FrameKey(name, number) for number in _spread(source, share, taken)]
+    return sorted(pool)
+
+
+def _spread(source: FrameSource, share: int, taken: set[int]) -> list[int]:
+    """Return a frame number of each of ``share`` equal stretches that has one left."""
+    keyframes = np.asarray(source.keyframes, np.int64)
+    edges = np.linspace(0, len(source), share + 1).round().astype(np.int64)
+    numbers = []
+    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        middle = (start + stop - 1) / 2
+        inside = keyframes[np.searchsorted(keyframes, start) : np.searchsorted(keyframes, stop)]
+        central = inside[np.argsort(np.abs(inside - middle), kind="stable")].tolist()
+        for position in itertools.chain(central, _outward(start, stop)):
+            number = source.number(position)
+            if number not in taken:
+                numbers.append(number)
+                break
+    return numbers
+
+
+def _outward(start: int, stop: int) -> Iterator[int]:
+    """Positions of a stretch, from the middle outward."""
+    left = (start + stop - 1) // 2
+    for step in range(stop - start):
+        if left - step >= start:
+            yield left - step
+        if left + 1 + step < stop:
+            yield left + 1 + step
+
+
+def near_duplicate_limits(
+    keys: Sequence[FrameKey], features: NDArray[np.floating], fps: Mapping[str, float]
+) -> dict[str, float]:
+    """Return for each video the cosine distance below which two of its frames count as the same picture.
+
+    The 10th percentile of the distances of frames a second apart (0.5 to 1.5 s), so that what a video's own
+    pace makes similar is not asked for twice; ``1e-6`` where the pool is too thin to tell.
+    """
+    video, frame = key_columns(keys)
+    order = key_order(keys)
+    unit = unit_rows(features)
+    limits: dict[str, float] = {}
+    for number, name in enumerate(sorted({key.video for key in keys})):
+        rows = order[video[order] == number]
+        limits[name] = _limit(frame[rows], unit[rows], fps.get(name, UNKNOWN_FPS))
+    return limits
+
+
+def _limit(frames: NDArray[np.int64], unit: NDArray[np.floating], fps: float) -> float:
+    later = np.searchsorted(frames, frames + fps)
+    best = np.minimum(later, len(frames) - 1)
+    earlier = np.maximum(later - 1, 0)
+    second = frames + fps
+    best = np.where(np.abs(frames[earlier] - second) < np.abs(frames[best] - second), earlier, best)
+    apart = np.abs(frames[best] - second) <= 0.5 * fps
+    if apart.sum() < 5:
+        return _SAME
+    distances = 1.0 - np.einsum("nd,nd->n", unit[apart], unit[best[apart]], dtype=np.float64)
+    return max(_SAME, float(np.percentile(distances, 10)))
+
+
+def drop_near_duplicates(
+    keys: Sequence[FrameKey], features: NDArray[np.floating], fps: Mapping[str, float]
+) -> NDArray[np.int64]:
+    """Leave out frames that look like the last one kept, at most 2 s before.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        The pool, in any order.
+    features : float array, (N, d)
+        Image features.
+    fps : mapping of str to float
+        Frames per second of each video; 30 where it says nothing.
+
+    Returns
+    -------
+    int64 array
+        The rows kept, ascending. Frames whose features are zero or not finite are kept: nothing is known of them.
+    """
+    limits = near_duplicate_limits(keys, features, fps)
+    unit = unit_rows(features)
+    kept: list[int] = []
+    last: int | None = None
+    for row in key_order(keys).tolist():
+        key = keys[row]
+        if last is not None and keys[last].video == key.video and unit[row].any():
+            seconds = (key.frame - keys[last].frame) / fps.get(key.video, UNKNOWN_FPS)
+            distance = 1.0 - float(unit[last] @ unit[row])
+            if seconds <= _DUPLICATE_SECONDS and distance < limits[key.video]:
+                continue
+        kept.append(row)
+        last = row
+    return np.sort(np.array(kept, np.int64))

@@ -1,0 +1,286 @@
+"""From scores to a batch: different frames, apart in time, from all videos, the same every time.
+
+Every function takes the pool in any row order and returns rows of it, in the order in which to label them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.clusters import kmeans, round_robin
+from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing
+from napari_al_pose.acquisition.pool import near_duplicate_limits
+from napari_al_pose.acquisition.quotas import allocate, systematic
+from napari_al_pose.acquisition.spacing import Spacing, take_spaced
+from napari_al_pose.acquisition.vectors import nearest_cosine_distance, unit_rows
+from napari_al_pose.domain import FrameKey
+
+logger = logging.getLogger(__name__)
+
+_CANDIDATES_A_PICK = 5
+
+
+def select_batch(
+    keys: Sequence[FrameKey],
+    scores: NDArray[np.floating],
+    features: NDArray[np.floating],
+    n: int,
+    *,
+    labelled_keys: Collection[FrameKey],
+    labelled_features: NDArray[np.floating] | None,
+    fps: Mapping[str, float],
+    seed: int,
+) -> list[int]:
+    """Choose the best-scored frames that differ from each other.
+
+    The ``5 n`` best, at most ``5 ceil(1.5 n / videos)`` of a video, without those that look like a labelled
+    frame, are clustered by appearance; clusters take turns, best first, and a frame too near in time to a taken
+    one is passed over. If that does not fill the batch, the time gap is halved and the ranking gone through.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        The pool; labelled frames in it are never chosen.
+    scores : float array, (N,)
+        Higher is sooner; NaN comes last. If no score stands out the batch is drawn by `random_batch`.
+    features : float array, (N, d)
+        Image features.
+    n : int
+        Frames wanted.
+    labelled_keys : collection of FrameKey
+        Never chosen, nor come near to in time.
+    labelled_features : float array, (M, d), optional
+        Features of labelled frames; what looks like one of them is passed over.
+    fps : mapping of str to float
+        Frames per second of each video; 30 where it says nothing.
+    seed : int
+        For the clusters.
+
+    Returns
+    -------
+    list of int
+        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
+    """
+    rows = _unlabelled(keys, labelled_keys)
+    if not len(rows) or n < 1:
+        return []
+    if says_nothing(np.asarray(scores)[rows]):
+        logger.info("The scores of all frames are alike; the batch is drawn at random.")
+        return random_batch(keys, n, seed=seed, taken=labelled_keys, fps=fps)
+    ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])]
+    unit = unit_rows(np.asarray(features)[ranked])
+    limits = near_duplicate_limits([keys[row] for row in ranked], unit, fps)
+    candidates = _candidates([keys[row] for row in ranked], n)
+    candidates = _unlike_labelled(candidates, unit, [limits[keys[row].video] for row in ranked], labelled_features)
+    turns = _take_turns(candidates, unit, [keys[row] for row in ranked], n, seed)
+    spacing = Spacing(labelled_keys, fps)
+    return take_spaced(keys, ranked[turns].tolist(), n, spacing=spacing, others=ranked.tolist())
+
+
+def select_best(
+    keys: Sequence[FrameKey],
+    scores: NDArray[np.floating],
+    n: int,
+    *,
+    labelled_keys: Collection[FrameKey],
+    fps: Mapping[str, float],
+    seed: int,
+) -> list[int]:
+    """Choose the best-scored frames that are apart in time: for strategies that spread the batch themselves.
+
+    Parameters and result are those of `select_batch`.
+    """
+    rows = _unlabelled(keys, labelled_keys)
+    if not len(rows) or n < 1:
+        return []
+    if says_nothing(np.asarray(scores)[rows]):
+        return random_batch(keys, n, seed=seed, taken=labelled_keys, fps=fps)
+    ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])].tolist()
+    return take_spaced(keys, ranked, n, spacing=Spacing(labelled_keys, fps), others=ranked)
+
+
+def diverse_batch(
+    keys: Sequence[FrameKey],
+    features: NDArray[np.floating],
+    n: int,
+    *,
+    seed: int,
+    fps: Mapping[str, float],
+    labelled_keys: Collection[FrameKey] = (),
+) -> list[int]:
+    """Choose a first batch that shows what there is, before any model.
+
+    Every video gets the same quota, the rest goes by its frames in the pool. Within a video, features are
+    clustered and the frame nearest to each centroid is taken, the largest clusters first; videos take turns, so that
+    any first part of the batch is diverse too.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        The pool; labelled frames in it are never chosen.
+    features : float array, (N, d)
+        Image features.
+    n : int
+        Frames wanted.
+    seed : int
+        For the clusters.
+    fps : mapping of str to float
+        Frames per second of each video; 30 where it says nothing.
+    labelled_keys : collection of FrameKey
+        Never chosen, nor come near to in time.
+
+    Returns
+    -------
+    list of int
+        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
+    """
+    rows = _unlabelled(keys, labelled_keys)
+    if not len(rows) or n < 1:
+        return []
+    unit = unit_rows(np.asarray(features)[rows])
+    videos = _by_video([keys[row] for row in rows])
+    counts = [len(members) for members in videos]
+    quotas = np.minimum(n // len(videos), counts)
+    quotas = quotas + allocate(n - int(quotas.sum()), counts, [c - q for c, q in zip(counts, quotas, strict=True)])
+    chosen = [
+        take_spaced(keys, order, quota, spacing=Spacing(labelled_keys, fps), others=order)
+        for order, quota in (
+            (rows[members[_typical_first(unit[members], int(quota), seed)]].tolist(), int(quota))
+            for members, quota in zip(videos, quotas, strict=True)
+        )
+    ]
+    ranked = [row for picks in chosen for row in picks]
+    video_of = np.zeros(len(keys), np.int64)
+    for number, picks in enumerate(chosen):
+        video_of[picks] = number
+    return round_robin(ranked, video_of)
+
+
+def random_batch(
+    keys: Sequence[FrameKey],
+    n: int,
+    *,
+    seed: int,
+    taken: Collection[FrameKey],
+    fps: Mapping[str, float],
+    n_frames: Mapping[str, int] | None = None,
+) -> list[int]:
+    """Draw frames at random, stratified: what they measure stands for the videos as they are.
+
+    Quotas go by the videos' lengths; within a video the frames are evenly spread from a random start.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        The pool.
+    n : int
+        Frames wanted.
+    seed : int
+        Give another one each round.
+    taken : collection of FrameKey
+        Labelled or already in the batch; neither drawn nor come near to in time, as far as that is possible.
+    fps : mapping of str to float
+        Frames per second of each video; 30 where it says nothing.
+    n_frames : mapping of str to int, optional
+        Length of each video; by default the number of its frames in ``keys``.
+
+    Returns
+    -------
+    list of int
+        ``n`` different rows in random order, fewer only if the pool has fewer frames that aren't taken.
+    """
+    rows = _unlabelled(keys, taken)
+    if not len(rows) or n < 1:
+        return []
+    rng = np.random.default_rng(seed)
+    videos = [rows[members] for members in _by_video([keys[row] for row in rows])]
+    names = [keys[members[0]].video for members in videos]
+    lengths = [max(1, (n_frames or {}).get(name, len(members))) for name, members in zip(names, videos, strict=True)]
+    quotas = allocate(n, lengths, [len(members) for members in videos])
+    picks: list[int] = []
+    for members, quota in zip(videos, quotas.tolist(), strict=True):
+        if quota:
+            picks += _draw(keys, members, quota, rng, Spacing(taken, fps))
+    return [picks[i] for i in rng.permutation(len(picks))]
+
+
+def _unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDArray[np.int64]:
+    """Rows whose frame is not labelled, sorted by key."""
+    taken = set(labelled)
+    return np.array([row for row in key_order(keys).tolist() if keys[row] not in taken], np.int64)
+
+
+def _by_video(keys: Sequence[FrameKey]) -> list[NDArray[np.int64]]:
+    """Rows of each video, in the order given; videos by name."""
+    members: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        members.setdefault(key.video, []).append(row)
+    return [np.array(members[name], np.int64) for name in sorted(members)]
+
+
+def _candidates(ranked_keys: Sequence[FrameKey], n: int) -> NDArray[np.int64]:
+    """Positions in the ranking of the best ``5 n``, no video having too many."""
+    n_videos = len({key.video for key in ranked_keys})
+    cap = _CANDIDATES_A_PICK * math.ceil(1.5 * n / n_videos)
+    used: dict[str, int] = {}
+    kept: list[int] = []
+    for position, key in enumerate(ranked_keys):
+        if len(kept) == _CANDIDATES_A_PICK * n:
+            break
+        if used.get(key.video, 0) < cap:
+            used[key.video] = used.get(key.video, 0) + 1
+            kept.append(position)
+    return np.array(kept, np.int64)
+
+
+def _unlike_labelled(
+    candidates: NDArray[np.int64],
+    unit: NDArray[np.floating],
+    limits: Sequence[float],
+    labelled_features: NDArray[np.floating] | None,
+) -> NDArray[np.int64]:
+    """Leave out candidates that look like a labelled frame, unless that leaves none."""
+    if labelled_features is None or not len(labelled_features):
+        return candidates
+    distance = nearest_cosine_distance(unit[candidates], unit_rows(labelled_features))
+    kept = candidates[distance >= np.asarray(limits)[candidates]]
+    return kept if len(kept) else candidates
+
+
+def _take_turns(
+    candidates: NDArray[np.int64], unit: NDArray[np.floating], ranked_keys: Sequence[FrameKey], n: int, seed: int
+) -> list[int]:
+    """Cluster the candidates (positions in the ranking) and interleave the clusters, best first."""
+    by_key = candidates[key_order([ranked_keys[position] for position in candidates])]
+    labels, _ = kmeans(unit[by_key], n, seed=seed)
+    cluster_of = np.zeros(len(unit), np.int64)
+    cluster_of[by_key] = labels
+    return round_robin(candidates.tolist(), cluster_of)
+
+
+def _typical_first(unit: NDArray[np.floating], k: int, seed: int) -> NDArray[np.int64]:
+    """Order a video's rows: those nearest to each cluster's centroid, largest cluster first; then the next."""
+    if k < 1:
+        return np.zeros(0, np.int64)
+    labels, centres = kmeans(unit, k, seed=seed)
+    offset = np.round(((unit - centres[labels]) ** 2).sum(axis=1), 9)
+    size = np.bincount(labels)[labels]
+    ranked = np.lexsort((np.arange(len(unit)), offset))
+    largest_first = ranked[np.argsort(-size[ranked], kind="stable")]
+    return np.array(round_robin(largest_first.tolist(), labels), np.int64)
+
+
+def _draw(
+    keys: Sequence[FrameKey], members: NDArray[np.int64], quota: int, rng: np.random.Generator, spacing: Spacing
+) -> list[int]:
+    """Draw a systematic sample of one video, stepping aside from frames that are too near to a taken one."""
+    free = [row for row in members.tolist() if spacing.fits(keys[row])]
+    base = free if len(free) >= quota else members.tolist()
+    drawn = [base[i] for i in systematic(len(base), quota, float(rng.random()))]
+    others = [int(row) for row in rng.permutation(members)]
+    return take_spaced(keys, drawn, quota, spacing=spacing, others=others)

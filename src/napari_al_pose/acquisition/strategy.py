@@ -1,0 +1,160 @@
+"""What a strategy is given, and what it must answer.
+
+A strategy is any object with the attributes of `Strategy`. To add one from another package, write a
+class whose constructor needs no argument and name it in that package's ``pyproject.toml``::
+
+    [project.entry-points."napari_al_pose.strategies"]
+    my_strategy = "my_package.my_module:MyStrategy"
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import BodypartReason, FrameKey, ScoremapGrid, Skeleton
+
+
+class Requires(enum.Flag):
+    """What a strategy cannot do without; flags combine with ``|``."""
+
+    NONE = 0
+    PREDICTIONS = enum.auto()
+    """``xy`` and ``likelihood`` of a model."""
+    SCOREMAPS = enum.auto()
+    """``scoremaps`` and ``grid`` of a model."""
+    FEATURES = enum.auto()
+    """``features``; ``labelled_features`` come with them wherever there are labels."""
+    LABELS = enum.auto()
+    """``labelled_xy``: poses a person has placed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ScoreContext:
+    """Everything known of the pool when it is scored; rows of all arrays go with ``keys``.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        The pool: unique frames nobody has labelled, in any order.
+    skeleton : Skeleton
+        K bodyparts.
+    features : float array, (N, d), optional
+        Image features, not normalised.
+    xy : float array, (N, K, 2), optional
+        Predicted keypoints, source pixels.
+    likelihood : float array, (N, K), optional
+        In [0, 1].
+    scoremaps : float array, (N, K, h, w), optional
+        In [0, 1]; may be a memory map.
+    grid : ScoremapGrid, optional
+        Where scoremap cells lie in the image.
+    labelled_features : float array, (M, d), optional
+        Features of the frames that are labelled already.
+    labelled_xy : float array, (M', K, 2), optional
+        Labelled poses, source pixels; NaN where a bodypart was not placed.
+    reliability : float
+        How far the model can be trusted, in [0, 1]: how well it had predicted the frames labelled last.
+    batch_size : int
+        How many frames the best-scored are wanted for.
+    n_frames : mapping of str to int
+        Frames of each video; what it lacks is taken from the pool.
+    seed : int
+        For strategies that draw at random.
+
+    Raises
+    ------
+    ValueError
+        If an array does not have as many rows as ``keys``, or bodyparts as the skeleton.
+    """
+
+    keys: Sequence[FrameKey]
+    skeleton: Skeleton
+    features: NDArray[np.floating] | None = None
+    xy: NDArray[np.floating] | None = None
+    likelihood: NDArray[np.floating] | None = None
+    scoremaps: NDArray[np.floating] | None = None
+    grid: ScoremapGrid | None = None
+    labelled_features: NDArray[np.floating] | None = None
+    labelled_xy: NDArray[np.floating] | None = None
+    reliability: float = 0.0
+    batch_size: int = 20
+    n_frames: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        n, k = len(self.keys), self.skeleton.n_bodyparts
+        for name, array in (("features", self.features), ("xy", self.xy), ("likelihood", self.likelihood)):
+            if array is not None and (array.ndim < 2 or len(array) != n):
+                raise ValueError(f"Expected {n} rows of {name}, one a frame, got shape {array.shape}.")
+        for name, array in (("xy", self.xy), ("likelihood", self.likelihood), ("labelled_xy", self.labelled_xy)):
+            if array is not None and array.shape[1] != k:
+                raise ValueError(f"Expected {k} bodyparts in {name}, got shape {array.shape}.")
+        if self.scoremaps is not None and (self.scoremaps.ndim != 4 or self.scoremaps.shape[:2] != (n, k)):
+            raise ValueError(f"Expected scoremaps ({n}, {k}, h, w), got shape {self.scoremaps.shape}.")
+
+    @property
+    def available(self) -> Requires:
+        """What this context holds, as flags; ``strategy.requires & ~context.available`` is what it lacks."""
+        flags = Requires.NONE
+        if self.xy is not None and self.likelihood is not None:
+            flags |= Requires.PREDICTIONS
+        if self.scoremaps is not None:
+            flags |= Requires.SCOREMAPS
+        if self.features is not None:
+            flags |= Requires.FEATURES
+        if self.labelled_xy is not None and len(self.labelled_xy):
+            flags |= Requires.LABELS
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a frame got its score.
+
+    Parameters
+    ----------
+    reasons : tuple of BodypartReason
+        One a bodypart, in the skeleton's order; empty where the strategy doesn't look at bodyparts.
+    sentence : str
+        The reason in one sentence, without a full stop.
+    """
+
+    reasons: tuple[BodypartReason, ...] = ()
+    sentence: str = ""
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """One way of telling which frames to label."""
+
+    @property
+    def name(self) -> str:
+        """Short and stable; stored with every label it led to."""
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+
+    @property
+    def summary(self) -> str:
+        """One sentence on what it looks for."""
+
+    @property
+    def requires(self) -> Requires:
+        """What `score` needs of its context; the caller checks."""
+
+    @property
+    def spreads_batch(self) -> bool:
+        """Whether the best-scored frames already differ from each other, so that they need no clustering."""
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return ``(N,)`` scores: higher is label sooner, NaN can't say."""
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say why frame ``index`` of the context got its score."""
