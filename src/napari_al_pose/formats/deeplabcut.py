@@ -23,6 +23,7 @@ from napari_al_pose.formats.deeplabcut_predictions import (
     read_predictions,
     write_predictions,
 )
+from napari_al_pose.formats.deeplabcut_tables import frame_number
 
 __all__ = [
     "AnnotationTable",
@@ -31,6 +32,7 @@ __all__ = [
     "PredictionTable",
     "VideoSet",
     "add_video_set",
+    "frame_number",
     "image_files",
     "image_name",
     "is_annotation_file",

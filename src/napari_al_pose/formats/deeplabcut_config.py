@@ -101,13 +101,17 @@ def write_new_config(
     bodyparts: Sequence[str],
     skeleton: Sequence[tuple[str, str]] = (),
     video_sets: Sequence[VideoSet] = (),
+    project_path: Path | None = None,
 ) -> None:
-    """Write the ``config.yaml`` of a new single-animal project, with every key DeepLabCut expects."""
+    """Write the ``config.yaml`` of a new single-animal project, with every key DeepLabCut expects.
+
+    ``project_path`` is where the project will be found, the folder of ``path`` unless given.
+    """
     document = _yaml().load(_TEMPLATE)
     document["Task"] = task
     document["scorer"] = scorer
     document["date"] = date
-    document["project_path"] = str(path.parent.absolute())
+    document["project_path"] = str((project_path or path.parent).absolute())
     document["bodyparts"] = list(bodyparts)
     document["skeleton"] = [list(link) for link in skeleton]
     document["video_sets"] = {video.path: {"crop": _crop_text(video.crop)} for video in video_sets}

@@ -1,0 +1,21 @@
+"""A project folder: open, create, resolve paths; labels, models, predictions, rounds, queue."""
+
+from napari_al_pose.project.create import create_project
+from napari_al_pose.project.label_store import LabelStore
+from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore, SavedQueue
+from napari_al_pose.project.opening import open_project
+from napari_al_pose.project.project import Project
+from napari_al_pose.project.videos import ProjectVideo
+
+__all__ = [
+    "LabelStore",
+    "ModelStore",
+    "PoolPredictions",
+    "Project",
+    "ProjectVideo",
+    "QueueStore",
+    "RoundStore",
+    "SavedQueue",
+    "create_project",
+    "open_project",
+]

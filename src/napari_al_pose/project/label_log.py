@@ -188,6 +188,14 @@ class EditLog:
 
     # ---- writing ----------------------------------------------------------------------------------
 
+    def refuse_if_read_only(self) -> None:
+        """Raise the AlPoseError that says so if the log is read-only."""
+        if self.read_only:
+            raise AlPoseError(
+                f"The project is open for reading only; {self.path} was not changed.",
+                "Close the other window on it, or copy the project to a folder you may write to, and open it again.",
+            )
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything in the block together, on disk before it ends; or nothing.
@@ -197,11 +205,8 @@ class EditLog:
         AlPoseError
             If the log is read-only, or could not be written (disk full, permission lost, share gone).
         """
-        if self.read_only and not self.in_memory:
-            raise AlPoseError(
-                f"The project is open for reading only; {self.path} was not changed.",
-                "Close the other window on it, or copy the project to a folder you may write to, and open it again.",
-            )
+        if not self.in_memory:
+            self.refuse_if_read_only()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

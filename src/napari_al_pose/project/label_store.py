@@ -62,6 +62,11 @@ class LabelStore:
         """Whether edits are refused."""
         return self._log.read_only
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file behind it, as nothing could be written."""
+        return self._log.in_memory
+
     # ---- edits ------------------------------------------------------------------------------------
 
     def place(self, key: FrameKey, bodypart: str, x: float, y: float, *, individual: str = SINGLE_INDIVIDUAL) -> None:
@@ -101,6 +106,7 @@ class LabelStore:
     def undo(self) -> FrameKey | None:
         """Take back the last action that still stands; return its (first) frame, None if there is none."""
         with self._mutex:
+            self._log.refuse_if_read_only()
             self._catch_up()
             target = self._undo.next_undo
             if target is None:
@@ -112,6 +118,7 @@ class LabelStore:
     def redo(self) -> FrameKey | None:
         """Bring back the last action taken back; return its (first) frame, None if there is none."""
         with self._mutex:
+            self._log.refuse_if_read_only()
             self._catch_up()
             target = self._undo.next_redo
             if target is None:
@@ -145,6 +152,7 @@ class LabelStore:
     ) -> None:
         """Do `set_role` for several frames in one transaction."""
         with self._mutex:
+            self._log.refuse_if_read_only()
             changes = []
             for key, role in roles.items():
                 _check_frame(key)
@@ -233,6 +241,12 @@ class LabelStore:
             rows = self._log.rows("SELECT bodypart, count(*) FROM labels GROUP BY bodypart")
             return {name: count for name, count in rows if name not in self._skeleton.bodyparts}
 
+    def unlabelled_bodyparts(self) -> list[str]:
+        """Return the bodyparts of the skeleton that nobody has looked at in any frame."""
+        with self._mutex:
+            seen = {row[0] for row in self._log.rows("SELECT DISTINCT bodypart FROM labels")}
+        return [name for name in self._skeleton.bodyparts if name not in seen]
+
     # ---- other people's files ---------------------------------------------------------------------
 
     def table(self, name: str, video: str) -> dict[KeypointKey, Keypoint]:
@@ -308,6 +322,7 @@ class LabelStore:
 
     def _edit(self, changes: Changes) -> None:
         with self._mutex:
+            self._log.refuse_if_read_only()
             self._catch_up()
             real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
             if real:

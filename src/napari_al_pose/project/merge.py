@@ -52,8 +52,11 @@ def keypoints_of(
     Parameters
     ----------
     table : AnnotationTable
+        As read from ``labeled-data/<video>``.
     video : str
+        The video's name.
     skeleton : Skeleton
+        Of the project; what it does not have is left out.
     origin : (float, float)
         Where (0, 0) of the extracted images lies in the source.
     """

@@ -61,16 +61,20 @@ class ProjectVideo:
             )
         return open_source(where, name=self.name, **options)
 
-    def origin(self) -> tuple[float, float]:
-        """Return where (0, 0) of the extracted images lies in what `open` shows, in pixels.
+    def image_origin(self) -> tuple[float, float]:
+        """Return where (0, 0) of the extracted images lies in the full video, in pixels.
 
         DeepLabCut stores labels of cropped frames in the crop's own coordinates, but ``config.yaml`` has a crop for
         every video, cropped or not. What decides is the size of the images that are there.
         """
-        if self.path is None or self.images is None or self.crop is None:
+        if self.images is None or self.crop is None:
             return (0.0, 0.0)
         x1, x2, y1, y2 = self.crop
         return (float(x1), float(y1)) if _image_size(self.images) == (x2 - x1, y2 - y1) else (0.0, 0.0)
+
+    def shown_origin(self) -> tuple[float, float]:
+        """Return where (0, 0) of what `open` shows lies in the full video, in pixels."""
+        return (0.0, 0.0) if self.has_video else self.image_origin()
 
 
 def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[ProjectVideo], list[str]]:
@@ -112,12 +116,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[Projec
             )
     names = [name for name in crops if name in files or name in folders]
     names += sorted(({*files, *folders}) - set(names))
-    placeholder = [entry.crop for entry in video_sets if video_stem(entry.path) is None]
-    only_crop = placeholder[0] if len(placeholder) == 1 and len(folders) == 1 else None
-    videos = [
-        ProjectVideo(name, files.get(name), folders.get(name), crops.get(name, only_crop if name in folders else None))
-        for name in names
-    ]
+    videos = [ProjectVideo(name, files.get(name), folders.get(name), crops.get(name)) for name in names]
     return videos, notices
 
 

@@ -1,0 +1,268 @@
+"""The labels as DeepLabCut has them: merged from and written to ``labeled-data/<video>/CollectedData``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, Annotation, FrameSource, Skeleton
+from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.deeplabcut import (
+    AnnotationTable,
+    frame_number,
+    image_files,
+    image_name,
+    read_annotations,
+    write_annotations,
+)
+from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.label_log import Keypoint, KeypointKey
+from napari_al_pose.project.label_store import LabelStore
+from napari_al_pose.project.merge import MergePlan, keypoints_of, plan_merge
+from napari_al_pose.project.videos import ProjectVideo
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedData:
+    """The DeepLabCut labels of one video, and how they relate to the store.
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``; its name is the video's.
+    video : ProjectVideo or None
+        None if neither video nor images are there.
+    scorer : str
+    skeleton : Skeleton
+    """
+
+    folder: Path
+    video: ProjectVideo | None
+    scorer: str
+    skeleton: Skeleton
+
+    @property
+    def name(self) -> str:
+        """The video's name."""
+        return self.folder.name
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """What to add to coordinates in the files to have those of the source, in pixels."""
+        if self.video is None:
+            return (0.0, 0.0)
+        image, shown = self.video.image_origin(), self.video.shown_origin()
+        return (image[0] - shown[0], image[1] - shown[1])
+
+    def read(self) -> AnnotationTable:
+        """Read the files; AlPoseError if there are some and none can be read."""
+        return read_annotations(self.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+
+    def differs_from(self, store: LabelStore) -> bool:
+        """Return whether other programs changed something that `merge_into` would take in."""
+        return not self._plan(self._keypoints(self.read()), store).is_empty
+
+    def merge_into(self, store: LabelStore) -> list[str]:
+        """Take in what other programs changed since the files were last written or read.
+
+        Returns
+        -------
+        list of str
+            What the user should know.
+
+        Raises
+        ------
+        AlPoseError
+            If the files cannot be read or the store cannot be written.
+        """
+        table = self.read()
+        notices = [*table.notices, *self._realign(store)]
+        theirs = self._keypoints(table)
+        plan = self._plan(theirs, store)
+        if not plan.is_empty or theirs != store.table("exported", self.name):
+            steps = {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts}
+            store.merge(self.name, theirs.items(), steps, source=str(table.path or self.folder))
+        if plan.changed:
+            notices.append(f"{table.path}: another program changed {_frames(plan.changed)}; the changes were taken in.")
+        if plan.conflicts:
+            notices.append(
+                f"{table.path}: {_frames(plan.conflicts)} changed both here and in another program. "
+                "Your labels were kept; the others are noted in al-pose/labels.sqlite."
+            )
+        return notices
+
+    def export(
+        self, store: LabelStore, annotations: Iterable[Annotation], source: FrameSource | None = None
+    ) -> list[str]:
+        """Write the complete frames among ``annotations`` and extract their images.
+
+        Frames that other programs labelled and frames that are not complete stay in the files as they are; a frame
+        whose labels were all cleared here goes.
+
+        Parameters
+        ----------
+        store : LabelStore
+            Call `merge_into` first, so that nothing another program changed is written over.
+        annotations : iterable of Annotation
+            Of this video.
+        source : FrameSource, optional
+            Where images come from; the video is opened if one is missing and this is not given.
+
+        Returns
+        -------
+        list of str
+            What the user should know.
+
+        Raises
+        ------
+        AlPoseError
+            If a file cannot be read or written.
+        """
+        if not is_safe_name(self.name):
+            raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")
+        table = self.read()
+        present = table.frames(self.name)
+        wanted = self._complete_frames(annotations)
+        names = {number: image for number, (image, _) in present.items() if number in wanted}
+        with closing(_Images(self, source)) as images:
+            for number in wanted:
+                names[number] = images.extract(number, names.get(number))
+        wanted_columns = [(i, b) for i in self.skeleton.individuals for b in self.skeleton.bodyparts]
+        frames = {
+            names[number]: points
+            for number, points in wanted.items()
+            if number not in present or not _same_points(points, present[number][1], table.columns, wanted_columns)
+        }
+        remove = self._cleared(store, present)
+        if frames or remove or (table.path is not None and table.path.name != f"CollectedData_{self.scorer}.h5"):
+            table = write_annotations(
+                self.folder,
+                scorer=self.scorer,
+                bodyparts=self.skeleton.bodyparts,
+                individuals=self.skeleton.individuals,
+                frames=frames,
+                remove=remove,
+            )
+            store.remember_exported(self.name, self._keypoints(table).items())
+        return images.notices
+
+    def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
+        return keypoints_of(table, self.name, self.skeleton, self.offset)
+
+    def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
+        return plan_merge(
+            theirs,
+            base=store.table("exported", self.name),
+            ours=store.table("labels", self.name),
+            edited=store.edited_keys(self.name),
+        )
+
+    def _realign(self, store: LabelStore) -> list[str]:
+        """Keep labels on the same spot of the animal when a cropped video comes or goes."""
+        if self.video is None:
+            return []
+        before, now = store.origin(self.name), self.video.shown_origin()
+        if before == now:
+            return []
+        store.realign(self.name, now)
+        if before is None:
+            return []
+        return [f"The labels of {self.name} were shifted: its images are crops, and the video itself came or went."]
+
+    def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, NDArray[np.float64]]:
+        """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of the extracted image."""
+        by_frame: dict[int, list[Annotation]] = {}
+        for annotation in annotations:
+            by_frame.setdefault(annotation.key.frame, []).append(annotation)
+        complete: dict[int, NDArray[np.float64]] = {}
+        for frame, of_frame in sorted(by_frame.items()):
+            if all(annotation.is_complete for annotation in of_frame):
+                points = np.full((len(self.skeleton.individuals), self.skeleton.n_bodyparts, 2), np.nan)
+                for annotation in of_frame:
+                    points[self.skeleton.individuals.index(annotation.individual)] = annotation.xy - self.offset
+                complete[frame] = points
+        return complete
+
+    def _cleared(self, store: LabelStore, present: dict[int, tuple[str, NDArray[np.float64]]]) -> list[str]:
+        """Return the images of rows whose labels we knew and the user cleared, every one of them."""
+        known = {key.frame for key in store.table("exported", self.name)}
+        left = {key.frame for key in store.table("labels", self.name)}
+        return [image for number, (image, _) in present.items() if number in known - left]
+
+
+class _Images:
+    """Extracts images of labelled frames beside their labels, as DeepLabCut names and crops them."""
+
+    def __init__(self, data: CollectedData, source: FrameSource | None) -> None:
+        self._data = data
+        self._source = source
+        self._opened: FrameSource | None = None
+        self._present = {frame_number(path.name): path.name for path in reversed(image_files(data.folder))}
+        self.notices: list[str] = []
+
+    def close(self) -> None:
+        """Close the video if it was opened here."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def extract(self, number: int, name: str | None) -> str:
+        """Return the image name of a frame, ``name`` if given; make the image if it is not there and can be made."""
+        folder = self._data.folder
+        if name is not None and (folder / name).is_file():
+            return name
+        if name is None and number in self._present:
+            return self._present[number]
+        source = self._open()
+        name = name or image_name(folder, number, len(source) if source is not None else number + 1)
+        try:
+            if source is None:
+                raise KeyError(number)
+            self._write(source[source.position(number)], folder / name)
+        except KeyError:
+            self.notices.append(
+                f"{folder}: no video has frame {number}; its labels were written without image."
+            )
+        return name
+
+    def _open(self) -> FrameSource | None:
+        video = self._data.video
+        if self._source is None and video is not None and video.has_video:
+            self._source = self._opened = video.open()
+        return self._source
+
+    def _write(self, pixels: NDArray[np.uint8], path: Path) -> None:
+        from PIL import Image
+
+        video = self._data.video
+        if video is not None and video.crop is not None and video.image_origin() != (0.0, 0.0):
+            x1, x2, y1, y2 = video.crop
+            pixels = pixels[y1:y2, x1:x2]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG")
+
+
+def _same_points(
+    points: NDArray[np.float64],
+    present: NDArray[np.float64],
+    columns: Sequence[tuple[str, str]],
+    wanted: Sequence[tuple[str, str]],
+) -> bool:
+    if any(column not in columns for column in wanted):
+        return False
+    in_file = present[[columns.index(column) for column in wanted]]
+    return bool(np.allclose(points.reshape(-1, 2), in_file, rtol=0, atol=1e-6, equal_nan=True))
+
+
+def _frames(changes: Sequence[tuple[KeypointKey, object]]) -> str:
+    frames = sorted({key.frame for key, _ in changes})
+    shown = ", ".join(str(frame) for frame in frames[:5]) + (", ..." if len(frames) > 5 else "")
+    return f"{len(changes)} label{'s' if len(changes) > 1 else ''} (frame{'s' if len(frames) > 1 else ''} {shown})"

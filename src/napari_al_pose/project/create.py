@@ -1,0 +1,172 @@
+"""Making a new project from videos."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from napari_al_pose.domain import AlPoseError, Skeleton
+from napari_al_pose.formats.atomic import cannot_write, replacing
+from napari_al_pose.formats.deeplabcut import VideoSet, write_new_config
+from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, video_stem
+
+logger = logging.getLogger(__name__)
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def create_project(
+    parent: Path | str,
+    *,
+    task: str,
+    scorer: str,
+    bodyparts: Sequence[str],
+    skeleton: Sequence[tuple[str, str]] = (),
+    videos: Sequence[Path],
+    copy_videos: bool = False,
+) -> Path:
+    """Make a DeepLabCut project ``<task>-<scorer>-<date>`` in ``parent``.
+
+    Parameters
+    ----------
+    parent : Path
+        A folder that exists.
+    task, scorer : str
+        Names; they become part of file names.
+    bodyparts : sequence of str
+        In labelling order.
+    skeleton : sequence of (str, str)
+        Links between bodyparts.
+    videos : sequence of Path
+        At least one; linked into the project where the system allows links, else copied.
+    copy_videos : bool
+        Copy the videos in any case.
+
+    Returns
+    -------
+    Path
+        The new ``config.yaml``.
+
+    Raises
+    ------
+    AlPoseError
+        If a name or a video will not do, the folder exists, or it cannot be written. Nothing is then left behind.
+    """
+    parent = Path(parent).expanduser().absolute()
+    task, scorer = task.strip(), scorer.strip()
+    for what, name in (("name of the project", task), ("scorer", scorer)):
+        if not is_safe_name(name) or name.startswith("."):
+            raise AlPoseError(
+                f"Expected a {what} that can be part of a file name, got {name!r}.",
+                "Use letters, digits, spaces, '-' and '_'.",
+            )
+    checked = Skeleton(tuple(part.strip() for part in bodyparts), tuple((a, b) for a, b in skeleton))
+    if not videos:
+        raise AlPoseError("Expected at least one video, got none.", "Choose the videos to label.")
+    if not parent.is_dir():
+        raise AlPoseError(f"There is no folder {parent}.", "Choose the folder in which to make the project.")
+    today = date.today()
+    root = parent / f"{task}-{scorer}-{today.isoformat()}"
+    if root.exists():
+        raise AlPoseError(f"{root} exists already.", "Open it, or choose another name for the project.")
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".new-project-", dir=parent))
+    except OSError as error:
+        raise cannot_write(parent, error) from error
+    try:
+        video_sets: list[VideoSet] = []
+        for video in videos:
+            taken = [Path(entry.path).stem for entry in video_sets]
+            entry = place_video(Path(video), temporary / "videos", taken=taken, copy=copy_videos)
+            video_sets.append(VideoSet(str(root / "videos" / Path(entry.path).name), entry.crop))
+        for name in ("labeled-data", "training-datasets", "dlc-models-pytorch"):
+            (temporary / name).mkdir()
+        write_new_config(
+            temporary / "config.yaml",
+            task=task,
+            scorer=scorer,
+            date=f"{_MONTHS[today.month - 1]}{today.day}",
+            bodyparts=checked.bodyparts,
+            skeleton=checked.links,
+            video_sets=video_sets,
+            project_path=root,
+        )
+        temporary.chmod(0o755)
+        temporary.rename(root)
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return root / "config.yaml"
+
+
+def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool) -> VideoSet:
+    """Link or copy a video into ``folder``, after having decoded a frame of it.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    folder : Path
+        ``videos/`` of a project; made if absent.
+    taken : collection of str
+        Names of videos the project has.
+    copy : bool
+        Copy it even where a link would do.
+
+    Returns
+    -------
+    VideoSet
+        Its place in ``folder``, and its full frame as the crop.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such file, it is no video, its name is taken or unusable, or the folder cannot be written.
+    """
+    from napari_al_pose.video import open_source
+
+    path = path.expanduser().absolute()
+    name = video_stem(path.name)
+    if name is None or name.startswith("."):
+        raise AlPoseError(
+            f"Expected a video ({', '.join(VIDEO_SUFFIXES)}) with a plain name, got {path.name!r}.",
+            "Choose a video, or rename it.",
+        )
+    if not path.is_file():
+        raise AlPoseError(f"There is no file {path}.", "Choose a video that is there.")
+    if name in taken:
+        raise AlPoseError(
+            f"The project has a video named {name!r} already; {path} cannot have the same name.", "Rename the file."
+        )
+    with closing(open_source(path)) as source:
+        _, height, width, _ = source.shape
+    destination = folder / path.name
+    if destination != path:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(path.resolve(), destination, copy=copy)
+        except OSError as error:
+            raise cannot_write(destination, error) from error
+    return VideoSet(str(destination), (0, width, 0, height))
+
+
+def _link_or_copy(path: Path, destination: Path, *, copy: bool) -> None:
+    if not copy:
+        try:
+            if destination.is_symlink() and not destination.exists():
+                destination.unlink()  # a link to a video that moved
+            os.symlink(path, destination)
+            return
+        except OSError as error:
+            if destination.exists():
+                raise
+            logger.info("%s cannot be linked (%s) and is copied", path, error)
+    with replacing(destination) as temporary:
+        shutil.copyfile(path, temporary)

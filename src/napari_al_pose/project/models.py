@@ -1,0 +1,243 @@
+"""Models, their predictions, the rounds and the queue: what the loop leaves in ``al-pose/``.
+
+The engine writes these while the window holds the project's lock, so they do not ask for it; each file is
+written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_al_pose.domain import FrameKey, Prediction, Round, Suggestion
+from napari_al_pose.formats.atomic import cannot_write, replacing, sync_folder, write_text
+
+logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ModelStore:
+    """Immutable, numbered models, each in a folder of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        ``al-pose/models``; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def versions(self) -> list[int]:
+        """Return the numbers of all models, ascending."""
+        if not self._folder.is_dir():
+            return []
+        names = [path.name for path in self._folder.iterdir() if path.is_dir()]
+        return sorted(int(name) for name in names if re.fullmatch(r"\d{4,9}", name))
+
+    def latest(self) -> int:
+        """Return the newest model's number, 0 if there is none."""
+        return max(self.versions(), default=0)
+
+    def folder(self, version: int) -> Path:
+        """Return where a model's files lie."""
+        return self._folder / f"{version:04d}"
+
+    def checkpoint(self, version: int) -> Path:
+        """Return a model's checkpoint."""
+        return self.folder(version) / "model.pt"
+
+    @contextmanager
+    def new_folder(self) -> Iterator[Path]:
+        """Give a temporary folder that becomes the next version if the block succeeds and vanishes if it fails.
+
+        Raises
+        ------
+        AlPoseError
+            If the project folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        try:
+            yield temporary
+            for path in temporary.iterdir():
+                with path.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+            temporary.chmod(0o755)
+            temporary.rename(self.folder(self.latest() + 1))
+            sync_folder(self._folder)
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+class PoolPredictions:
+    """What each model said about the pool.
+
+    Parameters
+    ----------
+    folder : Path
+        ``al-pose/predictions``; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(
+        self, version: int, keys: Sequence[FrameKey], xy: NDArray[np.floating], likelihood: NDArray[np.floating]
+    ) -> None:
+        """Keep the predictions of one model.
+
+        Parameters
+        ----------
+        version : int
+            The model's number.
+        keys : sequence of FrameKey
+            N frames.
+        xy : float array, (N, K, 2)
+            Source pixels.
+        likelihood : float array, (N, K)
+            In [0, 1].
+
+        Raises
+        ------
+        AlPoseError
+            If they cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self._file(version)) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                video=np.array([key.video for key in keys], np.str_),
+                frame=np.array([key.frame for key in keys], np.int64),
+                xy=np.asarray(xy, np.float32),
+                likelihood=np.asarray(likelihood, np.float32),
+            )
+
+    def load(self, version: int) -> dict[FrameKey, Prediction]:
+        """Return the predictions of one model by frame; empty if there are none or the file is damaged."""
+        path = self._file(version)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                video, frame, xy, likelihood = (file[name] for name in ("video", "frame", "xy", "likelihood"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            logger.warning("%s could not be read, its predictions are left out: %s", path, error)
+            return {}
+        if (
+            xy.ndim != 3
+            or not len(video) == len(frame) == len(xy) == len(likelihood)
+            or xy.shape[:2] != likelihood.shape
+        ):
+            logger.warning("%s holds arrays that do not fit together; its predictions are left out", path)
+            return {}
+        keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
+        return {key: Prediction(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
+
+    def _file(self, version: int) -> Path:
+        return self._folder / f"{version:04d}.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQueue:
+    """The queue as it was last ranked; empty before that."""
+
+    strategy: str = ""
+    model_version: int = 0
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+class _QueueFile(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    queue: SavedQueue
+
+
+class _RoundsFile(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    rounds: tuple[Round, ...]
+
+
+class QueueStore:
+    """The ranked queue, so that it is there again when the project is opened.
+
+    Parameters
+    ----------
+    path : Path
+        ``al-pose/queue.json``; need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def save(self, strategy: str, model_version: int, suggestions: Sequence[Suggestion]) -> None:
+        """Keep a queue, best first; AlPoseError if it cannot be written."""
+        queue = SavedQueue(strategy, model_version, tuple(suggestions))
+        write_text(self._path, _QueueFile(queue=queue).model_dump_json(indent=1))
+
+    def load(self) -> SavedQueue:
+        """Return the last queue kept; empty if there is none or the file is damaged: it can be ranked anew."""
+        found = _read(self._path, _QueueFile)
+        return found.queue if found else SavedQueue()
+
+
+class RoundStore:
+    """The rounds of the loop, oldest first.
+
+    Parameters
+    ----------
+    path : Path
+        ``al-pose/rounds.json``; need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, finished: Round) -> None:
+        """Add a round. A damaged file is kept as ``rounds.json.damaged``.
+
+        Raises
+        ------
+        AlPoseError
+            If it cannot be written.
+        """
+        before = _read(self._path, _RoundsFile)
+        if before is None and self._path.exists():
+            os.replace(self._path, self._path.with_suffix(".json.damaged"))
+        rounds = (*(before.rounds if before else ()), finished)
+        write_text(self._path, _RoundsFile(rounds=rounds).model_dump_json(indent=1))
+
+    def all(self) -> tuple[Round, ...]:
+        """Return all rounds; none if the file is damaged (said in the log)."""
+        found = _read(self._path, _RoundsFile)
+        return found.rounds if found else ()
+
+
+def _read(path: Path, model: type[Model]) -> Model | None:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("%s could not be read and is passed over: %s", path, error)
+        return None
