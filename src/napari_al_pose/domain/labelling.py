@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
+from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.prediction import Prediction
 
 
@@ -40,6 +38,32 @@ def first_bodypart(states: NDArray[np.int8]) -> int:
     return int(unseen[0]) if len(unseen) else 0
 
 
+def bodypart_after_edit(before: NDArray[np.int8], after: NDArray[np.int8], current: int, edited: int) -> int:
+    """Return the bodypart to choose after an edit.
+
+    Parameters
+    ----------
+    before, after : int8 array, (K,)
+        `KeypointState` values of the frame.
+    current, edited : int
+        The chosen bodypart, and the one that was edited.
+
+    Returns
+    -------
+    int
+        A cleared bodypart is chosen again. A label that was only moved leaves the choice as it is, and so does any
+        edit while the chosen bodypart is still to be looked at. Otherwise the next unseen one; where there
+        is none the frame is complete and the choice stays.
+    """
+    if after[edited] == KeypointState.UNSEEN:
+        return edited
+    nothing_new = np.array_equal(before == KeypointState.UNSEEN, after == KeypointState.UNSEEN)
+    if nothing_new or after[current] == KeypointState.UNSEEN:
+        return current
+    following = next_unseen(after, current)
+    return current if following is None else following
+
+
 def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
     """Return the bodypart ``delta`` places along, going round at the ends."""
     return (current + delta) % n_bodyparts
@@ -62,11 +86,6 @@ def open_guess(prediction: Prediction | None, annotation: Annotation) -> Predict
     xy = np.where(shown[:, None], prediction.xy, np.float32(np.nan)).astype(np.float32)
     likelihood = np.where(shown, prediction.likelihood, 0).astype(np.float32)
     return Prediction(prediction.key, prediction.model_version, xy, likelihood)
-
-
-def n_complete_for_training(annotations: Iterable[Annotation]) -> int:
-    """Count the complete frames a model may be trained on."""
-    return sum(a.is_complete and a.role == FrameRole.TRAIN for a in annotations)
 
 
 def time_to_learn(n_new: int, learn_after: int) -> bool:

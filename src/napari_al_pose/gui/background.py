@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,12 +47,20 @@ class Background(QObject):
         Nothing is delivered after `close`.
         """
         future = self._pool.submit(work)
-        future.add_done_callback(lambda done: self._ended.emit(_Outcome(done, then, failed)) if self._open else None)
+        future.add_done_callback(lambda done: self._pass_on(_Outcome(done, then, failed)))
+        return future
 
     def close(self, *, wait: bool = True) -> None:
         """Take no more jobs; drop those not begun only if ``wait`` is false."""
         self._open = False
         self._pool.shutdown(wait=wait, cancel_futures=not wait)
+
+    def _pass_on(self, outcome: _Outcome) -> None:
+        """On the worker thread: hand the outcome over, or log an error nobody will hear of any more."""
+        if self._open:
+            self._ended.emit(outcome)
+        elif not outcome.future.cancelled() and outcome.future.exception() is not None:
+            log.error("after closing: %s", outcome.future.exception())
 
     @Slot(object)
     def _deliver(self, outcome: _Outcome) -> None:

@@ -26,6 +26,8 @@ lookedChanged()
     `looked` is now the answer for the current frame, or None.
 busyChanged()
     `busy`, a line about what is being opened, changed.
+videosChanged()
+    The project has more videos.
 noticeRaised(message: str, hint: str, is_error: bool)
     Something for the user to read.
 
@@ -34,136 +36,328 @@ Every method may be called at any time; what is impossible ends in ``noticeRaise
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from napari_al_pose.domain import FrameKey
+import numpy as np
+from qtpy.QtCore import QCoreApplication, QObject, Slot
+
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Prediction
+from napari_al_pose.domain.labelling import bodypart_after_edit, neighbour_bodypart, time_to_learn
 from napari_al_pose.domain.settings import LoopSettings
-from napari_al_pose.gui.state import ALL_BODYPARTS, SessionState
+from napari_al_pose.domain.views import LabelTally
+from napari_al_pose.engine.messages import Looked, Predicted, Ranked, Trained
+from napari_al_pose.gui.loading import mark_holdout
+from napari_al_pose.gui.navigation import Navigation
+from napari_al_pose.gui.state import ALL_BODYPARTS
 from napari_al_pose.gui.training import TrainingView
+from napari_al_pose.project import LabelStore, Project
 
 __all__ = ["ALL_BODYPARTS", "Session", "session_for"]
+
+RANKING_SETTINGS = ("strategy", "batch_size", "holdout_share", "pool_size")
+"""Settings that change the queue."""
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 
 def session_for(viewer: Any) -> Session:
-    """Return the one session of ``viewer``, made on first use.
+    """Return the one session of ``viewer``, made on first use with its layers, mouse and keys.
+
+    It lasts until `Session.close`: whoever docks the panels calls that when the dock is destroyed, and leaving
+    the application does it too.
 
     Parameters
     ----------
     viewer : napari.Viewer
         Or the `PublicOnlyProxy` of one, as plug-in widgets get it.
     """
+    from napari_al_pose.gui.keys import KeyBindings
+    from napari_al_pose.gui.layers import LayerStack
+
     real = getattr(viewer, "__wrapped__", viewer)
-    if real not in _sessions:
-        _sessions[real] = Session()
-    return _sessions[real]
+    session = _sessions.get(real)
+    if session is None or session.is_closed:
+        session = _sessions[real] = Session()
+        stack = LayerStack(real, session)
+        keys = KeyBindings(real, session, stack)
+        session.closing.connect(keys.unbind)
+        session.closing.connect(stack.close)
+    return session
 
 
-class Session(SessionState):
-    """See the module's docstring for the signals and `SessionState` for the properties."""
+class Session(Navigation):
+    """See the module's docstring for the signals, `SessionState` for the properties."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._last_scoremap = ALL_BODYPARTS
+        engine = self._engine
+        engine.stateChanged.connect(self.engineChanged)
+        engine.trainingChanged.connect(self.trainingChanged)
+        engine.looked.connect(self._on_looked)
+        engine.ranked.connect(self._on_ranked)
+        engine.trained.connect(self._on_trained)
+        engine.predicted.connect(self._on_predicted)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.close)
 
     @property
     def training(self) -> TrainingView:
-        return TrainingView()
+        """The engine's long job."""
+        return self._engine.training
 
     @property
     def engine_state(self) -> str:
-        return "off"
-
-    # ---- project ------------------------------------------------------------------------------
-
-    def open_project(self, path: Path | str) -> None:
-        """Open the project folder or ``config.yaml`` at ``path`` in place of the open one.
-
-        Returns at once; ``projectChanged`` or ``noticeRaised`` follows.
-        """
-
-    def new_project(self, **details: Any) -> None:
-        """Make a project and open it; ``details`` as in `napari_al_pose.project.create_project`."""
-
-    def close_project(self) -> None:
-        """Write what is to be written and close the project, its videos and its engine."""
-
-    def add_videos(self, paths: list[Path]) -> None:
-        """Add videos to the project."""
-
-    def set_settings(self, settings: LoopSettings) -> None:
-        """Store ``settings``; the queue is ranked anew where they change it."""
-
-    def set_strategy(self, name: str) -> None:
-        """Rank the queue by the strategy ``name`` from now on."""
-
-    def close(self) -> None:
-        """Close everything and stop every thread; the session cannot be used afterwards."""
-
-    # ---- moving -------------------------------------------------------------------------------
-
-    def go_to(self, key: FrameKey) -> None:
-        """Bring the frame ``key`` in front of the user."""
-
-    def next_suggestion(self) -> None:
-        """Go to the next frame of the queue."""
-
-    def previous_suggestion(self) -> None:
-        """Go back to the frame of the queue before this one."""
-
-    def step(self, delta: int) -> None:
-        """Go ``delta`` frames along in the same video; stops at its ends."""
-
-    def next_labelled(self) -> None:
-        """Go to the next frame with labels, through all videos."""
-
-    def previous_labelled(self) -> None:
-        """Go to the frame with labels before this one, through all videos."""
+        """One of ``"off"``, ``"starting"``, ``"ready"``, ``"working"``, ``"dead"``."""
+        return self._engine.state
 
     # ---- labelling ----------------------------------------------------------------------------
 
     def choose_bodypart(self, name: str) -> None:
         """Let the next click place ``name``."""
+        if name in self.bodyparts and name != self._bodypart:
+            self._bodypart = name
+            self.bodypartChanged.emit()
 
     def next_bodypart(self) -> None:
         """Choose the bodypart after the chosen one, going round."""
+        self._choose_neighbour(1)
 
     def previous_bodypart(self) -> None:
         """Choose the bodypart before the chosen one, going round."""
+        self._choose_neighbour(-1)
 
     def place(self, bodypart: str, x: float, y: float) -> None:
         """Label ``bodypart`` at source pixel ``(x, y)`` in the current frame."""
+        self._edit(lambda labels, key, who: labels.place(key, bodypart, x, y, individual=who), bodypart)
 
     def mark_not_visible(self, bodypart: str | None = None) -> None:
         """Say that ``bodypart`` (default: the chosen one) cannot be seen in the current frame."""
+        name = bodypart or self._bodypart
+        self._edit(lambda labels, key, who: labels.mark_not_visible(key, name, individual=who), name)
 
     def clear(self, bodypart: str | None = None) -> None:
         """Take back the label of ``bodypart`` (default: the chosen one): nobody has looked at it."""
+        name = bodypart or self._bodypart
+        self._edit(lambda labels, key, who: labels.clear(key, name, individual=who), name)
 
     def accept_guess(self, bodypart: str | None = None) -> None:
         """Make the model's guess for ``bodypart`` (default: for all that is not labelled) labels."""
+        if self._guess is None:
+            return
+        points = {
+            name: (float(x), float(y))
+            for name, (x, y) in zip(self.bodyparts, self._guess.xy, strict=True)
+            if np.isfinite([x, y]).all() and bodypart in (None, name)
+        }
+        if points:
+            self._edit(
+                lambda labels, key, who: labels.place_many(key, points, individual=who), bodypart or self._bodypart
+            )
 
     def undo(self) -> None:
         """Take back the last edit, in whatever frame it was, and go there."""
+        self._travel(lambda labels: labels.undo())
 
     def redo(self) -> None:
         """Do again what was last taken back, and go there."""
+        self._travel(lambda labels: labels.redo())
+
+    def _choose_neighbour(self, delta: int) -> None:
+        names = self.bodyparts
+        if names:
+            self.choose_bodypart(names[neighbour_bodypart(names.index(self._bodypart), delta, len(names))])
+
+    def _edit(self, edit: Callable[[LabelStore, FrameKey, str], None], bodypart: str) -> None:
+        project, key, before = self._writable(), self._current, self._annotation
+        if project is None or key is None or before is None:
+            return
+        suggestion = self.suggestion
+        try:
+            edit(project.labels, key, project.skeleton.individuals[0])
+            if before.is_empty and suggestion is not None:
+                project.labels.set_role(key, suggestion.role, provenance=suggestion.strategy)
+        except AlPoseError as error:
+            self.notice_error(error.message, error.hint)
+            return
+        self._read_annotation()
+        self._after_edit(before, bodypart)
+
+    def _after_edit(self, before: Annotation, bodypart: str) -> None:
+        after = self._annotation
+        assert after is not None
+        self._tally.update(after)
+        self._read_guess()
+        names = self.bodyparts
+        index = bodypart_after_edit(before.states, after.states, names.index(self._bodypart), names.index(bodypart))
+        self.annotationChanged.emit()
+        self.choose_bodypart(names[index])
+        if before.is_complete or after.is_complete:
+            self._saver.touch(after.key.video)
+        if after.is_complete and not before.is_complete:
+            self._learn_when_due()
+
+    def _travel(self, move: Callable[[LabelStore], FrameKey | None]) -> None:
+        project = self._writable()
+        if project is None:
+            return
+        try:
+            key = move(project.labels)
+        except AlPoseError as error:
+            self.notice_error(error.message, error.hint)
+            return
+        if key is None:
+            return
+        self._saver.touch(key.video)
+        if key != self._current:
+            self.go_to(key)
+        if key == self._current:
+            self._read_annotation()
+            self._read_guess()
+            if self._annotation is not None:
+                self._tally.update(self._annotation)
+            self.annotationChanged.emit()
 
     # ---- learning -----------------------------------------------------------------------------
 
     def learn(self) -> None:
         """Train the next model on the labels as they are now, then rank the queue anew."""
+        project = self._writable()
+        if project is None or self.training.running:
+            return
+        if self.engine_state in ("off", "dead"):
+            self.notice_error("The engine does not run.", "Restart the engine, then learn.")
+            return
+        if not self._tally.labelled:
+            self.noticeRaised.emit(
+                "There is nothing to learn from yet.", "Label some frames of the queue first.", False
+            )
+            return
+        self._n_trained_on = self._n_to_train_on
+        if self.training.kind == "rank":
+            self._engine.end_job()  # the training ranks anew
+        self._desk.run(lambda: mark_holdout(project), then=lambda t: self._train(project, t), failed=self._refuse)
 
     def stop_and_keep(self) -> None:
         """End the training now and keep what it has learnt."""
+        self._engine.end_job(keep=True)
 
     def cancel_training(self) -> None:
         """End the engine's long job (training, ranking, a whole video) and keep nothing of it."""
+        self._engine.end_job()
 
     def restart_engine(self) -> None:
         """Start the engine again after it died."""
+        if self._project is not None and self.engine_state in ("off", "dead"):
+            self._engine.start(self._project.root)
+            if self._current is not None:
+                self._engine.look(self._current)
 
     def predict_video(self, name: str) -> None:
         """Predict the video ``name`` with the newest model and write the result beside it."""
+        if self._writable() is not None:
+            self._engine.predict(name)
+
+    def set_strategy(self, name: str) -> None:
+        """Rank the queue by the strategy ``name`` from now on."""
+        self.set_settings(self.settings.model_copy(update={"strategy": name}))
+
+    def set_settings(self, settings: LoopSettings) -> None:
+        """Store ``settings``; the queue is ranked anew where they change it."""
+        project, before = self._writable(), self.settings
+        if project is None or settings == before:
+            return
+        try:
+            project.save_settings(settings)
+        except AlPoseError as error:
+            self.notice_error(error.message, error.hint)
+            return
+        self.settingsChanged.emit()
+        if any(getattr(settings, name) != getattr(before, name) for name in RANKING_SETTINGS):
+            self._rank_anew(project)
 
     def set_scoremap(self, choice: str) -> None:
         """Lay a scoremap over the video: "" none, "*" all, else a bodypart."""
+        if choice != self._scoremap_choice and choice in ("", ALL_BODYPARTS, *self.bodyparts):
+            self._last_scoremap = self._scoremap_choice or self._last_scoremap
+            self._scoremap_choice = choice
+            self.scoremapChoiceChanged.emit()
+
+    def toggle_scoremap(self) -> None:
+        """Hide the scoremap, or show the one chosen last."""
+        last = self._last_scoremap if self._last_scoremap in self.bodyparts else ALL_BODYPARTS
+        self.set_scoremap("" if self._scoremap_choice else last)
+
+    def _learn_when_due(self) -> None:
+        up = self.engine_state in ("starting", "ready", "working")
+        due = time_to_learn(self.n_complete_since_training, self.settings.learn_after)
+        if up and due and not self.training.running:
+            self.learn()
+
+    def _train(self, project: Project, tally: LabelTally | None) -> None:
+        if project is not self._project:
+            return
+        if tally is not None:
+            self._tally = tally
+            self._read_annotation()
+            self.annotationChanged.emit()
+        self._engine.train()
+
+    def _rank_anew(self, project: Project) -> None:
+        if self.training.running:
+            return  # it ends with a ranking, by the new settings
+        if self.training.kind == "rank":
+            self._engine.end_job()
+        self._engine.rank(project.settings.strategy)
+
+    # ---- the engine's answers -----------------------------------------------------------------
+
+    @Slot(object)
+    def _on_looked(self, reply: Looked) -> None:
+        prediction = reply.prediction
+        if reply.key != self._current or prediction is None or prediction.model_version < self._engine.model_version:
+            return
+        self._looked = reply
+        self._read_guess()
+        self.lookedChanged.emit()
+        self.annotationChanged.emit()
+
+    @Slot(object)
+    def _on_trained(self, reply: Trained) -> None:
+        self._rounds = (*self._rounds, reply.round)
+        self.modelChanged.emit()
+        if self._current is not None:
+            self._engine.look(self._current)
+
+    @Slot(object)
+    def _on_ranked(self, reply: Ranked) -> None:
+        project = self._project
+        if project is None:
+            return
+        self._queue = self._queue.after_rerank(reply.suggestions)
+        self._predictions = {guess.key: guess for guess in reply.guesses}
+        self.queueChanged.emit()
+        self._read_guess()
+        self.annotationChanged.emit()
+        self._shelf.prefetch(self._queue.upcoming(3))
+        if reply.notice:
+            self.noticeRaised.emit(reply.notice, "", False)
+        if reply.model_version:
+            version = reply.model_version
+            self._desk.run(
+                lambda: project.predictions.load(version),
+                then=lambda pool: self._add_predictions(version, pool),
+                failed=self._refuse,
+            )
+
+    def _add_predictions(self, version: int, pool: dict[FrameKey, Prediction]) -> None:
+        if version == self._engine.model_version:
+            self._predictions = {**pool, **self._predictions}
+
+    @Slot(object)
+    def _on_predicted(self, reply: Predicted) -> None:
+        self.noticeRaised.emit(f"Predictions of {reply.video} are written.", str(Path(reply.path)), False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
@@ -9,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Prediction, Round, Suggestion
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.training import TrainingView
 
@@ -35,6 +37,7 @@ class SessionState(QObject):
     lookedChanged = Signal()
     scoremapChoiceChanged = Signal()
     settingsChanged = Signal()
+    videosChanged = Signal()
     busyChanged = Signal()
     noticeRaised = Signal(str, str, bool)
 
@@ -50,9 +53,10 @@ class SessionState(QObject):
         self._queue = Queue()
         self._rounds: tuple[Round, ...] = ()
         self._scoremap_choice = ""
-        self._complete: set[FrameKey] = set()
+        self._tally = LabelTally()
         self._n_trained_on = 0
         self._busy = ""
+        self._picture_check: Callable[[], bool] = lambda: False
 
     @property
     def project(self) -> Project | None:
@@ -83,6 +87,15 @@ class SessionState(QObject):
             return self._source.position(self._current.frame)
         except KeyError:
             return -1
+
+    @property
+    def picture_is_current(self) -> bool:
+        """Whether the pixels on the canvas are the current frame's; clicks are taken only then."""
+        return self._picture_check()
+
+    def set_picture_check(self, check: Callable[[], bool]) -> None:
+        """Say how to find out `picture_is_current`; whoever draws the video does."""
+        self._picture_check = check
 
     @property
     def annotation(self) -> Annotation | None:
@@ -144,7 +157,21 @@ class SessionState(QObject):
     @property
     def n_complete_since_training(self) -> int:
         """Complete training frames since the last training began."""
-        return max(0, len(self._complete) - self._n_trained_on)
+        return max(0, self._n_to_train_on - self._n_trained_on)
+
+    @property
+    def n_complete(self) -> int:
+        """Frames in which every bodypart was looked at."""
+        return len(self._tally.complete)
+
+    @property
+    def tally(self) -> LabelTally:
+        """Which frames are labelled, complete, hold-out; replaced with the project, updated with every edit."""
+        return self._tally
+
+    @property
+    def _n_to_train_on(self) -> int:
+        return len(self._tally.complete - self._tally.holdout)
 
     @property
     def busy(self) -> str:

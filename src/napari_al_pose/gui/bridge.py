@@ -1,0 +1,234 @@
+"""The engine, as Qt sees it: requests out, replies in as signals on the GUI thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.engine.client import EngineClient
+from napari_al_pose.engine.messages import (
+    Died,
+    Failed,
+    Look,
+    Looked,
+    Predict,
+    Predicted,
+    Rank,
+    Ranked,
+    Ready,
+    Reply,
+    Stop,
+    Train,
+    Trained,
+)
+from napari_al_pose.gui.training import TrainingView, advanced, ended, started
+
+log = logging.getLogger(__name__)
+
+PAINT_MS = 100
+"""Progress is passed on at most this often: a training step may take a millisecond."""
+
+
+class EngineBridge(QObject):
+    """Drives one engine process for one project.
+
+    Looking has its own lane: one request is under way and one, the newest wish, waits. Long jobs (train, rank,
+    predict) are done by the engine one after the other; `training` shows the first that has not ended.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+    """
+
+    stateChanged = Signal()
+    trainingChanged = Signal()
+    looked = Signal(object)
+    ranked = Signal(object)
+    trained = Signal(object)
+    predicted = Signal(object)
+    failed = Signal(str, str)
+    """Message and hint of a job that could not be done, or of the engine's end."""
+
+    _arrived = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client: EngineClient | None = None
+        self._state = "off"
+        self._training = TrainingView()
+        self._waiting: deque[tuple[str, int]] = deque()
+        self._model_version = 0
+        self._look_job = 0
+        self._look_wish: FrameKey | None = None
+        self._start_failure: Failed | None = None
+        self._paint = QTimer(self, singleShot=True, interval=PAINT_MS)
+        self._paint.timeout.connect(self.trainingChanged)
+        self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def state(self) -> str:
+        """One of "off", "starting", "ready", "working", "dead"."""
+        return "working" if self._state == "ready" and self._training.busy else self._state
+
+    @property
+    def training(self) -> TrainingView:
+        """The long job that runs, or what came of the last one."""
+        return self._training
+
+    @property
+    def model_version(self) -> int:
+        """The engine's newest model; 0 before the first."""
+        return self._model_version
+
+    def start(self, root: Path) -> None:
+        """Start an engine for the project at ``root``; ends the one there was."""
+        self.stop()
+        client: EngineClient
+
+        def pass_on(reply: Reply) -> None:
+            if client is self._client:
+                self._arrived.emit(client, reply)
+
+        client = self._client = EngineClient(root, pass_on)
+        try:
+            client.start()
+        except AlPoseError as error:
+            self._client = None
+            self._set_state("dead")
+            self.failed.emit(error.message, error.hint)
+            return
+        self._set_state("starting")
+
+    def stop(self) -> None:
+        """End the engine without waiting for it."""
+        client, self._client = self._client, None
+        if client is not None:
+            # It may take seconds to end; a thread that is no daemon sees to it even when the window is gone.
+            threading.Thread(target=client.close, name="al-pose-engine-end").start()
+        self._waiting.clear()
+        self._look_job, self._look_wish, self._start_failure = 0, None, None
+        self._model_version = 0
+        self._training = TrainingView()
+        self._set_state("off")
+
+    # ---- requests -----------------------------------------------------------------------------
+
+    def look(self, key: FrameKey) -> None:
+        """Ask for scoremaps and prediction of ``key``; a newer wish takes the place of one not yet sent."""
+        self._look_wish = key
+        self._send_look()
+
+    def train(self) -> None:
+        """Train, score and rank."""
+        self._begin("train", Train)
+
+    def rank(self, strategy: str) -> None:
+        """Rank the queue."""
+        self._begin("rank", lambda job: Rank(job, strategy))
+
+    def predict(self, video: str) -> None:
+        """Predict a whole video."""
+        self._begin("predict", lambda job: Predict(job, video))
+
+    def end_job(self, *, keep: bool = False) -> None:
+        """End the job that runs; a training keeps what it has learnt if ``keep``."""
+        if self._client is not None and self._training.busy:
+            self._client.send(Stop(self._training.job, keep))
+
+    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Predict]) -> None:
+        if self._client is None:
+            return
+        job = self._client.next_job()
+        self._client.send(request(job))
+        if self._training.busy:
+            self._waiting.append((kind, job))
+        else:
+            self._training = started(self._training, kind, job)
+            self._announce()
+
+    def _send_look(self) -> None:
+        up = self._state == "ready" and self._model_version > 0
+        if self._client is None or not up or self._look_job or self._look_wish is None:
+            return
+        key, self._look_wish = self._look_wish, None
+        self._look_job = self._client.next_job()
+        self._client.send(Look(self._look_job, key))
+
+    # ---- replies ------------------------------------------------------------------------------
+
+    @Slot(object, object)
+    def _take(self, client: EngineClient, reply: Reply) -> None:
+        if client is not self._client:
+            return
+        if isinstance(reply, Looked) or (isinstance(reply, Failed) and reply.job == self._look_job):
+            self._take_look(reply)
+            return
+        was_busy, before = self._training.busy, self._training
+        self._training = advanced(self._training, reply)
+        match reply:
+            case Ready():
+                self._model_version = reply.model_version
+                self._set_state("ready")
+                self._send_look()
+            case Trained():
+                self._model_version = reply.round.number
+                self.trained.emit(reply)
+            case Ranked():
+                self.ranked.emit(reply)
+            case Predicted():
+                self.predicted.emit(reply)
+            case Failed():
+                self._take_failure(reply)
+            case Died():
+                self._die(reply)
+        if was_busy and not self._training.busy:
+            self._next_job()
+        elif self._training is not before and not self._paint.isActive():
+            self._paint.start()
+
+    def _take_look(self, reply: Looked | Failed) -> None:
+        self._look_job = 0
+        if isinstance(reply, Failed):
+            log.warning("looking failed: %s %s", reply.message, reply.details)
+        else:
+            self.looked.emit(reply)
+        self._send_look()
+
+    def _take_failure(self, reply: Failed) -> None:
+        log.warning("job %d failed: %s %s", reply.job, reply.message, reply.details)
+        if reply.job == 0:
+            self._start_failure = reply  # the engine says why it can't start, then ends
+        else:
+            self.failed.emit(reply.message, reply.hint)
+
+    def _die(self, reply: Died) -> None:
+        self._waiting.clear()
+        self._look_job = 0
+        reason = self._start_failure or reply
+        self._start_failure = None
+        self._set_state("dead")
+        self.failed.emit(reason.message, reason.hint)
+
+    def _next_job(self) -> None:
+        if self._waiting:
+            self._training = started(self._training, *self._waiting.popleft())
+        self._announce()
+
+    def _announce(self) -> None:
+        self._paint.stop()
+        self.trainingChanged.emit()
+        self.stateChanged.emit()
+
+    def _set_state(self, state: str) -> None:
+        changed = state != self._state
+        self._state = state
+        if state in ("dead", "off") and self._training.busy:
+            self._training = ended(self._training, self._training.sentence)
+        if changed:
+            self._announce()

@@ -1,0 +1,129 @@
+"""The video as napari's image layer gets it: never a wait, the newest wanted frame as soon as it is decoded."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.sources import CachedSource
+
+log = logging.getLogger(__name__)
+
+JOIN_SECONDS = 5.0
+
+
+class NewestFrame(QObject):
+    """An array-like over a lazy video that answers at once.
+
+    napari slices its layers in the GUI thread. A frame the source has in its cache is returned as it is; for any other
+    a thread is asked, the frame shown last is returned meanwhile, and `arrived` tells when the layer should be
+    refreshed. Only the newest wish counts: a slider dragged over a thousand frames decodes a few of them.
+
+    napari gets this and not the dask array itself because it slices dask layers with task fusion switched off and
+    would then read a whole chunk of thousands of frames for each one.
+
+    Parameters
+    ----------
+    source : CachedSource
+    array : dask.array.Array
+        The same frames, lazily; the thread decodes by slicing it.
+    parent : QObject, optional
+    """
+
+    arrived = Signal(int)
+    failed = Signal(str, str)
+
+    def __init__(self, source: CachedSource, array: da.Array, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.shape: tuple[int, ...] = tuple(array.shape)
+        self.dtype = array.dtype
+        self.ndim = array.ndim
+        self._source = source
+        self._array = array
+        self._shown: NDArray[np.uint8] = np.zeros(self.shape[1:], self.dtype)
+        self._shown_position = -1
+        self._wanted: int | None = None
+        self._fetched: tuple[int, NDArray[np.uint8]] | None = None
+        self._closed = False
+        self._wish = threading.Condition()
+        self._thread = threading.Thread(target=self._fetch, name="al-pose-frames", daemon=True)
+        self._thread.start()
+
+    @property
+    def shown_position(self) -> int:
+        """Position of the frame that was returned last; -1 before the first."""
+        return self._shown_position
+
+    @property
+    def source(self) -> CachedSource:
+        """Where the frames come from."""
+        return self._source
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        """Return one frame at once; several are computed there and then, since whoever asks wants them all."""
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if isinstance(first, slice):
+            positions = range(*first.indices(self.shape[0]))
+            if len(positions) != 1:
+                return np.asarray(self._array[key])
+            return self._frame(positions[0])[None][(slice(None), *rest)]
+        return self._frame(int(first) % self.shape[0])[tuple(rest)]
+
+    def close(self) -> None:
+        """Let the thread end after the frame it decodes; nothing arrives any more."""
+        with self._wish:
+            self._closed = True
+            self._wish.notify()
+
+    def join(self) -> None:
+        """Wait for the thread; call before closing the source."""
+        self._thread.join(JOIN_SECONDS)
+
+    def _frame(self, position: int) -> NDArray[np.uint8]:
+        frame = self._ready(position)
+        if frame is not None:
+            self._shown, self._shown_position = frame, position
+        with self._wish:
+            self._wanted = None if frame is not None else position
+            self._wish.notify()
+        return self._shown
+
+    def _ready(self, position: int) -> NDArray[np.uint8] | None:
+        if position == self._shown_position:
+            return self._shown
+        fetched = self._fetched
+        if fetched is not None and fetched[0] == position:
+            return fetched[1]
+        return self._source.peek(position)
+
+    def _fetch(self) -> None:
+        while True:
+            with self._wish:
+                self._wish.wait_for(lambda: self._closed or self._wanted is not None)
+                if self._closed:
+                    return
+                position, self._wanted = self._wanted, None
+            assert position is not None
+            try:
+                frame = np.asarray(self._array[position])
+            except (AlPoseError, ValueError) as error:
+                if self._closed:
+                    return  # the source was closed under us
+                if not isinstance(error, AlPoseError):
+                    raise
+                log.warning("frame %d of %s: %s", position, self._source.name, error)
+                self.failed.emit(error.message, error.hint)
+                continue
+            self._fetched = (position, frame)
+            if not self._closed:
+                self.arrived.emit(position)

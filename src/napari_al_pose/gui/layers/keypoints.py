@@ -1,0 +1,157 @@
+"""Labels, guesses and skeleton of the current frame.
+
+Labels too are shown for the current frame only. A layer of all frames' labels would make each click cost more with
+every frame labelled (tens of milliseconds at 15,000 points), would tie napari's slider positions to frame numbers
+that a folder of images does not have, and would be a second truth beside the label store. With one row per
+bodypart, hidden where there is no label, a click changes two small arrays whatever the size of the project.
+
+The layers cannot be edited by napari's own tools: every edit goes through the session to the store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer, Points, Vectors
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import Annotation, KeypointState, Prediction, Skeleton
+from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.gui.layers.picking import points_on_canvas
+from napari_al_pose.gui.layers.shapes import fade, parse_colours, segments, to_napari
+
+LABEL_SIZE = 0.016
+"""Diameter of a point as a share of the longer image side."""
+
+CHOSEN_BORDER = (1.0, 1.0, 1.0, 1.0)
+BORDER = (0.0, 0.0, 0.0, 0.8)
+
+
+class KeypointLayers:
+    """Three small layers that are filled anew for each frame and edit.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    skeleton : Skeleton
+    long_side : int
+        Longer side of the video's frames, in pixels: the size of the points follows it.
+    """
+
+    def __init__(self, viewer: Any, skeleton: Skeleton, long_side: int) -> None:
+        self._skeleton = skeleton
+        self._rgb = parse_colours(bodypart_colours(skeleton.n_bodyparts))
+        self._xy = np.full((skeleton.n_bodyparts, 2), np.nan)
+        size = max(3.0, LABEL_SIZE * long_side)
+        self.skeleton = Vectors(
+            np.zeros((0, 2, 2)),
+            ndim=2,
+            name="skeleton",
+            vector_style="line",
+            edge_color="white",
+            edge_width=max(1.0, size / 8),
+            opacity=0.5,
+        )
+        self.guesses = self._points("guesses", size=size * 1.2)
+        self.labels = self._points("labels", size=size)
+        self.guesses.border_width = 0.22
+        self.guesses.face_color = np.zeros((skeleton.n_bodyparts, 4))
+        self.labels.face_color = np.column_stack([self._rgb, np.ones(skeleton.n_bodyparts)])
+        for layer in self.all:
+            layer.events.mode.connect(self._keep_pan_zoom)
+            viewer.add_layer(layer)
+
+    @property
+    def all(self) -> tuple[Layer, ...]:
+        """The layers, lowest first."""
+        return self.skeleton, self.guesses, self.labels
+
+    @property
+    def names_visible(self) -> bool:
+        """Whether bodypart names stand beside the points."""
+        return bool(self.labels.text.visible)
+
+    @names_visible.setter
+    def names_visible(self, visible: bool) -> None:
+        self.labels.text.visible = visible
+        self.guesses.text.visible = visible
+
+    def show(self, annotation: Annotation | None, guess: Prediction | None) -> None:
+        """Fill the layers with one frame's labels, and with the guess where there is none."""
+        n = self._skeleton.n_bodyparts
+        labelled = np.full((n, 2), np.nan)
+        guessed, likelihood = labelled, np.zeros(n)
+        if annotation is not None:
+            points = points_on_canvas(annotation, guess)
+            self._xy = points.xy
+            placed = annotation.states == KeypointState.PLACED
+            labelled = np.where(placed[:, None], points.xy, np.nan)
+            guessed = np.where(placed[:, None], np.nan, points.xy)
+            likelihood = likelihood if guess is None else guess.likelihood
+        else:
+            self._xy = labelled
+        _fill(self.labels, labelled)
+        self.guesses.border_color = fade(self._rgb, likelihood)
+        _fill(self.guesses, guessed)
+        self._draw_skeleton(self._xy)
+
+    def move(self, index: int, xy: tuple[float, float]) -> None:
+        """Draw the label of one bodypart at ``xy`` while it is dragged; nothing is stored."""
+        yx = self.labels.data.copy()
+        shown = self.labels.shown.copy()
+        yx[index], shown[index] = xy[::-1], True
+        self.labels.data = yx
+        if not self.labels.shown[index]:
+            self.labels.shown = shown
+        if self.guesses.shown[index]:
+            hidden = self.guesses.shown.copy()
+            hidden[index] = False
+            self.guesses.shown = hidden
+        dragged = self._xy.copy()
+        dragged[index] = xy
+        self._draw_skeleton(dragged)
+
+    def choose(self, bodypart: str) -> None:
+        """Mark the bodypart the next click places."""
+        borders = np.tile(BORDER, (self._skeleton.n_bodyparts, 1))
+        if bodypart in self._skeleton.bodyparts:
+            borders[self._skeleton.index(bodypart)] = CHOSEN_BORDER
+        self.labels.border_color = borders
+
+    def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:
+        if self._skeleton.links:
+            self.skeleton.data = segments(xy, self._skeleton.link_indices())
+
+    def _points(self, name: str, *, size: float) -> Points:
+        n = self._skeleton.n_bodyparts
+        return Points(
+            np.zeros((n, 2)),
+            ndim=2,
+            name=name,
+            size=size,
+            shown=np.zeros(n, bool),
+            features={"bodypart": list(self._skeleton.bodyparts)},
+            border_width=0.12,
+            border_color=np.tile(BORDER, (n, 1)),
+            canvas_size_limits=(7, 40),
+            text={
+                "string": "{bodypart}",
+                "size": 9,
+                "color": "white",
+                "anchor": "upper_left",
+                "translation": [0, size],
+            },
+        )
+
+    def _keep_pan_zoom(self, event: Any) -> None:
+        """Refuse napari's own editing modes: the store would not hear of it."""
+        if event.source.mode != "pan_zoom":
+            event.source.mode = "pan_zoom"
+
+
+def _fill(layer: Points, xy: NDArray[np.floating]) -> None:
+    yx, shown = to_napari(xy)
+    layer.data = yx
+    if not np.array_equal(layer.shown, shown):
+        layer.shown = shown

@@ -1,0 +1,76 @@
+"""Everything of a project the window needs at once, read off the GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.domain.queue import Queue
+from napari_al_pose.domain.views import LabelTally
+from napari_al_pose.project import Project, open_project
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedProject:
+    """An open project with what the window shows first.
+
+    Parameters
+    ----------
+    project : Project
+    tally : LabelTally
+    queue : Queue
+        As it was saved; before its first row.
+    queue_fits : bool
+        Whether that queue came from the newest model and the strategy in the settings.
+    predictions : mapping of FrameKey to Prediction
+        Of the newest model, for the frames of the pool.
+    """
+
+    project: Project
+    tally: LabelTally
+    queue: Queue
+    queue_fits: bool
+    predictions: Mapping[FrameKey, Prediction]
+
+
+def load_project(path: Path) -> LoadedProject:
+    """Open the project at ``path``, mark its first hold-out frames and read what the window shows.
+
+    Raises
+    ------
+    AlPoseError
+        If it cannot be opened.
+    """
+    project = open_project(path)
+    try:
+        if not project.read_only:
+            mark_holdout(project)
+        saved = project.queue.load()
+        version = project.models.latest()
+        fits = saved.model_version == version and saved.strategy == project.settings.strategy
+        return LoadedProject(
+            project,
+            LabelTally(project.labels.annotations()),
+            Queue(tuple(saved.suggestions)),
+            queue_fits=fits and bool(saved.suggestions),
+            predictions=project.predictions.load(version) if version else {},
+        )
+    except BaseException:
+        project.close()
+        raise
+
+
+def mark_holdout(project: Project) -> LabelTally | None:
+    """Mark the first hold-out frames if it is time to; return the new tally if any were marked."""
+    marked = project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
+    return LabelTally(project.labels.annotations()) if marked else None
+
+
+def first_frame(loaded: LoadedProject) -> FrameKey | None:
+    """Return the frame to begin with: the first of the queue that is not complete, else the first labelled one."""
+    for suggestion in loaded.queue.suggestions:
+        if suggestion.key not in loaded.tally.complete:
+            return suggestion.key
+    return min(loaded.tally.labelled, default=None)

@@ -1,0 +1,82 @@
+"""DeepLabCut's files follow the labels, a moment behind and off the GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.background import Background
+from napari_al_pose.project import Project
+
+DELAY_MS = 1000
+"""After the last edit; the label store itself has every edit at once."""
+
+
+class LabelSaver(QObject):
+    """Writes ``CollectedData`` of the videos whose labels changed.
+
+    Parameters
+    ----------
+    background : Background
+        Its thread also opens and closes projects, so that a project is closed after its last writing.
+    parent : QObject
+    """
+
+    failed = Signal(str, str)
+
+    def __init__(self, background: Background, parent: QObject) -> None:
+        super().__init__(parent)
+        self._background = background
+        self._project: Project | None = None
+        self._changed: set[str] = set()
+        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
+        self._timer.timeout.connect(self._write)
+
+    def watch(self, project: Project) -> None:
+        """Write the files of ``project`` from now on."""
+        self._project = project
+
+    def touch(self, video: str) -> None:
+        """A complete frame of ``video`` was edited."""
+        self._changed.add(video)
+        self._timer.start()
+
+    def finish(self) -> Callable[[], None]:
+        """Return the work that writes what is left and closes the project; it is not watched any more."""
+        project, changed = self._project, self._take()
+        self._project = None
+
+        def work() -> None:
+            if project is None:
+                return
+            try:
+                if changed and not project.read_only:
+                    project.export_labels(changed)
+            finally:
+                project.close()
+
+        return work
+
+    def _write(self) -> None:
+        project = self._project
+        if project is None or project.read_only or not self._changed:
+            return
+        changed = self._take()
+        self._background.run(
+            lambda: project.export_labels(changed),
+            then=lambda _result: None,
+            failed=lambda error: self._again(project, changed, error),
+        )
+
+    def _again(self, project: Project, changed: set[str], error: AlPoseError) -> None:
+        """Try once more with the next edit, or on closing."""
+        if project is self._project:
+            self._changed |= changed
+        self.failed.emit(error.message, error.hint)
+
+    def _take(self) -> set[str]:
+        self._timer.stop()
+        changed, self._changed = self._changed, set()
+        return changed
