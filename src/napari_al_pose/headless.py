@@ -26,9 +26,8 @@ def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
     with open_project(path) as project:
         loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
         _tell(loop.refresh(project))
-        if loop.version == 0:
-            _tell("No model yet: the frames are a diverse first batch. Label some and train to rank by score.")
         ranked: Ranked = show_progress(loop.rank(project, strategy=strategy, size=top, holdout_share=0.0))
+        _tell(ranked.notice)
         loop.close()
     return [
         {

@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -51,13 +51,13 @@ class EngineProcess:
         The project folder.
     inbox : queue.Queue
         Requests; None when the parent is gone.
-    out : BinaryIO
+    out : IO[bytes]
         Where replies go.
     threads : int
         Torch threads.
     """
 
-    def __init__(self, root: Path, inbox: queue.Queue[Request | None], out: BinaryIO, *, threads: int) -> None:
+    def __init__(self, root: Path, inbox: queue.Queue[Request | None], out: IO[bytes], *, threads: int) -> None:
         self._root = root
         self._inbox = inbox
         self._out = out
@@ -193,7 +193,7 @@ def _explain(error: BaseException) -> tuple[str, str]:
     return f"The engine could not do this: {text}.", "The log has the details; labels are safe."
 
 
-def _read_requests(stream: BinaryIO, inbox: queue.Queue[Request | None]) -> None:
+def _read_requests(stream: IO[bytes], inbox: queue.Queue[Request | None]) -> None:
     """Put requests into the inbox until the parent is gone; then make sure that this process goes too."""
     try:
         while (request := read_message(stream)) is not None:

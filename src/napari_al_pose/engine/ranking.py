@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch
+from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress, Ranked
@@ -32,7 +32,7 @@ class Ranking:
     Parameters
     ----------
     strategy : str
-        Name of an acquisition strategy; without a model a diverse first batch is built instead.
+        Name of an acquisition strategy.
     size : int
         Frames in the queue.
     holdout_share : float
@@ -58,6 +58,9 @@ def rank(
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
+    A strategy that lacks something it needs (a model, enough labels) is replaced by a diverse batch, and the notice
+    says so.
+
     Raises
     ------
     AlPoseError
@@ -68,21 +71,26 @@ def rank(
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, ranking)
-    n_train = max(0, ranking.size - len(holdout))
-    if model is None:
-        chosen, guesses = _first_batch(pool, holdout, n_train, ranking.seed), ()
-    else:
+    output: PoolOutput | None = None
+    if model is not None:
         output = yield from predict_frames(
             model, pool.keys, sources, job, with_scoremaps=Requires.SCOREMAPS in strategy.requires
         )
         project.predictions.save(version, pool.keys, output.xy, output.likelihood)
-        yield Progress(job, "Choosing frames", 0, 1, -1.0)
-        chosen = _ranked_batch(project, pool, output, strategy, holdout, n_train, ranking.seed, version)
+    yield Progress(job, "Choosing frames", 0, 1, -1.0)
+    n_train = max(0, ranking.size - len(holdout))
+    context = _context(project, pool, output, n_train, ranking.seed)
+    notice = _what_is_missing(strategy, context)
+    if notice:
+        chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
+    else:
+        chosen = _scored(strategy, context, pool, output, holdout, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
-    if model is not None:
+    guesses: tuple[Prediction, ...] = ()
+    if model is not None and output is not None:
         extra = yield from predict_frames(model, holdout, sources, job, with_scoremaps=False)
         guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(holdout, extra)})
-    return Ranked(job, ranking.strategy, version, tuple(suggestions), guesses)
+    return Ranked(job, ranking.strategy, version, tuple(suggestions), guesses, notice)
 
 
 def interleave(ranked: Sequence[Suggestion], holdout: Sequence[Suggestion]) -> list[Suggestion]:
@@ -115,61 +123,83 @@ def _holdout_frames(project: Project, pool: Pool, ranking: Ranking) -> list[Fram
     return [pool.candidates[i] for i in picks]
 
 
-def _first_batch(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int) -> list[Suggestion]:
-    taken = {*pool.labelled, *holdout}
-    free = [i for i, key in enumerate(pool.keys) if key not in taken]
-    picks = diverse_batch([pool.keys[i] for i in free], pool.features[free], n, seed=seed, fps=pool.fps)
-    sentence = "First batch: chosen to cover what the videos look like; no model needed."
-    return [Suggestion(pool.keys[free[i]], float("nan"), DIVERSE, sentence=sentence) for i in picks]
-
-
-def _ranked_batch(
-    project: Project,
-    pool: Pool,
-    output: PoolOutput,
-    strategy: Strategy,
-    holdout: Sequence[FrameKey],
-    n: int,
-    seed: int,
-    version: int,
-) -> list[Suggestion]:
-    context = ScoreContext(
+def _context(project: Project, pool: Pool, output: PoolOutput | None, batch_size: int, seed: int) -> ScoreContext:
+    poses = [a.xy for a in project.labels.annotations() if a.is_complete]
+    return ScoreContext(
         keys=pool.keys,
         skeleton=project.skeleton,
         features=pool.features,
-        xy=output.xy,
-        likelihood=output.likelihood,
-        scoremaps=output.scoremaps,
+        xy=None if output is None else output.xy,
+        likelihood=None if output is None else output.likelihood,
+        scoremaps=None if output is None else output.scoremaps,
         labelled_features=pool.labelled_features,
+        labelled_xy=np.stack(poses) if poses else None,
+        batch_size=max(1, batch_size),
+        n_frames=pool.n_frames,
         seed=seed,
     )
+
+
+def _what_is_missing(strategy: Strategy, context: ScoreContext) -> str:
+    """Return why the strategy can't be used yet, "" if it can."""
+    missing = strategy.requires & ~context.available
+    if missing & (Requires.PREDICTIONS | Requires.SCOREMAPS):
+        return f"No model yet, so {strategy.title} has nothing to score: a diverse first batch is shown instead."
+    if missing:
+        return f"{strategy.title} needs more labels than there are: a diverse batch is shown instead."
+    return ""
+
+
+def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version: int) -> list[Suggestion]:
+    picks = diverse_batch(
+        pool.keys, pool.features, n, seed=seed, fps=pool.fps, labelled_keys=[*pool.labelled, *holdout]
+    )
+    sentence = "Chosen to cover what the videos look like; no model needed."
+    return [Suggestion(pool.keys[i], float("nan"), DIVERSE, model_version=version, sentence=sentence) for i in picks]
+
+
+def _scored(
+    strategy: Strategy,
+    context: ScoreContext,
+    pool: Pool,
+    output: PoolOutput | None,
+    holdout: Sequence[FrameKey],
+    version: int,
+) -> list[Suggestion]:
     scores = strategy.score(context)
     _log_scores(strategy.name, scores)
-    picks = select_batch(
-        pool.keys,
-        scores,
-        pool.features,
-        n,
-        labelled_keys=[*pool.labelled, *holdout],
-        labelled_features=pool.labelled_features,
-        fps=pool.fps,
-        seed=seed,
-    )
-    chosen = []
-    for i in picks:
-        key = pool.keys[i]
-        why = strategy.explain(replace(context, grid=output.grids[key.video]), i)
-        chosen.append(
-            Suggestion(
-                key,
-                float(scores[i]),
-                strategy.name,
-                model_version=version,
-                reasons=why.reasons,
-                sentence=why.sentence,
-            )
+    taken = [*pool.labelled, *holdout]
+    n, seed = context.batch_size, context.seed
+    if strategy.spreads_batch:
+        picks = select_best(pool.keys, scores, n, labelled_keys=taken, fps=pool.fps, seed=seed)
+    else:
+        picks = select_batch(
+            pool.keys,
+            scores,
+            pool.features,
+            n,
+            labelled_keys=taken,
+            labelled_features=pool.labelled_features,
+            fps=pool.fps,
+            seed=seed,
         )
-    return chosen
+    grids = {} if output is None else output.grids
+    return [
+        _suggestion(strategy, replace(context, grid=grids.get(context.keys[i].video)), i, scores[i], version)
+        for i in picks
+    ]
+
+
+def _suggestion(strategy: Strategy, context: ScoreContext, index: int, score: float, version: int) -> Suggestion:
+    why = strategy.explain(context, index)
+    return Suggestion(
+        context.keys[index],
+        float(score),
+        strategy.name,
+        model_version=version,
+        reasons=why.reasons,
+        sentence=why.sentence,
+    )
 
 
 def _holdout_suggestion(key: FrameKey, version: int) -> Suggestion:

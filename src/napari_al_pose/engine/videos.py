@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.engine.messages import Predicted, Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
@@ -22,15 +22,18 @@ def predict_video(
 ) -> Generator[Progress, None, Predicted]:
     """Predict ``name`` from its first frame to its last and write ``.h5`` and ``.csv`` beside the video."""
     video = project.video(name)
-    with_source = video.open(cache_bytes=CACHE_BYTES)
+    where = video.path or video.images
+    if where is None:
+        raise AlPoseError(f"The video {name!r} is missing.", "Copy it into the project's 'videos' folder.")
+    source = video.open(cache_bytes=CACHE_BYTES)
     try:
-        xy, likelihood = yield from _predict_all(with_source, model, job)
-        numbers = [with_source.number(i) for i in range(len(with_source))]
+        xy, likelihood = yield from _predict_all(source, model, job)
+        numbers = [source.number(i) for i in range(len(source))]
     finally:
-        with_source.close()
+        source.close()
     path = write_predictions(
         project.config,
-        video=video.path or video.images,
+        video=where,
         numbers=numbers,
         xy=xy,
         likelihood=likelihood,

@@ -11,7 +11,7 @@ import json
 import math
 import struct
 from dataclasses import fields, is_dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class WireError(ValueError):
     """The bytes are not one of our messages."""
 
 
-def write_message(stream: BinaryIO, message: messages.Request | messages.Reply) -> None:
+def write_message(stream: IO[bytes], message: messages.Request | messages.Reply) -> None:
     """Write one message and flush; the caller makes sure that only one thread does so at a time."""
     arrays: list[np.ndarray[Any, Any]] = []
     header = json.dumps(_to_json(message, arrays)).encode()
@@ -55,7 +55,7 @@ def write_message(stream: BinaryIO, message: messages.Request | messages.Reply) 
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> Any:
+def read_message(stream: IO[bytes]) -> Any:
     """Read one message; None at the end of the stream, also when it ends inside a message.
 
     Raises
@@ -98,7 +98,7 @@ def _to_json(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     return value
 
 
-def _from_json(tree: Any, stream: BinaryIO) -> Any:
+def _from_json(tree: Any, stream: IO[bytes]) -> Any:
     if isinstance(tree, list):
         return tuple(_from_json(item, stream) for item in tree)
     if not isinstance(tree, dict):
@@ -113,7 +113,7 @@ def _from_json(tree: Any, stream: BinaryIO) -> Any:
     return cls(**{name: _from_json(value, stream) for name, value in tree["f"].items()})
 
 
-def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> np.ndarray[Any, Any]:
+def _read_array(stream: IO[bytes], dtype: str, shape: list[int]) -> np.ndarray[Any, Any]:
     if dtype not in _DTYPES:
         raise WireError(f"Unknown array type {dtype!r}.")
     kind = np.dtype(dtype)
@@ -123,7 +123,7 @@ def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> np.ndarray[An
     return np.frombuffer(bytearray(raw), kind).reshape(shape)
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytes | None:
+def _read_exactly(stream: IO[bytes], size: int) -> bytes | None:
     parts = []
     while size > 0:
         part = stream.read(size)
