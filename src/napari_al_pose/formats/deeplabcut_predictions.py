@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_config import DeepLabCutConfig
 from napari_al_pose.formats.deeplabcut_tables import frame_number, read_table, row_location
 from napari_al_pose.formats.hdf import write_frame
-from napari_al_pose.formats.names import is_safe_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,33 +46,33 @@ def prediction_scorer(config: DeepLabCutConfig, model_version: int) -> str:
 
 
 def write_predictions(
-    folder: Path,
-    stem: str,
+    config: DeepLabCutConfig,
     *,
-    scorer: str,
-    bodyparts: Sequence[str],
-    frames: NDArray[np.integer],
+    video: Path,
+    numbers: Sequence[int] | NDArray[np.integer],
     xy: NDArray[np.floating],
     likelihood: NDArray[np.floating],
+    bodyparts: Sequence[str],
+    version: int,
 ) -> Path:
-    """Write ``<stem><scorer>.h5`` and ``.csv`` to ``folder``, each whole or not at all.
+    """Write ``<video><scorer>.h5`` and ``.csv`` where DeepLabCut looks for them, each whole or not at all.
 
     Parameters
     ----------
-    folder : Path
-        Where the video is, in DeepLabCut's way.
-    stem : str
-        The video's name.
-    scorer : str
-        From `prediction_scorer`.
-    bodyparts : sequence of str
-        K of them.
-    frames : int array, (N,)
-        Frame numbers.
+    config : DeepLabCutConfig
+        Of the project; it gives the scorer, see `prediction_scorer`.
+    video : Path
+        The video file, beside which they are written, or a folder of images, in which they are.
+    numbers : sequence of int
+        The N frame numbers.
     xy : float array, (N, K, 2)
         Source pixels.
     likelihood : float array, (N, K)
         In [0, 1].
+    bodyparts : sequence of str
+        K of them.
+    version : int
+        The model's number.
 
     Returns
     -------
@@ -87,17 +86,18 @@ def write_predictions(
     """
     import pandas as pd
 
-    if not is_safe_name(stem + scorer):
-        raise AlPoseError(f"{stem + scorer!r} cannot be a file name.", "Rename the video.")
+    is_folder = video.is_dir()
+    folder, name = (video, video.name) if is_folder else (video.parent, video.stem)
+    scorer = prediction_scorer(config, version)
     n, k = likelihood.shape
     values = np.concatenate([xy, likelihood[..., None]], axis=-1, dtype=np.float64).reshape(n, 3 * k)
-    levels = [(scorer, bodypart, name) for bodypart in bodyparts for name in ("x", "y", "likelihood")]
+    levels = [(scorer, bodypart, coordinate) for bodypart in bodyparts for coordinate in ("x", "y", "likelihood")]
     columns = pd.MultiIndex.from_tuples(levels, names=["scorer", "bodyparts", "coords"])
-    table = pd.DataFrame(values, index=np.asarray(frames, np.int64), columns=columns)
-    path = folder / f"{stem}{scorer}.h5"
+    table = pd.DataFrame(values, index=np.asarray(numbers, np.int64), columns=columns)
+    path = folder / f"{name}{scorer}.h5"
     with replacing(path) as temporary:
         write_frame(table, temporary, table=True)
-    with replacing(path.with_suffix(".csv")) as temporary:
+    with replacing(path.with_name(f"{name}{scorer}.csv")) as temporary:
         table.to_csv(temporary, lineterminator="\n")
     return path
 
@@ -117,7 +117,7 @@ def read_predictions(path: Path) -> PredictionTable:
             f"{path} holds several individuals ({', '.join(sorted(individuals))}).", "Choose one of a single animal."
         )
     scorer = table.columns[0][0]
-    individual = individuals.pop() if individuals else SINGLE_INDIVIDUAL
+    individual = individuals.pop()
     bodyparts = tuple(dict.fromkeys(column[2] for column in table.columns if column[0] == scorer))
     position = {column: index for index, column in enumerate(table.columns)}
     wanted = [(scorer, individual, bodypart, name) for bodypart in bodyparts for name in ("x", "y", "likelihood")]

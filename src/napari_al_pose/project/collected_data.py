@@ -84,12 +84,13 @@ class CollectedData:
             If the files cannot be read or the store cannot be written.
         """
         table = self.read()
-        notices = [*table.notices, *self._realign(store)]
         theirs = self._keypoints(table)
-        plan = self._plan(theirs, store)
-        if not plan.is_empty or theirs != store.table("exported", self.name):
-            steps = {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts}
-            store.merge(self.name, theirs.items(), steps, source=str(table.path or self.folder))
+        with store.exclusive():
+            notices = [*table.notices, *self._realign(store)]
+            plan = self._plan(theirs, store)
+            if not plan.is_empty or theirs != store.table("exported", self.name):
+                steps = {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts}
+                store.merge(self.name, theirs.items(), steps, source=str(table.path or self.folder))
         if plan.changed:
             notices.append(f"{table.path}: another program changed {_frames(plan.changed)}; the changes were taken in.")
         if plan.conflicts:
@@ -99,10 +100,8 @@ class CollectedData:
             )
         return notices
 
-    def export(
-        self, store: LabelStore, annotations: Iterable[Annotation], source: FrameSource | None = None
-    ) -> list[str]:
-        """Write the complete frames among ``annotations`` and extract their images.
+    def export(self, store: LabelStore, source: FrameSource | None = None) -> list[str]:
+        """Write the complete frames of the video and extract their images.
 
         Frames that other programs labelled and frames that are not complete stay in the files as they are; a frame
         whose labels were all cleared here goes.
@@ -111,8 +110,6 @@ class CollectedData:
         ----------
         store : LabelStore
             Call `merge_into` first, so that nothing another program changed is written over.
-        annotations : iterable of Annotation
-            Of this video.
         source : FrameSource, optional
             Where images come from; the video is opened if one is missing and this is not given.
 
@@ -130,7 +127,7 @@ class CollectedData:
             raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")
         table = self.read()
         present = table.frames(self.name)
-        wanted = self._complete_frames(annotations)
+        wanted = self._complete_frames(store.annotations(self.name))
         names = {number: image for number, (image, _) in present.items() if number in wanted}
         with closing(_Images(self, source)) as images:
             for number in wanted:
@@ -227,9 +224,7 @@ class _Images:
                 raise KeyError(number)
             self._write(source[source.position(number)], folder / name)
         except KeyError:
-            self.notices.append(
-                f"{folder}: no video has frame {number}; its labels were written without image."
-            )
+            self.notices.append(f"{folder}: no video has frame {number}; its labels were written without image.")
         return name
 
     def _open(self) -> FrameSource | None:

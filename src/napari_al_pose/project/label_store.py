@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, FrameRole, KeypointState, Skeleton
+from napari_al_pose.project.completeness import Completeness
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.undo_stack import UndoStack
 
@@ -37,7 +39,7 @@ class LabelStore:
         self._undo = UndoStack()
         self._seen_action = 0
         self._data_version = -1
-        self._complete: dict[FrameKey, bool] = {}
+        self._complete = Completeness(log, skeleton)
         self._catch_up()
 
     @classmethod
@@ -189,17 +191,18 @@ class LabelStore:
             rows = self._log.rows(query, (key.video, key.frame, individual))
             return self._annotation(key, individual, rows, self._log.role(key)[0])
 
-    def annotations(self) -> list[Annotation]:
-        """Return every annotation in which something was looked at, sorted by frame, then individual."""
+    def annotations(self, video: str | None = None) -> list[Annotation]:
+        """Return every annotation (of one video, if given) with something in it, sorted by frame, then individual."""
+        where, parameters = ("", ()) if video is None else (" WHERE video = ?", (video,))
         with self._mutex:
-            roles = {
-                FrameKey(video, frame): FrameRole(role)
-                for video, frame, role in self._log.rows("SELECT video, frame, role FROM frames")
-            }
+            labels = self._log.rows(
+                f"SELECT video, frame, individual, bodypart, state, x, y FROM labels{where}", parameters
+            )
+            frames = self._log.rows(f"SELECT video, frame, role FROM frames{where}", parameters)
+            roles = {FrameKey(name, frame): FrameRole(role) for name, frame, role in frames}
             grouped: dict[tuple[FrameKey, str], list[tuple]] = {}
-            query = "SELECT video, frame, individual, bodypart, state, x, y FROM labels ORDER BY video, frame"
-            for video, frame, individual, *rest in self._log.rows(query):
-                grouped.setdefault((FrameKey(video, frame), individual), []).append(tuple(rest))
+            for name, frame, individual, *rest in labels:
+                grouped.setdefault((FrameKey(name, frame), individual), []).append(tuple(rest))
             made = [
                 self._annotation(key, individual, rows, roles.get(key, FrameRole.TRAIN))
                 for (key, individual), rows in grouped.items()
@@ -215,13 +218,13 @@ class LabelStore:
         """
         with self._mutex:
             self._catch_up()
-            return sorted(key for key, complete in self._complete.items() if complete)
+            return self._complete.complete_keys()
 
     def labelled_keys(self) -> list[FrameKey]:
         """Return the frames in which at least one bodypart was looked at, sorted."""
         with self._mutex:
             self._catch_up()
-            return sorted(self._complete)
+            return self._complete.labelled_keys()
 
     def holdout_keys(self) -> list[FrameKey]:
         """Return the frames marked to measure on, labelled or not, sorted."""
@@ -248,6 +251,17 @@ class LabelStore:
         return [name for name in self._skeleton.bodyparts if name not in seen]
 
     # ---- other people's files ---------------------------------------------------------------------
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other threads from editing while a change is worked out and made."""
+        with self._mutex:
+            yield
+
+    def videos(self) -> list[str]:
+        """Return the names of all videos with labels, sorted."""
+        with self._mutex:
+            return [name for (name,) in self._log.rows("SELECT DISTINCT video FROM labels ORDER BY video")]
 
     def table(self, name: str, video: str) -> dict[KeypointKey, Keypoint]:
         """Return the ``labels`` or the last ``exported`` values of one video, all bodyparts ever known."""
@@ -338,11 +352,7 @@ class LabelStore:
         """Keep what is in memory in step with an action of ours that was committed."""
         self._undo.feed(action, kind, target)
         self._seen_action = action
-        if touched is None:
-            self._complete = self._completeness()
-        for key in touched or ():
-            self._complete.pop(key, None)
-            self._complete.update(self._completeness(key))
+        self._complete.update(touched)
 
     def _catch_up(self) -> None:
         """Take note of what another process committed since we last looked."""
@@ -354,23 +364,7 @@ class LabelStore:
         for action, kind, target in self._log.rows(query, (self._seen_action,)):
             self._undo.feed(action, kind, target)
             self._seen_action = action
-        self._complete = self._completeness()
-
-    def _completeness(self, key: FrameKey | None = None) -> dict[FrameKey, bool]:
-        """Return whether each labelled frame (or just ``key``) is complete."""
-        names = self._skeleton
-        marks = ", ".join("?" * names.n_bodyparts), ", ".join("?" * len(names.individuals))
-        where = f"bodypart IN ({marks[0]}) AND individual IN ({marks[1]})"
-        parameters: list[str | int] = [*names.bodyparts, *names.individuals]
-        if key is not None:
-            where += " AND video = ? AND frame = ?"
-            parameters += [key.video, key.frame]
-        query = f"SELECT video, frame, count(*) FROM labels WHERE {where} GROUP BY video, frame, individual"
-        complete: dict[FrameKey, bool] = {}
-        for video, frame, count in self._log.rows(query, parameters):
-            found = FrameKey(video, frame)
-            complete[found] = complete.get(found, True) and count == names.n_bodyparts
-        return complete
+        self._complete.update(None)
 
     def _annotation(self, key: FrameKey, individual: str, rows: Iterable[tuple], role: FrameRole) -> Annotation:
         xy = np.full((self._skeleton.n_bodyparts, 2), np.nan)

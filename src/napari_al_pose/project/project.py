@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +72,7 @@ class Project:
         self.queue = QueueStore(folder / "queue.json")
         self._lock = lock
         self._notices: list[str] = []
+        self._exporting = threading.Lock()
         self._videos, missing = find_videos(self.root, config.video_sets)
         self._settings_path = folder / "settings.json"
         self.notice(*missing)
@@ -204,17 +206,12 @@ class Project:
             If the project is read-only, or a file cannot be read or written.
         """
         self._refuse_if_read_only()
-        chosen = None if videos is None else set(videos)
-        by_video: dict[str, list] = {name: [] for name in self._labelled_folders()}
-        for annotation in self.labels.annotations():
-            by_video.setdefault(annotation.key.video, []).append(annotation)
-        for name in sorted(by_video):
-            if chosen is not None and name not in chosen:
-                continue
-            data = self._collected_data(name)
-            self.notice(*data.merge_into(self.labels))
-            merged = [annotation for annotation in self.labels.annotations() if annotation.key.video == name]
-            self.notice(*data.export(self.labels, merged, (sources or {}).get(name)))
+        chosen = {*self._labelled_folders(), *self.labels.videos()} if videos is None else set(videos)
+        with self._exporting:
+            for name in sorted(chosen):
+                data = self._collected_data(name)
+                self.notice(*data.merge_into(self.labels))
+                self.notice(*data.export(self.labels, (sources or {}).get(name)))
 
     def ensure_holdout(self, share: float, seed: int) -> int:
         """Set aside complete frames to measure on, if none are yet and there are at least 20.
