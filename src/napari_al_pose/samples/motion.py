@@ -18,7 +18,7 @@ _TAIL_STEP = 4.6
 _STRIDE = 44.0
 """Pixels walked per gait cycle; the feet stand still on the floor because they swing by a quarter of it."""
 
-_BOUTS, _BOUT_WEIGHTS = ("pause", "rear", "groom", "walk"), (0.35, 0.25, 0.2, 0.2)
+_BOUTS, _BOUT_WEIGHTS = ("pause", "rear", "groom"), (0.4, 0.3, 0.3)
 """What follows a walk; everything else is followed by a walk."""
 _BOUT_SECONDS = {"walk": (1.8, 4.0), "pause": (0.5, 1.3), "groom": (1.0, 2.2), "rear": (0.7, 1.4)}
 
@@ -83,7 +83,7 @@ class _Mouse:
     gait: float = 0.0
     side: float = 1.0
     bout: str = "walk"
-    frames_left: int = 30
+    frames_left: int = 45
     tail: list[complex] = field(default_factory=list)
 
 

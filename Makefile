@@ -1,0 +1,33 @@
+# Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
+export PYTHON PROJECT DATASET
+
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo "make demo                          napari with the plugin on the sample project"
+	@echo "make demo DATASET=openfield        the same on DeepLabCut's openfield project (29 MB download)"
+	@echo "make demo PROJECT=path/config.yaml the same on your own DeepLabCut project"
+	@echo "make test                          all tests"
+	@echo "make lint                          formatting, lint, types and import rules"
+	@echo "make setup                         only the set-up, in .venv"
+	@echo "make clean                         remove everything that make made"
+
+setup:
+	@scripts/setup.sh
+
+demo: setup
+	@scripts/demo.sh
+
+test: setup
+	scripts/on-screen.sh --virtual .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+clean:
+	rm -rf .venv .venv.unfinished build dist demo-output
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
