@@ -1,0 +1,16 @@
+"""Videos and image folders as frame-exact, lazily decoded arrays."""
+
+from napari_al_pose.video.image_folder import ImageFolder
+from napari_al_pose.video.index import OpeningCancelledError, PacketIndex
+from napari_al_pose.video.lazy import lazy_array
+from napari_al_pose.video.opening import open_source
+from napari_al_pose.video.video_file import VideoFile
+
+__all__ = [
+    "ImageFolder",
+    "OpeningCancelledError",
+    "PacketIndex",
+    "VideoFile",
+    "lazy_array",
+    "open_source",
+]

@@ -1,0 +1,72 @@
+"""Opening a file with FFmpeg, and saying plainly why it does not open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
+
+from napari_al_pose.domain import AlPoseError
+
+# FFmpeg prints what it thinks of damaged files straight to the terminal; what matters of it is in our notices.
+_QUIET = av.logging.CRITICAL
+
+_INDEX_AT_END = {".mp4", ".mov", ".m4v", ".3gp", ".mj2"}
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open a video file for reading.
+
+    Raises
+    ------
+    AlPoseError
+        No such file, no permission, or not a video.
+    """
+    if not path.exists():
+        raise AlPoseError(f"Expected a video at {path}, got no such file.", "Check the path, or plug the drive in.")
+    if not path.is_file():
+        raise AlPoseError(f"Expected a video file, got {path}, which is no file.", "Choose a file.")
+    if not path.stat().st_size:
+        raise AlPoseError(
+            f"Expected a video in {path}, got an empty file.", "Copy it again from where it was recorded."
+        )
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except InvalidDataError as error:
+        raise AlPoseError(f"{path} can't be read as a video ({error.strerror}).", _damage_hint(path)) from error
+    except PermissionError as error:
+        raise AlPoseError(f"{path} may not be read.", "Ask its owner for permission to read it.") from error
+    except (FFmpegError, OSError) as error:
+        raise AlPoseError(
+            f"{path} can't be opened ({error.strerror or error}).", "Check the drive it is on."
+        ) from error
+
+
+def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the stream that plays; cover pictures are none.
+
+    Raises
+    ------
+    AlPoseError
+        There is no video stream, or nothing here decodes it.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise AlPoseError(f"Expected a video in {path}, got a file without a video stream.", "Choose a video file.")
+    if streams[0].codec_context is None:
+        raise AlPoseError(
+            f"The video in {path} is in a format that can't be decoded.",
+            f"Convert it: ffmpeg -i {path.name} -c:v libx264 -crf 12 {path.stem}_h264.mp4",
+        )
+    return streams[0]
+
+
+def _damage_hint(path: Path) -> str:
+    if path.suffix.lower() in _INDEX_AT_END:
+        return (
+            "If it is a recording that was interrupted or copied only in part, its table of contents, which comes "
+            "last, is missing: copy the file again, or repair it with a tool such as untrunc."
+        )
+    return "Choose a video file, or copy it again if it should be one."

@@ -1,0 +1,170 @@
+"""A folder of images that stands in for a video."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.index import UNKNOWN_FPS
+from napari_al_pose.video.pixels import fit, placeholder
+from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
+
+logger = logging.getLogger(__name__)
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+
+_TRAILING_NUMBER = re.compile(r"(\d+)$")
+_UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for damaged images."""
+
+
+class ImageFolder(CachedFrames):
+    """Images named by their frame number (``img0123.png``), in the order of the numbers.
+
+    Images smaller than the largest are padded at the bottom and the right, so that coordinates stay.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        The video's name in the project; the folder's name by default.
+    cache_bytes : int
+        Bytes of decoded frames to keep.
+
+    Raises
+    ------
+    AlPoseError
+        No such folder, no image in it, none with a number, or none that can be read.
+    """
+
+    def __init__(self, path: Path, *, name: str | None = None, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        self.path = Path(path).absolute()
+        by_number, self._unnamed = _numbered_images(self.path)
+        self._numbers = np.array(sorted(by_number), np.int64)
+        self._files = [by_number[number] for number in self._numbers.tolist()]
+        self._positions = {number: position for position, number in enumerate(self._numbers.tolist())}
+        self._unreadable: dict[int, str] = {}
+        width, height = self._largest_size()
+        super().__init__(name or self.path.name, (len(self._files), height, width, 3), cache_bytes=cache_bytes)
+
+    @property
+    def fps(self) -> float:
+        """Unknown, so 30."""
+        return UNKNOWN_FPS
+
+    @property
+    def keyframes(self) -> NDArray[np.int64]:
+        """Every position."""
+        return np.arange(len(self), dtype=np.int64)
+
+    @property
+    def notice(self) -> str:
+        """Which images are passed over or can't be read, for the user; "" if none."""
+        found = []
+        if self._unnamed:
+            found.append(
+                f"{self.path.name}: {len(self._unnamed)} images are passed over because their names do not end in a "
+                f"frame number of their own, such as {self._unnamed[0]}"
+            )
+        if self._unreadable:
+            first = self._files[min(self._unreadable)]
+            found.append(
+                f"{self.path.name}: {len(self._unreadable)} images can't be read, such as {first.name}; "
+                "they are shown striped"
+            )
+        return "; ".join(found)
+
+    def number(self, position: int) -> int:
+        """Return the frame number in the image's name."""
+        return int(self._numbers[self._checked(position)])
+
+    def position(self, number: int) -> int:
+        """Return where the image with this frame number is; KeyError if there is none."""
+        return self._positions[number]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.path, self._name, self._cache.max_bytes)
+
+    def __dask_tokenize__(self) -> tuple[str, str, tuple[tuple[str, int, int], ...]]:
+        status = ((file.name, file.stat()) for file in self._files if file.exists())
+        stamps = tuple((file_name, stat.st_size, stat.st_mtime_ns) for file_name, stat in status)
+        return type(self).__name__, str(self.path), stamps
+
+    def _largest_size(self) -> tuple[int, int]:
+        sizes = []
+        for position, file in enumerate(self._files):
+            try:
+                with Image.open(file) as image:
+                    sizes.append(image.size)
+            except _UNREADABLE as error:
+                self._unreadable[position] = str(error)
+        if not sizes:
+            raise AlPoseError(
+                f"Expected images in {self.path}, got {len(self._files)} files that can't be read as such.",
+                "Copy them again from where they were made.",
+            )
+        return max(width for width, _ in sizes), max(height for _, height in sizes)
+
+    def _load(self, position: int) -> NDArray[np.uint8]:
+        try:
+            frame = fit(_read_rgb(self._files[position]), *self._shape[1:3])
+        except _UNREADABLE as error:
+            logger.warning("%s can't be read: %s", self._files[position], error)
+            self._unreadable[position] = str(error)
+            frame = placeholder(*self._shape[1:3])
+        self._cache.put(position, frame)
+        return frame
+
+    def _load_ahead(self, position: int, superseded: Callable[[], bool]) -> None:
+        if position not in self._cache:
+            self._load(position)
+
+    def _release(self) -> None:
+        """Nothing is kept open."""
+
+
+def _numbered_images(folder: Path) -> tuple[dict[int, Path], list[str]]:
+    """Return the images by frame number, and the names of those that have none or one already taken."""
+    if not folder.is_dir():
+        raise AlPoseError(f"Expected a folder of images at {folder}, got no such folder.", "Check the path.")
+    images = sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    if not images:
+        raise AlPoseError(
+            f"Expected images in {folder}, got a folder without any.",
+            "Choose the folder that holds the images (png, jpg, tif or bmp), or a video file.",
+        )
+    by_number: dict[int, Path] = {}
+    unnamed = []
+    for file in images:
+        match = _TRAILING_NUMBER.search(file.stem)
+        if match is None or int(match[1]) in by_number:
+            unnamed.append(file.name)
+        else:
+            by_number[int(match[1])] = file
+    if not by_number:
+        raise AlPoseError(
+            f"Expected images named by frame number in {folder}, got names such as {images[0].name}.",
+            "Rename them so that each name ends in its frame number, as in img0123.png.",
+        )
+    return by_number, unnamed
+
+
+def _read_rgb(file: Path) -> NDArray[np.uint8]:
+    with Image.open(file) as image:
+        if image.mode.startswith("I"):
+            # 16-bit grey: Pillow would clip it to 255.
+            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=-1)
+        return np.array(image.convert("RGB"))
+
+
+def _reopen(path: Path, name: str, cache_bytes: int) -> ImageFolder:
+    return ImageFolder(path, name=name, cache_bytes=cache_bytes)

@@ -1,0 +1,45 @@
+"""One door to everything that frames can come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_al_pose.video.image_folder import ImageFolder
+from napari_al_pose.video.index import Progress
+from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
+from napari_al_pose.video.video_file import VideoFile
+
+
+def open_source(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> VideoFile | ImageFolder:
+    """Open a video file, or a folder of images named by frame number.
+
+    Parameters
+    ----------
+    path : Path
+        The video file or the folder.
+    name : str, optional
+        The video's name in the project; by default the file name without its extension, or the folder's name.
+    cache_bytes : int
+        Bytes of decoded frames to keep.
+    progress : callable, optional
+        Told ``(done, total)`` while a file that was not opened before is indexed.
+    cancelled : callable, optional
+        Asked while indexing; once it returns True, opening ends with `OpeningCancelledError`.
+
+    Raises
+    ------
+    AlPoseError
+        No such file, not a video, no frame that decodes, or a folder without images.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return ImageFolder(path, name=name, cache_bytes=cache_bytes)
+    return VideoFile(path, name=name, cache_bytes=cache_bytes, progress=progress, cancelled=cancelled)

@@ -1,0 +1,177 @@
+"""A video file in which every frame is one step away and has the right number."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.index import PacketIndex, Progress
+from napari_al_pose.video.index_cache import file_identity, load_or_build
+from napari_al_pose.video.pixels import fit, placeholder
+from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
+
+logger = logging.getLogger(__name__)
+
+_STEP_BACK = 16
+"""A read this many frames or fewer before the last one counts as stepping back."""
+_FIRST_TRIES = 8
+"""Keyframes tried before a file counts as having no frame that decodes."""
+
+
+class VideoFile(CachedFrames):
+    """Frames of one video file, decoded when asked for.
+
+    A frame costs a seek to the keyframe before it and decoding from there on; frames further on in the same group
+    of pictures cost only what lies between. Stepping back keeps the whole group, so that only the first step
+    into it decodes. Decoding ahead has its own decoder and never makes a reader wait.
+
+    Frames that do not decode are shown as a striped placeholder, and `notice` tells of them.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        The video's name in the project; the file name without its extension by default.
+    cache_bytes : int
+        Bytes of decoded frames to keep.
+    progress : callable, optional
+        Told ``(done, total)`` in bytes while the file is indexed.
+    cancelled : callable, optional
+        Asked now and then; if it returns True, `OpeningCancelledError` is raised.
+
+    Raises
+    ------
+    AlPoseError
+        No such file, not a video, or no frame that decodes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        self.path = Path(path).absolute()
+        self.index: PacketIndex = load_or_build(self.path, progress=progress, cancelled=cancelled)
+        self._undecodable = np.zeros(len(self.index), bool)
+        self._decoder = FrameDecoder(self.path, self.index, self._undecodable)
+        self._ahead: FrameDecoder | None = None
+        self._ahead_lock = threading.Lock()
+        try:
+            position, first = self._first_frame()
+        except AlPoseError:
+            self._decoder.close()
+            raise
+        height, width = first.shape[:2]
+        super().__init__(name or self.path.stem, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
+        self._cache.put(position, first)
+
+    @property
+    def fps(self) -> float:
+        """Mean frames per second."""
+        return self.index.fps
+
+    @property
+    def keyframes(self) -> NDArray[np.int64]:
+        """Positions that decode without any other frame, ascending."""
+        return self.index.keyframes
+
+    @property
+    def notice(self) -> str:
+        """What is wrong with the file as far as it was read, for the user; "" if nothing is known to be."""
+        found = [f"{self.path.name}: {self.index.notice}"] if self.index.notice else []
+        if self._undecodable.any():
+            frames = np.flatnonzero(self._undecodable)
+            found.append(
+                f"{self.path.name}: {len(frames)} of the frames read so far can't be decoded, "
+                f"the first is frame {int(frames[0])}; they are shown striped"
+            )
+        return "; ".join(found)
+
+    def seconds(self, position: int) -> float:
+        """Return when a frame is shown, in seconds after the first one."""
+        return self.index.seconds(self._checked(position))
+
+    def number(self, position: int) -> int:
+        """Return the frame number at ``position``: the same."""
+        return self._checked(position)
+
+    def position(self, number: int) -> int:
+        """Return where frame ``number`` is: the same; KeyError if the video is shorter."""
+        if not 0 <= number < len(self):
+            raise KeyError(number)
+        return number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.path, self._name, self._cache.max_bytes)
+
+    def __dask_tokenize__(self) -> tuple[str, str, str]:
+        return type(self).__name__, str(self.path), file_identity(self.path)
+
+    def _first_frame(self) -> tuple[int, NDArray[np.uint8]]:
+        for key in self.index.keyframes[:_FIRST_TRIES]:
+            for position, frame in self._decoder.frames(int(key), int(key)):
+                return position, frame
+        raise AlPoseError(
+            f"Expected frames in {self.path}, got {len(self.index)} packets of which none decodes.",
+            "The file is damaged: copy it again from where it was recorded.",
+        )
+
+    def _load(self, position: int) -> NDArray[np.uint8]:
+        if not self._undecodable[position]:
+            frame = self._decode(self._decoder, self._keep_from(position), position)
+            if frame is not None:
+                return frame
+        frame = placeholder(*self._shape[1:3])
+        self._cache.put(position, frame)
+        return frame
+
+    def _keep_from(self, position: int) -> int:
+        """Return the first frame worth keeping on the way to ``position``: stepping back needs those before it."""
+        if not 0 < self._read_last - position <= _STEP_BACK:
+            return position
+        key = int(self.index.keyframes[self.index.key_before(position)])
+        frame_bytes = int(np.prod(self._shape[1:]))
+        return max(key, position + 1 - max(self._cache.max_bytes // 2 // frame_bytes, 1))
+
+    def _decode(
+        self, decoder: FrameDecoder, first: int, last: int, superseded: Callable[[], bool] | None = None
+    ) -> NDArray[np.uint8] | None:
+        """Decode into the cache; returns the last frame, None if it is undecodable or no longer wanted."""
+        wanted = None
+        for position, frame in decoder.frames(first, last, superseded=superseded):
+            fitted = fit(frame, *self._shape[1:3])
+            self._cache.put(position, fitted)
+            if position == last:
+                wanted = fitted
+        return wanted
+
+    def _load_ahead(self, position: int, superseded: Callable[[], bool]) -> None:
+        if position in self._cache or self._undecodable[position]:
+            return
+        with self._ahead_lock:
+            if self._ahead is None:
+                self._ahead = FrameDecoder(self.path, self.index, self._undecodable, threads=1)
+            self._decode(self._ahead, position, position, superseded)
+
+    def _release(self) -> None:
+        self._decoder.close()
+        with self._ahead_lock:
+            if self._ahead is not None:
+                self._ahead.close()
+                self._ahead = None
+
+
+def _reopen(path: Path, name: str, cache_bytes: int) -> VideoFile:
+    return VideoFile(path, name=name, cache_bytes=cache_bytes)
