@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.engine.messages import Progress, Ranked, Trained, TrainStep
 from napari_al_pose.project import Project, open_project
+
+if TYPE_CHECKING:
+    from napari_al_pose.engine.loop import ActiveLearningLoop
 
 T = TypeVar("T")
 
@@ -21,11 +25,8 @@ def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
 
     Without a model in the project the frames are a diverse first batch and their score is None.
     """
-    from napari_al_pose.engine.loop import ActiveLearningLoop
-
     with open_project(path) as project:
-        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
-        _tell(loop.refresh(project))
+        loop = _loop(project)
         ranked: Ranked = show_progress(loop.rank(project, strategy=strategy, size=top, holdout_share=0.0))
         _tell(ranked.notice)
         loop.close()
@@ -45,12 +46,9 @@ def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
 
 def train(path: Path) -> dict[str, Any]:
     """Train the next model version on the project's labels and describe it."""
-    from napari_al_pose.engine.loop import ActiveLearningLoop
-
     with _writable(path) as project:
         project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
-        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
-        _tell(loop.refresh(project))
+        loop = _loop(project)
         show_progress(loop.train(project))
         done = project.rounds.all()[-1]
         checkpoint = project.models.checkpoint(done.number)
@@ -60,11 +58,8 @@ def train(path: Path) -> dict[str, Any]:
 
 def predict(path: Path, video: str) -> dict[str, Any]:
     """Predict a whole video of the project, given by its name or its file, with the newest model."""
-    from napari_al_pose.engine.loop import ActiveLearningLoop
-
     with open_project(path) as project:
-        loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
-        _tell(loop.refresh(project))
+        loop = _loop(project)
         predicted = show_progress(loop.predict(project, _video_name(project, video)))
         loop.close()
     return {"video": predicted.video, "path": predicted.path, "model_version": loop.version}
@@ -72,10 +67,19 @@ def predict(path: Path, video: str) -> dict[str, Any]:
 
 def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
     """Train on randomly drawn labelled frames and measure on all the others; the project is left as it is."""
-    from napari_al_pose.engine.training import evaluate_split
-
     with open_project(path, read_only=True) as project:
-        return show_progress(evaluate_split(project, train_frames=train_frames, seed=seed))
+        from napari_al_pose.engine.evaluation import evaluate_project
+
+        return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed))
+
+
+def _loop(project: Project) -> ActiveLearningLoop:
+    """Return the loop of an open project; torch is imported only now, so that a bad path is told at once."""
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
+    loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
+    _tell(loop.refresh(project))
+    return loop
 
 
 def describe_round(done: Round) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def show_progress(work: Generator[Any, None, T]) -> T:
                 name, done, total, note = message.stage, message.done, message.total, ""
             else:
                 if isinstance(message, Trained) and message.round.holdout is not None:
-                    _tell(f"Hold-out error {message.round.holdout.mean:.1f} px", bar)
+                    _tell(f"Hold-out error {message.round.holdout.mean:.1f} px")
                 continue
             if bar is None or name != stage:
                 _close(bar)
@@ -138,15 +142,9 @@ def _close(bar: tqdm | None) -> None:
         bar.close()
 
 
-def _tell(sentence: str, bar: tqdm | None = None) -> None:
+def _tell(sentence: str) -> None:
     if sentence:
-        tqdm.write(sentence, file=bar.fp if bar is not None else _stderr())
-
-
-def _stderr() -> Any:
-    import sys
-
-    return sys.stderr
+        tqdm.write(sentence, file=sys.stderr)
 
 
 def _writable(path: Path) -> Project:

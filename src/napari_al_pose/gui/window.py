@@ -28,9 +28,9 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
     AlPoseError
         If there is no Qt, no display, or no project at ``project``.
     """
-    _check_display()
     if project is not None:
         check_project(project)
+    _check_display()
     try:
         import napari
     except ImportError as error:

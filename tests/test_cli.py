@@ -1,0 +1,178 @@
+"""The command line as a user or a machine calls it: real processes, exit codes, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.project import open_project
+
+QUICK = LoopSettings(pool_size=30, train=TrainSettings(steps=4, long_side=128, batch_size=2))
+
+
+def call(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "napari_al_pose", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        env={**os.environ, "DISPLAY": "", "WAYLAND_DISPLAY": "", "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+
+
+def refused(*arguments):
+    """Call what can't work; return what it said, which is no traceback."""
+    done = call(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def openfield(data_dir, tmp_path):
+    """Ten labelled frames of openfield, ready for quick trainings."""
+    source = data_dir / "openfield-Pranav-2018-10-30"
+    config = tmp_path / "openfield" / "config.yaml"
+    shutil.copytree(source, config.parent)
+    with open_project(config) as project:
+        project.save_settings(QUICK)
+    return config
+
+
+def test_help_names_the_verbs():
+    done = call("--help")
+    assert done.returncode == 0
+    for verb in ("demo", "rank", "train", "predict", "evaluate"):
+        assert verb in done.stdout
+
+
+@pytest.mark.slow
+def test_the_loop_without_a_window(openfield):
+    first = json.loads(call("rank", openfield, "--strategy", "mpe", "--top", "5", "--json").stdout)
+    assert len(first) == 5
+    assert {row["provenance"] for row in first} == {"diverse"}
+
+    trained = call("train", openfield, "--json")
+    assert trained.returncode == 0, trained.stderr
+    assert "Training" in trained.stderr
+    result = json.loads(trained.stdout)
+    assert result["model_version"] == 1
+    assert result["steps"] == 4
+    assert result["holdout"]["n_frames"] == result["n_holdout"] == 23
+
+    for strategy in ("mpe", "influence"):
+        ranked = json.loads(call("rank", openfield, "--strategy", strategy, "--top", "6", "--json").stdout)
+        assert len({(row["video"], row["frame"]) for row in ranked}) == 6
+        assert {row["strategy"] for row in ranked} == {strategy}
+        assert all(isinstance(row["score"], float) for row in ranked)
+
+
+@pytest.mark.slow
+def test_predict_writes_what_it_says(openfield):
+    call("train", openfield)
+    done = call("predict", openfield, "m4s1", "--json")
+    assert done.returncode == 0, done.stderr
+    path = json.loads(done.stdout)["path"]
+    assert path.endswith(".h5")
+    assert os.path.isfile(path)
+
+
+@pytest.mark.slow
+def test_evaluate_leaves_the_project_as_it_is(openfield):
+    before = {p: p.stat().st_mtime_ns for p in openfield.parent.rglob("*") if p.is_file()}
+    done = call("evaluate", openfield, "--train-frames", "10", "--seed", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["n_train"] == 10
+    assert result["n_test"] == 106
+    assert result["mean_error_px"] <= result["rmse_px"]
+    assert set(result["per_bodypart"]) == {"snout", "leftear", "rightear", "tailbase"}
+    assert before == {p: p.stat().st_mtime_ns for p in openfield.parent.rglob("*") if p.is_file()}
+
+
+def test_no_such_project_is_named(tmp_path):
+    for verb in ("rank", "train", "evaluate"):
+        said = refused(verb, tmp_path / "nowhere" / "config.yaml")
+        assert "nowhere" in said
+
+
+def test_a_config_that_is_not_yaml_is_named(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_bytes(b"\x00\xff{[: not yaml")
+    assert str(config) in refused("rank", config)
+
+
+def test_a_config_without_bodyparts_is_named(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("Task: t\nscorer: s\ndate: Jan1\nvideo_sets: {}\n")
+    said = refused("train", config)
+    assert str(config) in said
+    assert "bodyparts" in said
+
+
+def test_labels_that_are_not_hdf5_are_named(openfield):
+    shutil.rmtree(openfield.parent / "al-pose")
+    folder = openfield.parent / "labeled-data" / "m4s1"
+    (folder / "CollectedData_Pranav.csv").unlink()
+    (folder / "CollectedData_Pranav.h5").write_bytes(b"this is no hdf5 file")
+    assert "CollectedData_Pranav.h5" in refused("rank", openfield)
+
+
+def test_a_video_cut_in_half_is_named(openfield):
+    for name in ("m3v1mp4.mp4",):
+        video = openfield.parent / "videos" / name
+        video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    said = refused("predict", openfield, "m3v1mp4")
+    assert "m3v1mp4" in said or "no model" in said.lower()
+
+
+def test_an_unknown_strategy_lists_the_known_ones(openfield):
+    said = refused("rank", openfield, "--strategy", "magic")
+    assert "magic" in said
+    assert "mpe" in said
+
+
+def test_an_unknown_video_lists_the_known_ones(openfield):
+    assert "m4s1" in refused("predict", openfield, "nonsense")
+
+
+def test_too_many_training_frames_are_refused(openfield):
+    assert "116" in refused("evaluate", openfield, "--train-frames", "116")
+
+
+def test_the_window_without_a_display_says_what_to_do(openfield):
+    assert "display" in refused(openfield)
+
+
+def test_the_window_on_a_bad_path_names_it(tmp_path):
+    assert "nothing-here" in refused(tmp_path / "nothing-here")
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_log(tmp_path):
+    """A fault is made by breaking the package's own lookup; exit code 1, the traceback in a file."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from napari_al_pose import cli, headless; headless.train = lambda path: 1 / 0; cli.main(['train', 'x'])",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    (log,) = tmp_path.glob("napari-al-pose-*.log")
+    assert "Traceback" in log.read_text()
