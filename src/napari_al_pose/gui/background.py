@@ -40,7 +40,9 @@ class Background(QObject):
         self._open = True
         self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    def run(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[AlPoseError], None]) -> None:
+    def run(
+        self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[AlPoseError], None]
+    ) -> Future[Any]:
         """Run ``work`` on the worker thread, then ``then(result)`` or ``failed(error)`` on the GUI thread.
 
         Errors other than `AlPoseError` are faults of ours and are raised on the GUI thread, where napari shows them.

@@ -142,7 +142,7 @@ class EngineBridge(QObject):
             self._client.send(Stop(self._training.job, keep))
 
     def _begin(self, kind: str, request: Callable[[int], Train | Rank | Predict]) -> None:
-        if self._client is None:
+        if self._client is None or self._state not in ("starting", "ready"):
             return
         job = self._client.next_job()
         self._client.send(request(job))

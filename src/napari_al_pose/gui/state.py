@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Prediction, Round, Suggestion
+from napari_al_pose.domain import Annotation, FrameKey, Prediction, Round, Suggestion
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
+from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.training import TrainingView
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class SessionState(QObject):
         super().__init__(parent)
         self._project: Project | None = None
         self._current: FrameKey | None = None
-        self._source: FrameSource | None = None
+        self._source: CachedSource | None = None
         self._annotation: Annotation | None = None
         self._guess: Prediction | None = None
         self._looked: Looked | None = None
@@ -74,7 +75,7 @@ class SessionState(QObject):
         return self._current
 
     @property
-    def source(self) -> FrameSource | None:
+    def source(self) -> CachedSource | None:
         """The open video of the current frame; None while it is being opened."""
         return self._source
 
@@ -140,7 +141,7 @@ class SessionState(QObject):
     @property
     def settings(self) -> LoopSettings:
         """The project's settings; the defaults without a project."""
-        return LoopSettings() if self._project is None else self._project.settings
+        return LoopSettings.model_validate({}) if self._project is None else self._project.settings
 
     @property
     def strategies(self) -> dict[str, Strategy]:

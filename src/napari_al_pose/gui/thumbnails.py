@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal, Slot
 from qtpy.QtGui import QImage
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
@@ -39,13 +39,13 @@ class Thumbnails(QObject):
     ready = Signal(object)
     """A `FrameKey` whose image is there now."""
 
-    _read_done = Signal(object, object)
+    _arrived = Signal()
 
     def __init__(self, open_source: OpenSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._images: OrderedDict[FrameKey, QImage] = OrderedDict()
-        self._reader = _Reader(open_source, self._read_done.emit)
-        self._read_done.connect(self._keep, Qt.ConnectionType.QueuedConnection)
+        self._reader = _Reader(open_source, self._arrived.emit)
+        self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def image(self, key: FrameKey) -> QImage | None:
         """Return the image of ``key`` if it is there; never reads."""
@@ -62,17 +62,20 @@ class Thumbnails(QObject):
         """Stop the thread after the frame in hand and close its videos."""
         self._reader.close()
 
-    def _keep(self, key: FrameKey, image: QImage) -> None:
-        self._images[key] = image
+    @Slot()
+    def _take(self) -> None:
+        for key, image in self._reader.take():
+            self._images[key] = image
+            self.ready.emit(key)
         while len(self._images) > _KEEP_IMAGES:
             self._images.popitem(last=False)
-        self.ready.emit(key)
 
 
 class _Reader:
-    def __init__(self, open_source: OpenSource, done: Callable[[FrameKey, QImage], None]) -> None:
+    def __init__(self, open_source: OpenSource, arrived: Callable[[], None]) -> None:
         self._open_source = open_source
-        self._done = done
+        self._arrived = arrived
+        self._done: list[tuple[FrameKey, QImage]] = []
         self._changed = threading.Condition()
         self._wanted: list[FrameKey] = []
         self._closing = False
@@ -86,6 +89,11 @@ class _Reader:
             self._wanted = keys
             self._changed.notify()
 
+    def take(self) -> list[tuple[FrameKey, QImage]]:
+        with self._changed:
+            done, self._done = self._done, []
+            return done
+
     def close(self) -> None:
         with self._changed:
             self._closing = True
@@ -98,7 +106,8 @@ class _Reader:
                 image = self._read(key)
                 with self._changed:
                     if image is not None and not self._closing:
-                        self._done(key, image)
+                        self._done.append((key, image))
+                        self._arrived()
         finally:
             for source in self._sources.values():
                 source.close()

@@ -80,8 +80,9 @@ class KeypointLayers:
     def show(self, annotation: Annotation | None, guess: Prediction | None) -> None:
         """Fill the layers with one frame's labels, and with the guess where there is none."""
         n = self._skeleton.n_bodyparts
-        labelled = np.full((n, 2), np.nan)
-        guessed, likelihood = labelled, np.zeros(n)
+        labelled: NDArray[np.floating] = np.full((n, 2), np.nan)
+        guessed: NDArray[np.floating] = labelled
+        likelihood: NDArray[np.floating] = np.zeros(n)
         if annotation is not None:
             points = points_on_canvas(annotation, guess)
             self._xy = points.xy

@@ -88,8 +88,7 @@ class CanvasMouse:
 
     def _click(self, xy: tuple[float, float], index: int | None) -> None:
         session = self._session
-        height, width = session.source.shape[1:3]
-        if not inside(xy, height, width):
+        if session.source is None or session.annotation is None or not inside(xy, *session.source.shape[1:3]):
             return
         current = session.bodyparts.index(session.bodypart)
         if index is not None and click_meaning(index, current, session.annotation.states) is Click.CHOOSE:
@@ -117,5 +116,6 @@ class CanvasMouse:
         return hit(points, xy, REACH / event.camera_zoom, session.bodyparts.index(session.bodypart))
 
     def _clamp(self, xy: tuple[float, float]) -> tuple[float, float]:
+        assert self._session.source is not None
         height, width = self._session.source.shape[1:3]
         return min(max(xy[0], 0.0), width - 1.0), min(max(xy[1], 0.0), height - 1.0)

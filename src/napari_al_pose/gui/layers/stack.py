@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import FrameKey, FrameSource
+from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.prompt import prompt
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.video import VideoLayer
+from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import lazy_array
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class LayerStack(QObject):
                 self._fit()
         self._show_frame()
 
-    def _build(self, source: FrameSource) -> None:
+    def _build(self, source: CachedSource) -> None:
         viewer, project = self._viewer_ref(), self._session.project
         if viewer is None or project is None:
             return
@@ -137,7 +138,7 @@ class LayerStack(QObject):
         self._fit()
         self.built.emit()
 
-    def _newest(self, source: FrameSource) -> NewestFrame:
+    def _newest(self, source: CachedSource) -> NewestFrame:
         frames = NewestFrame(source, lazy_array(source), self)
         frames.failed.connect(self._session.notice_error)
         return frames

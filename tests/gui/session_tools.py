@@ -1,0 +1,43 @@
+"""What the tests of session and layers share."""
+
+from __future__ import annotations
+
+import itertools
+
+from napari_al_pose.engine.messages import Ready
+
+TIMEOUT = 20_000
+
+
+class ScriptedEngine:
+    """Stands in for the engine process where a test is not about it: notes requests, answers what it is told to.
+
+    What the real process answers is tested in ``test_session_engine.py``.
+    """
+
+    def __init__(self, root, on_reply, *, background=True):
+        self.root = root
+        self.on_reply = on_reply
+        self.sent = []
+        self.closed = False
+        self._jobs = itertools.count(1)
+        self.model_version = 0
+
+    @property
+    def alive(self):
+        return not self.closed
+
+    def start(self):
+        self.on_reply(Ready("cpu", self.model_version))
+
+    def send(self, request):
+        self.sent.append(request)
+
+    def next_job(self):
+        return next(self._jobs)
+
+    def close(self):
+        self.closed = True
+
+    def asked(self, kind):
+        return [request for request in self.sent if isinstance(request, kind)]
