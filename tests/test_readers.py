@@ -47,7 +47,6 @@ def test_a_video_is_one_lazy_rgb_layer(sample_project):
 
 
 def test_a_project_gives_its_first_video_and_its_labels(sample_copy):
-    xy, _ = ground_truth(sample_copy)["black-mouse"]
     with open_project(sample_copy) as project:
         project.labels.place_many(FrameKey("black-mouse", 7), {"snout": (10.5, 20.25), "tailtip": (30.0, 40.0)})
         project.labels.mark_not_visible(FrameKey("black-mouse", 7), "leftear")
