@@ -3,16 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import pytest
 from numbered_videos import Recipe, write_video
 
 from napari_al_pose.video import index_cache
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quiet_encoders():
-    av.logging.set_level(av.logging.PANIC)
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ WIDTH, HEIGHT = 8 * BLOCK, 4 * BLOCK
 
 
 def draw_number(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
-    """Return an RGB frame with ``number`` in two rows of blocks, and its complement in the two below."""
+    """Return an RGB frame with ``number`` in two rows of blocks, its complement in the next two, noise around."""
     bits = np.array([number >> bit & 1 for bit in range(BITS)], np.uint8).reshape(2, 8)
     blocks = np.concatenate([bits, 1 - bits]) * 200 + 28
-    frame = np.full((height, width, 3), 128, np.uint8)
+    frame = np.random.default_rng(number).integers(0, 256, (height, width, 3), np.uint8)
     frame[:HEIGHT, :WIDTH] = blocks.repeat(BLOCK, 0).repeat(BLOCK, 1)[..., None]
     return frame
 

@@ -10,9 +10,6 @@ from av.stream import Disposition
 
 from napari_al_pose.domain import AlPoseError
 
-# FFmpeg prints what it thinks of damaged files straight to the terminal; what matters of it is in our notices.
-_QUIET = av.logging.CRITICAL
-
 _INDEX_AT_END = {".mp4", ".mov", ".m4v", ".3gp", ".mj2"}
 
 

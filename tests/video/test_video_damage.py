@@ -1,0 +1,120 @@
+"""Cut and damaged files: what decodes is shown under its number, the rest is marked as such."""
+
+from __future__ import annotations
+
+import random
+import shutil
+
+import av
+import numpy as np
+import pytest
+from numbered_videos import Recipe, read_number
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video import open_source
+from napari_al_pose.video.pixels import placeholder
+
+B = {"bf": "2", "b_strategy": "0"}
+CUTTABLE = [
+    Recipe("cut.mkv", "libx264", B, n_frames=120, size=(192, 96)),
+    Recipe("cut.avi", "mpeg4", n_frames=120, size=(192, 96)),
+    Recipe("cut_h264.avi", "libx264", B, n_frames=120, size=(192, 96)),
+    Recipe("cut.ts", "libx264", B, n_frames=120, size=(192, 96)),
+    Recipe("front.mp4", "libx264", B, n_frames=120, size=(192, 96), muxing={"movflags": "faststart"}),
+]
+
+
+def cut(path, tmp_path, share=0.5):
+    whole = path.read_bytes()
+    half = tmp_path / path.name
+    half.write_bytes(whole[: int(len(whole) * share)])
+    return half
+
+
+@pytest.mark.parametrize("recipe", CUTTABLE, ids=lambda recipe: recipe.file)
+def test_a_file_cut_in_half_shows_its_half(recipe, written, tmp_path):
+    with open_source(cut(written(recipe), tmp_path)) as video:
+        n_frames = len(video)
+        assert 20 < n_frames < 110
+        readable = range(n_frames - 3)  # the very last ones may be torn
+        for i in random.Random(0).sample(readable, len(readable)):
+            assert read_number(video[i]) == i
+        for i in range(n_frames - 3, n_frames):
+            assert video[i].shape == video.shape[1:]
+        if not recipe.file.endswith(".ts"):  # a transport stream promises nothing
+            assert recipe.file in video.notice
+            assert "cut off" in video.notice or "stops" in video.notice
+
+
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mov"])
+def test_a_cut_file_without_its_table_says_what_to_do(name, written, tmp_path):
+    path = cut(written(Recipe(name, "libx264", n_frames=120, size=(192, 96))), tmp_path)
+    with pytest.raises(AlPoseError, match=name) as error:
+        open_source(path)
+    assert "copy the file again" in error.value.hint
+
+
+@pytest.fixture
+def torn(written, tmp_path):
+    """A video in which the packets of frames 30 to 40, keyframe 36 among them, are overwritten."""
+    path = tmp_path / "torn.mp4"
+    shutil.copy(written(Recipe("whole.mp4", "libx264", {"bf": "0"}, n_frames=90)), path)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    with path.open("r+b") as file:
+        for position, size in places[30:41]:
+            file.seek(position)
+            file.write(b"\xff" * size)
+    return path
+
+
+@pytest.mark.parametrize("order", ["forward", "backward", "random"])
+def test_a_hole_in_a_file(torn, order):
+    with open_source(torn) as video:
+        assert len(video) == 90
+        assert video.notice == ""
+        positions = list(range(90))
+        if order == "backward":
+            positions.reverse()
+        elif order == "random":
+            random.Random(1).shuffle(positions)
+        shown = {i: video[i] for i in positions}
+        for i in [*range(30), *range(48, 90)]:
+            assert read_number(shown[i]) == i
+        np.testing.assert_array_equal(shown[32], placeholder(*video.shape[1:3]))
+        assert "torn.mp4" in video.notice
+        assert "first is frame 30" in video.notice
+
+
+def test_a_hole_is_not_decoded_again(torn):
+    with open_source(torn, cache_bytes=0) as video:
+        video[33]
+        video._decoder.close()
+        assert (video[33] == placeholder(*video.shape[1:3])).all()
+
+
+def test_prefetching_a_hole_does_no_harm(torn):
+    with open_source(torn) as video:
+        video.prefetch([33, 60])
+        while not video.cached(60):
+            pass
+        assert read_number(video[60]) == 60
+
+
+def test_nothing_that_decodes(written, tmp_path):
+    path = tmp_path / "dead.mp4"
+    shutil.copy(written(Recipe("alive.mp4", "libx264", n_frames=30)), path)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    with path.open("r+b") as file:
+        for position, size in places:
+            file.seek(position)
+            file.write(b"\xff" * size)
+    with pytest.raises(AlPoseError, match=r"dead\.mp4.*none decodes"):
+        open_source(path)
+
+
+def test_the_placeholder_is_seen():
+    picture = placeholder(48, 64)
+    assert picture.shape == (48, 64, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 3
