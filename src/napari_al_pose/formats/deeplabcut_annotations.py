@@ -285,7 +285,7 @@ def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
     columns = list(_column_labels(table.columns, scorer, single=single))
     names = ["scorer", "bodyparts", "coords"] if single else ["scorer", "individuals", "bodyparts", "coords"]
     frame = pd.DataFrame(
-        table.xy.reshape(len(table.rows), -1).astype(np.float64),
+        table.xy.reshape(len(table.rows), 2 * len(table.columns)).astype(np.float64),
         index=pd.MultiIndex.from_arrays(
             [["labeled-data"] * len(table.rows), [video for video, _ in table.rows], [image for _, image in table.rows]]
         ),

@@ -175,7 +175,7 @@ def _dump(document: Any, path: Path) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    return "" if value is None or isinstance(value, (list, dict)) else str(value).strip()
 
 
 def _names(document: Any, field: str, path: Path, *, required: bool = True) -> tuple[str, ...]:
