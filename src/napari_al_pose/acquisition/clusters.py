@@ -76,3 +76,25 @@ def round_robin(
     groups = list(members.values()) if first == "best" else [members[label] for label in sorted(members)]
     longest = max((len(group) for group in groups), default=0)
     return [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
+
+
+def typical_first(features: NDArray[np.floating], k: int, *, seed: int) -> NDArray[np.int64]:
+    """Order rows: the one nearest to each of ``k`` centroids, largest cluster first; then the next nearest of each.
+
+    Parameters
+    ----------
+    features : float array, (N, d)
+        Rows in the order of their keys, which decides ties.
+    k : int
+        None are ordered if it is below 1.
+    seed : int
+        For the clusters.
+    """
+    if k < 1 or not len(features):
+        return np.zeros(0, np.int64)
+    labels, centres = kmeans(features, k, seed=seed)
+    offset = np.round(((features - centres[labels]) ** 2).sum(axis=1), 9)
+    size = np.bincount(labels)[labels]
+    ranked = np.argsort(offset, kind="stable")
+    largest_first = ranked[np.argsort(-size[ranked], kind="stable")]
+    return np.array(round_robin(largest_first.tolist(), labels), np.int64)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.phrases import percent_of_pool
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
 
 logger = logging.getLogger(__name__)
@@ -72,9 +72,7 @@ class Influence:
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the mean similarities, ``(N,)``."""
-        if context.features is None:
-            raise ValueError("Expected a context with features, got none.")
-        return mean_cosine_similarity(context.features)
+        return mean_cosine_similarity(given(context.features, "features"))
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool the frame is more typical than."""

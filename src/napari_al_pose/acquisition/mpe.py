@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.fusion import Aggregation, aggregate
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
 from napari_al_pose.acquisition.phrases import peaks_sentence
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.domain import BodypartReason, ScoremapGrid
 
 
@@ -103,15 +103,15 @@ class MultiplePeakEntropy:
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the frames' scores, ``(N,)``."""
-        return aggregate(self.entropies(self.peaks(_maps(context))), self.aggregation)
+        return aggregate(self.entropies(self.peaks(given(context.scoremaps, "scoremaps"))), self.aggregation)
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's entropy and peaks, and word the most ambiguous one."""
-        peaks = self.peaks(np.asarray(_maps(context)[index]))
+        peaks = self.peaks(np.asarray(given(context.scoremaps, "scoremaps")[index]))
         entropies = self.entropies(peaks)
         bodyparts = context.skeleton.bodyparts
         reasons = tuple(
-            BodypartReason(bodypart, float(entropies[k]), _in_source(peaks, k, context.grid))
+            BodypartReason(bodypart, float(entropies[k]), peaks_in_source(peaks, k, context.grid))
             for k, bodypart in enumerate(bodyparts)
         )
         # Of bodyparts equally clear, the faintest is the one to name.
@@ -161,13 +161,7 @@ def mpe_as_residency() -> MultiplePeakEntropy:
     )
 
 
-def _maps(context: ScoreContext) -> NDArray[np.floating]:
-    if context.scoremaps is None:
-        raise ValueError("Expected a context with scoremaps, got none.")
-    return context.scoremaps
-
-
-def _in_source(peaks: Peaks, bodypart: int, grid: ScoremapGrid | None) -> tuple[tuple[float, float, float], ...]:
+def peaks_in_source(peaks: Peaks, bodypart: int, grid: ScoremapGrid | None) -> tuple[tuple[float, float, float], ...]:
     """Return ``(x, y, height)`` in source pixels; nothing if nobody knows where the map lies."""
     if grid is None:
         return ()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.clusters import kmeans, round_robin
+from napari_al_pose.acquisition.clusters import kmeans, round_robin, typical_first
 from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing
 from napari_al_pose.acquisition.pool import near_duplicate_limits
 from napari_al_pose.acquisition.quotas import allocate, systematic
@@ -147,17 +147,13 @@ def diverse_batch(
     counts = [len(members) for members in videos]
     quotas = np.minimum(n // len(videos), counts)
     quotas = quotas + allocate(n - int(quotas.sum()), counts, [c - q for c, q in zip(counts, quotas, strict=True)])
-    chosen = [
-        take_spaced(keys, order, quota, spacing=Spacing(labelled_keys, fps), others=order)
-        for order, quota in (
-            (rows[members[_typical_first(unit[members], int(quota), seed)]].tolist(), int(quota))
-            for members, quota in zip(videos, quotas, strict=True)
-        )
-    ]
-    ranked = [row for picks in chosen for row in picks]
+    ranked: list[int] = []
     video_of = np.zeros(len(keys), np.int64)
-    for number, picks in enumerate(chosen):
+    for number, (members, quota) in enumerate(zip(videos, quotas.tolist(), strict=True)):
+        order = rows[members[typical_first(unit[members], quota, seed=seed)]].tolist()
+        picks = take_spaced(keys, order, quota, spacing=Spacing(labelled_keys, fps), others=order)
         video_of[picks] = number
+        ranked += picks
     return round_robin(ranked, video_of)
 
 
@@ -261,18 +257,6 @@ def _take_turns(
     cluster_of = np.zeros(len(unit), np.int64)
     cluster_of[by_key] = labels
     return round_robin(candidates.tolist(), cluster_of)
-
-
-def _typical_first(unit: NDArray[np.floating], k: int, seed: int) -> NDArray[np.int64]:
-    """Order a video's rows: those nearest to each cluster's centroid, largest cluster first; then the next."""
-    if k < 1:
-        return np.zeros(0, np.int64)
-    labels, centres = kmeans(unit, k, seed=seed)
-    offset = np.round(((unit - centres[labels]) ** 2).sum(axis=1), 9)
-    size = np.bincount(labels)[labels]
-    ranked = np.lexsort((np.arange(len(unit)), offset))
-    largest_first = ranked[np.argsort(-size[ranked], kind="stable")]
-    return np.array(round_robin(largest_first.tolist(), labels), np.int64)
 
 
 def _draw(

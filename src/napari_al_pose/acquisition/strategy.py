@@ -12,12 +12,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import BodypartReason, FrameKey, ScoremapGrid, Skeleton
+
+_T = TypeVar("_T")
 
 
 class Requires(enum.Flag):
@@ -111,6 +113,19 @@ class ScoreContext:
         if self.labelled_xy is not None and len(self.labelled_xy):
             flags |= Requires.LABELS
         return flags
+
+
+def given(array: _T | None, name: str) -> _T:
+    """Return what a strategy needs of its context.
+
+    Raises
+    ------
+    ValueError
+        If the context lacks it: the caller should have checked `Strategy.requires`.
+    """
+    if array is None:
+        raise ValueError(f"Expected a context with {name}, got none.")
+    return array
 
 
 @dataclass(frozen=True, slots=True)

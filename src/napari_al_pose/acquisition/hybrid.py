@@ -1,0 +1,68 @@
+"""Hybrid: typical frames first, uncertain ones as far as the model has earned trust.
+
+    total = w U + (1 - w) R
+
+``U`` is the mean of the pool quantiles of whichever there are of: multiple peak entropy (mean over bodyparts), least
+confidence, and pose novelty. ``R`` is the pool quantile of influence. ``w`` is `ScoreContext.reliability`, at most 0.8:
+measured on the batch labelled last, not assumed. Quantiles make the parts comparable whatever their scales, and what
+cannot be said of a frame counts as the least.
+
+Coverage comes first because early scoremaps mean little
+(Hacohen et al. 2022), a measured switch to uncertainty (Liu & Ferrari 2017), novelty only as one of three signals since
+outlier-seeking alone wastes a small budget. The batch is then made by `select_batch`, and a share of it is drawn at
+random by the loop.
+
+Cost: that of its parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.confidence import LeastConfidence
+from napari_al_pose.acquisition.fusion import pool_quantiles
+from napari_al_pose.acquisition.influence import Influence
+from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
+from napari_al_pose.acquisition.pose_novelty import PoseNovelty
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy
+
+_TRUST_LIMIT = 0.8
+_ENTROPY = MultiplePeakEntropy(aggregation="mean")
+_UNCERTAIN: tuple[Strategy, ...] = (_ENTROPY, LeastConfidence(), PoseNovelty())
+_TYPICAL = Influence()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hybrid:
+    """Rank frames by influence at first, by uncertainty as the model becomes reliable."""
+
+    name: str = "hybrid"
+    title: str = "Hybrid"
+    summary: str = "Typical frames while the model is poor, uncertain and unusual ones as it becomes reliable"
+    requires: Requires = Requires.FEATURES
+    spreads_batch: bool = False
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return the totals, ``(N,)``, in [0, 1]."""
+        parts = [part.score(context) for part in _UNCERTAIN if part.requires in context.available]
+        parts = [part for part in parts if np.isfinite(part).any()]
+        weight = float(np.clip(context.reliability, 0.0, _TRUST_LIMIT)) if parts else 0.0
+        typical = np.nan_to_num(pool_quantiles(_TYPICAL.score(context)))
+        if not parts:
+            return typical
+        uncertain = np.mean([np.nan_to_num(pool_quantiles(part)) for part in parts], axis=0)
+        return weight * uncertain + (1 - weight) * typical
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say both sides, the weightier first."""
+        typical = _TYPICAL.explain(context, index)
+        if _ENTROPY.requires not in context.available:
+            return typical
+        ambiguous = _ENTROPY.explain(context, index)
+        sentences = [typical.sentence, ambiguous.sentence]
+        if context.reliability > 0.5:
+            sentences.reverse()
+        return Explanation(ambiguous.reasons, "; ".join(sentences))

@@ -1,0 +1,41 @@
+"""K-means on image features: one frame of each look.
+
+What DeepLabCut (on small grey pictures) and Lightning Pose (on motion) do to choose frames, here on the features of a
+pretrained network over the whole pool, with the frame nearest to each centroid instead of any frame of the cluster.
+
+Cost: O(N d k) an iteration of k-means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.clusters import typical_first
+from napari_al_pose.acquisition.kcenter import usable_rows
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KMeansBatch:
+    """Rank frames: the nearest to each of ``batch_size`` centroids, then the second nearest of each."""
+
+    name: str = "kmeans"
+    title: str = "K-means on image features"
+    summary: str = "One typical frame of each look in the pool"
+    requires: Requires = Requires.FEATURES
+    spreads_batch: bool = True
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return minus the position in the order, ``(N,)``."""
+        order, rows, _ = usable_rows(context)
+        scores = np.full(len(context.keys), np.nan)
+        turns = typical_first(rows, max(1, context.batch_size), seed=context.seed)
+        scores[order[turns]] = -np.arange(len(turns), dtype=np.float64)
+        return scores
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say what it stands for."""
+        return Explanation(sentence="typical of a group of frames that look alike")

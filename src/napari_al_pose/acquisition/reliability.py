@@ -1,0 +1,54 @@
+"""How far a model can be trusted: how well it predicted frames before it was trained on them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def animal_size(poses: NDArray[np.floating]) -> float:
+    """Return the median diagonal of the box around each pose's keypoints.
+
+    Parameters
+    ----------
+    poses : float array, (n, K, 2)
+        Pixels; NaN where a bodypart is missing. Poses of fewer than two bodyparts don't count.
+
+    Returns
+    -------
+    float
+        Pixels; NaN if no pose counts.
+    """
+    present = np.isfinite(poses).all(axis=-1, keepdims=True)
+    enough = present[..., 0].sum(axis=1) >= 2
+    if not enough.any():
+        return float("nan")
+    low = np.where(present, poses, np.inf)[enough].min(axis=1)
+    high = np.where(present, poses, -np.inf)[enough].max(axis=1)
+    return float(np.median(np.linalg.norm(high - low, axis=-1)))
+
+
+def agreement(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) -> float:
+    """Return the share of annotated keypoints predicted within a tenth of the animal's size (PCK@0.1).
+
+    Parameters
+    ----------
+    predicted, annotated : float array, (n, K, 2)
+        Of the batch labelled last, the prediction by the model that had not seen it; NaN where there is none.
+
+    Returns
+    -------
+    float
+        In [0, 1], a keypoint that is annotated but not predicted being wrong; 0 if nothing is annotated.
+    """
+    size = animal_size(annotated)
+    known = np.isfinite(annotated).all(axis=-1)
+    if not known.any() or not np.isfinite(size):
+        return 0.0
+    error = np.linalg.norm(np.asarray(predicted, np.float64) - annotated, axis=-1)
+    return float((np.nan_to_num(error[known], nan=np.inf) <= 0.1 * size).mean())
+
+
+def update(previous: float, measured: float) -> float:
+    """Return the reliability after another batch: the mean of what it was and what was measured (from 0)."""
+    return 0.5 * previous + 0.5 * measured
