@@ -50,12 +50,14 @@ install_packages() {
 set_up_system() {
     [[ $(uname) == Linux ]] || return 0
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        works || has_venv_module || stop "$python has no 'venv' module. Install it, then run this again."
         command -v Xvfb >/dev/null || [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] ||
             say "setup: there is no apt-get here; without a display, install Xvfb, xauth and Mesa's OpenGL yourself."
         return 0
     fi
     local missing
     mapfile -t missing < <(missing_packages)
+    works || has_venv_module || missing+=(python3-venv)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
 }
 
@@ -78,15 +80,10 @@ fingerprint() {
 
 works() { [[ -x $VENV/bin/python ]] && "$VENV/bin/python" -m pip --version >/dev/null 2>&1; }
 
+has_venv_module() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+
 make_venv() {
-    local python
-    python=$(find_python)
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        command -v apt-get >/dev/null || stop "$python has no 'venv' module. Install it, then run this again."
-        install_packages python3-venv
-        "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-            stop "$python still has no 'venv' module. Install the package that brings it, then run this again."
-    fi
+    has_venv_module || stop "$python has no 'venv' module. Install the package that brings it, then run this again."
     say "Making the virtual environment with $("$python" --version)"
     "$python" -m venv "$VENV" >&2
 }
@@ -115,6 +112,7 @@ set_up_python() {
     rm -f "$UNFINISHED"
 }
 
+python=$(find_python)
 set_up_system
 if [[ -e $UNFINISHED || ! -f $STAMP || $(head -n 1 "$STAMP") != "$(fingerprint)" ]] || ! works; then
     set_up_python
