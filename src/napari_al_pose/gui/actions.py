@@ -120,10 +120,6 @@ class Actions(QObject):
 
 
 def _sample_project() -> Path:
-    import pooch
+    from napari_al_pose.samples import make_sample, sample_home  # draws and encodes videos: only when asked for
 
-    from napari_al_pose.demo import SAMPLE
-    from napari_al_pose.samples import find_sample, make_sample  # draws and encodes videos: only when asked for
-
-    folder = Path(pooch.os_cache("napari-al-pose")) / SAMPLE
-    return find_sample(folder) or make_sample(folder)
+    return make_sample(sample_home())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_al_pose.domain import FrameSource
-from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -20,14 +20,14 @@ from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.recent import remember_project
-from napari_al_pose.gui.session import session_for
+from napari_al_pose.gui.session import Session, session_for
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
-WIDTH = 380
+WIDTH, MIN_WIDTH = 390, 360
 TIMELINE = "Pose timeline"
 _THUMBNAIL_CACHE = 16 * 2**20
 
@@ -45,11 +45,9 @@ class PoseLabeller(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.session = session_for(napari_viewer)
-        self._tally = LabelTally()
         self._parts = _Parts()
         self.timeline: Timeline | None = None
         self._actions = Actions(self.session, self)
-        self._keep_tally()
         self._build()
         self._connect()
         self._on_project()
@@ -59,15 +57,15 @@ class PoseLabeller(QWidget):
 
     def _build(self) -> None:
         session, colours = self.session, theme_colours(self._viewer.theme)
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(MIN_WIDTH)
         self.setStyleSheet(style_sheet(colours))
         self.notices = NoticeBar(self._viewer)
         self.start = StartPage(session, self._actions)
-        self.header = ProjectPanel(session, self._tally, self._actions)
+        self.header = ProjectPanel(session, self._actions)
         self.bodyparts = BodypartPanel(session, colours)
-        self.queue = QueuePanel(session, self._tally, colours)
+        self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
-        self.learning = LearnPanel(session, self._tally, colours)
+        self.learning = LearnPanel(session, colours)
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setContentsMargins(0, 0, 4, 0)
@@ -83,15 +81,6 @@ class PoseLabeller(QWidget):
         rows.addWidget(self.notices)
         rows.addWidget(self._pages, 1)
 
-    def _keep_tally(self) -> None:
-        """Connect the tally before any panel, so that they find it counted."""
-        session = self.session
-        session.projectChanged.connect(self._count_all)
-        session.modelChanged.connect(self._count_all)
-        session.annotationChanged.connect(self._count_current)
-        session.frameChanged.connect(self._count_current)
-        self._count_all()
-
     def _connect(self) -> None:
         session = self.session
         session.noticeRaised.connect(self._show_notice)
@@ -100,15 +89,7 @@ class PoseLabeller(QWidget):
         self._actions.said.connect(self.header.say)
         self._viewer.events.theme.connect(self._on_theme)
         # closeEvent never comes for a docked widget; destroyed does.
-        self.destroyed.connect(_Farewell(self._viewer, self._actions, self._parts))
-
-    def _count_all(self) -> None:
-        project = self.session.project
-        self._tally.reset(() if project is None else project.labels.annotations())
-
-    def _count_current(self) -> None:
-        if self.session.annotation is not None:
-            self._tally.update(self.session.annotation)
+        self.destroyed.connect(_Farewell(self._viewer, session, self._actions, self._parts))
 
     def _on_project(self) -> None:
         project = self.session.project
@@ -130,7 +111,7 @@ class PoseLabeller(QWidget):
         """Dock the timeline once there is something to show on it."""
         if self._parts.timeline_dock is not None:
             return
-        self.timeline = Timeline(self.session, self._tally, theme_colours(self._viewer.theme))
+        self.timeline = Timeline(self.session, theme_colours(self._viewer.theme))
         dock = self._viewer.window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom")
         self._parts.timeline_dock = dock
 
@@ -157,13 +138,17 @@ class _Parts:
 class _Farewell:
     """Ends what the dock started, after the dock is gone: so it must not touch the dock itself."""
 
-    def __init__(self, viewer: Any, actions: Actions, parts: _Parts) -> None:
-        self._viewer, self._actions, self._parts = viewer, actions, parts
+    def __init__(self, viewer: Any, session: Session, actions: Actions, parts: _Parts) -> None:
+        self._viewer, self._session, self._actions, self._parts = viewer, session, actions, parts
 
     def __call__(self, _object: Any = None) -> None:
-        self._actions.close()
         if self._parts.thumbnails is not None:
             self._parts.thumbnails.close()
+        self._actions.close()
+        self._session.close()
+        if self._parts.timeline_dock is not None:
+            with suppress(AttributeError, LookupError, RuntimeError):  # the whole window is being taken apart
+                self._viewer.window.remove_dock_widget(self._parts.timeline_dock)
 
 
 def _scrolled(content: QWidget) -> QScrollArea:

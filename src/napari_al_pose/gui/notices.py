@@ -23,7 +23,7 @@ class NoticeBar(QFrame):
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QToolButton()
+        self._close = close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
         close.setToolTip("Dismiss")
@@ -44,8 +44,9 @@ class NoticeBar(QFrame):
     def show_message(self, message: str, hint: str, *, is_error: bool) -> None:
         """Show ``message`` with ``hint`` below it."""
         self.setProperty("part", "error" if is_error else "info")
-        self.style().unpolish(self)
-        self.style().polish(self)
+        for widget in (self, self._label, self._close):
+            widget.style().unpolish(widget)
+            widget.style().polish(widget)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setText(f"{message}\n{hint}" if hint else message)
         self.show()

@@ -88,6 +88,8 @@ def style_sheet(colours: Colours) -> str:
             background-color: transparent; color: white;
         }}
         QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
+        QToolButton[part="tab"] {{ color: {colours.dim.name()}; padding: 2px 6px; border-radius: 3px; }}
+        QToolButton[part="tab"]:checked {{ color: {colours.text.name()}; background-color: {colours.line.name()}; }}
         QListView {{ background-color: {colours.background.name()}; border: none; }}
     """
 

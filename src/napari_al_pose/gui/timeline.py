@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolTip, QVBoxL
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import (
     FrameAxis,
-    LabelTally,
     Mark,
     MarkKind,
     axis_of,
     describe_frame,
+    describe_place,
     entry_frame,
     timeline_marks,
 )
@@ -28,20 +28,11 @@ _REACH_PX = 4.0
 
 
 class Timeline(QWidget):
-    """Video chooser, lane, and the current frame in words.
+    """Video chooser, lane, and the current frame in words."""
 
-    Parameters
-    ----------
-    session : Session
-    tally : LabelTally
-        Which frames are labelled; kept up to date by the dock.
-    colours : Colours
-    """
-
-    def __init__(self, session: Session, tally: LabelTally, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._tally = tally
         self._counted = (-1, -1)
         self.lane = Lane(colours)
         self.lane.sought.connect(self._go_to_position)
@@ -67,6 +58,7 @@ class Timeline(QWidget):
         rows.addWidget(self.lane)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         session.projectChanged.connect(self._on_project)
+        session.videosChanged.connect(self._on_project)
         session.sourceChanged.connect(self._on_source)
         session.frameChanged.connect(self._on_frame)
         session.annotationChanged.connect(self._on_annotation)
@@ -89,8 +81,8 @@ class Timeline(QWidget):
         marks = timeline_marks(
             current.video,
             self.lane.axis,
-            labelled=self._tally.labelled,
-            holdout=self._tally.holdout,
+            labelled=self._session.tally.labelled,
+            holdout=self._session.tally.holdout,
             queued=[suggestion.key for suggestion in session.queue.suggestions],
         )
         self.lane.set_marks(marks)
@@ -101,7 +93,7 @@ class Timeline(QWidget):
             self.refresh_marks()
 
     def _counts(self) -> tuple[int, int]:
-        return len(self._tally.labelled), len(self._tally.holdout)
+        return len(self._session.tally.labelled), len(self._session.tally.holdout)
 
     def _on_project(self) -> None:
         project = self._session.project
@@ -121,8 +113,7 @@ class Timeline(QWidget):
         if current is not None:
             self._video.setCurrentText(current.video)
         self.lane.set_position(position)
-        axis = self.lane.axis
-        self._where.setText(f"{describe_frame(axis, position)} of {axis.n_positions:,}" if position >= 0 else "")
+        self._where.setText(describe_place(self.lane.axis, position))
 
     def _go_to_position(self, position: int) -> None:
         current = self._session.current
@@ -131,7 +122,7 @@ class Timeline(QWidget):
 
     def _go_to_video(self, video: str) -> None:
         queued = [suggestion.key for suggestion in self._session.queue.suggestions]
-        self._session.go_to(entry_frame(video, labelled=self._tally.labelled, queued=queued))
+        self._session.go_to(entry_frame(video, labelled=self._session.tally.labelled, queued=queued))
 
 
 class Lane(QWidget):

@@ -20,7 +20,7 @@ from napari_al_pose.domain.views.new_project import (
     parse_bodyparts,
     parse_links,
 )
-from napari_al_pose.domain.views.project import project_line, save_line
+from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import QueueRow, queue_empty_text, queue_progress, queue_rows
 from napari_al_pose.domain.views.tally import LabelTally
 from napari_al_pose.domain.views.timeline import (
@@ -29,6 +29,7 @@ from napari_al_pose.domain.views.timeline import (
     MarkKind,
     axis_of,
     describe_frame,
+    describe_place,
     entry_frame,
     timeline_marks,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "QueueRow",
+    "SaveView",
     "WhyBar",
     "WhyView",
     "axis_of",
@@ -54,6 +56,7 @@ __all__ = [
     "check_new_project",
     "count",
     "describe_frame",
+    "describe_place",
     "duration",
     "entry_frame",
     "error_curve",
@@ -66,7 +69,7 @@ __all__ = [
     "queue_empty_text",
     "queue_progress",
     "queue_rows",
-    "save_line",
+    "save_view",
     "time_left",
     "timeline_marks",
     "training_sentence",

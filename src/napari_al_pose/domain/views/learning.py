@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.suggestion import ErrorSummary, Round
-from napari_al_pose.domain.views.words import count, number, time_left
+from napari_al_pose.domain.views.words import count, time_left
 
 LITTLE_CHANGE = 0.05
 """A drop of the error by less than this share over two rounds is called little."""
@@ -70,7 +70,7 @@ def learn_view(
     return LearnView(
         text=text,
         done=min(n_new, learn_after) if learn_after else 0,
-        total=learn_after,
+        total=learn_after if up else 0,
         can_learn=up and not busy and not read_only and n_complete > 0,
         can_restart=engine_state in ("off", "dead"),
     )
@@ -80,7 +80,7 @@ def _learn_text(engine_state: str, read_only: bool, n_new: int, n_complete: int,
     if read_only:
         return "Read-only: nothing can be learnt here"
     if engine_state == "dead":
-        return "The engine stopped. Your labels are safe."
+        return "The engine stopped; labels are safe"
     if engine_state == "off":
         return "The engine is not running"
     if engine_state == "starting":
@@ -128,7 +128,7 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
         return "No error yet: it is measured on labelled hold-out frames, which the queue brings."
     last = measured[-1].holdout
     assert last is not None
-    state = f"{number(last.mean)} px mean error on {count(last.n_frames, 'hold-out frame')}."
+    state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'hold-out frame')}."
     if len(measured) < 3:
         return f"{state} Three rounds show where it goes."
     before = measured[-3].holdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from napari_al_pose.domain.views.words import count
 
 
@@ -15,8 +17,18 @@ def project_line(scorer: str, *, n_complete: int, n_labelled: int, n_holdout: in
     return " · ".join(part for part in parts if part)
 
 
-def save_line(*, read_only: bool, lock_holder: str) -> str:
+@dataclass(frozen=True, slots=True)
+class SaveView:
+    """Whether edits are kept, in a word and in a sentence."""
+
+    text: str
+    tooltip: str
+
+
+def save_view(*, read_only: bool, lock_holder: str) -> SaveView:
     """Return whether edits are kept: every click is on disk, unless the project can't be written."""
     if not read_only:
-        return "Every click is saved"
-    return f"Read-only: open in {lock_holder}" if lock_holder else "Read-only: the folder can't be written"
+        return SaveView("saved", "Every click is on disk before the next one")
+    if lock_holder:
+        return SaveView("read-only", f"The project is open in {lock_holder}; close it there, then open it here again")
+    return SaveView("read-only", "The project's folder can't be written")

@@ -23,12 +23,6 @@ class LabelTally:
         self.labelled: set[FrameKey] = set()
         self.complete: set[FrameKey] = set()
         self.holdout: set[FrameKey] = set()
-        self.reset(annotations)
-
-    def reset(self, annotations: Iterable[Annotation]) -> None:
-        """Start over with all annotations there are, one a frame."""
-        for frames in (self.labelled, self.complete, self.holdout):
-            frames.clear()
         for annotation in annotations:
             self.update(annotation)
 

@@ -114,6 +114,15 @@ def describe_frame(axis: FrameAxis, position: int, marks: Sequence[Mark] = (), *
     return text
 
 
+def describe_place(axis: FrameAxis, position: int) -> str:
+    """Return where the user is: "frame 413 of 2,330 · 0:13.8"; for extracted images "image 4 of 116 · frame 413"."""
+    if not 0 <= position < axis.n_positions:
+        return ""
+    if axis.numbers is None:
+        return f"frame {position:,} of {axis.n_positions:,} · {clock(position / axis.fps)}"
+    return f"image {position + 1:,} of {axis.n_positions:,} · frame {axis.number(position)}"
+
+
 def nearest_mark(marks: Sequence[Mark], position: int, reach: float) -> Mark | None:
     """Return the closest mark within ``reach`` positions, the one painted last where two are as close."""
     best: Mark | None = None

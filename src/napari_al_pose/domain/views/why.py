@@ -68,7 +68,7 @@ def why_view(
     if key is None:
         return WhyView("", "", ())
     if suggestion is not None and suggestion.reasons:
-        return _view(_sentence(suggestion), f"{suggestion.strategy} score by bodypart", _reason_bars(suggestion), +1)
+        return _view(_sentence(suggestion), "Score by bodypart", _reason_bars(suggestion), +1)
     sentence = _sentence(suggestion) if suggestion is not None else "Not in the queue."
     if guess is None:
         return WhyView(sentence, "", ())

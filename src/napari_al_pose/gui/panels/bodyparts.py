@@ -72,11 +72,14 @@ class BodypartPanel(Section):
         self._hide = button("Not visible", "This bodypart can't be seen in this frame (X)", session.mark_not_visible)
         self._clear = button("Clear", "Take this bodypart's label back (Backspace)", session.clear)
         self._accept = button("Accept guess", "Make the model's whole guess labels (Enter)", session.accept_guess)
-        self._undo = button("Undo", "Take back the last edit, in any frame (Ctrl+Z)", session.undo)
-        self._redo = button("Redo", "Do it again (Ctrl+Shift+Z)", session.redo)
+        self._undo = button("↶", "Undo: take back the last edit, in any frame (Ctrl+Z)", session.undo)
+        self._redo = button("↷", "Redo: do again what was taken back (Ctrl+Shift+Z)", session.redo)
         row = QHBoxLayout()
         row.setSpacing(4)
-        for made in (self._hide, self._clear, self._accept, self._undo, self._redo):
+        for made in (self._hide, self._clear, self._accept):
+            row.addWidget(made, 1)
+        for made in (self._undo, self._redo):
+            made.setFixedWidth(32)
             row.addWidget(made)
         return row
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 from superqt.utils import QSignalThrottler
 
-from napari_al_pose.domain.views import LabelTally, error_curve, learn_view, learning_verdict, training_sentence
+from napari_al_pose.domain.views import error_curve, learn_view, learning_verdict, training_sentence
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -18,29 +19,20 @@ if TYPE_CHECKING:
 
 _PLOT_EVERY_MS = 200
 _ENGINE_WORDS = {
-    "off": "engine off",
-    "starting": "engine starting…",
-    "ready": "engine ready",
-    "working": "engine working",
-    "dead": "engine stopped",
+    "off": "off",
+    "starting": "starting…",
+    "ready": "ready",
+    "working": "working",
+    "dead": "stopped",
 }
 
 
 class LearnPanel(Section):
-    """The Learn button, the training that runs, and the curves.
+    """The Learn button, the training that runs, and the curves."""
 
-    Parameters
-    ----------
-    session : Session
-    tally : LabelTally
-        Which frames are complete; kept up to date by the dock.
-    colours : Colours
-    """
-
-    def __init__(self, session: Session, tally: LabelTally, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Learning", parent)
         self._session = session
-        self._tally = tally
         self._colours = colours
         self._live: LivePlots | None = None
         self._rounds: RoundsPlot | None = None
@@ -48,9 +40,11 @@ class LearnPanel(Section):
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
         self._sentence = label("", "dim", wrap=True)
-        self.body.addWidget(self._sentence)
+        self._verdict = label("", wrap=True)
         self._pages = QStackedWidget()
-        self.body.addWidget(self._page_row())
+        self._pages.addWidget(_page(self._sentence))
+        self._pages.addWidget(_page(self._verdict))
+        self.head.insertWidget(1, self._page_row())
         self.body.addWidget(self._pages)
         self._throttle = QSignalThrottler(parent=self)
         self._throttle.setTimeout(_PLOT_EVERY_MS)
@@ -81,9 +75,10 @@ class LearnPanel(Section):
             busy=training.busy,
             read_only=session.read_only,
             n_new=session.n_complete_since_training,
-            n_complete=self._tally.n_trainable,
+            n_complete=self._session.tally.n_trainable,
             learn_after=session.settings.learn_after,
         )
+        self.side.setToolTip("The engine is the process beside this window that learns and predicts")
         self.side.setText(_ENGINE_WORDS.get(session.engine_state, ""))
         self._learn.setEnabled(view.can_learn)
         self._learn.setVisible(not view.can_restart)
@@ -96,8 +91,7 @@ class LearnPanel(Section):
         self._busy.setVisible(training.busy)
         if training.busy:
             self._show_progress()
-        self._sentence.setText(training.sentence)
-        self._sentence.setVisible(bool(training.sentence) and not training.busy)
+        self._sentence.setText("" if training.busy else training.sentence)
         if training.running and not self._was_running:
             self._show_page(0)
         self._was_running = training.running
@@ -126,7 +120,8 @@ class LearnPanel(Section):
         self._restart = button(
             "Restart engine", "Start the engine again; labels and models are safe", session.restart_engine, part="main"
         )
-        self._progress_text = label("", "dim")
+        self._progress_text = QElidingLabel()
+        self._progress_text.setProperty("part", "dim")
         self._new_frames = _thin_bar()
         self._new_frames.setToolTip("Complete frames since the last training; a full bar starts the next by itself")
         right = QVBoxLayout()
@@ -164,7 +159,6 @@ class LearnPanel(Section):
         return self._busy
 
     def _page_row(self) -> QWidget:
-        self._verdict = label("", "dim", wrap=True)
         self._choice = QButtonGroup(self)
         made = QWidget()
         row = QHBoxLayout(made)
@@ -180,13 +174,11 @@ class LearnPanel(Section):
             tab.setText(text)
             tab.setToolTip(tooltip)
             tab.setCheckable(True)
-            tab.setAutoRaise(True)
+            tab.setProperty("part", "tab")
             tab.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self._choice.addButton(tab, page)
             row.addWidget(tab)
-        row.addStretch(1)
         self._choice.idClicked.connect(self._show_page)
-        self.body.addWidget(self._verdict)
         return made
 
     def _show_page(self, page: int) -> None:
@@ -206,8 +198,9 @@ class LearnPanel(Section):
         from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot  # pyqtgraph takes most of a second
 
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
-        self._pages.addWidget(self._live)
-        self._pages.addWidget(self._rounds)
+        for page, plot in enumerate((self._live, self._rounds)):
+            layout = self._pages.widget(page).layout()
+            layout.insertWidget(0, plot)
 
     def _draw_training(self) -> None:
         if self._live is not None:
@@ -219,11 +212,20 @@ class LearnPanel(Section):
             return
         curve = error_curve(self._session.rounds)
         self._rounds.show_curve(curve)
-        verdict = learning_verdict(self._session.rounds)
-        self._verdict.setText(verdict)
-        self._verdict.setVisible(bool(verdict))
+        self._verdict.setText(learning_verdict(self._session.rounds))
         self._show_page(1 if curve.labels else 0)
         self.refresh()
+
+
+def _page(caption: QWidget) -> QWidget:
+    """Return a page with ``caption`` below the plot that is put in later."""
+    made = QWidget()
+    rows = QVBoxLayout(made)
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setSpacing(2)
+    rows.addWidget(caption)
+    rows.addStretch(1)
+    return made
 
 
 def _thin_bar() -> QProgressBar:

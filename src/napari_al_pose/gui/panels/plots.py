@@ -33,10 +33,6 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.hideButtons()
         self.setMouseEnabled(x=False, y=False)
         self.plotItem.layout.setContentsMargins(0, 0, 4, 0)
-        self.band_low = self.plot([], [], pen=None)
-        self.band_high = self.plot([], [], pen=None)
-        self.band = pyqtgraph.FillBetweenItem(self.band_low, self.band_high)
-        self.addItem(self.band)
         self.curve = self.plot([], [])
         self.set_colours(colours)
 
@@ -55,9 +51,6 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.curve.setPen(pyqtgraph.mkPen(colours.accent, width=2))
         self.curve.setSymbolBrush(colours.accent)
         self.curve.setSymbolPen(None)
-        fill = QColor(colours.accent)
-        fill.setAlpha(60)
-        self.band.setBrush(fill)
 
     def set_curve(self, x: Sequence[float], y: Sequence[float], *, dots: bool = False) -> None:
         """Draw ``y`` over ``x``."""
@@ -96,12 +89,22 @@ class RoundsPlot(SmallPlot):
     """Mean hold-out error against labelled frames, with its 95 % interval."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        self._low, self._high = pyqtgraph.PlotCurveItem(), pyqtgraph.PlotCurveItem()
+        self._band = pyqtgraph.FillBetweenItem(self._low, self._high)
         super().__init__("Mean hold-out error in px, by labelled frames", colours, parent)
+        self.addItem(self._band)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw with another theme."""
+        super().set_colours(colours)
+        fill = QColor(colours.accent)
+        fill.setAlpha(60)
+        self._band.setBrush(fill)
 
     def show_curve(self, curve: ErrorCurve) -> None:
         """Draw ``curve``."""
         self.set_curve(curve.labels, curve.mean, dots=True)
-        self.band_low.setData(list(curve.labels), list(curve.low))
-        self.band_high.setData(list(curve.labels), list(curve.high))
+        self._low.setData(list(curve.labels), list(curve.low))
+        self._high.setData(list(curve.labels), list(curve.high))
         if curve.high:
             self.setYRange(0, max(curve.high) * 1.05, padding=0)

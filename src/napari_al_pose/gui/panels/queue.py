@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.views import LabelTally, QueueRow, queue_empty_text, queue_progress, queue_rows
+from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows
 from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -28,31 +28,22 @@ _PICTURE = QSize(56, 42)
 
 
 class QueuePanel(Section):
-    """Strategy, ranked frames with thumbnails, and the way to the next.
+    """Strategy, ranked frames with thumbnails, and the way to the next."""
 
-    Parameters
-    ----------
-    session : Session
-    tally : LabelTally
-        Which frames are complete; kept up to date by the dock.
-    colours : Colours
-    """
-
-    def __init__(self, session: Session, tally: LabelTally, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Queue", parent)
         self._session = session
-        self._tally = tally
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
-        self.head.insertWidget(1, self._strategy)
+        self.head.insertWidget(1, self._strategy, 3)
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
         self._view = RowsView(self._rows, lambda row: session.go_to(row.key))
         self._delegate = _QueueDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
         self._view.setMinimumHeight(2 * ROW_HEIGHT)
-        self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._view.verticalScrollBar().valueChanged.connect(lambda _value: self._request_visible())
         self._empty = _empty_label()
         self.body.addWidget(self._view, 1)
@@ -88,20 +79,25 @@ class QueuePanel(Section):
         """Show the queue and where the user is in it."""
         session = self._session
         before = next((row.key for row in self.rows if row.is_current), None)
-        rows = queue_rows(session.queue.suggestions, self._tally.complete, session.current)
+        rows = queue_rows(session.queue.suggestions, self._session.tally.complete, session.current)
         self._rows.set_rows(rows)
         self.side.setText(queue_progress(rows))
         self._next.setEnabled(session.queue.position + 1 < len(rows))
         self._previous.setEnabled(session.queue.position > 0)
         self._refresh_empty()
-        current = next((i for i, row in enumerate(rows) if row.is_current), -1)
-        if current >= 0 and rows[current].key != before:
-            self._view.scrollTo(self._rows.index(current))
+        if session.current != before:
+            self._scroll_to_current()
         self._request_visible()
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
+        self._scroll_to_current()
         self._request_visible()
+
+    def _scroll_to_current(self) -> None:
+        current = next((i for i, row in enumerate(self.rows) if row.is_current), -1)
+        if current >= 0:
+            self._view.scrollTo(self._rows.index(current))
 
     def _buttons(self) -> QHBoxLayout:
         session = self._session
@@ -117,7 +113,9 @@ class QueuePanel(Section):
         box = QComboBox()
         box.setToolTip("How frames are chosen")
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(8)
+        box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         box.activated.connect(lambda i: self._session.set_strategy(box.itemData(i)))
         return box
 

@@ -126,8 +126,8 @@ class BarList(QWidget):
         for row, bar in enumerate(self._bars):
             top = row * _BAR_HEIGHT
             painter.setPen(self.colours.text)
-            name = metrics.elidedText(bar.bodypart, Qt.TextElideMode.ElideRight, _NAME_WIDTH - 6)
-            painter.drawText(QRectF(2, top, _NAME_WIDTH, _BAR_HEIGHT), middle | Qt.AlignmentFlag.AlignLeft, name)
+            name = metrics.elidedText(bar.bodypart, Qt.TextElideMode.ElideRight, _NAME_WIDTH - 10)
+            painter.drawText(QRectF(4, top, _NAME_WIDTH, _BAR_HEIGHT), middle | Qt.AlignmentFlag.AlignLeft, name)
             number = QRectF(self.width() - _NUMBER_WIDTH - 2, top, _NUMBER_WIDTH, _BAR_HEIGHT)
             painter.drawText(number, middle | Qt.AlignmentFlag.AlignRight, bar.text)
             painter.setPen(Qt.PenStyle.NoPen)
