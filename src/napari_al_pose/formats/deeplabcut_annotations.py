@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,24 +176,24 @@ def write_annotations(
     return table
 
 
-def image_name(folder: Path, number: int, n_frames: int) -> str:
+def image_name(folder: Path, number: int, n_frames: int, *, rows: Iterable[str] = ()) -> str:
     """Return DeepLabCut's name for the extracted image of a frame.
 
     The image that is there, whatever its digits; else ``img<number>.png`` with as many digits as the images in the
-    folder have; else with as many as the last frame number of the video has.
+    folder have, or the ``rows`` of its table; else with as many as the last frame number of the video has.
 
     Examples
     --------
     >>> image_name(Path("nowhere"), 7, 2330)
     'img0007.png'
     """
-    width = 0
-    for image in image_files(folder):
-        if frame_number(image.name) == number:
-            return image.name
-        digits = re.fullmatch(r"img(\d+)", image.stem)
-        width = width or (len(digits.group(1)) if digits else 0)
-    return f"img{number:0{width or max(1, len(str(n_frames - 1)))}d}.png"
+    images = [path.name for path in image_files(folder)]
+    for image in images:
+        if frame_number(image) == number:
+            return image
+    matches = (re.fullmatch(r"img(\d+)\.\w+", image) for image in (*images, *rows))
+    width = next((len(match.group(1)) for match in matches if match), max(1, len(str(n_frames - 1))))
+    return f"img{number:0{width}d}.png"
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -129,7 +129,7 @@ class CollectedData:
         present = table.frames(self.name)
         wanted = self._complete_frames(store.annotations(self.name))
         names = {number: image for number, (image, _) in present.items() if number in wanted}
-        with closing(_Images(self, source)) as images:
+        with closing(_Images(self, source, [image for _, image in table.rows])) as images:
             for number in wanted:
                 names[number] = images.extract(number, names.get(number))
         wanted_columns = [(i, b) for i in self.skeleton.individuals for b in self.skeleton.bodyparts]
@@ -198,8 +198,9 @@ class CollectedData:
 class _Images:
     """Extracts images of labelled frames beside their labels, as DeepLabCut names and crops them."""
 
-    def __init__(self, data: CollectedData, source: FrameSource | None) -> None:
+    def __init__(self, data: CollectedData, source: FrameSource | None, rows: Sequence[str]) -> None:
         self._data = data
+        self._rows = rows
         self._source = source
         self._opened: FrameSource | None = None
         self._present = {frame_number(path.name): path.name for path in reversed(image_files(data.folder))}
@@ -218,7 +219,7 @@ class _Images:
         if name is None and number in self._present:
             return self._present[number]
         source = self._open()
-        name = name or image_name(folder, number, len(source) if source is not None else number + 1)
+        name = name or image_name(folder, number, len(source) if source is not None else number + 1, rows=self._rows)
         try:
             if source is None:
                 raise KeyError(number)

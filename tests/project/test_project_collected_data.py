@@ -1,0 +1,268 @@
+"""Labels travel to CollectedData and back, and other programs' changes are taken in."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from conftest import BODYPARTS, make_video, save_images, save_labels, write_config
+from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
+from napari_al_pose.project import open_project
+
+XY = np.array([[[1.0, 2], [3, 4], [5, 6]], [[7, 8], [np.nan, np.nan], [9, 10]]])
+KEY = FrameKey("mouse", 5)
+
+
+def read_h5(root, video="mouse") -> pd.DataFrame:
+    return pd.read_hdf(root / "labeled-data" / video / "CollectedData_Me.h5", "df_with_missing")
+
+
+def complete(project, key, x=1.0):
+    project.labels.place_many(key, {"nose": (x, 2), "ear": (3, 4)})
+    project.labels.mark_not_visible(key, "tail")
+
+
+def test_only_complete_frames_are_written_with_their_images(project_root):
+    make_video(project_root / "videos" / "mouse.mp4", n=40)
+    with open_project(project_root) as project:
+        complete(project, FrameKey("mouse", 7))
+        complete(project, FrameKey("mouse", 30))
+        project.labels.set_role(FrameKey("mouse", 30), FrameRole.HOLDOUT)
+        project.labels.place(FrameKey("mouse", 8), "nose", 1, 1)
+        project.export_labels()
+        assert project.notices == ()
+    folder = project_root / "labeled-data" / "mouse"
+    table = read_h5(project_root)
+    assert [row[2] for row in table.index] == ["img07.png", "img30.png"]
+    assert table.iloc[0].tolist()[:4] == [1, 2, 3, 4]
+    assert table.iloc[0].isna().tolist() == [False] * 4 + [True] * 2
+    assert sorted(path.name for path in folder.glob("*.png")) == ["img07.png", "img30.png"]
+    for frame in (7, 30):
+        pixels = np.asarray(Image.open(folder / f"img{frame:02d}.png"))
+        assert pixels.shape == (48, 64, 3)
+        assert abs(pixels[:, 40:].mean() - 5 * frame) < 6, "it is that frame and no other"
+
+
+def test_open_source_is_used_and_left_open(project_root):
+    make_video(project_root / "videos" / "mouse.mp4")
+    with open_project(project_root) as project:
+        complete(project, KEY)
+        source = project.video("mouse").open()
+        project.export_labels(["mouse"], sources={"mouse": source})
+        assert source[0].shape == (48, 64, 3)
+        source.close()
+    assert (project_root / "labeled-data" / "mouse" / "img05.png").is_file()
+
+
+def test_images_keep_the_digits_they_have(project_root):
+    make_video(project_root / "videos" / "mouse.mp4")
+    save_labels(project_root, XY, [5, 12])
+    save_images(project_root, [5, 12])
+    with open_project(project_root) as project:
+        complete(project, FrameKey("mouse", 20))
+        project.export_labels()
+    assert [row[2] for row in read_h5(project_root).index] == ["img005.png", "img012.png", "img020.png"]
+
+
+def test_export_without_changes_writes_nothing(project_root):
+    path = save_labels(project_root, XY, [5, 12])
+    stamp = path.stat().st_mtime_ns
+    with open_project(project_root) as project:
+        project.export_labels()
+        assert path.stat().st_mtime_ns == stamp
+        project.labels.place(KEY, "nose", 50, 60)
+        project.export_labels()
+        assert path.stat().st_mtime_ns != stamp
+        assert read_h5(project_root).iloc[0].tolist()[:2] == [50, 60]
+
+
+def test_change_by_another_program_is_taken_in_and_can_be_undone(project_root):
+    save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    theirs = XY.copy()
+    theirs[0, 0] = [70, 80]
+    save_labels(project_root, theirs, [5, 12])
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [70, 80]
+        assert any("another program changed 1 label (frame 5)" in notice for notice in project.notices)
+        assert project.labels.undo() == KEY
+        assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
+        project.export_labels()
+        assert read_h5(project_root).iloc[0].tolist()[:2] == [1, 2]
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
+        assert project.notices == ()
+
+
+def test_both_changed_keeps_ours_names_the_frame_and_logs_theirs(project_root):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        project.labels.place(KEY, "nose", 50, 60)
+    theirs = XY.copy()
+    theirs[0, 0] = [70, 80]
+    save_labels(project_root, theirs, [5, 12])
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [50, 60]
+        assert any("frame 5" in notice and "Your labels were kept" in notice for notice in project.notices)
+    with open_project(project_root) as project:
+        assert project.notices == (), "said once"
+        project.export_labels()
+    assert read_h5(project_root).iloc[0].tolist()[:2] == [50, 60]
+    with sqlite3.connect(project_root / "al-pose" / "labels.sqlite") as connection:
+        query = "SELECT x, y FROM edits JOIN actions ON actions.id = edits.action WHERE kind = 'conflict'"
+        assert connection.execute(query).fetchall() == [(70, 80)]
+    connection.close()
+
+
+def test_rows_taken_away_by_another_program_stay_here_and_come_back(project_root):
+    save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    save_labels(project_root, XY[:1], [5])
+    with open_project(project_root) as project:
+        assert len(project.labels.complete_keys()) == 2
+        project.export_labels()
+    assert len(read_h5(project_root)) == 2
+
+
+def test_change_by_another_program_while_open_is_not_written_over(project_root):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        complete(project, FrameKey("mouse", 20))
+        theirs = XY.copy()
+        theirs[1, 0] = [70, 80]
+        save_labels(project_root, theirs, [5, 12])
+        project.export_labels()
+        assert project.labels.annotation(FrameKey("mouse", 12)).xy[0].tolist() == [70, 80]
+    table = read_h5(project_root)
+    assert len(table) == 3
+    assert table.iloc[1].tolist()[:2] == [70, 80]
+
+
+def test_cleared_frame_goes_and_half_cleared_stays(project_root):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        project.labels.clear_frame(KEY)
+        project.labels.clear(FrameKey("mouse", 12), "nose")
+        project.export_labels()
+        table = read_h5(project_root)
+        assert [row[2] for row in table.index] == ["img012.png"]
+        assert table.iloc[0].tolist()[:2] == [7, 8]
+        project.labels.undo()
+        project.labels.undo()
+        project.export_labels()
+    np.testing.assert_array_equal(read_h5(project_root).to_numpy().reshape(2, 3, 2), XY)
+    with open_project(project_root) as project:
+        assert project.notices == ()
+        assert len(project.labels.complete_keys()) == 2
+
+
+def test_frames_not_visible_at_all_survive(project_root):
+    make_video(project_root / "videos" / "mouse.mp4")
+    with open_project(project_root) as project:
+        for part in BODYPARTS:
+            project.labels.mark_not_visible(KEY, part)
+        project.export_labels()
+    assert read_h5(project_root).isna().all(axis=None)
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).states.tolist() == [KeypointState.NOT_VISIBLE] * 3
+        assert project.notices == ()
+
+
+def test_new_bodypart_does_not_take_finished_frames_from_deeplabcut(project_root):
+    path = save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    before = path.read_bytes()
+    write_config(project_root, bodyparts=(*BODYPARTS, "paw"))
+    with open_project(project_root) as project:
+        assert project.labels.complete_keys() == []
+        project.export_labels()
+        assert path.read_bytes() == before
+        project.labels.place(KEY, "paw", 30, 40)
+        project.export_labels()
+    table = read_h5(project_root)
+    assert table.iloc[0].tolist() == [1, 2, 3, 4, 5, 6, 30, 40]
+    assert table.iloc[1].isna().tolist() == [False] * 2 + [True] * 2 + [False] * 2 + [True] * 2
+
+
+@pytest.fixture
+def cropped_root(tmp_path):
+    """Return a project whose images are the crop (20, 10) to (52, 40) of the video."""
+    root = tmp_path / "cropped"
+    write_config(root, video_sets="  /gone/mouse.mp4:\n    crop: 20, 52, 10, 40\n")
+    save_labels(root, XY, [5, 12])
+    save_images(root, [5, 12], size=(32, 30))
+    return root
+
+
+def test_labels_of_cropped_images_lie_right_on_the_video(cropped_root):
+    make_video(cropped_root / "videos" / "mouse.mp4")
+    with open_project(cropped_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [21, 12]
+        complete(project, FrameKey("mouse", 20), x=25)
+        project.export_labels()
+        assert project.notices == ()
+    assert read_h5(cropped_root).iloc[2].tolist()[:4] == [5, -8, -17, -6]
+    with Image.open(cropped_root / "labeled-data" / "mouse" / "img020.png") as image:
+        assert image.size == (32, 30)
+        pixels = np.asarray(image)
+        assert pixels[:, :8].mean() > 200
+        assert abs(pixels[:, 20:].mean() - 100) < 6
+    with open_project(cropped_root) as project:
+        assert project.notices == ()
+        assert project.labels.annotation(FrameKey("mouse", 20)).xy[0].tolist() == [25, 2]
+
+
+def test_labels_of_cropped_images_follow_when_the_video_comes_and_goes(cropped_root):
+    with open_project(cropped_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
+        project.labels.place(KEY, "nose", 2, 3)
+    video = make_video(cropped_root / "videos" / "mouse.mp4")
+    with open_project(cropped_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [22, 13]
+        assert any("shifted" in notice for notice in project.notices)
+        assert not project.labels.can_undo
+        project.export_labels()
+    assert read_h5(cropped_root).iloc[0].tolist()[:2] == [2, 3]
+    video.unlink()
+    with open_project(cropped_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [2, 3]
+
+
+def test_crop_of_the_full_images_moves_nothing(tmp_path):
+    root = tmp_path / "full"
+    write_config(root, video_sets="  /gone/mouse.mp4:\n    crop: 20, 52, 10, 40\n")
+    save_labels(root, XY, [5, 12])
+    save_images(root, [5, 12], size=(64, 48))
+    make_video(root / "videos" / "mouse.mp4")
+    with open_project(root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
+
+
+points = st.one_of(st.none(), st.tuples(st.floats(-100, 5000), st.floats(-100, 5000)))
+poses = st.tuples(points, points, points).filter(any)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(labels=st.dictionaries(st.integers(0, 99_999), poses, min_size=1, max_size=6))
+def test_round_trip_through_deeplabcut(tmp_path_factory, labels):
+    root = tmp_path_factory.mktemp("trip") / "p"
+    write_config(root)
+    with open_project(root) as project:
+        for frame, pose in labels.items():
+            key = FrameKey("mouse", frame)
+            placed = {part: point for part, point in zip(BODYPARTS, pose, strict=True) if point is not None}
+            project.labels.place_many(key, placed)
+            for part in set(BODYPARTS) - set(placed):
+                project.labels.mark_not_visible(key, part)
+        project.export_labels()
+        before = [(a.key, a.states.tolist(), np.nan_to_num(a.xy).tolist()) for a in project.labels.annotations()]
+    (root / "al-pose" / "labels.sqlite").unlink()
+    with open_project(root) as project:
+        after = [(a.key, a.states.tolist(), np.nan_to_num(a.xy).tolist()) for a in project.labels.annotations()]
+    assert after == before
