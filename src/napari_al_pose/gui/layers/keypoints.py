@@ -43,6 +43,8 @@ class KeypointLayers:
         self._skeleton = skeleton
         self._rgb = parse_colours(bodypart_colours(skeleton.n_bodyparts))
         self._xy = np.full((skeleton.n_bodyparts, 2), np.nan)
+        self._likelihood = np.zeros(0)
+        self._chosen = ""
         size = max(3.0, LABEL_SIZE * long_side)
         self.skeleton = Vectors(
             np.zeros((0, 2, 2)),
@@ -92,37 +94,42 @@ class KeypointLayers:
             likelihood = likelihood if guess is None else guess.likelihood
         else:
             self._xy = labelled
-        _fill(self.labels, labelled)
-        self.guesses.border_color = fade(self._rgb, likelihood)
-        _fill(self.guesses, guessed)
+        _fill(self.labels, *to_napari(labelled))
+        self._fade(likelihood)
+        _fill(self.guesses, *to_napari(guessed))
         self._draw_skeleton(self._xy)
 
     def move(self, index: int, xy: tuple[float, float]) -> None:
         """Draw the label of one bodypart at ``xy`` while it is dragged; nothing is stored."""
-        yx = self.labels.data.copy()
-        shown = self.labels.shown.copy()
+        yx, shown = np.array(self.labels.data), np.array(self.labels.shown)
         yx[index], shown[index] = xy[::-1], True
-        self.labels.data = yx
-        if not self.labels.shown[index]:
-            self.labels.shown = shown
-        if self.guesses.shown[index]:
-            hidden = self.guesses.shown.copy()
-            hidden[index] = False
-            self.guesses.shown = hidden
+        _fill(self.labels, yx, shown)
+        hidden = np.array(self.guesses.shown)
+        hidden[index] = False
+        _fill(self.guesses, np.array(self.guesses.data), hidden)
         dragged = self._xy.copy()
         dragged[index] = xy
         self._draw_skeleton(dragged)
 
     def choose(self, bodypart: str) -> None:
         """Mark the bodypart the next click places."""
+        if bodypart == self._chosen:
+            return
+        self._chosen = bodypart
         borders = np.tile(BORDER, (self._skeleton.n_bodyparts, 1))
         if bodypart in self._skeleton.bodyparts:
             borders[self._skeleton.index(bodypart)] = CHOSEN_BORDER
         self.labels.border_color = borders
 
+    def _fade(self, likelihood: NDArray[np.floating]) -> None:
+        if not np.array_equal(likelihood, self._likelihood):
+            self._likelihood = np.array(likelihood)
+            self.guesses.border_color = fade(self._rgb, likelihood)
+
     def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:
-        if self._skeleton.links:
-            self.skeleton.data = segments(xy, self._skeleton.link_indices())
+        lines = segments(xy, self._skeleton.link_indices())
+        if not np.array_equal(lines, self.skeleton.data):
+            self.skeleton.data = lines
 
     def _points(self, name: str, *, size: float) -> Points:
         n = self._skeleton.n_bodyparts
@@ -151,8 +158,16 @@ class KeypointLayers:
             event.source.mode = "pan_zoom"
 
 
-def _fill(layer: Points, xy: NDArray[np.floating]) -> None:
-    yx, shown = to_napari(xy)
-    layer.data = yx
+def _fill(layer: Points, yx: NDArray[np.floating], shown: NDArray[np.bool_]) -> None:
+    """Move the points of ``layer``, where they differ from what it shows.
+
+    In place: assigning ``data`` makes napari work out the extent of the whole viewer anew, which costs more than
+    everything else in a click.
+    """
+    moved = not np.array_equal(layer.data[shown], yx[shown])
+    if moved:
+        layer.data[shown] = yx[shown]
     if not np.array_equal(layer.shown, shown):
         layer.shown = shown
+    elif moved:
+        layer.refresh(thumbnail=False, highlight=False, extent=False)

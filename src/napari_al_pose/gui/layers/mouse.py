@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_al_pose.gui.layers.picking import REACH, SLACK, Click, click_meaning, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
@@ -59,24 +60,29 @@ class CanvasMouse:
     def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         if event.button not in (LEFT, RIGHT) or not self._ours(event):
             return
-        button, start, start_pos = event.button, to_source(event.position), np.asarray(event.pos, float)
-        index = self._hit(start, event)
+        button, xy, start = event.button, to_source(event.position), np.asarray(event.pos, float)
+        index = self._hit(xy, event)
+        camera = viewer.scene.camera
+        pans, drags = camera.mouse_pan, button == LEFT and index is not None
+        # Marking the moves as handled would not do: napari throttles its own handling of them, the camera does not.
+        camera.mouse_pan = pans and not drags
         moved = False
-        yield
-        while event.type == "mouse_move":
-            moved = moved or float(np.hypot(*(np.asarray(event.pos, float) - start_pos))) > SLACK
-            if button == LEFT and index is not None:
-                event.handled = True  # napari's camera must not pan with the point
-                if moved:
-                    self._preview(index, self._clamp(to_source(event.position)))
+        try:
             yield
-        if button == RIGHT:
-            if not moved:
-                self._session.mark_not_visible(None if index is None else self._session.bodyparts[index])
-        elif moved and index is not None:
-            self._session.place(self._session.bodyparts[index], *self._clamp(to_source(event.position)))
-        elif not moved:
-            self._click(start, index)
+            while event.type == "mouse_move":
+                moved = moved or _far(start, event.pos)
+                if drags and moved and index is not None:
+                    self._preview(index, self._clamp(to_source(event.position)))
+                yield
+        finally:
+            camera.mouse_pan = pans
+        if moved or _far(start, event.pos):
+            if drags and index is not None:
+                self._session.place(self._session.bodyparts[index], *self._clamp(to_source(event.position)))
+        elif button == RIGHT:
+            self._session.mark_not_visible(None if index is None else self._session.bodyparts[index])
+        else:
+            self._click(xy, index)
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         if not self._ours(event):
@@ -119,3 +125,8 @@ class CanvasMouse:
         assert self._session.source is not None
         height, width = self._session.source.shape[1:3]
         return min(max(xy[0], 0.0), width - 1.0), min(max(xy[1], 0.0), height - 1.0)
+
+
+def _far(start: NDArray[np.float64], pos: Sequence[float]) -> bool:
+    """Whether the mouse has moved further than a trembling hand does."""
+    return bool(np.hypot(*(np.asarray(pos, float) - start)) > SLACK)

@@ -156,7 +156,8 @@ class LayerStack(QObject):
         viewer, position = self._viewer_ref(), self._session.position
         if viewer is None or self._video is None:
             return
-        self._video.layer.visible = position >= 0
+        if self._video.layer.visible != (position >= 0):
+            self._video.layer.visible = position >= 0
         if position >= 0:
             self._syncing = True
             try:

@@ -34,13 +34,15 @@ class VideoLayer:
         self.stop()
         self.frames = frames
         frames.arrived.connect(self.refresh)
+        if not self.layer.visible:
+            self.layer.visible = True  # napari takes no notice of the length of a hidden layer
         self.layer.data = frames
         self.layer.name = frames.source.name
         return resized
 
     def refresh(self, position: int = -1) -> None:
         """Slice again: the wanted frame has arrived."""
-        self.layer.refresh(extent=False, highlight=False)
+        self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def stop(self) -> None:
         """End the frames' thread."""
