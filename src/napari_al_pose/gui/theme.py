@@ -90,6 +90,8 @@ def style_sheet(colours: Colours) -> str:
         QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
         QToolButton[part="tab"] {{ color: {colours.dim.name()}; padding: 2px 6px; border-radius: 3px; }}
         QToolButton[part="tab"]:checked {{ color: {colours.text.name()}; background-color: {colours.line.name()}; }}
+        QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}
+        QProgressBar::chunk {{ background-color: {colours.accent.name()}; border-radius: 3px; margin: 0; }}
         QListView {{ background-color: {colours.background.name()}; border: none; }}
     """
 

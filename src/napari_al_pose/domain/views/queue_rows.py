@@ -69,7 +69,7 @@ def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> st
 def _row(suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool) -> QueueRow:
     is_holdout = suggestion.role is FrameRole.HOLDOUT
     scored = math.isfinite(suggestion.score) and not is_holdout
-    fraction = (suggestion.score - low) / (high - low) if scored and high > low else 0.0
+    fraction = min(1.0, max(0.0, (suggestion.score - low) / (high - low))) if scored and high > low else 0.0
     return QueueRow(
         key=suggestion.key,
         title=suggestion.key.video,

@@ -231,5 +231,5 @@ def _page(caption: QWidget) -> QWidget:
 def _thin_bar() -> QProgressBar:
     made = QProgressBar()
     made.setTextVisible(False)
-    made.setFixedHeight(6)
+    made.setFixedHeight(7)
     return made

@@ -65,7 +65,6 @@ class LivePlots(QWidget):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = SmallPlot("Loss by step", colours)
-        self.loss.setLogMode(y=True)
         self.error = SmallPlot("Hold-out error, px", colours)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -80,8 +79,7 @@ class LivePlots(QWidget):
 
     def show_training(self, losses: Sequence[tuple[int, float]], holdout: Sequence[tuple[int, float]]) -> None:
         """Draw both curves from ``(step, value)`` pairs."""
-        positive = [(step, loss) for step, loss in losses if loss > 0]
-        self.loss.set_curve([step for step, _ in positive], [loss for _, loss in positive])
+        self.loss.set_curve([step for step, _ in losses], [loss for _, loss in losses])
         self.error.set_curve([step for step, _ in holdout], [error for _, error in holdout], dots=True)
 
 

@@ -1,0 +1,389 @@
+"""What the window shows, without a window."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_al_pose.domain import (
+    AlPoseError,
+    Annotation,
+    BodypartReason,
+    ErrorSummary,
+    FrameKey,
+    FrameRole,
+    KeypointState,
+    Prediction,
+    Round,
+    Skeleton,
+    Suggestion,
+)
+from napari_al_pose.domain.views import (
+    BodypartMark,
+    FrameAxis,
+    LabelTally,
+    MarkKind,
+    axis_of,
+    bodypart_colours,
+    bodypart_rows,
+    check_new_project,
+    count,
+    describe_frame,
+    describe_place,
+    duration,
+    entry_frame,
+    error_curve,
+    frame_progress,
+    learn_view,
+    learning_verdict,
+    parse_bodyparts,
+    parse_links,
+    project_line,
+    queue_empty_text,
+    queue_progress,
+    queue_rows,
+    save_view,
+    time_left,
+    timeline_marks,
+    training_sentence,
+    why_view,
+)
+
+SKELETON = Skeleton(("nose", "ear", "tail"))
+KEY = FrameKey("mouse", 7)
+
+
+def annotation(*states, key=KEY, role=FrameRole.TRAIN):
+    return Annotation(key, np.full((len(states), 2), 5.0), np.array(states, np.int8), role=role)
+
+
+def prediction(xy, likelihood):
+    return Prediction(KEY, 1, np.array(xy, np.float32), np.array(likelihood, np.float32))
+
+
+def suggestion(frame, score=1.0, **more):
+    return Suggestion(FrameKey("mouse", frame), score, "mpe", **more)
+
+
+def finished(number, mean, half_width, *, n_holdout=10, measured=True):
+    error = ErrorSummary(mean, mean, mean - half_width, mean + half_width, n_holdout) if measured else None
+    return Round(number, number, 10 * number, n_holdout, "mpe", error, "2026-01-01T00:00:00+00:00", 30.0, 150)
+
+
+# ---- words ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, ""), (math.nan, ""), (math.inf, ""), (0, "0 s left"), (41.6, "42 s left"), (150, "2 min left"),
+     (4800, "1 h 20 min left"), (7200, "2 h left")],
+)  # fmt: skip
+def test_time_left_is_silent_while_nobody_can_tell(seconds, text):
+    assert time_left(seconds) == text
+
+
+@given(st.floats(0, 1e7))
+def test_a_duration_never_says_sixty_minutes(seconds):
+    assert "60 min" not in duration(seconds)
+
+
+def test_counting():
+    assert (count(1, "frame"), count(0, "frame"), count(2330, "frame")) == ("1 frame", "0 frames", "2,330 frames")
+
+
+# ---- colours --------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 60))
+def test_bodyparts_have_colours_of_their_own(n):
+    colours = bodypart_colours(n)
+    assert len(set(colours)) == len(colours) == n
+    assert all(len(c) == 7 and c[0] == "#" and int(c[1:], 16) >= 0 for c in colours)
+
+
+# ---- bodyparts ------------------------------------------------------------------------------------
+
+
+def test_a_label_hides_the_guess_and_a_guess_shows_where_nobody_looked():
+    guess = prediction([[1, 1], [2, 2], [np.nan, np.nan]], [0.9, 0.874, 0.1])
+    rows = bodypart_rows(annotation(KeypointState.PLACED, 0, 0), guess, SKELETON, "ear")
+    assert [row.mark for row in rows] == [BodypartMark.PLACED, BodypartMark.GUESSED, BodypartMark.OPEN]
+    assert [row.text for row in rows] == ["placed", "guess 87%", ""]
+    assert [row.is_current for row in rows] == [False, True, False]
+
+
+def test_without_a_frame_every_bodypart_is_open():
+    assert {row.mark for row in bodypart_rows(None, None, SKELETON, "")} == {BodypartMark.OPEN}
+    assert frame_progress(None, SKELETON) == ""
+
+
+def test_not_visible_counts_as_looked_at():
+    assert frame_progress(annotation(1, 2, 0), SKELETON) == "2 of 3 bodyparts"
+    assert frame_progress(annotation(1, 2, 2), SKELETON) == "complete"
+
+
+# ---- tally ----------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.lists(st.sampled_from((0, 1, 2)), min_size=3, max_size=3),
+                          st.sampled_from(FrameRole))))  # fmt: skip
+def test_a_tally_kept_edit_by_edit_is_that_of_the_last_states(edits):
+    kept = LabelTally()
+    last = {}
+    for frame, states, role in edits:
+        last[frame] = annotation(*states, key=FrameKey("v", frame), role=role)
+        kept.update(last[frame])
+    fresh = LabelTally(last.values())
+    assert (kept.labelled, kept.complete, kept.holdout) == (fresh.labelled, fresh.complete, fresh.holdout)
+    assert kept.n_trainable == len(kept.complete - kept.holdout)
+
+
+def test_an_emptied_frame_leaves_the_tally():
+    tally = LabelTally([annotation(1, 1, 1, role=FrameRole.HOLDOUT)])
+    assert tally.holdout == {KEY}
+    tally.update(annotation(0, 0, 0, role=FrameRole.HOLDOUT))
+    assert not tally.labelled
+    assert not tally.complete
+    assert not tally.holdout
+
+
+# ---- project --------------------------------------------------------------------------------------
+
+
+def test_the_header_counts_and_says_whether_edits_are_kept():
+    assert (
+        project_line("Ada", n_complete=1, n_labelled=3, n_holdout=1) == "Ada · 1 frame labelled · 2 begun · 1 hold-out"
+    )
+    assert project_line("Ada", n_complete=0, n_labelled=0, n_holdout=0) == "Ada · 0 frames labelled"
+    assert save_view(read_only=False, lock_holder="").text == "saved"
+    assert "lab-pc" in save_view(read_only=True, lock_holder="lab-pc").tooltip
+    assert save_view(read_only=True, lock_holder="").text == "read-only"
+
+
+# ---- queue ----------------------------------------------------------------------------------------
+
+
+def test_queue_rows_keep_the_order_and_mark_done_holdout_and_current():
+    queue = [suggestion(3, 2.0), suggestion(9, math.nan, role=FrameRole.HOLDOUT), suggestion(5, 1.0)]
+    rows = queue_rows(queue, {FrameKey("mouse", 5)}, FrameKey("mouse", 9))
+    assert [row.key.frame for row in rows] == [3, 9, 5]
+    assert [row.fraction for row in rows] == [1.0, 0.0, 0.5]
+    assert [row.score for row in rows] == ["2.00", "random", "1.00"]
+    assert [row.is_done for row in rows] == [False, False, True]
+    assert [row.is_current for row in rows] == [False, True, False]
+    assert queue_progress(rows) == "1 of 3 done"
+    assert "never trained on" in rows[1].tooltip
+
+
+@given(st.lists(st.floats(-1e12, 1e12) | st.sampled_from((math.nan, math.inf, -math.inf))))
+def test_score_bars_stay_inside_whatever_the_scores(scores):
+    rows = queue_rows([suggestion(i, score) for i, score in enumerate(scores)], (), None)
+    assert all(0.0 <= row.fraction <= 1.0 for row in rows)
+
+
+def test_an_empty_queue_always_says_what_happens_or_what_to_do():
+    texts = {
+        queue_empty_text(engine_state=state, model_version=version, busy=busy)
+        for state, version, busy in itertools.product(("off", "starting", "ready", "working", "dead"), (0, 3), (0, 1))
+    }
+    assert len(texts) == 4
+    assert all("\n" in text for text in texts)
+    assert "Restart" in queue_empty_text(engine_state="dead", model_version=3, busy=False)
+    assert "Learn" in queue_empty_text(engine_state="ready", model_version=3, busy=False)
+
+
+# ---- why ------------------------------------------------------------------------------------------
+
+
+def test_a_suggested_frame_shows_its_sentence_and_a_bar_per_bodypart():
+    reasons = (BodypartReason("nose", 0.5, ((10.0, 20.0, 0.41), (30.0, 40.0, 0.38))), BodypartReason("ear", 2.0))
+    view = why_view(KEY, suggestion(7, reasons=reasons, sentence="nose: two peaks"), None, SKELETON)
+    assert view.sentence == "nose: two peaks"
+    assert [(bar.bodypart, bar.fraction, bar.text) for bar in view.bars] == [
+        ("nose", 0.25, "0.50"),
+        ("ear", 1.0, "2.00"),
+    ]
+    assert "0.41 at (10, 20), 0.38 at (30, 40)" in view.bars[0].tooltip
+
+
+def test_any_other_frame_shows_the_likelihoods():
+    view = why_view(KEY, None, prediction(np.zeros((3, 2)), [0.5, np.nan, 1.0]), SKELETON)
+    assert view.sentence == "Not in the queue."
+    assert [bar.fraction for bar in view.bars] == [0.5, 0.0, 1.0]
+
+
+def test_a_holdout_frame_says_what_it_is_for():
+    assert "never trains" in why_view(KEY, suggestion(7, math.nan, role=FrameRole.HOLDOUT), None, SKELETON).sentence
+
+
+def test_of_many_bodyparts_the_most_telling_bars_stay_in_labelling_order():
+    names = tuple(f"part {i}" for i in range(10))
+    reasons = tuple(BodypartReason(name, float(i % 5)) for i, name in enumerate(names))
+    view = why_view(KEY, suggestion(7, reasons=reasons), None, Skeleton(names))
+    shown = [bar.bodypart for bar in view.bars]
+    assert shown == sorted(shown)
+    assert {"part 4", "part 9", "part 3", "part 8"} < set(shown)
+    assert view.caption.endswith("highest 6 of 10")
+
+
+def test_no_frame_has_no_reason():
+    assert why_view(None, None, None, SKELETON).bars == ()
+
+
+# ---- learning -------------------------------------------------------------------------------------
+
+
+def learn(**changes):
+    usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_complete": 14}
+    return learn_view(**{**usual, "learn_after": 10, **changes})
+
+
+def test_learning_is_offered_when_it_can_work():
+    assert learn().can_learn
+    assert learn().text == "4 of 10 new frames"
+    assert (learn().done, learn().total) == (4, 10)
+    for change in ({"engine_state": "dead"}, {"engine_state": "starting"}, {"busy": True}, {"read_only": True},
+                   {"n_complete": 0}):  # fmt: skip
+        assert not learn(**change).can_learn
+
+
+def test_only_an_engine_that_is_down_can_be_restarted():
+    can = {state: learn(engine_state=state).can_restart for state in ("off", "starting", "ready", "working", "dead")}
+    assert can == {"off": True, "starting": False, "ready": False, "working": False, "dead": True}
+
+
+def test_more_new_frames_than_needed_fill_the_bar_and_no_more():
+    assert learn(n_new=30).done == 10
+    assert learn(learn_after=0).text == "4 new frames since the last training"
+
+
+def test_the_progress_sentence():
+    usual = {"step": 40, "steps": 150, "done": 40, "total": 150, "seconds_left": 25}
+    assert training_sentence(stage="training", **usual) == "Training, step 40 of 150, 25 s left"
+    scoring = {"step": 150, "steps": 150, "done": 3, "total": 60, "seconds_left": -1}
+    assert training_sentence(stage="scoring the pool", **scoring) == "Scoring the pool, 3 of 60"
+
+
+def test_the_curve_leaves_out_rounds_nobody_measured():
+    curve = error_curve([finished(1, 9, 2), finished(2, 0, 0, measured=False), finished(3, 6, math.nan)])
+    assert curve.labels == (10, 30)
+    assert curve.low == (7, 6)
+    assert curve.high == (11, 6)
+
+
+@pytest.mark.parametrize(
+    ("means", "half_width", "ending"),
+    [
+        ((12, 9, 6), 1, "more labels help."),
+        ((6, 6, 5.9), 0.5, "More labels change little."),
+        ((6, 6, 5.9), 3, "Too uncertain to tell: more hold-out frames would."),
+        ((6, 6, 9), 1, "It rose: check the newest labels."),
+        ((12, 6), 1, "Three rounds show where it goes."),
+        ((12, 9, 6), math.nan, "Too few hold-out frames to tell more."),
+    ],
+)
+def test_the_verdict_follows_the_interval(means, half_width, ending):
+    rounds = [finished(i + 1, mean, half_width) for i, mean in enumerate(means)]
+    assert learning_verdict(rounds).endswith(ending)
+    assert learning_verdict(rounds).startswith(f"{means[-1]:.1f} px mean error on 10 hold-out frames.")
+
+
+def test_without_a_measured_round_the_verdict_says_what_is_missing():
+    assert learning_verdict([]) == ""
+    assert "hold-out" in learning_verdict([finished(1, 0, 0, measured=False)])
+
+
+# ---- timeline -------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 100_000), st.integers(1, 3000), st.data())
+def test_a_click_on_a_painted_position_finds_it_when_there_is_a_pixel_for_each(n, width, data):
+    axis = FrameAxis(n)
+    position = data.draw(st.integers(0, n - 1))
+    found = axis.position_at(axis.x_of(position, width), width)
+    assert found == position
+    assert axis.position_at(-5, width) == 0
+    assert axis.position_at(width + 5, width) == n - 1
+
+
+class Images:
+    name, fps = "mouse", 30.0
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def number(self, position):
+        return self.numbers[position]
+
+
+def test_extracted_images_have_an_axis_of_their_numbers():
+    axis = axis_of(Images((12, 40, 371)))
+    assert [axis.position(number) for number in (12, 40, 371, 41, 9999)] == [0, 1, 2, None, None]
+    assert axis.number(2) == 371
+    assert describe_place(axis, 1) == "image 2 of 3 · frame 40"
+    assert axis_of(Images(range(5))).numbers is None
+    assert axis_of(Images(())).n_positions == 0
+
+
+def test_a_frame_has_one_mark_and_other_videos_have_none():
+    keys = [FrameKey("mouse", frame) for frame in (1, 2, 3)]
+    marks = timeline_marks("mouse", FrameAxis(10), labelled={*keys[:2], FrameKey("rat", 5)}, holdout={keys[1]},
+                           queued=[*keys, FrameKey("mouse", 99)])  # fmt: skip
+    assert [(mark.position, mark.kind) for mark in marks] == [
+        (3, MarkKind.QUEUED), (1, MarkKind.LABELLED), (2, MarkKind.HOLDOUT),
+    ]  # fmt: skip
+
+
+def test_the_tooltip_names_the_mark_near_the_pointer():
+    axis = FrameAxis(2330, None, 25.0)
+    marks = timeline_marks("mouse", axis, labelled={FrameKey("mouse", 100)}, holdout=(), queued=())
+    assert describe_frame(axis, 100, marks, reach=3) == "frame 100 · 0:04.0 · labelled"
+    assert describe_frame(axis, 102, marks, reach=3) == "frame 102 · 0:04.1 · labelled at 100"
+    assert describe_frame(axis, 110, marks, reach=3) == "frame 110 · 0:04.4"
+    assert describe_place(axis, 413) == "frame 413 of 2,330 · 0:16.5"
+    assert describe_place(axis, -1) == ""
+
+
+def test_a_video_is_entered_at_its_best_suggestion():
+    labelled = {FrameKey("mouse", 8), FrameKey("mouse", 4)}
+    queued = [FrameKey("rat", 1), FrameKey("mouse", 30), FrameKey("mouse", 20)]
+    assert entry_frame("mouse", labelled=labelled, queued=queued) == FrameKey("mouse", 30)
+    assert entry_frame("mouse", labelled=labelled, queued=()) == FrameKey("mouse", 4)
+    assert entry_frame("cat", labelled=labelled, queued=queued) == FrameKey("cat", 0)
+
+
+# ---- a new project --------------------------------------------------------------------------------
+
+
+def test_bodyparts_and_links_are_read_as_people_write_them():
+    names = parse_bodyparts("nose, left-ear\n right-ear ;; tail\n")
+    assert names == ("nose", "left-ear", "right-ear", "tail")
+    links = parse_links("nose - left-ear\nleft-ear-right-ear, nose - right-ear - tail", names)
+    assert links == (("nose", "left-ear"), ("left-ear", "right-ear"), ("nose", "right-ear"), ("right-ear", "tail"))
+    for text, found in (("nose", "Expected a link"), ("nose - paw", "“paw”")):
+        with pytest.raises(AlPoseError, match=found):
+            parse_links(text, names)
+
+
+def test_the_form_complains_of_one_thing_at_a_time():
+    good = {"task": "open", "scorer": "Ada", "bodyparts": ("nose",), "links": (), "videos": [Path("a/m1.mp4")]}
+    assert check_new_project(**good) == ""
+    for change, word in (
+        ({"task": " "}, "name"),
+        ({"scorer": ""}, "scorer"),
+        ({"task": "a/b"}, "file names"),
+        ({"bodyparts": ()}, "bodypart"),
+        ({"bodyparts": ("a", "a")}, "unique"),
+        ({"videos": []}, "video"),
+        ({"videos": [Path("a/m1.mp4"), Path("b/m1.avi")]}, "m1"),
+    ):
+        assert word in check_new_project(**{**good, **change})
