@@ -61,6 +61,15 @@ def test_a_project_gives_its_first_video_and_its_labels(sample_copy):
     assert len(set(points[1]["face_color"])) == 2
 
 
+def test_a_project_shows_the_video_that_has_labels(data_dir, tmp_path):
+    folder = tmp_path / "openfield"
+    shutil.copytree(data_dir / "openfield-Pranav-2018-10-30", folder)
+    images, points = readers.read_project(str(folder / "config.yaml"))
+    assert images[1]["name"] == "m4s1"
+    assert len(points[0]) == 4 * 116
+    assert not (folder / "al-pose").exists()
+
+
 @pytest.mark.parametrize("suffix", ["h5", "csv"])
 def test_openfields_labels_lie_on_the_images_beside_them(data_dir, tmp_path, suffix):
     folder = tmp_path / "m4s1"

@@ -109,7 +109,7 @@ def read_labels(path: str) -> list[LayerTuple]:
 
 
 def read_project(path: str) -> list[LayerTuple]:
-    """Return the first video of a project, lazily, and its labels as points.
+    """Return the first labelled video of a project (else the first), lazily, and its labels as points.
 
     Raises
     ------
@@ -123,7 +123,8 @@ def read_project(path: str) -> list[LayerTuple]:
         annotations = project.labels.annotations()
         if not project.videos:
             return [points_layer("labels", [], skeleton.bodyparts)]
-        video = project.videos[0]
+        labelled = {annotation.key.video for annotation in annotations}
+        video = next((video for video in project.videos if video.name in labelled), project.videos[0])
         source = video.open()
     rows = [
         (position, annotation.individual, bodypart, x, y)
