@@ -1,0 +1,46 @@
+"""``python -m benchmarks [NAME ...] [--data FOLDER]``: one JSON line per figure on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import benchmarks
+
+
+def available() -> list[str]:
+    """Return the names of the benchmarks: modules with a function ``figures``, found without importing them."""
+    folder = Path(benchmarks.__path__[0])
+    return sorted(file.stem for file in folder.glob("*.py") if "\ndef figures(" in file.read_text(encoding="utf-8"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run benchmarks; returns 0 if all goals are met, 1 if one is not."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, one JSON line per figure.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(available())} (default: all)")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("NAPARI_AL_POSE_DATA"), help="folder of real data (see docs)"
+    )
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(available()))
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(available())}")
+    data = None if options.data is None else Path(options.data)
+    if data is not None and not data.is_dir():
+        parser.error(f"{data} is no folder; leave --data out to measure on made-up data")
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    all_met = True
+    for name in options.names or available():
+        for figure in importlib.import_module(f"benchmarks.{name}").figures(data):
+            print(figure.to_json(), flush=True)
+            all_met &= figure.met is not False
+    return 0 if all_met else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
