@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates, near_duplicate_limits
+from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates, is_blank, near_duplicate_limits
 from napari_al_pose.acquisition.quotas import allocate, systematic
 from napari_al_pose.domain import FrameKey
 
@@ -166,6 +166,18 @@ def test_row_order_does_not_matter_to_what_is_kept():
 def test_frames_without_features_are_kept():
     keys = [FrameKey("a", i) for i in range(6)]
     assert drop_near_duplicates(keys, np.zeros((6, 4)), {}).tolist() == list(range(6))
+
+
+def test_blank_frames():
+    rng = np.random.default_rng(0)
+    black = np.zeros((120, 161, 3), np.uint8)
+    noise = rng.integers(20, 28, (120, 161, 3)).astype(np.uint8)
+    dim = noise.copy()
+    dim[40:60, 50:90] += 12  # an animal in the dark
+    assert is_blank(black)
+    assert is_blank(noise)
+    assert is_blank(np.full((4, 4, 3), 200, np.uint8))
+    assert not is_blank(dim)
 
 
 def test_limit_is_a_videos_own_pace():

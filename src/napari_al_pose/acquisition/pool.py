@@ -16,6 +16,7 @@ from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import FrameKey, FrameSource
 
 _DUPLICATE_SECONDS = 2.0
+_BLANK_DEVIATION = 1.0
 _SAME = 1e-6
 """Cosine distance below which two frames are the same picture."""
 
@@ -78,6 +79,19 @@ def _outward(start: int, stop: int) -> Iterator[int]:
             yield left - step
         if left + 1 + step < stop:
             yield left + 1 + step
+
+
+def is_blank(frame: NDArray[np.uint8]) -> bool:
+    """Whether a frame ``(H, W, 3)`` shows nothing: black, a single colour, or no more than sensor noise on it.
+
+    A grid of means of 8 x 8 pixels has a standard deviation below 1 of 255 grey levels; such frames don't belong
+    into a pool.
+    """
+    height, width = frame.shape[0] // 8 * 8, frame.shape[1] // 8 * 8
+    grey = frame.mean(axis=2, dtype=np.float32)
+    if height and width:
+        grey = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).mean(axis=(1, 3))
+    return bool(grey.std() < _BLANK_DEVIATION)
 
 
 def near_duplicate_limits(
