@@ -227,7 +227,10 @@ def test_the_engine_ends_when_its_parent_is_killed(labelled, tmp_path):
                 from pathlib import Path
                 from napari_al_pose.engine.client import EngineClient
                 from napari_al_pose.engine.messages import Ready, Train
-                client = EngineClient(Path(sys.argv[1]), lambda reply: isinstance(reply, Ready) and print("ready", flush=True))
+                def tell(reply):
+                    if isinstance(reply, Ready):
+                        print("ready", flush=True)
+                client = EngineClient(Path(sys.argv[1]), tell)
                 client.start()
                 print(client.pid, flush=True)
                 time.sleep(300)

@@ -10,9 +10,6 @@ import pooch
 
 from napari_al_pose.domain import AlPoseError
 
-SAMPLE = "sample-1"
-
-
 def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path) -> int:
     """Open the window on a project, or play the annotator in it.
 
@@ -54,9 +51,9 @@ def synthetic_sample() -> Path:
     """Return the sample project's ``config.yaml``, making the project on first use."""
     from tqdm import tqdm
 
-    from napari_al_pose.samples import find_sample, make_sample
+    from napari_al_pose.samples import find_sample, make_sample, sample_home
 
-    folder = _home() / SAMPLE
+    folder = sample_home()
     found = find_sample(folder)
     if found is not None:
         return found

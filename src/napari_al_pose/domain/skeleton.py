@@ -41,7 +41,9 @@ class Skeleton:
                 f"Expected unique, non-empty bodyparts, got {list(self.bodyparts)}.", "Rename the repeated ones."
             )
         if not self.individuals or len(set(self.individuals)) != len(self.individuals):
-            raise AlPoseError(f"Expected unique individuals, got {list(self.individuals)}.", "Rename the repeated ones.")
+            raise AlPoseError(
+                f"Expected unique individuals, got {list(self.individuals)}.", "Rename the repeated ones."
+            )
         for link in self.links:
             unknown = [name for name in link if name not in self.bodyparts]
             if unknown:

@@ -1,0 +1,211 @@
+"""The window: how soon a scoremap is there, whether training makes it stutter, what a long video costs."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.clips import stream_copy_loop
+from benchmarks.report import Figure
+
+TICK_MS = 10
+TRAIN_SECONDS = 30.0
+LONG_VIDEO_FRAMES = 25_000
+
+
+def figures(data: Path | None) -> Iterator[Figure]:
+    """Measure in a real window; needs a display (Xvfb will do)."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = _sample(Path(folder))
+        _train_once(config)
+        viewer, session = _window()
+        try:
+            yield from _first_scoremap(viewer, session, config)
+            yield from _lateness(session)
+        finally:
+            viewer.close()
+        yield _memory(Path(folder), data)
+
+
+def _sample(folder: Path) -> Path:
+    """Return a sample project with sixteen labelled frames."""
+    from napari_al_pose.domain import FrameKey
+    from napari_al_pose.project import open_project
+    from napari_al_pose.samples import ground_truth, make_sample
+
+    config = make_sample(folder, n_frames=200)
+    truth = ground_truth(config.parent)
+    with open_project(config) as project:
+        for i in range(16):
+            name = project.videos[i % 2].name
+            xy, visible = truth[name]
+            frame = 5 + 11 * i
+            for part, bodypart in enumerate(project.skeleton.bodyparts):
+                if visible[frame][part]:
+                    project.labels.place(FrameKey(name, frame), bodypart, *xy[frame][part])
+                else:
+                    project.labels.mark_not_visible(FrameKey(name, frame), bodypart)
+    return config
+
+
+def _train_once(config: Path) -> None:
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+    from napari_al_pose.project import open_project
+
+    with open_project(config) as project:
+        settings = project.settings
+        quick = settings.model_copy(update={"pool_size": 40, "train": settings.train.model_copy(update={"steps": 20})})
+        project.save_settings(quick)
+        loop = ActiveLearningLoop(project.root)
+        loop.refresh(project)
+        for _ in loop.train(project):
+            pass
+        long = quick.model_copy(update={"train": settings.train.model_copy(update={"steps": 100_000})})
+        project.save_settings(long)
+        loop.close()
+
+
+def _window() -> tuple[Any, Any]:
+    from napari_al_pose.gui.window import open_window
+
+    return open_window()
+
+
+def _first_scoremap(viewer: Any, session: Any, config: Path) -> Iterator[Figure]:
+    """From the engine's being up to the first scoremap painted."""
+    from napari_al_pose.demo.annotator import wait_until
+
+    moments: dict[str, float] = {}
+
+    def note_ready() -> None:
+        if session.engine_state in ("ready", "working"):
+            moments.setdefault("ready", time.perf_counter())
+
+    def note_shown(_event: Any = None) -> None:
+        if session.looked is not None:
+            moments.setdefault("shown", time.perf_counter())
+
+    session.engineChanged.connect(note_ready)
+    canvas = viewer.window._qt_viewer.canvas
+    canvas._scene_canvas.events.draw.connect(note_shown, position="last")
+    opened = time.perf_counter()
+    session.open_project(config)
+    wait_until(lambda: session.project is not None, seconds=60, what="the project")
+    session.set_scoremap("*")
+    wait_until(lambda: "shown" in moments, seconds=120, what="the first scoremap")
+    canvas._scene_canvas.events.draw.disconnect(note_shown)
+    yield Figure(
+        "gui.first_scoremap",
+        moments["shown"] - moments["ready"],
+        "s",
+        "<= 0.5",
+        setting={"engine_start_s": moments["ready"] - opened, "video": "640x480"},
+    )
+
+
+@dataclass
+class Ticks:
+    """Notes how late a timer of the GUI thread is."""
+
+    late_ms: list[float] = field(default_factory=list)
+    _last: float = 0.0
+
+    def tick(self) -> None:
+        """Note one tick."""
+        now = time.perf_counter()
+        if self._last:
+            self.late_ms.append(max(0.0, 1e3 * (now - self._last) - TICK_MS))
+        self._last = now
+
+
+def _watch(seconds: float, between: Any = None) -> list[float]:
+    """Let the window work for ``seconds`` and return how late the timer was each time, ms."""
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtWidgets import QApplication
+
+    ticks = Ticks()
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.setInterval(TICK_MS)
+    timer.timeout.connect(ticks.tick)
+    timer.start()
+    end, step = time.perf_counter() + seconds, 0.0
+    while time.perf_counter() < end:
+        QApplication.processEvents()
+        time.sleep(0.0005)
+        if between is not None and time.perf_counter() > step:
+            step = time.perf_counter() + 1.0
+            between()
+    timer.stop()
+    return ticks.late_ms
+
+
+def _lateness(session: Any) -> Iterator[Figure]:
+    """How late a 10 ms timer of the GUI thread is, at rest, during a training, and while the user steps meanwhile."""
+    from napari_al_pose.demo.annotator import wait_until
+
+    wait_until(lambda: session.engine_state == "ready", seconds=120, what="an idle engine")
+    rest = _watch(TRAIN_SECONDS / 3)
+    session.learn()
+    wait_until(lambda: session.training.step > 0, seconds=120, what="the training")
+    training = _watch(TRAIN_SECONDS)
+    stepping = _watch(TRAIN_SECONDS / 2, between=lambda: session.step(1))
+    steps = session.training.step
+    session.cancel_training()
+    wait_until(lambda: not session.training.busy, seconds=30, what="the end of the training")
+    setting = {"timer_ms": TICK_MS, "at_rest_p99_ms": _p99(rest), "max_ms": max(training), "train_steps": steps}
+    yield Figure("gui.timer_late_while_training_p99", _p99(training), "ms", "<= 50", setting=setting)
+    yield Figure(
+        "gui.timer_late_while_training_and_stepping_p99",
+        _p99(stepping),
+        "ms",
+        setting={"frames_per_second": 1, "max_ms": max(stepping)},
+    )
+
+
+def _p99(values: list[float]) -> float:
+    return float(np.percentile(values, 99))
+
+
+def _memory(folder: Path, data: Path | None) -> Figure:
+    """Resident memory of the GUI process after a 25,000-frame video was scrubbed from end to end."""
+    from napari_al_pose.demo.annotator import wait_until
+    from napari_al_pose.domain import FrameKey
+    from napari_al_pose.project import create_project
+
+    clip = _clip(folder, data)
+    video = stream_copy_loop(clip, folder / "long.mp4", LONG_VIDEO_FRAMES)
+    config = create_project(folder, task="long", scorer="me", bodyparts=("snout", "tail"), videos=[video])
+    viewer, session = _window()
+    try:
+        session.open_project(config)
+        wait_until(lambda: session.source is not None, seconds=120, what="the video")
+        n_frames, peak = len(session.source), 0.0
+        for frame in range(0, n_frames, 50):
+            session.go_to(FrameKey("long", frame))
+            _watch(0.02)
+            peak = max(peak, _resident_mib())
+    finally:
+        viewer.close()
+    return Figure(
+        "gui.memory_scrubbed", peak, "MiB", "<= 1024", setting={"frames": n_frames, "size": "640x480", "stride": 50}
+    )
+
+
+def _clip(folder: Path, data: Path | None) -> Path:
+    if data is not None:
+        return data / "openfield-Pranav-2018-10-30" / "videos" / "m3v1mp4.mp4"
+    return next(Path(p) for p in sorted((folder).glob("*/videos/*.mp4")))
+
+
+def _resident_mib() -> float:
+    import os
+
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
