@@ -10,6 +10,7 @@ import pooch
 
 from napari_al_pose.domain import AlPoseError
 
+
 def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path) -> int:
     """Open the window on a project, or play the annotator in it.
 
