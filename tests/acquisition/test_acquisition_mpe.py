@@ -149,6 +149,15 @@ def test_explanation_names_the_most_ambiguous_bodypart_and_where_its_peaks_are()
     assert ear.score == pytest.approx(0.692426, abs=1e-6)
 
 
+def test_each_video_has_its_own_grid():
+    maps = np.zeros((1, 2, 32, 32))
+    maps[0, :, 3, 2] = 0.9
+    small, large = ScoremapGrid(1.0, 1.0, 0.0, 0.0), ScoremapGrid(8.0, 8.0, 0.0, 0.0)
+    for grids, place in (({"mouse": large}, (16.0, 24.0, 0.9)), ({"rat": large}, (2.0, 3.0, 0.9))):
+        explanation = MultiplePeakEntropy().explain(context(maps, grid=small, grids=grids), 0)
+        assert explanation.reasons[0].peaks == (place,)
+
+
 def test_explanation_of_a_bodypart_that_is_not_there_and_of_clear_ones():
     maps = np.zeros((2, 3, 32, 32))
     maps[0, :2, 8, 8] = 0.9

@@ -229,6 +229,15 @@ def test_static_vl4pose_ranks_wrong_lengths_and_keeps_border_peaks():
     explanation = StaticVL4Pose().explain(pool, 1)
     assert explanation.sentence == "nose to ear: 30 px, usually 10 px"
     assert explanation.reasons[1].peaks == ((35.0, 1.0, 1.0),)
+    # In a video of twice the size the same cells are twice as far apart.
+    larger = ScoremapGrid(2.0, 2.0, 0.0, 0.0)
+    resized = dataclasses.replace(pool, keys=[FrameKey("rat", 0), *pool.keys[1:]], grids={"rat": larger})
+    assert StaticVL4Pose().score(resized)[0] > scores[0]
+    assert_allclose(StaticVL4Pose().score(resized)[1:], scores[1:])
+    assert StaticVL4Pose().explain(resized, 0).sentence == "nose to ear: 20 px, usually 10 px"
+    unknown = dataclasses.replace(pool, grid=None)
+    assert np.isnan(StaticVL4Pose().score(unknown)).all()
+    assert StaticVL4Pose().explain(unknown, 0).sentence == "no scale to judge lengths by"
     bare = dataclasses.replace(pool, skeleton=Skeleton(("nose", "ear")))
     assert np.isnan(StaticVL4Pose().score(bare)).all()
     assert StaticVL4Pose().explain(bare, 0).sentence == "no link of the skeleton to judge"

@@ -80,7 +80,7 @@ class Margin:
         margins = peak_margins(peaks)
         bodyparts = context.skeleton.bodyparts
         reasons = tuple(
-            BodypartReason(name, -float(margins[k]), peaks_in_source(peaks, k, context.grid))
+            BodypartReason(name, -float(margins[k]), peaks_in_source(peaks, k, context.grid_of(index)))
             for k, name in enumerate(bodyparts)
         )
         least = int(np.argmin(margins))

@@ -111,7 +111,7 @@ class MultiplePeakEntropy:
         entropies = self.entropies(peaks)
         bodyparts = context.skeleton.bodyparts
         reasons = tuple(
-            BodypartReason(bodypart, float(entropies[k]), peaks_in_source(peaks, k, context.grid))
+            BodypartReason(bodypart, float(entropies[k]), peaks_in_source(peaks, k, context.grid_of(index)))
             for k, bodypart in enumerate(bodyparts)
         )
         # Of bodyparts equally clear, the faintest is the one to name.

@@ -29,7 +29,7 @@ class Requires(enum.Flag):
     PREDICTIONS = enum.auto()
     """``xy`` and ``likelihood`` of a model."""
     SCOREMAPS = enum.auto()
-    """``scoremaps`` and ``grid`` of a model."""
+    """``scoremaps`` of a model, and ``grid`` or ``grids`` with them."""
     FEATURES = enum.auto()
     """``features``; ``labelled_features`` come with them wherever there are labels."""
     LABELS = enum.auto()
@@ -55,7 +55,9 @@ class ScoreContext:
     scoremaps : float array, (N, K, h, w), optional
         In [0, 1]; may be a memory map.
     grid : ScoremapGrid, optional
-        Where scoremap cells lie in the image.
+        Where scoremap cells lie in the image; for videos that ``grids`` doesn't name.
+    grids : mapping of str to ScoremapGrid
+        The same for each video, since videos differ in size.
     labelled_features : float array, (M, d), optional
         Features of the frames that are labelled already.
     labelled_xy : float array, (M', K, 2), optional
@@ -82,6 +84,7 @@ class ScoreContext:
     likelihood: NDArray[np.floating] | None = None
     scoremaps: NDArray[np.floating] | None = None
     grid: ScoremapGrid | None = None
+    grids: Mapping[str, ScoremapGrid] = field(default_factory=dict)
     labelled_features: NDArray[np.floating] | None = None
     labelled_xy: NDArray[np.floating] | None = None
     reliability: float = 0.0
@@ -99,6 +102,10 @@ class ScoreContext:
                 raise ValueError(f"Expected {k} bodyparts in {name}, got shape {array.shape}.")
         if self.scoremaps is not None and (self.scoremaps.ndim != 4 or self.scoremaps.shape[:2] != (n, k)):
             raise ValueError(f"Expected scoremaps ({n}, {k}, h, w), got shape {self.scoremaps.shape}.")
+
+    def grid_of(self, index: int) -> ScoremapGrid | None:
+        """Return where the scoremaps of frame ``index`` lie; None if nobody knows."""
+        return self.grids.get(self.keys[index].video, self.grid)
 
     @property
     def available(self) -> Requires:

@@ -127,14 +127,21 @@ class StaticVL4Pose:
     spreads_batch: bool = False
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
-        """Return minus the mean log-likelihood over links, ``(N,)``; NaN without links, or none of them found."""
+        """Return minus the mean log-likelihood over links, ``(N,)``; NaN without links, or where none is found."""
         lengths = _lengths(context)
         peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps"))
-        return aggregate(-link_log_likelihoods(peaks, given(context.grid, "a grid"), lengths), "mean")
+        likelihood = np.full((len(context.keys), len(lengths.links)), np.nan)
+        grids = [context.grid_of(row) for row in range(len(context.keys))]
+        for grid in set(grids) - {None}:
+            rows = np.array([row for row, own in enumerate(grids) if own == grid], np.int64)
+            likelihood[rows] = link_log_likelihoods(_rows(peaks, rows), given(grid, "a grid"), lengths)
+        return aggregate(-likelihood, "mean")
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart the surprise of its least likely link, and word the least likely of all."""
-        lengths, grid = _lengths(context), given(context.grid, "a grid")
+        lengths, grid = _lengths(context), context.grid_of(index)
+        if grid is None:
+            return Explanation(sentence="no scale to judge lengths by")
         peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps")[index : index + 1])
         surprise = -link_log_likelihoods(peaks, grid, lengths)[0]
         if not np.isfinite(surprise).any():
@@ -144,7 +151,7 @@ class StaticVL4Pose:
         for ends, value in zip(lengths.links, surprise, strict=True):
             worst[list(ends)] = np.fmax(worst[list(ends)], value)
         reasons = tuple(
-            BodypartReason(name, float(value), peaks_in_source(_first(peaks), k, grid))
+            BodypartReason(name, float(value), peaks_in_source(_rows(peaks, 0), k, grid))
             for k, (name, value) in enumerate(zip(names, worst, strict=True))
         )
         most = int(np.nanargmax(surprise))
@@ -158,6 +165,5 @@ def _lengths(context: ScoreContext) -> LinkLengths:
     return fit_links(given(context.labelled_xy, "labelled poses"), context.skeleton.link_indices())
 
 
-def _first(peaks: Peaks) -> Peaks:
-    """The peaks of the first frame."""
-    return Peaks(peaks.values[0], peaks.rows[0], peaks.columns[0])
+def _rows(peaks: Peaks, rows: int | NDArray[np.int64]) -> Peaks:
+    return Peaks(peaks.values[rows], peaks.rows[rows], peaks.columns[rows])
