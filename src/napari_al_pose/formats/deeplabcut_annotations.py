@@ -157,8 +157,7 @@ def write_annotations(
     present = read_annotations(folder, scorer=scorer, individuals=individuals)
     wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
     columns = (*wanted, *(column for column in present.columns if column not in wanted))
-    rearranged = (_rearranged(points, present.columns, columns) for points in present.xy)
-    values = dict(zip(present.rows, rearranged, strict=True))
+    values = dict(zip(present.rows, _rearranged(present, columns), strict=True))
     for image in remove:
         values.pop((folder.name, image), None)
     for image, points in frames.items():
@@ -269,12 +268,10 @@ def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> Anno
     )
 
 
-def _rearranged(
-    points: NDArray[np.float64], present: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]
-) -> NDArray[np.float64]:
-    made = np.full((len(columns), 2), np.nan)
-    for column, point in zip(present, points, strict=True):
-        made[columns.index(column)] = point
+def _rearranged(table: AnnotationTable, columns: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+    """Return the points of all rows in other columns, all of the table's among them."""
+    made = np.full((len(table.rows), len(columns), 2), np.nan)
+    made[:, [columns.index(column) for column in table.columns]] = table.xy
     return made
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,18 @@ from napari_al_pose.formats.deeplabcut import (
     frame_number,
     image_files,
     image_name,
+    is_annotation_file,
     read_annotations,
     write_annotations,
 )
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.label_exchange import ExchangeState
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
-from napari_al_pose.project.merge import MergePlan, keypoints_of, plan_merge
+from napari_al_pose.project.merge import SAME_PX, MergePlan, keypoints_of, plan_merge
 from napari_al_pose.project.videos import ProjectVideo
 
-logger = logging.getLogger(__name__)
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class CollectedData:
 
     def differs_from(self, store: LabelStore) -> bool:
         """Return whether other programs changed something that `merge_into` would take in."""
+        if self._is_known(store.exchange.state(self.name)):
+            return False
         return not self._plan(self._keypoints(self.read()), store).is_empty
 
     def merge_into(self, store: LabelStore) -> list[str]:
@@ -83,14 +87,25 @@ class CollectedData:
         AlPoseError
             If the files cannot be read or the store cannot be written.
         """
+        exchange = store.exchange
+        notices = self._realign(store)
+        state = exchange.state(self.name)
+        if self._is_known(state):
+            return notices
+        files = self._files()
         table = self.read()
         theirs = self._keypoints(table)
-        with store.exclusive():
-            notices = [*table.notices, *self._realign(store)]
+        notices += table.notices
+        with exchange.exclusive():
             plan = self._plan(theirs, store)
-            if not plan.is_empty or theirs != store.table("exported", self.name):
-                steps = {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts}
-                store.merge(self.name, theirs.items(), steps, source=str(table.path or self.folder))
+            exchange.merge(
+                self.name,
+                theirs.items(),
+                {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts},
+                source=str(table.path or self.folder),
+                # Files with something to tell the user are read, and told of, each time.
+                state=ExchangeState(self._settings(), "" if table.notices else files),
+            )
         if plan.changed:
             notices.append(f"{table.path}: another program changed {_frames(plan.changed)}; the changes were taken in.")
         if plan.conflicts:
@@ -109,7 +124,7 @@ class CollectedData:
         Parameters
         ----------
         store : LabelStore
-            Call `merge_into` first, so that nothing another program changed is written over.
+            Is merged into first, so that nothing another program changed is written over.
         source : FrameSource, optional
             Where images come from; the video is opened if one is missing and this is not given.
 
@@ -125,61 +140,104 @@ class CollectedData:
         """
         if not is_safe_name(self.name):
             raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")
+        exchange = store.exchange
+        notices = self.merge_into(store)
+        revision = store.revision
+        pending = self._pending(store)
+        if pending is not None and not pending:
+            return notices
         table = self.read()
         present = table.frames(self.name)
-        wanted = self._complete_frames(store.annotations(self.name))
-        names = {number: image for number, (image, _) in present.items() if number in wanted}
+        wanted = self._complete_frames(store.annotations(self.name, pending))
+        changed = self._differing(wanted, table, present)
         with closing(_Images(self, source, [image for _, image in table.rows])) as images:
-            for number in wanted:
-                names[number] = images.extract(number, names.get(number))
-        wanted_columns = [(i, b) for i in self.skeleton.individuals for b in self.skeleton.bodyparts]
-        frames = {
-            names[number]: points
-            for number, points in wanted.items()
-            if number not in present or not _same_points(points, present[number][1], table.columns, wanted_columns)
-        }
-        remove = self._cleared(store, present)
-        if frames or remove or (table.path is not None and table.path.name != f"CollectedData_{self.scorer}.h5"):
+            names = {n: images.extract(n, present[n][0] if n in present else None) for n in wanted}
+        cleared = {n for n in exchange.cleared_frames(self.name) if n in present and (pending is None or n in pending)}
+        of_another_scorer = table.path is not None and not (self.folder / f"CollectedData_{self.scorer}.h5").is_file()
+        told = bool(table.notices)
+        if changed or cleared or of_another_scorer:
             table = write_annotations(
                 self.folder,
                 scorer=self.scorer,
                 bodyparts=self.skeleton.bodyparts,
                 individuals=self.skeleton.individuals,
-                frames=frames,
-                remove=remove,
+                frames={names[number]: points for number, points in changed.items()},
+                remove=[present[number][0] for number in cleared],
             )
-            store.remember_exported(self.name, self._keypoints(table).items())
-        return images.notices
+        # An image that could not be made is tried again, and what there was to tell is told again.
+        state = ExchangeState(
+            self._settings(), files="" if told else self._files(), action=0 if images.notices else revision
+        )
+        exchange.remember(self.name, {*changed, *cleared}, self._keypoints(table, changed).items(), state)
+        return [*notices, *images.notices]
 
-    def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
-        return keypoints_of(table, self.name, self.skeleton, self.offset)
+    def _differing(
+        self, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
+    ) -> dict[int, Points]:
+        """Return those of the frames that the file does not have, or has otherwise."""
+        columns = [(i, b) for i in self.skeleton.individuals for b in self.skeleton.bodyparts]
+        if any(column not in table.columns for column in columns):
+            return dict(wanted)
+        order = [table.columns.index(column) for column in columns]
+        return {
+            number: points
+            for number, points in wanted.items()
+            if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
+        }
+
+    def _pending(self, store: LabelStore) -> set[int] | None:
+        """Return the frames edited since the last export; None for all, if the files changed their meaning."""
+        state = store.exchange.state(self.name)
+        if state.settings != self._settings() or not state.action:
+            return None
+        return store.exchange.edited_frames(self.name, since=state.action)
+
+    def _is_known(self, state: ExchangeState) -> bool:
+        """Whether the files are as they were last read or written, and mean the same."""
+        return bool(state.settings) and state.settings == self._settings() and state.files == self._files()
+
+    def _settings(self) -> str:
+        """All that the meaning of the files depends on."""
+        return json.dumps([self.scorer, self.skeleton.bodyparts, self.skeleton.individuals, self.offset])
+
+    def _files(self) -> str:
+        """The files of labels with size and time; they change when another program writes one."""
+        if not self.folder.is_dir():
+            return "[]"
+        files = sorted(path for path in self.folder.iterdir() if is_annotation_file(path))
+        stats = [path.stat() for path in files]
+        return json.dumps([[p.name, s.st_size, s.st_mtime_ns] for p, s in zip(files, stats, strict=True)])
+
+    def _keypoints(self, table: AnnotationTable, frames: Collection[int] | None = None) -> dict[KeypointKey, Keypoint]:
+        return keypoints_of(table, self.name, self.skeleton, self.offset, frames)
 
     def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
+        exchange = store.exchange
         return plan_merge(
             theirs,
-            base=store.table("exported", self.name),
-            ours=store.table("labels", self.name),
-            edited=store.edited_keys(self.name),
+            base=exchange.exported(self.name),
+            ours=exchange.labels(self.name),
+            edited=exchange.edited_keys(self.name),
         )
 
     def _realign(self, store: LabelStore) -> list[str]:
         """Keep labels on the same spot of the animal when a cropped video comes or goes."""
         if self.video is None:
             return []
-        before, now = store.origin(self.name), self.video.shown_origin()
+        before, now = store.exchange.origin(self.name), self.video.shown_origin()
         if before == now:
             return []
-        store.realign(self.name, now)
+        store.exchange.realign(self.name, now)
         if before is None:
             return []
         return [f"The labels of {self.name} were shifted: its images are crops, and the video itself came or went."]
 
-    def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, NDArray[np.float64]]:
+    def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, Points]:
         """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of the extracted image."""
         by_frame: dict[int, list[Annotation]] = {}
         for annotation in annotations:
             by_frame.setdefault(annotation.key.frame, []).append(annotation)
-        complete: dict[int, NDArray[np.float64]] = {}
+        complete: dict[int, Points] = {}
         for frame, of_frame in sorted(by_frame.items()):
             if all(annotation.is_complete for annotation in of_frame):
                 points = np.full((len(self.skeleton.individuals), self.skeleton.n_bodyparts, 2), np.nan)
@@ -187,12 +245,6 @@ class CollectedData:
                     points[self.skeleton.individuals.index(annotation.individual)] = annotation.xy - self.offset
                 complete[frame] = points
         return complete
-
-    def _cleared(self, store: LabelStore, present: dict[int, tuple[str, NDArray[np.float64]]]) -> list[str]:
-        """Return the images of rows whose labels we knew and the user cleared, every one of them."""
-        known = {key.frame for key in store.table("exported", self.name)}
-        left = {key.frame for key in store.table("labels", self.name)}
-        return [image for number, (image, _) in present.items() if number in known - left]
 
 
 class _Images:
@@ -246,16 +298,8 @@ class _Images:
             Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG")
 
 
-def _same_points(
-    points: NDArray[np.float64],
-    present: NDArray[np.float64],
-    columns: Sequence[tuple[str, str]],
-    wanted: Sequence[tuple[str, str]],
-) -> bool:
-    if any(column not in columns for column in wanted):
-        return False
-    in_file = present[[columns.index(column) for column in wanted]]
-    return bool(np.allclose(points.reshape(-1, 2), in_file, rtol=0, atol=1e-6, equal_nan=True))
+def _same_points(a: Points, b: Points) -> bool:
+    return bool(((np.abs(a - b) <= SAME_PX) | (np.isnan(a) & np.isnan(b))).all())
 
 
 def _frames(changes: Sequence[tuple[KeypointKey, object]]) -> str:

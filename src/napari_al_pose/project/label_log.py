@@ -63,6 +63,9 @@ CREATE TABLE exported (              -- what CollectedData held when we last wro
     state INTEGER NOT NULL, x REAL, y REAL,
     PRIMARY KEY (video, frame, individual, bodypart)
 ) WITHOUT ROWID;
+CREATE TABLE exchanges (             -- how things stood then; see ExchangeState
+    video TEXT PRIMARY KEY, settings TEXT NOT NULL, files TEXT NOT NULL, action INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE origins (               -- where (0, 0) of a video's stored labels lies in the full video, px
     video TEXT PRIMARY KEY, x REAL NOT NULL, y REAL NOT NULL
 ) WITHOUT ROWID;
@@ -267,10 +270,24 @@ class EditLog:
     def replace_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
         """Remember what CollectedData of ``video`` holds; call it inside a `transaction`."""
         self._connection.execute("DELETE FROM exported WHERE video = ?", (video,))
+        self.put_exported(video, values)
+
+    def put_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
+        """Remember some keypoints of what CollectedData of ``video`` holds."""
         self._connection.executemany(
-            "INSERT INTO exported VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((k.video, k.frame, k.individual, k.bodypart, int(p.state), p.x, p.y) for k, p in values),
+            "INSERT OR REPLACE INTO exported VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((video, k.frame, k.individual, k.bodypart, int(p.state), p.x, p.y) for k, p in values),
         )
+
+    def drop_exported(self, video: str, frames: Iterable[int]) -> None:
+        """Forget what CollectedData of ``video`` held for some frames."""
+        self._connection.executemany(
+            "DELETE FROM exported WHERE video = ? AND frame = ?", ((video, frame) for frame in frames)
+        )
+
+    def set_exchange(self, video: str, state: tuple[str, str, int]) -> None:
+        """Remember how things stand between ``video`` and its CollectedData."""
+        self._connection.execute("INSERT OR REPLACE INTO exchanges VALUES (?, ?, ?, ?)", (video, *state))
 
     def set_origin(self, video: str, origin: tuple[float, float]) -> None:
         """Remember where (0, 0) of the labels of ``video`` lies in the full video."""
@@ -320,16 +337,6 @@ class EditLog:
             raise ValueError(f"Expected 'labels' or 'exported', got {name!r}.")
         query = f"SELECT video, frame, individual, bodypart, state, x, y FROM {name} WHERE video = ?"
         return {KeypointKey(*row[:4]): _keypoint(*row[4:]) for row in self.rows(query, (video,))}
-
-    def edited_keys(self, video: str) -> set[KeypointKey]:
-        """Return every keypoint of ``video`` that was ever edited."""
-        query = "SELECT DISTINCT video, frame, individual, bodypart FROM edits WHERE video = ?"
-        return {KeypointKey(*row) for row in self.rows(query, (video,))}
-
-    def origin(self, video: str) -> tuple[float, float] | None:
-        """Return what `set_origin` was told, None if nothing."""
-        rows = self.rows("SELECT x, y FROM origins WHERE video = ?", (video,))
-        return (float(rows[0][0]), float(rows[0][1])) if rows else None
 
     def last_action(self) -> int:
         """Return the number of the last action, 0 if there is none."""

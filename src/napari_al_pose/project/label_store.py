@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, FrameRole, KeypointState, Skeleton
 from napari_al_pose.project.completeness import Completeness
+from napari_al_pose.project.label_exchange import LabelExchange
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.undo_stack import UndoStack
 
@@ -30,6 +30,11 @@ class LabelStore:
     ----------
     log : EditLog
     skeleton : Skeleton
+
+    Attributes
+    ----------
+    exchange : LabelExchange
+        For merging from and exporting to other people's files.
     """
 
     def __init__(self, log: EditLog, skeleton: Skeleton) -> None:
@@ -37,6 +42,7 @@ class LabelStore:
         self._skeleton = skeleton
         self._mutex = threading.RLock()
         self._undo = UndoStack()
+        self.exchange = LabelExchange(log, self._mutex, self._note)
         self._seen_action = 0
         self._data_version = -1
         self._complete = Completeness(log, skeleton)
@@ -169,7 +175,7 @@ class LabelStore:
                 action = self._log.append_action("role", source="user")
                 for key, role, chosen_by in changes:
                     self._log.append_role(action, key, role, chosen_by)
-            self._note("role", action, None)
+            self._note("role", action, touched=())
 
     # ---- reading ----------------------------------------------------------------------------------
 
@@ -191,23 +197,31 @@ class LabelStore:
             rows = self._log.rows(query, (key.video, key.frame, individual))
             return self._annotation(key, individual, rows, self._log.role(key)[0])
 
-    def annotations(self, video: str | None = None) -> list[Annotation]:
-        """Return every annotation (of one video, if given) with something in it, sorted by frame, then individual."""
-        where, parameters = ("", ()) if video is None else (" WHERE video = ?", (video,))
+    def annotations(self, video: str | None = None, frames: Collection[int] | None = None) -> list[Annotation]:
+        """Return every annotation with something in it, sorted by frame, then individual.
+
+        Parameters
+        ----------
+        video : str, optional
+            Only of this video.
+        frames : collection of int, optional
+            Only of these frames of ``video``.
+        """
+        where, parameters = _selection(video, frames)
         with self._mutex:
             labels = self._log.rows(
                 f"SELECT video, frame, individual, bodypart, state, x, y FROM labels{where}", parameters
             )
-            frames = self._log.rows(f"SELECT video, frame, role FROM frames{where}", parameters)
-            roles = {FrameKey(name, frame): FrameRole(role) for name, frame, role in frames}
-            grouped: dict[tuple[FrameKey, str], list[tuple]] = {}
-            for name, frame, individual, *rest in labels:
-                grouped.setdefault((FrameKey(name, frame), individual), []).append(tuple(rest))
-            made = [
-                self._annotation(key, individual, rows, roles.get(key, FrameRole.TRAIN))
-                for (key, individual), rows in grouped.items()
-                if individual in self._skeleton.individuals
-            ]
+            marked = self._log.rows(f"SELECT video, frame, role FROM frames{where}", parameters)
+        roles = {FrameKey(name, frame): FrameRole(role) for name, frame, role in marked}
+        grouped: dict[tuple[FrameKey, str], list[tuple]] = {}
+        for name, frame, individual, *rest in labels:
+            grouped.setdefault((FrameKey(name, frame), individual), []).append(tuple(rest))
+        made = [
+            self._annotation(key, individual, rows, roles.get(key, FrameRole.TRAIN))
+            for (key, individual), rows in grouped.items()
+            if individual in self._skeleton.individuals and (frames is None or key.frame in frames)
+        ]
         order = self._skeleton.individuals.index
         return sorted((a for a in made if not a.is_empty), key=lambda a: (a.key, order(a.individual)))
 
@@ -250,88 +264,6 @@ class LabelStore:
             seen = {row[0] for row in self._log.rows("SELECT DISTINCT bodypart FROM labels")}
         return [name for name in self._skeleton.bodyparts if name not in seen]
 
-    # ---- other people's files ---------------------------------------------------------------------
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Keep other threads from editing while a change is worked out and made."""
-        with self._mutex:
-            yield
-
-    def videos(self) -> list[str]:
-        """Return the names of all videos with labels, sorted."""
-        with self._mutex:
-            return [name for (name,) in self._log.rows("SELECT DISTINCT video FROM labels ORDER BY video")]
-
-    def table(self, name: str, video: str) -> dict[KeypointKey, Keypoint]:
-        """Return the ``labels`` or the last ``exported`` values of one video, all bodyparts ever known."""
-        with self._mutex:
-            return self._log.table(name, video)
-
-    def edited_keys(self, video: str) -> set[KeypointKey]:
-        """Return every keypoint of ``video`` that the log knows, cleared ones too."""
-        with self._mutex:
-            return self._log.edited_keys(video)
-
-    def origin(self, video: str) -> tuple[float, float] | None:
-        """Return where (0, 0) of the stored labels lies in the full video, None if never recorded."""
-        with self._mutex:
-            return self._log.origin(video)
-
-    def realign(self, video: str, origin: tuple[float, float]) -> None:
-        """Shift all labels of ``video`` from the recorded origin to ``origin``; earlier undo steps end here."""
-        with self._mutex:
-            old = self._log.origin(video)
-            changes: Changes = ()
-            if old is not None and old != origin:
-                dx, dy = old[0] - origin[0], old[1] - origin[1]
-                changes = [
-                    (key, _placed(point.x + dx, point.y + dy))
-                    for key, point in self._log.table("labels", video).items()
-                    if point.x is not None and point.y is not None
-                ]
-            with self._log.transaction():
-                self._log.set_origin(video, origin)
-                if not changes:
-                    return
-                action = self._log.append_action("realign", source="config.yaml crop")
-                self._log.append_edits(action, changes)
-            self._note("realign", action, None)
-
-    def merge(
-        self, video: str, found: Iterable[tuple[KeypointKey, Keypoint]], steps: Mapping[str, Changes], *, source: str
-    ) -> None:
-        """Take in what another program wrote for ``video``, in one transaction.
-
-        Parameters
-        ----------
-        video : str
-            The video's name.
-        found : iterable of (KeypointKey, Keypoint)
-            All the file holds; remembered to tell its next changes from ours.
-        steps : mapping of str to changes
-            By kind of action: ``import`` (never labelled here), ``merge`` (an undo step), ``conflict`` (kept in
-            the log only, our labels stay).
-        source : str
-            The file, for the log.
-        """
-        with self._mutex:
-            noted = []
-            with self._log.transaction():
-                for kind, changes in steps.items():
-                    if changes:
-                        action = self._log.append_action(kind, source=source)
-                        self._log.append_edits(action, changes, apply=kind != "conflict")
-                        noted.append((kind, action))
-                self._log.replace_exported(video, found)
-            for kind, action in noted:
-                self._note(kind, action, None)
-
-    def remember_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
-        """Remember what CollectedData of ``video`` holds from now on."""
-        with self._mutex, self._log.transaction():
-            self._log.replace_exported(video, values)
-
     # ---- inside -----------------------------------------------------------------------------------
 
     def _edit(self, changes: Changes) -> None:
@@ -348,7 +280,9 @@ class LabelStore:
             self._log.append_edits(action, changes)
         self._note(kind, action, target, touched={key.frame_key for key, _ in changes})
 
-    def _note(self, kind: str, action: int, target: int | None, *, touched: Iterable[FrameKey] | None = None) -> None:
+    def _note(
+        self, kind: str, action: int, target: int | None = None, *, touched: Iterable[FrameKey] | None = None
+    ) -> None:
         """Keep what is in memory in step with an action of ours that was committed."""
         self._undo.feed(action, kind, target)
         self._seen_action = action
@@ -389,6 +323,18 @@ class LabelStore:
     def _check_individual(self, individual: str) -> None:
         if individual not in self._skeleton.individuals:
             raise ValueError(f"Expected an individual of {list(self._skeleton.individuals)}, got {individual!r}.")
+
+
+_MOST_IN_A_QUERY = 1000
+
+
+def _selection(video: str | None, frames: Collection[int] | None) -> tuple[str, list[str | int]]:
+    """Return a WHERE clause for a table with ``video`` and ``frame``; many frames are left to the caller."""
+    if video is None:
+        return "", []
+    if frames is None or len(frames) > _MOST_IN_A_QUERY:
+        return " WHERE video = ?", [video]
+    return f" WHERE video = ? AND frame IN ({', '.join('?' * len(frames))})", [video, *frames]
 
 
 def _check_frame(key: FrameKey) -> None:

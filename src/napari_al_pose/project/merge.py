@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from napari_al_pose.domain import KeypointState, Skeleton
 from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 
-_SAME_PX = 1e-6
+SAME_PX = 1e-6
 """Coordinates closer than this are the same: what is left of a shift by the crop there and back."""
 
 State = Mapping[KeypointKey, Keypoint]
@@ -42,7 +42,11 @@ class MergePlan:
 
 
 def keypoints_of(
-    table: AnnotationTable, video: str, skeleton: Skeleton, origin: tuple[float, float]
+    table: AnnotationTable,
+    video: str,
+    skeleton: Skeleton,
+    origin: tuple[float, float],
+    frames: Collection[int] | None = None,
 ) -> dict[KeypointKey, Keypoint]:
     """Return what a file says of each keypoint of the skeleton, in source pixels.
 
@@ -59,6 +63,8 @@ def keypoints_of(
         Of the project; what it does not have is left out.
     origin : (float, float)
         Where (0, 0) of the extracted images lies in the source.
+    frames : collection of int, optional
+        Only these.
     """
     known = [
         (index, individual, bodypart)
@@ -67,6 +73,8 @@ def keypoints_of(
     ]
     found: dict[KeypointKey, Keypoint] = {}
     for frame, (_, points) in table.frames(video).items():
+        if frames is not None and frame not in frames:
+            continue
         labelled = {individual for index, individual, _ in known if np.isfinite(points[index]).all()}
         for index, individual, bodypart in known:
             if individual not in labelled:
@@ -112,4 +120,4 @@ def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointK
 def _same(a: Keypoint, b: Keypoint) -> bool:
     if a.state != b.state or a.x is None or a.y is None or b.x is None or b.y is None:
         return a.state == b.state
-    return abs(a.x - b.x) <= _SAME_PX and abs(a.y - b.y) <= _SAME_PX
+    return abs(a.x - b.x) <= SAME_PX and abs(a.y - b.y) <= SAME_PX

@@ -206,11 +206,10 @@ class Project:
             If the project is read-only, or a file cannot be read or written.
         """
         self._refuse_if_read_only()
-        chosen = {*self._labelled_folders(), *self.labels.videos()} if videos is None else set(videos)
+        chosen = {*self._labelled_folders(), *self.labels.exchange.videos()} if videos is None else set(videos)
         with self._exporting:
             for name in sorted(chosen):
                 data = self._collected_data(name)
-                self.notice(*data.merge_into(self.labels))
                 self.notice(*data.export(self.labels, (sources or {}).get(name)))
 
     def ensure_holdout(self, share: float, seed: int) -> int:

@@ -1,0 +1,174 @@
+"""The side of the label store that faces other people's files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """How things stood when the files of a video were last read or written.
+
+    Parameters
+    ----------
+    settings : str
+        What the meaning of the files depended on: scorer, bodyparts, individuals, crop.
+    files : str
+        The files, with size and time.
+    action : int
+        The last action whose labels are in the files; 0 if another program wrote them since.
+    """
+
+    settings: str = ""
+    files: str = ""
+    action: int = 0
+
+
+class LabelExchange:
+    """Merging from and exporting to other people's files; part of a `LabelStore`.
+
+    Parameters
+    ----------
+    log : EditLog
+    mutex : RLock
+        The store's.
+    note : callable
+        Tells the store of an action that was appended: its kind and its number.
+    """
+
+    def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
+        self._log = log
+        self._mutex = mutex
+        self._note = note
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other threads from editing while a change is worked out and made."""
+        with self._mutex:
+            yield
+
+    def videos(self) -> list[str]:
+        """Return the names of all videos with labels, sorted."""
+        with self._mutex:
+            return [name for (name,) in self._log.rows("SELECT DISTINCT video FROM labels ORDER BY video")]
+
+    def state(self, video: str) -> ExchangeState:
+        """Return what was last remembered of the files of ``video``."""
+        with self._mutex:
+            rows = self._log.rows("SELECT settings, files, action FROM exchanges WHERE video = ?", (video,))
+            return ExchangeState(*rows[0]) if rows else ExchangeState()
+
+    def origin(self, video: str) -> tuple[float, float] | None:
+        """Return where (0, 0) of the stored labels lies in the full video, None if never recorded."""
+        with self._mutex:
+            rows = self._log.rows("SELECT x, y FROM origins WHERE video = ?", (video,))
+            return (float(rows[0][0]), float(rows[0][1])) if rows else None
+
+    def labels(self, video: str) -> dict[KeypointKey, Keypoint]:
+        """Return the labels of ``video``, of every bodypart ever known."""
+        with self._mutex:
+            return self._log.table("labels", video)
+
+    def exported(self, video: str) -> dict[KeypointKey, Keypoint]:
+        """Return what the files of ``video`` held when they were last read or written."""
+        with self._mutex:
+            return self._log.table("exported", video)
+
+    def edited_keys(self, video: str) -> set[KeypointKey]:
+        """Return every keypoint of ``video`` that the log knows, cleared ones too."""
+        with self._mutex:
+            query = "SELECT DISTINCT video, frame, individual, bodypart FROM edits WHERE video = ?"
+            return {KeypointKey(*row) for row in self._log.rows(query, (video,))}
+
+    def edited_frames(self, video: str, *, since: int) -> set[int]:
+        """Return the frames of ``video`` changed by anything but a first import after action ``since``."""
+        query = (
+            "SELECT DISTINCT frame FROM edits JOIN actions ON actions.id = edits.action"
+            " WHERE edits.action > ? AND video = ? AND kind != 'import'"
+        )
+        with self._mutex:
+            return {frame for (frame,) in self._log.rows(query, (since, video))}
+
+    def cleared_frames(self, video: str) -> set[int]:
+        """Return the frames of ``video`` that the files have labels of and the store has none."""
+        query = "SELECT DISTINCT frame FROM {} WHERE video = ?"
+        with self._mutex:
+            there, here = ({n for (n,) in self._log.rows(query.format(t), (video,))} for t in ("exported", "labels"))
+        return there - here
+
+    def realign(self, video: str, origin: tuple[float, float]) -> None:
+        """Shift all labels of ``video`` from the recorded origin to ``origin``; earlier undo steps end here."""
+        with self._mutex:
+            old = self.origin(video) or origin
+            dx, dy = old[0] - origin[0], old[1] - origin[1]
+            shifted = {name: _shifted(self._log.table(name, video), dx, dy) for name in ("labels", "exported")}
+            moved = bool(dx or dy) and bool(shifted["labels"])
+            with self._log.transaction():
+                self._log.set_origin(video, origin)
+                if moved:
+                    action = self._log.append_action("realign", source="config.yaml crop")
+                    self._log.append_edits(action, shifted["labels"])
+                    self._log.put_exported(video, shifted["exported"])
+            if moved:
+                self._note("realign", action)
+
+    def merge(
+        self,
+        video: str,
+        found: Iterable[tuple[KeypointKey, Keypoint]],
+        steps: Mapping[str, Changes],
+        *,
+        source: str,
+        state: ExchangeState,
+    ) -> None:
+        """Take in what another program wrote for ``video``, in one transaction.
+
+        Parameters
+        ----------
+        video : str
+            The video's name.
+        found : iterable of (KeypointKey, Keypoint)
+            All the files hold; remembered to tell their next changes from ours.
+        steps : mapping of str to changes
+            By kind of action: ``import`` (never labelled here), ``merge`` (an undo step), ``conflict`` (kept in
+            the log only, our labels stay).
+        source : str
+            The file, for the log.
+        state : ExchangeState
+            To remember.
+        """
+        with self._mutex:
+            noted = []
+            with self._log.transaction():
+                for kind, changes in steps.items():
+                    if changes:
+                        action = self._log.append_action(kind, source=source)
+                        self._log.append_edits(action, changes, apply=kind != "conflict")
+                        noted.append((kind, action))
+                self._log.replace_exported(video, found)
+                self._log.set_exchange(video, (state.settings, state.files, state.action))
+            for kind, action in noted:
+                self._note(kind, action)
+
+    def remember(
+        self, video: str, frames: Collection[int], found: Iterable[tuple[KeypointKey, Keypoint]], state: ExchangeState
+    ) -> None:
+        """Remember what the files of ``video`` hold for ``frames`` from now on, and how things stand."""
+        with self._mutex, self._log.transaction():
+            self._log.drop_exported(video, frames)
+            self._log.put_exported(video, found)
+            self._log.set_exchange(video, (state.settings, state.files, state.action))
+
+
+def _shifted(table: Mapping[KeypointKey, Keypoint], dx: float, dy: float) -> list[tuple[KeypointKey, Keypoint]]:
+    return [
+        (key, Keypoint(KeypointState.PLACED, point.x + dx, point.y + dy))
+        for key, point in table.items()
+        if point.x is not None and point.y is not None
+    ]
