@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.pool import is_blank
 from napari_al_pose.domain import FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
@@ -40,7 +41,10 @@ class FeatureCache:
     def fetch(
         self, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int
     ) -> Generator[Progress, None, NDArray[np.float32]]:
-        """Return the features of ``keys``, float32 ``(len(keys), d)``, computing what is not known yet."""
+        """Return the features of ``keys``, float32 ``(len(keys), d)``, NaN where a frame shows nothing.
+
+        What is not known yet is computed.
+        """
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
         if missing:
             yield Progress(job, "Reading image features", 0, len(missing), -1.0)
@@ -48,8 +52,9 @@ class FeatureCache:
             reporter = ProgressReporter(job, "Reading image features", len(missing))
             done = 0
             for batch in read_batches(missing, sources, batch_size=16):
-                for index, vector in zip(batch.indices, self._extractor.extract(batch.frames), strict=True):
-                    self._known[missing[index]] = vector
+                vectors = self._extractor.extract(batch.frames)
+                for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
+                    self._known[missing[index]] = np.full_like(vector, np.nan) if is_blank(frame) else vector
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write()

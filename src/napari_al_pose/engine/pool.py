@@ -28,7 +28,8 @@ class Pool:
     Parameters
     ----------
     candidates : tuple of FrameKey
-        Spread over all videos, near-duplicates included: what a fair random draw is made from.
+        Spread over all videos, near-duplicates included, frames that show nothing not: what a fair random draw is
+        made from.
     keys : tuple of FrameKey
         The candidates without near-duplicates: what is scored.
     features : float32 array, (len(keys), d)
@@ -73,15 +74,18 @@ def build_pool(
     labelled = available(project.labels.labelled_keys(), sources)
     fps = {name: source.fps for name, source in sources.items()}
     candidates = choose_pool(sources, project.settings.pool_size, labelled=frozenset(labelled))
-    vectors = yield from features.fetch([*candidates, *labelled], sources, job)
-    kept = np.asarray(drop_near_duplicates(candidates, vectors[: len(candidates)], fps), np.int64)
+    found = yield from features.fetch([*candidates, *labelled], sources, job)
+    vectors, labelled_vectors = found[: len(candidates)], found[len(candidates) :]
+    seen = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+    candidates, vectors = [candidates[i] for i in seen], vectors[seen]
+    kept = drop_near_duplicates(candidates, vectors, fps)
     log.info("pool: %d frames, %d after near-duplicates were dropped", len(candidates), len(kept))
     return Pool(
         candidates=tuple(candidates),
         keys=tuple(candidates[i] for i in kept),
         features=vectors[kept],
         labelled=tuple(labelled),
-        labelled_features=vectors[len(candidates) :],
+        labelled_features=labelled_vectors,
         fps=fps,
         n_frames={name: len(source) for name, source in sources.items()},
     )

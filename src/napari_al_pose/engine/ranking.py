@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.pool import Pool, PoolOutput, build_pool, predict_frames
+from napari_al_pose.engine.reliability import measured_reliability
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.project import Project
 
@@ -76,7 +78,7 @@ def rank(
         output = yield from predict_frames(
             model, pool.keys, sources, job, with_scoremaps=Requires.SCOREMAPS in strategy.requires
         )
-        project.predictions.save(version, pool.keys, output.xy, output.likelihood)
+        _keep(project, version, pool.keys, output)
     yield Progress(job, "Choosing frames", 0, 1, -1.0)
     n_train = max(0, ranking.size - len(holdout))
     context = _context(project, pool, output, n_train, ranking.seed)
@@ -84,7 +86,9 @@ def rank(
     if notice:
         chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
     else:
-        chosen = _scored(strategy, context, pool, output, holdout, version)
+        scores = strategy.score(context)
+        notice = _check_scores(strategy, scores)
+        chosen = _scored(strategy, context, scores, pool, holdout, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
@@ -132,8 +136,10 @@ def _context(project: Project, pool: Pool, output: PoolOutput | None, batch_size
         xy=None if output is None else output.xy,
         likelihood=None if output is None else output.likelihood,
         scoremaps=None if output is None else output.scoremaps,
+        grids={} if output is None else output.grids,
         labelled_features=pool.labelled_features,
         labelled_xy=np.stack(poses) if poses else None,
+        reliability=measured_reliability(project),
         batch_size=max(1, batch_size),
         n_frames=pool.n_frames,
         seed=seed,
@@ -161,13 +167,11 @@ def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version
 def _scored(
     strategy: Strategy,
     context: ScoreContext,
+    scores: NDArray[np.float64],
     pool: Pool,
-    output: PoolOutput | None,
     holdout: Sequence[FrameKey],
     version: int,
 ) -> list[Suggestion]:
-    scores = strategy.score(context)
-    _log_scores(strategy.name, scores)
     taken = [*pool.labelled, *holdout]
     n, seed = context.batch_size, context.seed
     if strategy.spreads_batch:
@@ -183,11 +187,7 @@ def _scored(
             fps=pool.fps,
             seed=seed,
         )
-    grids = {} if output is None else output.grids
-    return [
-        _suggestion(strategy, replace(context, grid=grids.get(context.keys[i].video)), i, scores[i], version)
-        for i in picks
-    ]
+    return [_suggestion(strategy, context, i, scores[i], version) for i in picks]
 
 
 def _suggestion(strategy: Strategy, context: ScoreContext, index: int, score: float, version: int) -> Suggestion:
@@ -223,11 +223,19 @@ def _guesses(
     return tuple(Prediction(s.key, version, *poses[s.key]) for s in suggestions)
 
 
-def _log_scores(name: str, scores: NDArray[np.float64]) -> None:
-    """Log range and ties: a saturated score would otherwise go unnoticed."""
+def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: PoolOutput) -> None:
+    """Store what the model said, beside what it said of frames that have left the pool since by being labelled."""
+    said = {key: (p.xy, p.likelihood) for key, p in project.predictions.load(version).items()}
+    said |= _by_key(keys, output)
+    xy, likelihood = (np.stack(column) for column in zip(*said.values(), strict=True))
+    project.predictions.save(version, list(said), xy, likelihood)
+
+
+def _check_scores(strategy: Strategy, scores: NDArray[np.float64]) -> str:
+    """Log range and ties, since a saturated score would otherwise go unnoticed; say so if no frame stands out."""
     finite = scores[np.isfinite(scores)]
-    if finite.size == 0:
-        log.warning("%s scored no frame", name)
-        return
+    if says_nothing(scores):
+        return f"{strategy.title} gives all frames the same score: they are drawn at random instead."
     ties = finite.size - np.unique(np.round(finite, 9)).size
-    log.info("%s: %d scores from %.4g to %.4g, %d ties", name, finite.size, finite.min(), finite.max(), ties)
+    log.info("%s: %d scores from %.4g to %.4g, %d ties", strategy.name, finite.size, finite.min(), finite.max(), ties)
+    return ""
