@@ -106,6 +106,7 @@ def _random(path: Path, times: list[int], setting: dict[str, Any]) -> Figure:
     def raw() -> None:
         with av.open(str(path)) as container:
             to_rgb = _raw_converter(container)
+            next(container.decode(video=0))  # openfield's decodes to garbage without its first packet
             for position in positions:
                 container.seek(times[position], stream=container.streams.video[0])
                 to_rgb(next(frame for frame in container.decode(video=0) if frame.pts >= times[position]))

@@ -50,6 +50,7 @@ class FrameDecoder:
         self._can_go_on = False
         self._held: tuple[int, av.VideoFrame] | None = None
         self._prefers_dts = False
+        self._show_first_packet()
 
     def frames(
         self, first: int, last: int, *, superseded: Callable[[], bool] | None = None
@@ -80,6 +81,17 @@ class FrameDecoder:
         stream.thread_type = "AUTO"
         stream.thread_count = self._threads
         return container, stream
+
+    def _show_first_packet(self) -> None:
+        """Let the decoder see the first packet before any seek.
+
+        x264 tells its version there and nowhere else; 4:4:4 video by its versions of up to 2018 decodes to garbage,
+        without an error, in a decoder that does not know it.
+        """
+        try:
+            next(self._container.decode(self._stream), None)
+        except FFmpegError as error:
+            logger.debug("the first frame of %s does not decode: %s", self._path, error)
 
     # ---- where to start ---------------------------------------------------------------------------
 
