@@ -114,8 +114,10 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
     found = _fit_individuals(found, individuals)
     for video in sorted({video for video, _ in found.rows} - {folder.name}):
         notices.append(f"{path} has rows of another video ({video or 'unnamed'}); they are kept there and not shown.")
-    for image in [image for video, image in found.rows if video == folder.name and frame_number(image) is None]:
-        notices.append(f"{path}: row {image!r} names no frame number; it is kept there and not shown.")
+    unnumbered = [image for video, image in found.rows if video == folder.name and frame_number(image) is None]
+    if unnumbered:
+        more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""
+        notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number are kept there and not shown.")
     return AnnotationTable(found.rows, found.columns, found.xy, path, (*notices, *found.notices), damaged)
 
 

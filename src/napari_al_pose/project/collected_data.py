@@ -107,10 +107,10 @@ class CollectedData:
                 state=ExchangeState(self._settings(), "" if table.notices else files),
             )
         if plan.changed:
-            notices.append(f"{table.path}: another program changed {_frames(plan.changed)}; the changes were taken in.")
+            notices.append(f"{table.path}: another program changed {_labels(plan.changed)}; the changes were taken in.")
         if plan.conflicts:
             notices.append(
-                f"{table.path}: {_frames(plan.conflicts)} changed both here and in another program. "
+                f"{table.path}: {_labels(plan.conflicts)} changed both here and in another program. "
                 "Your labels were kept; the others are noted in al-pose/labels.sqlite."
             )
         return notices
@@ -164,12 +164,9 @@ class CollectedData:
                 frames={names[number]: points for number, points in changed.items()},
                 remove=[present[number][0] for number in cleared],
             )
-        # An image that could not be made is tried again, and what there was to tell is told again.
-        state = ExchangeState(
-            self._settings(), files="" if told else self._files(), action=0 if images.notices else revision
-        )
+        state = ExchangeState(self._settings(), "" if told else self._files(), revision)
         exchange.remember(self.name, {*changed, *cleared}, self._keypoints(table, changed).items(), state)
-        return [*notices, *images.notices]
+        return [*notices, *images.notices()]
 
     def _differing(
         self, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
@@ -197,8 +194,9 @@ class CollectedData:
         return bool(state.settings) and state.settings == self._settings() and state.files == self._files()
 
     def _settings(self) -> str:
-        """All that the meaning of the files depends on."""
-        return json.dumps([self.scorer, self.skeleton.bodyparts, self.skeleton.individuals, self.offset])
+        """All that the meaning of the files depends on; a video that was missing may give images now."""
+        has_video = self.video is not None and self.video.has_video
+        return json.dumps([self.scorer, self.skeleton.bodyparts, self.skeleton.individuals, self.offset, has_video])
 
     def _files(self) -> str:
         """The files of labels with size and time; they change when another program writes one."""
@@ -256,7 +254,14 @@ class _Images:
         self._source = source
         self._opened: FrameSource | None = None
         self._present = {frame_number(path.name): path.name for path in reversed(image_files(data.folder))}
-        self.notices: list[str] = []
+        self._missing: list[int] = []
+
+    def notices(self) -> list[str]:
+        """Return what the user should know of the images that could not be made."""
+        if not self._missing:
+            return []
+        frames = _shown_frames(self._missing)
+        return [f"{self._data.folder}: no video has {frames}; their labels were written without images."]
 
     def close(self) -> None:
         """Close the video if it was opened here."""
@@ -277,7 +282,7 @@ class _Images:
                 raise KeyError(number)
             self._write(source[source.position(number)], folder / name)
         except KeyError:
-            self.notices.append(f"{folder}: no video has frame {number}; its labels were written without image.")
+            self._missing.append(number)
         return name
 
     def _open(self) -> FrameSource | None:
@@ -302,7 +307,13 @@ def _same_points(a: Points, b: Points) -> bool:
     return bool(((np.abs(a - b) <= SAME_PX) | (np.isnan(a) & np.isnan(b))).all())
 
 
-def _frames(changes: Sequence[tuple[KeypointKey, object]]) -> str:
-    frames = sorted({key.frame for key, _ in changes})
-    shown = ", ".join(str(frame) for frame in frames[:5]) + (", ..." if len(frames) > 5 else "")
-    return f"{len(changes)} label{'s' if len(changes) > 1 else ''} (frame{'s' if len(frames) > 1 else ''} {shown})"
+def _labels(changes: Sequence[tuple[KeypointKey, object]]) -> str:
+    count = len(changes)
+    return f"{count} label{'s' if count > 1 else ''} ({_shown_frames({key.frame for key, _ in changes})})"
+
+
+def _shown_frames(frames: Collection[int]) -> str:
+    first = ", ".join(str(frame) for frame in sorted(frames)[:5])
+    return f"frame{'s' if len(frames) > 1 else ''} {first}" + (
+        f" and {len(frames) - 5} more" if len(frames) > 5 else ""
+    )
