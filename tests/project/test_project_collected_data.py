@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from PIL import Image
 
 from conftest import BODYPARTS, make_video, save_images, save_labels, write_config
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
-from napari_al_pose.project import open_project
+from napari_al_pose.formats.deeplabcut import read_annotations
+from napari_al_pose.project import collected_data, open_project
 
 XY = np.array([[[1.0, 2], [3, 4], [5, 6]], [[7, 8], [np.nan, np.nan], [9, 10]]])
 KEY = FrameKey("mouse", 5)
@@ -188,6 +190,78 @@ def test_new_bodypart_does_not_take_finished_frames_from_deeplabcut(project_root
     table = read_h5(project_root)
     assert table.iloc[0].tolist() == [1, 2, 3, 4, 5, 6, 30, 40]
     assert table.iloc[1].isna().tolist() == [False] * 2 + [True] * 2 + [False] * 2 + [True] * 2
+
+
+def test_files_that_did_not_change_are_not_read_again(project_root, monkeypatch):
+    path = save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        project.labels.place(KEY, "nose", 50, 60)
+        project.export_labels()
+    reads = []
+
+    def counted(folder, **options):
+        reads.append(folder.name)
+        return read_annotations(folder, **options)
+
+    monkeypatch.setattr(collected_data, "read_annotations", counted)
+    with open_project(project_root) as project:
+        assert reads == []
+        project.export_labels()
+        assert reads == []
+        project.labels.place(KEY, "nose", 51, 61)
+        project.export_labels()
+    del reads[:]
+    theirs = read_h5(project_root)
+    theirs.iloc[1, 0] = 77
+    theirs.to_hdf(path, key="df_with_missing", mode="w")
+    with open_project(project_root) as project:
+        assert reads == ["mouse"]
+        assert project.labels.annotation(FrameKey("mouse", 12)).xy[0, 0] == 77
+
+
+def test_images_follow_when_the_video_turns_up(project_root):
+    with open_project(project_root) as project:
+        complete(project, KEY)
+        complete(project, FrameKey("mouse", 6))
+        project.export_labels()
+        assert [notice for notice in project.notices if "no video has frames 5, 6" in notice]
+    make_video(project_root / "videos" / "mouse.mp4")
+    with open_project(project_root) as project:
+        project.export_labels()
+        assert project.notices == ()
+    folder = project_root / "labeled-data" / "mouse"
+    assert {row[2] for row in read_h5(project_root).index} == {path.name for path in folder.glob("*.png")}
+
+
+def test_editing_goes_on_while_files_are_written(project_root):
+    save_labels(project_root, XY, [5, 12])
+    failures = []
+
+    def export(project):
+        try:
+            for _ in range(5):
+                project.export_labels()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test shows it
+            failures.append(error)
+
+    with open_project(project_root) as project:
+        threads = [threading.Thread(target=export, args=(project,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        n = 0
+        while any(thread.is_alive() for thread in threads):
+            complete(project, FrameKey("mouse", 100 + n % 50), x=n)
+            n += 1
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        project.export_labels()
+        table = read_h5(project_root)
+        expected = {a.key.frame: a.xy for a in project.labels.annotations() if a.is_complete}
+        assert {int(row[2][3:6]): values for row, values in zip(table.index, table.to_numpy()[:, 0], strict=True)} == {
+            frame: xy[0, 0] for frame, xy in expected.items()
+        }
+        assert project.labels.undo() is not None
 
 
 @pytest.fixture
