@@ -118,6 +118,7 @@ class ActiveLearningLoop:
         if self._model is None:
             return Looked(job, key, None, None)
         result = self._model.predict(self._sources.frame(key)[None], with_scoremaps=True)
+        assert result.scoremaps is not None  # they were asked for
         return Looked(
             job,
             key,

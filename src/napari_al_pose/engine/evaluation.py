@@ -1,0 +1,54 @@
+"""Train on some of a project's labelled frames and measure on the others; the project is left as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.engine.messages import Progress, TrainStep
+from napari_al_pose.engine.sources import Sources, available
+from napari_al_pose.engine.training import load_labelled
+from napari_al_pose.pose import evaluate
+from napari_al_pose.project import Project
+
+
+def evaluate_project(
+    project: Project, *, train_frames: int, seed: int
+) -> Generator[Progress | TrainStep, None, dict[str, Any]]:
+    """Return what ``evaluate --json`` prints.
+
+    Raises
+    ------
+    AlPoseError
+        If the project has too few labelled frames.
+    """
+    opened = Sources()
+    try:
+        sources = opened.refresh(project)
+        annotations = project.labels.annotations()
+        readable = set(available([a.key for a in annotations], sources))
+        usable = tuple(a for a in annotations if a.key in readable)
+        if len(usable) < 2:
+            raise AlPoseError(
+                f"Expected at least 2 labelled frames in {project.root}, got {len(usable)}.",
+                "Label some frames, or put the videos or extracted images of the labelled ones back.",
+            )
+        frames = yield from load_labelled(usable, sources, 0)
+    finally:
+        opened.close()
+    ticks = evaluate(
+        frames,
+        project.skeleton.bodyparts,
+        project.settings.train,
+        train_frames=train_frames,
+        seed=seed,
+        threads=os.cpu_count(),
+    )
+    try:
+        while True:
+            tick = next(ticks)
+            yield TrainStep(0, tick.step, tick.steps, tick.loss, tick.holdout_error, tick.seconds_left)
+    except StopIteration as end:
+        return end.value.to_json()
