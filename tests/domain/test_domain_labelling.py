@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
 from napari_al_pose.domain.labelling import (
     bodypart_after_edit,
+    bodypart_after_undo,
     first_bodypart,
     neighbour_bodypart,
     next_unseen,
@@ -53,6 +54,12 @@ def test_a_frame_starts_with_its_first_unseen_bodypart():
 )
 def test_bodypart_after_an_edit(before, after, current, edited, expected):
     assert bodypart_after_edit(states(*before), states(*after), current, edited) == expected
+
+
+def test_an_undo_chooses_what_it_reopened_and_a_redo_goes_on():
+    assert bodypart_after_undo(states(P, P, U), states(P, U, U), 2) == 1
+    assert bodypart_after_undo(states(U, U, U), states(P, U, U), 0) == 1
+    assert bodypart_after_undo(states(P, P, U), states(P, P, U), 2) == 2
 
 
 @given(n=st.integers(1, 8), start=st.integers(0, 7))

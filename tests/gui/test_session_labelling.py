@@ -8,28 +8,10 @@ from session_tools import TIMEOUT, ScriptedEngine
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
 from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, Ranked, Train
-from napari_al_pose.gui import bridge
 from napari_al_pose.gui.session import Session
 from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def session(qtbot, monkeypatch):
-    monkeypatch.setattr(bridge, "EngineClient", ScriptedEngine)
-    session = Session()
-    session.errors = []
-    session.noticeRaised.connect(lambda message, hint, is_error: session.errors.append(message) if is_error else None)
-    yield session
-    session.close()
-
-
-@pytest.fixture
-def opened(session, sample_copy, qtbot):
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
-    return session
 
 
 def engine(session) -> ScriptedEngine:

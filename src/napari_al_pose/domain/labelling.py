@@ -64,6 +64,15 @@ def bodypart_after_edit(before: NDArray[np.int8], after: NDArray[np.int8], curre
     return current if following is None else following
 
 
+def bodypart_after_undo(before: NDArray[np.int8], after: NDArray[np.int8], current: int) -> int:
+    """Return the bodypart to choose after an undo or redo in the same frame.
+
+    One whose label is gone is chosen again; otherwise it is as after the edit itself.
+    """
+    reopened = np.flatnonzero((before != KeypointState.UNSEEN) & (after == KeypointState.UNSEEN))
+    return int(reopened[0]) if len(reopened) else bodypart_after_edit(before, after, current, current)
+
+
 def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
     """Return the bodypart ``delta`` places along, going round at the ends."""
     return (current + delta) % n_bodyparts

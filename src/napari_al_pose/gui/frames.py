@@ -19,11 +19,23 @@ log = logging.getLogger(__name__)
 JOIN_SECONDS = 5.0
 
 
-class NewestFrame(QObject):
+class FrameNews(QObject):
+    """What `NewestFrame` tells from its thread.
+
+    An object of its own: Qt's bindings would take a QObject with ``__getitem__`` for a sequence and read it through.
+    """
+
+    arrived = Signal(int)
+    """A frame that was wanted can be had: its position."""
+    failed = Signal(str, str)
+    """Message and hint of a frame that cannot be read."""
+
+
+class NewestFrame:
     """An array-like over a lazy video that answers at once.
 
     napari slices its layers in the GUI thread. A frame the source has in its cache is returned as it is; for any other
-    a thread is asked, the frame shown last is returned meanwhile, and `arrived` tells when the layer should be
+    a thread is asked, the frame shown last is returned meanwhile, and ``news.arrived`` tells when the layer should be
     refreshed. Only the newest wish counts: a slider dragged over a thousand frames decodes a few of them.
 
     napari gets this and not the dask array itself because it slices dask layers with task fusion switched off and
@@ -34,14 +46,10 @@ class NewestFrame(QObject):
     source : CachedSource
     array : dask.array.Array
         The same frames, lazily; the thread decodes by slicing it.
-    parent : QObject, optional
     """
 
-    arrived = Signal(int)
-    failed = Signal(str, str)
-
-    def __init__(self, source: CachedSource, array: da.Array, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, source: CachedSource, array: da.Array) -> None:
+        self.news = FrameNews()
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.dtype = array.dtype
         self.ndim = array.ndim
@@ -117,13 +125,15 @@ class NewestFrame(QObject):
             try:
                 frame = np.asarray(self._array[position])
             except (AlPoseError, ValueError) as error:
-                if self._closed:
-                    return  # the source was closed under us
-                if not isinstance(error, AlPoseError):
-                    raise
-                log.warning("frame %d of %s: %s", position, self._source.name, error)
-                self.failed.emit(error.message, error.hint)
+                with self._wish:
+                    if self._closed:
+                        return  # the source was closed under us
+                    if not isinstance(error, AlPoseError):
+                        raise
+                    log.warning("frame %d of %s: %s", position, self._source.name, error)
+                    self.news.failed.emit(error.message, error.hint)
                 continue
             self._fetched = (position, frame)
-            if not self._closed:
-                self.arrived.emit(position)
+            with self._wish:  # once `close` has returned, nothing is emitted
+                if not self._closed:
+                    self.news.arrived.emit(position)

@@ -45,7 +45,7 @@ import numpy as np
 from qtpy.QtCore import QCoreApplication, QObject, Slot
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Prediction
-from napari_al_pose.domain.labelling import bodypart_after_edit, neighbour_bodypart, time_to_learn
+from napari_al_pose.domain.labelling import bodypart_after_edit, bodypart_after_undo, neighbour_bodypart, time_to_learn
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked, Predicted, Ranked, Trained
@@ -213,14 +213,19 @@ class Session(Navigation):
         if key is None:
             return
         self._saver.touch(key.video)
+        before = self._annotation
         if key != self._current:
             self.go_to(key)
-        if key == self._current:
+        elif before is not None:
             self._read_annotation()
             self._read_guess()
-            if self._annotation is not None:
-                self._tally.update(self._annotation)
-            self.annotationChanged.emit()
+        if key != self._current or before is None or self._annotation is None:
+            return
+        self._tally.update(self._annotation)
+        self.annotationChanged.emit()
+        if before.key == key:
+            current = self.bodyparts.index(self._bodypart)
+            self.choose_bodypart(self.bodyparts[bodypart_after_undo(before.states, self._annotation.states, current)])
 
     # ---- learning -----------------------------------------------------------------------------
 

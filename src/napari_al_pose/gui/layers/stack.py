@@ -86,6 +86,7 @@ class LayerStack(QObject):
         if self._video is not None:
             self._video.stop()
             self._video.frames.join()
+            self._video.deleteLater()
         self._video = self._scoremap = self._keypoints = None
         if viewer is not None:
             for layer in ours:
@@ -128,7 +129,7 @@ class LayerStack(QObject):
         self.remove()
         self._syncing = True
         try:
-            self._video = VideoLayer(viewer, self._newest(source))
+            self._video = VideoLayer(viewer, self._newest(source), self)
             self._scoremap = ScoremapLayer(viewer, project.skeleton)
             self._keypoints = KeypointLayers(viewer, project.skeleton, max(source.shape[1:3]))
         finally:
@@ -139,8 +140,8 @@ class LayerStack(QObject):
         self.built.emit()
 
     def _newest(self, source: CachedSource) -> NewestFrame:
-        frames = NewestFrame(source, lazy_array(source), self)
-        frames.failed.connect(self._session.notice_error)
+        frames = NewestFrame(source, lazy_array(source))
+        frames.news.failed.connect(self._session.notice_error)
         return frames
 
     def _missing(self, layers: Iterable[Any]) -> bool:

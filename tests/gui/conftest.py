@@ -1,0 +1,34 @@
+"""Sessions on a copy of the sample project, with the engine scripted; the real one has tests of its own."""
+
+from __future__ import annotations
+
+import pytest
+from session_tools import TIMEOUT, ScriptedEngine
+
+
+@pytest.fixture
+def scripted_engine(monkeypatch):
+    """Sessions made in this test talk to a `ScriptedEngine`."""
+    from napari_al_pose.gui import bridge
+
+    monkeypatch.setattr(bridge, "EngineClient", ScriptedEngine)
+
+
+@pytest.fixture
+def session(qtbot, scripted_engine):
+    """A session without a viewer; its errors are noted in ``session.errors``."""
+    from napari_al_pose.gui.session import Session
+
+    session = Session()
+    session.errors = []
+    session.noticeRaised.connect(lambda message, hint, is_error: session.errors.append(message) if is_error else None)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def opened(session, sample_copy, qtbot):
+    """The session with a copy of the sample project open and a frame in front."""
+    session.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
+    return session

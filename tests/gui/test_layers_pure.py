@@ -1,0 +1,127 @@
+"""The layers' arithmetic: axis flips, scoremap picture, what a press means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction, ScoremapGrid
+from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.gui.layers.overlay import compose_scoremaps, draw_peaks, grid_transform
+from napari_al_pose.gui.layers.picking import Click, Points, click_meaning, hit, inside, points_on_canvas
+from napari_al_pose.gui.layers.prompt import prompt
+from napari_al_pose.gui.layers.shapes import FAINTEST, fade, parse_colours, segments, to_napari, to_source
+
+RED, GREEN = np.float32([1, 0, 0]), np.float32([0, 1, 0])
+KEY = FrameKey("v", 0)
+U, P, X = KeypointState.UNSEEN, KeypointState.PLACED, KeypointState.NOT_VISIBLE
+
+
+def test_points_are_flipped_and_missing_ones_hidden():
+    yx, shown = to_napari(np.array([[3.0, 7.0], [np.nan, np.nan]]))
+    np.testing.assert_array_equal(yx, [[7, 3], [0, 0]])
+    np.testing.assert_array_equal(shown, [True, False])
+    assert to_source((12, 7.5, 3.25)) == (3.25, 7.5)
+
+
+def test_only_links_with_both_ends_are_drawn():
+    xy = np.array([[1.0, 2.0], [4.0, 6.0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(segments(xy, [(0, 1), (1, 2)]), [[[2, 1], [4, 3]]])
+    assert segments(xy, []).shape == (0, 2, 2)
+
+
+def test_guesses_fade_but_stay_visible():
+    alpha = fade(np.zeros((3, 3)), np.array([0.0, 1.0, np.nan]))[:, 3]
+    np.testing.assert_allclose(alpha, [FAINTEST, 1, FAINTEST])
+
+
+@pytest.mark.parametrize("n", [1, 8, 25])
+def test_every_bodypart_has_a_colour_of_its_own(n):
+    rgb = parse_colours(bodypart_colours(n))
+    assert rgb.shape == (n, 3)
+    assert len(np.unique(rgb.round(3), axis=0)) == n
+
+
+def test_an_empty_scoremap_leaves_the_video_as_it_is():
+    assert not compose_scoremaps(np.full((2, 3, 4), 0.01), np.stack([RED, GREEN]))[..., 3].any()
+    assert not compose_scoremaps(np.full((1, 3, 4), np.nan), RED[None]).any()
+
+
+def test_each_peak_has_its_bodyparts_colour_and_the_middle_is_mixed():
+    maps = np.zeros((2, 1, 3))
+    maps[0, 0] = [1, 0.5, 0]
+    maps[1, 0] = [0, 0.5, 0.25]
+    picture = compose_scoremaps(maps, np.stack([RED, GREEN]))[0]
+    np.testing.assert_allclose(picture[:, :3], [[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]])
+    assert picture[0, 3] > picture[1, 3] > picture[2, 3] > 0
+
+
+@given(seed=st.integers(0, 100), k=st.integers(1, 6))
+def test_a_scoremap_picture_is_always_a_picture(seed, k):
+    maps = np.random.default_rng(seed).normal(0.5, 1, (k, 4, 5)).astype(np.float16)
+    picture = compose_scoremaps(maps, np.random.default_rng(seed).random((k, 3)))
+    assert picture.dtype == np.float32
+    assert ((picture >= 0) & (picture <= 1)).all()
+
+
+def test_rings_are_where_the_peak_is():
+    grid = ScoremapGrid(8, 4, 3.5, 1.5)
+    picture = draw_peaks(np.zeros((20, 20, 4), np.float32), [(3.5 + 8 * 10, 1.5 + 4 * 6, 0.4)], grid)
+    rows, columns = np.nonzero(picture[..., 3])
+    assert rows.mean() == pytest.approx(6)
+    assert columns.mean() == pytest.approx(10)
+    assert picture[6, 10, 3] == 0  # the peak itself stays open to view
+    assert grid_transform(grid) == ((4, 8), (1.5, 3.5))
+
+
+def points(*xy, labels=()) -> Points:
+    return Points(np.array(xy, float), np.array([i in labels for i in range(len(xy))]))
+
+
+def test_the_nearest_point_in_reach_is_hit_and_the_chosen_one_first():
+    on_canvas = points((10, 10), (14, 10), (np.nan, np.nan))
+    assert hit(on_canvas, (13, 10), 5, 2) == 1
+    assert hit(on_canvas, (13, 10), 5, 0) == 0
+    assert hit(on_canvas, (30, 10), 5, 0) is None
+    assert hit(points((np.nan, np.nan)), (0, 0), 1e9, 0) is None
+
+
+def test_labels_hide_guesses_and_so_does_not_visible():
+    annotation = Annotation(KEY, np.array([[1, 2], [np.nan] * 2, [np.nan] * 2]), np.array([P, X, U], np.int8))
+    guess = Prediction(KEY, 1, np.full((3, 2), 9, np.float32), np.ones(3, np.float32))
+    on_canvas = points_on_canvas(annotation, guess)
+    np.testing.assert_array_equal(on_canvas.xy, [[1, 2], [np.nan, np.nan], [9, 9]])
+    np.testing.assert_array_equal(on_canvas.is_label, [True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("target", "current", "states", "meaning"),
+    [
+        (None, 0, (U, U), Click.PLACE),  # empty image
+        (0, 0, (P, U), Click.PLACE),  # beside its own label: correct it
+        (1, 0, (U, P), Click.PLACE),  # two close bodyparts must be placeable
+        (1, 0, (P, P), Click.CHOOSE),  # nothing to place: choose what was clicked
+        (1, 0, (X, U), Click.CHOOSE),
+    ],
+)
+def test_what_a_click_does(target, current, states, meaning):
+    assert click_meaning(target, current, np.array(states, np.int8)) is meaning
+
+
+def test_the_image_ends_half_a_pixel_beyond_its_last_centres():
+    assert inside((-0.5, 479.5), 480, 640)
+    assert not inside((639.6, 0), 480, 640)
+    assert not inside((0, -1), 480, 640)
+
+
+def test_the_prompt_says_what_the_next_click_does():
+    empty = Annotation.empty(KEY, 2)
+    assert prompt(empty, None, "snout", read_only=False) == "click: snout · 0 of 2 · X: not visible"
+    guess = Prediction(KEY, 1, np.ones((2, 2), np.float32), np.ones(2, np.float32))
+    assert "Enter" in prompt(empty, guess, "snout", read_only=False)
+    assert prompt(empty, guess, "snout", read_only=True) == "read-only"
+    complete = Annotation(KEY, np.ones((2, 2)), np.array([P, X], np.int8))
+    assert prompt(complete, None, "snout", read_only=False).startswith("complete")
+    assert prompt(None, None, "", read_only=False) == ""

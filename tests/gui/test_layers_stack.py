@@ -1,0 +1,358 @@
+"""The session on a viewer model: layers, mouse and keys, without a window."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.interactions import (
+    mouse_double_click_callbacks,
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import (
+    BodypartReason,
+    FrameKey,
+    KeypointState,
+    Prediction,
+    ScoremapGrid,
+    Scoremaps,
+    Suggestion,
+)
+from napari_al_pose.domain.queue import Queue
+from napari_al_pose.engine.messages import Looked
+from napari_al_pose.gui.keys import KEYS, KeyBindings
+from napari_al_pose.gui.layers import LayerStack
+
+pytestmark = pytest.mark.gui
+
+LEFT, RIGHT = 1, 2
+
+
+class Mouse:
+    """Plays vispy: one canvas pixel is one source pixel."""
+
+    def __init__(self, viewer):
+        self.viewer = viewer
+
+    def event(self, kind, x, y, button, *, dragging=False, modifiers=()):
+        return SimpleNamespace(
+            type=kind,
+            position=(0.0, float(y), float(x)),
+            pos=(float(x), float(y)),
+            button=button,
+            modifiers=modifiers,
+            is_dragging=dragging,
+            camera_zoom=1.0,
+            handled=False,
+        )
+
+    def drag(self, *path, button=LEFT, modifiers=()):
+        mouse_press_callbacks(self.viewer, Persistent(self.event("mouse_press", *path[0], button, modifiers=modifiers)))
+        pans = [self.viewer.scene.camera.mouse_pan]
+        for place in path[1:]:
+            mouse_move_callbacks(self.viewer, self.event("mouse_move", *place, button, dragging=True))
+            pans.append(self.viewer.scene.camera.mouse_pan)
+        mouse_release_callbacks(self.viewer, self.event("mouse_release", *path[-1], button))
+        return pans
+
+    def click(self, x, y, button=LEFT, modifiers=()):
+        self.drag((x, y), button=button, modifiers=modifiers)
+
+    def double_click(self, x, y):
+        mouse_double_click_callbacks(self.viewer, self.event("mouse_double_click", x, y, LEFT))
+
+
+class Persistent:
+    """Stands for napari's wrapper: later events come in by ``__wrapped__``."""
+
+    def __init__(self, event):
+        object.__setattr__(self, "__wrapped__", event)
+
+    def __getattr__(self, name):
+        return getattr(object.__getattribute__(self, "__wrapped__"), name)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture(autouse=True)
+def keys(viewer, opened, qtbot):
+    """Layers, mouse and keys of the session on the viewer."""
+    stack = LayerStack(viewer, opened)
+    keys = KeyBindings(viewer, opened, stack)
+    opened.sourceChanged.emit()  # the stack came after the project
+    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    yield keys
+    keys.unbind()
+    stack.close()
+
+
+@pytest.fixture
+def mouse(viewer):
+    return Mouse(viewer)
+
+
+def placed(session, name):
+    return session.annotation.xy[session.bodyparts.index(name)].tolist()
+
+
+def test_five_layers_with_the_video_lowest(viewer, opened):
+    assert [layer.name for layer in viewer.layers] == [
+        opened.current.video,
+        "scoremap",
+        "skeleton",
+        "guesses",
+        "labels",
+    ]
+    assert viewer.dims.ndim == 3
+    assert viewer.dims.range[0].stop == len(opened.source) - 1
+
+
+def test_the_video_on_the_canvas_is_the_frame_itself(viewer, opened, qtbot):
+    opened.step(9)
+    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    shown = np.asarray(viewer.layers[0].data[9:10])[0]
+    np.testing.assert_array_equal(shown, opened.source[9])
+
+
+def test_the_slider_moves_the_session_and_the_session_the_slider(viewer, opened):
+    viewer.dims.set_current_step(0, 17)
+    assert opened.current.frame == 17
+    opened.step(3)
+    assert viewer.dims.current_step[0] == 20
+
+
+def test_clicks_place_the_bodyparts_in_order(viewer, opened, mouse):
+    for index, name in enumerate(opened.bodyparts):
+        mouse.click(30 + 20 * index, 40)
+        assert placed(opened, name) == [30 + 20 * index, 40]
+    assert opened.annotation.is_complete
+    labels = viewer.layers["labels"]
+    np.testing.assert_array_equal(labels.data[:, ::-1], opened.annotation.xy)
+    assert labels.shown.all()
+
+
+def test_a_quick_second_click_places_the_next_one_and_does_not_zoom(viewer, opened, mouse):
+    zoom = viewer.scene.camera.zoom
+    mouse.click(30, 40)
+    mouse.double_click(34, 44)
+    assert placed(opened, opened.bodyparts[1]) == [34, 44]
+    assert viewer.scene.camera.zoom == zoom
+
+
+def test_a_label_is_dragged_and_the_view_stays(viewer, opened, mouse):
+    mouse.click(30, 40)
+    pans = mouse.drag((32, 41), (40, 50), (60, 70))
+    assert pans == [False, False, False]
+    assert viewer.scene.camera.mouse_pan
+    assert placed(opened, opened.bodyparts[0]) == [60, 70]
+    assert opened.bodypart == opened.bodyparts[1]
+    opened.undo()
+    assert placed(opened, opened.bodyparts[0]) == [30, 40]
+
+
+def test_a_drag_beside_every_point_pans_and_places_nothing(viewer, opened, mouse):
+    assert mouse.drag((100, 100), (130, 130)) == [True, True]
+    assert opened.annotation.is_empty
+
+
+def test_a_trembling_hand_still_clicks(viewer, opened, mouse):
+    mouse.drag((100, 100), (101, 102))
+    assert placed(opened, opened.bodyparts[0]) == [100, 100]
+
+
+def test_a_right_click_says_not_visible_and_a_right_drag_is_napari_s(viewer, opened, mouse):
+    mouse.drag((100, 100), (140, 100), button=RIGHT)
+    assert opened.annotation.is_empty
+    mouse.click(100, 100, RIGHT)
+    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+
+
+@pytest.mark.parametrize("modifiers", [("Shift",), ("Control",), ("Alt",)])
+def test_modifiers_leave_the_mouse_to_napari(viewer, opened, mouse, modifiers):
+    mouse.click(100, 100, modifiers=modifiers)
+    assert opened.annotation.is_empty
+
+
+def test_a_click_outside_the_image_places_nothing(viewer, opened, mouse):
+    mouse.click(-5, 100)
+    mouse.click(100, 10_000)
+    assert opened.annotation.is_empty
+
+
+def test_no_click_is_taken_for_a_frame_that_is_not_on_the_canvas_yet(viewer, opened, mouse, qtbot):
+    other = next(video.name for video in opened.project.videos if video.name != opened.current.video)
+    opened.go_to(FrameKey(other, 33))
+    mouse.click(100, 100)
+    assert opened.annotation.is_empty
+    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    assert viewer.layers[0].name == other
+    assert viewer.dims.current_step[0] == 33
+    mouse.click(100, 100)
+    assert not opened.annotation.is_empty
+
+
+def test_the_tools_of_a_layer_of_the_user_s_own_are_left_alone(viewer, opened, mouse):
+    own = viewer.add_points(ndim=2)
+    own.mode = "add"
+    mouse.click(100, 100)
+    assert opened.annotation.is_empty
+    own.mode = "pan_zoom"
+    mouse.click(100, 100)
+    assert not opened.annotation.is_empty
+
+
+def test_napari_cannot_edit_our_points(viewer):
+    viewer.layers["labels"].mode = "add"
+    viewer.layers["guesses"].mode = "select"
+    assert {str(viewer.layers[name].mode) for name in ("labels", "guesses")} == {"pan_zoom"}
+
+
+def look(session, *, version=1):
+    n = len(session.bodyparts)
+    xy = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1).astype(np.float32)
+    maps = np.zeros((n, 30, 40), np.float16)
+    maps[:, 10, 20] = 1
+    grid = ScoremapGrid(4, 4, 1.5, 1.5)
+    session._engine._model_version = version
+    key = session.current
+    prediction = Prediction(key, version, xy, np.full(n, 0.9, np.float32))
+    session._engine.looked.emit(Looked(1, key, Scoremaps(key, version, maps, grid), prediction))
+
+
+def test_a_dragged_guess_becomes_a_label(viewer, opened, mouse):
+    look(opened)
+    assert viewer.layers["guesses"].shown.all()
+    third = opened.bodyparts[2]
+    mouse.drag((90, 60), (95, 70), (100, 80))
+    assert placed(opened, third) == [100, 80]
+    assert (opened.annotation.states != KeypointState.UNSEEN).sum() == 1
+    assert opened.bodypart == opened.bodyparts[0]
+    assert viewer.layers["guesses"].shown.tolist() == [name != third for name in opened.bodyparts]
+    assert viewer.layers["labels"].shown.tolist() == [name == third for name in opened.bodyparts]
+
+
+def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
+    opened.set_scoremap(opened.bodyparts[1])
+    look(opened)
+    layer = viewer.layers["scoremap"]
+    assert layer.visible
+    row, column = np.unravel_index(layer.data[..., 3].argmax(), layer.data.shape[:2])
+    np.testing.assert_allclose(layer.data_to_world((row, column)), [1.5 + 4 * 10, 1.5 + 4 * 20])
+    opened.step(1)
+    assert not layer.data.any()
+    look(opened)
+    assert layer.data.any()
+    opened.set_scoremap("")
+    assert not layer.visible
+
+
+def test_the_peaks_of_the_reason_are_ringed(viewer, opened):
+    opened.set_scoremap("*")
+    look(opened)
+    plain = viewer.layers["scoremap"].data.copy()
+    reasons = (BodypartReason(opened.bodyparts[0], 1.0, ((1.5 + 4 * 30, 1.5 + 4 * 20, 0.5),)),)
+    opened._queue = Queue((Suggestion(opened.current, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
+    opened.queueChanged.emit()
+    changed = np.argwhere((viewer.layers["scoremap"].data != plain).any(axis=-1))
+    np.testing.assert_allclose(changed.mean(axis=0), [20, 30])
+
+
+def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse):
+    look(opened)
+    before = len(viewer.layers["skeleton"].data)
+    assert before == len(opened.project.skeleton.links)
+    opened.mark_not_visible(opened.project.skeleton.links[0][0])
+    assert len(viewer.layers["skeleton"].data) < before
+
+
+def test_the_prompt_follows(viewer, opened, mouse):
+    text = viewer.canvas.overlays.text
+    assert text.visible
+    assert opened.bodyparts[0] in text.text
+    mouse.click(30, 40)
+    assert opened.bodyparts[1] in text.text
+
+
+def press(owner, name):
+    """Press and release a key the way napari looks it up."""
+    from napari.utils.key_bindings import coerce_keybinding
+
+    result = owner.keymap[coerce_keybinding(name)](owner)
+    if result is not None:
+        next(result)
+        next(result, None)
+
+
+@pytest.mark.parametrize("owner", ["viewer", "labels", "scoremap"])
+def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, keys, owner):
+    target = viewer if owner == "viewer" else viewer.layers[owner]
+    press(target, "X")
+    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+    press(target, "Control-Z")
+    assert opened.annotation.is_empty
+    press(target, "S")
+    assert opened.bodypart == opened.bodyparts[1]
+    press(target, "D")
+    press(target, "D")
+    press(target, "A")
+    assert opened.current.frame == 1
+    assert not keys._repeater._timer.isActive()
+
+
+def test_a_held_key_goes_on_until_it_is_released(viewer, opened, qtbot, monkeypatch):
+    from napari.utils.key_bindings import coerce_keybinding
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    state = Qt.ApplicationState.ApplicationActive
+    monkeypatch.setattr(QApplication, "applicationState", lambda: state)
+    held = viewer.keymap[coerce_keybinding("D")](viewer)
+    next(held)
+    qtbot.waitUntil(lambda: opened.current.frame >= 3, timeout=TIMEOUT)
+    next(held, None)
+    there = opened.current.frame
+    qtbot.wait(150)
+    assert opened.current.frame == there
+
+
+def test_every_action_of_the_table_exists_and_no_key_does_two_things():
+    names = [name for key in KEYS for name in key.keys]
+    assert len(names) == len(set(names))
+    assert all(key.title for key in KEYS)
+
+
+def test_closing_leaves_the_viewer_as_it_was(viewer, opened):
+    fresh, another = ViewerModel(), ViewerModel()
+    stack = LayerStack(another, opened)
+    keys = KeyBindings(another, opened, stack)
+    opened.sourceChanged.emit()
+    assert another.layers
+    keys.unbind()
+    stack.close()
+    assert not another.layers
+    assert dict(another.keymap) == dict(fresh.keymap)
+    assert another.mouse_drag_callbacks == fresh.mouse_drag_callbacks
+    assert another.mouse_double_click_callbacks == fresh.mouse_double_click_callbacks
+
+
+def test_a_deleted_layer_comes_back_with_the_next_video(viewer, opened, qtbot):
+    viewer.layers.remove("guesses")
+    other = next(video.name for video in opened.project.videos if video.name != opened.current.video)
+    opened.go_to(FrameKey(other, 3))
+    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    assert "guesses" in viewer.layers
+
+
+def test_closing_the_project_clears_the_canvas(viewer, opened):
+    opened.close_project()
+    assert not viewer.layers
+    assert not viewer.canvas.overlays.text.visible
