@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.video import VideoFile, open_source
+from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.index import build_index
 
 FEW_FRAMES = 200_000
 """Cache bytes that hold eight of the small test frames, so that reads have to decode again and again."""
@@ -124,6 +126,26 @@ def test_any_walk_through_a_video(written, recipe, data):
         for step in data.draw(st.lists(st.one_of(st.integers(-4, 4), position.map(lambda i: i + 1000)), max_size=25)):
             here = step - 1000 if step > 500 else min(max(here + step, 0), len(video) - 1)
             assert read_number(video[here]) == here
+
+
+@pytest.mark.parametrize("recipe", [H264, OPEN_GOP, AVI_B, TS, VFR, REFRESH], ids=lambda r: r.file)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_spans_that_are_given_up_leave_no_trace(written, recipe, data):
+    path = written(recipe)
+    index = build_index(path)
+    undecodable = np.zeros(len(index), bool)
+    decoder = FrameDecoder(path, index, undecodable, threads=2)
+    position = st.integers(0, len(index) - 1)
+    for first, last, patience in data.draw(st.lists(st.tuples(position, position, st.integers(0, 20)), max_size=12)):
+        patience_left = iter(range(patience))
+        got = decoder.frames(
+            min(first, last), max(first, last), superseded=lambda left=patience_left: next(left, None) is None
+        )
+        got = [(number, read_number(frame)) for number, frame in got]
+        assert got == [(number, number) for number in range(min(first, last), min(first, last) + len(got))]
+    decoder.close()
+    assert not undecodable.any()
 
 
 def test_times_follow_the_file(written):

@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 from napari_al_pose.video import VideoFile
 
 VIDEO = Path("openfield-Pranav-2018-10-30/videos/m3v1mp4.mp4")
-SAMPLES = sorted(random.Random(0).sample(range(600), 12))
+SAMPLES = sorted(random.Random(0).sample(range(600), 6))
 
 
 @pytest.fixture(scope="module")

@@ -185,6 +185,7 @@ def test_pickles_by_path(video):
 
 
 def test_stepping_back_decodes_a_group_once(video, monkeypatch):
+    video._prefetcher.close()
     video[47]
     asked = decoded_by(video, monkeypatch)
     assert numbers([video[i] for i in range(46, 23, -1)]) == list(range(46, 23, -1))
@@ -266,11 +267,11 @@ def test_the_newest_wish_wins(video, monkeypatch):
     load = video._prefetcher._load
     loaded = []
 
-    def slow_load(position, superseded):
-        loaded.append(position)
+    def slow_load(first, last, superseded):
+        loaded.append(first)
         wanted.set()
         let_go.wait(10)
-        load(position, superseded)
+        load(first, last, superseded)
 
     monkeypatch.setattr(video._prefetcher, "_load", slow_load)
     video.prefetch([10, 11, 12])
@@ -280,6 +281,32 @@ def test_the_newest_wish_wins(video, monkeypatch):
     let_go.set()
     wait_for(lambda: video.cached(50))
     assert loaded == [10, 50]
+
+
+def test_stepping_back_has_the_group_before_decoded_ahead(video, monkeypatch):
+    asked = decoded_by(video, monkeypatch)
+    video[47]
+    video[46]
+    wait_for(lambda: all(video.cached(i) for i in range(24, 36)))
+    assert numbers([video[i] for i in range(45, 23, -1)]) == list(range(45, 23, -1))
+    assert asked == [(47, 47), (36, 46)]
+
+
+def test_a_wish_comes_before_what_might_be_wanted(video, monkeypatch):
+    load, loaded, let_go = video._prefetcher._load, [], threading.Event()
+
+    def slow_load(first, last, superseded):
+        loaded.append((first, last))
+        let_go.wait(10)
+        load(first, last, superseded)
+
+    monkeypatch.setattr(video._prefetcher, "_load", slow_load)
+    video.prefetch([5])
+    video._prefetcher.request_aside(24, 35)
+    video.prefetch([50])
+    let_go.set()
+    wait_for(lambda: video.cached(35))
+    assert loaded[-2:] == [(50, 50), (24, 35)]
 
 
 def test_prefetch_of_frames_beyond_the_end(video):

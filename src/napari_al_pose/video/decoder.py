@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _NEAR = 3
 """Frames ahead that are reached by decoding on, even where a keyframe is nearer: a seek empties the decoder."""
+_EVERYTHING = -(2**63)
+"""The time that no frame is before."""
 _STEPS_BACK = (1, 2, 8)
 """Keyframes to go back by where decoding can't be started from the nearest one, before starting from the first."""
 
@@ -50,6 +52,10 @@ class FrameDecoder:
         self._can_go_on = False
         self._held: tuple[int, av.VideoFrame] | None = None
         self._prefers_dts = False
+        self._wanted_from = _EVERYTHING
+        """PTS before which frames that no other frame needs are not decoded."""
+        self._complete_from = 0
+        """Position before which frames may have been left out since the last seek."""
         self._show_first_packet()
 
     def frames(
@@ -60,9 +66,11 @@ class FrameDecoder:
         The rest of them is marked undecodable. Returns early once ``superseded()`` is True, which is asked
         between frames.
         """
+        self._skip_before(first)
         if not self._reaches(first):
             self._start_before(first)
-        for position, frame in self._frames_up_to(last):
+        self._complete_from = max(self._complete_from, first)
+        for position, frame in self._frames_up_to(last, marked_from=first):
             if position >= first:
                 yield position, self._to_rgb(frame)
             if superseded is not None and superseded():
@@ -93,11 +101,15 @@ class FrameDecoder:
         except FFmpegError as error:
             logger.debug("the first frame of %s does not decode: %s", self._path, error)
 
+    def _skip_before(self, first: int) -> None:
+        """Save the decoding of frames that are neither wanted nor needed for a wanted one."""
+        self._wanted_from = int(self._index.times[first]) if self._index.keeps_order else _EVERYTHING
+
     # ---- where to start ---------------------------------------------------------------------------
 
     def _reaches(self, first: int) -> bool:
         """Whether decoding on is the cheapest way to ``first``."""
-        if not self._can_go_on or first <= self._at:
+        if not self._can_go_on or first <= self._at or first < self._complete_from:
             return False
         key = self._index.keyframes[self._index.key_before(first)]
         return bool(key <= self._at + 1 or first - self._at <= _NEAR)
@@ -168,6 +180,7 @@ class FrameDecoder:
 
     def _run(self, packets: Iterator[av.Packet], *, floor: int) -> None:
         self._held = None
+        self._complete_from = 0
         self._at = floor - 1
         self._can_go_on = True
         self._frames = self._decoded(packets, floor)
@@ -195,8 +208,11 @@ class FrameDecoder:
                     yield position, frame
 
     def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        codec = self._stream.codec_context
+        is_early = packet is not None and packet.pts is not None and packet.pts < self._wanted_from
+        codec.skip_frame = "NONREF" if is_early else "DEFAULT"
         try:
-            return self._stream.codec_context.decode(packet)
+            return codec.decode(packet)
         except FFmpegError as error:
             logger.debug("a packet of %s does not decode: %s", self._path, error)
             return []
@@ -208,22 +224,22 @@ class FrameDecoder:
             return last + 1
         return -1 if pts is None else self._index.position(pts)
 
-    def _frames_up_to(self, last: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yield what decodes up to ``last``, and mark what was passed over."""
+    def _frames_up_to(self, last: int, *, marked_from: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield what decodes up to ``last``, and mark what was wanted but passed over."""
         while self._at < last:
             held, self._held = self._held, None
             item = held or next(self._frames, None)
             if item is None:
                 self._can_go_on = False
-                self._undecodable[self._at + 1 : last + 1] = True
+                self._undecodable[max(self._at + 1, marked_from) : last + 1] = True
                 return
             position = item[0]
             if position > last:
-                self._undecodable[self._at + 1 : last + 1] = True
+                self._undecodable[max(self._at + 1, marked_from) : last + 1] = True
                 self._held = item
                 self._at = last
                 return
-            self._undecodable[self._at + 1 : position] = True
+            self._undecodable[max(self._at + 1, marked_from) : position] = True
             self._at = position
             yield item
 

@@ -123,9 +123,10 @@ class ImageFolder(CachedFrames):
         self._cache.put(position, frame)
         return frame
 
-    def _load_ahead(self, position: int, superseded: Callable[[], bool]) -> None:
-        if position not in self._cache:
-            self._load(position)
+    def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
+        for position in range(first, last + 1):
+            if position not in self._cache and not superseded():
+                self._load(position)
 
     def _release(self) -> None:
         """Nothing is kept open."""

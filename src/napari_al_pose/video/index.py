@@ -78,6 +78,11 @@ class PacketIndex:
         order = np.argsort(self.times, kind="stable")
         return self.times[order], order
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether a packet's time tells which frames are shown before its own."""
+        return self._by_time[1] is None
+
     def position(self, pts: int) -> int:
         """Return which frame came from the packet with this PTS (the first of several), -1 if none did."""
         times, order = self._by_time

@@ -14,36 +14,40 @@ logger = logging.getLogger(__name__)
 
 
 class Prefetcher:
-    """One thread, started by the first wish, that loads positions one after another.
+    """One thread, started by the first wish, that loads frames one span after another.
 
     Parameters
     ----------
     load : callable
-        ``load(position, superseded)`` loads one frame; it returns early once ``superseded()`` is True.
+        ``load(first, last, superseded)`` loads the frames from ``first`` to ``last``; it returns early once
+        ``superseded()`` is True.
     name : str
         Name of the thread.
     """
 
-    def __init__(self, load: Callable[[int, Callable[[], bool]], None], *, name: str) -> None:
+    def __init__(self, load: Callable[[int, int, Callable[[], bool]], None], *, name: str) -> None:
         self._load = load
         self._name = name
         self._changed = threading.Condition()
         self._wish: Sequence[int] = ()
         self._number = 0
+        self._served = 0
+        self._aside: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def request(self, positions: Sequence[int]) -> None:
         """Load these positions in this order and forget what was asked for before."""
         with self._changed:
-            if self._closed:
-                return
             self._wish = tuple(positions)
             self._number += 1
-            if self._thread is None and self._wish:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._wake()
+
+    def request_aside(self, first: int, last: int) -> None:
+        """Load a span of frames once there is nothing better to do; replaces the span waiting for that."""
+        with self._changed:
+            self._aside = (first, last)
+            self._wake()
 
     def close(self) -> None:
         """Stop after the frame being decoded, and wait for that."""
@@ -55,25 +59,39 @@ class Prefetcher:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
+    def _wake(self) -> None:
+        if self._closed:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
     def _run(self) -> None:
-        served = 0
-        while (wish := self._await_wish(served)) is not None:
-            served, positions = wish
-            self._serve(positions, served)
+        while (wish := self._await_wish()) is not None:
+            number, spans = wish
+            self._serve(spans, number)
 
-    def _await_wish(self, served: int) -> tuple[int, Sequence[int]] | None:
+    def _await_wish(self) -> tuple[int, list[tuple[int, int]]] | None:
+        """Wait for something to load; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._number != served)
-            return None if self._closed else (self._number, self._wish)
+            self._changed.wait_for(lambda: self._closed or self._number != self._served or self._aside is not None)
+            if self._closed:
+                return None
+            if self._number != self._served or self._aside is None:
+                self._served = self._number
+                return self._number, [(position, position) for position in self._wish]
+            aside, self._aside = self._aside, None
+            return self._number, [aside]
 
-    def _serve(self, wish: Sequence[int], number: int) -> None:
+    def _serve(self, spans: list[tuple[int, int]], number: int) -> None:
         def superseded() -> bool:
             return self._number != number
 
-        for position in wish:
+        for first, last in spans:
             if superseded():
                 return
             try:
-                self._load(position, superseded)
+                self._load(first, last, superseded)
             except (AlPoseError, FFmpegError, OSError) as error:
-                logger.warning("frame %d was not decoded ahead: %s", position, error)
+                logger.warning("frames %d to %d were not decoded ahead: %s", first, last, error)

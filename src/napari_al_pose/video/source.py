@@ -40,13 +40,12 @@ class CachedFrames(ABC):
         self._lock = threading.RLock()
         self._closed = False
         self._read_last = -1
-        """Position read last, to tell in which direction somebody steps."""
         # The thread must not keep a source alive that nobody else holds any more.
         load_ahead = weakref.WeakMethod(self._load_ahead)
 
-        def load(position: int, superseded: Callable[[], bool]) -> None:
+        def load(first: int, last: int, superseded: Callable[[], bool]) -> None:
             if (method := load_ahead()) is not None:
-                method(position, superseded)
+                method(first, last, superseded)
 
         self._prefetcher = Prefetcher(load, name=f"decode ahead: {name}")
         weakref.finalize(self, self._prefetcher.close)
@@ -81,8 +80,8 @@ class CachedFrames(ABC):
         """Decode a frame and whatever is worth keeping on the way; called with the lock held."""
 
     @abstractmethod
-    def _load_ahead(self, position: int, superseded: Callable[[], bool]) -> None:
-        """Put a frame into the cache; called on the background thread."""
+    def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
+        """Put the frames from ``first`` to ``last`` into the cache; called on the background thread."""
 
     @abstractmethod
     def _release(self) -> None:
@@ -182,7 +181,10 @@ class CachedFrames(ABC):
 
     def peek(self, position: int) -> NDArray[np.uint8] | None:
         """Return a frame if it can be had at once; never waits for a decoder."""
-        return self._cache.get(position)
+        frame = self._cache.get(position)
+        if frame is not None:
+            self._note(position)
+        return frame
 
     def prefetch(self, positions: Sequence[int]) -> None:
         """Decode frames in the background, first one first; replaces what was asked for before."""
@@ -197,8 +199,12 @@ class CachedFrames(ABC):
                 frame = self._cache.get(position)
                 if frame is None:
                     frame = self._load(position)
-        self._read_last = position
+        self._note(position)
         return frame
+
+    def _note(self, position: int) -> None:
+        """Remember what was looked at, to tell in which direction somebody steps."""
+        self._read_last = position
 
     def close(self) -> None:
         """Stop decoding ahead, release the file and the cache; reading afterwards raises."""

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _STEP_BACK = 16
 """A read this many frames or fewer before the last one counts as stepping back."""
+_LOOK_BACK = 64
+"""So many frames before they are reached, the frames of the group before are decoded ahead."""
 _FIRST_TRIES = 8
 """Keyframes tried before a file counts as having no frame that decodes."""
 
@@ -139,11 +141,28 @@ class VideoFile(CachedFrames):
 
     def _keep_from(self, position: int) -> int:
         """Return the first frame worth keeping on the way to ``position``: stepping back needs those before it."""
-        if not 0 < self._read_last - position <= _STEP_BACK:
-            return position
+        return self._group_start(position, share=2) if self._steps_back_to(position) else position
+
+    def _steps_back_to(self, position: int) -> bool:
+        return 0 < self._read_last - position <= _STEP_BACK
+
+    def _group_start(self, position: int, *, share: int) -> int:
+        """Return the first frame of the group of pictures, or of as much of it as that share of the cache holds."""
         key = int(self.index.keyframes[self.index.key_before(position)])
         frame_bytes = int(np.prod(self._shape[1:]))
-        return max(key, position + 1 - max(self._cache.max_bytes // 2 // frame_bytes, 1))
+        return max(key, position + 1 - max(self._cache.max_bytes // share // frame_bytes, 1))
+
+    def _note(self, position: int) -> None:
+        """Let the group before be decoded ahead of somebody who steps back towards it."""
+        steps_back = self._steps_back_to(position)
+        super()._note(position)
+        if not steps_back:
+            return
+        for before in range(position - 1, max(position - _LOOK_BACK, 0) - 1, -1):
+            if before not in self._cache:
+                if not self._undecodable[before]:
+                    self._prefetcher.request_aside(self._group_start(before, share=4), before)
+                return
 
     def _decode(
         self, decoder: FrameDecoder, first: int, last: int, superseded: Callable[[], bool] | None = None
@@ -157,13 +176,13 @@ class VideoFile(CachedFrames):
                 wanted = fitted
         return wanted
 
-    def _load_ahead(self, position: int, superseded: Callable[[], bool]) -> None:
-        if position in self._cache or self._undecodable[position]:
+    def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
+        if last in self._cache or self._undecodable[last]:
             return
         with self._ahead_lock:
             if self._ahead is None:
                 self._ahead = FrameDecoder(self.path, self.index, self._undecodable, threads=1)
-            self._decode(self._ahead, position, position, superseded)
+            self._decode(self._ahead, first, last, superseded)
 
     def _release(self) -> None:
         self._decoder.close()
