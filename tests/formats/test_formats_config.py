@@ -141,7 +141,7 @@ def test_not_text_and_not_there(tmp_path):
         read_config(tmp_path / "config.yaml")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\x00", "a\nb", " a", "C:", "x" * 300])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\x00", "a\nb", " a", "x" * 300])
 def test_unsafe_names(name):
     assert not is_safe_name(name)
 

@@ -86,6 +86,27 @@ def test_videos_nobody_listed_join_and_plotted_labels_do_not(project_root):
             project.video("empty")
 
 
+def test_videos_deeplabcut_made_do_not_join(project_root):
+    for name in (
+        "rat",
+        "ratDLC_Resnet50_reachMay1shuffle1_snapshot_200_p60_labeled",
+        "rat_superanimal_labeled",
+        "rat2",
+    ):
+        make_video(project_root / "videos" / f"{name}.mp4", n=2)
+    make_video(project_root / "videos" / "2024-05-01T10:00:00.mp4", n=2)
+    with open_project(project_root) as project:
+        assert list(names(project)) == ["2024-05-01T10:00:00", "rat", "rat2"]
+        assert project.notices == ()
+
+
+def test_video_with_an_unusable_name_is_named(project_root):
+    make_video(project_root / "videos" / "mouse .mp4", n=2)
+    with open_project(project_root) as project:
+        assert project.videos == ()
+        assert "mouse .mp4" in project.notices[0]
+
+
 def test_missing_video_is_named_and_its_labels_stay(tmp_path):
     root = tmp_path / "p"
     write_config(root, video_sets="  /gone/mouse.mp4:\n    crop:\n")

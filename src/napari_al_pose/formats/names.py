@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv")
+
+_FORBIDDEN = '/\\:*?"<>|' if os.name == "nt" else "/\\"
 
 
 def is_safe_name(name: str) -> bool:
@@ -12,7 +16,7 @@ def is_safe_name(name: str) -> bool:
         and name not in (".", "..")
         and len(name.encode("utf-8", "replace")) <= 200
         and name == name.strip()
-        and not any(character in '/\\:*?"<>|' for character in name)
+        and not any(character in _FORBIDDEN for character in name)
         and name.isprintable()
     )
 

@@ -122,7 +122,10 @@ class PoolPredictions:
         AlPoseError
             If they cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
         with replacing(self._file(version)) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(
                 stream,

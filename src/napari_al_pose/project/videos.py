@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,9 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[Projec
         What the user should know: missing videos and names that clash.
     """
     notices: list[str] = []
+    listed = {video_stem(entry.path) for entry in video_sets}
     files = _video_files(root / "videos", notices)
+    files = {name: path for name, path in files.items() if name in listed or not _is_made_from(name, files)}
     folders = _image_folders(root / "labeled-data")
     crops: dict[str, Crop | None] = {}
     for entry in video_sets:
@@ -127,15 +129,23 @@ def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
         return files
     for path in sorted(folder.iterdir()):
         name = video_stem(path.name)
-        if name is None or path.name.startswith("."):
+        if path.name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
             continue
-        if not path.is_file():
+        if name is None:
+            notices.append(f"{path} was left out, as its name cannot be a folder name. Rename it.")
+        elif not path.is_file():
             notices.append(f"{path} is a link to a video that is not there. Copy the video into {folder}.")
         elif name in files:
             notices.append(f"{path} has the same name as {files[name].name} and was left out. Rename one of them.")
         else:
             files[name] = path
     return files
+
+
+def _is_made_from(name: str, others: Collection[str]) -> bool:
+    """Whether the name is that of a video DeepLabCut made from one of the others, with the labels drawn in."""
+    made = tuple(other + mark for other in others for mark in ("DLC", "_superanimal"))
+    return name.startswith(made) or (name.endswith("_labeled") and name.removesuffix("_labeled") in others)
 
 
 def _image_folders(folder: Path) -> dict[str, Path]:
