@@ -82,7 +82,7 @@ class NewProjectDialog(QDialog):
     def add_videos(self, paths: list[Path]) -> None:
         """Add ``paths`` to the list, each once."""
         known = {self.videos.item(i).text() for i in range(self.videos.count())}
-        self.videos.addItems([str(path) for path in paths if str(path) not in known])
+        self.videos.addItems([path for path in dict.fromkeys(map(str, paths)) if path not in known])
         self._check()
 
     def _check(self) -> None:

@@ -21,6 +21,8 @@ WIDTH, HEIGHT = 128, 96
 
 _KEEP_IMAGES = 300
 _KEEP_SOURCES = 2
+_JOIN_SECONDS = 1.0
+"""A frame in hand is done sooner; a video on a slow share closes by itself later."""
 
 OpenSource = Callable[[str, Callable[[], bool]], FrameSource]
 
@@ -98,7 +100,7 @@ class _Reader:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(timeout=5)
+        self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
         try:

@@ -123,7 +123,7 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     """
     measured = [r for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
     if not rounds:
-        return ""
+        return "After the first round, its error on hold-out frames is drawn here."
     if not measured:
         return "No error yet: it is measured on labelled hold-out frames, which the queue brings."
     last = measured[-1].holdout

@@ -13,6 +13,7 @@ from napari_al_pose.domain.views import error_curve, learn_view, learning_verdic
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.training import TrainingView
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
@@ -91,7 +92,7 @@ class LearnPanel(Section):
         self._busy.setVisible(training.busy)
         if training.busy:
             self._show_progress()
-        self._sentence.setText("" if training.busy else training.sentence)
+        self._sentence.setText(_live_caption(training))
         if training.running and not self._was_running:
             self._show_page(0)
         self._was_running = training.running
@@ -206,15 +207,23 @@ class LearnPanel(Section):
         if self._live is not None:
             training = self._session.training
             self._live.show_training(training.losses, training.holdout)
+            self._live.setVisible(bool(training.losses))
 
     def _draw_rounds(self) -> None:
         if self._rounds is None:
             return
         curve = error_curve(self._session.rounds)
         self._rounds.show_curve(curve)
+        self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._session.rounds))
         self._show_page(1 if curve.labels else 0)
         self.refresh()
+
+
+def _live_caption(training: TrainingView) -> str:
+    if training.busy:
+        return ""
+    return training.sentence or ("" if training.losses else "While a model learns, its loss and error are drawn here.")
 
 
 def _page(caption: QWidget) -> QWidget:

@@ -1,0 +1,397 @@
+"""Panels on a real session with a real project; only the engine is scripted. Every widget is painted, not just made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QProgressBar
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import (
+    BodypartReason,
+    ErrorSummary,
+    FrameKey,
+    FrameRole,
+    KeypointState,
+    Prediction,
+    Round,
+    Suggestion,
+)
+from napari_al_pose.domain.views import BodypartMark, MarkKind
+from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
+from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.learn import LearnPanel
+from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.theme import theme_colours
+from napari_al_pose.gui.thumbnails import Thumbnails
+from napari_al_pose.gui.timeline import Timeline
+
+pytestmark = pytest.mark.gui
+
+DARK = theme_colours("dark")
+
+
+def engine(session):
+    return session._engine._client
+
+
+def shown(qtbot, widget):
+    qtbot.addWidget(widget)
+    widget.resize(360, 400)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget
+
+
+def press(widget, text):
+    """Click the button that says ``text``, as a person can: only if it is enabled and in sight."""
+    found = [b for b in widget.findChildren(QAbstractButton) if b.text() == text and b.isVisible()]
+    assert len(found) == 1, f"{len(found)} visible buttons say {text!r}"
+    assert found[0].isEnabled(), f"{text!r} is not enabled"
+    found[0].click()
+
+
+def can_press(widget, text):
+    return any(b.text() == text and b.isVisible() and b.isEnabled() for b in widget.findChildren(QAbstractButton))
+
+
+def click_row(qtbot, panel, row):
+    area = panel._view.visualRect(panel._rows.index(row))
+    qtbot.mouseClick(panel._view.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
+
+
+def suggestions(session, *frames, version=0):
+    names = session.bodyparts
+    return tuple(
+        Suggestion(
+            FrameKey(session.current.video, frame),
+            1.0 / (i + 1),
+            "mpe",
+            FrameRole.HOLDOUT if i == 2 else FrameRole.TRAIN,
+            version,
+            tuple(BodypartReason(name, float(k), ((50.0, 60.0, 0.4),)) for k, name in enumerate(names)),
+            f"reason of frame {frame}",
+        )
+        for i, frame in enumerate(frames)
+    )
+
+
+def rank(qtbot, session, *frames, version=0, guesses=()):
+    """Let the engine answer the ranking under way."""
+    job = session.training.job
+    with qtbot.waitSignal(session.queueChanged, timeout=TIMEOUT):
+        found = suggestions(session, *frames, version=version)
+        engine(session).on_reply(Ranked(job, "mpe", version, found, tuple(guesses)))
+        engine(session).on_reply(Finished(job))
+    qtbot.waitUntil(lambda: not session.training.busy, timeout=TIMEOUT)
+
+
+def guess(session, frame, version=1):
+    n = len(session.bodyparts)
+    xy = np.tile(np.arange(n, dtype=np.float32)[:, None] + 30, 2)
+    return Prediction(FrameKey(session.current.video, frame), version, xy, np.full(n, 0.8, np.float32))
+
+
+def finished_round(number, mean):
+    error = ErrorSummary(mean, mean, mean - 1, mean + 1, 12)
+    return Round(number, number, 10 * number, 12, "mpe", error, "2026-01-01T00:00:00+00:00", 20.0, 150)
+
+
+# ---- bodyparts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bodyparts(opened, qtbot):
+    return shown(qtbot, BodypartPanel(opened, DARK))
+
+
+def test_a_click_on_a_bodypart_chooses_it(bodyparts, opened, qtbot):
+    click_row(qtbot, bodyparts, 2)
+    assert opened.bodypart == opened.bodyparts[2]
+    assert [row.is_current for row in bodyparts.rows].index(True) == 2
+    bodyparts.grab()
+
+
+def test_the_buttons_label_and_take_back(bodyparts, opened):
+    first = opened.bodyparts[0]
+    assert not can_press(bodyparts, "Clear")
+    assert not can_press(bodyparts, "Accept guess")
+    press(bodyparts, "Not visible")
+    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+    assert bodyparts.rows[0].mark is BodypartMark.NOT_VISIBLE
+    opened.choose_bodypart(first)
+    assert not can_press(bodyparts, "Not visible")
+    press(bodyparts, "Clear")
+    assert bodyparts.rows[0].mark is BodypartMark.OPEN
+    press(bodyparts, "↶")
+    assert bodyparts.rows[0].mark is BodypartMark.NOT_VISIBLE
+    press(bodyparts, "↷")
+    assert bodyparts.rows[0].mark is BodypartMark.OPEN
+    assert not can_press(bodyparts, "↷")
+
+
+def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot):
+    rank(qtbot, opened, 40, version=1, guesses=[guess(opened, 40)])
+    opened.go_to(FrameKey(opened.current.video, 40))
+    assert {row.text for row in bodyparts.rows} == {"guess 80%"}
+    bodyparts.grab()
+    press(bodyparts, "Accept guess")
+    assert {row.mark for row in bodyparts.rows} == {BodypartMark.PLACED}
+    assert bodyparts.side.text() == "complete"
+    assert not can_press(bodyparts, "Accept guess")
+
+
+# ---- queue ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def thumbnails(opened):
+    made = Thumbnails(lambda video, cancelled: opened.project.video(video).open(cancelled=cancelled))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def queue(opened, thumbnails, qtbot):
+    panel = shown(qtbot, QueuePanel(opened, DARK))
+    panel.set_project(thumbnails)
+    return panel
+
+
+def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot):
+    assert queue._empty.isVisible()
+    assert "Choosing frames" in queue._empty.text()
+    rank(qtbot, opened, 10, 20)
+    assert not queue._empty.isVisible()
+    assert queue._view.isVisible()
+
+
+def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot):
+    rank(qtbot, opened, 10, 20, 30)
+    click_row(qtbot, queue, 1)
+    assert opened.current.frame == 20
+    assert [row.is_current for row in queue.rows] == [False, True, False]
+    press(queue, "Next frame")
+    assert opened.current.frame == 30
+    assert not can_press(queue, "Next frame")
+    press(queue, "Previous")
+    assert opened.current.frame == 20
+    queue.grab()
+
+
+def test_a_completed_frame_gets_its_tick_and_a_holdout_its_mark(queue, opened, qtbot):
+    rank(qtbot, opened, 10, 20, 30)
+    opened.go_to(FrameKey(opened.current.video, 20))
+    for name in opened.bodyparts:
+        assert not queue.rows[1].is_done
+        opened.place(name, 50.0, 60.0)
+    assert [row.is_done for row in queue.rows] == [False, True, False]
+    assert [row.is_holdout for row in queue.rows] == [False, False, True]
+    assert queue.side.text() == "1 of 3 done"
+    queue.grab()
+
+
+def test_thumbnails_come_from_the_frames_themselves(queue, opened, thumbnails, qtbot):
+    rank(qtbot, opened, 10, 90)
+    keys = [row.key for row in queue.rows]
+    qtbot.waitUntil(lambda: all(thumbnails.image(key) is not None for key in keys), timeout=TIMEOUT)
+    images = [thumbnails.image(key) for key in keys]
+    assert (images[0].width(), images[0].height()) == (128, 96)
+    assert images[0] != images[1]
+    want = opened.project.video(keys[0].video).open()
+    mean = np.asarray(want[10]).mean()
+    want.close()
+    bits = images[0].convertToFormat(images[0].Format.Format_Grayscale8)
+    got = np.mean([bits.pixelColor(x, y).red() for x in range(0, 128, 7) for y in range(0, 96, 7)])
+    assert abs(got - mean) < 15
+    queue.grab()
+
+
+def test_a_video_that_cannot_be_read_leaves_a_blank_and_no_trouble(queue, opened, qtbot):
+    from napari_al_pose.domain import AlPoseError
+
+    def refuse(video, cancelled):
+        raise AlPoseError(f"{video} is gone.", "Bring it back.")
+
+    blank = Thumbnails(refuse)
+    queue.set_project(blank)
+    rank(qtbot, opened, 10, 20)
+    qtbot.wait(200)
+    assert blank.image(queue.rows[0].key) is None
+    queue.grab()
+    blank.close()
+
+
+def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot):
+    rank(qtbot, opened, 10, 20)
+    box = queue.findChild(QComboBox)
+    names = [box.itemData(i) for i in range(box.count())]
+    assert set(names) == set(opened.strategies)
+    assert box.currentData() == opened.settings.strategy
+    assert all(box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count()))
+    other = next(i for i, name in enumerate(names) if name != opened.settings.strategy)
+    box.setCurrentIndex(other)
+    box.activated.emit(other)
+    assert opened.settings.strategy == names[other]
+    assert engine(opened).asked(Rank)[-1].strategy == names[other]
+
+
+# ---- why ------------------------------------------------------------------------------------------
+
+
+def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
+    panel = shown(qtbot, WhyPanel(opened, DARK))
+    assert panel._sentence.text() == "Not in the queue."
+    rank(qtbot, opened, 10, 20)
+    opened.next_suggestion()
+    assert panel._sentence.text() == "reason of frame 10"
+    assert panel._bars.bars
+    assert panel._bars.bars[-1].fraction == 1.0
+    panel.grab()
+    opened.next_suggestion()
+    assert panel._sentence.text() == "reason of frame 20"
+
+
+def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
+    panel = shown(qtbot, WhyPanel(opened, DARK))
+    box = panel.findChild(QComboBox)
+    assert [box.itemText(i) for i in range(box.count())] == ["None", "All bodyparts", *opened.bodyparts]
+    box.activated.emit(2)
+    assert opened.scoremap_choice == opened.bodyparts[0]
+    opened.toggle_scoremap()
+    assert box.currentText() == "None"
+    opened.set_scoremap("*")
+    assert box.currentText() == "All bodyparts"
+
+
+# ---- learning -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def learning(opened, qtbot):
+    rank(qtbot, opened, 10, 20, 30)
+    return shown(qtbot, LearnPanel(opened, DARK))
+
+
+def label_frames(session, *frames):
+    for frame in frames:
+        session.go_to(FrameKey(session.current.video, frame))
+        for name in session.bodyparts:
+            session.place(name, 50.0, 60.0)
+
+
+def start_training(qtbot, learning, session):
+    label_frames(session, 10, 20)
+    press(learning, "Learn")
+    qtbot.waitUntil(lambda: bool(engine(session).asked(Train)), timeout=TIMEOUT)
+    return engine(session).asked(Train)[0].job
+
+
+def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learning, opened):
+    assert not can_press(learning, "Learn")
+    assert "completely" in learning._progress_text.text()
+    label_frames(opened, 10, 20)
+    assert learning._progress_text.text() == f"2 of {opened.settings.learn_after} new frames"
+    assert can_press(learning, "Learn")
+    learning.grab()
+
+
+def test_a_training_is_shown_step_by_step(learning, opened, qtbot):
+    job = start_training(qtbot, learning, opened)
+    for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
+        engine(opened).on_reply(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
+    qtbot.waitUntil(lambda: "step 30 of 150, 40 s left" in learning._bar_text.text(), timeout=TIMEOUT)
+    bar = learning._busy.findChild(QProgressBar)
+    assert (bar.value(), bar.maximum()) == (30, 150)
+    assert not learning._idle.isVisible()
+    qtbot.waitUntil(lambda: np.size(learning._live.loss.curve.getData()[0]) == 3, timeout=TIMEOUT)
+    np.testing.assert_allclose(learning._live.error.curve.getData()[1], [30, 12])
+    learning.grab()
+
+
+@pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])
+def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep):
+    job = start_training(qtbot, learning, opened)
+    engine(opened).on_reply(TrainStep(job, 1, 150, 1.0, float("nan"), 40.0))
+    qtbot.waitUntil(lambda: can_press(learning, text), timeout=TIMEOUT)
+    press(learning, text)
+    assert engine(opened).asked(Stop)[-1] == Stop(job, keep=keep)
+
+
+def test_a_finished_round_is_drawn_and_judged(learning, opened, qtbot):
+    job = start_training(qtbot, learning, opened)
+    for number, mean in ((1, 12.0), (2, 8.0), (3, 5.0)):
+        engine(opened).on_reply(Trained(job, finished_round(number, mean), False))
+    engine(opened).on_reply(Finished(job))
+    qtbot.waitUntil(lambda: "more labels help" in learning._verdict.text(), timeout=TIMEOUT)
+    np.testing.assert_allclose(learning._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
+    assert learning._rounds.isVisible()
+    learning.grab()
+
+
+def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
+    engine(opened).on_reply(Died("The engine died.", "Restart it."))
+    qtbot.waitUntil(lambda: can_press(learning, "Restart engine"), timeout=TIMEOUT)
+    assert not can_press(learning, "Learn")
+    learning.grab()
+    press(learning, "Restart engine")
+    qtbot.waitUntil(lambda: opened.engine_state == "ready", timeout=TIMEOUT)
+    assert not can_press(learning, "Restart engine")
+
+
+# ---- timeline -------------------------------------------------------------------------------------
+
+
+def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
+    timeline = shown(qtbot, Timeline(opened, DARK))
+    timeline.resize(900, 60)
+    rank(qtbot, opened, 10, 20, 30)
+    video = opened.current.video
+    label_frames(opened, 20)
+    kinds = {mark.position: mark.kind for mark in timeline.lane.marks}
+    assert kinds == {10: MarkKind.QUEUED, 20: MarkKind.LABELLED, 30: MarkKind.QUEUED}
+    lane = timeline.lane
+    lane.grab()
+    spot = QPoint(round(lane.axis.x_of(55, lane.width())), 12)
+    qtbot.mouseClick(lane, Qt.MouseButton.LeftButton, pos=spot)
+    assert opened.current == FrameKey(video, 55)
+    assert timeline._where.text().startswith("frame 55 of 120")
+    box = timeline.findChild(QComboBox)
+    other = next(i for i in range(box.count()) if box.itemText(i) != video)
+    box.activated.emit(other)
+    assert opened.current.video == box.itemText(other)
+    qtbot.waitUntil(lambda: opened.source is not None, timeout=TIMEOUT)
+    assert timeline.lane.marks == ()
+    timeline.grab()
+
+
+def test_undo_takes_the_mark_away(opened, qtbot):
+    timeline = shown(qtbot, Timeline(opened, DARK))
+    opened.place(opened.bodyparts[0], 5.0, 6.0)
+    assert [mark.kind for mark in timeline.lane.marks] == [MarkKind.LABELLED]
+    opened.undo()
+    assert timeline.lane.marks == ()
+
+
+# ---- the whole ------------------------------------------------------------------------------------
+
+
+def test_a_click_into_a_panel_leaves_the_keyboard_to_the_canvas(queue, bodyparts):
+    for panel in (queue, bodyparts):
+        for widget in (panel._view, *panel.findChildren(QAbstractButton), *panel.findChildren(QComboBox)):
+            if widget.isVisible():
+                assert not widget.focusPolicy() & Qt.FocusPolicy.ClickFocus, widget
+
+
+def test_importing_the_dock_brings_neither_torch_nor_plots():
+    code = (
+        "import sys, napari_al_pose.gui.dock; "
+        "print([name for name in ('torch', 'pyqtgraph', 'pandas', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,194 @@
+"""The dialogs and what their buttons do, on a real session with a real project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QSettings
+from qtpy.QtWidgets import QDialogButtonBox, QWidget
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.engine.messages import Predict
+from napari_al_pose.gui import actions as actions_module
+from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.dialogs import ExportDialog, NewProjectDialog, SettingsDialog
+from napari_al_pose.gui.notices import NoticeBar, show_notice
+from napari_al_pose.gui.panels.settings_form import SettingsForm
+from napari_al_pose.gui.recent import recent_projects, remember_project
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path):
+    """Keep the list of recent projects apart from other tests'."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+
+
+@pytest.fixture
+def window(qtbot):
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def actions(opened, window):
+    made = Actions(opened, window)
+    yield made
+    made.close()
+
+
+def dialog_of(window, kind):
+    found = [child for child in window.findChildren(kind) if child.isVisible()]
+    assert len(found) == 1
+    return found[0]
+
+
+# ---- settings -------------------------------------------------------------------------------------
+
+
+def test_the_form_gives_back_what_it_was_given():
+    settings = LoopSettings.model_validate(
+        {"strategy": "influence", "learn_after": 3, "train": {"steps": 70, "seed": 5, "device": "cpu"}}
+    )
+    assert SettingsForm(settings).settings == settings
+
+
+def test_the_form_changes_only_what_it_shows_and_keeps_the_limits():
+    form = SettingsForm(LoopSettings.model_validate({"strategy": "influence", "train": {"seed": 5}}))
+    form.container["batch_size"].value = 33
+    form.container["rotation_degrees"].value = 20
+    changed = form.settings
+    assert (changed.batch_size, changed.train.rotation_degrees) == (33, 20)
+    assert (changed.strategy, changed.train.seed) == ("influence", 5)
+    with pytest.raises(ValueError, match="range"):
+        form.container["holdout_share"].value = 0.9
+    assert "Candidate" in form.container["pool_size"].label
+    assert form.container["pool_size"].tooltip
+
+
+def test_settings_are_stored_on_ok_and_not_on_cancel(actions, opened, window):
+    for end, expected in (("reject", LoopSettings.model_validate({}).learn_after), ("accept", 4)):
+        actions.settings()
+        dialog = dialog_of(window, SettingsDialog)
+        dialog.form.container["learn_after"].value = 4
+        getattr(dialog, end)()
+        assert opened.settings.learn_after == expected
+
+
+def test_the_defaults_come_back_without_the_strategy(opened, window):
+    settings = LoopSettings.model_validate({"strategy": "influence", "learn_after": 3})
+    dialog = SettingsDialog(settings, opened.set_settings, window)
+    dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.RestoreDefaults).click()
+    assert dialog.form.settings == LoopSettings.model_validate({"strategy": "influence"})
+
+
+# ---- a new project --------------------------------------------------------------------------------
+
+
+def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot, tmp_path):
+    video = opened.project.videos[0].path
+    actions.new()
+    dialog = dialog_of(window, NewProjectDialog)
+    assert not dialog._create.isEnabled()
+    dialog.task.setText("open-field")
+    dialog.scorer.setText("Ada")
+    dialog.bodyparts.setPlainText("nose\ntail")
+    dialog.links.setPlainText("nose - paw")
+    dialog.add_videos([video, video])
+    assert "paw" in dialog._complaint.text()
+    dialog.links.setPlainText("nose - tail")
+    dialog.parent_folder.setText(str(tmp_path / "nowhere"))
+    assert "nowhere" in dialog._complaint.text()
+    dialog.parent_folder.setText(str(tmp_path))
+    assert dialog._complaint.text() == ""
+    assert dialog._create.isEnabled()
+    before = opened.project
+    dialog._create.click()
+    qtbot.waitUntil(lambda: opened.project is not None and opened.project is not before, timeout=TIMEOUT)
+    assert opened.bodyparts == ("nose", "tail")
+    assert opened.project.skeleton.links == (("nose", "tail"),)
+    assert opened.project.scorer == "Ada"
+    assert [made.name for made in opened.project.videos] == [video.stem]
+    assert opened.project.root.parent == tmp_path
+
+
+# ---- export ---------------------------------------------------------------------------------------
+
+
+def test_labels_are_written_for_deeplabcut(actions, opened, window, qtbot):
+    for name in opened.bodyparts:
+        opened.place(name, 50.0, 60.0)
+    folder = opened.project.root / "labeled-data" / opened.current.video
+    actions.export()
+    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+        dialog_of(window, ExportDialog).labels_button.click()
+    assert "labeled-data" in notice.args[0]
+    assert notice.args[2] is False
+    assert {path.suffix for path in folder.iterdir()} >= {".h5", ".csv", ".png"}
+
+
+def test_a_video_is_predicted_only_by_a_model(actions, opened, window, monkeypatch):
+    actions.export()
+    dialog = dialog_of(window, ExportDialog)
+    assert not dialog.predict_button.isEnabled()
+    dialog.reject()
+    asked = []
+    dialog = ExportDialog(
+        ["a", "b"], has_model=True, export_labels=lambda: None, predict_video=asked.append, parent=window
+    )
+    dialog.video.setCurrentText("b")
+    dialog.predict_button.click()
+    assert asked == ["b"]
+    opened.predict_video(opened.project.videos[0].name)
+    assert opened._engine._client.asked(Predict)[-1].video == opened.project.videos[0].name
+
+
+def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkeypatch, sample_project, qtbot):
+    monkeypatch.setattr(actions_module, "_sample_project", lambda: sample_project)
+    said = []
+    actions.said.connect(said.append)
+    before = opened.project
+    actions.sample()
+    qtbot.waitUntil(lambda: opened.project is not before, timeout=TIMEOUT)
+    assert said[0]
+    assert said[-1] == ""
+
+
+# ---- notices and recent projects ------------------------------------------------------------------
+
+
+class Viewer:
+    """Stands in for a viewer: only its identity matters to notices."""
+
+
+def test_a_notice_stays_in_the_bar_of_its_viewer_until_dismissed(qtbot):
+    viewers = Viewer(), Viewer()
+    bars = [NoticeBar(viewer) for viewer in viewers]
+    for bar in bars:
+        qtbot.addWidget(bar)
+    show_notice(viewers[0], "No such file: <b>a.mp4</b>", "Choose another.", is_error=True)
+    assert notification_manager.records[-1].message == "No such file: <b>a.mp4</b> Choose another."
+    assert bars[0].text == "No such file: <b>a.mp4</b>\nChoose another."
+    assert bars[0].isVisible()
+    assert not bars[1].isVisible()
+    bars[0]._close.click()
+    assert not bars[0].isVisible()
+
+
+def test_recent_projects_are_newest_first_once_and_only_those_there(tmp_path):
+    roots = []
+    for name in "abc":
+        root = tmp_path / name
+        root.mkdir()
+        Path(root, "config.yaml").touch()
+        roots.append(root)
+        remember_project(root)
+    remember_project(roots[0])
+    assert [path.name for path in recent_projects()] == ["a", "c", "b"]
+    Path(roots[2], "config.yaml").unlink()
+    assert [path.name for path in recent_projects()] == ["a", "b"]

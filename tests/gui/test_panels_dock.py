@@ -1,0 +1,114 @@
+"""The dock in a real napari window: start page, project, theme, and what is left when it goes."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from qtpy.QtCore import QSettings
+from qtpy.QtWidgets import QAbstractButton
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain.views import MarkKind
+from napari_al_pose.gui.dock import MIN_WIDTH, TIMELINE, PoseLabeller
+from napari_al_pose.gui.recent import recent_projects
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path):
+    """Keep the list of recent projects apart from other tests'."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, scripted_engine):
+    made = make_napari_viewer(show=True)
+    made.window.resize(1400, 950)
+    return made
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    """The widget, docked as napari's menu does it."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-al-pose", "Active-learning pose labeller")
+    qtbot.waitExposed(widget)
+    return widget
+
+
+@pytest.fixture
+def opened_dock(dock, sample_copy, qtbot):
+    dock.session.open_project(sample_copy)
+    qtbot.waitUntil(lambda: dock.session.source is not None, timeout=TIMEOUT)
+    return dock
+
+
+def thumbnail_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "al-pose-thumbnails"]
+
+
+def test_it_begins_with_three_ways_to_begin(dock):
+    texts = {button.text() for button in dock.start.findChildren(QAbstractButton) if button.isVisible()}
+    assert texts >= {"New project from videos…", "Open project…", "Try the sample"}
+    assert not dock.header.isVisible()
+    assert dock.timeline is None
+
+
+def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
+    assert opened_dock.header.isVisible()
+    assert not opened_dock.start.isVisible()
+    assert opened_dock.header._name.text() == "alpose-sample"
+    assert opened_dock.timeline.isVisible()
+    assert TIMELINE in viewer.window.dock_widgets
+    assert [path.name for path in recent_projects()] == [opened_dock.session.project.root.name]
+
+
+def test_nothing_is_wider_than_the_dock(opened_dock):
+    room = MIN_WIDTH - 30  # margins and a scroll bar
+    for panel in (opened_dock.header, opened_dock.bodyparts, opened_dock.queue, opened_dock.why, opened_dock.learning):
+        assert panel.minimumSizeHint().width() <= room, panel
+
+
+def test_the_header_and_the_timeline_follow_each_label(opened_dock):
+    session = opened_dock.session
+    for name in session.bodyparts:
+        session.place(name, 50.0, 60.0)
+    assert "1 frame labelled" in opened_dock.header._line.text()
+    assert [mark.kind for mark in opened_dock.timeline.lane.marks] == [MarkKind.LABELLED]
+
+
+def test_closing_the_project_brings_the_start_page_back(opened_dock, qtbot):
+    opened_dock.session.close_project()
+    qtbot.waitUntil(lambda: opened_dock.start.isVisible(), timeout=TIMEOUT)
+    assert not opened_dock.timeline.isVisible()
+    qtbot.waitUntil(lambda: not thumbnail_threads(), timeout=TIMEOUT)
+    recent = [b.text() for b in opened_dock.start.findChildren(QAbstractButton)]
+    assert any("alpose-sample" in text for text in recent)
+
+
+def test_another_theme_paints_anew(opened_dock, viewer, qtbot):
+    dark = opened_dock.grab().toImage().pixelColor(20, 200)
+    viewer.theme = "light"
+    qtbot.wait(50)
+    light = opened_dock.grab().toImage().pixelColor(20, 200)
+    assert light.lightness() > dark.lightness() + 80
+
+
+def test_an_error_of_the_session_is_in_the_bar(dock, qtbot, tmp_path):
+    dock.session.open_project(tmp_path / "nowhere" / "config.yaml")
+    qtbot.waitUntil(lambda: dock.notices.isVisible(), timeout=TIMEOUT)
+    assert "nowhere" in dock.notices.text
+
+
+def test_closing_the_dock_ends_session_thumbnails_and_timeline(opened_dock, viewer, qtbot):
+    session = opened_dock.session
+    dock = next(d for d in viewer.window.dock_widgets.values() if d is opened_dock)
+    viewer.window.remove_dock_widget(dock)
+    opened_dock.deleteLater()
+    qtbot.waitUntil(lambda: session.is_closed, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: TIMELINE not in viewer.window.dock_widgets, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not thumbnail_threads(), timeout=TIMEOUT)
+    again = PoseLabeller(viewer)
+    qtbot.addWidget(again)
+    assert again.session is not session
