@@ -1,0 +1,128 @@
+"""Random views of a labelled frame: turned, scaled, shifted, in other light, blurred or noisy.
+
+Images and keypoints go through torchvision's v2 kernels together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as VF
+
+FILL = 127.0
+"""Grey beyond the frame's edge, near what the network's own zero padding means."""
+
+SCALES = (0.75, 1.3)
+BACKGROUND_SHARE = 0.1
+"""Share of the crops taken anywhere in the frame, mostly without the animal."""
+
+SHIFT, WHOLE_SHIFT = 0.3, 0.1
+"""Largest distance of the animal from the crop's centre, in crop sides; of a whole frame, in its sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How views of frames are drawn.
+
+    Parameters
+    ----------
+    crop : (int, int)
+        Height and width of a view, network pixels.
+    rotation_degrees : float
+        Largest rotation, either way.
+    """
+
+    crop: tuple[int, int]
+    rotation_degrees: float
+
+    def draw(
+        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        """Return one random view.
+
+        Parameters
+        ----------
+        image : uint8 Tensor, (3, h, w)
+            A frame at the network's scale.
+        uv : float64 array, (K, 2)
+            Its keypoints in the image's pixels, NaN where there is none.
+        rng : Generator
+            Draws everything.
+
+        Returns
+        -------
+        view : float32 Tensor, (3, crop height, crop width)
+            Pixel values from 0 to 255.
+        uv : float64 array, (K, 2)
+            The keypoints in the view's pixels; outside it where the view misses them.
+        """
+        angle = float(rng.uniform(-self.rotation_degrees, self.rotation_degrees))
+        scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
+        centre = self._centre(image, uv, rng)
+        view, moved = cut(image, uv, centre=centre, angle=angle, scale=scale, size=self.crop)
+        return disturb(view, rng), moved
+
+    def _centre(self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        height, width = image.shape[-2:]
+        placed = uv[np.isfinite(uv[:, 0])]
+        if len(placed) == 0 or rng.random() < BACKGROUND_SHARE:
+            return rng.uniform([0.0, 0.0], [width, height])
+        middle = (placed.min(axis=0) + placed.max(axis=0)) / 2
+        sides, whole = np.array([self.crop[1], self.crop[0]]), np.array([width, height])
+        middle = np.where(sides >= whole, (whole - 1) / 2, middle)
+        return middle + rng.uniform(-1.0, 1.0, 2) * np.where(sides >= whole, WHOLE_SHIFT * whole, SHIFT * sides)
+
+
+def cut(
+    image: Tensor,
+    uv: NDArray[np.float64],
+    *,
+    centre: NDArray[np.float64],
+    angle: float,
+    scale: float,
+    size: tuple[int, int],
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """Cut a view of ``size`` (height, width) around ``centre`` (x, y), turned clockwise by ``angle`` degrees.
+
+    Only the part of the frame that can be seen is turned. torchvision's affine kernel puts pixel centres of
+    keypoints at ``+ 0.5``, unlike its flips and unlike the rest of this package.
+    """
+    half = math.ceil(math.hypot(*size) / 2 / scale) + 1
+    left, top = round(float(centre[0])) - half, round(float(centre[1])) - half
+    side = 2 * half
+    whole = (int(image.shape[-2]), int(image.shape[-1]))
+    points = tv_tensors.KeyPoints(torch.from_numpy(uv), canvas_size=whole)
+    patch = VF.crop(image, top, left, side, side)
+    points = VF.crop(points, top, left, side, side)
+    outside = VF.crop(torch.ones(1, *whole, dtype=torch.uint8), top, left, side, side) == 0
+    patch = torch.where(outside, torch.tensor(round(FILL), dtype=torch.uint8), patch)
+    placement = {"angle": angle, "translate": [0.0, 0.0], "scale": scale, "shear": [0.0, 0.0]}
+    patch = VF.affine(patch, **placement, interpolation=InterpolationMode.BILINEAR, fill=[FILL])
+    points = tv_tensors.wrap(points + 0.5, like=points)
+    points = tv_tensors.wrap(VF.affine(points, **placement) - 0.5, like=points)
+    y, x = (side - size[0]) // 2, (side - size[1]) // 2
+    points = VF.crop(points, y, x, *size)
+    return VF.crop(patch, y, x, *size).float(), points.numpy()
+
+
+def disturb(view: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the view in another light and, sometimes, blurred or noisy; float, 0 to 255."""
+    unit = view / 255
+    unit = VF.adjust_contrast(unit.clamp(0, 1), float(rng.uniform(0.7, 1.3)))
+    unit = VF.adjust_brightness(unit, float(rng.uniform(0.7, 1.3)))
+    if rng.random() < 0.3:
+        unit = VF.adjust_gamma(unit, math.exp(rng.uniform(-0.5, 0.5)))
+    chance = rng.random()
+    if chance < 0.15:
+        unit = VF.gaussian_blur(unit, [5, 5], [float(rng.uniform(0.4, 1.2))] * 2)
+    elif chance < 0.3:
+        noise = rng.standard_normal((1, *unit.shape[1:]), dtype=np.float32)
+        unit = unit + torch.from_numpy(noise) * float(rng.uniform(0.01, 0.05))
+    return unit.clamp(0, 1) * 255

@@ -1,0 +1,93 @@
+"""One file a model: written whole or not at all, read as data and never as code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.settings import TrainSettings
+
+FORMAT = "napari-al-pose model"
+FORMAT_VERSION = 1
+
+_HINT = "Choose another model version, or learn once more."
+
+
+def write_checkpoint(
+    path: Path, *, bodyparts: tuple[str, ...], settings: TrainSettings, long_side: int, state: dict[str, Tensor]
+) -> None:
+    """Write a model file atomically.
+
+    Raises
+    ------
+    AlPoseError
+        If the folder can't be written.
+    """
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "bodyparts": list(bodyparts),
+        "settings": settings.model_dump(),
+        "long_side": long_side,
+        "state": state,
+    }
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise AlPoseError(
+            f"The model {path} can't be written: {error.strerror}.", "Free some space or check the folder's rights."
+        ) from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a model file's content with ``settings`` as `TrainSettings`, everything but ``state`` checked.
+
+    Raises
+    ------
+    AlPoseError
+        If the file is missing, damaged, of a newer format, or not one of ours.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise AlPoseError(f"There is no model {path}.", _HINT) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise AlPoseError(f"The model {path} is damaged, or not a model.", _HINT) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise AlPoseError(f"Expected a model of napari-al-pose in {path}, got something else.", _HINT)
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise AlPoseError(
+            f"Expected format {FORMAT_VERSION} in the model {path}, got {version}.", "Update napari-al-pose."
+        )
+    try:
+        content["settings"] = TrainSettings.model_validate(content.get("settings"))
+    except ValidationError as error:
+        raise AlPoseError(f"The model {path} is damaged: its settings are not valid.", _HINT) from error
+    bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
+    if not (
+        isinstance(bodyparts, list)
+        and bodyparts
+        and all(isinstance(name, str) for name in bodyparts)
+        and isinstance(long_side, int)
+        and 1 <= long_side <= 4096
+        and isinstance(state, dict)
+    ):
+        raise AlPoseError(f"The model {path} is damaged: parts of it are missing.", _HINT)
+    return content

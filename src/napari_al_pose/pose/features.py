@@ -1,0 +1,56 @@
+"""What a frame looks like, as a vector: for spreading labels over what the videos show."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_al_pose.pose.device import resolve_device
+from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.trunks import get_trunk
+
+LONG_SIDE = 256
+_AT_ONCE = 16
+
+
+class FeatureExtractor:
+    """Features of a network trained on ImageNet; it never changes, so features can be kept.
+
+    Parameters
+    ----------
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    trunk : str
+
+    Raises
+    ------
+    AlPoseError
+        If the weights or the device can't be had.
+    """
+
+    def __init__(self, device: str = "auto", *, trunk: str = "efficientnet_lite0") -> None:
+        self._device = resolve_device(device)
+        self._trunk = get_trunk(trunk)
+        self._network = self._trunk.embedder().eval().requires_grad_(False).to(self._device)
+        self._network = self._network.to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def extract(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return global averages of the last feature map, not normalised.
+
+        Parameters
+        ----------
+        frames : uint8 array, (N, H, W, 3)
+            RGB.
+
+        Returns
+        -------
+        float32 array, (N, d)
+        """
+        geometry = InputGeometry.fit((frames.shape[1], frames.shape[2]), LONG_SIDE)
+        parts = []
+        for start in range(0, max(len(frames), 1), _AT_ONCE):
+            images = resize_frames(frames[start : start + _AT_ONCE], geometry).to(self._device).float()
+            parts.append(self._network((images - self._trunk.mean) / self._trunk.std).float().cpu().numpy())
+        return np.concatenate(parts)

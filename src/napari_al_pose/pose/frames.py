@@ -1,0 +1,60 @@
+"""A frame with its labels, as training takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, KeypointState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFrame:
+    """A frame and what a person said about it.
+
+    Parameters
+    ----------
+    image : uint8 array, (H, W, 3)
+        RGB.
+    xy : float array, (K, 2)
+        Source pixels, x then y, pixel centres at integers; NaN unless placed.
+    states : int8 array, (K,)
+        `KeypointState` values.
+    """
+
+    image: NDArray[np.uint8]
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
+    """Refuse what can't be trained on.
+
+    Raises
+    ------
+    AlPoseError
+        If an image is not 8-bit RGB, the keypoints are not ``n_bodyparts``, or no keypoint is placed at all.
+    """
+    for frame in frames:
+        if frame.image.dtype != np.uint8 or frame.image.ndim != 3 or frame.image.shape[2] != 3:
+            raise AlPoseError(
+                f"Expected 8-bit RGB frames, got {frame.image.dtype} of shape {frame.image.shape}.",
+                "Convert the video to 8-bit colour.",
+            )
+        if frame.xy.shape != (n_bodyparts, 2) or frame.states.shape != (n_bodyparts,):
+            raise AlPoseError(
+                f"Expected {n_bodyparts} keypoints a frame, got {frame.xy.shape} with {frame.states.shape} states.",
+                "Label every frame with the same bodyparts.",
+            )
+        if not np.isfinite(frame.xy[frame.states == KeypointState.PLACED]).all():
+            raise AlPoseError("A placed keypoint has no position.", "Place it again.")
+    if not any((frame.states == KeypointState.PLACED).any() for frame in frames):
+        raise AlPoseError("Expected at least one placed keypoint to learn from, got none.", "Label some frames first.")

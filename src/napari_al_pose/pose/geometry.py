@@ -1,0 +1,102 @@
+"""Between source pixels, network pixels and scoremap cells.
+
+All three count pixel centres at integers, so that resizing by ``s`` moves ``x`` to ``(x + 0.5) s - 0.5``. The centre
+of scoremap cell ``j`` lies at network pixel ``4 j + 1.5``: in the middle of the four pixels it stands for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_al_pose.domain import ScoremapGrid
+
+SCOREMAP_STRIDE = 4
+CELL_CENTRE = (SCOREMAP_STRIDE - 1) / 2
+PAD_MULTIPLE = 32
+"""The coarsest stride of the network: its input sides are multiples of this."""
+
+
+def padded(size: int) -> int:
+    """Return ``size`` rounded up to what the network takes."""
+    return -(-size // PAD_MULTIPLE) * PAD_MULTIPLE
+
+
+@dataclass(frozen=True, slots=True)
+class InputGeometry:
+    """How frames of one size are shown to the network.
+
+    Parameters
+    ----------
+    source : (int, int)
+        Height and width of the frames.
+    resized : (int, int)
+        Height and width after resizing, before padding at the right and the bottom.
+    """
+
+    source: tuple[int, int]
+    resized: tuple[int, int]
+
+    @classmethod
+    def fit(cls, source: tuple[int, int], long_side: int) -> InputGeometry:
+        """Return the geometry of frames of ``source`` (height, width) whose longer side becomes ``long_side``."""
+        height, width = source
+        scale = long_side / max(height, width)
+        return cls(source, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return padded(self.resized[0]), padded(self.resized[1])
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the scoremaps that lie on the image."""
+        return -(-self.resized[0] // SCOREMAP_STRIDE), -(-self.resized[1] // SCOREMAP_STRIDE)
+
+    @property
+    def scale_xy(self) -> NDArray[np.float64]:
+        """Network pixels a source pixel, in x and in y."""
+        return np.array([self.resized[1] / self.source[1], self.resized[0] / self.source[0]])
+
+    @property
+    def grid(self) -> ScoremapGrid:
+        """Where the scoremap cells lie in the source image."""
+        scale_x, scale_y = self.scale_xy
+        centre = CELL_CENTRE + 0.5
+        return ScoremapGrid(
+            stride_x=float(SCOREMAP_STRIDE / scale_x),
+            stride_y=float(SCOREMAP_STRIDE / scale_y),
+            offset_x=float(centre / scale_x - 0.5),
+            offset_y=float(centre / scale_y - 0.5),
+        )
+
+    def to_network(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Map ``(..., 2)`` source pixels to network pixels."""
+        return (np.asarray(xy, np.float64) + 0.5) * self.scale_xy - 0.5
+
+
+def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
+    """Resize frames with antialiasing, as training and prediction both see them.
+
+    Parameters
+    ----------
+    frames : uint8 array, (N, H, W, 3)
+        RGB.
+    geometry : InputGeometry
+        Of frames of this size.
+
+    Returns
+    -------
+    uint8 Tensor, (N, 3, h, w)
+        In channels-last memory.
+    """
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    if geometry.resized == geometry.source:
+        return images
+    return F.interpolate(images, geometry.resized, mode="bilinear", antialias=True)

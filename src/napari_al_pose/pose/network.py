@@ -1,0 +1,95 @@
+"""The pose network: a pretrained trunk, a small feature pyramid, one scoremap a bodypart."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from napari_al_pose.pose.trunks import get_trunk
+
+HEAD_CHANNELS = 64
+
+_INITIAL_LOGIT = -5.0
+"""An untrained map says "not here" nearly everywhere, which is right nearly everywhere."""
+
+
+class PoseNetwork(nn.Module):
+    """Trunk, top-down pathway (Lin et al. 2017, arXiv:1612.03144) and scoremap logits at stride 4.
+
+    Parameters
+    ----------
+    trunk : str
+        Name in the registry.
+    n_bodyparts : int
+    pretrained : bool
+        Whether to read the trunk's ImageNet weights; not needed where a checkpoint follows.
+    """
+
+    def __init__(self, trunk: str, n_bodyparts: int, *, pretrained: bool) -> None:
+        super().__init__()
+        entry = get_trunk(trunk)
+        self.trunk = entry.pretrained_pyramid() if pretrained else entry.pyramid()
+        self.mean, self.std = entry.mean, entry.std
+        channels: tuple[int, ...] = self.trunk.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
+        self.laterals = nn.ModuleList(_conv_norm(c, HEAD_CHANNELS, 1) for c in channels)
+        self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)
+        self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts, 1)
+        nn.init.normal_(self.scoremaps.weight, std=0.01)
+        assert self.scoremaps.bias is not None
+        nn.init.constant_(self.scoremaps.bias, _INITIAL_LOGIT)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255."""
+        x = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        maps = self.trunk(x)
+        y = self.laterals[-1](maps[-1])
+        for level in reversed(range(len(maps) - 1)):
+            coarser = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
+            y = self.laterals[level](maps[level]) + coarser
+        return self.scoremaps(F.relu(self.smooth(F.relu(y))))
+
+    def train(self, mode: bool = True) -> PoseNetwork:
+        """Set the mode; the trunk keeps ImageNet's BatchNorm statistics, which few labels would only blur."""
+        super().train(mode)
+        for module in self.trunk.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def freeze_early_layers(self) -> None:
+        """Keep edges and textures as they are; also saves the costliest part of the backward pass."""
+        for layer in self.trunk.early_layers():  # type: ignore[operator]  # nn.Module attributes are untyped
+            for parameter in layer.parameters():
+                parameter.requires_grad_(False)
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Return the trainable parameters of the trunk and of the heads."""
+        trunk = [p for p in self.trunk.parameters() if p.requires_grad]
+        known = {id(p) for p in self.trunk.parameters()}
+        return trunk, [p for p in self.parameters() if id(p) not in known]
+
+    def fused(self) -> PoseNetwork:
+        """Return a copy for prediction only, with every BatchNorm folded into the convolution before it."""
+        network = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in network.modules():
+            if isinstance(module, nn.Sequential):
+                _fuse_pairs(module)
+        return network
+
+
+def _conv_norm(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(out_channels)
+    )
+
+
+def _fuse_pairs(sequence: nn.Sequential) -> None:
+    for i in range(len(sequence) - 1):
+        conv, norm = sequence[i], sequence[i + 1]
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            sequence[i] = fuse_conv_bn_eval(conv, norm)
+            sequence[i + 1] = nn.Identity()

