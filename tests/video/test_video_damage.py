@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import random
 import shutil
 
@@ -11,7 +13,8 @@ import pytest
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video import open_source
+from napari_al_pose.video import index, open_source
+from napari_al_pose.video.container import open_container
 from napari_al_pose.video.pixels import placeholder
 
 B = {"bf": "2", "b_strategy": "0"}
@@ -112,6 +115,46 @@ def test_nothing_that_decodes(written, tmp_path):
             file.write(b"\xff" * size)
     with pytest.raises(AlPoseError, match=r"dead\.mp4.*none decodes"):
         open_source(path)
+
+
+class FailingDrive:
+    """A container on a drive that goes away after some packets."""
+
+    def __init__(self, container, n_packets):
+        self._container, self._n_packets = container, n_packets
+
+    def __getattr__(self, name):
+        return getattr(self._container, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self._container.close()
+
+    def demux(self, stream):
+        yield from itertools.islice(self._container.demux(stream), self._n_packets)
+        raise av.error.OSError(errno.EIO, "Input/output error", "cage1.mp4")
+
+
+def test_a_drive_that_goes_away_while_indexing(written, monkeypatch, own_index_cache):
+    path = written(CUTTABLE[0])
+    monkeypatch.setattr(index, "open_container", lambda path: FailingDrive(open_container(path), 50))
+    with pytest.raises(AlPoseError, match=r"cut\.mkv failed.*drive"):
+        open_source(path)
+    assert not list(own_index_cache.iterdir())
+
+
+def test_a_drive_that_goes_away_while_reading(written):
+    with open_source(written(CUTTABLE[0])) as video:
+        container = video._decoder._container
+        video._decoder._container = FailingDrive(container, 3)
+        with pytest.raises(AlPoseError, match=r"cut\.mkv failed.*drive"):
+            video[40]
+        video._decoder._container = container
+        assert read_number(video[100]) == 100
+        assert read_number(video[35]) == 35
+        assert video.notice == ""
 
 
 def test_the_placeholder_is_seen():

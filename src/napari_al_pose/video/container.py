@@ -60,6 +60,15 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
     return streams[0]
 
 
+def unreachable(path: Path, error: FFmpegError) -> AlPoseError | None:
+    """Return what to tell the user if reading failed because of the drive; None if the file itself is at fault."""
+    if not isinstance(error, OSError):
+        return None
+    return AlPoseError(
+        f"Reading {path} failed ({error.strerror or error}).", "Check the drive or network it is on and open it again."
+    )
+
+
 def _damage_hint(path: Path) -> str:
     if path.suffix.lower() in _INDEX_AT_END:
         return (

@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from napari_al_pose.video.container import open_container, video_stream
+from napari_al_pose.video.container import open_container, unreachable, video_stream
 from napari_al_pose.video.index import PacketIndex
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class FrameDecoder:
         self._prefers_dts = False
         self._wanted_from = _EVERYTHING
         """PTS before which frames that no other frame needs are not decoded."""
+        self._skips = False
         self._complete_from = 0
         """Position before which frames may have been left out since the last seek."""
         self._show_first_packet()
@@ -172,8 +173,10 @@ class FrameDecoder:
 
     def _start_over(self) -> None:
         """Decode from the very first packet; the one way that needs no seeking."""
-        self._container.close()
+        old = self._container
         self._container, self._stream = self._open()
+        self._skips = False
+        old.close()
         self._run(self._packets(), floor=0)
 
     # ---- decoding on ------------------------------------------------------------------------------
@@ -190,6 +193,9 @@ class FrameDecoder:
         try:
             yield from self._container.demux(self._stream)
         except FFmpegError as error:
+            if (failure := unreachable(self._path, error)) is not None:
+                self._can_go_on = False
+                raise failure from error
             logger.warning("reading %s stopped: %s", self._path, error)
 
     def _decoded(self, packets: Iterator[av.Packet], floor: int) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -210,7 +216,9 @@ class FrameDecoder:
     def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         codec = self._stream.codec_context
         is_early = packet is not None and packet.pts is not None and packet.pts < self._wanted_from
-        codec.skip_frame = "NONREF" if is_early else "DEFAULT"
+        if is_early != self._skips:
+            self._skips = is_early
+            codec.skip_frame = "NONREF" if is_early else "DEFAULT"
         try:
             return codec.decode(packet)
         except FFmpegError as error:

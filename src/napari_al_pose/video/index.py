@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.container import open_container, video_stream
+from napari_al_pose.video.container import open_container, unreachable, video_stream
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def build_index(
     Raises
     ------
     AlPoseError
-        The file is missing, is not a video, or holds no frame or no timestamps.
+        The file is missing or can't be reached, is not a video, or holds no frame or no timestamps.
     OpeningCancelledError
         ``cancelled()`` returned True.
     """
@@ -182,6 +182,8 @@ def _read_packets(
                 if progress is not None:
                     progress(min(packet.pos or n_bytes, total), total)
     except FFmpegError as error:
+        if (failure := unreachable(path, error)) is not None:
+            raise failure from error
         logger.warning("reading %s stopped after %d packets: %s", path, len(pts), error)
         broke = f"reading it stops after frame {len(pts)}: {error.strerror or error}"
     if progress is not None:
