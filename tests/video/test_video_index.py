@@ -92,6 +92,22 @@ def test_a_cache_that_cannot_be_written_is_done_without(video_path, own_index_ca
         assert read_number(video[42]) == 42
 
 
+def test_the_cache_forgets_the_indexes_used_longest_ago(written, own_index_cache, monkeypatch):
+    paths = [written(PLAIN), written(Recipe("short.mp4", "libx264", n_frames=20)), written(LONG)]
+    plain, short, long = [own_index_cache / f"{index_cache.file_identity(path)}.npz" for path in paths]
+    for age, path in enumerate(paths):
+        open_source(path).close()
+        os.utime([plain, short, long][age], (1000 + age, 1000 + age))
+    monkeypatch.setattr(index_cache, "_MAX_BYTES", sum(file.stat().st_size for file in (plain, short, long)) - 1)
+    open_source(paths[0]).close()  # used again
+    long.unlink()
+    open_source(paths[2]).close()
+    assert (plain.exists(), short.exists(), long.exists()) == (True, False, True)
+    monkeypatch.setattr(index_cache, "_MAX_BYTES", 0)
+    open_source(paths[1]).close()
+    assert [file.stem for file in own_index_cache.iterdir()] == [short.stem]
+
+
 def test_progress_and_cancelling(written, own_index_cache):
     path = written(LONG)
     told: list[tuple[int, int]] = []

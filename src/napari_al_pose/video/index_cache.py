@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _FORMAT = 1
 """Part of the identity: raise it when an index of the same file would come out differently."""
 _SAMPLE_BYTES = 2**16
+_MAX_BYTES = 256 * 2**20
+"""The indexes used longest ago go once all together are larger."""
 
 
 def cache_folder() -> Path:
@@ -86,9 +89,19 @@ def save_index(index: PacketIndex, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+        _forget_oldest(path.parent)
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
+
+
+def _forget_oldest(folder: Path) -> None:
+    by_age = sorted(((file.stat().st_mtime, file.stat().st_size, file) for file in folder.glob("*.npz")), reverse=True)
+    n_bytes = 0
+    for rank, (_, size, file) in enumerate(by_age):
+        n_bytes += size
+        if n_bytes > _MAX_BYTES and rank > 0:
+            file.unlink(missing_ok=True)
 
 
 def load_index(path: Path) -> PacketIndex | None:
@@ -98,6 +111,8 @@ def load_index(path: Path) -> PacketIndex | None:
             times, keys = data["times"], data["keys"]
             numerator, denominator = (int(value) for value in data["time_base"])
             fps, notice = float(data["fps"]), str(data["notice"])
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(path)
     except FileNotFoundError:
         return None
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
