@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     AlPoseError
         If the file is missing, damaged, of a newer format, or not one of ours.
     """
+    if not path.exists():
+        raise AlPoseError(f"There is no model {path}.", _HINT)
+    # What is no archive would be taken for torch's old format, whose reader fails in every possible way.
+    if not zipfile.is_zipfile(path):
+        raise AlPoseError(f"The model {path} is damaged, or not a model.", _HINT)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise AlPoseError(f"There is no model {path}.", _HINT) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
         raise AlPoseError(f"The model {path} is damaged, or not a model.", _HINT) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise AlPoseError(f"Expected a model of napari-al-pose in {path}, got something else.", _HINT)

@@ -96,7 +96,9 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     uint8 Tensor, (N, 3, h, w)
         In channels-last memory.
     """
-    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    # Readers give read-only frames out of their cache; torch wants memory it could write.
+    frames = np.require(frames, requirements=["C", "W"])
+    images = torch.from_numpy(frames).permute(0, 3, 1, 2)
     if geometry.resized == geometry.source:
         return images
     return F.interpolate(images, geometry.resized, mode="bilinear", antialias=True)

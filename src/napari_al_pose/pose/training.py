@@ -156,9 +156,16 @@ def _optimiser(
     optimiser = torch.optim.AdamW(
         [{"params": trunk, "lr": rates[0]}, {"params": heads, "lr": rates[1]}], weight_decay=WEIGHT_DECAY
     )
-    # One step more than planned: the schedule is also stepped after the last one.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=plan.steps + 1, pct_start=WARM_UP)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, plan.steps))
     return optimiser, schedule
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Return the learning rate of a step (from 0) over its peak: a linear rise, then half a cosine down."""
+    warm = max(1, round(WARM_UP * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (steps - warm + 1))))
 
 
 def _prepare(frame: LabelledFrame, long_side: int) -> _Prepared:

@@ -87,7 +87,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     hint = "Install the package it comes from anew."
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
         raise AlPoseError(f"The pretrained weights {path} can't be read.", hint) from error
     if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise AlPoseError(f"Expected tensors in the pretrained weights {path}, got something else.", hint)

@@ -1,0 +1,104 @@
+"""A dot drawn at a keypoint is still under the keypoint afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_al_pose.pose.augmentation import Views, cut, disturb
+
+
+def dot(height: int, width: int, x: float, y: float, sigma: float = 2.5) -> torch.Tensor:
+    rows, columns = np.mgrid[:height, :width]
+    blob = 200 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2)) + 20
+    return torch.from_numpy(blob.round().astype(np.uint8)).expand(3, -1, -1).contiguous()
+
+
+def centroid(view: torch.Tensor, near: np.ndarray) -> np.ndarray:
+    """Return the dot's centre of mass within 15 px of ``near``."""
+    image = view[0].numpy().astype(float)
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    close = np.hypot(columns - near[0], rows - near[1]) < 15
+    mass = np.where(close, np.maximum(image - 25, 0), 0)
+    return np.array([(columns * mass).sum(), (rows * mass).sum()]) / mass.sum()
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    angle=st.floats(-180, 180),
+    scale=st.floats(0.7, 1.4),
+    x=st.floats(55, 75),
+    y=st.floats(45, 55),
+    dx=st.floats(-8, 8),
+    dy=st.floats(-8, 8),
+    size=st.sampled_from([(64, 64), (64, 96), (96, 64)]),
+)
+def test_the_dot_stays_under_its_keypoint(angle, scale, x, y, dx, dy, size):
+    image, uv = dot(100, 131, x, y), np.array([[x, y], [np.nan, np.nan]])
+    view, moved = cut(image, uv, centre=np.array([x + dx, y + dy]), angle=angle, scale=scale, size=size)
+    assert view.shape == (3, *size)
+    assert np.isnan(moved[1]).all()
+    np.testing.assert_allclose(centroid(view, moved[0]), moved[0], atol=0.2)
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, -90])
+def test_right_angles_move_pixels_onto_pixels(angle):
+    """Half a pixel off in torchvision's convention would blur these."""
+    image = torch.zeros(3, 60, 60, dtype=torch.uint8)
+    image[:, 33, 25] = 255
+    view, moved = cut(
+        image, np.array([[25.0, 33.0]]), centre=np.array([30.0, 30.0]), angle=angle, scale=1.0, size=(32, 32)
+    )
+    column, row = np.round(moved[0]).astype(int)
+    np.testing.assert_allclose(moved[0], [column, row], atol=1e-6)
+    assert view[0, row, column] == 255
+
+
+def test_views_beyond_the_frame_are_grey_there():
+    image = torch.full((3, 40, 40), 255, dtype=torch.uint8)
+    view, _ = cut(image, np.zeros((1, 2)), centre=np.array([0.0, 0.0]), angle=0.0, scale=1.0, size=(32, 32))
+    assert view[0, 0, 0] == 127
+    assert view[0, -1, -1] == 255
+
+
+def test_views_are_bounded_finite_and_repeat_with_the_seed():
+    image = dot(80, 100, 50, 40)
+    views = Views((64, 64), 180.0)
+    drawn = []
+    for _ in range(2):
+        rng = np.random.default_rng(5)
+        drawn.append([views.draw(image, np.array([[50.0, 40.0]]), rng) for _ in range(12)])
+    for (view, uv), (again, uv_again) in zip(*drawn, strict=True):
+        assert view.dtype == torch.float32
+        assert 0 <= view.min() <= view.max() <= 255
+        assert torch.equal(view, again)
+        np.testing.assert_array_equal(uv, uv_again)
+    assert not torch.equal(drawn[0][0][0], drawn[0][1][0])
+
+
+def test_no_rotation_is_none():
+    image = dot(80, 100, 50, 40)
+    rng = np.random.default_rng(0)
+    pair = np.array([[50.0, 40.0], [70.0, 40.0]])
+    for _ in range(20):
+        _, uv = Views((64, 64), 0.0).draw(image, pair, rng)
+        assert uv[0, 1] == pytest.approx(uv[1, 1])
+        assert uv[0, 0] < uv[1, 0]
+
+
+def test_frames_without_keypoints_can_be_viewed():
+    view, uv = Views((64, 64), 90.0).draw(dot(80, 100, 5, 5), np.full((2, 2), np.nan), np.random.default_rng(0))
+    assert view.shape == (3, 64, 64)
+    assert np.isnan(uv).all()
+
+
+@given(seed=st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_light_and_noise_never_move_anything(seed):
+    image = dot(48, 48, 24, 24).float()
+    out = disturb(image, np.random.default_rng(seed))
+    assert torch.isfinite(out).all()
+    np.testing.assert_allclose(centroid(out - out.min(), np.array([24.0, 24.0])), [24, 24], atol=0.3)

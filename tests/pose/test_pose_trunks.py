@@ -1,0 +1,123 @@
+"""The published weights sit where they belong: seen by what the network says about real photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_sample_image
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose import FeatureExtractor
+from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0
+from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.trunks import TRUNKS, get_trunk, load_by_order, load_efficientnet_lite0, read_tensors
+
+BELL_COTE, DAISY = 442, 985
+
+
+@pytest.fixture(scope="module")
+def network() -> EfficientNetLite0:
+    return load_efficientnet_lite0().eval()
+
+
+@pytest.mark.parametrize(("name", "label"), [("china.jpg", BELL_COTE), ("flower.jpg", DAISY)])
+def test_photographs_get_their_imagenet_class(network, name, label):
+    image = load_sample_image(name)
+    pixels = resize_frames(image[None], InputGeometry(image.shape[:2], (224, 336))).float()
+    with torch.inference_mode():
+        assert int(network((pixels - MEAN) / STD).argmax()) == label
+
+
+def test_shuffled_weights_lose_the_class(network):
+    """The test above can fail: two tensors of the same shape exchanged are enough."""
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    names = [
+        name for name, tensor in state.items() if tensor.shape == state["pyramid.stages.4.1.layers.0.weight"].shape
+    ]
+    assert len(names) > 1
+    state[names[0]], state[names[1]] = state[names[1]], state[names[0]]
+    wrong = EfficientNetLite0().eval()
+    wrong.load_state_dict(state)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert not torch.allclose(wrong(pixels), network(pixels), atol=1e-2)
+
+
+def test_logits_and_pyramid_equal_timm(network):
+    timm = pytest.importorskip("timm", reason="timm is only here to compare with")
+    theirs = timm.create_model("tf_efficientnet_lite0").eval()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), network.state_dict().values(), strict=True)))
+    # An odd size, where TensorFlow's padding differs from PyTorch's at every stage.
+    pixels = torch.rand(2, 3, 97, 122, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        torch.testing.assert_close(network(pixels), theirs(pixels), rtol=1e-4, atol=1e-4)
+        their_maps = theirs.forward_intermediates(pixels, indices=[1, 2, 3, 4], intermediates_only=True)
+        for ours, their in zip(network.pyramid(pixels), their_maps, strict=True):
+            torch.testing.assert_close(ours, their, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", list(TRUNKS))
+def test_every_trunk_gives_the_pyramid_it_promises(name):
+    pyramid = get_trunk(name).pyramid().eval()
+    with torch.inference_mode():
+        maps = pyramid(torch.zeros(1, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [
+        (1, channels, 64 // stride, 96 // stride)
+        for channels, stride in zip(pyramid.channels, (4, 8, 16, 32), strict=True)
+    ]
+    assert pyramid.early_layers()
+
+
+def test_unknown_trunk_names_the_known_ones():
+    with pytest.raises(AlPoseError, match="efficientnet_lite0"):
+        get_trunk("resnet_9000")
+
+
+@pytest.mark.parametrize("change", ["one fewer", "other shape"])
+def test_weights_that_do_not_fit_are_refused(network, change):
+    weights = dict(network.state_dict())
+    last = list(weights)[-1]
+    if change == "one fewer":
+        del weights[last]
+    else:
+        weights[last] = torch.zeros(7)
+    with pytest.raises(AlPoseError, match=r"some\.pth"):
+        load_by_order(EfficientNetLite0(), weights, Path("some.pth"))
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a weights file", {"a": 1}, [1, 2], Evil()])
+def test_weights_files_that_are_not_tensors_are_refused(tmp_path, content, capsys):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(AlPoseError, match="weights"):
+        read_tensors(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_missing_weights_file_is_named(tmp_path):
+    with pytest.raises(AlPoseError, match=r"gone\.pth"):
+        read_tensors(tmp_path / "gone.pth")
+
+
+def test_features_do_not_depend_on_the_batch_and_tell_images_apart():
+    china, flower = (load_sample_image(name)[:200, :300] for name in ("china.jpg", "flower.jpg"))
+    extractor = FeatureExtractor("cpu")
+    both = extractor.extract(np.stack([china, flower, china]))
+    assert both.shape == (3, 1280)
+    assert both.dtype == np.float32
+    np.testing.assert_allclose(both[0], both[2], atol=1e-4)
+    np.testing.assert_allclose(both[1], extractor.extract(flower[None])[0], atol=1e-3)
+    cosine = both[0] @ both[1] / np.linalg.norm(both[0]) / np.linalg.norm(both[1])
+    assert cosine < 0.6
+    assert extractor.extract(np.empty((0, 40, 60, 3), np.uint8)).shape == (0, 1280)
