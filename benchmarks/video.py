@@ -45,12 +45,12 @@ def figures(data: Path | None) -> Iterator[Figure]:
         folder = Path(temporary)
         # Every first open has to be a real one.
         with mock.patch.object(index_cache, "cache_folder", return_value=folder / "index"):
+            yield _memory(folder)  # first, while the process is small
             path = None if data is None else data / OPENFIELD_VIDEO
             if path is None or not path.exists():
                 path = _write(folder / "made_up.mp4", n_frames=1000, size=(640, 480), gop=250)
             yield from _reading(path)
             yield from _million(folder)
-            yield _memory(folder)
 
 
 # ---- one ordinary video ---------------------------------------------------------------------------
