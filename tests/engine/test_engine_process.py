@@ -99,7 +99,9 @@ def engine(labelled):
 def test_without_a_model_it_builds_a_first_batch_and_looks_at_nothing(engine):
     client, inbox, _ = engine
     client.send(Look(client.next_job(), FrameKey("nothing", 0)))
-    assert "nothing" in inbox.until(Failed).message
+    looked = inbox.until(Looked)
+    assert looked.scoremaps is None
+    assert looked.prediction is None
     client.send(Rank(client.next_job(), "mpe"))
     ranked = inbox.until(Ranked)
     assert ranked.model_version == 0
@@ -135,6 +137,8 @@ def test_train_publishes_a_model_and_ranks_and_serves_looks_between_steps(engine
     assert looked.scoremaps.maps.shape[0] == looked.prediction.xy.shape[0]
     assert 0 <= looked.scoremaps.maps.min() <= looked.scoremaps.maps.max() <= 1
     inbox.until(Finished)
+    client.send(Look(client.next_job(), FrameKey("nothing", 0)))
+    assert "nothing" in inbox.until(Failed).message
     with open_project(config, read_only=True) as project:
         assert project.models.versions() == [1, 2]
         assert [r.number for r in project.rounds.all()] == [1, 2]

@@ -140,6 +140,8 @@ class EngineClient:
             process.kill()
         process.wait()
         logger.join(EXIT_SECONDS)
+        with self._lock:
+            _close_quietly(process.stdin)
         _close_quietly(process.stdout)
         _close_quietly(process.stderr)
         if not self._closing:
