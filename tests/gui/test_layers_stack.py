@@ -100,15 +100,22 @@ def mouse(viewer):
     return Mouse(viewer)
 
 
+def on_canvas(viewer, name):
+    """The bodyparts napari really draws of a layer."""
+    names = viewer.layers["labels"].features["bodypart"]
+    return [names[index] for index in viewer.layers[name]._view_indices]
+
+
 def placed(session, name):
     return session.annotation.xy[session.bodyparts.index(name)].tolist()
 
 
-def test_five_layers_with_the_video_lowest(viewer, opened):
+def test_six_layers_with_the_video_lowest(viewer, opened):
     assert [layer.name for layer in viewer.layers] == [
         opened.current.video,
         "scoremap",
         "skeleton",
+        "peaks",
         "guesses",
         "labels",
     ]
@@ -136,8 +143,8 @@ def test_clicks_place_the_bodyparts_in_order(viewer, opened, mouse):
         assert placed(opened, name) == [30 + 20 * index, 40]
     assert opened.annotation.is_complete
     labels = viewer.layers["labels"]
-    np.testing.assert_array_equal(labels.data[:, ::-1], opened.annotation.xy)
-    assert labels.shown.all()
+    np.testing.assert_array_equal(labels.data[:, :0:-1], opened.annotation.xy)
+    assert on_canvas(viewer, "labels") == list(opened.bodyparts)
 
 
 def test_a_quick_second_click_places_the_next_one_and_does_not_zoom(viewer, opened, mouse):
@@ -230,14 +237,24 @@ def look(session, *, version=1):
 
 def test_a_dragged_guess_becomes_a_label(viewer, opened, mouse):
     look(opened)
-    assert viewer.layers["guesses"].shown.all()
+    assert on_canvas(viewer, "guesses") == list(opened.bodyparts)
     third = opened.bodyparts[2]
     mouse.drag((90, 60), (95, 70), (100, 80))
     assert placed(opened, third) == [100, 80]
     assert (opened.annotation.states != KeypointState.UNSEEN).sum() == 1
     assert opened.bodypart == opened.bodyparts[0]
-    assert viewer.layers["guesses"].shown.tolist() == [name != third for name in opened.bodyparts]
-    assert viewer.layers["labels"].shown.tolist() == [name == third for name in opened.bodyparts]
+    assert on_canvas(viewer, "guesses") == [name for name in opened.bodyparts if name != third]
+    assert on_canvas(viewer, "labels") == [third]
+
+
+def test_labels_are_drawn_in_their_own_frame_only(viewer, opened, mouse):
+    mouse.click(30, 40)
+    opened.step(1)
+    assert on_canvas(viewer, "labels") == []
+    opened.step(-1)
+    assert on_canvas(viewer, "labels") == [opened.bodyparts[0]]
+    opened.clear(opened.bodyparts[0])
+    assert on_canvas(viewer, "labels") == []
 
 
 def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
@@ -255,15 +272,16 @@ def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
     assert not layer.visible
 
 
-def test_the_peaks_of_the_reason_are_ringed(viewer, opened):
-    opened.set_scoremap("*")
-    look(opened)
-    plain = viewer.layers["scoremap"].data.copy()
-    reasons = (BodypartReason(opened.bodyparts[0], 1.0, ((1.5 + 4 * 30, 1.5 + 4 * 20, 0.5),)),)
+def test_the_peaks_of_the_reason_are_marked_with_the_scoremap(viewer, opened):
+    reasons = (BodypartReason(opened.bodyparts[1], 1.0, ((121.5, 81.5, 0.5), (30.0, 20.0, 0.3))),)
     opened._queue = Queue((Suggestion(opened.current, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
-    opened.queueChanged.emit()
-    changed = np.argwhere((viewer.layers["scoremap"].data != plain).any(axis=-1))
-    np.testing.assert_allclose(changed.mean(axis=0), [20, 30])
+    peaks = viewer.layers["peaks"]
+    opened.set_scoremap(opened.bodyparts[0])
+    assert not peaks._view_indices.size
+    opened.set_scoremap("*")
+    np.testing.assert_array_equal(peaks._view_data[:, ::-1], [[121.5, 81.5], [30, 20]])
+    opened.step(1)
+    assert not peaks._view_indices.size
 
 
 def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +12,6 @@ FAINT = 0.02
 
 STRONGEST = 0.85
 """Opacity of a full peak: the animal still shows through."""
-
-RING = 2.0
-"""Radius of the ring round a peak, in scoremap cells."""
 
 
 def compose_scoremaps(maps: NDArray[np.floating], colours: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -42,31 +37,6 @@ def compose_scoremaps(maps: NDArray[np.floating], colours: NDArray[np.floating])
     # The root lifts weak second peaks: they are what the user is asked about.
     alpha = STRONGEST * np.sqrt(heat.max(axis=0, initial=0))
     return np.concatenate([np.clip(rgb, 0, 1), alpha[..., None]], axis=-1)
-
-
-def draw_peaks(
-    picture: NDArray[np.float32], peaks: Sequence[tuple[float, float, float]], grid: ScoremapGrid
-) -> NDArray[np.float32]:
-    """Return ``picture`` with a white ring round each peak.
-
-    Parameters
-    ----------
-    picture : float32 array, (h, w, 4)
-        RGBA in [0, 1].
-    peaks : sequence of (float, float, float)
-        ``(x, y, height)`` in source pixels.
-    grid : ScoremapGrid
-        Where the picture's cells lie.
-    """
-    out = picture.copy()
-    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
-    for x, y, _ in peaks:
-        column, row = grid.to_cells(np.array([x, y]))
-        away = np.hypot(columns - column, rows - row)
-        ring = np.clip(1 - np.abs(away - RING), 0, 1).astype(np.float32)[..., None]
-        white = np.array([1, 1, 1, 1], np.float32)
-        out = out * (1 - ring) + white * ring
-    return out
 
 
 def grid_transform(grid: ScoremapGrid) -> tuple[tuple[float, float], tuple[float, float]]:

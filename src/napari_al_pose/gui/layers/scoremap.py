@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import ScoremapGrid, Scoremaps, Skeleton, Suggestion
+from napari_al_pose.domain import ScoremapGrid, Scoremaps, Skeleton
 from napari_al_pose.domain.views import bodypart_colours
-from napari_al_pose.gui.layers.overlay import compose_scoremaps, draw_peaks, grid_transform
+from napari_al_pose.gui.layers.overlay import compose_scoremaps, grid_transform
 from napari_al_pose.gui.layers.shapes import parse_colours
-from napari_al_pose.gui.state import ALL_BODYPARTS
 
 
 class ScoremapLayer:
@@ -33,25 +33,25 @@ class ScoremapLayer:
         )
         viewer.add_layer(self.layer)
 
-    def show(self, scoremaps: Scoremaps | None, choice: str, suggestion: Suggestion | None) -> None:
-        """Lay the chosen scoremap over the video, with rings round the peaks that made the frame's score.
+    def show(self, scoremaps: Scoremaps | None, chosen: Sequence[str]) -> None:
+        """Lay the scoremaps of the ``chosen`` bodyparts over the video.
 
         Parameters
         ----------
         scoremaps : Scoremaps or None
-            Of the current frame; None clears it.
-        choice : str
-            "" none, "*" all, else a bodypart.
-        suggestion : Suggestion or None
-            The queue's entry for the frame.
+            Of the current frame; None clears the layer until they come.
+        chosen : sequence of str
+            None of them hides the layer.
         """
-        picture = None if scoremaps is None else self._picture(scoremaps, choice, suggestion)
-        if scoremaps is not None and picture is not None:
-            self._paint(picture, scoremaps.grid)
-        elif choice and self.layer.visible:
-            self._paint(np.zeros_like(self.layer.data), None)  # the next frame's comes soon: hiding costs more
+        known = self._skeleton.bodyparts
+        if not chosen:
+            if self.layer.visible:
+                self.layer.visible = False
+        elif scoremaps is not None and len(scoremaps.maps) == len(known):
+            indices = [known.index(name) for name in chosen]
+            self._paint(compose_scoremaps(scoremaps.maps[indices], self._rgb[indices]), scoremaps.grid)
         elif self.layer.visible:
-            self.layer.visible = False
+            self._paint(np.zeros_like(self.layer.data), None)  # the next frame's comes soon: hiding costs more
 
     def _paint(self, picture: NDArray[np.float32], grid: ScoremapGrid | None) -> None:
         if not self.layer.visible:
@@ -65,19 +65,3 @@ class ScoremapLayer:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
             self.layer.data = picture
-
-    def _picture(self, scoremaps: Scoremaps, choice: str, suggestion: Suggestion | None) -> NDArray[np.float32] | None:
-        if len(scoremaps.maps) != self._skeleton.n_bodyparts:
-            return None
-        if choice == ALL_BODYPARTS:
-            chosen = list(range(self._skeleton.n_bodyparts))
-        elif choice in self._skeleton.bodyparts:
-            chosen = [self._skeleton.index(choice)]
-        else:
-            return None
-        picture = compose_scoremaps(scoremaps.maps[chosen], self._rgb[chosen])
-        if suggestion is None or suggestion.model_version != scoremaps.model_version:
-            return picture
-        names = {self._skeleton.bodyparts[index] for index in chosen}
-        peaks = [peak for reason in suggestion.reasons if reason.bodypart in names for peak in reason.peaks]
-        return draw_peaks(picture, peaks, scoremaps.grid)

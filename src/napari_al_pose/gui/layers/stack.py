@@ -16,6 +16,7 @@ from napari_al_pose.gui.layers.prompt import prompt
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.sources import CachedSource
+from napari_al_pose.gui.state import ALL_BODYPARTS
 from napari_al_pose.video import lazy_array
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 class LayerStack(QObject):
     """Draws what the session says, and tells the session where the user has moved napari's slider.
 
-    From below: video, scoremap, skeleton, guesses, labels. All but the video are two-dimensional and hold the current
-    frame only. The layers come with the project's first frame and go with the project; one that the user
-    deletes comes back with the next frame.
+    From below: video, scoremap, skeleton, peaks, guesses, labels. All but the video hold the current frame only. The
+    layers come with the project's first frame and go with the project; one that the user deletes comes back
+    with the next video.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ class LayerStack(QObject):
     def toggle_names(self) -> None:
         """Show or hide the bodyparts' names beside their points."""
         if self._keypoints is not None:
-            self._keypoints.names_visible = not self._keypoints.names_visible
+            self._keypoints.toggle_names()
 
     def remove(self) -> None:
         """Take our layers off the canvas and end the frames' thread."""
@@ -171,7 +172,7 @@ class LayerStack(QObject):
 
     def _show_keypoints(self) -> None:
         if self._keypoints is not None:
-            self._keypoints.show(self._session.annotation, self._session.guess)
+            self._keypoints.show(self._session.position, self._session.annotation, self._session.guess)
             self._show_prompt()
 
     def _show_bodypart(self) -> None:
@@ -180,10 +181,13 @@ class LayerStack(QObject):
             self._show_prompt()
 
     def _show_scoremap(self) -> None:
-        if self._scoremap is not None:
-            session = self._session
-            maps = None if session.looked is None else session.looked.scoremaps
-            self._scoremap.show(maps, session.scoremap_choice, session.suggestion)
+        if self._scoremap is None or self._keypoints is None:
+            return
+        session = self._session
+        choice, looked = session.scoremap_choice, session.looked
+        chosen = session.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
+        self._scoremap.show(None if looked is None else looked.scoremaps, chosen)
+        self._keypoints.show_peaks(session.suggestion, set(chosen))
 
     def _show_prompt(self) -> None:
         viewer, session = self._viewer_ref(), self._session
