@@ -49,6 +49,7 @@ from napari_al_pose.domain.views import (
     queue_progress,
     queue_rows,
     save_view,
+    stop_view,
     time_left,
     timeline_marks,
     training_sentence,
@@ -268,6 +269,14 @@ def test_the_progress_sentence():
     assert training_sentence(stage="training", **usual) == "Training, step 40 of 150, 25 s left"
     scoring = {"step": 150, "steps": 150, "done": 3, "total": 60, "seconds_left": -1}
     assert training_sentence(stage="scoring the pool", **scoring) == "Scoring the pool, 3 of 60"
+
+
+def test_a_finished_training_is_not_said_to_be_discarded():
+    assert stop_view(kind="train", has_trained=False).cancel == "Cancel and discard"
+    assert stop_view(kind="train", has_trained=False).shows_keep
+    for view in (stop_view(kind="train", has_trained=True), stop_view(kind="rank", has_trained=True)):
+        assert (view.shows_keep, view.cancel) == (False, "Cancel the ranking")
+    assert stop_view(kind="predict", has_trained=True).cancel == "Cancel"
 
 
 def test_the_curve_leaves_out_rounds_nobody_measured():

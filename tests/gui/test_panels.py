@@ -325,8 +325,11 @@ def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep):
 
 def test_a_finished_round_is_drawn_and_judged(learning, opened, qtbot):
     job = start_training(qtbot, learning, opened)
+    engine(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
+    qtbot.waitUntil(lambda: can_press(learning, "Stop and keep"), timeout=TIMEOUT)
     for number, mean in ((1, 12.0), (2, 8.0), (3, 5.0)):
         engine(opened).on_reply(Trained(job, finished_round(number, mean), False))
+    qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
     engine(opened).on_reply(Finished(job))
     qtbot.waitUntil(lambda: "more labels help" in learning._verdict.text(), timeout=TIMEOUT)
     np.testing.assert_allclose(learning._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])

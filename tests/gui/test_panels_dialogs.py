@@ -60,22 +60,22 @@ def test_the_form_gives_back_what_it_was_given():
 
 def test_the_form_changes_only_what_it_shows_and_keeps_the_limits():
     form = SettingsForm(LoopSettings.model_validate({"strategy": "influence", "train": {"seed": 5}}))
-    form.container["batch_size"].value = 33
-    form.container["rotation_degrees"].value = 20
+    form.fields["batch_size"].value = 33
+    form.fields["rotation_degrees"].value = 20
     changed = form.settings
     assert (changed.batch_size, changed.train.rotation_degrees) == (33, 20)
     assert (changed.strategy, changed.train.seed) == ("influence", 5)
     with pytest.raises(ValueError, match="range"):
-        form.container["holdout_share"].value = 0.9
-    assert "Candidate" in form.container["pool_size"].label
-    assert form.container["pool_size"].tooltip
+        form.fields["holdout_share"].value = 0.9
+    assert "Candidate" in form.fields["pool_size"].label
+    assert form.fields["pool_size"].tooltip
 
 
 def test_settings_are_stored_on_ok_and_not_on_cancel(actions, opened, window):
     for end, expected in (("reject", LoopSettings.model_validate({}).learn_after), ("accept", 4)):
         actions.settings()
         dialog = dialog_of(window, SettingsDialog)
-        dialog.form.container["learn_after"].value = 4
+        dialog.form.fields["learn_after"].value = 4
         getattr(dialog, end)()
         assert opened.settings.learn_after == expected
 

@@ -24,16 +24,13 @@ def own_settings(tmp_path):
 
 @pytest.fixture
 def viewer(make_napari_viewer, scripted_engine):
-    made = make_napari_viewer(show=True)
-    made.window.resize(1400, 950)
-    return made
+    return make_napari_viewer()  # not shown: painting the canvas in software takes most of a test's time
 
 
 @pytest.fixture
 def dock(viewer, qtbot):
     """The widget, docked as napari's menu does it."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-al-pose", "Active-learning pose labeller")
-    qtbot.waitExposed(widget)
     return widget
 
 
@@ -44,23 +41,31 @@ def opened_dock(dock, sample_copy, qtbot):
     return dock
 
 
+def sees(dock, widget):
+    """Whether the widget would be in sight if the window were."""
+    return widget.isVisibleTo(dock)
+
+
+def timeline_dock(viewer):
+    return viewer.window.dock_widgets[TIMELINE].parent()
+
+
 def thumbnail_threads():
     return [thread for thread in threading.enumerate() if thread.name == "al-pose-thumbnails"]
 
 
 def test_it_begins_with_three_ways_to_begin(dock):
-    texts = {button.text() for button in dock.start.findChildren(QAbstractButton) if button.isVisible()}
+    texts = {button.text() for button in dock.start.findChildren(QAbstractButton) if sees(dock, button)}
     assert texts >= {"New project from videos…", "Open project…", "Try the sample"}
-    assert not dock.header.isVisible()
+    assert not sees(dock, dock.header)
     assert dock.timeline is None
 
 
 def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
-    assert opened_dock.header.isVisible()
-    assert not opened_dock.start.isVisible()
+    assert sees(opened_dock, opened_dock.header)
+    assert not sees(opened_dock, opened_dock.start)
     assert opened_dock.header._name.text() == "alpose-sample"
-    assert opened_dock.timeline.isVisible()
-    assert TIMELINE in viewer.window.dock_widgets
+    assert not timeline_dock(viewer).isHidden()
     assert [path.name for path in recent_projects()] == [opened_dock.session.project.root.name]
 
 
@@ -78,10 +83,10 @@ def test_the_header_and_the_timeline_follow_each_label(opened_dock):
     assert [mark.kind for mark in opened_dock.timeline.lane.marks] == [MarkKind.LABELLED]
 
 
-def test_closing_the_project_brings_the_start_page_back(opened_dock, qtbot):
+def test_closing_the_project_brings_the_start_page_back(opened_dock, viewer, qtbot):
     opened_dock.session.close_project()
-    qtbot.waitUntil(lambda: opened_dock.start.isVisible(), timeout=TIMEOUT)
-    assert not opened_dock.timeline.isVisible()
+    qtbot.waitUntil(lambda: sees(opened_dock, opened_dock.start), timeout=TIMEOUT)
+    assert timeline_dock(viewer).isHidden()
     qtbot.waitUntil(lambda: not thumbnail_threads(), timeout=TIMEOUT)
     recent = [b.text() for b in opened_dock.start.findChildren(QAbstractButton)]
     assert any("alpose-sample" in text for text in recent)
@@ -97,7 +102,7 @@ def test_another_theme_paints_anew(opened_dock, viewer, qtbot):
 
 def test_an_error_of_the_session_is_in_the_bar(dock, qtbot, tmp_path):
     dock.session.open_project(tmp_path / "nowhere" / "config.yaml")
-    qtbot.waitUntil(lambda: dock.notices.isVisible(), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: sees(dock, dock.notices), timeout=TIMEOUT)
     assert "nowhere" in dock.notices.text
 
 

@@ -6,14 +6,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 _bars: WeakKeyDictionary[Any, NoticeBar] = WeakKeyDictionary()
 
 
+_INFO_MS = 10_000
+
+
 class NoticeBar(QFrame):
-    """A message at the top of the dock that stays until it is dismissed or the next one comes.
+    """A message at the top of the dock; an error stays until it is dismissed or the next message comes.
 
     napari's own notifications fade after a few seconds; what went wrong must still be there when the user looks up.
     """
@@ -33,6 +36,8 @@ class NoticeBar(QFrame):
         row.setContentsMargins(8, 4, 4, 4)
         row.addWidget(self._label, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._fade = QTimer(self, singleShot=True, interval=_INFO_MS)
+        self._fade.timeout.connect(self.hide)
         self.hide()
         _bars[_unwrapped(viewer)] = self
 
@@ -50,6 +55,10 @@ class NoticeBar(QFrame):
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setText(f"{message}\n{hint}" if hint else message)
         self.show()
+        if is_error:
+            self._fade.stop()
+        else:
+            self._fade.start()
 
 
 def show_notice(viewer: Any, message: str, hint: str = "", *, is_error: bool = False) -> None:

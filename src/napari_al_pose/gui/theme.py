@@ -93,6 +93,10 @@ def style_sheet(colours: Colours) -> str:
         QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}
         QProgressBar::chunk {{ background-color: {colours.accent.name()}; border-radius: 3px; margin: 0; }}
         QListView {{ background-color: {colours.background.name()}; border: none; }}
+        QPlainTextEdit, QListWidget {{
+            background-color: {colours.raised.name()}; border-radius: 3px; padding: 3px;
+        }}
+        QLineEdit {{ background-color: {colours.raised.name()}; }}
     """
 
 

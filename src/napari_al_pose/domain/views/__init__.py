@@ -9,9 +9,11 @@ from napari_al_pose.domain.views.colours import bodypart_colours
 from napari_al_pose.domain.views.learning import (
     ErrorCurve,
     LearnView,
+    StopView,
     error_curve,
     learn_view,
     learning_verdict,
+    stop_view,
     training_sentence,
 )
 from napari_al_pose.domain.views.new_project import (
@@ -48,6 +50,7 @@ __all__ = [
     "MarkKind",
     "QueueRow",
     "SaveView",
+    "StopView",
     "WhyBar",
     "WhyView",
     "axis_of",
@@ -70,6 +73,7 @@ __all__ = [
     "queue_progress",
     "queue_rows",
     "save_view",
+    "stop_view",
     "time_left",
     "timeline_marks",
     "training_sentence",

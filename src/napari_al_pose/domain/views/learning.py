@@ -103,6 +103,35 @@ def training_sentence(*, stage: str, step: int, steps: int, done: int, total: in
     return ", ".join([*parts, left] if left else parts)
 
 
+@dataclass(frozen=True, slots=True)
+class StopView:
+    """The buttons that end a long job.
+
+    Parameters
+    ----------
+    shows_keep : bool
+        Whether "Stop and keep" has a place: while a model is being trained.
+    cancel, tooltip : str
+        What the other button says and means.
+    """
+
+    shows_keep: bool
+    cancel: str
+    tooltip: str
+
+
+def stop_view(*, kind: str, has_trained: bool) -> StopView:
+    """Return how the long job ``kind`` ("train", "rank", "predict") can be ended.
+
+    ``has_trained`` says that the training's model is already on disk and only the queue is still being ranked.
+    """
+    if kind == "train" and not has_trained:
+        return StopView(True, "Cancel and discard", "End now; the model before it stays in use")
+    if kind == "predict":
+        return StopView(False, "Cancel", "End now and write nothing")
+    return StopView(False, "Cancel the ranking", "End now; the queue stays as it is")
+
+
 def error_curve(rounds: Sequence[Round]) -> ErrorCurve:
     """Return the rounds that were measured as one curve."""
     measured = [(r.n_train, r.holdout) for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]

@@ -79,7 +79,7 @@ class BodypartPanel(Section):
         for made in (self._hide, self._clear, self._accept):
             row.addWidget(made, 1)
         for made in (self._undo, self._redo):
-            made.setFixedWidth(32)
+            made.setFixedWidth(28)
             row.addWidget(made)
         return row
 

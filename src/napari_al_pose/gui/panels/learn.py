@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QStackedWidg
 from superqt import QElidingLabel
 from superqt.utils import QSignalThrottler
 
-from napari_al_pose.domain.views import error_curve, learn_view, learning_verdict, training_sentence
+from napari_al_pose.domain.views import error_curve, learn_view, learning_verdict, stop_view, training_sentence
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -111,9 +111,11 @@ class LearnPanel(Section):
                 seconds_left=training.seconds_left,
             )
         )
-        self._keep.setVisible(training.running)
+        stop = stop_view(kind=training.kind, has_trained=bool(training.losses) and not training.can_stop_and_keep)
+        self._keep.setVisible(stop.shows_keep)
         self._keep.setEnabled(training.can_stop_and_keep)
-        self._cancel.setText("Cancel and discard" if training.running else "Cancel")
+        self._cancel.setText(stop.cancel)
+        self._cancel.setToolTip(stop.tooltip)
 
     def _idle_row(self) -> QWidget:
         session = self._session

@@ -36,7 +36,8 @@ class QueuePanel(Section):
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
-        self.head.insertWidget(1, self._strategy, 3)
+        self.head.insertWidget(1, self._strategy, 1)
+        self.head.setStretchFactor(self.side, 0)
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
         self._view = RowsView(self._rows, lambda row: session.go_to(row.key))
         self._delegate = _QueueDelegate(self)

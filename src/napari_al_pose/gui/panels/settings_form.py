@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
+from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 
@@ -35,15 +36,21 @@ class SettingsForm:
 
     def __init__(self, settings: LoopSettings) -> None:
         self._settings = settings
-        loop = [_field(name, title, LoopSettings, settings) for name, title in _LOOP_TITLES.items()]
-        train = [_field(name, title, TrainSettings, settings.train) for name, title in _TRAIN_TITLES.items()]
-        self.container: Container[Any] = Container(widgets=[*loop, *train], labels=True)
+        self.fields: dict[str, ValueWidget[Any]] = {
+            **{name: _field(name, title, LoopSettings, settings) for name, title in _LOOP_TITLES.items()},
+            **{name: _field(name, title, TrainSettings, settings.train) for name, title in _TRAIN_TITLES.items()},
+        }
+        self.widget = QWidget()
+        rows = QFormLayout(self.widget)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for field in self.fields.values():
+            rows.addRow(field.label, field.native)
 
     @property
     def settings(self) -> LoopSettings:
         """What the form says now."""
-        loop = {name: self.container[name].value for name in _LOOP_TITLES}
-        train = {name: self.container[name].value for name in _TRAIN_TITLES}
+        loop = {name: self.fields[name].value for name in _LOOP_TITLES}
+        train = {name: self.fields[name].value for name in _TRAIN_TITLES}
         trained = TrainSettings.model_validate({**self._settings.train.model_dump(), **train})
         return LoopSettings.model_validate({**self._settings.model_dump(), **loop, "train": trained})
 
@@ -51,9 +58,9 @@ class SettingsForm:
         """Fill the form with ``settings``."""
         self._settings = settings
         for name in _LOOP_TITLES:
-            self.container[name].value = getattr(settings, name)
+            self.fields[name].value = getattr(settings, name)
         for name in _TRAIN_TITLES:
-            self.container[name].value = getattr(settings.train, name)
+            self.fields[name].value = getattr(settings.train, name)
 
 
 def _field(name: str, title: str, model: type[LoopSettings] | type[TrainSettings], values: Any) -> ValueWidget[Any]:
