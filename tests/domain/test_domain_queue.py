@@ -68,6 +68,4 @@ def test_rerank_never_moves_the_user_nor_repeats_or_loses_a_frame(old, new, plac
     else:
         assert after.current.key == before.current.key
         assert set(keys) == {*new, before.current.key.frame}
-        assert [k for k in keys if k != before.current.key.frame] == [
-            k for k in new if k != before.current.key.frame
-        ]
+        assert [k for k in keys if k != before.current.key.frame] == [k for k in new if k != before.current.key.frame]

@@ -8,6 +8,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
@@ -43,6 +44,8 @@ class Navigation(SessionState):
         self._saver = LabelSaver(self._desk, self)
         self._shelf = SourceShelf(self)
         self._engine = EngineBridge(self)
+        self._n_notices = 0
+        self._saver.written.connect(self._on_written)
         self._saver.failed.connect(self.notice_error)
         self._engine.failed.connect(self.notice_error)
         self._shelf.opened.connect(self._on_opened)
@@ -113,8 +116,8 @@ class Navigation(SessionState):
         self._saver.watch(project)
         self._set_busy("")
         self._announce_project()
-        for notice in project.notices:
-            self.noticeRaised.emit(notice, "", False)
+        self._n_notices = 0
+        self._tell_notices()
         self._engine.start(project.root)
         if not loaded.queue_fits and not project.read_only:
             self._engine.rank(project.settings.strategy)
@@ -148,8 +151,30 @@ class Navigation(SessionState):
         self.sourceChanged.emit()
         self.frameChanged.emit()
 
+    def _tell_notices(self) -> None:
+        """Pass on what the project has noticed since the last time."""
+        if self._project is not None:
+            notices = self._project.notices
+            new, self._n_notices = notices[self._n_notices :], len(notices)
+            for notice in new:
+                self.noticeRaised.emit(notice, "", False)
+
+    @Slot()
+    def _on_written(self) -> None:
+        """Show what writing the files has taken in from other programs."""
+        self._tell_notices()
+        before = self._annotation
+        self._read_annotation()
+        after = self._annotation
+        if before is None or after is None or np.array_equal(before.xy, after.xy, equal_nan=True):
+            return
+        self._tally.update(after)
+        self._read_guess()
+        self.annotationChanged.emit()
+
     def _on_videos_added(self, _result: object) -> None:
         self._set_busy("")
+        self._tell_notices()
         self.videosChanged.emit()
         if self._project is not None:
             self._engine.rank(self._project.settings.strategy)

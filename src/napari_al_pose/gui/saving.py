@@ -24,6 +24,8 @@ class LabelSaver(QObject):
     parent : QObject
     """
 
+    written = Signal()
+    """The files are as the labels are; what other programs had changed in them is taken in."""
     failed = Signal(str, str)
 
     def __init__(self, background: Background, parent: QObject) -> None:
@@ -66,7 +68,7 @@ class LabelSaver(QObject):
         changed = self._take()
         self._background.run(
             lambda: project.export_labels(changed),
-            then=lambda _result: None,
+            then=lambda _result: self.written.emit(),
             failed=lambda error: self._again(project, changed, error),
         )
 

@@ -23,6 +23,9 @@ from napari_al_pose.gui.layers.shapes import fade, parse_colours, segments, to_n
 LABEL_SIZE = 0.016
 """Diameter of a point as a share of the longer image side."""
 
+CANVAS_SIZE = (0, 40)
+"""Smallest and largest point, screen pixels; above 0 napari would show the point it keeps in an empty layer."""
+
 PEAKS = 5
 """Peaks drawn of one bodypart."""
 
@@ -52,7 +55,7 @@ class KeypointLayers:
         self._chosen = ""
         n, size = skeleton.n_bodyparts, max(3.0, LABEL_SIZE * long_side)
         solid = np.column_stack([self._rgb, np.ones(n)])
-        hollow = {"face_color": "transparent", "border_width": 0.22, "canvas_size_limits": (7, 40)}
+        hollow = {"face_color": "transparent", "border_width": 0.22, "canvas_size_limits": CANVAS_SIZE}
         self.skeleton = viewer.add_layer(
             Vectors(
                 np.zeros((0, 2, 2)),
@@ -73,7 +76,7 @@ class KeypointLayers:
             face_color=np.repeat(solid, PEAKS, axis=0),
             border_color="black",
             border_width=0.08,
-            canvas_size_limits=(9, 40),
+            canvas_size_limits=CANVAS_SIZE,
         )
         self._guesses = RowsLayer(viewer, n, name="guesses", size=size * 1.3, border_color=solid, **hollow)
         self._labels = RowsLayer(
@@ -84,7 +87,7 @@ class KeypointLayers:
             face_color=solid,
             border_color=np.tile(BORDER, (n, 1)),
             border_width=0.12,
-            canvas_size_limits=(7, 40),
+            canvas_size_limits=CANVAS_SIZE,
             features={"bodypart": list(skeleton.bodyparts)},
             text={
                 "string": "{bodypart}",
@@ -145,6 +148,8 @@ class KeypointLayers:
             if reason.bodypart in bodyparts:
                 for rank, (x, y, _) in enumerate(reason.peaks[:PEAKS]):
                     xy[self._skeleton.index(reason.bodypart), rank] = x, y
+        if self._peaks.layer.visible != bool(bodyparts):
+            self._peaks.layer.visible = bool(bodyparts)  # a hidden layer costs nothing when stepping
         self._peaks.fill(self._position, *to_napari(xy.reshape(-1, 2)))
 
     def move(self, index: int, xy: tuple[float, float]) -> None:
