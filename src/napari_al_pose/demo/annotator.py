@@ -78,8 +78,8 @@ class MouseAnnotator:
 
     def to_canvas(self, x: float, y: float) -> QPoint:
         """Return where source pixel ``(x, y)`` is on the canvas."""
-        zoom = self._viewer.camera.zoom
-        centre_y, centre_x = self._viewer.camera.center[-2:]
+        zoom = self._viewer.scene.camera.zoom
+        centre_y, centre_x = self._viewer.scene.camera.center[-2:]
         width, height = self.canvas.width(), self.canvas.height()
         return QPoint(round(width / 2 + (x - centre_x) * zoom), round(height / 2 + (y - centre_y) * zoom))
 
@@ -124,7 +124,7 @@ class MouseAnnotator:
         self.press(Qt.Key.Key_N)
         if not at_end:
             wait_until(lambda: self._session.queue.position != before, seconds=5, what="the next frame")
-            wait_until(self._frame_is_shown, seconds=20, what="the frame to be decoded")
+        wait_until(lambda: self._session.picture_is_current, seconds=20, what="the frame on the canvas")
         if self._session.current is None:
             raise WaitedTooLongError("N led to no frame.")
         return self._session.current
@@ -173,9 +173,3 @@ class MouseAnnotator:
     def _is_complete(self) -> bool:
         annotation = self._session.annotation
         return annotation is not None and annotation.is_complete
-
-    def _frame_is_shown(self) -> bool:
-        source = self._session.source
-        return (
-            source is not None and source.name == self._session.current.video and source.cached(self._session.position)
-        )
