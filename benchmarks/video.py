@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +24,7 @@ import psutil  # type: ignore[import-untyped]  # has no types of its own
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from benchmarks.clips import stream_copy_loop, write_texture
 from benchmarks.report import ABSENT, Figure, milliseconds_each, seconds
 from napari_al_pose.video import VideoFile, index_cache, lazy_array
 
@@ -48,7 +48,7 @@ def figures(data: Path | None) -> Iterator[Figure]:
             yield _memory(folder)  # first, while the process is small
             path = None if data is None else data / OPENFIELD_VIDEO
             if path is None or not path.exists():
-                path = _write(folder / "made_up.mp4", n_frames=1000, size=(640, 480), gop=250)
+                path = write_texture(folder / "made_up.mp4", n_frames=1000, size=(640, 480), gop=250)
             yield from _reading(path)
             yield from _million(folder)
 
@@ -153,8 +153,8 @@ def _jump(path: Path, setting: dict[str, Any]) -> Figure:
 
 
 def _million(folder: Path) -> Iterator[Figure]:
-    clip = _write(folder / "clip.mp4", n_frames=1000, size=(64, 48), gop=250)
-    path = _loop(clip, folder / "million.mp4", MILLION)
+    clip = write_texture(folder / "clip.mp4", n_frames=1000, size=(64, 48), gop=250)
+    path = stream_copy_loop(clip, folder / "million.mp4", MILLION)
     setting = {"video": "made up, 64 x 48, mp4", "n_frames": MILLION, "file_mb": path.stat().st_size / 1e6}
     cold = seconds(lambda: VideoFile(path).close())
     peers: dict[str, float | str] = {"opencv": seconds(lambda: _OpenCV(path).close()) if _OpenCV.installed else ABSENT}
@@ -202,7 +202,9 @@ def _dask() -> Figure:
 
 
 def _memory(folder: Path, *, n_reads: int = 10_000, cache_bytes: int = 128 * 2**20) -> Figure:
-    path = _write(folder / "all_intra.mkv", n_frames=400, size=(640, 480), gop=1, codec="mjpeg", pixels="yuvj420p")
+    path = write_texture(
+        folder / "all_intra.mkv", n_frames=400, size=(640, 480), gop=1, codec="mjpeg", pixels="yuvj420p"
+    )
     process, positions = psutil.Process(), np.random.default_rng(4)
     gc.collect()
     before = peak = process.memory_info().rss
@@ -272,47 +274,3 @@ class _OpenCV:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _write(
-    path: Path,
-    *,
-    n_frames: int,
-    size: tuple[int, int],
-    gop: int,
-    codec: str = "libx264",
-    pixels: str = "yuv420p",
-) -> Path:
-    """Write a moving texture."""
-    width, height = size
-    texture = np.random.default_rng(0).integers(60, 200, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
-    texture = texture.repeat(8, 0).repeat(8, 1)[:height, :width]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=30)
-        stream.width, stream.height, stream.pix_fmt = width, height, pixels
-        stream.codec_context.gop_size = gop
-        for number in range(n_frames):
-            frame = av.VideoFrame.from_ndarray(np.roll(texture, (number, 2 * number), (0, 1)), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def _loop(clip: Path, path: Path, n_frames: int) -> Path:
-    """Copy the packets of a clip again and again, without encoding, until there are ``n_frames``."""
-    logger.info("writing a video of %d frames", n_frames)
-    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
-        template = source.streams.video[0]
-        stream = target.add_stream_from_template(template)
-        packets = [packet for packet in source.demux(template) if packet.size]
-        contents = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets]
-        step = round(1 / (Fraction(30) * template.time_base))
-        for number in range(n_frames):
-            turn, which = divmod(number, len(contents))
-            content, pts, dts, is_keyframe = contents[which]
-            packet = av.Packet(content)
-            offset = turn * len(contents) * step
-            packet.stream, packet.time_base = stream, template.time_base
-            packet.pts, packet.dts, packet.is_keyframe = pts + offset, dts + offset, is_keyframe
-            target.mux(packet)
-    return path

@@ -30,6 +30,8 @@ def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
         loop = _loop(project)
         ranked: Ranked = show_progress(loop.rank(project, strategy=strategy, size=top, holdout_share=0.0))
         _tell(ranked.notice)
+        if ranked.model_version == 0 and any(s.strategy == "diverse" for s in ranked.suggestions):
+            _tell("No model yet: this is a diverse first batch. Label some frames and train to rank by score.")
         loop.close()
     return [
         {

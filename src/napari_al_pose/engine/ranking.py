@@ -60,8 +60,7 @@ def rank(
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
-    A strategy that lacks something it needs (a model, enough labels) is replaced by a diverse batch, and the notice
-    says so.
+    A strategy that lacks something it needs (a model, enough labels) is replaced by a diverse batch.
 
     Raises
     ------
@@ -82,13 +81,16 @@ def rank(
     yield Progress(job, "Choosing frames", 0, 1, -1.0)
     n_train = max(0, ranking.size - len(holdout))
     context = _context(project, pool, output, n_train, ranking.seed)
-    notice = _what_is_missing(strategy, context)
-    if notice:
-        chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
-    else:
+    notice = ""
+    if _is_usable(strategy, context):
         scores = strategy.score(context)
         notice = _check_scores(strategy, scores)
         chosen = _scored(strategy, context, scores, pool, holdout, version)
+    else:
+        # Before the first model that is how every project begins, and nothing to remark on.
+        if model is not None:
+            notice = f"{strategy.title} needs more labels than there are: a diverse batch is shown instead."
+        chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
@@ -146,14 +148,9 @@ def _context(project: Project, pool: Pool, output: PoolOutput | None, batch_size
     )
 
 
-def _what_is_missing(strategy: Strategy, context: ScoreContext) -> str:
-    """Return why the strategy can't be used yet, "" if it can."""
-    missing = strategy.requires & ~context.available
-    if missing & (Requires.PREDICTIONS | Requires.SCOREMAPS):
-        return f"No model yet, so {strategy.title} has nothing to score: a diverse first batch is shown instead."
-    if missing:
-        return f"{strategy.title} needs more labels than there are: a diverse batch is shown instead."
-    return ""
+def _is_usable(strategy: Strategy, context: ScoreContext) -> bool:
+    """Whether there is all the strategy needs: a model, enough labels."""
+    return not strategy.requires & ~context.available
 
 
 def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version: int) -> list[Suggestion]:
