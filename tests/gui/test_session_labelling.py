@@ -143,6 +143,7 @@ def test_the_first_label_of_a_suggested_frame_stores_who_chose_it_and_what_for(o
 
 
 def test_a_new_ranking_leaves_the_frame_in_front(opened, qtbot):
+    root = opened.project.root
     a, b, c = (frame(opened, n) for n in (10, 20, 30))
     ranked(opened, a, b)
     qtbot.waitUntil(lambda: len(opened.queue) == 2)
@@ -157,6 +158,9 @@ def test_a_new_ranking_leaves_the_frame_in_front(opened, qtbot):
     np.testing.assert_array_equal(opened.annotation.xy, labels.xy)
     opened.next_suggestion()
     assert opened.current == c
+    opened.close_project()
+    with open_project(root, read_only=True) as again:
+        assert [s.key for s in again.queue.load().suggestions] == [a, c]
 
 
 def guess_for(session, key, version=1):

@@ -343,7 +343,14 @@ class Session(Navigation):
         project = self._project
         if project is None:
             return
-        self._queue = self._queue.after_rerank(reply.suggestions)
+        queue = self._queue = self._queue.after_rerank(reply.suggestions)
+        if queue.suggestions != reply.suggestions and not project.read_only:
+            # The engine has saved the queue without the frame in front of the user.
+            self._desk.run(
+                lambda: project.queue.save(reply.strategy, reply.model_version, queue.suggestions),
+                then=lambda _result: None,
+                failed=self._refuse,
+            )
         self._predictions = {guess.key: guess for guess in reply.guesses}
         self.queueChanged.emit()
         self._read_guess()
