@@ -17,7 +17,9 @@ class TrainSettings(BaseModel):
     long_side: int = Field(default=0, ge=0, le=2048, description="Longer image side the network sees, px; 0 chooses it")
     steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")
     batch_size: int = Field(default=8, ge=1, le=256)
-    rotation_degrees: float = Field(default=180.0, ge=0, le=180, description="Largest random rotation; small for side views")
+    rotation_degrees: float = Field(
+        default=180.0, ge=0, le=180, description="Largest random rotation; small for side views"
+    )
     seed: int = Field(default=0, ge=0)
 
 
@@ -28,7 +30,11 @@ class LoopSettings(BaseModel):
 
     strategy: str = Field(default="mpe", description="Acquisition strategy that ranks the queue")
     batch_size: int = Field(default=20, ge=1, le=1000, description="Frames in the queue")
-    learn_after: int = Field(default=10, ge=0, description="Complete new frames after which training starts; 0 never does")
-    holdout_share: float = Field(default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on")
+    learn_after: int = Field(
+        default=10, ge=0, description="Complete new frames after which training starts; 0 never does"
+    )
+    holdout_share: float = Field(
+        default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on"
+    )
     pool_size: int = Field(default=600, ge=10, le=20_000, description="Candidate frames over all videos")
     train: TrainSettings = TrainSettings()
