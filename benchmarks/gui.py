@@ -126,8 +126,7 @@ class Ticks:
 
 def _watch(seconds: float, between: Any = None) -> list[float]:
     """Let the window work for ``seconds`` and return how late the timer was each time, ms."""
-    from qtpy.QtCore import Qt, QTimer
-    from qtpy.QtWidgets import QApplication
+    from qtpy.QtCore import QEventLoop, Qt, QTimer
 
     ticks = Ticks()
     timer = QTimer()
@@ -135,13 +134,15 @@ def _watch(seconds: float, between: Any = None) -> list[float]:
     timer.setInterval(TICK_MS)
     timer.timeout.connect(ticks.tick)
     timer.start()
-    end, step = time.perf_counter() + seconds, 0.0
-    while time.perf_counter() < end:
-        QApplication.processEvents()
-        time.sleep(0.0005)
-        if between is not None and time.perf_counter() > step:
-            step = time.perf_counter() + 1.0
-            between()
+    loop = QEventLoop()
+    QTimer.singleShot(round(1e3 * seconds), loop.quit)
+    stepper = QTimer()
+    stepper.setInterval(1000)
+    if between is not None:
+        stepper.timeout.connect(between)
+        stepper.start()
+    loop.exec()
+    stepper.stop()
     timer.stop()
     return ticks.late_ms
 

@@ -138,7 +138,10 @@ def show_progress(work: Generator[Any, None, T]) -> T:
                 continue
             if bar is None or name != stage:
                 _close(bar)
-                bar, stage = tqdm(total=total, desc=name, unit="", dynamic_ncols=True), name
+                bar, stage = (
+                    tqdm(total=total, desc=name, unit="", dynamic_ncols=True, mininterval=_between_lines()),
+                    name,
+                )
             if math.isfinite(float(done)):
                 bar.update(done - bar.n)
             if note and not note.endswith("nan"):
@@ -148,6 +151,11 @@ def show_progress(work: Generator[Any, None, T]) -> T:
     finally:
         _close(bar)
         work.close()
+
+
+def _between_lines() -> float:
+    """Return the seconds between updates of the bar: in a log file each is a line."""
+    return 0.1 if sys.stderr.isatty() else 5.0
 
 
 def _close(bar: tqdm | None) -> None:

@@ -58,7 +58,8 @@ def synthetic_sample() -> Path:
     found = find_sample(folder)
     if found is not None:
         return found
-    with tqdm(desc="Making the sample project", unit=" frames", file=sys.stderr) as bar:
+    pause = 0.1 if sys.stderr.isatty() else 5.0
+    with tqdm(desc="Making the sample project", unit=" frames", file=sys.stderr, mininterval=pause) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEventLoop, QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -46,11 +47,18 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
     WaitedTooLongError
         After ``seconds``, naming ``what`` was waited for.
     """
-    for _ in range(max(1, int(seconds / 0.02))):
-        if condition():
-            return
-        QTest.qWait(20)
-    raise WaitedTooLongError(f"Waited {seconds:g} s for {what}.")
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise WaitedTooLongError(f"Waited {seconds:g} s for {what}.")
+        _work(20)
+
+
+def _work(milliseconds: int) -> None:
+    """Let the window work for a moment, asleep where it has nothing to do: vispy makes QTest.qWait spin."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class MouseAnnotator:

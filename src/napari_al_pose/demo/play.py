@@ -26,6 +26,7 @@ class Story:
 
     def picture(self, viewer: Any, name: str) -> None:
         """Save the whole window as ``<nn>-<name>.png``."""
+        self.output.mkdir(parents=True, exist_ok=True)
         path = self.output / f"{len(self.pictures) + 1:02d}-{name}.png"
         viewer.screenshot(str(path), canvas_only=False, flash=False)
         self.pictures.append(path)

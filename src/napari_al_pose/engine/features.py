@@ -54,7 +54,7 @@ class FeatureCache:
             for batch in read_batches(missing, sources, batch_size=16):
                 vectors = self._extractor.extract(batch.frames)
                 for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
-                    self._known[missing[index]] = np.full_like(vector, np.nan) if is_blank(frame) else vector
+                    self._known[missing[index]] = np.full_like(vector, np.nan) if is_blank(frame[::2, ::2]) else vector
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write()

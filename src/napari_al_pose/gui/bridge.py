@@ -31,8 +31,9 @@ from napari_al_pose.gui.training import TrainingView, advanced, ended, started
 
 log = logging.getLogger(__name__)
 
-PAINT_MS = 100
-"""Progress is passed on at most this often: a training step may take a millisecond."""
+PAINT_MS = 400
+"""Progress is passed on at most this often. With an OpenGL canvas in the window Qt composes all of it anew for every
+widget that changes; without a GPU ten times a second would take a whole core away from the training."""
 
 
 class EngineBridge(QObject):

@@ -19,7 +19,7 @@ bodypartChanged(), queueChanged(), settingsChanged(), scoremapChoiceChanged()
 modelChanged()
     A new model version is there; `rounds` has its round.
 trainingChanged()
-    `training` moved on; at most ten times a second.
+    `training` moved on; a few times a second.
 engineChanged()
     `engine_state` changed.
 lookedChanged()

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.network import fold_batch_norms
 from napari_al_pose.pose.trunks import get_trunk
 
-LONG_SIDE = 256
+LONG_SIDE = 192
 _AT_ONCE = 16
 
 
@@ -32,7 +33,7 @@ class FeatureExtractor:
     def __init__(self, device: str = "auto", *, trunk: str = "efficientnet_lite0") -> None:
         self._device = resolve_device(device)
         self._trunk = get_trunk(trunk)
-        self._network = self._trunk.embedder().eval().requires_grad_(False).to(self._device)
+        self._network = fold_batch_norms(self._trunk.embedder()).to(self._device)
         self._network = self._network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()

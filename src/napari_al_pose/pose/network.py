@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ HEAD_CHANNELS = 64
 
 _INITIAL_LOGIT = -5.0
 """An untrained map says "not here" nearly everywhere, which is right nearly everywhere."""
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class PoseNetwork(nn.Module):
@@ -74,11 +77,16 @@ class PoseNetwork(nn.Module):
 
     def fused(self) -> PoseNetwork:
         """Return a copy for prediction only, with every BatchNorm folded into the convolution before it."""
-        network = copy.deepcopy(self).eval().requires_grad_(False)
-        for module in network.modules():
-            if isinstance(module, nn.Sequential):
-                _fuse_pairs(module)
-        return network
+        return fold_batch_norms(copy.deepcopy(self))
+
+
+def fold_batch_norms(network: M) -> M:
+    """Return ``network``, changed in place for prediction only: every BatchNorm folded into its convolution."""
+    network.eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            _fuse_pairs(module)
+    return network
 
 
 def _conv_norm(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

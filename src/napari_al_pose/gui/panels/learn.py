@@ -18,7 +18,7 @@ from napari_al_pose.gui.training import TrainingView
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
 
-_PLOT_EVERY_MS = 200
+_PLOT_EVERY_MS = 800
 _ENGINE_WORDS = {
     "off": "off",
     "starting": "starting…",
