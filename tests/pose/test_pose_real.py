@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,21 @@ from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import Evaluation, LabelledFrame, evaluate
 
 
+def is_readable(path: Path) -> bool:
+    try:
+        Image.open(path).load()
+    except OSError:
+        return False
+    return True
+
+
 def read_labels(project: Path, table: str) -> tuple[list[LabelledFrame], list[str]]:
     labels = pd.read_csv(project / table, header=[0, 1, 2], index_col=0)
+    # Copies of the data with a cut-off image exist; what can't be read is left out, and named.
+    readable = [is_readable(project / name) for name in labels.index]
+    if not all(readable):
+        warnings.warn(f"left out: {list(labels.index[~np.array(readable)])}", stacklevel=2)
+    labels = labels[readable]
     xy = labels.to_numpy(float).reshape(len(labels), -1, 2)
     states = np.where(np.isnan(xy[..., 0]), KeypointState.NOT_VISIBLE, KeypointState.PLACED).astype(np.int8)
     frames = [
@@ -48,6 +62,7 @@ def test_reaching_with_its_missing_points_runs(data_dir):
     project = data_dir / "Reaching-Mackenzie-2018-08-30"
     frames, bodyparts = read_labels(project, "labeled-data/reachingvideo1/CollectedData_Mackenzie.csv")
     result = run(frames, bodyparts, train_frames=25, steps=60)
-    assert (result.n_train, result.n_test) == (25, 30)
+    assert result.n_train == 25
+    assert result.n_test == len(frames) - 25
     assert np.isfinite(result.errors.mean)
     assert result.errors.mean < 100

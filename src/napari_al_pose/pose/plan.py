@@ -80,4 +80,4 @@ def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
 
 def _steps(n_frames: int) -> int:
     """Return a number of steps that grows with the square root of the labels."""
-    return int(np.clip(55 * np.sqrt(n_frames), 160, 1200))
+    return int(np.clip(40 * np.sqrt(n_frames), 160, 1000))

@@ -27,7 +27,7 @@ from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
 
 log = logging.getLogger(__name__)
 
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 6e-3
 TRUNK_SHARE = 0.2
 """Learning rate of the pretrained trunk over that of the new heads."""
 
