@@ -24,6 +24,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.views import BodypartMark, MarkKind
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.why import WhyPanel
@@ -275,7 +276,12 @@ def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
 @pytest.fixture
 def learning(opened, qtbot):
     rank(qtbot, opened, 10, 20, 30)
-    return shown(qtbot, LearnPanel(opened, DARK))
+    return shown(qtbot, LearnPanel(opened))
+
+
+@pytest.fixture
+def curves(opened, qtbot):
+    return shown(qtbot, CurvesPanel(opened, DARK))
 
 
 def label_frames(session, *frames):
@@ -301,7 +307,7 @@ def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learni
     learning.grab()
 
 
-def test_a_training_is_shown_step_by_step(learning, opened, qtbot):
+def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot):
     job = start_training(qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
         engine(opened).on_reply(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
@@ -309,9 +315,10 @@ def test_a_training_is_shown_step_by_step(learning, opened, qtbot):
     bar = learning._busy.findChild(QProgressBar)
     assert (bar.value(), bar.maximum()) == (30, 150)
     assert not learning._idle.isVisible()
-    qtbot.waitUntil(lambda: np.size(learning._live.loss.curve.getData()[0]) == 3, timeout=TIMEOUT)
-    np.testing.assert_allclose(learning._live.error.curve.getData()[1], [30, 12])
+    qtbot.waitUntil(lambda: np.size(curves._live.loss.curve.getData()[0]) == 3, timeout=TIMEOUT)
+    np.testing.assert_allclose(curves._live.error.curve.getData()[1], [30, 12])
     learning.grab()
+    curves.grab()
 
 
 @pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])
@@ -323,7 +330,7 @@ def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep):
     assert engine(opened).asked(Stop)[-1] == Stop(job, keep=keep)
 
 
-def test_a_finished_round_is_drawn_and_judged(learning, opened, qtbot):
+def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
     job = start_training(qtbot, learning, opened)
     engine(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
     qtbot.waitUntil(lambda: can_press(learning, "Stop and keep"), timeout=TIMEOUT)
@@ -331,10 +338,10 @@ def test_a_finished_round_is_drawn_and_judged(learning, opened, qtbot):
         engine(opened).on_reply(Trained(job, finished_round(number, mean), False))
     qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
     engine(opened).on_reply(Finished(job))
-    qtbot.waitUntil(lambda: "more labels help" in learning._verdict.text(), timeout=TIMEOUT)
-    np.testing.assert_allclose(learning._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
-    assert learning._rounds.isVisible()
-    learning.grab()
+    qtbot.waitUntil(lambda: "more labels help" in curves._verdict.text(), timeout=TIMEOUT)
+    np.testing.assert_allclose(curves._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
+    assert curves._rounds.isVisible()
+    curves.grab()
 
 
 def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):

@@ -66,6 +66,7 @@ def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
     assert not sees(opened_dock, opened_dock.start)
     assert opened_dock.header._name.text() == "alpose-sample"
     assert not timeline_dock(viewer).isHidden()
+    assert opened_dock.curves.isVisibleTo(opened_dock.window())
     assert [path.name for path in recent_projects()] == [opened_dock.session.project.root.name]
 
 

@@ -1,4 +1,4 @@
-"""The dock on the right of the napari window, and the timeline it brings along."""
+"""The dock on the right of the napari window, and the timeline and curves it brings along."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 WIDTH, MIN_WIDTH = 390, 360
 TIMELINE = "Pose timeline"
+CURVES = "Pose learning curves"
 _THUMBNAIL_CACHE = 16 * 2**20
 
 
@@ -47,6 +49,7 @@ class PoseLabeller(QWidget):
         self.session = session_for(napari_viewer)
         self._parts = _Parts()
         self.timeline: Timeline | None = None
+        self.curves: CurvesPanel | None = None
         self._actions = Actions(self.session, self)
         self._build()
         self._connect()
@@ -65,7 +68,7 @@ class PoseLabeller(QWidget):
         self.bodyparts = BodypartPanel(session, colours)
         self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
-        self.learning = LearnPanel(session, colours)
+        self.learning = LearnPanel(session)
         panels = QWidget()
         column = QVBoxLayout(panels)
         column.setContentsMargins(0, 0, 4, 0)
@@ -101,27 +104,34 @@ class PoseLabeller(QWidget):
         else:
             remember_project(project.root)
             self._parts.thumbnails = Thumbnails(_source_opener(project))
-            self._show_timeline()
+            self._show_other_docks()
         self.queue.set_project(self._parts.thumbnails)
         self._pages.setCurrentIndex(0 if project is None else 1)
-        if self._parts.timeline_dock is not None:
-            self._parts.timeline_dock.setVisible(project is not None)
+        for dock in self._parts.docks:
+            dock.setVisible(project is not None)
 
-    def _show_timeline(self) -> None:
-        """Dock the timeline once there is something to show on it."""
-        if self._parts.timeline_dock is not None:
+    def _show_other_docks(self) -> None:
+        """Dock timeline and curves once there is something to show on them."""
+        if self._parts.docks:
             return
-        self.timeline = Timeline(self.session, theme_colours(self._viewer.theme))
-        dock = self._viewer.window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom")
-        self._parts.timeline_dock = dock
+        colours, window = theme_colours(self._viewer.theme), self._viewer.window
+        self.timeline = Timeline(self.session, colours)
+        self.curves = CurvesPanel(self.session, colours)
+        self.curves.setStyleSheet(style_sheet(colours))
+        self._parts.docks = [
+            window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
+            window.add_dock_widget(self.curves, name=CURVES, area="left"),
+        ]
 
     def _on_theme(self, event: Any = None) -> None:
         colours = theme_colours(self._viewer.theme)
         self.setStyleSheet(style_sheet(colours))
-        for panel in (self.bodyparts, self.queue, self.why, self.learning):
+        for panel in (self.bodyparts, self.queue, self.why):
             panel.set_colours(colours)
-        if self.timeline is not None:
+        if self.timeline is not None and self.curves is not None:
             self.timeline.set_colours(colours)
+            self.curves.set_colours(colours)
+            self.curves.setStyleSheet(style_sheet(colours))
 
     def _show_notice(self, message: str, hint: str, is_error: bool) -> None:
         show_notice(self._viewer, message, hint, is_error=is_error)
@@ -132,7 +142,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self.thumbnails: Thumbnails | None = None
-        self.timeline_dock: Any = None
+        self.docks: list[Any] = []
 
 
 class _Farewell:
@@ -146,9 +156,9 @@ class _Farewell:
             self._parts.thumbnails.close()
         self._actions.close()
         self._session.close()
-        if self._parts.timeline_dock is not None:
+        for dock in self._parts.docks:
             with suppress(AttributeError, LookupError, RuntimeError):  # the whole window is being taken apart
-                self._viewer.window.remove_dock_widget(self._parts.timeline_dock)
+                self._viewer.window.remove_dock_widget(dock)
 
 
 def _scrolled(content: QWidget) -> QScrollArea:

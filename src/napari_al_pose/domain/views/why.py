@@ -42,7 +42,7 @@ class WhyView:
     bars: tuple[WhyBar, ...]
 
 
-MAX_BARS = 6
+MAX_BARS = 4
 """More bars than this don't fit; the most telling ones stay."""
 
 

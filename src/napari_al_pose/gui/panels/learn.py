@@ -1,22 +1,13 @@
-"""The Learn panel: train, watch, stop, and see whether more labels help."""
+"""The Learn panel: train, see how far it is, stop."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
-from superqt.utils import QSignalThrottler
 
-from napari_al_pose.domain.views import error_curve, learn_view, learning_verdict, stop_view, training_sentence
+from napari_al_pose.domain.views import learn_view, stop_view, training_sentence
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
-from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.training import TrainingView
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
 
 _PLOT_EVERY_MS = 800
 _ENGINE_WORDS = {
@@ -29,41 +20,19 @@ _ENGINE_WORDS = {
 
 
 class LearnPanel(Section):
-    """The Learn button, the training that runs, and the curves."""
+    """The Learn button, or the job that runs and how to end it."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Learning", parent)
         self._session = session
-        self._colours = colours
-        self._live: LivePlots | None = None
-        self._rounds: RoundsPlot | None = None
-        self._was_running = False
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
-        self._sentence = label("", "dim", wrap=True)
-        self._verdict = label("", wrap=True)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(_page(self._sentence))
-        self._pages.addWidget(_page(self._verdict))
-        self.head.insertWidget(1, self._page_row())
-        self.body.addWidget(self._pages)
-        self._throttle = QSignalThrottler(parent=self)
-        self._throttle.setTimeout(_PLOT_EVERY_MS)
-        self._throttle.triggered.connect(self._draw_training)
         for signal in (session.trainingChanged, session.engineChanged, session.annotationChanged):
             signal.connect(self.refresh)
         session.settingsChanged.connect(self.refresh)
-        session.trainingChanged.connect(self._throttle.throttle)
-        session.modelChanged.connect(self._draw_rounds)
-        session.projectChanged.connect(self._on_project)
-        self._on_project()
-
-    def set_colours(self, colours: Colours) -> None:
-        """Paint with another theme."""
-        self._colours = colours
-        if self._live is not None and self._rounds is not None:
-            self._live.set_colours(colours)
-            self._rounds.set_colours(colours)
+        session.modelChanged.connect(self.refresh)
+        session.projectChanged.connect(self.refresh)
+        self.refresh()
 
     def refresh(self) -> None:
         """Show what can be pressed and how far the engine is."""
@@ -92,10 +61,6 @@ class LearnPanel(Section):
         self._busy.setVisible(training.busy)
         if training.busy:
             self._show_progress()
-        self._sentence.setText(_live_caption(training))
-        if training.running and not self._was_running:
-            self._show_page(0)
-        self._was_running = training.running
 
     def _show_progress(self) -> None:
         training = self._session.training
@@ -160,83 +125,6 @@ class LearnPanel(Section):
         rows.addWidget(self._bar)
         rows.addLayout(buttons)
         return self._busy
-
-    def _page_row(self) -> QWidget:
-        self._choice = QButtonGroup(self)
-        made = QWidget()
-        row = QHBoxLayout(made)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        for page, (text, tooltip) in enumerate(
-            (
-                ("This round", "Loss and hold-out error of the training that runs or ran last"),
-                ("All rounds", "Error on frames never trained on, against labelled frames, with a 95 % interval"),
-            )
-        ):
-            tab = QToolButton()
-            tab.setText(text)
-            tab.setToolTip(tooltip)
-            tab.setCheckable(True)
-            tab.setProperty("part", "tab")
-            tab.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            self._choice.addButton(tab, page)
-            row.addWidget(tab)
-        self._choice.idClicked.connect(self._show_page)
-        return made
-
-    def _show_page(self, page: int) -> None:
-        self._choice.button(page).setChecked(True)
-        self._pages.setCurrentIndex(page)
-
-    def _on_project(self) -> None:
-        if self._session.project is None:
-            return
-        if self._live is None:
-            self._make_plots()
-        self._draw_training()
-        self._draw_rounds()
-        self.refresh()
-
-    def _make_plots(self) -> None:
-        from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot  # pyqtgraph takes most of a second
-
-        self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
-        for page, plot in enumerate((self._live, self._rounds)):
-            layout = self._pages.widget(page).layout()
-            layout.insertWidget(0, plot)
-
-    def _draw_training(self) -> None:
-        if self._live is not None:
-            training = self._session.training
-            self._live.show_training(training.losses, training.holdout)
-            self._live.setVisible(bool(training.losses))
-
-    def _draw_rounds(self) -> None:
-        if self._rounds is None:
-            return
-        curve = error_curve(self._session.rounds)
-        self._rounds.show_curve(curve)
-        self._rounds.setVisible(bool(curve.labels))
-        self._verdict.setText(learning_verdict(self._session.rounds))
-        self._show_page(1 if curve.labels else 0)
-        self.refresh()
-
-
-def _live_caption(training: TrainingView) -> str:
-    if training.busy:
-        return ""
-    return training.sentence or ("" if training.losses else "While a model learns, its loss and error are drawn here.")
-
-
-def _page(caption: QWidget) -> QWidget:
-    """Return a page with ``caption`` below the plot that is put in later."""
-    made = QWidget()
-    rows = QVBoxLayout(made)
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setSpacing(2)
-    rows.addWidget(caption)
-    rows.addStretch(1)
-    return made
 
 
 def _thin_bar() -> QProgressBar:

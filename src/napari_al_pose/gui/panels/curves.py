@@ -1,0 +1,142 @@
+"""The curves of learning: loss and hold-out error while a model learns, error against labels over the rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from superqt.utils import QSignalThrottler
+
+from napari_al_pose.domain.views import error_curve, learning_verdict
+from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.training import TrainingView
+
+if TYPE_CHECKING:
+    from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
+
+_PLOT_EVERY_MS = 800
+
+
+class CurvesPanel(QWidget):
+    """Two pages: this round, and all rounds with a plain word on whether more labels help."""
+
+    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._colours = colours
+        self._live: LivePlots | None = None
+        self._rounds: RoundsPlot | None = None
+        self._was_running = False
+        self._sentence = label("", "dim", wrap=True)
+        self._verdict = label("", wrap=True)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(_page(self._sentence))
+        self._pages.addWidget(_page(self._verdict))
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(6, 2, 6, 4)
+        rows.setSpacing(4)
+        rows.addWidget(self._page_row())
+        rows.addWidget(self._pages)
+        self._throttle = QSignalThrottler(parent=self)
+        self._throttle.setTimeout(_PLOT_EVERY_MS)
+        self._throttle.triggered.connect(self._draw_training)
+        session.trainingChanged.connect(self.refresh)
+        session.trainingChanged.connect(self._throttle.throttle)
+        session.modelChanged.connect(self._draw_rounds)
+        session.projectChanged.connect(self._on_project)
+        self._on_project()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._colours = colours
+        if self._live is not None and self._rounds is not None:
+            self._live.set_colours(colours)
+            self._rounds.set_colours(colours)
+
+    def refresh(self) -> None:
+        """Follow the training: its page comes forward when one begins."""
+        training = self._session.training
+        self._sentence.setText(_live_caption(training))
+        if training.running and not self._was_running:
+            self._show_page(0)
+        self._was_running = training.running
+
+    def _page_row(self) -> QWidget:
+        self._choice = QButtonGroup(self)
+        made = QWidget()
+        row = QHBoxLayout(made)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for page, (text, tooltip) in enumerate(
+            (
+                ("This round", "Loss and hold-out error of the training that runs or ran last"),
+                ("All rounds", "Error on frames never trained on, against labelled frames, with a 95 % interval"),
+            )
+        ):
+            tab = QToolButton()
+            tab.setText(text)
+            tab.setToolTip(tooltip)
+            tab.setCheckable(True)
+            tab.setProperty("part", "tab")
+            tab.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            self._choice.addButton(tab, page)
+            row.addWidget(tab)
+        self._choice.idClicked.connect(self._show_page)
+        return made
+
+    def _show_page(self, page: int) -> None:
+        self._choice.button(page).setChecked(True)
+        self._pages.setCurrentIndex(page)
+
+    def _on_project(self) -> None:
+        if self._session.project is None:
+            return
+        if self._live is None:
+            self._make_plots()
+        self._draw_training()
+        self._draw_rounds()
+        self.refresh()
+
+    def _make_plots(self) -> None:
+        from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot  # pyqtgraph takes most of a second
+
+        self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
+        for page, plot in enumerate((self._live, self._rounds)):
+            layout = self._pages.widget(page).layout()
+            layout.insertWidget(0, plot)
+
+    def _draw_training(self) -> None:
+        if self._live is not None:
+            training = self._session.training
+            self._live.show_training(training.losses, training.holdout)
+            self._live.setVisible(bool(training.losses))
+
+    def _draw_rounds(self) -> None:
+        if self._rounds is None:
+            return
+        curve = error_curve(self._session.rounds)
+        self._rounds.show_curve(curve)
+        self._rounds.setVisible(bool(curve.labels))
+        self._verdict.setText(learning_verdict(self._session.rounds))
+        self._show_page(1 if curve.labels else 0)
+        self.refresh()
+
+
+def _live_caption(training: TrainingView) -> str:
+    if training.busy:
+        return ""
+    return training.sentence or ("" if training.losses else "While a model learns, its loss and error are drawn here.")
+
+
+def _page(caption: QWidget) -> QWidget:
+    """Return a page with ``caption`` below the plot that is put in later."""
+    made = QWidget()
+    rows = QVBoxLayout(made)
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setSpacing(2)
+    rows.addWidget(caption)
+    rows.addStretch(1)
+    return made
