@@ -50,6 +50,7 @@ from napari_al_pose.domain.views import (
     queue_rows,
     save_view,
     stop_view,
+    strategy_groups,
     time_left,
     timeline_marks,
     training_sentence,
@@ -235,6 +236,12 @@ def test_of_many_bodyparts_the_most_telling_bars_stay_in_labelling_order():
 
 def test_no_frame_has_no_reason():
     assert why_view(None, None, None, SKELETON).bars == ()
+
+
+def test_the_usual_strategies_come_first_and_no_strategy_is_lost():
+    usual, others = strategy_groups(["random", "a_labs_own", "mpe", "dacs"])
+    assert usual == ("mpe", "random")
+    assert others == ("a_labs_own", "dacs")
 
 
 # ---- learning -------------------------------------------------------------------------------------

@@ -23,7 +23,13 @@ from napari_al_pose.domain.views.new_project import (
     parse_links,
 )
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
-from napari_al_pose.domain.views.queue_rows import QueueRow, queue_empty_text, queue_progress, queue_rows
+from napari_al_pose.domain.views.queue_rows import (
+    QueueRow,
+    queue_empty_text,
+    queue_progress,
+    queue_rows,
+    strategy_groups,
+)
 from napari_al_pose.domain.views.tally import LabelTally
 from napari_al_pose.domain.views.timeline import (
     FrameAxis,
@@ -74,6 +80,7 @@ __all__ = [
     "queue_rows",
     "save_view",
     "stop_view",
+    "strategy_groups",
     "time_left",
     "timeline_marks",
     "training_sentence",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
@@ -64,6 +64,17 @@ def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> st
     if model_version == 0:
         return "No frames chosen yet.\nChoose a strategy above to draw a diverse first batch."
     return "The queue is done.\nPress Learn to train on your labels and get new frames."
+
+
+USUAL_STRATEGIES = ("mpe", "influence", "hybrid", "least_confidence", "uniform", "random")
+"""What most people choose between; the others are for comparing methods and for labs' own."""
+
+
+def strategy_groups(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the usual strategies of ``names`` in their order, and all others by name."""
+    present = set(names)
+    usual = tuple(name for name in USUAL_STRATEGIES if name in present)
+    return usual, tuple(sorted(present - set(usual)))
 
 
 def _row(suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool) -> QueueRow:

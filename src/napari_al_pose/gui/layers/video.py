@@ -26,7 +26,7 @@ class VideoLayer(QObject):
     def __init__(self, viewer: Any, frames: NewestFrame, parent: QObject) -> None:
         super().__init__(parent)
         self.frames = frames
-        self.layer = Image(frames, rgb=True, multiscale=False, name=frames.source.name)
+        self.layer = Image(frames, rgb=True, multiscale=False, name=frames.source.name, axis_labels=("frame", "y", "x"))
         viewer.add_layer(self.layer)
         frames.news.arrived.connect(self.refresh)
 

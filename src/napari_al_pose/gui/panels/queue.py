@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows
+from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows, strategy_groups
 from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -124,9 +124,13 @@ class QueuePanel(Section):
         self._strategy.clear()
         if self._session.project is None:
             return
-        for i, (name, strategy) in enumerate(self._session.strategies.items()):
+        usual, others = strategy_groups(self._session.strategies)
+        for name in (*usual, *others):
+            if others and name == others[0]:
+                self._strategy.insertSeparator(self._strategy.count())
+            strategy = self._session.strategies[name]
             self._strategy.addItem(strategy.title, name)
-            self._strategy.setItemData(i, strategy.summary, Qt.ItemDataRole.ToolTipRole)
+            self._strategy.setItemData(self._strategy.count() - 1, strategy.summary, Qt.ItemDataRole.ToolTipRole)
         self._show_strategy()
 
     def _show_strategy(self) -> None:
