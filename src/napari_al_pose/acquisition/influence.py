@@ -54,7 +54,7 @@ def mean_cosine_similarity(features: NDArray[np.floating]) -> NDArray[np.float64
     usable = own > 0.5
     if not usable.all():
         logger.warning(
-            "%d of %d frames have no usable image features; they are ranked last.", (~usable).sum(), len(own)
+            "%s of %s frames have no usable image features; they are ranked last.", (~usable).sum(), len(own)
         )
     others = int(usable.sum()) - 1
     return np.where(usable, result / others, np.nan) if others > 0 else np.full(len(unit), np.nan)

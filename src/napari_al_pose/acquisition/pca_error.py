@@ -72,7 +72,7 @@ class PcaError:
         space = _space(context)
         if space is None:
             logger.info(
-                "Fewer complete labelled poses than %d: pose novelty instead.", 2 * context.skeleton.n_bodyparts
+                "Fewer complete labelled poses than %s: pose novelty instead.", 2 * context.skeleton.n_bodyparts
             )
             return _FALLBACK.score(context)
         return aggregate(reprojection_error(given(context.xy, "predictions"), space), "quantile")

@@ -139,7 +139,7 @@ class EngineProcess:
         except (RuntimeError, OSError, MemoryError) as error:
             # What torch and the machine raise. Anything else is a fault of ours: the process ends, and the window
             # offers to start it again.
-            log.exception("job %d failed", job)
+            log.exception("job %s failed", job)
             self._fail(job, *_explain(error), details=traceback.format_exc())
 
     def _fail(self, job: int, message: str, hint: str, *, details: str = "") -> None:

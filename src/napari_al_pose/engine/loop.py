@@ -56,7 +56,7 @@ class ActiveLearningLoop:
             try:
                 model = PoseModel.load(project.models.checkpoint(version), device=self.device)
             except AlPoseError as error:
-                log.warning("model %d: %s", version, error)
+                log.warning("model %s: %s", version, error)
                 problem = problem or str(error)
                 continue
             if tuple(model.bodyparts) != project.skeleton.bodyparts:

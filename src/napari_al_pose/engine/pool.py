@@ -79,7 +79,7 @@ def build_pool(
     seen = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     candidates, vectors = [candidates[i] for i in seen], vectors[seen]
     kept = drop_near_duplicates(candidates, vectors, fps)
-    log.info("pool: %d frames, %d after near-duplicates were dropped", len(candidates), len(kept))
+    log.info("pool: %s frames, %s after near-duplicates were dropped", len(candidates), len(kept))
     return Pool(
         candidates=tuple(candidates),
         keys=tuple(candidates[i] for i in kept),

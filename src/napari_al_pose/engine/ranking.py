@@ -234,5 +234,6 @@ def _check_scores(strategy: Strategy, scores: NDArray[np.float64]) -> str:
     if says_nothing(scores):
         return f"{strategy.title} gives all frames the same score: they are drawn at random instead."
     ties = finite.size - np.unique(np.round(finite, 9)).size
-    log.info("%s: %d scores from %.4g to %.4g, %d ties", strategy.name, finite.size, finite.min(), finite.max(), ties)
+    low, high = (f"{value:.4g}" for value in (finite.min(), finite.max()))
+    log.info("%s: %s scores from %s to %s, %s ties", strategy.name, finite.size, low, high, ties)
     return ""

@@ -119,7 +119,7 @@ def train_round(
         steps=step,
     )
     project.rounds.append(done)
-    log.info("round %d: %d labels, %d steps, %.1f s", done.number, done.n_train, step, seconds)
+    log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, step, done.train_seconds)
     yield Trained(job, done, stopped)
     return model
 

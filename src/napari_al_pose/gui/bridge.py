@@ -202,7 +202,7 @@ class EngineBridge(QObject):
         self._send_look()
 
     def _take_failure(self, reply: Failed) -> None:
-        log.warning("job %d failed: %s %s", reply.job, reply.message, reply.details)
+        log.warning("job %s failed: %s %s", reply.job, reply.message, reply.details)
         if reply.job == 0:
             self._start_failure = reply  # the engine says why it can't start, then ends
         else:

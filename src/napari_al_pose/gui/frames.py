@@ -130,7 +130,7 @@ class NewestFrame:
                         return  # the source was closed under us
                     if not isinstance(error, AlPoseError):
                         raise
-                    log.warning("frame %d of %s: %s", position, self._source.name, error)
+                    log.warning("frame %s of %s: %s", position, self._source.name, error)
                     self.news.failed.emit(error.message, error.hint)
                 continue
             self._fetched = (position, frame)

@@ -129,7 +129,7 @@ class _Reader:
             logger.warning("No thumbnails of %s: %s", key.video, error)
             self._unreadable.add(key.video)
         except (KeyError, IndexError, OSError) as error:
-            logger.warning("No thumbnail of %s, frame %d: %s", key.video, key.frame, error)
+            logger.warning("No thumbnail of %s, frame %s: %s", key.video, key.frame, error)
         return None
 
     def _source(self, video: str) -> FrameSource:

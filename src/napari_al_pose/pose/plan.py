@@ -54,7 +54,7 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> Train
         crop=(min(side, whole[0]), min(side, whole[1])),
         steps=settings.steps or _steps(len(frames)),
     )
-    log.info("training plan for %d frames, animal %.2f of the frame: %s", len(frames), extent, plan)
+    log.info("training plan for %s frames, animal %s of the frame: %s", len(frames), round(extent, 2), plan)
     return plan
 
 

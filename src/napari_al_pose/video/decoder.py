@@ -153,7 +153,7 @@ class FrameDecoder:
         try:
             self._container.seek(time, stream=self._stream, backward=True)
         except FFmpegError as error:
-            logger.debug("seek to %d in %s failed: %s", time, self._path, error)
+            logger.debug("seek to %s in %s failed: %s", time, self._path, error)
             return None
         return self._packets()
 

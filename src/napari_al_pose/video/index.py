@@ -184,7 +184,7 @@ def _read_packets(
     except FFmpegError as error:
         if (failure := unreachable(path, error)) is not None:
             raise failure from error
-        logger.warning("reading %s stopped after %d packets: %s", path, len(pts), error)
+        logger.warning("reading %s stopped after %s packets: %s", path, len(pts), error)
         broke = f"reading it stops after frame {len(pts)}: {error.strerror or error}"
     if progress is not None:
         progress(total, total)
@@ -236,7 +236,7 @@ def _order_by_decoding(
                 if cancelled is not None and cancelled():
                     raise OpeningCancelledError(f"Opening {path.name} was cancelled.")
         except FFmpegError as error:
-            logger.warning("decoding %s stopped after %d frames: %s", path, len(shown), error)
+            logger.warning("decoding %s stopped after %s frames: %s", path, len(shown), error)
     by_pts = np.argsort(packets.pts, kind="stable")
     ranks = np.searchsorted(packets.pts[by_pts], np.array(shown, np.int64))
     return by_pts[ranks]

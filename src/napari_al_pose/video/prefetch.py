@@ -94,4 +94,4 @@ class Prefetcher:
             try:
                 self._load(first, last, superseded)
             except (AlPoseError, FFmpegError, OSError) as error:
-                logger.warning("frames %d to %d were not decoded ahead: %s", first, last, error)
+                logger.warning("frames %s to %s were not decoded ahead: %s", first, last, error)
