@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -71,7 +70,6 @@ def predict(path: Path, video: str) -> dict[str, Any]:
 def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
     """Train on randomly drawn labelled frames and measure on all the others; the project is left as it is."""
     with open_project(path, read_only=True) as project:
-        _let_waiting_threads_sleep()
         from napari_al_pose.engine.evaluation import evaluate_project
 
         return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed))
@@ -79,20 +77,11 @@ def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
 
 def _loop(project: Project) -> ActiveLearningLoop:
     """Return the loop of an open project; torch is imported only now, so that a bad path is told at once."""
-    _let_waiting_threads_sleep()
     from napari_al_pose.engine.loop import ActiveLearningLoop
 
     loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
     _tell(loop.refresh(project))
     return loop
-
-
-def _let_waiting_threads_sleep() -> None:
-    """Keep torch's threads from spinning while they wait; must come before torch is imported.
-
-    Spinning is a little faster on an idle machine and many times slower as soon as anything else wants a core.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def describe_round(done: Round) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.pose import FeatureExtractor
+from napari_al_pose.video import is_placeholder
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class FeatureCache:
             for batch in read_batches(missing, sources, batch_size=16):
                 vectors = self._extractor.extract(batch.frames)
                 for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
-                    self._known[missing[index]] = np.full_like(vector, np.nan) if is_blank(frame[::2, ::2]) else vector
+                    self._known[missing[index]] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write()
@@ -75,6 +76,10 @@ class FeatureCache:
             os.replace(temporary, self._path)
         except OSError as error:
             log.warning("features are not kept: %s", error)
+
+
+def _shows_nothing(frame: NDArray[np.uint8]) -> bool:
+    return is_placeholder(frame) or is_blank(frame[::2, ::2])
 
 
 def _read(path: Path) -> dict[FrameKey, NDArray[np.float32]]:

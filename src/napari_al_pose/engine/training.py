@@ -24,6 +24,7 @@ from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.project import Project
+from napari_al_pose.video import is_placeholder
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,16 @@ def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSpli
 def load_labelled(
     annotations: tuple[Annotation, ...], sources: dict[str, FrameSource], job: int
 ) -> Generator[Progress, None, list[LabelledFrame]]:
-    """Read the labelled frames, reporting progress."""
+    """Read the labelled frames, reporting progress; those that can't be decoded are left out."""
     frames: list[LabelledFrame | None] = [None] * len(annotations)
     reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
     done = 0
     for batch in read_batches([a.key for a in annotations], sources, batch_size=4):
         for index, image in zip(batch.indices, batch.frames, strict=True):
             annotation = annotations[index]
+            if is_placeholder(image):
+                log.warning("%s is left out: it can't be decoded", annotation.key)
+                continue
             frames[index] = LabelledFrame(image, annotation.xy, annotation.states)
         done += len(batch.indices)
         yield from reporter.report(done)

@@ -4,6 +4,7 @@ from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.index import OpeningCancelledError, PacketIndex
 from napari_al_pose.video.lazy import lazy_array
 from napari_al_pose.video.opening import open_source
+from napari_al_pose.video.pixels import is_placeholder
 from napari_al_pose.video.video_file import VideoFile
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "OpeningCancelledError",
     "PacketIndex",
     "VideoFile",
+    "is_placeholder",
     "lazy_array",
     "open_source",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,19 @@ def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     part = frame[:height, :width]
     fitted[: part.shape[0], : part.shape[1]] = part
     return fitted
+
+
+def is_placeholder(frame: NDArray[np.uint8]) -> bool:
+    """Whether ``frame`` ``(H, W, 3)`` stands in for one that can't be decoded, so that nothing is learnt from it."""
+    middle = frame.shape[0] // 2
+    expected = _known_placeholder(*frame.shape[:2])
+    # A row is enough to tell a real frame apart, and ever so much quicker.
+    return bool((frame[middle] == expected[middle]).all() and (frame == expected).all())
+
+
+@lru_cache(maxsize=8)
+def _known_placeholder(height: int, width: int) -> NDArray[np.uint8]:
+    return placeholder(height, width)
 
 
 def placeholder(height: int, width: int) -> NDArray[np.uint8]:
