@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose import FeatureExtractor
-from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0
+from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0, SamePadConv2d
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.trunks import TRUNKS, get_trunk, load_by_order, load_efficientnet_lite0, read_tensors
 
@@ -46,12 +46,23 @@ def test_shuffled_weights_lose_the_class(network):
         assert not torch.allclose(wrong(pixels), network(pixels), atol=1e-2)
 
 
-def test_logits_and_pyramid_equal_timm(network):
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("size", [(32, 48), (31, 48), (32, 47)])
+def test_padding_by_the_kernel_gives_the_same_sums(kernel, size):
+    conv = SamePadConv2d(6, 6, kernel, stride=2, groups=6)
+    x = torch.rand(2, 6, *size)
+    learning = conv(x)
+    with torch.inference_mode():
+        torch.testing.assert_close(conv(x), learning.detach())
+    assert learning.shape[-2:] == (16, 24)
+
+
+@pytest.mark.parametrize("size", [(97, 122), (96, 128)])
+def test_logits_and_pyramid_equal_timm(network, size):
     timm = pytest.importorskip("timm", reason="timm is only here to compare with")
     theirs = timm.create_model("tf_efficientnet_lite0").eval()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), network.state_dict().values(), strict=True)))
-    # An odd size, where TensorFlow's padding differs from PyTorch's at every stage.
-    pixels = torch.rand(2, 3, 97, 122, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pixels = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         torch.testing.assert_close(network(pixels), theirs(pixels), rtol=1e-4, atol=1e-4)
         their_maps = theirs.forward_intermediates(pixels, indices=[1, 2, 3, 4], intermediates_only=True)

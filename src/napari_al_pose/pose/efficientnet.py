@@ -7,6 +7,7 @@ https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,9 +50,16 @@ class SamePadConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of ``x``, (N, C, H, W), of size ceil(H / stride) by ceil(W / stride)."""
         kernel, stride = self.kernel_size[0], self.stride[0]
-        if stride > 1:
-            pad_y, pad_x = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:])
-            x = F.pad(x, (pad_x // 2, pad_x - pad_x // 2, pad_y // 2, pad_y - pad_y // 2))
+        if stride == 1:
+            return super().forward(x)
+        learns = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if self.groups > 1 and not learns and x.shape[-2] % 2 == 0 and x.shape[-1] % 2 == 0:
+            # The same sums without a padded copy of the input, which costs more than the convolution: a row and a
+            # column of zeros before the kernel make the padding symmetric.
+            weight = F.pad(self.weight, (1, 0, 1, 0))
+            return F.conv2d(x, weight, self.bias, stride, (kernel - 1) // 2, groups=self.groups)
+        pad_y, pad_x = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:])
+        x = F.pad(x, (pad_x // 2, pad_x - pad_x // 2, pad_y // 2, pad_y - pad_y // 2))
         return super().forward(x)
 
 
