@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ def figures(data: Path | None) -> Iterator[Figure]:
     """Measure in a real window; needs a display (Xvfb will do)."""
     with tempfile.TemporaryDirectory() as folder:
         config = _sample(Path(folder))
+        yield _memory(Path(folder), data)
         _train_once(config)
         viewer, session = _window()
         try:
@@ -30,7 +33,6 @@ def figures(data: Path | None) -> Iterator[Figure]:
             yield from _lateness(session)
         finally:
             viewer.close()
-        yield _memory(Path(folder), data)
 
 
 def _sample(folder: Path) -> Path:
@@ -55,20 +57,16 @@ def _sample(folder: Path) -> Path:
 
 
 def _train_once(config: Path) -> None:
-    from napari_al_pose.engine.loop import ActiveLearningLoop
+    """Make a first model in a process of its own: this one is measured, and must not import torch."""
     from napari_al_pose.project import open_project
 
     with open_project(config) as project:
-        settings = project.settings
-        quick = settings.model_copy(update={"pool_size": 40, "train": settings.train.model_copy(update={"steps": 20})})
+        train = project.settings.train
+        quick = project.settings.model_copy(update={"pool_size": 40, "train": train.model_copy(update={"steps": 20})})
         project.save_settings(quick)
-        loop = ActiveLearningLoop(project.root)
-        loop.refresh(project)
-        for _ in loop.train(project):
-            pass
-        long = quick.model_copy(update={"train": settings.train.model_copy(update={"steps": 100_000})})
-        project.save_settings(long)
-        loop.close()
+    subprocess.run([sys.executable, "-m", "napari_al_pose", "train", str(config)], check=True, capture_output=True)
+    with open_project(config) as project:
+        project.save_settings(quick.model_copy(update={"train": train.model_copy(update={"steps": 100_000})}))
 
 
 def _window() -> tuple[Any, Any]:

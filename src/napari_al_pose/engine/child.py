@@ -68,6 +68,7 @@ class EngineProcess:
         with open_project(root, read_only=True) as project:
             self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
             self._loop.refresh(project)
+        self._loop.warm_up()
 
     def run(self) -> None:
         """Serve until the parent is gone."""

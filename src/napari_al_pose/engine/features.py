@@ -52,7 +52,7 @@ class FeatureCache:
             self._extractor = self._extractor or FeatureExtractor(self._device)
             reporter = ProgressReporter(job, "Reading image features", len(missing))
             done = 0
-            for batch in read_batches(missing, sources, batch_size=16):
+            for batch in read_batches(missing, sources, batch_size=8):
                 vectors = self._extractor.extract(batch.frames)
                 for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
                     self._known[missing[index]] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector

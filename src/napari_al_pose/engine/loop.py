@@ -103,6 +103,11 @@ class ActiveLearningLoop:
             )
         )
 
+    def warm_up(self) -> None:
+        """Use the model once: the first use of torch and of a decoder takes some tenths of a second longer."""
+        if self._model is not None:
+            self._model.predict(np.zeros((1, 480, 640, 3), np.uint8))
+
     def has_video(self, name: str) -> bool:
         """Whether `look` can show frames of this video."""
         return name in self._sources

@@ -101,7 +101,7 @@ def predict_frames(
     grids: dict[str, ScoremapGrid] = {}
     reporter = ProgressReporter(job, "Looking at the pool", n)
     done = 0
-    for batch in read_batches(keys, sources, batch_size=8):
+    for batch in read_batches(keys, sources, batch_size=4):
         result = model.predict(batch.frames, with_scoremaps=with_scoremaps)
         xy[batch.indices], likelihood[batch.indices] = result.xy, result.likelihood
         grids[batch.video] = result.grid

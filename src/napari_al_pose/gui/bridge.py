@@ -31,9 +31,9 @@ from napari_al_pose.gui.training import TrainingView, advanced, ended, started
 
 log = logging.getLogger(__name__)
 
-PAINT_MS = 400
+PAINT_MS = 1200
 """Progress is passed on at most this often. With an OpenGL canvas in the window Qt composes all of it anew for every
-widget that changes; without a GPU ten times a second would take a whole core away from the training."""
+widget that changes; without a GPU that takes some 60 ms, in which the window does nothing else."""
 
 
 class EngineBridge(QObject):

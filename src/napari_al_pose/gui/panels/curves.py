@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
-from superqt.utils import QSignalThrottler
 
 from napari_al_pose.domain.views import error_curve, learning_verdict
 from napari_al_pose.gui.panels.parts import label
@@ -16,8 +15,6 @@ from napari_al_pose.gui.training import TrainingView
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
-
-_PLOT_EVERY_MS = 800
 
 
 class CurvesPanel(QWidget):
@@ -40,11 +37,8 @@ class CurvesPanel(QWidget):
         rows.setSpacing(4)
         rows.addWidget(self._page_row())
         rows.addWidget(self._pages)
-        self._throttle = QSignalThrottler(parent=self)
-        self._throttle.setTimeout(_PLOT_EVERY_MS)
-        self._throttle.triggered.connect(self._draw_training)
         session.trainingChanged.connect(self.refresh)
-        session.trainingChanged.connect(self._throttle.throttle)
+        session.trainingChanged.connect(self._draw_training)
         session.modelChanged.connect(self._draw_rounds)
         session.projectChanged.connect(self._on_project)
         self._on_project()
