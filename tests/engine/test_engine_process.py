@@ -262,3 +262,29 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_bodyparts_renamed_since_the_last_model_are_told_and_nothing_is_lost(labelled):
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
+    with open_project(labelled) as project:
+        loop = ActiveLearningLoop(project.root)
+        for _ in loop.train(project):
+            pass
+        loop.close()
+    labelled.write_text(labelled.read_text().replace("- snout", "- nose"))
+    inbox = Inbox()
+    client = EngineClient(labelled.parent, inbox.put)
+    client.start()
+    try:
+        assert inbox.until(Ready).model_version == 0
+        client.send(Rank(client.next_job(), "mpe"))
+        assert "other bodyparts" in inbox.until(Ranked).notice
+    finally:
+        client.close()
+    with open_project(labelled) as project:
+        assert "snout" in " ".join(project.notices)
+        assert project.models.versions() == [1]
+    labelled.write_text(labelled.read_text().replace("- nose", "- snout"))
+    with open_project(labelled) as project:
+        assert len(project.labels.complete_keys()) == 8

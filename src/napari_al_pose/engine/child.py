@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -67,7 +68,7 @@ class EngineProcess:
         self._keep = False
         with open_project(root, read_only=True) as project:
             self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
-            self._loop.refresh(project)
+            self._model_problem = self._loop.refresh(project)
         self._loop.warm_up()
 
     def run(self) -> None:
@@ -151,15 +152,18 @@ class EngineProcess:
         with open_project(self._root, read_only=True) as project:
             self._loop.refresh(project)
             yield from self._loop.train(project, request.job, should_stop=lambda: self._keep)
+            self._model_problem = ""
             yield from self._ranked(project, request.job, project.settings.strategy)
 
     def _rank(self, request: Rank) -> Job:
         with open_project(self._root, read_only=True) as project:
-            self._loop.refresh(project)
+            self._model_problem = self._loop.refresh(project)
             yield from self._ranked(project, request.job, request.strategy)
 
     def _ranked(self, project: Project, job: int, strategy: str) -> Job:
         ranked = yield from self._loop.rank(project, job, strategy=strategy)
+        if self._model_problem:
+            ranked = replace(ranked, notice=f"{self._model_problem} {ranked.notice}".strip())
         project.queue.save(ranked.strategy, ranked.model_version, ranked.suggestions)
         yield ranked
 
