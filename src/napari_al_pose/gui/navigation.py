@@ -315,7 +315,8 @@ class Navigation(SessionState):
             return
         self._set_busy("")
         if source.notice:
-            self.noticeRaised.emit(source.notice, "", False)
+            hint = "What can be decoded is shown. Copy the file again if it should be whole."
+            self.noticeRaised.emit(source.notice, hint, False)
         if self._current is None:
             self.go_to(FrameKey(name, source.number(0)))
             return
