@@ -1,0 +1,26 @@
+"""``demo``: the window on a sample project."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(verbs: Any) -> None:
+    """Add the verb."""
+    demo = verbs.add_parser("demo", help="try it on a sample project")
+    demo.add_argument("project", nargs="?", type=Path, metavar="PROJECT", help="a project of your own instead")
+    demo.add_argument("--dataset", choices=("synthetic", "openfield"), default="synthetic")
+    demo.add_argument("--play", action="store_true", help="play the annotator from the sample's ground truth")
+    demo.add_argument("--rounds", type=int, default=2, help="rounds to play (default: 2)")
+    demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where --play writes its screenshots")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from napari_al_pose.demo import run_demo
+
+    return run_demo(
+        options.project, dataset=options.dataset, play=options.play, rounds=options.rounds, output=options.output
+    )

@@ -1,0 +1,56 @@
+"""``rank``, ``train`` and ``evaluate``: the loop's steps without a window."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from napari_al_pose.verbs.common import positive, project_verb, show
+
+
+def add(verbs: Any) -> None:
+    """Add the verbs."""
+    rank = project_verb(verbs, "rank", "rank unlabelled frames, best first", _rank)
+    rank.add_argument("--strategy", default="mpe", help="acquisition strategy (default: mpe)")
+    rank.add_argument("--top", type=positive, default=20, metavar="N", help="frames to list (default: 20)")
+
+    project_verb(verbs, "train", "train the next model version on the project's labels", _train)
+
+    evaluate = project_verb(verbs, "evaluate", "train on some labelled frames, measure on the others", _evaluate)
+    evaluate.add_argument("--train-frames", type=positive, default=30, metavar="N", help="default: 30")
+    evaluate.add_argument("--seed", type=int, default=0, help="seed of the draw and of the training (default: 0)")
+
+
+def _rank(options: argparse.Namespace) -> None:
+    from napari_al_pose import headless
+
+    rows = headless.rank(options.project, strategy=options.strategy, top=options.top)
+    show(rows, headless.as_table(rows, ("video", "frame", "score", "provenance", "reason")), options)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from napari_al_pose import headless
+
+    result = headless.train(options.project)
+    error = result["holdout"]
+    measured = "no hold-out frames" if error is None else f"hold-out error {error['mean_error_px']:.1f} px"
+    show(
+        result,
+        f"Model {result['model_version']}: {result['n_train']} labels, {result['steps']} steps in "
+        f"{result['train_seconds']:.0f} s, {measured}.",
+        options,
+    )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from napari_al_pose import headless
+
+    result = headless.evaluate(options.project, train_frames=options.train_frames, seed=options.seed)
+    show(
+        result,
+        f"{result['n_train']} training frames, {result['n_test']} test frames: mean error "
+        f"{result['mean_error_px']:.2f} px, median {result['median_error_px']:.2f}, 95th percentile "
+        f"{result['p95_error_px']:.2f}, RMS {result['rmse_px']:.2f}; {result['steps']} steps in "
+        f"{result['train_seconds']:.0f} s.",
+        options,
+    )
