@@ -17,6 +17,7 @@ def project_verb(verbs: Any, name: str, text: str, run: Run) -> argparse.Argumen
     Parameters
     ----------
     verbs : argparse sub-parsers
+        Where it is added.
     name, text : str
         The verb and its line of help.
     run : callable
