@@ -87,9 +87,9 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     Parameters
     ----------
     frames : uint8 array, (N, H, W, 3)
-        RGB.
+        RGB, of the source size or resized already.
     geometry : InputGeometry
-        Of frames of this size.
+        Of the frames of this video.
 
     Returns
     -------
@@ -99,6 +99,6 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     # Readers give read-only frames out of their cache; torch wants memory it could write.
     frames = np.require(frames, requirements=["C", "W"])
     images = torch.from_numpy(frames).permute(0, 3, 1, 2)
-    if geometry.resized == geometry.source:
+    if tuple(images.shape[-2:]) == geometry.resized:
         return images
     return F.interpolate(images, geometry.resized, mode="bilinear", antialias=True)

@@ -77,20 +77,24 @@ class PoseModel:
         """Return height and width to which frames of ``height`` by ``width`` are resized."""
         return InputGeometry.fit((height, width), self.long_side).resized
 
-    def predict(self, frames: NDArray[np.uint8], *, with_scoremaps: bool = True) -> PoseBatch:
+    def predict(
+        self, frames: NDArray[np.uint8], *, source: tuple[int, int] | None = None, with_scoremaps: bool = True
+    ) -> PoseBatch:
         """Predict the pose in each frame.
 
         Parameters
         ----------
         frames : uint8 array, (N, H, W, 3)
             RGB; any N, in bounded memory.
+        source : (int, int), optional
+            Height and width of the video, for frames that were scaled to `input_size_for` it while they were decoded.
         with_scoremaps : bool
             False leaves them out, which saves memory and time.
         """
         _check(frames)
         if self._fused is None:
             self._fused = self.network.fused().to(memory_format=torch.channels_last)
-        geometry = InputGeometry.fit((frames.shape[1], frames.shape[2]), self.long_side)
+        geometry = InputGeometry.fit(source or (frames.shape[1], frames.shape[2]), self.long_side)
         at_once = max(1, min(8, _PIXELS_AT_ONCE // (geometry.padded[0] * geometry.padded[1])))
         chunks = [
             predict_chunk(self._fused, frames[start : start + at_once], geometry, with_scoremaps=with_scoremaps)

@@ -1,14 +1,58 @@
-"""Bringing frames to one size, and the picture shown where there is none."""
+"""From decoded frames to RGB arrays of one size, and the picture shown where there is none."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 _DARK, _STRIPE = 24, 56
 _STRIPE_PERIOD, _STRIPE_WIDTH = 32, 6
+
+
+class RgbConverter:
+    """Makes upright RGB arrays ``(height, width, 3)`` of decoded frames; for one thread at a time.
+
+    Parameters
+    ----------
+    source : (int, int), optional
+        Height and width of the video. Frames of another size are padded or cut to it (see `fit`), then scaled.
+    size : (int, int), optional
+        Height and width to scale to while converting, which costs less than converting first. With FFmpeg's bilinear
+        filter, which widens where it shrinks, as torch's does with ``antialias``.
+    """
+
+    def __init__(self, source: tuple[int, int] | None = None, size: tuple[int, int] | None = None) -> None:
+        self._source = source
+        self._size = None if size == source else size
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        turns = round(frame.rotation / 90) % 4
+        upright = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+        if self._size is None or upright != self._source:
+            pixels = _turned(self._converted(frame), turns)
+            return pixels if self._source is None else self.scale(fit(pixels, *self._source))
+        height, width = reversed(self._size) if turns % 2 else self._size
+        return _turned(self._converted(frame, width=width, height=height, interpolation="BILINEAR"), turns)
+
+    def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Scale an RGB array of the video's size."""
+        if self._size is None:
+            return pixels
+        height, width = self._size
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        return self._converted(frame, width=width, height=height, interpolation="BILINEAR")
+
+    def _converted(self, frame: av.VideoFrame, **options: int | str) -> NDArray[np.uint8]:
+        return np.asarray(self._reformatter.reformat(frame, format="rgb24", **options).to_ndarray(), np.uint8)
+
+
+def _turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
 def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -1,0 +1,157 @@
+"""A video from one frame to the next, decoded on a thread of its own while the caller works on what came before."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.pixels import RgbConverter
+from napari_al_pose.video.video_file import VideoFile
+
+AHEAD = 4
+"""Batches decoded ahead of whoever takes them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedFrames:
+    """Successive frames of one video.
+
+    Parameters
+    ----------
+    first : int
+        Position of the first of them.
+    frames : uint8 array, (n, height, width, 3)
+        Black where a frame does not decode.
+    decoded : bool array, (n,)
+    """
+
+    first: int
+    frames: NDArray[np.uint8]
+    decoded: NDArray[np.bool_]
+
+
+def scan(
+    source: FrameSource, first: int, stop: int, *, size: tuple[int, int] | None = None
+) -> Iterator[NDArray | None]:
+    """Yield the frames from ``first`` to before ``stop`` in order, None for one that does not decode.
+
+    A video file is read by a decoder of the scan's own: neither the cache nor other readers of ``source`` take part.
+
+    Parameters
+    ----------
+    source : FrameSource
+        A video file, or anything else with frames.
+    first, stop : int
+        Positions.
+    size : (int, int), optional
+        Height and width to scale to, see `napari_al_pose.video.pixels.RgbConverter`.
+    """
+    converter = RgbConverter((source.shape[1], source.shape[2]), size)
+    if not isinstance(source, VideoFile):
+        for position in range(first, stop):
+            yield converter.scale(source[position])
+        return
+    decoder = FrameDecoder(source.path, source.index, np.zeros(len(source), bool), to_rgb=converter)
+    try:
+        expected = first
+        for position, frame in decoder.frames(first, stop - 1):
+            yield from (None for _ in range(position - expected))
+            yield frame
+            expected = position + 1
+        yield from (None for _ in range(stop - expected))
+    finally:
+        decoder.close()
+
+
+class Scanner:
+    """Decodes stretches of a video ahead of the one who goes through them, in bounded memory; a context manager.
+
+    Parameters
+    ----------
+    source : FrameSource
+    stretches : iterable of (int, int)
+        First position and the one after the last, of each. No batch reaches over the end of one.
+    batch_size : int
+    size : (int, int), optional
+        Height and width to scale to.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        stretches: Iterable[tuple[int, int]],
+        *,
+        batch_size: int,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._source = source
+        self._stretches = list(stretches)
+        self._batch_size = batch_size
+        self._size = size or (source.shape[1], source.shape[2])
+        self._queue: queue.Queue[ScannedFrames | BaseException | None] = queue.Queue(AHEAD)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"scan: {source.name}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Scanner:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[ScannedFrames]:
+        """Yield batches in order; raises what the decoder raised."""
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop decoding and wait for the thread."""
+        self._closed.set()
+        while self._thread.is_alive():
+            self._empty()
+            self._thread.join(0.02)
+
+    def _empty(self) -> None:
+        try:
+            while True:
+                self._queue.get_nowait()
+        except queue.Empty:
+            return
+
+    def _run(self) -> None:
+        try:
+            for first, stop in self._stretches:
+                self._scan(first, stop)
+            self._queue.put(None)
+        except _ClosedError:
+            return
+        except BaseException as error:  # noqa: BLE001  it is raised where the frames are taken
+            self._queue.put(error)
+
+    def _scan(self, first: int, stop: int) -> None:
+        frames = scan(self._source, first, stop, size=self._size)
+        for start in range(first, stop, self._batch_size):
+            n = min(self._batch_size, stop - start)
+            batch = ScannedFrames(start, np.zeros((n, *self._size, 3), np.uint8), np.zeros(n, bool))
+            for i in range(n):
+                frame = next(frames)
+                if frame is not None:
+                    batch.frames[i], batch.decoded[i] = frame, True
+            if self._closed.is_set():
+                frames.close()
+                raise _ClosedError
+            self._queue.put(batch)
+        frames.close()
+
+
+class _ClosedError(Exception):
+    """Nobody wants the frames any more."""
