@@ -1,27 +1,18 @@
-"""Opening projects and moving through their frames: the lower half of `Session`."""
+"""Moving through the frames of a project's videos."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, wait
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
-import numpy as np
-from qtpy.QtCore import QObject, Signal, Slot
+from qtpy.QtCore import QObject, Slot
 
-from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
+from napari_al_pose.domain import FrameKey, Prediction
 from napari_al_pose.domain.labelling import first_bodypart, open_guess
 from napari_al_pose.domain.queue import Queue
-from napari_al_pose.domain.views import LabelTally
-from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.bridge import EngineBridge
-from napari_al_pose.gui.loading import LoadedProject, first_frame, load_project
-from napari_al_pose.gui.saving import LabelSaver
 from napari_al_pose.gui.sources import SourceShelf
 from napari_al_pose.gui.state import SessionState
-from napari_al_pose.project import Project, ProjectVideo, create_project
+from napari_al_pose.project import ProjectVideo
 
 READ_AHEAD = 8
 """Frames decoded ahead in the direction of stepping."""
@@ -30,167 +21,21 @@ QUEUE_AHEAD = 3
 
 
 class Navigation(SessionState):
-    """Keeps the project, its videos and the current frame; owns the threads and the engine's bridge."""
-
-    closing = Signal()
-    """Emitted once, before everything is closed."""
+    """Keeps the frame in front of the user and the open videos."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._closed = False
         self._predictions: dict[FrameKey, Prediction] = {}
         self._first_video = ""
-        self._desk = Background("al-pose-desk", self)
-        self._saver = LabelSaver(self._desk, self)
         self._shelf = SourceShelf(self)
-        self._engine = EngineBridge(self)
-        self._n_notices = 0
-        self._saver.written.connect(self._on_written)
-        self._saver.failed.connect(self.notice_error)
-        self._engine.failed.connect(self.notice_error)
         self._shelf.opened.connect(self._on_opened)
         self._shelf.failed.connect(self._on_not_opened)
         self._shelf.progressed.connect(self._on_opening)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether `close` was called; then the session is of no use any more."""
-        return self._closed
 
     @Slot(str, str)
     def notice_error(self, message: str, hint: str = "") -> None:
         """Tell the user that something went wrong."""
         self.noticeRaised.emit(message, hint, True)
-
-    # ---- project ------------------------------------------------------------------------------
-
-    def open_project(self, path: Path | str) -> None:
-        """Open the project folder or ``config.yaml`` at ``path`` in place of the open one.
-
-        Returns at once; ``projectChanged`` or ``noticeRaised`` follows. The open project stays until then.
-        """
-        wanted = Path(path)
-        root = wanted.parent if wanted.suffix in (".yaml", ".yml") else wanted
-        if self._project is not None and self._project.root.resolve() == root.resolve():
-            return
-        self._set_busy(f"Opening {root.name}…")
-        self._desk.run(lambda: load_project(wanted), then=self._enter, failed=self._refuse)
-
-    def new_project(self, **details: Any) -> None:
-        """Make a project and open it; ``details`` as in `napari_al_pose.project.create_project`."""
-        self._set_busy("Making the project…")
-        self._desk.run(lambda: create_project(**details), then=self.open_project, failed=self._refuse)
-
-    def close_project(self) -> None:
-        """Write what is to be written and close the project, its videos and its engine; waits for the writing."""
-        closing = self._leave()
-        if closing is not None:
-            wait([closing])
-
-    @Slot()
-    def close(self) -> None:
-        """Close everything, leave the viewer as it was and stop every thread."""
-        if self._closed:
-            return
-        self._closed = True
-        self.closing.emit()
-        self._leave()
-        self._shelf.close()
-        self._desk.close()
-
-    def add_videos(self, paths: Sequence[Path]) -> None:
-        """Add videos to the project and rank the queue anew."""
-        project = self._writable()
-        if project is not None:
-            self._set_busy("Adding videos…")
-            self._desk.run(lambda: project.add_videos(list(paths)), then=self._on_videos_added, failed=self._refuse)
-
-    def _enter(self, loaded: LoadedProject) -> None:
-        self._leave()
-        project = self._project = loaded.project
-        self._tally, self._queue = loaded.tally, loaded.queue
-        self._predictions = dict(loaded.predictions)
-        self._rounds = project.rounds.all()
-        self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
-        self._bodypart = project.skeleton.bodyparts[0]
-        self._saver.watch(project)
-        self._set_busy("")
-        self._announce_project()
-        self._n_notices = 0
-        self._tell_notices()
-        self._engine.start(project.root)
-        if not loaded.queue_fits and not project.read_only:
-            self._engine.rank(project.settings.strategy)
-        start = first_frame(loaded)
-        if start is not None and self._video(start.video) is not None:
-            self.go_to(start)
-        elif project.videos:
-            self._first_video = project.videos[0].name
-            self._shelf.want(project.videos[0])
-
-    def _leave(self) -> Future[Any] | None:
-        """Close the project in the background; return what can be waited for."""
-        if self._project is None:
-            return None
-        closing = self._desk.run(self._saver.finish(), then=_nothing, failed=self._refuse)
-        self._engine.stop()
-        self._project = None
-        self._current = self._source = self._annotation = self._guess = self._looked = None
-        self._queue, self._rounds, self._predictions = Queue(), (), {}
-        self._bodypart = self._scoremap_choice = self._first_video = ""
-        self._tally, self._n_trained_on = LabelTally(), 0
-        self._announce_project()
-        self._shelf.clear()
-        return closing
-
-    def _announce_project(self) -> None:
-        self.projectChanged.emit()
-        self.settingsChanged.emit()
-        self.modelChanged.emit()
-        self.queueChanged.emit()
-        self.sourceChanged.emit()
-        self.frameChanged.emit()
-
-    def _tell_notices(self) -> None:
-        """Pass on what the project has noticed since the last time."""
-        if self._project is not None:
-            notices = self._project.notices
-            new, self._n_notices = notices[self._n_notices :], len(notices)
-            for notice in new:
-                self.noticeRaised.emit(notice, "", False)
-
-    @Slot()
-    def _on_written(self) -> None:
-        """Show what writing the files has taken in from other programs."""
-        self._tell_notices()
-        before = self._annotation
-        self._read_annotation()
-        after = self._annotation
-        if before is None or after is None or np.array_equal(before.xy, after.xy, equal_nan=True):
-            return
-        self._tally.update(after)
-        self._read_guess()
-        self.annotationChanged.emit()
-
-    def _on_videos_added(self, _result: object) -> None:
-        self._set_busy("")
-        self._tell_notices()
-        self.videosChanged.emit()
-        if self._project is not None:
-            self._engine.rank(self._project.settings.strategy)
-
-    def _writable(self) -> Project | None:
-        """Return the project if it can be changed; else tell the user why not."""
-        project = self._project
-        if project is not None and project.read_only:
-            who = f" by {project.lock_holder}" if project.lock_holder else ""
-            self.notice_error(f"The project is open read-only{who}.", "Close it there, then open it here again.")
-            return None
-        return project
-
-    def _refuse(self, error: AlPoseError) -> None:
-        self._set_busy("")
-        self.notice_error(error.message, error.hint)
 
     def _set_busy(self, text: str) -> None:
         if text != self._busy:
@@ -333,7 +178,3 @@ class Navigation(SessionState):
     def _on_opening(self, name: str, done: int, total: int) -> None:
         if self._busy and total > 0:
             self._set_busy(f"Opening {name}: {done / total:.0%}")
-
-
-def _nothing(_result: object) -> None:
-    """What was awaited has happened."""

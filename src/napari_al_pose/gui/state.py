@@ -12,6 +12,7 @@ from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
+from napari_al_pose.gui.bridge import EngineBridge
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.training import TrainingView
 
@@ -44,6 +45,7 @@ class SessionState(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._engine = EngineBridge(self)
         self._project: Project | None = None
         self._current: FrameKey | None = None
         self._source: CachedSource | None = None
@@ -182,9 +184,9 @@ class SessionState(QObject):
     @property
     def training(self) -> TrainingView:
         """The engine's long job."""
-        raise NotImplementedError
+        return self._engine.training
 
     @property
     def engine_state(self) -> str:
         """One of ``"off"``, ``"starting"``, ``"ready"``, ``"working"``, ``"dead"``."""
-        raise NotImplementedError
+        return self._engine.state
