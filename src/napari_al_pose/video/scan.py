@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +38,9 @@ class ScannedFrames:
 
 
 def scan(
-    source: FrameSource, first: int, stop: int, *, size: tuple[int, int] | None = None
-) -> Iterator[NDArray | None]:
-    """Yield the frames from ``first`` to before ``stop`` in order, None for one that does not decode.
+    source: FrameSource, stretches: Iterable[tuple[int, int]], *, size: tuple[int, int] | None = None
+) -> Generator[NDArray[np.uint8] | None, None, None]:
+    """Yield the frames of some stretches in order, None for one that does not decode.
 
     A video file is read by a decoder of the scan's own: neither the cache nor other readers of ``source`` take part.
 
@@ -48,24 +48,25 @@ def scan(
     ----------
     source : FrameSource
         A video file, or anything else with frames.
-    first, stop : int
-        Positions.
+    stretches : iterable of (int, int)
+        First position and the one after the last, of each.
     size : (int, int), optional
         Height and width to scale to, see `napari_al_pose.video.pixels.RgbConverter`.
     """
     converter = RgbConverter((source.shape[1], source.shape[2]), size)
     if not isinstance(source, VideoFile):
-        for position in range(first, stop):
-            yield converter.scale(source[position])
+        for first, stop in stretches:
+            yield from (converter.scale(source[position]) for position in range(first, stop))
         return
     decoder = FrameDecoder(source.path, source.index, np.zeros(len(source), bool), to_rgb=converter)
     try:
-        expected = first
-        for position, frame in decoder.frames(first, stop - 1):
-            yield from (None for _ in range(position - expected))
-            yield frame
-            expected = position + 1
-        yield from (None for _ in range(stop - expected))
+        for first, stop in stretches:
+            expected = first
+            for position, frame in decoder.frames(first, stop - 1):
+                yield from (None for _ in range(position - expected))
+                yield frame
+                expected = position + 1
+            yield from (None for _ in range(stop - expected))
     finally:
         decoder.close()
 
@@ -129,28 +130,28 @@ class Scanner:
 
     def _run(self) -> None:
         try:
-            for first, stop in self._stretches:
-                self._scan(first, stop)
-            self._queue.put(None)
+            frames = scan(self._source, self._stretches, size=self._size)
+            try:
+                for first, stop in self._stretches:
+                    for start in range(first, stop, self._batch_size):
+                        self._queue.put(self._batch(frames, start, min(self._batch_size, stop - start)))
+                self._queue.put(None)
+            finally:
+                frames.close()
         except _ClosedError:
             return
         except BaseException as error:  # noqa: BLE001  it is raised where the frames are taken
             self._queue.put(error)
 
-    def _scan(self, first: int, stop: int) -> None:
-        frames = scan(self._source, first, stop, size=self._size)
-        for start in range(first, stop, self._batch_size):
-            n = min(self._batch_size, stop - start)
-            batch = ScannedFrames(start, np.zeros((n, *self._size, 3), np.uint8), np.zeros(n, bool))
-            for i in range(n):
-                frame = next(frames)
-                if frame is not None:
-                    batch.frames[i], batch.decoded[i] = frame, True
+    def _batch(self, frames: Iterator[NDArray[np.uint8] | None], first: int, n: int) -> ScannedFrames:
+        batch = ScannedFrames(first, np.zeros((n, *self._size, 3), np.uint8), np.zeros(n, bool))
+        for i in range(n):
+            frame = next(frames)
             if self._closed.is_set():
-                frames.close()
                 raise _ClosedError
-            self._queue.put(batch)
-        frames.close()
+            if frame is not None:
+                batch.frames[i], batch.decoded[i] = frame, True
+        return batch
 
 
 class _ClosedError(Exception):

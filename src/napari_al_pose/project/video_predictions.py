@@ -1,0 +1,265 @@
+"""What a model said about whole videos: one memory-mapped array a video and model version.
+
+``<version>/<video>.npy`` is a float32 array ``(frames, K, 3)`` of x, y (source pixels) and likelihood; a row of zeros
+is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.json`` beside it says
+whose it is and which segments are finished; it is written only once their rows are on disk, so whoever was killed goes
+on from there. Version 0 holds predictions of other programs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
+from napari_al_pose.formats.atomic import cannot_write, replacing, write_text
+from napari_al_pose.formats.names import is_safe_name
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 8192
+"""Frames read at once by those who go through a whole video."""
+
+
+class RunHeader(BaseModel):
+    """What is known of one array of predictions.
+
+    Parameters
+    ----------
+    video : str
+        Name of the video.
+    identity : str
+        Of the file that was predicted, or was read; another file is begun anew.
+    model_version : int
+    source : str
+        What made them: "" for a model of ours, else the file they were read from.
+    bodyparts : tuple of str
+        K of them.
+    numbers : tuple of int, or None
+        Frame number of each row; None where the rows are the frames 0, 1, 2...
+    segments : tuple of (int, int)
+        First row and the row after the last, of each; together all rows.
+    done : tuple of int
+        Which segments are finished.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    video: str
+    identity: str
+    model_version: int
+    source: str = ""
+    bodyparts: tuple[str, ...]
+    numbers: tuple[int, ...] | None = None
+    segments: tuple[tuple[int, int], ...]
+    done: tuple[int, ...] = ()
+
+    @property
+    def n_frames(self) -> int:
+        """Number of rows."""
+        return self.segments[-1][1] if self.segments else 0
+
+    @property
+    def n_done(self) -> int:
+        """Rows of finished segments."""
+        return sum(self.segments[i][1] - self.segments[i][0] for i in self.done)
+
+
+class VideoRun:
+    """The predictions of one video by one model, complete or on the way. Made by `VideoPredictions`."""
+
+    def __init__(self, path: Path, header: RunHeader) -> None:
+        self.path = path
+        self.header = header
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every segment is finished."""
+        return len(self.header.done) == len(self.header.segments)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Segments that are not finished, in order."""
+        done = set(self.header.done)
+        return tuple(i for i in range(len(self.header.segments)) if i not in done)
+
+    def row(self, number: int) -> int | None:
+        """Return the row of frame ``number``; None if there is none."""
+        numbers = self.header.numbers
+        if numbers is None:
+            return number if 0 <= number < self.header.n_frames else None
+        try:
+            return numbers.index(number)
+        except ValueError:
+            return None
+
+    def prediction(self, number: int) -> Prediction | None:
+        """Return the pose in frame ``number``, as soon as it is there; None before."""
+        row = self.row(number)
+        if row is None:
+            return None
+        values = self.rows(row, row + 1)[0]
+        if not values.any():
+            return None
+        key = FrameKey(self.header.video, number)
+        return Prediction(key, self.header.model_version, values[:, :2], values[:, 2])
+
+    def rows(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return a copy of some rows, ``(stop - first, K, 3)``: the mapping does not stay in memory.
+
+        Raises
+        ------
+        AlPoseError
+            If the file is gone or damaged.
+        """
+        try:
+            values = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise AlPoseError(f"{self.path} could not be read: {error}.", "Predict the video once more.") from error
+        return np.array(values[first:stop])
+
+    def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield ``(first row, rows)`` through the video, some thousands at a time."""
+        for first in range(0, self.header.n_frames, CHUNK):
+            yield first, self.rows(first, min(first + CHUNK, self.header.n_frames))
+
+    def numbers(self, first: int, stop: int) -> NDArray[np.int64]:
+        """Return the frame numbers of some rows."""
+        if self.header.numbers is None:
+            return np.arange(first, stop, dtype=np.int64)
+        return np.array(self.header.numbers[first:stop], np.int64)
+
+    def write(self, first: int, values: NDArray[np.floating]) -> None:
+        """Put rows in place, where readers see them at once; AlPoseError if the disk is full."""
+        try:
+            array = np.load(self.path, mmap_mode="r+", allow_pickle=False)
+            array[first : first + len(values)] = values
+        except (OSError, ValueError) as error:
+            raise _cannot_write(self.path, error) from error
+
+    def finish(self, segment: int) -> None:
+        """Note that a segment is finished, once its rows are on disk."""
+        try:
+            with self.path.open("rb+") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        done = (*self.header.done, segment)
+        self.header = self.header.model_copy(update={"done": done})
+        write_text(_header_path(self.path), self.header.model_dump_json())
+
+
+class VideoPredictions:
+    """The arrays of all videos and models.
+
+    Parameters
+    ----------
+    folder : Path
+        ``al-pose/predictions``; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, version: int, video: str) -> VideoRun | None:
+        """Return what there is of a video by a model; None if there is nothing or it is damaged."""
+        if not is_safe_name(video):
+            return None
+        path = self._path(version, video)
+        try:
+            header = RunHeader.model_validate_json(_header_path(path).read_bytes())
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, ValidationError) as error:
+            logger.warning("%s is passed over: %s", path, error)
+            return None
+        if shape != (header.n_frames, len(header.bodyparts), 3):
+            logger.warning("%s has the shape %s, which its header does not say; it is passed over", path, shape)
+            return None
+        return VideoRun(path, header)
+
+    def videos(self, version: int) -> list[str]:
+        """Return the videos of which there is something by a model."""
+        folder = self._folder / f"{version:04d}"
+        return sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+
+    def resume(self, header: RunHeader) -> VideoRun:
+        """Return the run ``header`` describes where it stopped, or a new one if it is not that of the same file.
+
+        Raises
+        ------
+        AlPoseError
+            If it cannot be written, or the video's name cannot be a file's.
+        """
+        if not is_safe_name(header.video):
+            raise AlPoseError(f"{header.video!r} cannot be the name of a file.", "Rename the video.")
+        found = self.find(header.model_version, header.video)
+        if found is not None and found.header.model_copy(update={"done": ()}) == header:
+            return found
+        path = self._path(header.model_version, header.video)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _header_path(path).unlink(missing_ok=True)
+            with replacing(path) as temporary:
+                # Sparse where the file system can: zeros until they are written.
+                shape = (header.n_frames, len(header.bodyparts), 3)
+                np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        except (OSError, ValueError) as error:
+            raise _cannot_write(path, error) from error
+        write_text(_header_path(path), header.model_dump_json())
+        return VideoRun(path, header)
+
+    def store(self, header: RunHeader, values: NDArray[np.floating]) -> VideoRun:
+        """Keep predictions that are there already, whole: of one segment."""
+        run = self.resume(header)
+        if not run.is_complete:
+            run.write(0, values)
+            run.finish(0)
+        return run
+
+    def _path(self, version: int, video: str) -> Path:
+        return self._folder / f"{version:04d}" / f"{video}.npy"
+
+
+def segments(
+    keyframes: Sequence[int] | NDArray[np.int64], n_frames: int, *, length: int, longest: int
+) -> tuple[tuple[int, int], ...]:
+    """Divide a video into stretches that begin at keyframes, so that each can be decoded without the one before.
+
+    Parameters
+    ----------
+    keyframes : sequence of int
+        Ascending positions.
+    n_frames : int
+    length : int
+        Frames a segment has at least, the last one excepted.
+    longest : int
+        Frames after which a segment ends even where no keyframe is: what a kill costs at most.
+
+    Returns
+    -------
+    tuple of (int, int)
+        First position and the one after the last.
+    """
+    cuts = [0]
+    for key in (*(int(k) for k in keyframes), n_frames):
+        while key - cuts[-1] > longest:
+            cuts.append(cuts[-1] + longest)
+        if key - cuts[-1] >= length and key < n_frames:
+            cuts.append(key)
+    return tuple(zip(cuts, [*cuts[1:], n_frames], strict=True)) if n_frames else ()
+
+
+def _header_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _cannot_write(path: Path, error: Exception) -> AlPoseError:
+    return cannot_write(path, error if isinstance(error, OSError) else OSError(str(error)))
