@@ -7,16 +7,18 @@ from napari_al_pose.formats.deeplabcut_annotations import (
     is_annotation_file,
     read_annotation_points,
     read_annotations,
+    rename_columns,
     write_annotations,
 )
 from napari_al_pose.formats.deeplabcut_config import (
+    UNIQUE_INDIVIDUAL,
     Crop,
     DeepLabCutConfig,
     VideoSet,
-    add_video_set,
     read_config,
     write_new_config,
 )
+from napari_al_pose.formats.deeplabcut_config_edit import add_individual, add_video_set, change_bodyparts
 from napari_al_pose.formats.deeplabcut_predictions import (
     PredictionTable,
     prediction_scorer,
@@ -26,12 +28,15 @@ from napari_al_pose.formats.deeplabcut_predictions import (
 from napari_al_pose.formats.deeplabcut_tables import frame_number
 
 __all__ = [
+    "UNIQUE_INDIVIDUAL",
     "AnnotationTable",
     "Crop",
     "DeepLabCutConfig",
     "PredictionTable",
     "VideoSet",
+    "add_individual",
     "add_video_set",
+    "change_bodyparts",
     "frame_number",
     "image_files",
     "image_name",
@@ -41,6 +46,7 @@ __all__ = [
     "read_annotations",
     "read_config",
     "read_predictions",
+    "rename_columns",
     "write_annotations",
     "write_new_config",
     "write_predictions",

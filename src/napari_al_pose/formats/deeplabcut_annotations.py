@@ -168,13 +168,64 @@ def write_annotations(
     rows = tuple(sorted(values))
     xy = np.array([values[row] for row in rows], np.float64).reshape(len(rows), len(columns), 2)
     h5 = folder / f"CollectedData_{scorer}.h5"
-    table = AnnotationTable(rows, columns, xy, h5)
     folder.mkdir(parents=True, exist_ok=True)
     if present.damaged == h5:
         os.replace(h5, h5.with_suffix(".h5.damaged"))
+    table = AnnotationTable(rows, columns, xy, h5)
     for path in (h5, h5.with_suffix(".csv")):
         _write(table, path, scorer)
     return table
+
+
+def rename_columns(
+    folder: Path,
+    *,
+    scorer: str,
+    bodyparts: Sequence[str],
+    individuals: Sequence[str],
+    renamed: Mapping[str, str],
+    removed: Collection[str],
+) -> None:
+    """Give the columns of ``CollectedData_<scorer>`` the names and the order of other bodyparts; rows stay.
+
+    Does nothing where there is no such file; files without any column left go. Columns of new bodyparts come with
+    the first labels of theirs: an empty one would say "not visible".
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``.
+    scorer : str
+        Of the project.
+    bodyparts, individuals : sequence of str
+        As they are to be; they give the order.
+    renamed : mapping of str to str
+        New names by old ones.
+    removed : collection of str
+        Bodyparts, by their old names, whose columns go.
+
+    Raises
+    ------
+    AlPoseError
+        As for `write_annotations`.
+    """
+    h5 = folder / f"CollectedData_{scorer}.h5"
+    if not h5.is_file() and not h5.with_suffix(".csv").is_file():
+        return
+    present = read_annotations(folder, scorer=scorer, individuals=individuals)
+    wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
+    names = {i: (column[0], renamed.get(column[1], column[1])) for i, column in enumerate(present.columns)}
+    kept = [i for i, (_, bodypart) in enumerate(present.columns) if bodypart not in removed]
+    kept.sort(key=lambda i: wanted.index(names[i]) if names[i] in wanted else len(wanted))
+    columns = tuple(names[i] for i in kept)
+    if kept == list(range(len(present.columns))) and columns == present.columns:
+        return
+    table = AnnotationTable(present.rows, columns, present.xy[:, kept], h5)
+    for path in (h5.with_suffix(".csv"), h5):  # the .h5 last: as long as it is as it was, this is to be done again
+        if kept:
+            _write(table, path, scorer)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def image_name(folder: Path, number: int, n_frames: int, *, rows: Iterable[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""DeepLabCut's ``config.yaml``: read it, write a new one, add a video to one."""
+"""DeepLabCut's ``config.yaml``: read it, or write a new one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ruamel.yaml.error import YAMLError
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.names import is_safe_name
+
+UNIQUE_INDIVIDUAL = "single"
+"""The individual under which DeepLabCut files bodyparts that belong to no animal."""
 
 Crop = tuple[int, int, int, int]
 """``(x1, x2, y1, y2)`` in pixels of the full video, as in ``video_sets``; x2 and y2 excluded."""
@@ -70,8 +73,8 @@ def read_config(path: Path) -> DeepLabCutConfig:
     AlPoseError
         If there is no such file, it is not YAML, or scorer or bodyparts are missing or malformed.
     """
-    document = _load(path)
-    multianimal = document.get("multianimalproject") is True
+    document = load_config(path)
+    multianimal = is_multianimal(document)
     scorer = _text(document.get("scorer"))
     if not is_safe_name(scorer):
         raise AlPoseError(
@@ -114,23 +117,8 @@ def write_new_config(
     document["project_path"] = str((project_path or path.parent).absolute())
     document["bodyparts"] = list(bodyparts)
     document["skeleton"] = [list(link) for link in skeleton]
-    document["video_sets"] = {video.path: {"crop": _crop_text(video.crop)} for video in video_sets}
-    _dump(document, path)
-
-
-def add_video_set(path: Path, video_path: str, crop: Crop | None) -> None:
-    """Add one entry to ``video_sets`` of the ``config.yaml`` at ``path``; comments and order of all the rest stay.
-
-    Raises
-    ------
-    AlPoseError
-        If the file cannot be read or written.
-    """
-    document = _load(path)
-    if not isinstance(document.get("video_sets"), dict):
-        document["video_sets"] = {}
-    document["video_sets"].setdefault(video_path, {"crop": _crop_text(crop)})
-    _dump(document, path)
+    document["video_sets"] = {video.path: {"crop": crop_text(video.crop)} for video in video_sets}
+    dump_config(document, path)
 
 
 def _yaml() -> YAML:
@@ -141,7 +129,14 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _load(path: Path) -> Any:
+def load_config(path: Path) -> Any:
+    """Return the document at ``path`` for changing and `dump_config`.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such file, or it is no YAML document.
+    """
     if not path.is_file():
         raise AlPoseError(
             f"There is no file {path}.", "Choose the config.yaml of a DeepLabCut project, or the folder it lies in."
@@ -167,11 +162,17 @@ def _load(path: Path) -> Any:
     return document
 
 
-def _dump(document: Any, path: Path) -> None:
+def dump_config(document: Any, path: Path) -> None:
+    """Write a document, whole or not at all."""
     text = io.StringIO()
     _yaml().dump(document, text)
     with replacing(path) as temporary:
         temporary.write_bytes(text.getvalue().encode("utf-8"))
+
+
+def is_multianimal(document: Any) -> bool:
+    """Return whether the document is of a multi-animal project; old files have nothing there for "no"."""
+    return document.get("multianimalproject") is True
 
 
 def _text(value: Any) -> str:
@@ -219,7 +220,8 @@ def _crop(entry: Any) -> Crop | None:
     return (x1, x2, y1, y2) if 0 <= x1 < x2 and 0 <= y1 < y2 else None
 
 
-def _crop_text(crop: Crop | None) -> str:
+def crop_text(crop: Crop | None) -> str:
+    """Return a crop as ``config.yaml`` has it; empty for None."""
     return ", ".join(str(number) for number in crop) if crop else ""
 
 

@@ -19,6 +19,8 @@ from napari_al_pose.formats.names import is_safe_name
 if TYPE_CHECKING:
     import pandas as pd
 
+COORDINATES = ("x", "y", "likelihood")
+
 _LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "bodyparts", "coords")}
 
 
@@ -40,15 +42,19 @@ class RawTable:
     values: NDArray[np.float64]
 
 
-def read_table(path: Path) -> RawTable:
-    """Read a DeepLabCut ``.h5`` or ``.csv``.
+def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTable:
+    """Read a DeepLabCut ``.h5`` or ``.csv``, or a table laid out like one that has other ``coordinates``.
 
     Raises
     ------
     AlPoseError
         If the file is not such a table; the message names the file and, where there is one, the row.
     """
-    return _read_csv(path) if path.suffix.lower() == ".csv" else _from_frame(read_frame(path), path)
+    return (
+        _read_csv(path, coordinates)
+        if path.suffix.lower() == ".csv"
+        else _from_frame(read_frame(path), path, coordinates)
+    )
 
 
 def row_location(label: Any) -> tuple[str, str]:
@@ -74,16 +80,16 @@ def frame_number(image: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def _from_frame(frame: pd.DataFrame, path: Path) -> RawTable:
+def _from_frame(frame: pd.DataFrame, path: Path, coordinates: Sequence[str]) -> RawTable:
     names = _LEVELS.get(frame.columns.nlevels)
     if names is None:
         raise _not_a_table(path, f"its columns have {frame.columns.nlevels} levels, expected 3 or 4")
-    columns = _columns([tuple(str(part) for part in column) for column in frame.columns], path)
+    columns = _columns([tuple(str(part) for part in column) for column in frame.columns], path, coordinates)
     rows = tuple(frame.index)
     return RawTable(columns, rows, _numbers(frame.to_numpy(dtype=object), rows, path))
 
 
-def _read_csv(path: Path) -> RawTable:
+def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = [line for line in csv.reader(stream) if any(line)]
@@ -104,18 +110,20 @@ def _read_csv(path: Path) -> RawTable:
         number = next(i for i, line in enumerate(lines, 1) if len(line) != len(header[0]))
         raise _not_a_table(path, f"line {number} has {len(lines[number - 1])} cells, expected {len(header[0])}")
     levels = [line[n_index:] for line in header]
-    columns = _columns(list(zip(*levels, strict=True)), path)
+    columns = _columns(list(zip(*levels, strict=True)), path, coordinates)
     rows = tuple(tuple(line[:n_index]) if n_index == 3 else line[0] for line in body)
     values = np.array([line[n_index:] for line in body], object).reshape(len(body), len(columns))
     return RawTable(columns, rows, _numbers(np.where(values == "", np.nan, values), rows, path))
 
 
-def _columns(columns: Sequence[tuple[str, ...]], path: Path) -> tuple[tuple[str, str, str, str], ...]:
+def _columns(
+    columns: Sequence[tuple[str, ...]], path: Path, coordinates: Sequence[str]
+) -> tuple[tuple[str, str, str, str], ...]:
     made = []
     for column in columns:
         scorer, *individual, bodypart, coordinate = column
-        if coordinate not in ("x", "y", "likelihood"):
-            raise _not_a_table(path, f"it has a column {coordinate!r}, expected x, y or likelihood")
+        if coordinate not in coordinates:
+            raise _not_a_table(path, f"it has a column {coordinate!r}, expected {', '.join(coordinates)}")
         made.append((scorer, individual[0] if individual else SINGLE_INDIVIDUAL, bodypart, coordinate))
     if not made:
         raise _not_a_table(path, "it has no columns")

@@ -12,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameSource, Skeleton
-from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     AnnotationTable,
-    frame_number,
-    image_files,
-    image_name,
     is_annotation_file,
     read_annotations,
+    rename_columns,
     write_annotations,
 )
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.backups import LabelBackups
+from napari_al_pose.project.extracted_images import ExtractedImages, shown_frames
 from napari_al_pose.project.label_exchange import ExchangeState
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.merge import SAME_PX, MergePlan, keypoints_of, plan_merge
+from napari_al_pose.project.skeleton_log import SkeletonChange
 from napari_al_pose.project.videos import ProjectVideo
 
 Points = NDArray[np.float64]
@@ -150,12 +151,13 @@ class CollectedData:
         present = table.frames(self.name)
         wanted = self._complete_frames(store.annotations(self.name, pending))
         changed = self._differing(wanted, table, present)
-        with closing(_Images(self, source, [image for _, image in table.rows])) as images:
+        with closing(ExtractedImages(self.folder, self.video, source, [image for _, image in table.rows])) as images:
             names = {n: images.extract(n, present[n][0] if n in present else None) for n in wanted}
         cleared = {n for n in exchange.cleared_frames(self.name) if n in present and (pending is None or n in pending)}
         of_another_scorer = table.path is not None and not (self.folder / f"CollectedData_{self.scorer}.h5").is_file()
         told = bool(table.notices)
         if changed or cleared or of_another_scorer:
+            self._keep_version(ours=exchange.state(self.name).action > 0)
             table = write_annotations(
                 self.folder,
                 scorer=self.scorer,
@@ -167,6 +169,44 @@ class CollectedData:
         state = ExchangeState(self._settings(), "" if told else self._files(), revision)
         exchange.remember(self.name, {*changed, *cleared}, self._keypoints(table, changed).items(), state)
         return [*notices, *images.notices()]
+
+    def h5_state(self) -> str:
+        """Return size and time of the ``.h5``, "" if there is none: they change when it is written."""
+        path = self.folder / f"CollectedData_{self.scorer}.h5"
+        if not path.is_file():
+            return ""
+        stat = path.stat()
+        return f"{stat.st_size} {stat.st_mtime_ns}"
+
+    @property
+    def backups(self) -> LabelBackups:
+        """Earlier versions of the files."""
+        return LabelBackups(self.folder.parents[1] / "al-pose" / "backups" / self.name)
+
+    def rename_columns(self, change: SkeletonChange, store: LabelStore) -> None:
+        """Give the files the bodyparts of `skeleton`; columns of removed ones are put aside for good.
+
+        Raises
+        ------
+        AlPoseError
+            If a file cannot be read or written.
+        """
+        removed = removed_bodyparts(change.before, change.edit)
+        self._keep_version(ours=True, for_good=bool(removed))
+        rename_columns(
+            self.folder,
+            scorer=self.scorer,
+            bodyparts=self.skeleton.bodyparts,
+            individuals=self.skeleton.individuals,
+            renamed=dict(change.edit.renamed),
+            removed=removed,
+        )
+        # Of no action: frames that lacked a removed bodypart may be complete now, and all are looked at again.
+        store.exchange.remember(self.name, (), (), ExchangeState(self._settings(), self._files()))
+
+    def _keep_version(self, *, ours: bool, for_good: bool = False) -> None:
+        files = [self.folder / f"CollectedData_{self.scorer}{suffix}" for suffix in (".h5", ".csv")]
+        self.backups.keep([path for path in files if path.is_file()], ours=ours, for_good=for_good)
 
     def _differing(
         self, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
@@ -245,75 +285,10 @@ class CollectedData:
         return complete
 
 
-class _Images:
-    """Extracts images of labelled frames beside their labels, as DeepLabCut names and crops them."""
-
-    def __init__(self, data: CollectedData, source: FrameSource | None, rows: Sequence[str]) -> None:
-        self._data = data
-        self._rows = rows
-        self._source = source
-        self._opened: FrameSource | None = None
-        self._present = {frame_number(path.name): path.name for path in reversed(image_files(data.folder))}
-        self._missing: list[int] = []
-
-    def notices(self) -> list[str]:
-        """Return what the user should know of the images that could not be made."""
-        if not self._missing:
-            return []
-        frames = _shown_frames(self._missing)
-        return [f"{self._data.folder}: no video has {frames}; their labels were written without images."]
-
-    def close(self) -> None:
-        """Close the video if it was opened here."""
-        if self._opened is not None:
-            self._opened.close()
-
-    def extract(self, number: int, name: str | None) -> str:
-        """Return the image name of a frame, ``name`` if given; make the image if it is not there and can be made."""
-        folder = self._data.folder
-        if name is not None and (folder / name).is_file():
-            return name
-        if name is None and number in self._present:
-            return self._present[number]
-        source = self._open()
-        name = name or image_name(folder, number, len(source) if source is not None else number + 1, rows=self._rows)
-        try:
-            if source is None:
-                raise KeyError(number)
-            self._write(source[source.position(number)], folder / name)
-        except KeyError:
-            self._missing.append(number)
-        return name
-
-    def _open(self) -> FrameSource | None:
-        video = self._data.video
-        if self._source is None and video is not None and video.has_video:
-            self._source = self._opened = video.open()
-        return self._source
-
-    def _write(self, pixels: NDArray[np.uint8], path: Path) -> None:
-        from PIL import Image
-
-        video = self._data.video
-        if video is not None and video.crop is not None and video.image_origin() != (0.0, 0.0):
-            x1, x2, y1, y2 = video.crop
-            pixels = pixels[y1:y2, x1:x2]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG")
-
-
 def _same_points(a: Points, b: Points) -> bool:
     return bool(((np.abs(a - b) <= SAME_PX) | (np.isnan(a) & np.isnan(b))).all())
 
 
 def _labels(changes: Sequence[tuple[KeypointKey, object]]) -> str:
     count = len(changes)
-    return f"{count} label{'s' if count > 1 else ''} ({_shown_frames({key.frame for key, _ in changes})})"
-
-
-def _shown_frames(frames: Collection[int]) -> str:
-    first = ", ".join(str(frame) for frame in sorted(frames)[:5])
-    return f"frame{'s' if len(frames) > 1 else ''} {first}" + (
-        f" and {len(frames) - 5} more" if len(frames) > 5 else ""
-    )
+    return f"{count} label{'s' if count > 1 else ''} ({shown_frames({key.frame for key, _ in changes})})"

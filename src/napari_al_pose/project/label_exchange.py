@@ -83,8 +83,13 @@ class LabelExchange:
     def edited_keys(self, video: str) -> set[KeypointKey]:
         """Return every keypoint of ``video`` that the log knows, cleared ones too."""
         with self._mutex:
-            query = "SELECT DISTINCT video, frame, individual, bodypart FROM edits WHERE video = ?"
-            return {KeypointKey(*row) for row in self._log.rows(query, (video,))}
+            query = (
+                "SELECT DISTINCT video, frame, individual, bodypart, (SELECT coalesce(min(skeletons.action), 0)"
+                " FROM skeletons WHERE skeletons.action > edits.action) AS renamed FROM edits WHERE video = ?"
+            )
+            found = self._log.rows(query, (video,))
+            now = {since: self._log.names_since(since - 1) if since else {} for *_, since in found}
+            return {KeypointKey(v, n, who, now[since].get(name, name)) for v, n, who, name, since in found}
 
     def edited_frames(self, video: str, *, since: int) -> set[int]:
         """Return the frames of ``video`` changed by anything but a first import after action ``since``."""

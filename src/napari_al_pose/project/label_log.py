@@ -8,6 +8,7 @@ same transaction.
 from __future__ import annotations
 
 import getpass
+import json
 import logging
 import socket
 import sqlite3
@@ -20,56 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
+from napari_al_pose.project import label_schema
 
 logger = logging.getLogger(__name__)
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE actions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,              -- edit, undo, redo, merge, import, conflict, realign, role
-    target INTEGER REFERENCES actions (id),
-    source TEXT NOT NULL,            -- where it came from: the window, CollectedData, ...
-    time TEXT NOT NULL,              -- ISO 8601, UTC
-    session TEXT NOT NULL,
-    who TEXT NOT NULL
-);
-CREATE TABLE edits (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    action INTEGER NOT NULL REFERENCES actions (id),
-    video TEXT NOT NULL, frame INTEGER NOT NULL, individual TEXT NOT NULL, bodypart TEXT NOT NULL,
-    old_state INTEGER NOT NULL, old_x REAL, old_y REAL,
-    state INTEGER NOT NULL, x REAL, y REAL
-);
-CREATE INDEX edits_of_action ON edits (action);
-CREATE INDEX edits_of_frame ON edits (video, frame);
-CREATE TABLE role_edits (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    action INTEGER NOT NULL REFERENCES actions (id),
-    video TEXT NOT NULL, frame INTEGER NOT NULL,
-    old_role TEXT NOT NULL, old_provenance TEXT NOT NULL, role TEXT NOT NULL, provenance TEXT NOT NULL
-);
-CREATE TABLE labels (
-    video TEXT NOT NULL, frame INTEGER NOT NULL, individual TEXT NOT NULL, bodypart TEXT NOT NULL,
-    state INTEGER NOT NULL, x REAL, y REAL,
-    PRIMARY KEY (video, frame, individual, bodypart)
-) WITHOUT ROWID;
-CREATE TABLE frames (
-    video TEXT NOT NULL, frame INTEGER NOT NULL, role TEXT NOT NULL, provenance TEXT NOT NULL,
-    PRIMARY KEY (video, frame)
-) WITHOUT ROWID;
-CREATE TABLE exported (              -- what CollectedData held when we last wrote or merged it
-    video TEXT NOT NULL, frame INTEGER NOT NULL, individual TEXT NOT NULL, bodypart TEXT NOT NULL,
-    state INTEGER NOT NULL, x REAL, y REAL,
-    PRIMARY KEY (video, frame, individual, bodypart)
-) WITHOUT ROWID;
-CREATE TABLE exchanges (             -- how things stood then; see ExchangeState
-    video TEXT PRIMARY KEY, settings TEXT NOT NULL, files TEXT NOT NULL, action INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE origins (               -- where (0, 0) of a video's stored labels lies in the full video, px
-    video TEXT PRIMARY KEY, x REAL NOT NULL, y REAL NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +115,15 @@ class EditLog:
             # A rollback journal, because projects lie on network shares, where a write-ahead log breaks.
             execute("PRAGMA journal_mode = DELETE")
             execute("PRAGMA synchronous = FULL")
-        version = execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if label_schema.version_of(self._connection) > label_schema.VERSION:
             raise AlPoseError(
                 f"{self.path} was written by a newer version of napari-al-pose.", "Update napari-al-pose to open it."
             )
-        if version == 0 and (self.in_memory or not self.read_only):
-            self._create()
+        if self.in_memory or not self.read_only:
+            label_schema.bring_up_to_date(self._connection)
         finding = execute("PRAGMA quick_check(1)").fetchone()[0]
         if finding != "ok":
             raise sqlite3.DatabaseError(finding)
-
-    def _create(self) -> None:
-        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise sqlite3.DatabaseError("it is another program's database")
-        self._connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
 
     def _cannot_open(self, error: sqlite3.Error) -> AlPoseError:
         if isinstance(error, sqlite3.OperationalError):
@@ -224,6 +172,10 @@ class EditLog:
                 f"The last edit could not be saved in {self.path}: {error}.",
                 "It was not applied. Make room on the disk or restore the folder, and repeat it.",
             ) from error
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement that changes something; call it inside a `transaction`."""
+        self._connection.execute(statement, parameters)
 
     def append_action(self, kind: str, *, source: str, target: int | None = None) -> int:
         """Append one action and return its number; call it inside a `transaction`."""
@@ -329,7 +281,27 @@ class EditLog:
             "SELECT video, frame, individual, bodypart, old_state, old_x, old_y, state, x, y FROM edits"
             " WHERE action = ? ORDER BY id"
         )
-        return [(KeypointKey(*r[:4]), _keypoint(*r[4:7]), _keypoint(*r[7:])) for r in self.rows(query, (action,))]
+        now = self.names_since(action)
+        return [
+            (KeypointKey(video, frame, individual, now.get(name, name)), _keypoint(*rest[:3]), _keypoint(*rest[3:]))
+            for video, frame, individual, name, *rest in self.rows(query, (action,))
+        ]
+
+    def skeleton_rows(self) -> list[tuple[Any, ...]]:
+        """Return all changes of the bodyparts, oldest first; none in a file of before there were any."""
+        if label_schema.version_of(self._connection) < 2:
+            return []
+        return self.rows("SELECT action, before, edit, files, done FROM skeletons ORDER BY action")
+
+    def names_since(self, action: int) -> dict[str, str]:
+        """Return the present names of the bodyparts that were renamed after ``action``, by their names then."""
+        names: dict[str, str] = {}
+        for changed, _, edit, _, _ in self.skeleton_rows():
+            if changed > action:
+                renamed = dict(json.loads(edit)["renamed"])
+                names = {old: renamed.get(new, new) for old, new in names.items()}
+                names.update({old: new for old, new in renamed.items() if old not in names})
+        return names
 
     def table(self, name: str, video: str) -> dict[KeypointKey, Keypoint]:
         """Return ``labels`` or ``exported`` of one video."""

@@ -13,6 +13,7 @@ from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, Frame
 from napari_al_pose.project.completeness import Completeness
 from napari_al_pose.project.label_exchange import LabelExchange
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+from napari_al_pose.project.skeleton_log import SkeletonLog
 from napari_al_pose.project.undo_stack import UndoStack
 
 
@@ -35,6 +36,8 @@ class LabelStore:
     ----------
     exchange : LabelExchange
         For merging from and exporting to other people's files.
+    skeletons : SkeletonLog
+        The changes of the bodyparts.
     """
 
     def __init__(self, log: EditLog, skeleton: Skeleton) -> None:
@@ -43,6 +46,7 @@ class LabelStore:
         self._mutex = threading.RLock()
         self._undo = UndoStack()
         self.exchange = LabelExchange(log, self._mutex, self._note)
+        self.skeletons = SkeletonLog(log, self._mutex, self._note)
         self._seen_action = 0
         self._data_version = -1
         self._complete = Completeness(log, skeleton)
@@ -64,6 +68,13 @@ class LabelStore:
         """Close the file; nothing is pending."""
         with self._mutex:
             self._log.close()
+
+    def set_skeleton(self, skeleton: Skeleton) -> None:
+        """Take other bodyparts or individuals from now on; labels of what is not among them stay, unseen."""
+        with self._mutex:
+            self._skeleton = skeleton
+            self._complete = Completeness(self._log, skeleton)
+            self._complete.update(None)
 
     @property
     def read_only(self) -> bool:

@@ -156,6 +156,20 @@ class PoolPredictions:
         keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
         return {key: Prediction(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
 
+    def clear(self) -> None:
+        """Drop what every model said; it can be computed anew.
+
+        Raises
+        ------
+        AlPoseError
+            If a file cannot be removed.
+        """
+        for path in self._folder.glob("*.npz"):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise cannot_write(path, error) from error
+
     def _file(self, version: int) -> Path:
         return self._folder / f"{version:04d}.npz"
 

@@ -51,6 +51,7 @@ def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
     project = Project(config, skeleton, labels, lock=lock, lock_holder=str(holder) if holder else "")
     try:
         project.notice(*notices)
+        project.take_up_skeleton_change()
         if lock is not None or labels.in_memory:
             project.merge_labels()
         elif holder is None and not read_only:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -13,14 +14,23 @@ from pydantic import ValidationError
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Skeleton
 from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton, inverse_edit
 from napari_al_pose.formats.atomic import write_text
-from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, add_video_set, read_config
+from napari_al_pose.formats.deeplabcut import (
+    UNIQUE_INDIVIDUAL,
+    DeepLabCutConfig,
+    add_individual,
+    add_video_set,
+    read_config,
+)
 from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.collected_data import CollectedData
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import ProjectLock
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
+from napari_al_pose.project.skeleton_change import drop_predictions, is_due, write_config, write_files
+from napari_al_pose.project.video_predictions import VideoPredictions
 from napari_al_pose.project.videos import ProjectVideo, find_videos
 
 logger = logging.getLogger(__name__)
@@ -44,6 +54,7 @@ class Project:
     labels : LabelStore
     models : ModelStore
     predictions : PoolPredictions
+    video_predictions : VideoPredictions
     rounds : RoundStore
     queue : QueueStore
     lock_holder : str
@@ -68,6 +79,7 @@ class Project:
         folder = self.root / "al-pose"
         self.models = ModelStore(folder / "models")
         self.predictions = PoolPredictions(folder / "predictions")
+        self.video_predictions = VideoPredictions(folder / "predictions")
         self.rounds = RoundStore(folder / "rounds.json")
         self.queue = QueueStore(folder / "queue.json")
         self._lock = lock
@@ -166,6 +178,116 @@ class Project:
             self._videos, missing = find_videos(self.root, self.config.video_sets)
             self.notice(*missing)
 
+    # ---- bodyparts and individuals ----------------------------------------------------------------
+
+    @property
+    def individuals(self) -> tuple[str, ...]:
+        """The animals of a frame; ``(SINGLE_INDIVIDUAL,)`` in a project of a single animal."""
+        return self.skeleton.individuals
+
+    def edit_skeleton(self, edit: SkeletonEdit) -> SkeletonEdit:
+        """Rename, add, reorder or remove bodyparts, and change the lines between them.
+
+        Labels stay: those of a renamed bodypart go on under its new name, those of a removed one are kept out of
+        sight until one of that name is added again. The labels, ``config.yaml`` and the columns of CollectedData
+        change together; if the program is cut short in between, opening the project brings the change to its end.
+        Guesses of older models are dropped. Slow: it reads and writes all files of labels.
+
+        Parameters
+        ----------
+        edit : SkeletonEdit
+            All bodyparts and lines as they shall be.
+
+        Returns
+        -------
+        SkeletonEdit
+            What takes this back.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only, the edit is impossible, or a file cannot be read or written; nothing was
+            changed then.
+        """
+        self._refuse_if_read_only()
+        with self._exporting:
+            self._finish_skeleton_change()
+            before = self.skeleton
+            after = edited_skeleton(before, edit, archived=self.labels.unknown_bodyparts())
+            if after != before or any(old != new for old, new in edit.renamed):
+                self.merge_labels()
+                self._export(self._videos_with_labels(), {})
+                self._begin_skeleton_change(before, edit)
+                try:
+                    self._finish_skeleton_change()
+                    self._export(self._videos_with_labels(), {})
+                except AlPoseError as error:
+                    self.notice(f"{error} The bodyparts are changed; the files of labels follow when they can.")
+        return inverse_edit(before, edit)
+
+    def add_individual(self, name: str) -> None:
+        """Add an animal to a project of several.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only or of a single animal, the name is taken or will not do, or ``config.yaml``
+            cannot be written.
+        """
+        self._refuse_if_read_only()
+        name = name.strip()
+        if not is_safe_name(name) or name in (*self.individuals, UNIQUE_INDIVIDUAL):
+            raise AlPoseError(f"{name!r} cannot be the name of another individual.", "Choose a name of its own.")
+        add_individual(self.config_path, name)
+        self.config = read_config(self.config_path)
+        self._take_skeleton(replace(self.skeleton, individuals=self.config.individuals))
+
+    def take_up_skeleton_change(self) -> None:
+        """Bring a change of the bodyparts to its end that was cut short; nothing if there is none.
+
+        Raises
+        ------
+        AlPoseError
+            If a file cannot be read or written.
+        """
+        change = self.labels.skeletons.unfinished()
+        if change is None:
+            return
+        if not is_due(change, self.config):
+            if not self.read_only:
+                self.labels.skeletons.finish(change)  # somebody wrote other bodyparts into config.yaml since
+            return
+        if not self.read_only:
+            write_config(self.config_path, change)
+            self.config = read_config(self.config_path)
+        self._take_skeleton(Skeleton(change.edit.bodyparts, change.edit.links, self.individuals))
+        if not self.read_only:
+            self._finish_skeleton_change()
+
+    def _begin_skeleton_change(self, before: Skeleton, edit: SkeletonEdit) -> None:
+        skeletons = self.labels.skeletons
+        files = {name: self._collected_data(name).h5_state() for name in self._labelled_folders()}
+        with self.labels.exchange.exclusive():
+            change = skeletons.begin(before, edit, files)
+            try:
+                write_config(self.config_path, change)
+            except AlPoseError:
+                skeletons.abandon(change)
+                raise
+            self.config = read_config(self.config_path)
+            self._take_skeleton(Skeleton(edit.bodyparts, edit.links, before.individuals))
+
+    def _finish_skeleton_change(self) -> None:
+        change = self.labels.skeletons.unfinished()
+        if change is not None:
+            write_files(change, map(self._collected_data, self._labelled_folders()), self.labels)
+            drop_predictions(change, self.predictions, self.queue)
+            self.labels.skeletons.finish(change)
+
+    def _take_skeleton(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        self.labels.set_skeleton(skeleton)
+
     # ---- labels -----------------------------------------------------------------------------------
 
     def merge_labels(self) -> None:
@@ -206,11 +328,9 @@ class Project:
             If the project is read-only, or a file cannot be read or written.
         """
         self._refuse_if_read_only()
-        chosen = {*self._labelled_folders(), *self.labels.exchange.videos()} if videos is None else set(videos)
         with self._exporting:
-            for name in sorted(chosen):
-                data = self._collected_data(name)
-                self.notice(*data.export(self.labels, (sources or {}).get(name)))
+            self._finish_skeleton_change()
+            self._export(self._videos_with_labels() if videos is None else set(videos), sources or {})
 
     def ensure_holdout(self, share: float, seed: int) -> int:
         """Set aside complete frames to measure on, if none are yet and there are at least 20.
@@ -236,6 +356,13 @@ class Project:
         return len(chosen)
 
     # ---- inside -----------------------------------------------------------------------------------
+
+    def _export(self, videos: Iterable[str], sources: Mapping[str, FrameSource]) -> None:
+        for name in sorted(videos):
+            self.notice(*self._collected_data(name).export(self.labels, sources.get(name)))
+
+    def _videos_with_labels(self) -> set[str]:
+        return {*self._labelled_folders(), *self.labels.exchange.videos()}
 
     def _collected_data(self, name: str) -> CollectedData:
         video = next((video for video in self._videos if video.name == name), None)

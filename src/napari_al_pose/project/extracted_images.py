@@ -1,0 +1,95 @@
+"""The images of labelled frames that lie beside their labels, as DeepLabCut names and crops them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.deeplabcut import frame_number, image_files, image_name
+from napari_al_pose.project.videos import ProjectVideo
+
+
+class ExtractedImages:
+    """Extracts images of labelled frames.
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``.
+    video : ProjectVideo or None
+        None if neither video nor images are there.
+    source : FrameSource or None
+        Where images come from; the video is opened if one is missing and this is None.
+    rows : sequence of str
+        Image names the table has.
+    """
+
+    def __init__(
+        self, folder: Path, video: ProjectVideo | None, source: FrameSource | None, rows: Sequence[str]
+    ) -> None:
+        self._folder = folder
+        self._video = video
+        self._rows = rows
+        self._source = source
+        self._opened: FrameSource | None = None
+        self._present = {frame_number(path.name): path.name for path in reversed(image_files(folder))}
+        self._missing: list[int] = []
+
+    def notices(self) -> list[str]:
+        """Return what the user should know of the images that could not be made."""
+        if not self._missing:
+            return []
+        frames = shown_frames(self._missing)
+        return [f"{self._folder}: no video has {frames}; their labels were written without images."]
+
+    def close(self) -> None:
+        """Close the video if it was opened here."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def extract(self, number: int, name: str | None) -> str:
+        """Return the image name of a frame, ``name`` if given; make the image if it is not there and can be made."""
+        folder = self._folder
+        if name is not None and (folder / name).is_file():
+            return name
+        if name is None and number in self._present:
+            return self._present[number]
+        source = self._open()
+        name = name or image_name(folder, number, len(source) if source is not None else number + 1, rows=self._rows)
+        try:
+            if source is None:
+                raise KeyError(number)
+            self._write(source[source.position(number)], folder / name)
+        except KeyError:
+            self._missing.append(number)
+        return name
+
+    def _open(self) -> FrameSource | None:
+        video = self._video
+        if self._source is None and video is not None and video.has_video:
+            self._source = self._opened = video.open()
+        return self._source
+
+    def _write(self, pixels: NDArray[np.uint8], path: Path) -> None:
+        from PIL import Image
+
+        video = self._video
+        if video is not None and video.crop is not None and video.image_origin() != (0.0, 0.0):
+            x1, x2, y1, y2 = video.crop
+            pixels = pixels[y1:y2, x1:x2]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG")
+
+
+def shown_frames(frames: Collection[int]) -> str:
+    """Return a few frame numbers for a sentence."""
+    first = ", ".join(str(frame) for frame in sorted(frames)[:5])
+    return f"frame{'s' if len(frames) > 1 else ''} {first}" + (
+        f" and {len(frames) - 5} more" if len(frames) > 5 else ""
+    )

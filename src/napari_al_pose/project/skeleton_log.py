@@ -1,0 +1,126 @@
+"""Changes of the bodyparts in the log: labels follow their names, and a change cut short is brought to its end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from napari_al_pose.domain import Skeleton
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit, inverse_edit
+from napari_al_pose.project.label_log import EditLog
+
+_RENAMED_TABLES = ("labels", "exported", "conflicts")
+
+
+@dataclass(frozen=True, slots=True)
+class SkeletonChange:
+    """One change of the bodyparts.
+
+    Parameters
+    ----------
+    action : int
+        Its number in the log.
+    before : Skeleton
+        Bodyparts and links as they were; its individuals mean nothing.
+    edit : SkeletonEdit
+    files : mapping of str to str
+        The file of labels of each video as it was, see `CollectedData.h5_state`.
+    done : bool
+        Whether ``config.yaml`` and the files have followed.
+    """
+
+    action: int
+    before: Skeleton
+    edit: SkeletonEdit
+    files: Mapping[str, str]
+    done: bool
+
+
+class SkeletonLog:
+    """The changes of the bodyparts; part of a `LabelStore`.
+
+    Parameters
+    ----------
+    log : EditLog
+    mutex : RLock
+        The store's.
+    note : callable
+        Tells the store of an action that was appended: its kind and its number.
+    """
+
+    def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
+        self._log = log
+        self._mutex = mutex
+        self._note = note
+
+    def changes(self) -> list[SkeletonChange]:
+        """Return all changes, oldest first."""
+        with self._mutex:
+            return [_change(*row) for row in self._log.skeleton_rows()]
+
+    def unfinished(self) -> SkeletonChange | None:
+        """Return the change that ``config.yaml`` or the files have not followed yet, None if there is none."""
+        return next((change for change in self.changes() if not change.done), None)
+
+    def begin(self, before: Skeleton, edit: SkeletonEdit, files: Mapping[str, str]) -> SkeletonChange:
+        """Put a change into the log and give the labels their new names, in one transaction."""
+        with self._mutex:
+            with self._log.transaction():
+                action = self._append(before, edit, files, done=False)
+            self._note("skeleton", action)
+            return SkeletonChange(action, before, edit, files, done=False)
+
+    def finish(self, change: SkeletonChange) -> None:
+        """Note that everything has followed a change."""
+        with self._mutex, self._log.transaction():
+            self._log.execute("UPDATE skeletons SET done = 1 WHERE action = ?", (change.action,))
+
+    def abandon(self, change: SkeletonChange) -> None:
+        """Take a change back that could not be made, by another one."""
+        with self._mutex:
+            back = inverse_edit(change.before, change.edit)
+            after = Skeleton(change.edit.bodyparts, change.edit.links)
+            with self._log.transaction():
+                self._log.execute("UPDATE skeletons SET done = 1 WHERE action = ?", (change.action,))
+                action = self._append(after, back, {}, done=True)
+            self._note("skeleton", action)
+
+    def _append(self, before: Skeleton, edit: SkeletonEdit, files: Mapping[str, str], *, done: bool) -> int:
+        action = self._log.append_action("skeleton", source="user")
+        self._log.execute(
+            "INSERT INTO skeletons VALUES (?, ?, ?, ?, ?)",
+            (
+                action,
+                json.dumps({"bodyparts": before.bodyparts, "links": before.links}),
+                json.dumps({"bodyparts": edit.bodyparts, "links": edit.links, "renamed": edit.renamed}),
+                json.dumps(dict(files)),
+                int(done),
+            ),
+        )
+        # By way of names nobody can have, as two bodyparts may swap theirs.
+        for old, new in edit.renamed:
+            self._rename(old, f"\0{new}")
+        for _, new in edit.renamed:
+            self._rename(f"\0{new}", new)
+        return action
+
+    def _rename(self, old: str, new: str) -> None:
+        for table in _RENAMED_TABLES:
+            self._log.execute(f"UPDATE {table} SET bodypart = ? WHERE bodypart = ?", (new, old))
+
+
+def _change(action: int, before: str, edit: str, files: str, done: int) -> SkeletonChange:
+    old, new = json.loads(before), json.loads(edit)
+    return SkeletonChange(
+        action,
+        Skeleton(tuple(old["bodyparts"]), _pairs(old["links"])),
+        SkeletonEdit(tuple(new["bodyparts"]), _pairs(new["links"]), _pairs(new["renamed"])),
+        json.loads(files),
+        bool(done),
+    )
+
+
+def _pairs(values: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((first, second) for first, second in values)
