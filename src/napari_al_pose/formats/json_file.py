@@ -1,0 +1,60 @@
+"""JSON from anywhere: read as data, with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.formats.atomic import replacing
+
+LARGEST_FILE = 2_000_000_000
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return what a JSON file holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it should be, for messages: "COCO keypoints".
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such file, it cannot be read, or it is not JSON.
+    """
+    remedy = f"Choose a JSON file of {what}."
+    if not path.is_file():
+        raise AlPoseError(f"There is no file {path}.", remedy)
+    try:
+        if os.path.getsize(path) > LARGEST_FILE:
+            raise AlPoseError(f"{path} is larger than 2 GB.", "Split it into several files.")
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise AlPoseError(f"{path} is not JSON: {error.msg} at line {error.lineno}.", remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise AlPoseError(f"{path} is not JSON in UTF-8: {str(error)[:80]}.", remedy) from error
+    except OSError as error:
+        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write ``document`` to ``path``, whole or not at all; NaN is refused, since JSON has none."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+
+
+def field(entry: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:
+    """Return ``entry[name]``; AlPoseError, naming ``where``, if it is not there or not of ``kind``."""
+    value = entry.get(name) if isinstance(entry, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise AlPoseError(
+            f"{where}: expected {name!r}, got {'nothing' if value is None else type(value).__name__}.",
+            "Correct it, or export the labels again.",
+        )
+    return value

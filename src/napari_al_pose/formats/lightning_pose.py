@@ -1,0 +1,112 @@
+"""Lightning Pose's CSV of labels, with and without its ``visible`` column; read and written.
+
+The format: https://lightning-pose.readthedocs.io, "label CSV file format". ``visible`` is 2 for a point with a place, 1
+for one that was looked for and cannot be seen, 0 for one to be ignored: the three states of a bodypart here.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
+from napari_al_pose.formats.image_sets import check_count, number_images
+from napari_al_pose.formats.label_set import Holds, LabelSet, counted
+
+HOLDS = Holds("Lightning Pose", individuals="one", unseen=True, links=False)
+FILE = "CollectedData.csv"
+
+_STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointState.PLACED], np.int8)
+_VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
+
+
+def read_lightning_pose(path: Path) -> LabelSet:
+    """Read a CSV of labels.
+
+    Raises
+    ------
+    AlPoseError
+        If it is none; the message names the file and the row.
+    """
+    table = read_table(path, coordinates=("x", "y", "visible"))
+    scorer = table.columns[0][0]
+    bodyparts = tuple(dict.fromkeys(bodypart for _, _, bodypart, _ in table.columns))
+    skeleton = Skeleton(bodyparts)
+    check_count(len(table.rows), path)
+    files = ["/".join(row) if isinstance(row, tuple) else str(row) for row in table.rows]
+    if len(set(files)) < len(files):
+        repeated, _ = Counter(files).most_common(1)[0]
+        raise AlPoseError(f"{path} has the row {repeated!r} twice.", "Remove one of them.")
+    keys, videos, notices = number_images(files, path.stem)
+    xy, states, told = _states(table, bodyparts, path, files)
+    made = (Annotation(keys[file], xy[row], states[row]) for row, file in enumerate(files))
+    annotations = tuple(annotation for annotation in made if not annotation.is_empty)
+    return LabelSet(skeleton, videos, annotations, (*notices, *told), scorer)
+
+
+def write_lightning_pose(labels: LabelSet, path: Path) -> None:
+    """Write labels that `fit`; each labelled frame has a picture.
+
+    Raises
+    ------
+    AlPoseError
+        If the file cannot be written.
+    """
+    bodyparts = labels.skeleton.bodyparts
+    scorer = labels.scorer or "scorer"
+    rows = [
+        ["scorer", *[scorer] * 3 * len(bodyparts)],
+        ["bodyparts", *(name for name in bodyparts for _ in range(3))],
+        ["coords", *["x", "y", "visible"] * len(bodyparts)],
+    ]
+    for key, (annotation,) in labels.frames().items():
+        row = [labels.video(key.video).pictures[key.frame].path]
+        for (x, y), state in zip(annotation.xy.tolist(), annotation.states.tolist(), strict=True):
+            place = [repr(x), repr(y)] if state == KeypointState.PLACED else ["", ""]
+            row += [*place, str(_VISIBLE[state])]
+        rows.append(row)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(rows)
+
+
+def _states(
+    table: RawTable, bodyparts: Sequence[str], path: Path, files: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return places (rows, K, 2), states (rows, K) and notices."""
+    position = {column[2:]: index for index, column in enumerate(table.columns)}
+    columns = []
+    for name in bodyparts:
+        if (name, "x") not in position or (name, "y") not in position:
+            raise AlPoseError(f"{path} has no x and y for {name!r}.", "Add the missing column.")
+        columns.append([position[name, axis] for axis in "xy"])
+    xy = table.values[:, columns]
+    there = np.isfinite(xy).all(axis=-1)
+    if all((name, "visible") in position for name in bodyparts):
+        visible = table.values[:, [position[name, "visible"] for name in bodyparts]]
+        visible = np.where(np.isnan(visible), np.where(there, 2, 0), visible)
+    else:
+        visible = np.where(there, 2, 1)
+    wrong = ~np.isin(visible, (0, 1, 2))
+    if wrong.any():
+        row = int(wrong.any(axis=1).argmax())
+        raise AlPoseError(f"{path}, row {files[row]!r}: expected 'visible' of 0, 1 or 2.", "Correct it.")
+    states = _STATES[visible.astype(int)]
+    placeless, passed_over = (states == KeypointState.PLACED) & ~there, (states != KeypointState.PLACED) & there
+    states[placeless] = KeypointState.UNSEEN
+    told = []
+    if placeless.any():
+        told.append(
+            f"{path}: {counted(int(placeless.sum()), 'point')} marked visible without a place taken as not looked at."
+        )
+    if passed_over.any():
+        told.append(
+            f"{path}: the places of {counted(int(passed_over.sum()), 'point')} marked occluded or to be ignored were "
+            "left out; the mark counts, as in Lightning Pose."
+        )
+    return np.where((states == KeypointState.PLACED)[..., None], xy, np.nan), states, told
