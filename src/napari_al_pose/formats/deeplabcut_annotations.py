@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.deeplabcut_tables import RawTable, frame_number, read_table, row_location
 from napari_al_pose.formats.hdf import write_frame
 
@@ -129,6 +130,7 @@ def write_annotations(
     individuals: Sequence[str],
     frames: Mapping[str, NDArray[np.float64]],
     remove: Collection[str] = (),
+    unique_bodyparts: Sequence[str] = (),
 ) -> AnnotationTable:
     """Put labels into ``CollectedData_<scorer>.h5`` and ``.csv``; rows and columns of others stay.
 
@@ -145,6 +147,8 @@ def write_annotations(
         New values by image name, in pixels of the extracted image, NaN where not visible.
     remove : collection of str
         Image names whose rows go.
+    unique_bodyparts : sequence of str
+        Of a multi-animal project: bodyparts of no individual, which have columns that DeepLabCut looks for.
 
     Returns
     -------
@@ -158,7 +162,8 @@ def write_annotations(
     """
     present = read_annotations(folder, scorer=scorer, individuals=individuals)
     wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
-    columns = (*wanted, *(column for column in present.columns if column not in wanted))
+    others = dict.fromkeys([*((UNIQUE_INDIVIDUAL, bodypart) for bodypart in unique_bodyparts), *present.columns])
+    columns = (*wanted, *(column for column in others if column not in wanted))
     values = dict(zip(present.rows, _rearranged(present, columns), strict=True))
     for image in remove:
         values.pop((folder.name, image), None)

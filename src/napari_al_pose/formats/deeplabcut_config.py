@@ -103,12 +103,14 @@ def write_new_config(
     date: str,
     bodyparts: Sequence[str],
     skeleton: Sequence[tuple[str, str]] = (),
+    individuals: Sequence[str] = (),
     video_sets: Sequence[VideoSet] = (),
     project_path: Path | None = None,
 ) -> None:
-    """Write the ``config.yaml`` of a new single-animal project, with every key DeepLabCut expects.
+    """Write the ``config.yaml`` of a new project, with every key DeepLabCut expects.
 
-    ``project_path`` is where the project will be found, the folder of ``path`` unless given.
+    ``individuals`` make it a multi-animal one. ``project_path`` is where the project will be found, the folder of
+    ``path`` unless given.
     """
     document = _yaml().load(_TEMPLATE)
     document["Task"] = task
@@ -116,6 +118,14 @@ def write_new_config(
     document["date"] = date
     document["project_path"] = str((project_path or path.parent).absolute())
     document["bodyparts"] = list(bodyparts)
+    if individuals:
+        document["multianimalproject"] = True
+        place = list(document).index("bodyparts")
+        entries = {"individuals": individuals, "uniquebodyparts": (), "multianimalbodyparts": bodyparts}
+        for offset, (field, names) in enumerate(entries.items()):
+            document.insert(place + offset, field, list(names))
+        document["bodyparts"] = "MULTI!"
+        document["default_track_method"] = "ellipse"
     document["skeleton"] = [list(link) for link in skeleton]
     document["video_sets"] = {video.path: {"crop": crop_text(video.crop)} for video in video_sets}
     dump_config(document, path)

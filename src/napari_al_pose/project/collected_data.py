@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, Annotation, FrameSource, Skeleton
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
+    UNIQUE_INDIVIDUAL,
     AnnotationTable,
     is_annotation_file,
     read_annotations,
@@ -45,12 +46,15 @@ class CollectedData:
         None if neither video nor images are there.
     scorer : str
     skeleton : Skeleton
+    unique_bodyparts : tuple of str
+        Of a multi-animal project; they are kept in the files and not labelled here.
     """
 
     folder: Path
     video: ProjectVideo | None
     scorer: str
     skeleton: Skeleton
+    unique_bodyparts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -96,7 +100,7 @@ class CollectedData:
         files = self._files()
         table = self.read()
         theirs = self._keypoints(table)
-        notices += table.notices
+        notices += [*table.notices, *self._unknown(table)]
         with exchange.exclusive():
             plan = self._plan(theirs, store)
             exchange.merge(
@@ -165,6 +169,7 @@ class CollectedData:
                 individuals=self.skeleton.individuals,
                 frames={names[number]: points for number, points in changed.items()},
                 remove=[present[number][0] for number in cleared],
+                unique_bodyparts=self.unique_bodyparts,
             )
         state = ExchangeState(self._settings(), "" if told else self._files(), revision)
         exchange.remember(self.name, {*changed, *cleared}, self._keypoints(table, changed).items(), state)
@@ -221,6 +226,19 @@ class CollectedData:
             for number, points in wanted.items()
             if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
         }
+
+    def _unknown(self, table: AnnotationTable) -> list[str]:
+        """Tell which columns of the file are not shown, as ``config.yaml`` does not list them."""
+        unique = {(UNIQUE_INDIVIDUAL, bodypart) for bodypart in self.unique_bodyparts}
+        columns = [column for column in table.columns if column not in unique]
+        individuals = {i: None for i, _ in columns if i not in self.skeleton.individuals}
+        bodyparts = {b: None for i, b in columns if i not in individuals and b not in self.skeleton.bodyparts}
+        return [
+            f"{table.path} has labels of {', '.join(map(repr, names))}, which config.yaml does not list; they are kept "
+            "there and not shown."
+            for names in (individuals, bodyparts)
+            if names
+        ]
 
     def _pending(self, store: LabelStore) -> set[int] | None:
         """Return the frames edited since the last export; None for all, if the files changed their meaning."""

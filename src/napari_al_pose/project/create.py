@@ -11,9 +11,9 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from napari_al_pose.domain import AlPoseError, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Skeleton
 from napari_al_pose.formats.atomic import cannot_write, replacing
-from napari_al_pose.formats.deeplabcut import VideoSet, write_new_config
+from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, VideoSet, write_new_config
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, video_stem
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ def create_project(
     scorer: str,
     bodyparts: Sequence[str],
     skeleton: Sequence[tuple[str, str]] = (),
+    individuals: Sequence[str] = (),
     videos: Sequence[Path],
     copy_videos: bool = False,
 ) -> Path:
@@ -43,6 +44,8 @@ def create_project(
         In labelling order.
     skeleton : sequence of (str, str)
         Links between bodyparts.
+    individuals : sequence of str
+        Names of the animals of a multi-animal project; empty for a single animal.
     videos : sequence of Path
         At least one; linked into the project where the system allows links, else copied.
     copy_videos : bool
@@ -66,7 +69,15 @@ def create_project(
                 f"Expected a {what} that can be part of a file name, got {name!r}.",
                 "Use letters, digits, spaces, '-' and '_'.",
             )
-    checked = Skeleton(tuple(part.strip() for part in bodyparts), tuple((a, b) for a, b in skeleton))
+    animals = tuple(name.strip() for name in individuals)
+    checked = Skeleton(
+        tuple(part.strip() for part in bodyparts),
+        tuple((a, b) for a, b in skeleton),
+        animals or (SINGLE_INDIVIDUAL,),
+    )
+    unusable = [name for name in animals if not is_safe_name(name) or name == UNIQUE_INDIVIDUAL]
+    if unusable:
+        raise AlPoseError(f"{unusable[0]!r} cannot be the name of an individual.", "Choose another name.")
     if not videos:
         raise AlPoseError("Expected at least one video, got none.", "Choose the videos to label.")
     if not parent.is_dir():
@@ -94,6 +105,7 @@ def create_project(
             date=f"{_MONTHS[today.month - 1]}{today.day}",
             bodyparts=checked.bodyparts,
             skeleton=checked.links,
+            individuals=animals,
             video_sets=video_sets,
             project_path=root,
         )

@@ -366,7 +366,8 @@ class Project:
 
     def _collected_data(self, name: str) -> CollectedData:
         video = next((video for video in self._videos if video.name == name), None)
-        return CollectedData(self.root / "labeled-data" / name, video, self.scorer, self.skeleton)
+        folder = self.root / "labeled-data" / name
+        return CollectedData(folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
 
     def _labelled_folders(self) -> list[str]:
         folder = self.root / "labeled-data"
