@@ -32,7 +32,7 @@ HOLDS = Holds("SLEAP")
 FILE = "labels.slp"
 
 _LARGEST_TABLE = 2_000_000_000
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ArithmeticError,
     AssertionError,
@@ -55,14 +55,14 @@ def read_sleap(path: Path) -> LabelSet:
     AlPoseError
         If sleap-io is not installed, or it is no such file; the message names the file.
     """
-    sio = _sleap_io()
+    sio = import_sleap_io()
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", "Choose a SLEAP file (.slp).")
     try:
-        _refuse_bombs(path)
+        refuse_bombs(path)
         labels = sio.load_slp(str(path), open_videos=False)
         return _Reader(path, labels).read()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise AlPoseError(
             f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
             "Open it in SLEAP and save it anew, or choose another file.",
@@ -84,7 +84,7 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
     AlPoseError
         If sleap-io is not installed, or the file cannot be written.
     """
-    sio = _sleap_io()
+    sio = import_sleap_io()
     names = labels.skeleton.bodyparts
     skeleton = sio.Skeleton(nodes=list(names), edges=[list(link) for link in labels.skeleton.links], name="animal")
     videos = {video.name: _video(sio, video) for video in labels.videos if video.path or video.pictures}
@@ -247,17 +247,18 @@ class _Embedded:
         """Return an image by its frame number in the video; AlPoseError if it cannot be read."""
         try:
             if self._video is None:
-                self._video = _sleap_io().load_slp(str(self._path), open_videos=False).videos[self._number]
+                self._video = import_sleap_io().load_slp(str(self._path), open_videos=False).videos[self._number]
                 self._video.open()
             return np.asarray(self._video[frame], np.uint8)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise AlPoseError(
                 f"The image of frame {frame} in {self._path} cannot be read: {str(error)[:80]}.",
                 "Save it anew in SLEAP.",
             ) from error
 
 
-def _sleap_io() -> Any:
+def import_sleap_io() -> Any:
+    """Return sleap-io; AlPoseError if it is not installed."""
     try:
         import sleap_io
     except ImportError as error:
@@ -265,7 +266,7 @@ def _sleap_io() -> Any:
     return sleap_io
 
 
-def _refuse_bombs(path: Path) -> None:
+def refuse_bombs(path: Path) -> None:
     """Refuse a file whose tables unpack to more than any labels need, and one that is not SLEAP's."""
     import h5py
 
