@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +69,25 @@ def set_name(text: str, default: str = "images") -> str:
     return name if is_safe_name(name) else default
 
 
-def find_file(written: str, folders: Iterable[Path]) -> Path | None:
-    """Return where a file named by another file lies: below one of ``folders``, by its path or else by its name.
+def find_file(written: str, folders: Sequence[Path], *, by_name: bool = True) -> Path | None:
+    """Return where a file named by another file lies: below one of ``folders``, by as much of its path as is there.
 
-    A path that leaves a folder ("../") counts by its name only.
+    Parameters
+    ----------
+    written : str
+        A path of any computer. What leaves a folder ("../") or starts at a root counts by its last parts only.
+    folders : sequence of Path
+        Where to look, best first.
+    by_name : bool
+        Whether the bare name will do; not where several files have the same.
     """
     parts = [part for part in written.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not parts or not all(is_safe_name(part) for part in parts[-1:]):
-        return None
-    below = Path(*parts) if all(is_safe_name(part) for part in parts) and not _is_absolute(written) else None
-    for folder in folders:
-        for candidate in (below, Path(parts[-1])):
-            if candidate is not None and (folder / candidate).is_file():
-                return folder / candidate
+    for first in range(len(parts)):
+        tail = parts[first:]
+        if all(is_safe_name(part) for part in tail) and (by_name or len(tail) > 1 or len(parts) == 1):
+            for folder in folders:
+                if folder.joinpath(*tail).is_file():
+                    return folder.joinpath(*tail)
     return None
 
 
@@ -110,10 +116,6 @@ def check_count(count: int, path: Path) -> None:
         raise AlPoseError(
             f"{path} names {count:,} images, expected at most {MOST_FRAMES:,}.", "Export the labels again in parts."
         )
-
-
-def _is_absolute(written: str) -> bool:
-    return written.startswith(("/", "\\")) or written[1:2] == ":"
 
 
 def _set_name(folder: str, default: str, *, taken: Mapping[str, object]) -> str:

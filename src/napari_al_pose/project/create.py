@@ -118,7 +118,7 @@ def create_project(
     return root / "config.yaml"
 
 
-def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool) -> VideoSet:
+def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool, name: str = "") -> VideoSet:
     """Link or copy a video into ``folder``, after having decoded a frame of it.
 
     Parameters
@@ -131,6 +131,8 @@ def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool)
         Names of videos the project has.
     copy : bool
         Copy it even where a link would do.
+    name : str, optional
+        What it is called in the project, its own name by default.
 
     Returns
     -------
@@ -145,21 +147,21 @@ def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool)
     from napari_al_pose.video import open_source
 
     path = path.expanduser().absolute()
-    name = video_stem(path.name)
-    if name is None or name.startswith("."):
+    stem = video_stem(f"{name}{path.suffix}" if name else path.name)
+    if stem is None or stem.startswith("."):
         raise AlPoseError(
             f"Expected a video ({', '.join(VIDEO_SUFFIXES)}) with a plain name, got {path.name!r}.",
             "Choose a video, or rename it.",
         )
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", "Choose a video that is there.")
-    if name in taken:
+    if stem in taken:
         raise AlPoseError(
-            f"The project has a video named {name!r} already; {path} cannot have the same name.", "Rename the file."
+            f"The project has a video named {stem!r} already; {path} cannot have the same name.", "Rename the file."
         )
     with closing(open_source(path)) as source:
         _, height, width, _ = source.shape
-    destination = folder / path.name
+    destination = folder / f"{stem}{path.suffix}"
     if destination != path:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton, i
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
+    Crop,
     DeepLabCutConfig,
     add_individual,
     add_video_set,
@@ -31,7 +32,7 @@ from napari_al_pose.project.lock import ProjectLock
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
 from napari_al_pose.project.skeleton_change import drop_predictions, is_due, write_config, write_files
 from napari_al_pose.project.video_predictions import VideoPredictions
-from napari_al_pose.project.videos import ProjectVideo, find_videos
+from napari_al_pose.project.videos import ProjectVideo, find_videos, image_size
 
 logger = logging.getLogger(__name__)
 
@@ -161,8 +162,10 @@ class Project:
         write_text(self._settings_path, settings.model_dump_json(indent=1))
         self._settings = settings
 
-    def add_videos(self, paths: Sequence[Path], copy: bool = False) -> None:
+    def add_videos(self, paths: Sequence[Path], copy: bool = False, *, name: str = "") -> None:
         """Add videos: link (or copy) them into ``videos/`` and name them in ``config.yaml``.
+
+        ``name`` is what a single video is called in the project, its own name by default.
 
         Raises
         ------
@@ -172,11 +175,27 @@ class Project:
         self._refuse_if_read_only()
         for path in paths:
             taken = [video.name for video in self._videos if video.has_video]
-            entry = place_video(Path(path), self.root / "videos", taken=taken, copy=copy)
-            add_video_set(self.config_path, entry.path, entry.crop)
-            self.config = read_config(self.config_path)
-            self._videos, missing = find_videos(self.root, self.config.video_sets)
-            self.notice(*missing)
+            entry = place_video(Path(path), self.root / "videos", taken=taken, copy=copy, name=name)
+            self._add_video_set(entry.path, entry.crop)
+
+    def add_image_folders(self, names: Iterable[str]) -> None:
+        """Name sets of images in ``labeled-data/<name>`` in ``config.yaml``: DeepLabCut passes over all others.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only or ``config.yaml`` cannot be written.
+        """
+        self._refuse_if_read_only()
+        for name in names:
+            width, height = image_size(self.root / "labeled-data" / name) or (0, 0)
+            self._add_video_set(str(self.root / "labeled-data" / name), (0, width, 0, height))
+
+    def _add_video_set(self, path: str, crop: Crop | None) -> None:
+        add_video_set(self.config_path, path, crop)
+        self.config = read_config(self.config_path)
+        self._videos, missing = find_videos(self.root, self.config.video_sets)
+        self.notice(*missing)
 
     # ---- bodyparts and individuals ----------------------------------------------------------------
 

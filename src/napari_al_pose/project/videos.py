@@ -70,7 +70,7 @@ class ProjectVideo:
         if self.images is None or self.crop is None:
             return (0.0, 0.0)
         x1, x2, y1, y2 = self.crop
-        return (float(x1), float(y1)) if _image_size(self.images) == (x2 - x1, y2 - y1) else (0.0, 0.0)
+        return (float(x1), float(y1)) if image_size(self.images) == (x2 - x1, y2 - y1) else (0.0, 0.0)
 
     def shown_origin(self) -> tuple[float, float]:
         """Return where (0, 0) of what `open` shows lies in the full video, in pixels."""
@@ -171,7 +171,7 @@ def _resolve(written: str, name: str, root: Path, files: dict[str, Path]) -> Pat
     return path if outside and path.is_file() else None
 
 
-def _image_size(folder: Path) -> tuple[int, int] | None:
+def image_size(folder: Path) -> tuple[int, int] | None:
     """Return ``(width, height)`` of the first image in ``folder``; None if it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 

@@ -1,0 +1,17 @@
+"""Labels from and to other people's formats: one neutral value between them, so that each format is two functions."""
+
+from napari_al_pose.exchange.catalogue import FORMATS, LabelFormat, detect_format, format_named
+from napari_al_pose.exchange.exporting import Exported, check_output, export_labels
+from napari_al_pose.exchange.importing import Imported, import_labels
+
+__all__ = [
+    "FORMATS",
+    "Exported",
+    "Imported",
+    "LabelFormat",
+    "check_output",
+    "detect_format",
+    "export_labels",
+    "format_named",
+    "import_labels",
+]

@@ -1,0 +1,189 @@
+"""The formats of labels, and which one a file is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
+from napari_al_pose.formats.deeplabcut import is_annotation_file
+from napari_al_pose.formats.label_set import Holds, LabelSet
+
+Read = Callable[[Path], LabelSet]
+Write = Callable[[LabelSet, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFormat:
+    """One format.
+
+    Parameters
+    ----------
+    name : str
+        On the command line.
+    title : str
+        In the window.
+    holds : Holds
+        What it can hold.
+    read : callable
+        Reads a file of labels.
+    write : callable or None
+        Writes one, its pictures being there; None for a project folder.
+    file : str
+        What the file of labels is called in an exported folder, "" where the output is that file itself.
+    patterns : tuple of str
+        File names to choose from in the window.
+    images : str
+        Where images go in an exported folder, with ``{video}``; "" if the format refers to the videos.
+    needs_images : bool
+        Whether a frame without an image can't be written.
+    about : str
+        What is written, for the window.
+    """
+
+    name: str
+    title: str
+    holds: Holds
+    read: Read
+    write: Write | None
+    file: str
+    patterns: tuple[str, ...]
+    images: str = ""
+    needs_images: bool = False
+    about: str = ""
+
+
+FORMATS = (
+    LabelFormat(
+        "deeplabcut",
+        "DeepLabCut",
+        deeplabcut_labels.HOLDS,
+        deeplabcut_labels.read_collected_data,
+        None,
+        "config.yaml",
+        ("config.yaml", "CollectedData_*.h5", "CollectedData_*.csv"),
+        images="labeled-data/{video}",
+        about="A new project folder with config.yaml, CollectedData and images; videos are linked.",
+    ),
+    LabelFormat(
+        "sleap",
+        "SLEAP",
+        sleap.HOLDS,
+        sleap.read_sleap,
+        sleap.write_sleap,
+        "",
+        ("*.slp",),
+        about="One .slp file that refers to the videos where they are.",
+    ),
+    LabelFormat(
+        "lightning-pose",
+        "Lightning Pose",
+        lightning_pose.HOLDS,
+        lightning_pose.read_lightning_pose,
+        lightning_pose.write_lightning_pose,
+        lightning_pose.FILE,
+        ("*.csv",),
+        images="labeled-data/{video}",
+        about="A folder with CollectedData.csv, with its visible column, and images.",
+    ),
+    LabelFormat(
+        "coco",
+        "COCO keypoints",
+        coco.HOLDS,
+        coco.read_coco,
+        coco.write_coco,
+        coco.FILE,
+        ("*.json",),
+        images="images/{video}",
+        needs_images=True,
+        about="A folder with annotations.json and images.",
+    ),
+    LabelFormat(
+        "mpii",
+        "MPII",
+        mpii.HOLDS,
+        mpii.read_mpii,
+        mpii.write_mpii,
+        mpii.FILE,
+        ("*.json",),
+        images="images/{video}",
+        needs_images=True,
+        about="A folder with mpii.json (16 joints of people) and images.",
+    ),
+    LabelFormat(
+        "lsp",
+        "Leeds Sports Pose",
+        lsp.HOLDS,
+        lsp.read_lsp,
+        lsp.write_lsp,
+        lsp.FILE,
+        ("*.mat",),
+        images="images",
+        needs_images=True,
+        about="A folder with joints.mat (14 joints of one person) and numbered images.",
+    ),
+)
+
+
+def format_named(name: str) -> LabelFormat:
+    """Return a format by name; AlPoseError that lists them if there is none."""
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    raise AlPoseError(f"Unknown format {name!r}.", f"Choose from: {', '.join(known.name for known in FORMATS)}.")
+
+
+def find_labels(source: Path) -> Path:
+    """Return the file of labels that ``source`` is, or the one it holds if it is a folder.
+
+    Raises
+    ------
+    AlPoseError
+        If there is none, or more than one.
+    """
+    if not source.is_dir():
+        if not source.is_file():
+            raise AlPoseError(f"There is no file {source}.", "Choose a file of labels or a project folder.")
+        return source
+    known = [source / written.file for written in FORMATS if written.file and (source / written.file).is_file()]
+    found = known[:1] or sorted([*source.glob("*.slp"), *source.glob("CollectedData_*.h5"), *source.glob("*.json")])
+    if len(found) != 1:
+        listed = f" (there are {', '.join(path.name for path in found[:4])})" if found else ""
+        raise AlPoseError(f"Expected one file of labels in {source}{listed}.", "Name the file itself.")
+    return found[0]
+
+
+def detect_format(path: Path) -> LabelFormat:
+    """Return the format of a file of labels, by its name and its first bytes.
+
+    Raises
+    ------
+    AlPoseError
+        If it is none that is known.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml", ".h5"):
+        return format_named("deeplabcut")
+    if suffix == ".csv":
+        coordinates = next((line for line in _head(path).splitlines() if line.startswith(b"coords,")), b"")
+        own = is_annotation_file(path) and b"visible" not in coordinates.split(b",")
+        return format_named("deeplabcut" if own else "lightning-pose")
+    if suffix == ".json":
+        return format_named("mpii" if _head(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else "coco")
+    for known in FORMATS:
+        if f"*{suffix}" in known.patterns:
+            return known
+    raise AlPoseError(
+        f"{path} is of no format that is known here.",
+        "Expected a config.yaml, or a file that ends in .h5, .csv, .slp, .json or .mat.",
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(200_000)
+    except OSError as error:
+        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error

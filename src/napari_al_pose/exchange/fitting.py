@@ -1,0 +1,99 @@
+"""What of other people's labels goes into a project: bodyparts and individuals by name, labels by key."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.formats.label_set import LabelSet, counted
+from napari_al_pose.project import LabelStore
+from napari_al_pose.project.label_log import Keypoint, KeypointKey
+from napari_al_pose.project.merge import same_keypoint
+
+Changes = Sequence[tuple[KeypointKey, Keypoint]]
+
+
+def fit_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, list[str]]:
+    """Return labels with the bodyparts and individuals of a project, and a sentence for everything left out.
+
+    Raises
+    ------
+    AlPoseError
+        If they share no bodypart.
+    """
+    notices: list[str] = []
+    order = _bodyparts(labels, skeleton, notices)
+    names = _individuals(labels, skeleton, notices)
+    made: dict[tuple[object, str], Annotation] = {}
+    for a in labels.annotations:
+        if a.individual not in names:
+            continue
+        xy = np.vstack([a.xy, [[np.nan, np.nan]]])[order]
+        states = np.append(a.states, np.int8(KeypointState.UNSEEN))[order]
+        fitted = Annotation(a.key, xy, states, names[a.individual], a.role)
+        if not fitted.is_empty:
+            made.setdefault((a.key, fitted.individual), fitted)
+    return dataclasses.replace(labels, skeleton=skeleton, annotations=tuple(made.values())), notices
+
+
+def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, list[str]]:
+    """Return what to store: keypoints the project has no label of; others stay, and are told of where they differ."""
+    changes: list[tuple[KeypointKey, Keypoint]] = []
+    kept = 0
+    present: dict[str, dict[KeypointKey, Keypoint]] = {}
+    for a in labels.annotations:
+        of_video = present.setdefault(a.key.video, store.exchange.labels(a.key.video))
+        for name, (x, y), state in zip(labels.skeleton.bodyparts, a.xy.tolist(), a.states.tolist(), strict=True):
+            if state == KeypointState.UNSEEN:
+                continue
+            key = KeypointKey(a.key.video, a.key.frame, a.individual, name)
+            placed = state == KeypointState.PLACED
+            point = Keypoint(KeypointState.PLACED, x, y) if placed else Keypoint(KeypointState.NOT_VISIBLE)
+            before = of_video.get(key)
+            if before is None or before.state is KeypointState.UNSEEN:
+                changes.append((key, point))
+            elif not same_keypoint(before, point):
+                kept += 1
+    if not kept:
+        return changes, []
+    return changes, [
+        f"{counted(kept, 'point')} of the file differ from labels of the project; the project's were kept."
+    ]
+
+
+def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
+    """Return for each bodypart of the project its place in the file, -1 for none."""
+    exact = {name: index for index, name in enumerate(labels.skeleton.bodyparts)}
+    folded = {name.casefold(): index for index, name in reversed(list(enumerate(labels.skeleton.bodyparts)))}
+    order = [exact.get(name, folded.get(name.casefold(), -1)) for name in skeleton.bodyparts]
+    others = [i for i in range(labels.skeleton.n_bodyparts) if i not in order]
+    if len(others) == labels.skeleton.n_bodyparts:
+        raise AlPoseError(
+            f"The labels are of {', '.join(labels.skeleton.bodyparts)}; the project has "
+            f"{', '.join(skeleton.bodyparts)}.",
+            "Import them into a new project, or rename the bodyparts in one of the two.",
+        )
+    dropped = [sum(a.states[i] == KeypointState.PLACED for a in labels.annotations) for i in others]
+    if any(dropped):
+        named = ", ".join(repr(labels.skeleton.bodyparts[i]) for i, n in zip(others, dropped, strict=True) if n)
+        notices.append(f"The project has no bodypart {named}; {counted(sum(dropped), 'point')} left out.")
+    return order
+
+
+def _individuals(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> dict[str, str]:
+    """Return the project's names for the file's individuals: the same where they are, else in their order."""
+    theirs, ours = labels.skeleton.individuals, skeleton.individuals
+    same = [name for name in theirs if name in ours]
+    pairs = dict(zip(same, same, strict=True)) if same else dict(zip(theirs, ours, strict=False))
+    renamed = [(a, b) for a, b in pairs.items() if a != b and a != SINGLE_INDIVIDUAL and b != SINGLE_INDIVIDUAL]
+    if renamed:
+        notices.append("Individuals are named as in the project: " + ", ".join(f"{a} is {b}" for a, b in renamed) + ".")
+    for name in theirs:
+        points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations if a.individual == name)
+        if name not in pairs and points:
+            why = "holds one animal" if ours == (SINGLE_INDIVIDUAL,) else "has no such individual"
+            notices.append(f"The project {why}; {counted(points, 'point')} of {name!r} left out.")
+    return pairs

@@ -1,0 +1,77 @@
+"""A project folder made for labels that come from elsewhere."""
+
+from __future__ import annotations
+
+import getpass
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.formats.atomic import cannot_write
+from napari_al_pose.formats.deeplabcut import write_new_config
+from napari_al_pose.formats.deeplabcut_config import dump_config, load_config
+from napari_al_pose.formats.label_set import LabelSet
+from napari_al_pose.formats.names import is_safe_name
+
+
+def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
+    """Make a project without videos beside ``root``, for `finish_project` to put in its place.
+
+    Returns
+    -------
+    Path
+        The temporary folder; whoever called removes it, finished or not.
+
+    Raises
+    ------
+    AlPoseError
+        If ``root`` exists and is not an empty folder, a name will not do, or the folder cannot be written.
+    """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise AlPoseError(
+            f"{root} exists already and is no project.", "Choose a folder that is empty, is a project, or is not there."
+        )
+    who = next((name for name in (scorer, labels.scorer, _user_name()) if is_safe_name(name)), "labeller")
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".new-project-", dir=root.parent))
+        for name in ("videos", "labeled-data", "training-datasets", "dlc-models-pytorch"):
+            (building / name).mkdir()
+        building.chmod(0o755)
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    individuals = labels.skeleton.individuals
+    write_new_config(
+        building / "config.yaml",
+        task=root.name,
+        scorer=who,
+        date=f"{date.today():%b}{date.today().day}",
+        bodyparts=labels.skeleton.bodyparts,
+        skeleton=labels.skeleton.links,
+        individuals=() if individuals == (SINGLE_INDIVIDUAL,) else individuals,
+        project_path=root,
+    )
+    return building
+
+
+def finish_project(building: Path, root: Path) -> None:
+    """Put a project made by `begin_project` in its place, the paths in its ``config.yaml`` with it."""
+    document = load_config(building / "config.yaml")
+    document["video_sets"] = {
+        str(root / Path(path).relative_to(building)): entry for path, entry in (document["video_sets"] or {}).items()
+    }
+    dump_config(document, building / "config.yaml")
+    try:
+        if root.exists():
+            root.rmdir()
+        building.rename(root)
+    except OSError as error:
+        raise cannot_write(root, error) from error
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user id, as in containers
+        return ""

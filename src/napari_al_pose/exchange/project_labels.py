@@ -1,0 +1,37 @@
+"""The labels of a project as the value every format is written from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.formats.deeplabcut import frame_number, image_files
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
+from napari_al_pose.project import Project, ProjectVideo
+
+
+def labels_of(project: Project) -> LabelSet:
+    """Return all labels of an open project, with its videos and the images that are there.
+
+    Images that are crops of a video that is there too are left out: labels are in pixels of the video.
+    """
+    annotations = tuple(project.labels.annotations())
+    videos = {video.name: _video(video) for video in project.videos}
+    for annotation in annotations:
+        videos.setdefault(annotation.key.video, LabelledVideo(annotation.key.video))
+    return LabelSet(project.skeleton, tuple(videos.values()), annotations, scorer=project.scorer)
+
+
+def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:
+    """Return labels without those of some frames."""
+    return dataclasses.replace(labels, annotations=tuple(a for a in labels.annotations if a.key not in keys))
+
+
+def _video(video: ProjectVideo) -> LabelledVideo:
+    pictures: dict[int, Picture] = {}
+    if video.images is not None and video.image_origin() == video.shown_origin():
+        for image in image_files(video.images):
+            number = frame_number(image.name)
+            if number is not None:
+                pictures.setdefault(number, Picture(str(image)))
+    return LabelledVideo(video.name, str(video.path) if video.path is not None else "", pictures)
