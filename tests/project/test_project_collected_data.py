@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import BODYPARTS, make_video, save_images, save_labels, write_config
-from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
+from conftest import BODYPARTS, collected, make_video, save_images, save_labels, write_config
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.formats.deeplabcut import read_annotations
-from napari_al_pose.project import collected_data, open_project
+from napari_al_pose.project import backups, collected_data, open_project
 
 XY = np.array([[[1.0, 2], [3, 4], [5, 6]], [[7, 8], [np.nan, np.nan], [9, 10]]])
 KEY = FrameKey("mouse", 5)
@@ -120,6 +121,133 @@ def test_both_changed_keeps_ours_names_the_frame_and_logs_theirs(project_root):
         query = "SELECT x, y FROM edits JOIN actions ON actions.id = edits.action WHERE kind = 'conflict'"
         assert connection.execute(query).fetchall() == [(70, 80)]
     connection.close()
+
+
+def save_csv(root, xy, video="mouse") -> None:
+    """Write the csv of frames 5 and 12 and leave the h5 as it is."""
+    path = root / "labeled-data" / video / "CollectedData_Me.csv"
+    collected(xy, ["img005.png", "img012.png"], video=video).to_csv(path)
+
+
+def changed(frame: int, bodypart: int, xy: list[float]) -> np.ndarray:
+    made = XY.copy()
+    made[frame, bodypart] = xy
+    return made
+
+
+def test_conflict_waits_until_somebody_decides(project_root):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        project.labels.place_many(KEY, {"nose": (50, 60), "ear": (51, 61), "tail": (52, 62)})
+    theirs = changed(0, 0, [70, 80])
+    theirs[0, 1] = [71, 81]
+    save_labels(project_root, theirs, [5, 12])
+    with open_project(project_root) as project:
+        assert project.labels.conflicts.frames() == [KEY]
+        nose, ear = project.labels.conflicts.all()
+        assert (nose.key.bodypart, nose.ours.x, nose.theirs.x) == ("nose", 50, 70)
+        assert nose.source.endswith("CollectedData_Me.h5")
+        project.export_labels()
+    with open_project(project_root) as project:
+        found = project.labels.conflicts.all()
+        assert found == [nose, ear], "they wait through export, closing and opening"
+        project.labels.conflicts.decide(found, theirs=[ear])
+        assert project.labels.annotation(KEY).xy.tolist() == [[50, 60], [71, 81], [52, 62]]
+        assert project.labels.conflicts.all() == []
+        assert project.labels.undo() == KEY
+        assert project.labels.annotation(KEY).xy.tolist() == [[50, 60], [51, 61], [52, 62]]
+        project.export_labels()
+    with open_project(project_root, read_only=True) as project:
+        assert project.labels.conflicts.all() == []
+        with pytest.raises(AlPoseError, match="reading only"):
+            project.labels.conflicts.decide([nose], theirs=[])
+
+
+def test_csv_edited_alone_is_taken_in(project_root):
+    save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    save_csv(project_root, changed(0, 0, [70, 80]))
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [70, 80]
+        assert any("1 label (frame 5)" in notice for notice in project.notices)
+        project.labels.undo()
+        assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
+
+
+def test_csv_that_was_not_written_again_is_stale(project_root):
+    save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    save_labels(project_root, changed(0, 0, [70, 80]), [5, 12])
+    save_csv(project_root, XY)
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [70, 80]
+        assert project.labels.conflicts.all() == []
+
+
+@pytest.mark.parametrize("opened_before", [False, True])
+def test_h5_and_csv_that_disagree_are_both_kept(project_root, opened_before):
+    save_labels(project_root, XY, [5, 12])
+    if opened_before:
+        open_project(project_root).close()
+    save_labels(project_root, changed(0, 0, [70, 80]), [5, 12])
+    save_csv(project_root, changed(0, 0, [71, 81]))
+    with open_project(project_root) as project:
+        assert any("disagree on 1 label (frame 5)" in notice for notice in project.notices)
+        assert project.labels.annotation(KEY).xy[0].tolist() == [70, 80]
+        project.labels.place(FrameKey("mouse", 12), "nose", 9, 9)
+        project.export_labels()
+    with open_project(project_root) as project:
+        (conflict,) = project.labels.conflicts.all()
+        assert (conflict.theirs.x, conflict.theirs.y) == (71, 81)
+        assert conflict.source.endswith(".csv")
+        project.labels.conflicts.decide([conflict], theirs=[conflict])
+        assert project.labels.annotation(KEY).xy[0].tolist() == [71, 81]
+
+
+def test_damaged_csv_beside_a_good_h5_is_named(project_root):
+    path = save_labels(project_root, XY, [5, 12]).with_suffix(".csv")
+    path.write_text("not,a,table\n")
+    with open_project(project_root) as project:
+        assert any(str(path) in notice for notice in project.notices)
+        complete(project, KEY, x=30)
+        project.export_labels()
+    assert pd.read_csv(path, header=[0, 1, 2], index_col=[0, 1, 2]).iloc[0, 0] == 30
+
+
+def test_the_last_versions_of_the_files_are_kept(project_root, monkeypatch):
+    path = save_labels(project_root, XY, [5, 12])
+    theirs = path.read_bytes()
+    monkeypatch.setattr(backups, "OWN_EVERY", timedelta())
+    with open_project(project_root) as project:
+        for n in range(backups.KEPT + 4):
+            complete(project, KEY, x=n)
+            project.export_labels()
+            if n == 0:
+                first = project.label_versions("mouse")[0]
+                assert (first.folder / path.name).read_bytes() == theirs
+        versions = project.label_versions("mouse")
+        assert len(versions) == backups.KEPT
+        assert [version.number for version in versions] == list(range(5, 15))
+        project.restore_labels("mouse", versions[0].number)
+        assert project.labels.annotation(KEY).xy[0].tolist() == [3, 2]
+        assert read_h5(project_root).iloc[0, 0] == 3
+        project.labels.undo()
+        assert project.labels.annotation(KEY).xy[0].tolist() == [13, 2]
+        with pytest.raises(AlPoseError, match="no version 1 "):
+            project.restore_labels("mouse", 1)
+
+
+def test_own_writing_keeps_one_version_a_minute_whatever_the_clock_says(project_root):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        for n in range(5):
+            complete(project, KEY, x=n)
+            project.export_labels()
+        (version,) = project.label_versions("mouse")
+        version.folder.rename(version.folder.with_name("00001_29990101T000000Z"))
+        complete(project, KEY, x=9)
+        project.export_labels()
+        assert [version.number for version in project.label_versions("mouse")] == [1, 2]
 
 
 def test_rows_taken_away_by_another_program_stay_here_and_come_back(project_root):
@@ -236,10 +364,11 @@ def test_images_follow_when_the_video_turns_up(project_root):
 def test_editing_goes_on_while_files_are_written(project_root):
     save_labels(project_root, XY, [5, 12])
     failures = []
+    edited = threading.Event()
 
     def export(project):
         try:
-            for _ in range(5):
+            while not edited.is_set():
                 project.export_labels()
         except Exception as error:  # noqa: BLE001  # whatever it is, the test shows it
             failures.append(error)
@@ -248,10 +377,9 @@ def test_editing_goes_on_while_files_are_written(project_root):
         threads = [threading.Thread(target=export, args=(project,)) for _ in range(2)]
         for thread in threads:
             thread.start()
-        n = 0
-        while any(thread.is_alive() for thread in threads):
+        for n in range(60):
             complete(project, FrameKey("mouse", 100 + n % 50), x=n)
-            n += 1
+        edited.set()
         for thread in threads:
             thread.join()
         assert failures == []

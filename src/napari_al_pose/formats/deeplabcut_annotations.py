@@ -76,6 +76,11 @@ def read_annotation_points(path: Path) -> AnnotationTable:
     return _annotations(read_table(path), path, scorer=None)
 
 
+def read_annotation_file(path: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
+    """Read one file of labels for a project, as `read_annotations` does with the one that counts."""
+    return _fit_individuals(_annotations(read_table(path), path, scorer=scorer), individuals)
+
+
 def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
     """Read the labels in a folder of ``labeled-data``; an empty table if it has none.
 

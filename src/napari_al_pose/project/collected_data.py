@@ -17,6 +17,7 @@ from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
     AnnotationTable,
     is_annotation_file,
+    read_annotation_file,
     read_annotations,
     rename_columns,
     write_annotations,
@@ -27,7 +28,7 @@ from napari_al_pose.project.extracted_images import ExtractedImages, shown_frame
 from napari_al_pose.project.label_exchange import ExchangeState
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
-from napari_al_pose.project.merge import SAME_PX, MergePlan, keypoints_of, plan_merge
+from napari_al_pose.project.merge import SAME_PX, MergePlan, join_files, keypoints_of, plan_merge
 from napari_al_pose.project.skeleton_log import SkeletonChange
 from napari_al_pose.project.videos import ProjectVideo
 
@@ -77,7 +78,10 @@ class CollectedData:
         """Return whether other programs changed something that `merge_into` would take in."""
         if self._is_known(store.exchange.state(self.name)):
             return False
-        return not self._plan(self._keypoints(self.read()), store).is_empty
+        beside = self._read_csv_beside()
+        csv = {} if isinstance(beside, str) else self._keypoints(beside)
+        theirs, otherwise = join_files(self._keypoints(self.read()), csv, store.exchange.exported(self.name))
+        return bool(otherwise) or not self._plan(theirs, store).is_empty
 
     def merge_into(self, store: LabelStore) -> list[str]:
         """Take in what other programs changed since the files were last written or read.
@@ -98,11 +102,13 @@ class CollectedData:
         if self._is_known(state):
             return notices
         files = self._files()
-        table = self.read()
-        theirs = self._keypoints(table)
-        notices += [*table.notices, *self._unknown(table)]
+        table, beside = self.read(), self._read_csv_beside()
+        told = [*table.notices, *self._unknown(table), *([beside] if isinstance(beside, str) else [])]
+        csv = {} if isinstance(beside, str) else self._keypoints(beside)
         with exchange.exclusive():
+            theirs, otherwise = join_files(self._keypoints(table), csv, exchange.exported(self.name))
             plan = self._plan(theirs, store)
+            disagreeing = list(otherwise.items())
             exchange.merge(
                 self.name,
                 theirs.items(),
@@ -110,15 +116,32 @@ class CollectedData:
                 source=str(table.path or self.folder),
                 # Files with something to tell the user are read, and told of, each time.
                 state=ExchangeState(self._settings(), "" if table.notices else files),
+                otherwise=(str((table.path or self.folder).with_suffix(".csv")), disagreeing),
             )
+        notices += told
         if plan.changed:
             notices.append(f"{table.path}: another program changed {_labels(plan.changed)}; the changes were taken in.")
         if plan.conflicts:
             notices.append(
                 f"{table.path}: {_labels(plan.conflicts)} changed both here and in another program. "
-                "Your labels were kept; the others are noted in al-pose/labels.sqlite."
+                "Your labels were kept until you decide; the others are kept beside them."
+            )
+        if disagreeing:
+            notices.append(
+                f"{table.path} and the .csv beside it disagree on {_labels(disagreeing)}. "
+                "The .h5 counts until you decide; what the .csv says is kept beside it."
             )
         return notices
+
+    def _read_csv_beside(self) -> AnnotationTable | str:
+        """Read the ``.csv`` beside an ``.h5``; a sentence for the user if it cannot be read."""
+        path = self.folder / f"CollectedData_{self.scorer}.csv"
+        if not path.is_file() or not path.with_suffix(".h5").is_file():
+            return AnnotationTable()
+        try:
+            return read_annotation_file(path, scorer=self.scorer, individuals=self.skeleton.individuals)
+        except AlPoseError as error:
+            return f"{error.message} The labels were read from the .h5 beside it, and the next writing replaces it."
 
     def export(self, store: LabelStore, source: FrameSource | None = None) -> list[str]:
         """Write the complete frames of the video and extract their images.
@@ -187,6 +210,21 @@ class CollectedData:
     def backups(self) -> LabelBackups:
         """Earlier versions of the files."""
         return LabelBackups(self.folder.parents[1] / "al-pose" / "backups" / self.name)
+
+    def restore(self, number: int, store: LabelStore) -> None:
+        """Take the labels of an earlier version of the files, as one action that can be undone.
+
+        Raises
+        ------
+        AlPoseError
+            If there is no such version or it cannot be read.
+        """
+        version = next((version for version in self.backups.versions() if version.number == number), None)
+        if version is None:
+            kept = ", ".join(str(version.number) for version in self.backups.versions()) or "none"
+            raise AlPoseError(f"{self.folder} has no version {number} kept.", f"Choose one of: {kept}.")
+        table = read_annotations(version.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+        store.exchange.put_back(self._keypoints(table), source=str(version.folder))
 
     def rename_columns(self, change: SkeletonChange, store: LabelStore) -> None:
         """Give the files the bodyparts of `skeleton`; columns of removed ones are put aside for good.

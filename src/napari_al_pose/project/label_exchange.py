@@ -131,6 +131,7 @@ class LabelExchange:
         *,
         source: str,
         state: ExchangeState,
+        otherwise: tuple[str, Changes] = ("", ()),
     ) -> None:
         """Take in what another program wrote for ``video``, in one transaction.
 
@@ -147,19 +148,47 @@ class LabelExchange:
             The file, for the log.
         state : ExchangeState
             To remember.
+        otherwise : (str, changes)
+            Another file, and the conflicting values it has.
         """
         with self._mutex:
             noted = []
             with self._log.transaction():
-                for kind, changes in steps.items():
-                    if changes:
-                        action = self._log.append_action(kind, source=source)
-                        self._log.append_edits(action, changes, apply=kind != "conflict")
-                        noted.append((kind, action))
+                for kind, origin, changes in (
+                    *((kind, source, changes) for kind, changes in steps.items()),
+                    ("conflict", *otherwise),
+                ):
+                    if not changes:
+                        continue
+                    action = self._log.append_action(kind, source=origin)
+                    self._log.append_edits(action, changes, apply=kind != "conflict")
+                    noted.append((kind, action))
+                    for key, theirs in changes if kind == "conflict" else ():
+                        self._log.put_conflict(action, key, origin, theirs)
                 self._log.replace_exported(video, found)
                 self._log.set_exchange(video, (state.settings, state.files, state.action))
             for kind, action in noted:
                 self._note(kind, action)
+
+    def take_in(self, changes: Changes, *, source: str, undoable: bool) -> None:
+        """Store labels from a file that is not the project's own, in one transaction and, if wanted, one undo step."""
+        kind = "merge" if undoable else "import"
+        with self._mutex:
+            with self._log.transaction():
+                action = self._log.append_action(kind, source=source)
+                self._log.append_edits(action, changes)
+            self._note(kind, action)
+
+    def put_back(self, found: Mapping[KeypointKey, Keypoint], *, source: str) -> None:
+        """Make labels of an earlier time the present ones, as one action that can be undone."""
+        with self._mutex:
+            real = [(key, point) for key, point in found.items() if self._log.keypoint(key) != point]
+            if not real:
+                return
+            with self._log.transaction():
+                action = self._log.append_action("merge", source=source)
+                self._log.append_edits(action, real)
+            self._note("merge", action)
 
     def remember(
         self, video: str, frames: Collection[int], found: Iterable[tuple[KeypointKey, Keypoint]], state: ExchangeState

@@ -13,7 +13,7 @@ import logging
 import socket
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -190,7 +190,7 @@ class EditLog:
         """Append ``changes`` to the log and, if ``apply``, make them the current state."""
         for key, new in changes:
             old = self.keypoint(key)
-            name = (key.video, key.frame, key.individual, key.bodypart)
+            name = _name(key)
             self._connection.execute(
                 "INSERT INTO edits (action, video, frame, individual, bodypart, old_state, old_x, old_y, state, x, y)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -237,6 +237,18 @@ class EditLog:
             "DELETE FROM exported WHERE video = ? AND frame = ?", ((video, frame) for frame in frames)
         )
 
+    def put_conflict(self, action: int, key: KeypointKey, source: str, theirs: Keypoint) -> None:
+        """Remember what another program made of a label that was changed here too."""
+        self.execute(
+            "INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*_name(key), source, int(theirs.state), theirs.x, theirs.y, action),
+        )
+
+    def drop_conflict(self, key: KeypointKey, source: str) -> None:
+        """Forget a conflict that was settled; what was made of it is in the log."""
+        where = "video = ? AND frame = ? AND individual = ? AND bodypart = ? AND source = ?"
+        self.execute(f"DELETE FROM conflicts WHERE {where}", (*_name(key), source))
+
     def set_exchange(self, video: str, state: tuple[str, str, int]) -> None:
         """Remember how things stand between ``video`` and its CollectedData."""
         self._connection.execute("INSERT OR REPLACE INTO exchanges VALUES (?, ?, ?, ?)", (video, *state))
@@ -266,7 +278,7 @@ class EditLog:
         """Return the current state of one keypoint."""
         rows = self.rows(
             "SELECT state, x, y FROM labels WHERE video = ? AND frame = ? AND individual = ? AND bodypart = ?",
-            (key.video, key.frame, key.individual, key.bodypart),
+            _name(key),
         )
         return _keypoint(*rows[0]) if rows else Keypoint()
 
@@ -287,11 +299,36 @@ class EditLog:
             for video, frame, individual, name, *rest in self.rows(query, (action,))
         ]
 
+    def edits_in(self, key: FrameKey, actions: Collection[int]) -> list[tuple[int, KeypointKey, Keypoint, Keypoint]]:
+        """Return ``(action, key, before, after)`` for each edit of a frame by one of the actions, in order."""
+        query = (
+            "SELECT action, individual, bodypart, old_state, old_x, old_y, state, x, y FROM edits"
+            " WHERE video = ? AND frame = ? ORDER BY id"
+        )
+        now = {action: self.names_since(action) for action in actions}
+        return [
+            (
+                action,
+                KeypointKey(*_frame(key), individual, now[action].get(name, name)),
+                _keypoint(*rest[:3]),
+                _keypoint(*rest[3:]),
+            )
+            for action, individual, name, *rest in self.rows(query, _frame(key))
+            if action in now
+        ]
+
     def skeleton_rows(self) -> list[tuple[Any, ...]]:
         """Return all changes of the bodyparts, oldest first; none in a file of before there were any."""
         if label_schema.version_of(self._connection) < 2:
             return []
         return self.rows("SELECT action, before, edit, files, done FROM skeletons ORDER BY action")
+
+    def conflict_rows(self) -> list[tuple[KeypointKey, str, Keypoint]]:
+        """Return ``(key, source, theirs)`` of each conflict; none in a file of before they were kept."""
+        if label_schema.version_of(self._connection) < 2:
+            return []
+        query = "SELECT video, frame, individual, bodypart, source, state, x, y FROM conflicts"
+        return [(KeypointKey(*row[:4]), row[4], _keypoint(*row[5:])) for row in self.rows(query)]
 
     def names_since(self, action: int) -> dict[str, str]:
         """Return the present names of the bodyparts that were renamed after ``action``, by their names then."""
@@ -317,6 +354,14 @@ class EditLog:
     def data_version(self) -> int:
         """Return a number that changes when another connection committed something."""
         return int(self.rows("PRAGMA data_version")[0][0])
+
+
+def _frame(key: FrameKey) -> tuple[str, int]:
+    return (key.video, key.frame)
+
+
+def _name(key: KeypointKey) -> tuple[str, int, str, str]:
+    return (key.video, key.frame, key.individual, key.bodypart)
 
 
 def _keypoint(state: int, x: float | None, y: float | None) -> Keypoint:

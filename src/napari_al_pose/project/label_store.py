@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, FrameRole, KeypointState, Skeleton
 from napari_al_pose.project.completeness import Completeness
+from napari_al_pose.project.conflicts import LabelConflicts
+from napari_al_pose.project.history import LabelHistory
 from napari_al_pose.project.label_exchange import LabelExchange
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.skeleton_log import SkeletonLog
@@ -38,6 +40,10 @@ class LabelStore:
         For merging from and exporting to other people's files.
     skeletons : SkeletonLog
         The changes of the bodyparts.
+    conflicts : LabelConflicts
+        Labels that were changed both here and by another program.
+    history : LabelHistory
+        Earlier states of each frame.
     """
 
     def __init__(self, log: EditLog, skeleton: Skeleton) -> None:
@@ -47,6 +53,8 @@ class LabelStore:
         self._undo = UndoStack()
         self.exchange = LabelExchange(log, self._mutex, self._note)
         self.skeletons = SkeletonLog(log, self._mutex, self._note)
+        self.conflicts = LabelConflicts(log, self._mutex, decide=self._decide, skeleton=lambda: self._skeleton)
+        self.history = LabelHistory(log, self._mutex, edit=self._edit, skeleton=lambda: self._skeleton)
         self._seen_action = 0
         self._data_version = -1
         self._complete = Completeness(log, skeleton)
@@ -284,6 +292,17 @@ class LabelStore:
             real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
             if real:
                 self._append("edit", real)
+
+    def _decide(self, changes: Changes, also: Callable[[], None]) -> None:
+        with self._mutex:
+            self._log.refuse_if_read_only()
+            self._catch_up()
+            real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
+            with self._log.transaction():
+                action = self._log.append_action("merge" if real else "keep", source="user")
+                self._log.append_edits(action, real)
+                also()
+            self._note("merge" if real else "keep", action, touched={key.frame_key for key, _ in real})
 
     def _append(self, kind: str, changes: Changes, *, target: int | None = None) -> None:
         with self._log.transaction():

@@ -14,6 +14,9 @@ from napari_al_pose.project.label_log import Keypoint, KeypointKey
 SAME_PX = 1e-6
 """Coordinates closer than this are the same: what is left of a shift by the crop there and back."""
 
+CSV_SAME_PX = 0.01
+"""The same for what an ``.h5`` and the ``.csv`` beside it say: spreadsheets round."""
+
 State = Mapping[KeypointKey, Keypoint]
 
 
@@ -88,6 +91,39 @@ def keypoints_of(
     return found
 
 
+def join_files(h5: State, csv: State, base: State) -> tuple[dict[KeypointKey, Keypoint], dict[KeypointKey, Keypoint]]:
+    """Join what an ``.h5`` and the ``.csv`` beside it say.
+
+    They are two programs' words, though one should repeat the other. Where they differ, the one that differs from
+    what both said last is the newer; where both do, or nobody knows, the ``.h5`` counts, as in DeepLabCut.
+
+    Parameters
+    ----------
+    h5, csv : mapping
+        What each says now.
+    base : mapping
+        What they said when we last wrote or read them.
+
+    Returns
+    -------
+    dict
+        What to take for their word.
+    dict
+        What the ``.csv`` says otherwise: for somebody to decide.
+    """
+    joined, otherwise = dict(h5), {}
+    for key, by_csv in csv.items():
+        by_h5, before = h5.get(key), base.get(key)
+        is_stale = before is not None and same_keypoint(by_csv, before, CSV_SAME_PX)
+        if is_stale or (by_h5 is not None and same_keypoint(by_csv, by_h5, CSV_SAME_PX)):
+            continue
+        if by_h5 is None or (before is not None and same_keypoint(by_h5, before)):
+            joined[key] = by_csv
+        else:
+            otherwise[key] = by_csv
+    return joined, otherwise
+
+
 def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointKey]) -> MergePlan:
     """Compare three ways: what the file says, what it said last, and what we have.
 
@@ -106,18 +142,18 @@ def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointK
     for key, their in theirs.items():
         mine = ours.get(key, Keypoint())
         before = base.get(key)
-        if _same(their, mine) or (before is not None and _same(their, before)):
+        if same_keypoint(their, mine) or (before is not None and same_keypoint(their, before)):
             continue
         if key not in edited:
             plan.new.append((key, their))
-        elif _same(mine, before or Keypoint()):
+        elif same_keypoint(mine, before or Keypoint()):
             plan.changed.append((key, their))
         else:
             plan.conflicts.append((key, their))
     return plan
 
 
-def _same(a: Keypoint, b: Keypoint) -> bool:
+def same_keypoint(a: Keypoint, b: Keypoint, tolerance: float = SAME_PX) -> bool:
     if a.state != b.state or a.x is None or a.y is None or b.x is None or b.y is None:
         return a.state == b.state
-    return abs(a.x - b.x) <= SAME_PX and abs(a.y - b.y) <= SAME_PX
+    return abs(a.x - b.x) <= tolerance and abs(a.y - b.y) <= tolerance

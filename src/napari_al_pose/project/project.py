@@ -25,6 +25,7 @@ from napari_al_pose.formats.deeplabcut import (
     read_config,
 )
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.label_store import LabelStore
@@ -350,6 +351,25 @@ class Project:
         with self._exporting:
             self._finish_skeleton_change()
             self._export(self._videos_with_labels() if videos is None else set(videos), sources or {})
+
+    def label_versions(self, video: str) -> list[LabelVersion]:
+        """Return the earlier versions of the DeepLabCut files of a video that are kept, oldest first."""
+        return self._collected_data(video).backups.versions()
+
+    def restore_labels(self, video: str, number: int) -> None:
+        """Bring the labels of an earlier version of the files back, as one action that can be undone.
+
+        Labels that version does not have stay as they are.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only, there is no such version, or a file cannot be read or written.
+        """
+        self._refuse_if_read_only()
+        with self._exporting:
+            self._collected_data(video).restore(number, self.labels)
+            self._export([video], {})
 
     def ensure_holdout(self, share: float, seed: int) -> int:
         """Set aside complete frames to measure on, if none are yet and there are at least 20.
