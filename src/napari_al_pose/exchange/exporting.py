@@ -20,7 +20,7 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointSt
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import LabelFormat
 from napari_al_pose.exchange.fitting import changes_for
-from napari_al_pose.exchange.media import copy_image, image_file_name, image_size, save_image
+from napari_al_pose.exchange.media import copy_image, image_file_name, image_size, named, save_image
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
 from napari_al_pose.formats.atomic import cannot_write
@@ -100,6 +100,7 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
     elif not to.file:
         _make_folder(output.parent)
         to.write(labels, output)
+        notices += _missing_videos(labels)
     else:
         labels = yield from _write_folder(project, labels, to, output, notices)
     points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations)
@@ -145,7 +146,7 @@ def _write_project(project: Project, labels: LabelSet, output: Path, notices: li
             closing(_Images(project, labels, None, building)) as images,
         ):
             for video in labels.videos:
-                if video.name in names and video.path:
+                if video.name in names and Path(video.path).is_file():
                     made.add_videos([Path(video.path)], name=video.name)
             yield from images.write()
             made.add_image_folders(sorted(names - {video.name for video in made.videos if video.has_video}))
@@ -233,6 +234,12 @@ class _Images:
             return self._open.enter_context(closing(self._project.video(name).open()))
         except AlPoseError:
             return None
+
+
+def _missing_videos(labels: LabelSet) -> list[str]:
+    used = {a.key.video for a in labels.annotations}
+    missing = [v.name for v in labels.videos if v.name in used and not v.pictures and not Path(v.path).is_file()]
+    return [f"Missing here, so the file names them without having seen them: {named(missing)}."] if missing else []
 
 
 def _make_folder(folder: Path) -> None:

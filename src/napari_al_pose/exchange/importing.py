@@ -109,7 +109,8 @@ def _into_new(root: Path, file: Path, labels: LabelSet, name: str, scorer: str) 
         with open_project(building, read_only=False) as project:
             done = yield from _into(project, file, labels, name, undoable=False)
         finish_project(building, root)
-        return Imported(root, done.format, done.frames, done.points, done.notices)
+        notices = tuple(notice.replace(str(building), str(root)) for notice in done.notices)
+        return Imported(root, done.format, done.frames, done.points, notices)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

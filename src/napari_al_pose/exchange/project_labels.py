@@ -7,6 +7,7 @@ import dataclasses
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.formats.deeplabcut import frame_number, image_files
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
+from napari_al_pose.formats.names import video_stem
 from napari_al_pose.project import Project, ProjectVideo
 
 
@@ -17,8 +18,10 @@ def labels_of(project: Project) -> LabelSet:
     """
     annotations = tuple(project.labels.annotations())
     videos = {video.name: _video(video) for video in project.videos}
+    written = {video_stem(entry.path): entry.path for entry in project.config.video_sets}
     for annotation in annotations:
-        videos.setdefault(annotation.key.video, LabelledVideo(annotation.key.video))
+        name = annotation.key.video
+        videos.setdefault(name, LabelledVideo(name, written.get(name, "")))
     return LabelSet(project.skeleton, tuple(videos.values()), annotations, scorer=project.scorer)
 
 

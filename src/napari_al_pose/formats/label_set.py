@@ -113,8 +113,8 @@ class Holds:
     unseen : bool
         Whether it tells "not looked at yet" from "not visible". Frames labelled by half are left out where not:
         its readers would take the rest for absent.
-    links : bool
-        Whether it has the lines of the skeleton.
+    links : tuple of (str, str) or None
+        The only lines of a skeleton that it knows; None for any.
     bodyparts : tuple of str
         The only bodyparts it knows, in its order; empty for any.
     frames : bool
@@ -124,7 +124,7 @@ class Holds:
     name: str
     individuals: str = "named"
     unseen: bool = False
-    links: bool = True
+    links: tuple[tuple[str, str], ...] | None = None
     bodyparts: tuple[str, ...] = ()
     frames: bool = True
 
@@ -139,7 +139,8 @@ def fit(labels: LabelSet, holds: Holds) -> tuple[LabelSet, tuple[str, ...]]:
     """
     lost: list[str] = []
     for step in (_fit_bodyparts, _fit_individuals, _fit_states, _fit_rest):
-        labels = step(labels, holds, lost)
+        if labels.annotations:
+            labels = step(labels, holds, lost)
     if not labels.annotations:
         why = " ".join(lost) or "No frame is labelled."
         raise AlPoseError(f"{holds.name} can hold nothing of these labels. {why}", "Choose another format.")
@@ -169,8 +170,8 @@ def _fit_bodyparts(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
     if any(dropped):
         names = ", ".join(repr(labels.skeleton.bodyparts[i]) for i, n in zip(others, dropped, strict=True) if n)
         lost.append(
-            f"{holds.name} holds only {', '.join(holds.bodyparts)}; {counted(sum(dropped), 'point')} of {names} "
-            "left out."
+            f"{holds.name} holds only its own {len(holds.bodyparts)} bodyparts ({', '.join(holds.bodyparts[:3])} ...); "
+            f"{counted(sum(dropped), 'point')} of {names} left out."
         )
     if not any(i >= 0 for i in order):
         return dataclasses.replace(labels, annotations=())
@@ -258,9 +259,13 @@ def _fit_rest(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
         )
     annotations = tuple(dataclasses.replace(a, role=FrameRole.TRAIN) for a in labels.annotations)
     skeleton = labels.skeleton
-    if not holds.links and skeleton.links:
-        lost.append(f"{holds.name} holds no skeleton; {counted(len(skeleton.links), 'line')} left out.")
-        skeleton = Skeleton(skeleton.bodyparts, (), skeleton.individuals)
+    if holds.links is not None:
+        known = {frozenset(link) for link in holds.links}
+        unknown = [link for link in skeleton.links if frozenset(link) not in known]
+        if unknown:
+            no = "no other skeleton than its own" if known else "no skeleton"
+            lost.append(f"{holds.name} holds {no}; {counted(len(unknown), 'line')} left out.")
+        skeleton = Skeleton(skeleton.bodyparts, holds.links, skeleton.individuals)
     if not holds.frames and annotations:
         lost.append(
             f"{holds.name} numbers its images from 1; names of videos and frame numbers "

@@ -19,7 +19,7 @@ from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
 from napari_al_pose.formats.label_set import Holds, LabelSet, counted
 
-HOLDS = Holds("Lightning Pose", individuals="one", unseen=True, links=False)
+HOLDS = Holds("Lightning Pose", individuals="one", unseen=True, links=())
 FILE = "CollectedData.csv"
 
 _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointState.PLACED], np.int8)

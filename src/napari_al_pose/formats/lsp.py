@@ -42,7 +42,7 @@ LINKS = tuple(
         (8, 7), (7, 6), (9, 10), (10, 11), (12, 8), (12, 9), (12, 13),
     )
 )  # fmt: skip
-HOLDS = Holds("LSP", individuals="one", links=False, bodyparts=BODYPARTS, frames=False)
+HOLDS = Holds("LSP", individuals="one", links=LINKS, bodyparts=BODYPARTS, frames=False)
 FILE = "joints.mat"
 
 _DAMAGE = (

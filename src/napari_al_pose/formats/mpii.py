@@ -41,7 +41,7 @@ LINKS = tuple(
         (8, 9), (7, 12), (12, 11), (11, 10), (7, 13), (13, 14), (14, 15),
     )
 )  # fmt: skip
-HOLDS = Holds("MPII", individuals="numbered", links=False, bodyparts=BODYPARTS)
+HOLDS = Holds("MPII", individuals="numbered", links=LINKS, bodyparts=BODYPARTS)
 FILE = "mpii.json"
 
 

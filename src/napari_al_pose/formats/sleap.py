@@ -75,7 +75,8 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
     Parameters
     ----------
     labels : LabelSet
-        Videos have a path, or pictures with paths; frames of images are numbered by their order.
+        A video without a path is written as its pictures, if each labelled frame has one, numbered by their order; else
+        as a file of its name that is missing.
     path : Path
         Ends in ``.slp``.
 
@@ -87,16 +88,20 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
     sio = import_sleap_io()
     names = labels.skeleton.bodyparts
     skeleton = sio.Skeleton(nodes=list(names), edges=[list(link) for link in labels.skeleton.links], name="animal")
-    videos = {video.name: _video(sio, video) for video in labels.videos if video.path or video.pictures}
+    labelled = labels.frames()
+    videos, positions = {}, {}
+    for video in labels.videos:
+        frames_of_video = {key.frame for key in labelled if key.video == video.name}
+        if video.path or not frames_of_video <= video.pictures.keys():
+            videos[video.name] = _video(sio, video.path or f"{video.name}.mp4")
+        elif video.pictures:
+            numbers = sorted(video.pictures)
+            videos[video.name] = _video(sio, [video.pictures[number].path for number in numbers])
+            positions[video.name] = {number: place for place, number in enumerate(numbers)}
     single = labels.skeleton.individuals == (SINGLE_INDIVIDUAL,)
     tracks = {} if single else {name: sio.Track(name) for name in labels.skeleton.individuals}
-    positions = {
-        video.name: {number: place for place, number in enumerate(sorted(video.pictures))}
-        for video in labels.videos
-        if not video.path
-    }
     frames = []
-    for key, of_frame in labels.frames().items():
+    for key, of_frame in labelled.items():
         instances = [
             sio.Instance.from_numpy(annotation.xy, skeleton=skeleton, track=tracks.get(annotation.individual))
             for annotation in of_frame
@@ -280,19 +285,11 @@ def refuse_bombs(path: Path) -> None:
         file.visititems(look)
 
 
-def _video(sio: Any, video: LabelledVideo) -> Any:
-    if video.path:
-        return (
-            sio.Video.from_filename(video.path)
-            if Path(video.path).is_file()
-            else sio.Video(filename=video.path, open_backend=False)
-        )
-    files = [video.pictures[number].path for number in sorted(video.pictures)]
-    return (
-        sio.Video(filename=files, open_backend=False)
-        if not all(Path(f).is_file() for f in files)
-        else (sio.Video.from_filename(files))
-    )
+def _video(sio: Any, files: str | list[str]) -> Any:
+    """Return sleap-io's video, opened for its size where the files are there."""
+    if all(Path(file).is_file() for file in ([files] if isinstance(files, str) else files)):
+        return sio.Video.from_filename(files)
+    return sio.Video(filename=files, open_backend=False)
 
 
 def _track(instance: Any) -> str:
