@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction, ScoremapGrid
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction, ScoremapGrid
+from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.gui.layers.overlay import compose_scoremaps, grid_transform
-from napari_al_pose.gui.layers.picking import Click, Points, click_meaning, hit, inside, points_on_canvas
-from napari_al_pose.gui.layers.prompt import prompt
+from napari_al_pose.gui.layers.picking import Points, hit, inside, points_on_canvas
+from napari_al_pose.gui.layers.prompt import point_name, prompt
 from napari_al_pose.gui.layers.shapes import FAINTEST, fade, parse_colours, segments, to_napari, to_source
 
 RED, GREEN = np.float32([1, 0, 0]), np.float32([0, 1, 0])
@@ -85,23 +86,17 @@ def test_the_nearest_point_in_reach_is_hit_and_the_chosen_one_first():
 def test_labels_hide_guesses_and_so_does_not_visible():
     annotation = Annotation(KEY, np.array([[1, 2], [np.nan] * 2, [np.nan] * 2]), np.array([P, X, U], np.int8))
     guess = Prediction(KEY, 1, np.full((3, 2), 9, np.float32), np.ones(3, np.float32))
-    on_canvas = points_on_canvas(annotation, guess)
+    on_canvas = points_on_canvas([annotation], guess, 0)
     np.testing.assert_array_equal(on_canvas.xy, [[1, 2], [np.nan, np.nan], [9, 9]])
     np.testing.assert_array_equal(on_canvas.is_label, [True, False, False])
 
 
-@pytest.mark.parametrize(
-    ("target", "current", "states", "meaning"),
-    [
-        (None, 0, (U, U), Click.PLACE),  # empty image
-        (0, 0, (P, U), Click.PLACE),  # beside its own label: correct it
-        (1, 0, (U, P), Click.PLACE),  # two close bodyparts must be placeable
-        (1, 0, (P, P), Click.CHOOSE),  # nothing to place: choose what was clicked
-        (1, 0, (X, U), Click.CHOOSE),
-    ],
-)
-def test_what_a_click_does(target, current, states, meaning):
-    assert click_meaning(target, current, np.array(states, np.int8)) is meaning
+def test_the_guess_is_the_chosen_individual_s_and_labels_are_everybody_s():
+    first = Annotation(KEY, np.array([[1.0, 2], [np.nan] * 2]), np.array([P, U], np.int8), "a")
+    guess = Prediction(KEY, 1, np.full((2, 2), 9, np.float32), np.ones(2, np.float32))
+    on_canvas = points_on_canvas([first, Annotation.empty(KEY, 2, "b")], guess, 1)
+    np.testing.assert_array_equal(on_canvas.xy, [[1, 2], [np.nan, np.nan], [9, 9], [9, 9]])
+    np.testing.assert_array_equal(on_canvas.is_label, [True, False, False, False])
 
 
 def test_the_image_ends_half_a_pixel_beyond_its_last_centres():
@@ -112,10 +107,27 @@ def test_the_image_ends_half_a_pixel_beyond_its_last_centres():
 
 def test_the_prompt_says_what_the_next_click_does():
     empty = Annotation.empty(KEY, 2)
-    assert prompt(empty, None, "snout", read_only=False) == "click: snout · 0 of 2 · X: not visible"
+    assert prompt(empty, None, "snout") == "click: snout · 0 of 2\nX: not visible"
     guess = Prediction(KEY, 1, np.ones((2, 2), np.float32), np.ones(2, np.float32))
-    assert "Enter" in prompt(empty, guess, "snout", read_only=False)
+    assert "Enter" in prompt(empty, guess, "snout")
     assert prompt(empty, guess, "snout", read_only=True) == "read-only"
     complete = Annotation(KEY, np.ones((2, 2)), np.array([P, X], np.int8))
-    assert prompt(complete, None, "snout", read_only=False).startswith("complete")
-    assert prompt(None, None, "", read_only=False) == ""
+    assert prompt(complete, None, "snout").startswith("complete")
+    assert prompt(None, None, "") == ""
+
+
+def test_the_prompt_says_hold_out_first_and_names_tool_mode_and_individual():
+    empty = Annotation.empty(KEY, 2, "mouse 1")
+    lines = prompt(
+        empty, None, "snout", role=FrameRole.HOLDOUT, mode=LabelMode.LOOP, individuals=["mouse 1", "mouse 2"]
+    ).splitlines()
+    assert lines[0].startswith("HOLD-OUT")
+    assert lines[1] == "mouse 1 · click: snout · 0 of 2 · loop"
+    assert "select: snout" in prompt(empty, None, "snout", tool=Tool.SELECT)
+    assert "pan" in prompt(empty, None, "snout", tool=Tool.PAN)
+
+
+def test_a_point_is_named_with_what_it_is():
+    assert point_name("snout", "", None) == "snout"
+    assert point_name("snout", "mouse 1", 0.471) == "mouse 1: snout, guess 47%"
+    assert point_name("snout", "", 1.0, borrowed=True) == "snout, from another frame"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
+from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 
 
@@ -103,3 +107,101 @@ def time_to_learn(n_new: int, learn_after: int) -> bool:
     ``learn_after`` 0 means never by itself.
     """
     return learn_after > 0 and n_new >= learn_after
+
+
+def guess_belongs(annotations: Sequence[Annotation], individual: int) -> bool:
+    """Tell whether the guess of a network that knows one animal may be offered for ``individual``.
+
+    It is offered for the animal that is labelled first: once another one has labels, nobody knows whose pose it is.
+    """
+    return all(other.is_empty for index, other in enumerate(annotations) if index != individual)
+
+
+# ---- poses as a whole -----------------------------------------------------------------------------
+
+
+def pose_of(annotation: Annotation, bodyparts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return the placed keypoints of an annotation by name, as a pose is copied from one frame to another."""
+    return {
+        name: (float(x), float(y))
+        for name, (x, y), state in zip(bodyparts, annotation.xy, annotation.states, strict=True)
+        if state == KeypointState.PLACED
+    }
+
+
+def pasted(
+    pose: Mapping[str, tuple[float, float]], annotation: Annotation, bodyparts: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return what of ``pose`` fills bodyparts that nobody has looked at; a label is never replaced."""
+    unseen = {name for name, state in zip(bodyparts, annotation.states, strict=True) if state == KeypointState.UNSEEN}
+    return {name: point for name, point in pose.items() if name in unseen}
+
+
+def borrowed_guess(pose: Mapping[str, tuple[float, float]], key: FrameKey, bodyparts: Sequence[str]) -> Prediction:
+    """Return the pose of another frame as a guess for ``key``; its model version is 0, no model made it."""
+    xy = np.array([pose.get(name, (np.nan, np.nan)) for name in bodyparts], np.float32)
+    likelihood = np.where(np.isfinite(xy).all(axis=1), np.float32(1), np.float32(0))
+    return Prediction(key, 0, xy, likelihood)
+
+
+def pose_to_move(annotation: Annotation, guess: Prediction | None) -> NDArray[np.float64]:
+    """Return what moves when the whole pose is moved, ``(K, 2)``, NaN where nothing does.
+
+    The labels; only in a frame without any the guess, which becomes labels by being moved. So a half-labelled frame
+    never gets labels that nobody confirmed.
+    """
+    if (annotation.states == KeypointState.PLACED).any() or guess is None:
+        return annotation.xy.copy()
+    return guess.xy.astype(float)
+
+
+def shift_inside(xy: NDArray[np.floating], by: tuple[float, float], height: int, width: int) -> NDArray[np.float64]:
+    """Return ``(K, 2)`` points moved by ``by``, as far as they all stay in the image; NaN stays NaN."""
+    there = np.isfinite(xy).all(axis=1)
+    moved = np.array(xy, float)
+    if there.any():
+        low, high = moved[there].min(axis=0), moved[there].max(axis=0)
+        room_back, room_on = np.minimum(0.0, -low), np.maximum(0.0, np.array([width - 1, height - 1]) - high)
+        moved[there] += np.clip(np.asarray(by, float), room_back, room_on)
+    return moved
+
+
+# ---- ways through the frames ----------------------------------------------------------------------
+
+
+def neighbour_key(keys: Sequence[FrameKey], current: FrameKey, delta: int) -> FrameKey | None:
+    """Return the first of the sorted ``keys`` after (``delta`` > 0) or before ``current``; None where there is none."""
+    index = bisect_right(keys, current) if delta > 0 else bisect_left(keys, current) - 1
+    return keys[index] if 0 <= index < len(keys) else None
+
+
+def unlabelled_frames(
+    *,
+    queued: Sequence[FrameKey],
+    begun: Collection[FrameKey],
+    images: Sequence[FrameKey],
+    complete: Collection[FrameKey],
+) -> list[FrameKey]:
+    """Return the frames that wait for labels, sorted: suggested, begun, or extracted as images, and not complete.
+
+    Parameters
+    ----------
+    queued, begun : collection of FrameKey
+        The queue's frames, and those with some labels.
+    images : sequence of FrameKey
+        Frames of a folder of extracted images; of a video every frame could be labelled, so none is listed.
+    complete : collection of FrameKey
+        Those that wait no longer.
+    """
+    return sorted({*queued, *begun, *images} - set(complete))
+
+
+def loop_step(n_frames: int, index: int, bodypart: int, n_bodyparts: int) -> tuple[int, int] | None:
+    """Return the frame and the bodypart that follow in loop mode, by their places.
+
+    The next frame with the same bodypart; after the last frame the first one with the next bodypart; None after the
+    last bodypart in the last frame.
+    """
+    if index + 1 < n_frames:
+        return index + 1, bodypart
+    return (0, bodypart + 1) if bodypart + 1 < n_bodyparts else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.suggestion import Suggestion
 
@@ -57,6 +58,11 @@ class Queue:
     def upcoming(self, n: int) -> tuple[FrameKey, ...]:
         """Return the keys of the next ``n`` rows."""
         return tuple(suggestion.key for suggestion in self.suggestions[self.position + 1 : self.position + 1 + n])
+
+    def with_role(self, key: FrameKey, role: FrameRole) -> Queue:
+        """Return the queue with the frame ``key``, where it is in it, meant for ``role``."""
+        changed = (replace(one, role=role) if one.key == key else one for one in self.suggestions)
+        return replace(self, suggestions=tuple(changed))
 
     def after_rerank(self, new: Sequence[Suggestion]) -> Queue:
         """Return the queue with ``new`` behind the frame in front of the user.

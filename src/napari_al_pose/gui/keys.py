@@ -1,70 +1,29 @@
-"""The keys, as a table; panels list them from here."""
+"""The keys of the table, bound where napari looks for them."""
 
 from __future__ import annotations
 
+import json
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, QTimer
+from napari.layers import Points
+from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication
+
+from napari_al_pose.gui.key_table import HELP, KEYS, Key, changed_keys, check_key
+from napari_al_pose.gui.remembered import remember, remembered
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.layers import LayerStack
     from napari_al_pose.gui.session import Session
 
+__all__ = ["KEYS", "Key", "KeyBindings", "Repeater"]
 
 FIRST_REPEAT_MS = 300
 REPEAT_MS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One action and the keys that do it.
-
-    Parameters
-    ----------
-    keys : tuple of str
-        As napari writes them; all do the same.
-    title : str
-        For the user.
-    action : str
-        Method of `Session`, or of `LayerStack` with the prefix ``"layers."``.
-    arguments : tuple
-        Passed to it.
-    repeats : bool
-        Whether it goes on while the key is held.
-    """
-
-    keys: tuple[str, ...]
-    title: str
-    action: str
-    arguments: tuple[Any, ...] = ()
-    repeats: bool = False
-
-
-# napari-deeplabcut's keys wherever it has one; Space, napari's own, is left alone.
-KEYS: tuple[Key, ...] = (
-    Key(("N",), "Next suggested frame", "next_suggestion"),
-    Key(("Shift-N",), "Previous suggested frame", "previous_suggestion"),
-    Key(("S", "Down"), "Next bodypart", "next_bodypart"),
-    Key(("W", "Up"), "Previous bodypart", "previous_bodypart"),
-    Key(("D",), "Next frame", "step", (1,), repeats=True),
-    Key(("A",), "Previous frame", "step", (-1,), repeats=True),
-    Key(("Shift-D",), "Ten frames on", "step", (10,), repeats=True),
-    Key(("Shift-A",), "Ten frames back", "step", (-10,), repeats=True),
-    Key(("Alt-Right",), "Next labelled frame", "next_labelled"),
-    Key(("Alt-Left",), "Previous labelled frame", "previous_labelled"),
-    Key(("Enter",), "Accept the model's guess", "accept_guess"),
-    Key(("X",), "Bodypart not visible", "mark_not_visible"),
-    Key(("Backspace", "Delete"), "Clear the bodypart", "clear"),
-    Key(("Control-Z",), "Undo", "undo"),
-    Key(("Control-Shift-Z",), "Redo", "redo"),
-    Key(("H",), "Scoremap on and off", "toggle_scoremap"),
-    Key(("T",), "Names on and off", "layers.toggle_names"),
-    Key(("L",), "Learn", "learn"),
-)
+_STORED = "keys"
 
 
 class Repeater(QObject):
@@ -106,7 +65,8 @@ class KeyBindings(QObject):
     """Binds the table on the viewer and on our layers.
 
     napari asks the active layer before the viewer, and a Points layer has keys of its own (1 to 5, A, S, Delete...),
-    so each of our layers gets the table too; layers that are not ours keep their keys.
+    so each of our layers gets the table too; layers that are not ours keep their keys, and while one of them is
+    active the viewer keeps its own too.
 
     Parameters
     ----------
@@ -115,7 +75,11 @@ class KeyBindings(QObject):
     session : Session
         Becomes the parent.
     stack : LayerStack
+        Its layers are bound whenever they are made.
     """
+
+    changed = Signal()
+    """The user chose other keys."""
 
     def __init__(self, viewer: Any, session: Session, stack: LayerStack) -> None:
         super().__init__(session)
@@ -123,33 +87,89 @@ class KeyBindings(QObject):
         self._session = session
         self._stack = stack
         self._repeater = Repeater(self)
-        self._replaced = {name: viewer.bind_key(name, callback, overwrite=True) for name, callback in self._callbacks()}
+        self._table = changed_keys(stored_changes())
+        self._replaced: dict[str, Any] = {}
+        self._bind()
         stack.built.connect(self._bind_layers)
+
+    @property
+    def table(self) -> tuple[Key, ...]:
+        """Every action with the keys it has now."""
+        return self._table
+
+    def change(self, wanted: Key, pressed: str) -> None:
+        """Let ``pressed`` (as napari writes keys) do what ``wanted`` does, from now on and after a restart.
+
+        Raises
+        ------
+        AlPoseError
+            If that key does something else.
+        """
+        check_key(self._table, wanted, pressed)
+        changes = {**stored_changes(), wanted.name: [pressed]}
+        self._use(changes)
+
+    def restore(self) -> None:
+        """Go back to the keys the table has by default."""
+        self._use({})
 
     def unbind(self) -> None:
         """Give the viewer back the keys it had."""
         self._repeater.stop()
-        viewer = self._viewer_ref()
+        viewer, replaced = self._viewer_ref(), self._replaced
+        self._replaced = {}
         if viewer is not None:
-            for name, before in self._replaced.items():
+            for name, before in replaced.items():
                 viewer.bind_key(name, before, overwrite=True)
 
-    def _bind_layers(self) -> None:
-        for layer in self._stack.layers:
+    def _use(self, changes: Mapping[str, Sequence[str]]) -> None:
+        self.unbind()
+        remember(_STORED, json.dumps(changes))
+        self._table = changed_keys(changes)
+        self._bind()
+        self._bind_layers()
+        self.changed.emit()
+
+    def _bind(self) -> None:
+        viewer = self._viewer_ref()
+        if viewer is not None:
             for name, callback in self._callbacks():
+                own = _class_binding(viewer, name)
+                self._replaced[name] = viewer.bind_key(name, self._unless_foreign(callback, own), overwrite=True)
+
+    def _bind_layers(self) -> None:
+        ours = dict(self._callbacks())
+        for layer in self._stack.layers:
+            layer.keymap = {}
+            for name, callback in ours.items():
                 layer.bind_key(name, callback, overwrite=True)
+            if isinstance(layer, Points):
+                # napari's own would add to and delete from layers that mirror the label store.
+                for binding in _class_keys(layer):
+                    if binding not in layer.keymap:
+                        layer.bind_key(binding, ..., overwrite=True)
+
+    def _unless_foreign(self, callback: Callable[[Any], Any], own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+        """Return ``callback``, but napari's ``own`` while a layer that is not ours is active."""
+        if own is None:
+            return callback
+
+        def choose(viewer: Any) -> Any:
+            active = viewer.layers.selection.active
+            return (callback if active is None or active in self._stack.layers else own)(viewer)
+
+        return choose
 
     def _callbacks(self) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-        for key in KEYS:
+        for key in self._table:
             action = self._action(key)
             for name in key.keys:
-                yield name, self._held(action) if key.repeats else self._pressed(action)
+                if name != HELP:
+                    yield name, self._held(action) if key.repeats else self._pressed(action)
 
     def _action(self, key: Key) -> Callable[[], None]:
-        target: Any = self._session
-        name = key.action
-        if name.startswith("layers."):
-            target, name = self._stack, name.removeprefix("layers.")
+        owner, _, name = key.action.rpartition(".")
+        target = {"": self._session, "layers": self._stack, "options": self._session.options}[owner]
         method = getattr(target, name)
         return lambda: method(*key.arguments)
 
@@ -164,3 +184,27 @@ class KeyBindings(QObject):
             self._repeater.stop()
 
         return hold
+
+
+def stored_changes() -> dict[str, list[str]]:
+    """Return the keys the user chose, by `Key.name`; what is not understood counts as nothing."""
+    try:
+        stored = json.loads(remembered(_STORED, "{}"))
+    except ValueError:
+        return {}
+    if not isinstance(stored, dict):
+        return {}
+    return {str(name): [str(key) for key in keys] for name, keys in stored.items() if isinstance(keys, list)}
+
+
+def _class_keys(provider: Any) -> set[Any]:
+    """Return the keys napari itself has bound for objects of this kind."""
+    return {key for cls in type(provider).__mro__ for key in getattr(cls, "class_keymap", {}) if key is not ...}
+
+
+def _class_binding(provider: Any, name: str) -> Callable[[Any], Any] | None:
+    """Return what napari itself does on the key ``name``."""
+    wanted = coerce_keybinding(name)
+    maps = (getattr(cls, "class_keymap", {}) for cls in type(provider).__mro__)
+    found = next((keymap[wanted] for keymap in maps if wanted in keymap), None)
+    return found if callable(found) else None

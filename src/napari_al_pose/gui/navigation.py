@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.domain import FrameKey, Prediction
-from napari_al_pose.domain.labelling import first_bodypart, open_guess
+from napari_al_pose.domain.labelling import first_bodypart, guess_belongs, neighbour_key, open_guess, unlabelled_frames
 from napari_al_pose.domain.queue import Queue
-from napari_al_pose.gui.sources import SourceShelf
+from napari_al_pose.domain.tools import LabelMode
+from napari_al_pose.domain.views import axis_of
+from napari_al_pose.gui.sources import CachedSource, SourceShelf
 from napari_al_pose.gui.state import SessionState
 from napari_al_pose.project import ProjectVideo
 
@@ -26,6 +27,7 @@ class Navigation(SessionState):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._predictions: dict[FrameKey, Prediction] = {}
+        self._borrowed: Prediction | None = None
         self._first_video = ""
         self._shelf = SourceShelf(self)
         self._shelf.opened.connect(self._on_opened)
@@ -54,7 +56,7 @@ class Navigation(SessionState):
                 f"The project has no video {key.video!r}.", "Add the video, or its images, to the project."
             )
             return
-        self._current, self._looked, self._first_video = key, None, ""
+        self._current, self._looked, self._first_video, self._borrowed = key, None, "", None
         queue, source = self._queue.at(key), self._source
         moved, self._queue = queue.position != self._queue.position, queue
         self._source = self._shelf.want(video)
@@ -62,8 +64,8 @@ class Navigation(SessionState):
             self._set_busy(f"Opening {key.video}…")
         self._read_annotation()
         self._read_guess()
-        if self._annotation is not None:
-            self._bodypart = self.bodyparts[first_bodypart(self._annotation.states)]
+        if self.annotation is not None and self.options.label_mode is not LabelMode.LOOP:
+            self._bodypart = self.bodyparts[first_bodypart(self.annotation.states)]
         if self._source is not source:
             self.sourceChanged.emit()
         self.frameChanged.emit()
@@ -92,17 +94,66 @@ class Navigation(SessionState):
             FrameKey(current.video, source.number(position)) for position in ahead if 0 <= position < len(source)
         )
 
+    def prefetch(self, keys: Iterable[FrameKey]) -> None:
+        """Have frames decoded in the background; those whose video is not open are left out."""
+        self._shelf.prefetch(keys)
+
     def next_labelled(self) -> None:
         """Go to the next frame with labels, through all videos."""
-        keys = sorted(self._tally.labelled)
-        if self._current is not None and (index := bisect_right(keys, self._current)) < len(keys):
-            self.go_to(keys[index])
+        self._go_along(sorted(self._tally.labelled), 1)
 
     def previous_labelled(self) -> None:
         """Go to the frame with labels before this one, through all videos."""
-        keys = sorted(self._tally.labelled)
-        if self._current is not None and (index := bisect_left(keys, self._current)) > 0:
-            self.go_to(keys[index - 1])
+        self._go_along(sorted(self._tally.labelled), -1)
+
+    def next_unlabelled(self) -> None:
+        """Go to the next frame that waits for labels, through all videos."""
+        self._go_to_unlabelled(1)
+
+    def previous_unlabelled(self) -> None:
+        """Go to the frame before this one that waits for labels, through all videos."""
+        self._go_to_unlabelled(-1)
+
+    def _go_along(self, keys: Sequence[FrameKey], delta: int) -> bool:
+        found = None if self._current is None else neighbour_key(keys, self._current, delta)
+        if found is not None:
+            self.go_to(found)
+        return found is not None
+
+    def _go_to_unlabelled(self, delta: int) -> None:
+        if self._current is None:
+            return
+        keys = unlabelled_frames(
+            queued=[suggestion.key for suggestion in self._queue.suggestions],
+            begun=self._tally.labelled,
+            images=self._images(),
+            complete=self._tally.complete,
+        )
+        if not keys and self._source is not None:
+            self._step_to_unlabelled(self._source, delta)
+        elif not self._go_along(keys, delta):
+            where = "after" if delta > 0 else "before"
+            self.noticeRaised.emit(
+                f"No frame {where} this one waits for labels.", "N goes through the queue from the top.", False
+            )
+
+    def _step_to_unlabelled(self, source: CachedSource, delta: int) -> None:
+        """Go to the next frame of the video without labels: nothing else waits for any."""
+        assert self._current is not None
+        video, position = self._current.video, self.position + delta
+        while 0 <= position < len(source):
+            key = FrameKey(video, source.number(position))
+            if key not in self._tally.labelled:
+                self.go_to(key)
+                return
+            position += delta
+
+    def _images(self) -> list[FrameKey]:
+        """Return the current video's frames where it is a folder of extracted images."""
+        source, current = self._source, self._current
+        if source is None or current is None or axis_of(source).numbers is None:
+            return []
+        return [FrameKey(current.video, source.number(position)) for position in range(len(source))]
 
     def _follow(self, queue: Queue, at_end: str) -> None:
         if queue.current is None:
@@ -134,14 +185,17 @@ class Navigation(SessionState):
 
     def _read_annotation(self) -> None:
         if self._project is not None and self._current is not None:
-            individual = self._project.skeleton.individuals[0]
-            self._annotation = self._project.labels.annotation(self._current, individual)
+            labels, key = self._project.labels, self._current
+            self._annotations = tuple(labels.annotation(key, individual) for individual in self.individuals)
 
     def _read_guess(self) -> None:
         self._guess = None
-        if self._current is not None and self._annotation is not None:
+        if self._current is not None and self.annotation is not None:
             looked = None if self._looked is None else self._looked.prediction
-            self._guess = open_guess(looked or self._predictions.get(self._current), self._annotation)
+            guess = self._borrowed
+            if guess is None and guess_belongs(self._annotations, self.individual_index):
+                guess = looked or self._predictions.get(self._current)
+            self._guess = open_guess(guess, self.annotation)
 
     def _video(self, name: str) -> ProjectVideo | None:
         videos: Iterable[ProjectVideo] = () if self._project is None else self._project.videos

@@ -89,7 +89,7 @@ class Opening(Navigation):
         self._predictions = dict(loaded.predictions)
         self._rounds = project.rounds.all()
         self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
-        self._bodypart = project.skeleton.bodyparts[0]
+        self._bodypart, self._individual = project.skeleton.bodyparts[0], project.skeleton.individuals[0]
         self._saver.watch(project)
         self._set_busy("")
         self._announce_project()
@@ -112,9 +112,10 @@ class Opening(Navigation):
         closing = self._desk.run(self._saver.finish(), then=_nothing, failed=self._refuse)
         self._engine.stop()
         self._project = None
-        self._current = self._source = self._annotation = self._guess = self._looked = None
+        self._current = self._source = self._guess = self._looked = self._borrowed = None
+        self._annotations = ()
         self._queue, self._rounds, self._predictions = Queue(), (), {}
-        self._bodypart = self._scoremap_choice = self._first_video = ""
+        self._bodypart = self._individual = self._scoremap_choice = self._first_video = ""
         self._tally, self._n_trained_on = LabelTally(), 0
         self._announce_project()
         self._shelf.clear()
@@ -140,12 +141,12 @@ class Opening(Navigation):
     def _on_written(self) -> None:
         """Show what writing the files has taken in from other programs."""
         self._tell_notices()
-        before = self._annotation
+        before = self._annotations
         self._read_annotation()
-        after = self._annotation
-        if before is None or after is None or np.array_equal(before.xy, after.xy, equal_nan=True):
+        after = self._annotations
+        if not after or all(np.array_equal(a.xy, b.xy, equal_nan=True) for a, b in zip(before, after, strict=True)):
             return
-        self._tally.update(after)
+        self._tally.update(*after)
         self._read_guess()
         self.annotationChanged.emit()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import QSettings
+from napari_al_pose.gui.remembered import settings
 
 _KEY = "recent_projects"
 _KEEP = 6
@@ -19,13 +19,9 @@ def remember_project(root: Path) -> None:
     """Put the project folder ``root`` in front."""
     path = str(root.resolve())
     kept = [path, *(other for other in _stored() if other != path)][:_KEEP]
-    _settings().setValue(_KEY, kept)
+    settings().setValue(_KEY, kept)
 
 
 def _stored() -> list[str]:
-    value = _settings().value(_KEY, [])
+    value = settings().value(_KEY, [])
     return [value] if isinstance(value, str) else [str(item) for item in value or []]
-
-
-def _settings() -> QSettings:
-    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-al-pose", "napari-al-pose")

@@ -103,6 +103,10 @@ class Session(Labelling):
         if application is not None:
             application.aboutToQuit.connect(self.close)
 
+    def show_keys(self) -> None:
+        """Have the window list the keys, or put the list away."""
+        self.keysWanted.emit()
+
     # ---- learning -----------------------------------------------------------------------------
 
     def learn(self) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import Annotation, FrameKey, Prediction, Round, Suggestion
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Prediction, Round, Suggestion
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.bridge import EngineBridge
+from napari_al_pose.gui.options import ViewOptions
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.training import TrainingView
 
@@ -32,6 +33,7 @@ class SessionState(QObject):
     sourceChanged = Signal()
     annotationChanged = Signal()
     bodypartChanged = Signal()
+    individualChanged = Signal()
     queueChanged = Signal()
     modelChanged = Signal()
     trainingChanged = Signal()
@@ -41,6 +43,7 @@ class SessionState(QObject):
     settingsChanged = Signal()
     videosChanged = Signal()
     busyChanged = Signal()
+    keysWanted = Signal()
     noticeRaised = Signal(str, str, bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -49,16 +52,17 @@ class SessionState(QObject):
         self._project: Project | None = None
         self._current: FrameKey | None = None
         self._source: CachedSource | None = None
-        self._annotation: Annotation | None = None
+        self._annotations: tuple[Annotation, ...] = ()
         self._guess: Prediction | None = None
         self._looked: Looked | None = None
-        self._bodypart = ""
+        self._bodypart = self._individual = ""
         self._queue = Queue()
         self._rounds: tuple[Round, ...] = ()
         self._scoremap_choice = ""
         self._tally = LabelTally()
         self._n_trained_on = 0
         self._busy = ""
+        self.options = ViewOptions(self)
         self._picture_check: Callable[[], bool] = lambda: False
 
     @property
@@ -102,8 +106,21 @@ class SessionState(QObject):
 
     @property
     def annotation(self) -> Annotation | None:
-        """The labels of the current frame."""
-        return self._annotation
+        """The labels of the chosen individual in the current frame."""
+        return self._annotations[self.individual_index] if self._annotations else None
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The labels of every individual in the current frame, in the project's order; empty without a frame."""
+        return self._annotations
+
+    @property
+    def role(self) -> FrameRole:
+        """What the current frame is for, or will be with its first label."""
+        marked = {annotation.role for annotation in self._annotations}
+        if self.suggestion is not None:
+            marked.add(self.suggestion.role)
+        return FrameRole.HOLDOUT if FrameRole.HOLDOUT in marked else FrameRole.TRAIN
 
     @property
     def guess(self) -> Prediction | None:
@@ -129,6 +146,21 @@ class SessionState(QObject):
     def bodypart(self) -> str:
         """The bodypart the next click places; empty without a project."""
         return self._bodypart
+
+    @property
+    def individuals(self) -> tuple[str, ...]:
+        """The project's individuals; one nameless one in a single-animal project, none without a project."""
+        return () if self._project is None else self._project.skeleton.individuals
+
+    @property
+    def individual(self) -> str:
+        """The individual the next click labels; "" in a single-animal project."""
+        return self._individual
+
+    @property
+    def individual_index(self) -> int:
+        """Its place among `individuals`."""
+        return self.individuals.index(self._individual) if self._individual in self.individuals else 0
 
     @property
     def queue(self) -> Queue:

@@ -16,27 +16,34 @@ class LabelTally:
     Parameters
     ----------
     annotations : iterable of Annotation
-        All annotations there are, one a frame.
+        All annotations there are, one for each individual in a frame.
     """
 
     def __init__(self, annotations: Iterable[Annotation] = ()) -> None:
         self.labelled: set[FrameKey] = set()
         self.complete: set[FrameKey] = set()
         self.holdout: set[FrameKey] = set()
+        frames: dict[FrameKey, list[Annotation]] = {}
         for annotation in annotations:
-            self.update(annotation)
+            frames.setdefault(annotation.key, []).append(annotation)
+        for of_frame in frames.values():
+            self.update(*of_frame)
 
     @property
     def n_trainable(self) -> int:
         """Number of complete frames a model may be trained on."""
         return len(self.complete) - sum(key in self.complete for key in self.holdout)
 
-    def update(self, annotation: Annotation) -> None:
-        """Take over the present state of one frame."""
-        self._put(self.labelled, annotation.key, member=not annotation.is_empty)
-        self._put(self.complete, annotation.key, member=annotation.is_complete)
-        is_holdout = annotation.role is FrameRole.HOLDOUT and not annotation.is_empty
-        self._put(self.holdout, annotation.key, member=is_holdout)
+    def update(self, *annotations: Annotation) -> None:
+        """Take over the present state of one frame: the annotations of all its individuals.
+
+        A frame is complete if at least one individual is labelled, and none by half.
+        """
+        begun = [annotation for annotation in annotations if not annotation.is_empty]
+        key = annotations[0].key
+        self._put(self.labelled, key, member=bool(begun))
+        self._put(self.complete, key, member=bool(begun) and all(annotation.is_complete for annotation in begun))
+        self._put(self.holdout, key, member=any(annotation.role is FrameRole.HOLDOUT for annotation in begun))
 
     @staticmethod
     def _put(frames: set[FrameKey], key: FrameKey, *, member: bool) -> None:

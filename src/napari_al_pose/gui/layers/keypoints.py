@@ -1,5 +1,7 @@
 """Labels, guesses, skeleton and the peaks of the reason, of the current frame.
 
+The rows of every layer are the bodyparts of the first individual, then those of the second, and so on.
+
 Labels too are shown for the current frame only. A layer of all frames' labels would make each click cost more with
 every frame labelled (tens of milliseconds at 15,000 points), would tie napari's slider positions to frame numbers
 that a folder of images does not have, and would be a second truth beside the label store. This way a click
@@ -8,13 +10,15 @@ changes two small arrays whatever the size of the project.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Layer, Vectors
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import Annotation, KeypointState, Prediction, Skeleton, Suggestion
+from napari_al_pose.domain import Annotation, Prediction, Skeleton, Suggestion
+from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.gui.layers.picking import points_on_canvas
 from napari_al_pose.gui.layers.rows import RowsLayer
@@ -32,6 +36,12 @@ PEAKS = 5
 CHOSEN_BORDER = (1.0, 1.0, 1.0, 1.0)
 BORDER = (0.0, 0.0, 0.0, 0.8)
 
+DOUBTED = (1.0, 0.1, 0.1)
+"""Ring of a guess below the likelihood cutoff, where the user asks for it; napari-deeplabcut's colour for it."""
+
+CUTOFF = 0.6
+"""DeepLabCut's default ``pcutoff``."""
+
 
 class KeypointLayers:
     """Four small layers that are filled anew for each frame and edit.
@@ -44,16 +54,21 @@ class KeypointLayers:
         The project's.
     long_side : int
         Longer side of the video's frames, in pixels: the size of the points follows it.
+    colour_by : ColourBy
+        What a point's colour stands for.
     """
 
-    def __init__(self, viewer: Any, skeleton: Skeleton, long_side: int) -> None:
+    def __init__(
+        self, viewer: Any, skeleton: Skeleton, long_side: int, colour_by: ColourBy = ColourBy.BODYPART
+    ) -> None:
         self._skeleton = skeleton
-        self._rgb = parse_colours(bodypart_colours(skeleton.n_bodyparts))
-        self._xy = np.full((skeleton.n_bodyparts, 2), np.nan)
+        n, size = skeleton.n_bodyparts * len(skeleton.individuals), max(3.0, LABEL_SIZE * long_side)
+        self._rgb = row_colours(skeleton, colour_by)
+        self._xy = np.full((n, 2), np.nan)
         self._position = -1
-        self._likelihood = np.zeros(0)
-        self._chosen = ""
-        n, size = skeleton.n_bodyparts, max(3.0, LABEL_SIZE * long_side)
+        self._likelihood = np.zeros(n)
+        self._mark_doubted = False
+        self._chosen = -1
         solid = np.column_stack([self._rgb, np.ones(n)])
         hollow = {"face_color": "transparent", "border_width": 0.22, "canvas_size_limits": CANVAS_SIZE}
         self.skeleton = viewer.add_layer(
@@ -88,13 +103,14 @@ class KeypointLayers:
             border_color=np.tile(BORDER, (n, 1)),
             border_width=0.12,
             canvas_size_limits=CANVAS_SIZE,
-            features={"bodypart": list(skeleton.bodyparts)},
+            features={"bodypart": list(skeleton.bodyparts) * len(skeleton.individuals)},
             text={
                 "string": "{bodypart}",
                 "size": 9,
                 "color": "white",
                 "anchor": "upper_left",
                 "translation": [0, 0, size],
+                "visible": False,
             },
         )
 
@@ -103,30 +119,58 @@ class KeypointLayers:
         """The layers, lowest first."""
         return self.skeleton, self._peaks.layer, self._guesses.layer, self._labels.layer
 
-    def toggle_names(self) -> None:
+    def show_names(self, visible: bool) -> None:
         """Show or hide the bodyparts' names beside the labels."""
-        text = self._labels.layer.text
-        text.visible = not text.visible
+        if self._labels.layer.text.visible != visible:
+            self._labels.layer.text.visible = visible
 
-    def show(self, position: int, annotation: Annotation | None, guess: Prediction | None) -> None:
+    def show_points(self, visible: bool) -> None:
+        """Show or hide labels, guesses and skeleton."""
+        for layer in (self.skeleton, self._guesses.layer, self._labels.layer):
+            if layer.visible != visible:
+                layer.visible = visible
+
+    def show_skeleton(self, visible: bool) -> None:
+        """Show or hide the skeleton, which belongs to no frame of its own."""
+        if self.skeleton.visible != visible:
+            self.skeleton.visible = visible
+
+    def colour(self, by: ColourBy) -> None:
+        """Let colours stand for something else."""
+        self._rgb = row_colours(self._skeleton, by)
+        solid = np.column_stack([self._rgb, np.ones(len(self._rgb))])
+        self._labels.layer.face_color = solid
+        self._peaks.layer.face_color = np.repeat(solid, PEAKS, axis=0)
+        self._fade(self._likelihood, force=True)
+
+    def mark_doubted(self, on: bool) -> None:
+        """Ring guesses below the likelihood cutoff in red, or not."""
+        if on != self._mark_doubted:
+            self._mark_doubted = on
+            self._fade(self._likelihood, force=True)
+
+    def show(self, position: int, annotations: Sequence[Annotation], guess: Prediction | None, individual: int) -> None:
         """Fill the layers with one frame's labels, and with the guess where there is none.
 
         Parameters
         ----------
         position : int
             The frame's position in its video; below 0 nothing is shown.
-        annotation : Annotation or None
-            The frame's labels.
+        annotations : sequence of Annotation
+            The frame's labels, one for each individual; empty without a frame.
         guess : Prediction or None
-            What the model says of the rest.
+            What the model says of the rest of the chosen individual.
+        individual : int
+            The chosen one.
         """
-        n = self._skeleton.n_bodyparts
+        n, k = len(self._rgb), self._skeleton.n_bodyparts
         self._position, self._xy = position, np.full((n, 2), np.nan)
         placed, likelihood = np.zeros(n, bool), np.zeros(n)
-        if annotation is not None and position >= 0:
-            self._xy = points_on_canvas(annotation, guess).xy
-            placed = annotation.states == KeypointState.PLACED
-            likelihood = likelihood if guess is None else guess.likelihood.astype(float)
+        if annotations and position >= 0:
+            points = points_on_canvas(annotations, guess, individual)
+            self._xy, placed = points.xy, points.is_label
+            if guess is not None:
+                likelihood[individual * k : (individual + 1) * k] = guess.likelihood
         yx, there = to_napari(self._xy)
         self._labels.fill(position, yx, there & placed)
         self._fade(likelihood)
@@ -143,7 +187,7 @@ class KeypointLayers:
         bodyparts : set of str
             Whose peaks.
         """
-        xy = np.full((self._skeleton.n_bodyparts, PEAKS, 2), np.nan)
+        xy = np.full((len(self._rgb), PEAKS, 2), np.nan)
         for reason in () if suggestion is None else suggestion.reasons:
             if reason.bodypart in bodyparts:
                 for rank, (x, y, _) in enumerate(reason.peaks[:PEAKS]):
@@ -152,34 +196,49 @@ class KeypointLayers:
             self._peaks.layer.visible = bool(bodyparts)  # a hidden layer costs nothing when stepping
         self._peaks.fill(self._position, *to_napari(xy.reshape(-1, 2)))
 
-    def move(self, index: int, xy: tuple[float, float]) -> None:
-        """Draw the label of one bodypart at ``xy`` while it is dragged; nothing is stored."""
+    def move(self, rows: Sequence[int], xy: NDArray[np.floating]) -> None:
+        """Draw labels at ``xy``, (n, 2), while they are dragged; nothing is stored."""
         yx, shown = self._labels.yx, self._labels.shown
-        yx[index], shown[index] = xy[::-1], True
+        yx[rows], shown[rows] = xy[:, ::-1], True
         self._labels.fill(self._position, yx, shown)
         shown = self._guesses.shown
-        shown[index] = False
+        shown[rows] = False
         self._guesses.fill(self._position, self._guesses.yx, shown)
         dragged = self._xy.copy()
-        dragged[index] = xy
+        dragged[rows] = xy
         self._draw_skeleton(dragged)
 
-    def choose(self, bodypart: str) -> None:
+    def choose(self, individual: int, bodypart: str) -> None:
         """Mark the bodypart the next click places."""
-        if bodypart == self._chosen:
+        k = self._skeleton.n_bodyparts
+        row = individual * k + self._skeleton.index(bodypart) if bodypart in self._skeleton.bodyparts else -1
+        if row == self._chosen:
             return
-        self._chosen = bodypart
-        borders = np.tile(BORDER, (self._skeleton.n_bodyparts, 1))
-        if bodypart in self._skeleton.bodyparts:
-            borders[self._skeleton.index(bodypart)] = CHOSEN_BORDER
+        self._chosen = row
+        borders = np.tile(BORDER, (len(self._rgb), 1))
+        if row >= 0:
+            borders[row] = CHOSEN_BORDER
         self._labels.layer.border_color = borders
 
-    def _fade(self, likelihood: NDArray[np.floating]) -> None:
-        if not np.array_equal(likelihood, self._likelihood):
+    def _fade(self, likelihood: NDArray[np.floating], *, force: bool = False) -> None:
+        if force or not np.array_equal(likelihood, self._likelihood):
             self._likelihood = np.array(likelihood)
-            self._guesses.layer.border_color = fade(self._rgb, likelihood)
+            rings = fade(self._rgb, likelihood)
+            if self._mark_doubted:
+                rings[likelihood < CUTOFF] = (*DOUBTED, 1.0)
+            self._guesses.layer.border_color = rings
 
     def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:
-        lines = segments(xy, self._skeleton.link_indices())
+        k, links = self._skeleton.n_bodyparts, self._skeleton.link_indices()
+        starts = range(0, len(self._rgb), k)
+        lines = segments(xy, [(start + a, start + b) for start in starts for a, b in links])
         if not np.array_equal(lines, self.skeleton.data):
             self.skeleton.data = lines
+
+
+def row_colours(skeleton: Skeleton, by: ColourBy) -> NDArray[np.float32]:
+    """Return the RGB colour of every row, ``(I * K, 3)``."""
+    k, n = skeleton.n_bodyparts, len(skeleton.individuals)
+    if by is ColourBy.INDIVIDUAL:
+        return np.repeat(parse_colours(bodypart_colours(n)), k, axis=0)
+    return np.tile(parse_colours(bodypart_colours(k)), (n, 1))

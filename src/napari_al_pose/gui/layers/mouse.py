@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.gui.layers.picking import REACH, SLACK, Click, click_meaning, hit, inside, points_on_canvas
+from napari_al_pose.domain.labelling import pose_to_move, shift_inside
+from napari_al_pose.domain.tools import Click, Tool, click_meaning
+from napari_al_pose.gui.layers.picking import REACH, SLACK, Points, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
 
 if TYPE_CHECKING:
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 LEFT, RIGHT = 1, 2
 
 
+Preview = Callable[[Sequence[int], NDArray[np.float64]], None]
+
+
 class CanvasMouse:
     """Turns presses on the canvas into calls of the session.
 
-    Left click: place the chosen bodypart (see `picking.click_meaning`). Left drag from a point: move it; a dragged
-    guess becomes a label. Left drag from anywhere else pans, as napari does. Right click: not visible.
-    Nothing happens while the pixels on the canvas are another frame's, while a modifier is held, or while
-    the user works with a tool of another layer.
+    Left click: what the tool says (see `domain.tools.click_meaning`). Left drag from a point: move it; a dragged
+    guess becomes a label. The same with Alt: move the whole pose. Left drag from anywhere else pans, as napari does.
+    Right click: not visible. Nothing happens with the tool *pan*, while the pixels on the canvas are another frame's,
+    with other modifiers, or while the user works with a tool of another layer.
 
     Parameters
     ----------
@@ -32,7 +37,9 @@ class CanvasMouse:
     picture_is_current : callable
         Tells whether the canvas shows the current frame's pixels.
     preview : callable
-        ``preview(index, (x, y))`` draws a bodypart while it is dragged.
+        ``preview(rows, xy)`` draws points while they are dragged.
+    hovered : callable
+        ``hovered(row)`` hears which point is under the mouse, None for none.
     """
 
     def __init__(
@@ -41,29 +48,36 @@ class CanvasMouse:
         session: Session,
         *,
         picture_is_current: Callable[[], bool],
-        preview: Callable[[int, tuple[float, float]], None],
+        preview: Preview,
+        hovered: Callable[[int | None], None],
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._picture_is_current = picture_is_current
         self._preview = preview
+        self._hovered = hovered
+        self._hovered_row: int | None = None
         self._napari_double_click = list(viewer.mouse_double_click_callbacks)
         viewer.mouse_drag_callbacks.append(self._on_press)
+        viewer.mouse_move_callbacks.append(self._on_move)
         # The second of two quick clicks must place the next bodypart, not zoom.
         viewer.mouse_double_click_callbacks[:] = [self._on_double_click]
 
     def detach(self) -> None:
         """Give the mouse back to napari."""
         self._viewer.mouse_drag_callbacks.remove(self._on_press)
+        self._viewer.mouse_move_callbacks.remove(self._on_move)
         self._viewer.mouse_double_click_callbacks[:] = self._napari_double_click
 
     def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         if event.button not in (LEFT, RIGHT) or not self._ours(event):
             return
         button, xy, start = event.button, to_source(event.position), np.asarray(event.pos, float)
-        index = self._hit(xy, event)
+        whole = tuple(event.modifiers) == ("Alt",)
+        row = self._hit(xy, event)
+        rows, points = self._held(row, whole=whole)
         camera = viewer.scene.camera
-        pans, drags = camera.mouse_pan, button == LEFT and index is not None
+        pans, drags = camera.mouse_pan, button == LEFT and bool(rows)
         # Marking the moves as handled would not do: napari throttles its own handling of them, the camera does not.
         camera.mouse_pan = pans and not drags
         moved = False
@@ -71,18 +85,26 @@ class CanvasMouse:
             yield
             while event.type == "mouse_move":
                 moved = moved or _far(start, event.pos)
-                if drags and moved and index is not None:
-                    self._preview(index, self._clamp(to_source(event.position)))
+                if drags and moved:
+                    self._preview(rows, self._moved(points, xy, to_source(event.position)))
                 yield
         finally:
             camera.mouse_pan = pans
+        end = to_source(event.position)
         if moved or _far(start, event.pos):
-            if drags and index is not None:
-                self._session.place(self._session.bodyparts[index], *self._clamp(to_source(event.position)))
+            if drags and whole:
+                self._session.move_pose(end[0] - xy[0], end[1] - xy[1])
+            elif drags:
+                self._take(rows[0])
+                self._session.place(self._bodypart(rows[0]), *self._clamp(end))
+        elif whole:
+            return
         elif button == RIGHT:
-            self._session.mark_not_visible(None if index is None else self._session.bodyparts[index])
+            if row is not None:
+                self._take(row)
+            self._session.mark_not_visible(None if row is None else self._bodypart(row))
         else:
-            self._click(xy, index)
+            self._click(xy, row)
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         if not self._ours(event):
@@ -92,15 +114,28 @@ class CanvasMouse:
             xy = to_source(event.position)
             self._click(xy, self._hit(xy, event))
 
-    def _click(self, xy: tuple[float, float], index: int | None) -> None:
+    def _on_move(self, viewer: Any, event: Any) -> None:
+        if event.is_dragging:
+            return
+        looks = self._session.annotation is not None and self._picture_is_current() and viewer.dims.ndisplay == 2
+        row = self._hit(to_source(event.position), event) if looks else None
+        if row != self._hovered_row:
+            self._hovered_row = row
+            self._hovered(row)
+
+    def _click(self, xy: tuple[float, float], row: int | None) -> None:
         session = self._session
         if session.source is None or session.annotation is None or not inside(xy, *session.source.shape[1:3]):
             return
-        current = session.bodyparts.index(session.bodypart)
-        if index is not None and click_meaning(index, current, session.annotation.states) is Click.CHOOSE:
-            session.choose_bodypart(session.bodyparts[index])
-        else:
-            session.place(session.bodypart, *xy)
+        options, k = session.options, len(session.bodyparts)
+        current, first = session.bodyparts.index(session.bodypart), session.individual_index * k
+        target = None if row is None else row - first  # beyond 0..K-1: another individual's
+        meaning = click_meaning(target, current, session.annotation.states, tool=options.tool, mode=options.label_mode)
+        if meaning is Click.CHOOSE and row is not None:
+            self._take(row)
+            session.choose_bodypart(self._bodypart(row))
+        elif meaning is Click.PLACE:
+            session.click(*xy)
 
     def _ours(self, event: Any) -> bool:
         """Whether the press is for labelling."""
@@ -109,17 +144,51 @@ class CanvasMouse:
         return (
             session.annotation is not None
             and not session.read_only
+            and session.options.tool is not Tool.PAN
+            and session.options.points
             and self._viewer.dims.ndisplay == 2
-            and not event.modifiers
+            and tuple(event.modifiers) in ((), ("Alt",))
             and (active is None or active.mode == "pan_zoom")
             and self._picture_is_current()
         )
 
     def _hit(self, xy: tuple[float, float], event: Any) -> int | None:
         session = self._session
-        assert session.annotation is not None
-        points = points_on_canvas(session.annotation, session.guess)
-        return hit(points, xy, REACH / event.camera_zoom, session.bodyparts.index(session.bodypart))
+        current = session.individual_index * len(session.bodyparts) + session.bodyparts.index(session.bodypart)
+        return hit(self._points(), xy, REACH / event.camera_zoom, current)
+
+    def _points(self) -> Points:
+        session = self._session
+        return points_on_canvas(session.annotations, session.guess, session.individual_index)
+
+    def _held(self, row: int | None, *, whole: bool) -> tuple[list[int], NDArray[np.float64]]:
+        """Return the rows a drag from the point ``row`` moves, and where they are."""
+        session, k = self._session, len(self._session.bodyparts)
+        if row is None or session.annotation is None:
+            return [], np.zeros((0, 2))
+        if not whole:
+            return [row], self._points().xy[[row]]
+        self._take(row)
+        xy = pose_to_move(session.annotation, session.guess)
+        there = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        return [session.individual_index * k + int(index) for index in there], xy[there]
+
+    def _moved(
+        self, points: NDArray[np.float64], start: tuple[float, float], end: tuple[float, float]
+    ) -> NDArray[np.float64]:
+        """Return where dragged points are drawn: one where the mouse is, several by as much as it has moved."""
+        if len(points) == 1:
+            return np.array([self._clamp(end)])
+        assert self._session.source is not None
+        return shift_inside(points, (end[0] - start[0], end[1] - start[1]), *self._session.source.shape[1:3])
+
+    def _take(self, row: int) -> None:
+        """Choose the individual a row belongs to."""
+        session = self._session
+        session.choose_individual(session.individuals[row // len(session.bodyparts)])
+
+    def _bodypart(self, row: int) -> str:
+        return self._session.bodyparts[row % len(self._session.bodyparts)]
 
     def _clamp(self, xy: tuple[float, float]) -> tuple[float, float]:
         assert self._session.source is not None

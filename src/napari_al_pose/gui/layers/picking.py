@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,39 +17,38 @@ SLACK = 3.0
 """How far the mouse may move in a click, in screen pixels; hands tremble."""
 
 
-class Click(enum.Enum):
-    """What a click does."""
-
-    PLACE = enum.auto()
-    CHOOSE = enum.auto()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """What lies on the canvas.
+    """What lies on the canvas: bodyparts of the first individual, then of the second...
 
     Parameters
     ----------
-    xy : float array, (K, 2)
-        Label, or where there is none the model's guess; NaN where neither is.
-    is_label : bool array, (K,)
+    xy : float array, (I * K, 2)
+        Label, or where there is none the guess for the chosen individual; NaN where neither is.
+    is_label : bool array, (I * K,)
+        Where ``xy`` is a label.
     """
 
     xy: NDArray[np.float64]
     is_label: NDArray[np.bool_]
 
 
-def points_on_canvas(annotation: Annotation, guess: Prediction | None) -> Points:
-    """Return each bodypart's label, else its guess."""
-    is_label = annotation.states == KeypointState.PLACED
-    guessed = np.full_like(annotation.xy, np.nan) if guess is None else guess.xy.astype(float)
-    hidden = annotation.states == KeypointState.NOT_VISIBLE
-    guessed[hidden] = np.nan
-    return Points(np.where(is_label[:, None], annotation.xy, guessed), is_label)
+def points_on_canvas(annotations: Sequence[Annotation], guess: Prediction | None, individual: int) -> Points:
+    """Return every individual's labels, and the guess where the chosen ``individual`` has none."""
+    xy, is_label = [], []
+    for index, annotation in enumerate(annotations):
+        placed = annotation.states == KeypointState.PLACED
+        guessed = np.full_like(annotation.xy, np.nan)
+        if guess is not None and index == individual:
+            open_ = annotation.states == KeypointState.UNSEEN
+            guessed[open_] = guess.xy[open_]
+        xy.append(np.where(placed[:, None], annotation.xy, guessed))
+        is_label.append(placed)
+    return Points(np.concatenate(xy), np.concatenate(is_label))
 
 
 def hit(points: Points, xy: tuple[float, float], reach: float, current: int) -> int | None:
-    """Return the bodypart a press at ``xy`` takes hold of.
+    """Return the point a press at ``xy`` takes hold of.
 
     Parameters
     ----------
@@ -60,12 +59,12 @@ def hit(points: Points, xy: tuple[float, float], reach: float, current: int) -> 
     reach : float
         In source pixels.
     current : int
-        The chosen bodypart; it wins wherever it is within reach.
+        Row of the chosen individual's chosen bodypart; it wins wherever it is within reach.
 
     Returns
     -------
     int or None
-        None where nothing is within ``reach``.
+        A row of ``points``; None where nothing is within ``reach``.
     """
     away = np.hypot(*(points.xy - np.asarray(xy)).T)
     away = np.where(np.isfinite(away), away, np.inf)
@@ -73,17 +72,6 @@ def hit(points: Points, xy: tuple[float, float], reach: float, current: int) -> 
         return current
     nearest = int(away.argmin())
     return nearest if away[nearest] <= reach else None
-
-
-def click_meaning(target: int | None, current: int, states: NDArray[np.int8]) -> Click:
-    """Return what a click without a drag does.
-
-    It places the chosen bodypart, also right beside another one: two close bodyparts must be placeable. Only when the
-    chosen one has been looked at does a click on another bodypart choose that one.
-    """
-    if target is None or target == current or states[current] == KeypointState.UNSEEN:
-        return Click.PLACE
-    return Click.CHOOSE
 
 
 def inside(xy: tuple[float, float], height: int, width: int) -> bool:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QToolTip
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
 from napari_al_pose.gui.frames import NewestFrame
+from napari_al_pose.gui.layers.camera import Camera
+from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
-from napari_al_pose.gui.layers.prompt import prompt
+from napari_al_pose.gui.layers.picking import inside, points_on_canvas
+from napari_al_pose.gui.layers.prompt import point_name, prompt
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
+from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.state import ALL_BODYPARTS
@@ -21,6 +29,9 @@ from napari_al_pose.video import lazy_array
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.session import Session
+
+FONT_SIZE = 11
+HOLDOUT_COLOUR = (0.94, 0.71, 0.3, 1.0)
 
 
 class LayerStack(QObject):
@@ -48,10 +59,18 @@ class LayerStack(QObject):
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
         self._keypoints: KeypointLayers | None = None
-        self._syncing = False
+        self._syncing = self._says_holdout = False
+        self.camera = Camera(viewer, self)
+        self.context = ContextPlayer(session, self._show_position, self)
         self._mouse = CanvasMouse(
-            viewer, session, picture_is_current=lambda: self.picture_is_current, preview=self._preview
+            viewer,
+            session,
+            picture_is_current=lambda: self.picture_is_current,
+            preview=self._preview,
+            hovered=self._show_name,
         )
+        self.context.playing.connect(self._on_playing)
+        session.options.changed.connect(self._on_option)
         session.set_picture_check(lambda: self.picture_is_current)
         viewer.dims.events.current_step.connect(self._on_slider)
         session.projectChanged.connect(self.remove)
@@ -59,6 +78,7 @@ class LayerStack(QObject):
         session.frameChanged.connect(self._show_frame)
         session.annotationChanged.connect(self._show_keypoints)
         session.bodypartChanged.connect(self._show_bodypart)
+        session.individualChanged.connect(self._show_bodypart)
         session.lookedChanged.connect(self._show_scoremap)
         session.scoremapChoiceChanged.connect(self._show_scoremap)
         session.queueChanged.connect(self._show_scoremap)
@@ -76,10 +96,16 @@ class LayerStack(QObject):
         position = self._session.position
         return self._video is not None and position >= 0 and self._video.shown_position == position
 
-    def toggle_names(self) -> None:
-        """Show or hide the bodyparts' names beside their points."""
-        if self._keypoints is not None:
-            self._keypoints.toggle_names()
+    def toggle_close_up(self) -> None:
+        """Come close to the chosen bodypart, for one that is small, or go back."""
+        if self.camera.is_close:
+            self.camera.back()
+        elif self._keypoints is not None:
+            self.camera.close_up(self._place_of_bodypart() or self._middle())
+
+    def toggle_context(self) -> None:
+        """Play the frames around the current one, or go back to it."""
+        self.context.toggle()
 
     def remove(self) -> None:
         """Take our layers off the canvas and end the frames' thread."""
@@ -132,11 +158,15 @@ class LayerStack(QObject):
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
             self._scoremap = ScoremapLayer(viewer, project.skeleton)
-            self._keypoints = KeypointLayers(viewer, project.skeleton, max(source.shape[1:3]))
+            self._keypoints = KeypointLayers(
+                viewer, project.skeleton, max(source.shape[1:3]), self._session.options.colour_by
+            )
         finally:
             self._syncing = False
         text = viewer.canvas.overlays.text
-        text.font_size, text.position, text.visible = 12, "top_left", True
+        text.font_size, text.position, text.visible = FONT_SIZE, "top_left", True
+        for name in ("names", "points", "borders"):
+            self._on_option(name)
         self._fit()
         self.built.emit()
 
@@ -152,6 +182,7 @@ class LayerStack(QObject):
     def _fit(self) -> None:
         viewer = self._viewer_ref()
         if viewer is not None:
+            self.camera.forget()
             viewer.fit_to_view()
 
     def _show_frame(self) -> None:
@@ -161,23 +192,93 @@ class LayerStack(QObject):
         if self._video.layer.visible != (position >= 0):
             self._video.layer.visible = position >= 0
         if position >= 0:
+            self._show_position(position)
+        self._show_bodypart()
+        self._show_keypoints()
+        self._show_scoremap()
+        if self._session.options.follow:
+            self._follow()
+
+    def _show_position(self, position: int) -> None:
+        """Have napari show the frame at ``position``; the session's own frame stays what it is."""
+        viewer = self._viewer_ref()
+        if viewer is not None:
             self._syncing = True
             try:
                 viewer.dims.set_current_step(self._time_axis(viewer), position)
             finally:
                 self._syncing = False
-        self._show_bodypart()
-        self._show_keypoints()
-        self._show_scoremap()
 
     def _show_keypoints(self) -> None:
         if self._keypoints is not None:
-            self._keypoints.show(self._session.position, self._session.annotation, self._session.guess)
+            session = self._session
+            self._keypoints.show(session.position, session.annotations, session.guess, session.individual_index)
             self._show_prompt()
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
-            self._keypoints.choose(self._session.bodypart)
+            self._keypoints.choose(self._session.individual_index, self._session.bodypart)
+            self._show_prompt()
+            if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
+                self.camera.close_up(place)
+
+    def _show_name(self, row: int | None) -> None:
+        """Say what is under the mouse."""
+        session, n = self._session, len(self._session.bodyparts)
+        text = ""
+        if row is not None and session.annotations:
+            annotation, index = session.annotations[row // n], row % n
+            guess = session.guess if annotation.states[index] == KeypointState.UNSEEN else None
+            likelihood = None if guess is None else float(guess.likelihood[index])
+            borrowed = guess is not None and guess.model_version == 0
+            text = point_name(session.bodyparts[index], annotation.individual, likelihood, borrowed=borrowed)
+        QToolTip.showText(QCursor.pos(), text)
+
+    def _place_of_bodypart(self) -> tuple[float, float] | None:
+        """Return where the chosen bodypart's label or guess is."""
+        session = self._session
+        if not session.annotations or session.bodypart not in session.bodyparts:
+            return None
+        points = points_on_canvas(session.annotations, session.guess, session.individual_index)
+        row = session.individual_index * len(session.bodyparts) + session.bodyparts.index(session.bodypart)
+        x, y = points.xy[row]
+        return (float(x), float(y)) if np.isfinite([x, y]).all() else None
+
+    def _middle(self) -> tuple[float, float]:
+        """Return where the mouse is on the picture, else the middle of the picture."""
+        viewer, source = self._viewer_ref(), self._session.source
+        assert viewer is not None
+        assert source is not None
+        height, width = source.shape[1:3]
+        xy = to_source(viewer.cursor.position)
+        return xy if inside(xy, height, width) and any(xy) else (width / 2, height / 2)
+
+    def _follow(self) -> None:
+        session = self._session
+        if session.annotations:
+            points = points_on_canvas(session.annotations, session.guess, session.individual_index)
+            k, first = len(session.bodyparts), session.individual_index * len(session.bodyparts)
+            self.camera.follow(points.xy[first : first + k])
+
+    def _on_option(self, name: str) -> None:
+        options, keypoints = self._session.options, self._keypoints
+        if keypoints is None:
+            return
+        if name == "names":
+            keypoints.show_names(options.names)
+        elif name == "points":
+            keypoints.show_points(options.points)
+        elif name == "borders":
+            keypoints.mark_doubted(options.borders)
+        elif name == "colour_by":
+            keypoints.colour(options.colour_by)
+        elif name == "follow" and options.follow:
+            self._follow()
+        self._show_prompt()
+
+    def _on_playing(self, playing: bool) -> None:
+        if self._keypoints is not None:
+            self._keypoints.show_skeleton(self._session.options.points and not playing)
             self._show_prompt()
 
     def _show_scoremap(self) -> None:
@@ -191,14 +292,31 @@ class LayerStack(QObject):
 
     def _show_prompt(self) -> None:
         viewer, session = self._viewer_ref(), self._session
-        if viewer is not None:
-            viewer.canvas.overlays.text.text = prompt(
-                session.annotation, session.guess, session.bodypart, read_only=session.read_only
-            )
+        if viewer is None:
+            return
+        overlay, options = viewer.canvas.overlays.text, session.options
+        is_holdout = session.role is FrameRole.HOLDOUT
+        if is_holdout != self._says_holdout:
+            self._says_holdout = is_holdout
+            overlay.color = HOLDOUT_COLOUR if is_holdout else None  # None: what can be read on the canvas
+        if self.context.is_playing:
+            first, last = self.context.span
+            overlay.text = f"playing {last - first + 1} frames around this one \u00b7 P: back to it"
+            return
+        overlay.text = prompt(
+            session.annotation,
+            session.guess,
+            session.bodypart,
+            role=session.role,
+            tool=options.tool,
+            mode=options.label_mode,
+            individuals=session.individuals,
+            read_only=session.read_only,
+        )
 
-    def _preview(self, index: int, xy: tuple[float, float]) -> None:
+    def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
         if self._keypoints is not None:
-            self._keypoints.move(index, xy)
+            self._keypoints.move(rows, xy)
 
     # ---- from the viewer ----------------------------------------------------------------------
 
@@ -207,6 +325,7 @@ class LayerStack(QObject):
         if self._syncing or viewer is None or source is None or current is None or self._video is None:
             return
         position = int(viewer.dims.current_step[self._time_axis(viewer)])
+        self.context.stop()
         if 0 <= position < len(source):
             self._session.go_to(FrameKey(current.video, source.number(position)))
 

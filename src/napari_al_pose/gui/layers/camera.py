@@ -1,0 +1,99 @@
+"""The view goes where the animal is, if asked, and comes close to one bodypart."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+CLOSE_UP = 5.0
+"""How much nearer a close-up is than the view before it."""
+STEPS, STEP_MS = 4, 30
+"""A move of the view is drawn in a few steps, so that the eye can follow."""
+
+
+class Camera(QObject):
+    """Moves napari's camera.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Only weakly referred to.
+    parent : QObject
+    """
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer_ref = weakref.ref(viewer)
+        self._before: tuple[NDArray[np.float64], float] | None = None
+        self._path: list[NDArray[np.float64]] = []
+        self._timer = QTimer(self, interval=STEP_MS)
+        self._timer.timeout.connect(self._step)
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the view is a close-up."""
+        return self._before is not None
+
+    def close_up(self, xy: tuple[float, float]) -> None:
+        """Come close to source pixel ``xy``."""
+        camera = self._camera()
+        if camera is None:
+            return
+        if self._before is None:
+            self._before = (_centre(camera), float(camera.zoom))
+            camera.zoom = float(camera.zoom) * CLOSE_UP
+        self._go(np.array(xy[::-1], float), at_once=True)
+
+    def back(self) -> None:
+        """Leave the close-up for the view before it."""
+        camera, before, self._before = self._camera(), self._before, None
+        if camera is not None and before is not None:
+            camera.zoom = before[1]
+            self._go(before[0], at_once=True)
+
+    def forget(self) -> None:
+        """The view was fitted to another video: there is no close-up to come back from."""
+        self._before = None
+        self._stop()
+
+    def follow(self, xy: NDArray[np.floating]) -> None:
+        """Put the middle of the points ``xy``, (n, 2), in the middle of the view; NaN rows don't count."""
+        there = xy[np.isfinite(xy).all(axis=1)]
+        if len(there):
+            low, high = there.min(axis=0), there.max(axis=0)
+            self._go(((low + high) / 2)[::-1].astype(float))
+
+    def _go(self, centre: NDArray[np.float64], *, at_once: bool = False) -> None:
+        camera = self._camera()
+        if camera is None:
+            return
+        start = _centre(camera)
+        shares = (1.0,) if at_once else np.linspace(0, 1, STEPS + 1)[1:]
+        self._path = [start + share * (centre - start) for share in shares]
+        self._step()
+        if self._path:
+            self._timer.start()
+
+    def _step(self) -> None:
+        camera = self._camera()
+        if camera is not None and self._path:
+            depth = tuple(camera.center)[:-2]
+            camera.center = (*depth, *(float(value) for value in self._path.pop(0)))
+        if not self._path:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._path = []
+        self._timer.stop()
+
+    def _camera(self) -> Any:
+        viewer = self._viewer_ref()
+        return None if viewer is None else viewer.scene.camera
+
+
+def _centre(camera: Any) -> NDArray[np.float64]:
+    return np.array(camera.center[-2:], float)
