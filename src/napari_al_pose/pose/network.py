@@ -47,8 +47,14 @@ class PoseNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255."""
-        x = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        maps = self.trunk(x)
+        return self.heads(self.pyramid(images))
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the trunk's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
+        return self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+
+    def heads(self, maps: list[Tensor]) -> Tensor:
+        """Return scoremap logits of the trunk's maps."""
         y = self.laterals[-1](maps[-1])
         for level in reversed(range(len(maps) - 1)):
             coarser = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)

@@ -82,6 +82,7 @@ def train(
     initial: PoseModel | None = None,
     holdout: Sequence[LabelledFrame] = (),
     threads: int | None = None,
+    plan: TrainPlan | None = None,
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
@@ -103,6 +104,8 @@ def train(
         To measure on, never learnt from.
     threads : int, optional
         Torch's threads from now on; left as they are by default.
+    plan : TrainPlan, optional
+        Scale, crop and steps; by default chosen from the labels. Whoever compares trainings fixes it.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(max(1, threads))
     device = resolve_device(settings.device)
-    plan = make_plan(frames, settings)
+    plan = plan or make_plan(frames, settings)
     network = _network(bodyparts, settings, initial).to(device)
     network.freeze_early_layers()
     optimiser, schedule = _optimiser(network, plan)
