@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,18 +68,23 @@ class Footage:
         hidden = self._arena.hides(self._anatomy.keypoints) | _under_body(self._anatomy)
         return np.where(hidden[..., None], np.nan, self._anatomy.keypoints)
 
-    def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames in order: uint8, (H, W, 3)."""
+    def frames(self, numbers: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames of ``numbers``, by default all in order: uint8, (H, W, 3).
+
+        What a frame shows depends on its number alone; call this once, since it goes on drawing from the generator.
+        """
         across, down = np.linspace(-1, 1, WIDTH, dtype=np.float32), np.linspace(-1, 1, HEIGHT, dtype=np.float32)
         drift = _drift(self._rng, self.n_frames, self.scene.flicker)
         tiles = [_sensor_noise(self._rng) for _ in range(_NOISE_TILES)]
-        for frame, (level, tilt_x, tilt_y) in enumerate(drift):
+        noise = [tiles[int(self._rng.integers(_NOISE_TILES))] for _ in range(self.n_frames)]
+        for frame in range(self.n_frames) if numbers is None else numbers:
+            level, tilt_x, tilt_y = drift[frame]
             canvas = self._arena.floor.copy()
             self._painter.paint(canvas, frame)
             canvas *= self._arena.light
             canvas += self._arena.shelter
             canvas *= (level + (tilt_y * down)[:, None] + tilt_x * across)[..., None]
-            canvas += tiles[int(self._rng.integers(_NOISE_TILES))]
+            canvas += noise[frame]
             yield np.clip(canvas, 0, 255).astype(np.uint8)
 
 
