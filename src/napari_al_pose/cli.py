@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.verbs import demo, loop, predict
+from napari_al_pose.verbs import demo, exchange, loop, predict
 
-GROUPS = (demo, loop, predict)
+GROUPS = (demo, loop, predict, exchange)
 """Modules whose ``add`` brings verbs, in the order of the help."""
 
 

@@ -1,0 +1,59 @@
+"""``import`` and ``export``: labels from and to other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.verbs.common import add_json, project_verb, show
+
+FORMATS = ("deeplabcut", "sleap", "lightning-pose", "coco", "mpii", "lsp")
+
+
+def add(verbs: Any) -> None:
+    """Add the verbs."""
+    text = "take labels of DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP into a project"
+    import_ = verbs.add_parser("import", help=text, description=text)
+    import_.add_argument("source", type=Path, metavar="SOURCE", help="a file of labels, or a project folder")
+    import_.add_argument("--to", type=Path, required=True, metavar="PROJECT", help="project folder; made if not there")
+    import_.add_argument("--format", choices=FORMATS, default="", help="default: found out from the file")
+    import_.add_argument("--scorer", default="", metavar="NAME", help="of a new project (default: as the file says)")
+    add_json(import_)
+    import_.set_defaults(run=_import)
+
+    export = project_verb(verbs, "export", "write a project's labels for another program", _export)
+    export.add_argument("--format", choices=FORMATS, required=True)
+    export.add_argument(
+        "--output", type=Path, required=True, metavar="PATH", help="a new folder; for sleap a new file that ends in .slp"
+    )
+
+
+def _import(options: argparse.Namespace) -> None:
+    from napari_al_pose.exchange import Imported, import_labels
+    from napari_al_pose.headless import show_progress
+
+    work = import_labels(options.source, options.to, format=options.format, scorer=options.scorer)
+    done: Imported = show_progress(work)
+    _tell(done, done.project, f"{done.frames:,} labelled frames ({done.points:,} points) into {done.project}", options)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from napari_al_pose.exchange import Exported, export_labels, format_named
+    from napari_al_pose.headless import show_progress
+    from napari_al_pose.project import open_project
+
+    with open_project(options.project) as project:
+        done: Exported = show_progress(export_labels(project, format_named(options.format), options.output))
+    _tell(done, done.path, f"{done.frames:,} labelled frames ({done.points:,} points) written to {done.path}", options)
+
+
+def _tell(done: Any, path: Path, text: str, options: argparse.Namespace) -> None:
+    document = {
+        "path": str(path),
+        "format": done.format,
+        "frames": done.frames,
+        "points": done.points,
+        "notices": list(done.notices),
+    }
+    show(document, "\n".join([text, *done.notices]), options)
