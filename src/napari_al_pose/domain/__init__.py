@@ -5,7 +5,7 @@ from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.frames import FrameKey, FrameSource
 from napari_al_pose.domain.prediction import Prediction, ScoremapGrid, Scoremaps
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
-from napari_al_pose.domain.suggestion import BodypartReason, ErrorSummary, Round, Suggestion
+from napari_al_pose.domain.suggestion import BodypartReason, ErrorSummary, Reliability, Round, Suggestion
 
 __all__ = [
     "SINGLE_INDIVIDUAL",
@@ -18,6 +18,7 @@ __all__ = [
     "FrameSource",
     "KeypointState",
     "Prediction",
+    "Reliability",
     "Round",
     "ScoremapGrid",
     "Scoremaps",

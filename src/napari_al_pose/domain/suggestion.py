@@ -70,6 +70,22 @@ class ErrorSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far likelihoods can be believed, on keypoints that were not learnt from.
+
+    Parameters
+    ----------
+    bins : tuple of (float, float, int)
+        Mean likelihood, share of the keypoints found where they should be, and their number; ascending.
+    expected_error : float
+        Mean distance between the two, weighted by number (expected calibration error), in [0, 1].
+    """
+
+    bins: tuple[tuple[float, float, int], ...]
+    expected_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One turn of the loop: what a model was trained on and how well it does.
 
@@ -88,6 +104,12 @@ class Round:
         ISO 8601, UTC.
     train_seconds : float
     steps : int
+    reliability : Reliability or None
+        Of the likelihoods on the hold-out frames.
+    started_from : int
+        The model version whose training was carried on; 0 for the pretrained trunk.
+    input_size : (int, int)
+        Height and width to which the network's input is resized; (0, 0) in rounds of older versions.
     """
 
     number: int
@@ -99,3 +121,6 @@ class Round:
     finished_at: str
     train_seconds: float
     steps: int
+    reliability: Reliability | None = None
+    started_from: int = 0
+    input_size: tuple[int, int] = (0, 0)
