@@ -77,7 +77,7 @@ def test_it_contributes_nothing_that_napari_ignores(manifest):
         ("/p/labeled-data/v/CollectedData_Me.csv", "read_labels"),
         *((f"/p/videos/v{suffix}", "read_video") for suffix in VIDEO_SUFFIXES),
         ("/p/videos/V.MP4", "read_video"),
-        ("/p/image.tif", None),
+        ("/p/image.png", None),
         ("/p/table.csv", None),
         ("/p/volume.h5", None),
     ],

@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from napari_al_pose import readers
 from napari_al_pose.domain import AlPoseError, FrameKey
@@ -20,7 +22,7 @@ def test_foreign_files_are_refused(tmp_path):
     assert readers.get_project_reader(str(tmp_path / "missing.yaml")) is None
     assert readers.get_project_reader([str(foreign), str(foreign)]) is None
     assert readers.get_labels_reader(str(tmp_path / "machinelabels.h5")) is None
-    assert readers.get_video_reader(str(tmp_path / "image.tif")) is None
+    assert readers.get_video_reader(str(tmp_path / "image.png")) is None
 
 
 def test_a_damaged_config_is_ours_and_gets_a_clear_message(tmp_path):
@@ -44,6 +46,28 @@ def test_a_video_is_one_lazy_rgb_layer(sample_project):
     assert frame.shape == (480, 640, 3)
     np.testing.assert_array_equal(data[70:71][0], frame)
     assert (data[70, ::8, ::8] != data[0, ::8, ::8]).any()
+
+
+def test_a_stack_and_a_folder_are_lazy_rgb_layers_too(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 12, 17, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", pictures, photometric="rgb")
+    read = readers.get_video_reader(str(tmp_path / "stack.tif"))
+    assert read is not None
+    ((data, options, kind),) = read(str(tmp_path / "stack.tif"))
+    assert (kind, options["rgb"], options["name"]) == ("image", True, "stack")
+    np.testing.assert_array_equal(data[3], pictures[3])
+    folder = tmp_path / "cage1"
+    folder.mkdir()
+    assert readers.get_folder_reader(str(folder)) is None
+    Image.fromarray(pictures[0]).save(folder / "mask.png")
+    assert readers.get_folder_reader(str(folder)) is None
+    for number in (12, 3):
+        Image.fromarray(pictures[number % 5]).save(folder / f"img{number:03d}.png")
+    read = readers.get_folder_reader(str(folder))
+    assert read is not None
+    ((data, options, kind),) = read(str(folder))
+    assert (len(data), options["name"]) == (2, "cage1")
+    np.testing.assert_array_equal(data[0], pictures[3])
 
 
 def test_a_project_gives_its_first_video_and_its_labels(sample_copy):

@@ -1,4 +1,4 @@
-"""What ``File > Open`` and drag and drop get from us: DeepLabCut projects and labels, and videos.
+"""What ``File > Open`` and drag and drop get from us: DeepLabCut projects and labels, videos, stacks, image folders.
 
 Each ``get_*_reader`` looks at names (and a yaml's first lines) only and returns None for what is not ours.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.views.colours import bodypart_colours
-from napari_al_pose.formats.deeplabcut import image_files, is_annotation_file, read_annotation_points
+from napari_al_pose.formats.deeplabcut import frame_number, image_files, is_annotation_file, read_annotation_points
 from napari_al_pose.formats.names import VIDEO_SUFFIXES
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -61,17 +61,24 @@ def get_labels_reader(path: str | list[str]) -> Reader | None:
 
 
 def get_video_reader(path: str | list[str]) -> Reader | None:
-    """Return the reader of videos; None for any other file."""
+    """Return the reader of videos and TIFF stacks; None for any other file."""
     return read_video if isinstance(path, str) and Path(path).suffix.lower() in VIDEO_SUFFIXES else None
 
 
+def get_folder_reader(path: str | list[str]) -> Reader | None:
+    """Return the reader of folders whose images are named by frame number; None for any other folder."""
+    if not isinstance(path, str) or not Path(path).is_dir():
+        return None
+    return read_video if any(frame_number(image.name) is not None for image in image_files(Path(path))) else None
+
+
 def read_video(path: str) -> list[LayerTuple]:
-    """Return a video as one lazy image layer.
+    """Return a video, a TIFF stack or a folder of images as one lazy image layer.
 
     Raises
     ------
     AlPoseError
-        If it is no video or no frame of it can be decoded.
+        If it is none of them or no frame of it can be decoded.
     """
     from napari_al_pose.video import open_source
 

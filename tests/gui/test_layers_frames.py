@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import numpy as np
@@ -44,6 +45,11 @@ class GatedSource:
 
     def peek(self, position):
         return self.cache.get(position)
+
+    @contextlib.contextmanager
+    def superseded_by(self, superseded):
+        self.superseded = superseded
+        yield
 
 
 @pytest.fixture

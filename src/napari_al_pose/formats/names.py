@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv")
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv", ".tif", ".tiff",
+)  # fmt: skip
+"""Of files that hold many frames; the last two are TIFF stacks."""
 
 _FORBIDDEN = '/\\:*?"<>|' if os.name == "nt" else "/\\"
 

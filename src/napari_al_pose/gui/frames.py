@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
@@ -13,10 +15,15 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.sources import CachedSource
+from napari_al_pose.video import SupersededError
 
 log = logging.getLogger(__name__)
 
 JOIN_SECONDS = 5.0
+LIVELY_SECONDS = 0.15
+"""While the newest picture is younger than this, a newer wish ends the decoding under way at once."""
+PATIENCE_SECONDS = 0.3
+"""After this it ends in any case, so that the frame where the slider stops never waits long."""
 
 
 class FrameNews(QObject):
@@ -36,7 +43,8 @@ class NewestFrame:
 
     napari slices its layers in the GUI thread. A frame the source has in its cache is returned as it is; for any other
     a thread is asked, the frame shown last is returned meanwhile, and ``news.arrived`` tells when the layer should be
-    refreshed. Only the newest wish counts: a slider dragged over a thousand frames decodes a few of them.
+    refreshed. Only the newest wish counts: a slider dragged over a thousand frames decodes a few of them, and the
+    decoding of one that is no longer wanted is given up, unless the picture would then stand still.
 
     napari gets this and not the dask array itself because it slices dask layers with task fusion switched off and
     would then read a whole chunk of thousands of frames for each one.
@@ -60,6 +68,7 @@ class NewestFrame:
         self._wanted: int | None = None
         self._fetched: tuple[int, NDArray[np.uint8]] | None = None
         self._closed = False
+        self._arrived_at = 0.0
         self._wish = threading.Condition()
         self._thread = threading.Thread(target=self._fetch, name="al-pose-frames", daemon=True)
         self._thread.start()
@@ -123,7 +132,11 @@ class NewestFrame:
                 position, self._wanted = self._wanted, None
             assert position is not None
             try:
-                frame = np.asarray(self._array[position])
+                with self._source.superseded_by(self._give_up_rule()):
+                    # On this thread: dask's others would not hear of newer wishes.
+                    frame = np.asarray(self._array[position].compute(scheduler="synchronous"))
+            except SupersededError:
+                continue
             except (AlPoseError, ValueError) as error:
                 with self._wish:
                     if self._closed:
@@ -134,6 +147,18 @@ class NewestFrame:
                     self.news.failed.emit(error.message, error.hint)
                 continue
             self._fetched = (position, frame)
+            self._arrived_at = time.monotonic()
             with self._wish:  # once `close` has returned, nothing is emitted
                 if not self._closed:
                     self.news.arrived.emit(position)
+
+    def _give_up_rule(self) -> Callable[[], bool]:
+        begun = time.monotonic()
+
+        def give_up() -> bool:
+            if self._wanted is None:
+                return self._closed
+            now = time.monotonic()
+            return now - self._arrived_at < LIVELY_SECONDS or now - begun > PATIENCE_SECONDS
+
+        return give_up

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol, cast
 
 import numpy as np
@@ -36,6 +37,9 @@ class CachedSource(FrameSource, Protocol):
 
     def prefetch(self, positions: Iterable[int]) -> None:
         """Decode frames in the background."""
+
+    def superseded_by(self, superseded: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Give up what this thread reads in the ``with`` block once ``superseded()`` is True."""
 
 
 class SourceShelf(QObject):

@@ -1,16 +1,20 @@
-"""Videos and image folders as frame-exact, lazily decoded arrays."""
+"""Videos, TIFF stacks and image folders as frame-exact, lazily decoded arrays."""
 
+from napari_al_pose.video.decoder import SupersededError
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.index import OpeningCancelledError, PacketIndex
 from napari_al_pose.video.lazy import lazy_array
 from napari_al_pose.video.opening import open_source
 from napari_al_pose.video.pixels import is_placeholder
+from napari_al_pose.video.tiff_stack import TiffStack
 from napari_al_pose.video.video_file import VideoFile
 
 __all__ = [
     "ImageFolder",
     "OpeningCancelledError",
     "PacketIndex",
+    "SupersededError",
+    "TiffStack",
     "VideoFile",
     "is_placeholder",
     "lazy_array",

@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from napari_al_pose.video.container import open_container, unreachable, video_stream
 from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.pixels import RgbConverter
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,12 @@ _NEAR = 3
 """Frames ahead that are reached by decoding on, even where a keyframe is nearer: a seek empties the decoder."""
 _EVERYTHING = -(2**63)
 """The time that no frame is before."""
-_STEPS_BACK = (1, 2, 8)
-"""Keyframes to go back by where decoding can't be started from the nearest one, before starting from the first."""
+_STEPS_BACK = (0, 1, 2, 8)
+"""Keyframes to go back by where a seek fails, or where decoding can't be started from the nearest one."""
+
+
+class SupersededError(Exception):
+    """A read was given up because nobody wants its frame any more."""
 
 
 class FrameDecoder:
@@ -37,21 +41,33 @@ class FrameDecoder:
         Set to True here for every frame that turns out not to decode.
     threads : int
         Decoding threads; 0 lets FFmpeg choose.
+    to_rgb : callable, optional
+        What makes an RGB array of a decoded frame; a plain `RgbConverter` by default.
     """
 
-    def __init__(self, path: Path, index: PacketIndex, undecodable: NDArray[np.bool_], *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        index: PacketIndex,
+        undecodable: NDArray[np.bool_],
+        *,
+        threads: int = 0,
+        to_rgb: Callable[[av.VideoFrame], NDArray[np.uint8]] | None = None,
+    ) -> None:
         self._path = path
         self._index = index
         self._undecodable = undecodable
         self._threads = threads
-        self._reformatter = VideoReformatter()
+        self._to_rgb = to_rgb or RgbConverter()
         self._container, self._stream = self._open()
-        self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._frames: Iterator[tuple[int, av.VideoFrame] | None] = iter(())
         self._at = -1
         """Position of the frame decoded last; only means something while ``_frames`` can go on."""
         self._can_go_on = False
         self._held: tuple[int, av.VideoFrame] | None = None
-        self._prefers_dts = False
+        self._seeks_by = (0, False)
+        """What worked last: keyframes to aim before the wanted one, and whether to give its DTS or its PTS."""
+        self._superseded: Callable[[], bool] = _never
         self._wanted_from = _EVERYTHING
         """PTS before which frames that no other frame needs are not decoded."""
         self._skips = False
@@ -64,18 +80,22 @@ class FrameDecoder:
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield ``(position, RGB)`` of the frames from ``first`` to ``last`` that decode, in order.
 
-        The rest of them is marked undecodable. Returns early once ``superseded()`` is True, which is asked
-        between frames.
+        The rest of them is marked undecodable.
+
+        Raises
+        ------
+        SupersededError
+            ``superseded()`` is True; it is asked before every packet.
         """
+        self._superseded = superseded or _never
         self._skip_before(first)
         if not self._reaches(first):
+            self._can_go_on = False  # unless a start is found
             self._start_before(first)
         self._complete_from = max(self._complete_from, first)
         for position, frame in self._frames_up_to(last, marked_from=first):
             if position >= first:
                 yield position, self._to_rgb(frame)
-            if superseded is not None and superseded():
-                return
 
     def close(self) -> None:
         """Release the file."""
@@ -118,34 +138,46 @@ class FrameDecoder:
     def _start_before(self, first: int) -> None:
         """Go to the last keyframe from which ``first`` can be decoded."""
         key = self._index.key_before(first)
-        for candidate in dict.fromkeys(max(key - back, 0) for back in (0, *_STEPS_BACK)):
-            if self._seek(candidate) and self._starts_by(first):
+        for candidate in dict.fromkeys(max(key - back, 0) for back in _STEPS_BACK):
+            if self._seek(candidate) and self._starts_by(first, candidate):
+                self._can_go_on = True
                 return
         self._start_over()
+        self._can_go_on = True
 
-    def _starts_by(self, first: int) -> bool:
-        """Whether the first frame that comes out of the decoder is not after ``first``.
+    def _starts_by(self, first: int, key: int) -> bool:
+        """Whether ``first`` is whole when decoding starts at a keyframe.
 
-        Streams without true keyframes (periodic intra refresh) give nothing for a while after a seek. If what is
-        missing is missing for good, going further back does no harm but costs time. Of the frames before the first
-        one out nothing is known.
+        Streams without true keyframes (periodic intra refresh) give nothing for a while after a seek, and then pictures
+        that are whole only once the next refresh has passed over them. If what is missing is missing for good, going
+        further back does no harm but costs time. Of the frames before the first one out nothing is known.
         """
-        self._held = next(self._frames, None)
-        if self._held is None or self._held[0] > first:
+        self._held = self._next_frame()
+        if self._held is None:
+            return False
+        keyframes = self._index.keyframes
+        late = self._held[0] - int(keyframes[key])
+        whole_from = self._held[0]
+        if late > 0 and key > 0:
+            whole_from = late + int(keyframes[key + 1] if key + 1 < len(keyframes) else len(self._index))
+        if whole_from > first:
             return False
         self._at = self._held[0] - 1
         return True
 
     def _seek(self, key: int) -> bool:
-        """Go to a keyframe; False if the container would not go there or before."""
+        """Go to a keyframe's own packet; False if no seek leads there or before.
+
+        Containers differ in the time they look for, and some land late: then an earlier time is aimed at, which costs
+        no decoding.
+        """
         index = self._index
-        times = [int(index.key_pts[key]), int(index.key_dts[key])]
-        # Containers differ in which of the two they look for; the one that worked is asked first from then on.
-        order = [True, False] if self._prefers_dts else [False, True]
-        for by_dts in order:
-            packets = self._packets_from(times[by_dts])
+        ways = [(back, by_dts) for back in _STEPS_BACK for by_dts in (False, True)]
+        for way in dict.fromkeys([self._seeks_by, *ways]):
+            anchor = max(key - way[0], 0)
+            packets = self._packets_from(int((index.key_dts if way[1] else index.key_pts)[anchor]))
             if packets is not None and self._begin(packets, key):
-                self._prefers_dts = by_dts
+                self._seeks_by = way
                 return True
         return False
 
@@ -162,13 +194,15 @@ class FrameDecoder:
 
         Containers land anywhere before it, which costs nothing: packets in between are not decoded.
         """
-        target = int(self._index.key_pts[key])
+        target, size = int(self._index.key_pts[key]), int(self._index.key_sizes[key])
         for packet in packets:
-            if packet.is_keyframe and packet.size and packet.pts is not None and packet.pts >= target:
-                if packet.pts > target:
-                    return False
+            if self._superseded():
+                raise SupersededError
+            if packet.pts == target and packet.size == size:
                 self._run(itertools.chain([packet], packets), floor=int(self._index.keyframes[key]))
                 return True
+            if packet.is_keyframe and packet.size and packet.pts is not None and packet.pts > target:
+                return False
         return False
 
     def _start_over(self) -> None:
@@ -185,7 +219,6 @@ class FrameDecoder:
         self._held = None
         self._complete_from = 0
         self._at = floor - 1
-        self._can_go_on = True
         self._frames = self._decoded(packets, floor)
 
     def _packets(self) -> Iterator[av.Packet]:
@@ -198,8 +231,8 @@ class FrameDecoder:
                 raise failure from error
             logger.warning("reading %s stopped: %s", self._path, error)
 
-    def _decoded(self, packets: Iterator[av.Packet], floor: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yield frames with their positions, from ``floor`` on.
+    def _decoded(self, packets: Iterator[av.Packet], floor: int) -> Iterator[tuple[int, av.VideoFrame] | None]:
+        """Yield frames with their positions, from ``floor`` on, and None after each packet: there one may pause.
 
         What precedes it are frames that need an earlier keyframe (open GOP) or that a seek landed too early for.
         """
@@ -212,6 +245,16 @@ class FrameDecoder:
                 if position > last:
                     last = position
                     yield position, frame
+            yield None
+
+    def _next_frame(self) -> tuple[int, av.VideoFrame] | None:
+        """Return the next frame that decodes; None at the end."""
+        for item in self._frames:
+            if item is not None:
+                return item
+            if self._superseded():
+                raise SupersededError
+        return None
 
     def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         codec = self._stream.codec_context
@@ -236,7 +279,7 @@ class FrameDecoder:
         """Yield what decodes up to ``last``, and mark what was wanted but passed over."""
         while self._at < last:
             held, self._held = self._held, None
-            item = held or next(self._frames, None)
+            item = held or self._next_frame()
             if item is None:
                 self._can_go_on = False
                 self._undecodable[max(self._at + 1, marked_from) : last + 1] = True
@@ -251,7 +294,6 @@ class FrameDecoder:
             self._at = position
             yield item
 
-    def _to_rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        pixels = np.asarray(self._reformatter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+def _never() -> bool:
+    return False

@@ -113,7 +113,7 @@ class ImageFolder(CachedFrames):
             )
         return max(width for width, _ in sizes), max(height for _, height in sizes)
 
-    def _load(self, position: int) -> NDArray[np.uint8]:
+    def _load(self, position: int, superseded: Callable[[], bool] | None = None) -> NDArray[np.uint8]:
         try:
             frame = fit(_read_rgb(self._files[position]), *self._shape[1:3])
         except _UNREADABLE as error:

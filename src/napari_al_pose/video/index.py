@@ -51,6 +51,9 @@ class PacketIndex:
     key_pts, key_dts : int64 array, (M,)
         Presentation and decoding time of each keyframe's packet. A packet that an edit list hides keeps
         its own time here while ``keyframes`` names the first frame shown after it.
+    key_sizes : int64 array, (M,)
+        Bytes of each keyframe's packet: after a seek in a container that gives its packets no times of their own
+        (MPEG program streams), times can be a packet late, and the size tells.
     time_base : Fraction
         Seconds per unit.
     fps : float
@@ -63,6 +66,7 @@ class PacketIndex:
     keyframes: NDArray[np.int64]
     key_pts: NDArray[np.int64]
     key_dts: NDArray[np.int64]
+    key_sizes: NDArray[np.int64]
     time_base: Fraction
     fps: float
     notice: str = ""
@@ -107,6 +111,7 @@ class _Packets:
 
     pts: NDArray[np.int64]
     dts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     is_key: NDArray[np.bool_]
     is_hidden: NDArray[np.bool_]
     n_untimed: int
@@ -145,6 +150,7 @@ def build_index(
         keyframes=keys[0],
         key_pts=keys[1],
         key_dts=keys[2],
+        key_sizes=keys[3],
         time_base=time_base,
         fps=fps,
         notice=_notice(packets, n_frames=len(order), promised=promised),
@@ -161,6 +167,7 @@ def _read_packets(
 ) -> _Packets:
     pts: list[int] = []
     dts: list[int] = []
+    sizes: list[int] = []
     flags: list[tuple[bool, bool]] = []
     n_untimed, n_bytes, broke = 0, 0, ""
     total = max(path.stat().st_size, 1)
@@ -175,6 +182,7 @@ def _read_packets(
                 continue
             pts.append(time)
             dts.append(time if packet.dts is None else packet.dts)
+            sizes.append(packet.size)
             flags.append((packet.is_keyframe, packet.is_discard))
             if len(pts) % _REPORT_EVERY == 0:
                 if cancelled is not None and cancelled():
@@ -189,11 +197,12 @@ def _read_packets(
     if progress is not None:
         progress(total, total)
     marks = np.array(flags, bool).reshape(-1, 2)
-    return _Packets(np.array(pts, np.int64), np.array(dts, np.int64), marks[:, 0], marks[:, 1], n_untimed, broke)
+    times, decoding_times, n_bytes_each = np.array([pts, dts, sizes], np.int64)
+    return _Packets(times, decoding_times, n_bytes_each, marks[:, 0], marks[:, 1], n_untimed, broke)
 
 
 def _keys(packets: _Packets, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """Return positions, PTS and DTS of the keyframes that a seek can be checked against.
+    """Return positions, PTS, DTS and sizes of the keyframes that a seek can be checked against.
 
     A keyframe that shares its PTS with another packet (Matroska rounds to milliseconds, fast cameras don't) cannot
     be told from it after a seek, and so is no place to start from. The first frame always is one.
@@ -212,7 +221,7 @@ def _keys(packets: _Packets, order: NDArray[np.int64]) -> tuple[NDArray[np.int64
     # Of several keyframes for one position the last is the nearest.
     last = np.append(np.diff(position[usable]) > 0, True)
     usable = usable[last]
-    return position[usable], packets.pts[usable], packets.dts[usable]
+    return position[usable], packets.pts[usable], packets.dts[usable], packets.sizes[usable]
 
 
 def _is_flat(packets: _Packets) -> bool:

@@ -19,7 +19,7 @@ from napari_al_pose.video.index import PacketIndex, Progress, build_index
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of the identity: raise it when an index of the same file would come out differently."""
 _SAMPLE_BYTES = 2**16
 _MAX_BYTES = 256 * 2**20
@@ -81,7 +81,7 @@ def save_index(index: PacketIndex, path: Path) -> None:
             np.savez(
                 file,
                 times=index.times,
-                keys=np.stack([index.keyframes, index.key_pts, index.key_dts]),
+                keys=np.stack([index.keyframes, index.key_pts, index.key_dts, index.key_sizes]),
                 time_base=np.array(index.time_base.as_integer_ratio(), np.int64),
                 fps=np.float64(index.fps),
                 notice=np.array(index.notice),
@@ -122,7 +122,7 @@ def load_index(path: Path) -> PacketIndex | None:
         times.dtype == keys.dtype == np.int64
         and times.ndim == 1
         and keys.ndim == 2
-        and len(keys) == 3
+        and len(keys) == 4
         and keys.shape[1] > 0
         and keys[0, 0] == 0
         and bool((np.diff(keys[0]) > 0).all())
@@ -134,7 +134,14 @@ def load_index(path: Path) -> PacketIndex | None:
     if not whole:
         logger.warning("the packet index %s does not hold what it should and is built again", path)
         return None
-    keyframes, key_pts, key_dts = keys
+    keyframes, key_pts, key_dts, key_sizes = keys
     return PacketIndex(
-        times, keyframes, key_pts, key_dts, time_base=Fraction(numerator, denominator), fps=fps, notice=notice
+        times,
+        keyframes,
+        key_pts,
+        key_dts,
+        key_sizes,
+        time_base=Fraction(numerator, denominator),
+        fps=fps,
+        notice=notice,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -29,15 +30,19 @@ class RgbConverter:
         self._source = source
         self._size = None if size == source else size
         self._reformatter = VideoReformatter()
+        self._turn: _Turn | None = None
+        """The same for all frames, and asked of the first alone: asking makes PyAV hold on to a frame's memory."""
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        turns = round(frame.rotation / 90) % 4
-        upright = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+        if self._turn is None:
+            self._turn = _turn(frame)
+        turn = self._turn
+        upright = (frame.width, frame.height) if turn.swaps_axes else (frame.height, frame.width)
         if self._size is None or upright != self._source:
-            pixels = _turned(self._converted(frame), turns)
+            pixels = turn.apply(self._converted(frame))
             return pixels if self._source is None else self.scale(fit(pixels, *self._source))
-        height, width = reversed(self._size) if turns % 2 else self._size
-        return _turned(self._converted(frame, width=width, height=height, interpolation="BILINEAR"), turns)
+        height, width = reversed(self._size) if turn.swaps_axes else self._size
+        return turn.apply(self._converted(frame, width=width, height=height, interpolation="BILINEAR"))
 
     def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Scale an RGB array of the video's size."""
@@ -47,12 +52,39 @@ class RgbConverter:
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         return self._converted(frame, width=width, height=height, interpolation="BILINEAR")
 
-    def _converted(self, frame: av.VideoFrame, **options: int | str) -> NDArray[np.uint8]:
-        return np.asarray(self._reformatter.reformat(frame, format="rgb24", **options).to_ndarray(), np.uint8)
+    def _converted(self, frame: av.VideoFrame, **options: Any) -> NDArray[np.uint8]:
+        rgb = self._reformatter.reformat(frame, format="rgb24", **options)
+        plane = rgb.planes[0]
+        if rgb is frame or plane.line_size != 3 * rgb.width:
+            return np.asarray(rgb.to_ndarray(), np.uint8)
+        # The new frame's own memory, which saves copying it.
+        values: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
+        return values[: 3 * rgb.width * rgb.height].reshape(rgb.height, rgb.width, 3)
 
 
-def _turned(pixels: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+class _Turn(NamedTuple):
+    """How a player turns and mirrors the stored picture: axes swapped first, then rows and columns reversed."""
+
+    swaps_axes: bool = False
+    flips_rows: bool = False
+    flips_columns: bool = False
+
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not any(self):
+            return pixels
+        turned = pixels.swapaxes(0, 1) if self.swaps_axes else pixels
+        return np.ascontiguousarray(turned[:: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1])
+
+
+def _turn(frame: av.VideoFrame) -> _Turn:
+    """Read the display matrix: a point ``(x, y)`` of the stored picture is shown at ``(ax + cy, bx + dy)``."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return _Turn()
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return _Turn(True, flips_rows=b < 0, flips_columns=c < 0)
+    return _Turn(flips_rows=d < 0, flips_columns=a < 0)
 
 
 def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

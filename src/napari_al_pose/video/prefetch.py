@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from av.error import FFmpegError
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.decoder import SupersededError
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ class Prefetcher:
     Parameters
     ----------
     load : callable
-        ``load(first, last, superseded)`` loads the frames from ``first`` to ``last``; it returns early once
-        ``superseded()`` is True.
+        ``load(first, last, superseded)`` loads the frames from ``first`` to ``last``; it may raise `SupersededError`
+        once ``superseded()`` is True.
     name : str
         Name of the thread.
     """
@@ -93,5 +94,7 @@ class Prefetcher:
                 return
             try:
                 self._load(first, last, superseded)
+            except SupersededError:
+                return
             except (AlPoseError, FFmpegError, OSError) as error:
                 logger.warning("frames %s to %s were not decoded ahead: %s", first, last, error)

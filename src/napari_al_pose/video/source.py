@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +41,7 @@ class CachedFrames(ABC):
         self._lock = threading.RLock()
         self._closed = False
         self._read_last = -1
+        self._wishes = threading.local()
         # The thread must not keep a source alive that nobody else holds any more.
         load_ahead = weakref.WeakMethod(self._load_ahead)
 
@@ -76,8 +78,11 @@ class CachedFrames(ABC):
         """Return where frame ``number`` is; KeyError if the source has no such frame."""
 
     @abstractmethod
-    def _load(self, position: int) -> NDArray[np.uint8]:
-        """Decode a frame and whatever is worth keeping on the way; called with the lock held."""
+    def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
+        """Decode a frame and whatever is worth keeping on the way; called with the lock held.
+
+        May raise `SupersededError` once ``superseded()`` is True.
+        """
 
     @abstractmethod
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
@@ -190,6 +195,21 @@ class CachedFrames(ABC):
         """Decode frames in the background, first one first; replaces what was asked for before."""
         self._prefetcher.request([self._checked(int(position)) for position in positions])
 
+    @contextlib.contextmanager
+    def superseded_by(self, superseded: Callable[[], bool]) -> Iterator[None]:
+        """Give up what this thread reads in the ``with`` block once ``superseded()`` is True.
+
+        Raises
+        ------
+        SupersededError
+            In the block. What was decoded until then is kept.
+        """
+        self._wishes.superseded = superseded
+        try:
+            yield
+        finally:
+            self._wishes.superseded = None
+
     def _read(self, position: int) -> NDArray[np.uint8]:
         frame = self._cache.get(position)
         if frame is None or self._closed:
@@ -198,7 +218,7 @@ class CachedFrames(ABC):
                     raise ValueError(f"{self._name} is closed")
                 frame = self._cache.get(position)
                 if frame is None:
-                    frame = self._load(position)
+                    frame = self._load(position, getattr(self._wishes, "superseded", None))
         self._note(position)
         return frame
 

@@ -130,9 +130,9 @@ class VideoFile(CachedFrames):
             "The file is damaged: copy it again from where it was recorded.",
         )
 
-    def _load(self, position: int) -> NDArray[np.uint8]:
+    def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if not self._undecodable[position]:
-            frame = self._decode(self._decoder, self._keep_from(position), position)
+            frame = self._decode(self._decoder, self._keep_from(position), position, superseded)
             if frame is not None:
                 return frame
         frame = placeholder(*self._shape[1:3])
@@ -167,7 +167,7 @@ class VideoFile(CachedFrames):
     def _decode(
         self, decoder: FrameDecoder, first: int, last: int, superseded: Callable[[], bool] | None = None
     ) -> NDArray[np.uint8] | None:
-        """Decode into the cache; returns the last frame, None if it is undecodable or no longer wanted."""
+        """Decode into the cache; returns the last frame, None if it is undecodable."""
         wanted = None
         for position, frame in decoder.frames(first, last, superseded=superseded):
             fitted = fit(frame, *self._shape[1:3])

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.skeleton import Skeleton
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".tif", ".tiff")
 
 
 def parse_bodyparts(text: str) -> tuple[str, ...]:
