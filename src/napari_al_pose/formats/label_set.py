@@ -138,7 +138,7 @@ def fit(labels: LabelSet, holds: Holds) -> tuple[LabelSet, tuple[str, ...]]:
         If nothing is left.
     """
     lost: list[str] = []
-    for step in (_fit_bodyparts, _fit_individuals, _fit_states, _fit_rest):
+    for step in (_fit_bodyparts, _fit_individuals, _fit_states, _number_individuals, _fit_rest):
         if labels.annotations:
             labels = step(labels, holds, lost)
     if not labels.annotations:
@@ -191,10 +191,8 @@ def _fit_bodyparts(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
 
 def _fit_individuals(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
     names = labels.skeleton.individuals
-    if holds.individuals == "named" or names == (SINGLE_INDIVIDUAL,):
+    if holds.individuals != "one" or names == (SINGLE_INDIVIDUAL,):
         return labels
-    if holds.individuals == "numbered":
-        return _numbered(labels, holds, lost)
     first, rest = names[0], names[1:]
     for name in rest:
         points = _n_placed(a for a in labels.annotations if a.individual == name)
@@ -205,8 +203,10 @@ def _fit_individuals(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSe
     return dataclasses.replace(labels, skeleton=skeleton, annotations=tuple(kept))
 
 
-def _numbered(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
+def _number_individuals(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:
     """Name the individuals of each frame by their place in it."""
+    if holds.individuals != "numbered" or labels.skeleton.individuals == (SINGLE_INDIVIDUAL,):
+        return labels
     frames = labels.frames()
     most = max((len(annotations) for annotations in frames.values()), default=1)
     names = numbered_individuals(most)

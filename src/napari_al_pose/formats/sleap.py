@@ -289,7 +289,11 @@ def _video(sio: Any, files: str | list[str]) -> Any:
     """Return sleap-io's video, opened for its size where the files are there."""
     if all(Path(file).is_file() for file in ([files] if isinstance(files, str) else files)):
         return sio.Video.from_filename(files)
-    return sio.Video(filename=files, open_backend=False)
+    first = files if isinstance(files, str) else files[0]
+    metadata: dict[str, Any] = {"type": "MediaVideo" if isinstance(files, str) else "ImageVideo", "filename": first}
+    if not isinstance(files, str):
+        metadata["filenames"] = files
+    return sio.Video(filename=files, backend_metadata=metadata, open_backend=False)
 
 
 def _track(instance: Any) -> str:
