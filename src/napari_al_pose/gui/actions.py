@@ -8,8 +8,9 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
-from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs import (
     ExportDialog,
     NewProjectDialog,
@@ -17,7 +18,10 @@ from napari_al_pose.gui.dialogs import (
     ask_for_project,
     ask_for_videos,
 )
+from napari_al_pose.gui.history import HistoryDialog
 from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
+from napari_al_pose.project import Project
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,8 @@ class Actions(QObject):
         self._session = session
         self._window = window
         self._background = Background("al-pose-actions", self)
+        self._asking: ConflictDialog | None = None
+        session.conflictsChanged.connect(self.conflicts)
 
     def close(self) -> None:
         """Let the work in hand end on its own; nothing of it is shown any more."""
@@ -76,6 +82,12 @@ class Actions(QObject):
         """Show the settings."""
         self._open(SettingsDialog(self._session.settings, self._session.set_settings, self._window))
 
+    def edit_bodyparts(self) -> None:
+        """Ask how the bodyparts and the skeleton shall be; counting the labels comes first."""
+        project = self._session.project
+        if project is not None:
+            self._background.run(lambda: _label_counts(project), self._ask_bodyparts, self._tell)
+
     def export(self) -> None:
         """Ask what to export."""
         project = self._session.project
@@ -92,6 +104,23 @@ class Actions(QObject):
             )
         )
 
+    def history(self) -> None:
+        """Show the history of the frame in front of the user."""
+        if self._session.project is not None and self._session.current is not None:
+            self._open(HistoryDialog(self._session, self._session.current, self._window))
+
+    def conflicts(self) -> None:
+        """Ask about labels that another program changed too, beside the window, so that the canvas can be used."""
+        if self._session.conflicts and self._asking is None:
+            self._asking = dialog = ConflictDialog(self._session, self._window)
+            dialog.finished.connect(self._asked)
+            dialog.show()
+
+    def _asked(self) -> None:
+        if self._asking is not None:
+            self._asking.deleteLater()
+            self._asking = None
+
     def _export_labels(self) -> None:
         project = self._session.project
         if project is None:
@@ -106,6 +135,11 @@ class Actions(QObject):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
+    def _ask_bodyparts(self, counts: LabelCounts) -> None:
+        project = self._session.project
+        if project is not None:
+            self._open(SkeletonDialog(project.skeleton, counts, self._session.edit_skeleton, self._window))
+
     def _open_sample(self, config: Path) -> None:
         self.said.emit("")
         self._session.open_project(config)
@@ -117,6 +151,16 @@ class Actions(QObject):
     def _tell(self, error: AlPoseError) -> None:
         self.said.emit("")
         self._session.noticeRaised.emit(error.message, error.hint, True)
+
+
+def _label_counts(project: Project) -> LabelCounts:
+    labels = dict.fromkeys(project.skeleton.bodyparts, 0)
+    annotations = project.labels.annotations()
+    for annotation in annotations:
+        for name, state in zip(labels, annotation.states, strict=True):
+            labels[name] += int(state != KeypointState.UNSEEN)
+    n_frames = len({annotation.key for annotation in annotations})
+    return LabelCounts(labels, project.labels.unknown_bodyparts(), n_frames, len(project.rounds.all()))
 
 
 def _sample_project() -> Path:

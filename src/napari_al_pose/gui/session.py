@@ -20,12 +20,16 @@ modelChanged()
     A new model version is there; `rounds` has its round.
 trainingChanged()
     `training` moved on; a few times a second.
+exportChanged()
+    `export` moved on; about once a second.
 engineChanged()
     `engine_state` changed.
 lookedChanged()
     `looked` is now the answer for the current frame, or None.
 busyChanged()
     `busy`, a line about what is being opened, changed.
+conflictsChanged()
+    `conflicts`, labels that another program changed too, are others.
 videosChanged()
     The project has more videos.
 noticeRaised(message: str, hint: str, is_error: bool)
@@ -36,21 +40,26 @@ Every method may be called at any time; what is impossible ends in ``noticeRaise
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import QCoreApplication, QObject, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.labelling import time_to_learn
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
-from napari_al_pose.engine.messages import Looked, Predicted, Ranked, Trained
-from napari_al_pose.gui.labelling import Labelling
+from napari_al_pose.domain.views.exporting import exported_sentence
+from napari_al_pose.engine.messages import Exported, Looked, Ranked, Trained
 from napari_al_pose.gui.loading import mark_holdout
+from napari_al_pose.gui.repair import Repair
 from napari_al_pose.gui.state import ALL_BODYPARTS
 from napari_al_pose.project import Project
+
+if TYPE_CHECKING:
+    from napari_al_pose.gui.keys import KeyBindings
 
 __all__ = ["ALL_BODYPARTS", "Session", "session_for"]
 
@@ -79,17 +88,19 @@ def session_for(viewer: Any) -> Session:
     if session is None or session.is_closed:
         session = _sessions[real] = Session()
         stack = LayerStack(real, session)
-        keys = KeyBindings(real, session, stack)
+        keys = session.keys = KeyBindings(real, session, stack)
         session.closing.connect(keys.unbind)
         session.closing.connect(stack.close)
     return session
 
 
-class Session(Labelling):
+class Session(Repair):
     """See the module's docstring for the signals, `SessionState` for the properties."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.keys: KeyBindings | None = None
+        """The keys on the viewer; None without one."""
         self._last_scoremap = ALL_BODYPARTS
         self.frameCompleted.connect(self._learn_when_due)
         engine = self._engine
@@ -98,7 +109,8 @@ class Session(Labelling):
         engine.looked.connect(self._on_looked)
         engine.ranked.connect(self._on_ranked)
         engine.trained.connect(self._on_trained)
-        engine.predicted.connect(self._on_predicted)
+        engine.exportChanged.connect(self.exportChanged)
+        engine.exported.connect(self._on_exported)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -132,7 +144,7 @@ class Session(Labelling):
         self._engine.end_job(keep=True)
 
     def cancel_training(self) -> None:
-        """End the engine's long job (training, ranking, a whole video) and keep nothing of it."""
+        """End the engine's long job (training, ranking) and keep nothing of it."""
         self._engine.end_job()
 
     def restart_engine(self) -> None:
@@ -142,10 +154,18 @@ class Session(Labelling):
             if self._current is not None:
                 self._engine.look(self._current)
 
-    def predict_video(self, name: str) -> None:
-        """Predict the video ``name`` with the newest model and write the result beside it."""
-        if self._writable() is not None:
-            self._engine.predict(name)
+    def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
+        """Predict and write whole videos, by name or file, beside the labelling; ``exportChanged`` tells how it goes."""
+        if self._writable() is None:
+            return
+        if self.engine_state in ("off", "dead"):
+            self.notice_error("The engine does not run.", "Restart the engine, then export.")
+            return
+        self._engine.export(videos, options)
+
+    def cancel_export(self) -> None:
+        """End the export; what is predicted is kept and not predicted again."""
+        self._engine.end_export()
 
     def set_strategy(self, name: str) -> None:
         """Rank the queue by the strategy ``name`` from now on."""
@@ -215,6 +235,8 @@ class Session(Labelling):
     def _on_trained(self, reply: Trained) -> None:
         self._rounds = (*self._rounds, reply.round)
         self.modelChanged.emit()
+        if reply.notice:
+            self.noticeRaised.emit(reply.notice, "", False)
         if self._current is not None:
             self._engine.look(self._current)
 
@@ -251,5 +273,5 @@ class Session(Labelling):
             self._predictions = {**pool, **self._predictions}
 
     @Slot(object)
-    def _on_predicted(self, reply: Predicted) -> None:
-        self.noticeRaised.emit(f"Predictions of {reply.video} are written.", str(Path(reply.path)), False)
+    def _on_exported(self, reply: Exported) -> None:
+        self.noticeRaised.emit(exported_sentence(len(reply.videos), reply.paths), "", False)

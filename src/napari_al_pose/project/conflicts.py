@@ -64,11 +64,11 @@ class LabelConflicts:
         """Return every conflict still to be decided, by frame, then in the order of the bodyparts."""
         with self._mutex:
             known = self._skeleton()
-            found = []
-            for key, source, theirs in self._log.conflict_rows():
-                ours = self._log.keypoint(key)
-                if ours != theirs and key.bodypart in known.bodyparts and key.individual in known.individuals:
-                    found.append(Conflict(key, ours, theirs, source))
+            found = [
+                Conflict(key, ours, theirs, source)
+                for key, source, theirs, ours in self._log.conflict_rows()
+                if ours != theirs and key.bodypart in known.bodyparts and key.individual in known.individuals
+            ]
         order = known.bodyparts.index
         return sorted(found, key=lambda c: (c.key.frame_key, c.key.individual, order(c.key.bodypart), c.source))
 

@@ -323,12 +323,18 @@ class EditLog:
             return []
         return self.rows("SELECT action, before, edit, files, done FROM skeletons ORDER BY action")
 
-    def conflict_rows(self) -> list[tuple[KeypointKey, str, Keypoint]]:
-        """Return ``(key, source, theirs)`` of each conflict; none in a file of before they were kept."""
+    def conflict_rows(self) -> list[tuple[KeypointKey, str, Keypoint, Keypoint]]:
+        """Return ``(key, source, theirs, ours)`` of each conflict; none in a file of before they were kept."""
         if label_schema.version_of(self._connection) < 2:
             return []
-        query = "SELECT video, frame, individual, bodypart, source, state, x, y FROM conflicts"
-        return [(KeypointKey(*row[:4]), row[4], _keypoint(*row[5:])) for row in self.rows(query)]
+        query = (
+            "SELECT c.video, c.frame, c.individual, c.bodypart, c.source, c.state, c.x, c.y,"
+            " coalesce(o.state, 0), o.x, o.y FROM conflicts c LEFT JOIN labels o ON o.video = c.video"
+            " AND o.frame = c.frame AND o.individual = c.individual AND o.bodypart = c.bodypart"
+        )
+        return [
+            (KeypointKey(*row[:4]), row[4], _keypoint(*row[5:8]), _keypoint(*row[8:])) for row in self.rows(query)
+        ]
 
     def names_since(self, action: int) -> dict[str, str]:
         """Return the present names of the bodyparts that were renamed after ``action``, by their names then."""

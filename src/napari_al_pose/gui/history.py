@@ -1,0 +1,122 @@
+"""The dialog that shows the history of a frame and brings an earlier state of it back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.domain.views.history import history_row, pose_words
+from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.pose_picture import DrawnPose, FramePictures, PosePicture
+from napari_al_pose.gui.session import Session
+
+
+class HistoryDialog(QDialog):
+    """Every state the labels of a frame had, newest first, each with a picture.
+
+    Parameters
+    ----------
+    session : Session
+    key : FrameKey
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, key: FrameKey, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        project = session.project
+        assert project is not None  # the action is not offered without one
+        self._session = session
+        self._key = key
+        self._skeleton = project.skeleton
+        self.versions = list(reversed(project.labels.history.of(key)))
+        self.setWindowTitle(f"History of {key.video}, frame {key.frame}")
+        self.list = QListWidget()
+        self.list.setMinimumWidth(300)
+        self.picture = PosePicture()
+        self.words = label("", "dim", wrap=True)
+        self.close_up = QCheckBox("Close up")
+        self.bring_back = QPushButton("Bring this state back")
+        self.bring_back.setToolTip("Ctrl+Z takes it back again")
+        self._pictures = FramePictures(project, self)
+        self._pictures.ready.connect(self._show_image)
+        self._lay_out()
+        self._fill(read_only=project.read_only)
+        self.finished.connect(self._pictures.close)
+        self._pictures.request(key)
+
+    def _fill(self, *, read_only: bool) -> None:
+        now = datetime.now().astimezone()
+        for version in self.versions:
+            row = history_row(
+                version.kind,
+                version.changed,
+                time=version.time,
+                now=now,
+                who=version.who,
+                source=version.source,
+                n_bodyparts=self._skeleton.n_bodyparts,
+            )
+            self.list.addItem(QListWidgetItem(f"{row.title}\n{row.detail}"))
+        self._read_only = read_only
+        self.list.currentRowChanged.connect(self._show_version)
+        self.list.setCurrentRow(0)
+        if not self.versions:
+            self.words.setText("Nobody has labelled this frame yet.")
+            self.bring_back.setEnabled(False)
+
+    def _lay_out(self) -> None:
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.addButton(self.bring_back, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self._bring_back)
+        buttons.rejected.connect(self.reject)
+        self.close_up.toggled.connect(self.picture.set_close_up)
+        right = QVBoxLayout()
+        right.addWidget(self.picture, 1)
+        below = QHBoxLayout()
+        below.addWidget(self.words, 1)
+        below.addWidget(self.close_up, 0, Qt.AlignmentFlag.AlignTop)
+        right.addLayout(below)
+        columns = QHBoxLayout()
+        columns.addWidget(self.list)
+        columns.addLayout(right, 1)
+        rows = QVBoxLayout(self)
+        rows.addLayout(columns, 1)
+        rows.addWidget(buttons)
+
+    def _show_version(self, row: int) -> None:
+        if not 0 <= row < len(self.versions):
+            return
+        version, colours = self.versions[row], bodypart_colours(self._skeleton.n_bodyparts)
+        links = self._skeleton.link_indices()
+        self.picture.set_poses(*(DrawnPose(pose.xy, colours, links=links) for pose in version.annotations))
+        words = [
+            f"{pose.individual}: {text}" if pose.individual else text
+            for pose in version.annotations
+            for text in [pose_words(pose.states, self._skeleton.bodyparts)]
+        ]
+        self.words.setText("\n".join(words))
+        self.bring_back.setEnabled(row > 0 and not self._read_only)
+
+    def _show_image(self, _key: Any, image: QImage | None) -> None:
+        self.picture.set_image(image)
+
+    def _bring_back(self) -> None:
+        version = self.versions[self.list.currentRow()]
+        self.accept()
+        self._session.bring_back(self._key, version.action)

@@ -1,0 +1,167 @@
+"""History and conflicts in the window: what is shown, and what a choice does to the labels on disk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QSettings, Qt
+from qtpy.QtWidgets import QPushButton, QWidget
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.conflicts import ConflictDialog
+from napari_al_pose.gui.history import HistoryDialog
+from napari_al_pose.project import open_project
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path):
+    """Keep the list of recent projects apart from other tests'."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+
+
+@pytest.fixture
+def window(qtbot):
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def actions(session, window):
+    made = Actions(session, window)
+    yield made
+    made.close()
+
+
+def press(dialog, text):
+    (found,) = [child for child in dialog.findChildren(QPushButton) if child.text() == text]
+    found.click()
+
+
+def labels_on_disk(root, key) -> np.ndarray:
+    with open_project(root, read_only=True) as project:
+        return project.labels.annotation(key).xy
+
+
+def open_in(session, root, qtbot):
+    session.open_project(root)
+    qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
+
+
+# ---- history --------------------------------------------------------------------------------------
+
+
+def test_an_earlier_state_is_shown_and_brought_back(actions, session, window, sample_copy, qtbot):
+    open_in(session, sample_copy, qtbot)
+    key, (first, second) = session.current, session.bodyparts[:2]
+    session.place(first, 10, 20)
+    session.place(second, 30, 40)
+    session.clear(first)
+    actions.history()
+    (dialog,) = window.findChildren(HistoryDialog)
+    titles = [dialog.list.item(i).text().splitlines()[0] for i in range(dialog.list.count())]
+    assert titles == [f"Labelled {first}", f"Labelled {second}", f"Labelled {first}"], "newest first"
+    assert not dialog.bring_back.isEnabled(), "that is how it is"
+    qtbot.waitUntil(lambda: dialog.picture.image is not None, timeout=TIMEOUT)
+    height, width = session.source.shape[1:3]
+    assert (dialog.picture.image.width(), dialog.picture.image.height()) == (width, height)
+    dialog.list.setCurrentRow(1)
+    assert dialog.picture.poses[0].xy[:2].tolist() == [[10, 20], [30, 40]]
+    assert "2 placed" in dialog.words.text()
+    seen = dialog.grab().toImage()
+    dialog.list.setCurrentRow(2)
+    assert dialog.grab().toImage() != seen, "the picture follows"
+    dialog.list.setCurrentRow(1)
+    dialog.bring_back.click()
+    assert session.annotation.xy[:2].tolist() == [[10, 20], [30, 40]]
+    assert labels_on_disk(sample_copy, key)[:2].tolist() == [[10, 20], [30, 40]]
+    session.undo()
+    assert np.isnan(session.annotation.xy[0]).all()
+
+
+def test_a_frame_nobody_labelled_has_no_history(actions, session, window, sample_copy, qtbot):
+    open_in(session, sample_copy, qtbot)
+    actions.history()
+    (dialog,) = window.findChildren(HistoryDialog)
+    assert dialog.list.count() == 0
+    assert "Nobody" in dialog.words.text()
+    assert not dialog.bring_back.isEnabled()
+
+
+# ---- conflicts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disputed(sample_copy):
+    """Two frames in which this program and another one changed two labels each."""
+    with open_project(sample_copy) as project:
+        video, parts = project.videos[0].name, project.skeleton.bodyparts
+        keys = [FrameKey(video, 3), FrameKey(video, 8)]
+        for key in keys:
+            project.labels.place_many(key, {part: (100.0 + i, 50.0) for i, part in enumerate(parts)})
+        project.export_labels()
+        path = project.root / "labeled-data" / video / f"CollectedData_{project.scorer}.h5"
+        for key in keys:
+            project.labels.place_many(key, {part: (110.0 + i, 60.0) for i, part in enumerate(parts[:2])})
+    table = pd.read_hdf(path, "df_with_missing")
+    table.iloc[:, :4] += 7
+    table.to_hdf(path, key="df_with_missing", mode="w")
+    table.to_csv(path.with_suffix(".csv"))
+    return sample_copy, keys
+
+
+def test_a_conflict_is_shown_side_by_side_and_asked_about(actions, session, window, disputed, qtbot):
+    root, (first, second) = disputed
+    open_in(session, root, qtbot)
+    (dialog,) = window.findChildren(ConflictDialog)
+    assert dialog.isVisible()
+    assert "4 labels in 2 frames" in dialog.words.text()
+    assert dialog.frames.count() == 2
+    ours, theirs = dialog.picture.poses[:2]
+    assert ours.xy[:2].tolist() == [[110, 60], [111, 60]]
+    assert theirs.xy[:2].tolist() == [[107, 57], [108, 57]]
+    assert theirs.hollow
+    qtbot.waitUntil(lambda: dialog.picture.image is not None, timeout=TIMEOUT)
+    assert [dialog.table.item(0, column).text() for column in (1, 2)] == ["at 110.0, 60.0", "at 107.0, 57.0"]
+    dialog.table.item(1, 3).setCheckState(Qt.CheckState.Checked)
+    press(dialog, "Use the ticks")
+    assert labels_on_disk(root, first)[:2].tolist() == [[110, 60], [108, 57]]
+    assert dialog.frames.count() == 1
+    press(dialog, "Take theirs")
+    assert labels_on_disk(root, second)[:2].tolist() == [[107, 57], [108, 57]]
+    assert session.conflicts == ()
+    assert not dialog.isVisible()
+    session.undo()
+    assert labels_on_disk(root, second)[:2].tolist() == [[110, 60], [111, 60]]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"), [("Keep mine in all frames", [110, 60]), ("Take theirs in all frames", [107, 57])]
+)
+def test_all_conflicts_are_settled_at_once(actions, session, window, disputed, qtbot, choice, expected):
+    root, keys = disputed
+    open_in(session, root, qtbot)
+    (dialog,) = window.findChildren(ConflictDialog)
+    press(dialog, choice)
+    assert session.conflicts == ()
+    for key in keys:
+        assert labels_on_disk(root, key)[0].tolist() == expected
+
+
+def test_later_asks_again(actions, session, window, disputed, qtbot):
+    root, (first, _) = disputed
+    open_in(session, root, qtbot)
+    (dialog,) = window.findChildren(ConflictDialog)
+    press(dialog, "Later")
+    assert labels_on_disk(root, first)[0].tolist() == [110, 60]
+    actions.conflicts()
+    session.close_project()
+    assert session.conflicts == ()
+    assert not any(found.isVisible() for found in window.findChildren(ConflictDialog))
+    open_in(session, root, qtbot)
+    assert any(found.isVisible() for found in window.findChildren(ConflictDialog))
