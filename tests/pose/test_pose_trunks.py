@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,18 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.trunks import TRUNK_WORDS
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0, SamePadConv2d
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
-from napari_al_pose.pose.trunks import TRUNKS, get_trunk, load_by_order, load_efficientnet_lite0, read_tensors
+from napari_al_pose.pose.trunks import (
+    TRUNKS,
+    get_trunk,
+    load_by_order,
+    load_efficientnet_lite0,
+    read_tensors,
+    trunk_in_reach,
+)
 
 BELL_COTE, DAISY = 442, 985
 
@@ -59,7 +68,7 @@ def test_padding_by_the_kernel_gives_the_same_sums(kernel, size):
 
 @pytest.mark.parametrize("size", [(97, 122), (96, 128)])
 def test_logits_and_pyramid_equal_timm(network, size):
-    timm = pytest.importorskip("timm", reason="timm is only here to compare with")
+    timm = pytest.importorskip("timm")
     theirs = timm.create_model("tf_efficientnet_lite0").eval()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), network.state_dict().values(), strict=True)))
     pixels = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -79,7 +88,38 @@ def test_every_trunk_gives_the_pyramid_it_promises(name):
         (1, channels, 64 // stride, 96 // stride)
         for channels, stride in zip(pyramid.channels, (4, 8, 16, 32), strict=True)
     ]
-    assert pyramid.early_layers()
+    assert all(isinstance(layer, torch.nn.Module) for layer in pyramid.early_layers())
+
+
+def test_the_settings_know_every_trunk():
+    assert list(TRUNKS) == list(TRUNK_WORDS)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])
+def test_weights_out_of_reach_give_the_default_and_a_message(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    def offline(*_arguments, **_options):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(socket, "create_connection", offline)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setattr("napari_al_pose.pose.trunks_timm.getproxies", dict)
+    trunk, notice = trunk_in_reach(name)
+    assert trunk == "efficientnet_lite0"
+    assert "no route to host" in notice
+    assert "efficientnet_lite0" in notice
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])
+def test_colours_reach_an_imagenet_network_as_it_wants_them(name):
+    """A frame of ImageNet's mean colour arrives as zeros, one deviation brighter as ones."""
+    colours = get_trunk(name).pyramid().colours
+    mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
+    pixels = torch.from_numpy(np.stack([mean, mean + std])).float()[:, :, None, None]
+    seen = colours((pixels - MEAN) / STD)[:, :, 0, 0].numpy()
+    np.testing.assert_allclose(seen, [[0] * 3, [1] * 3], atol=1e-4)
 
 
 def test_unknown_trunk_names_the_known_ones():

@@ -6,13 +6,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_al_pose.domain.trunks import DEFAULT_TRUNK
+
 
 class TrainSettings(BaseModel):
     """How one round trains the built-in network."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    trunk: str = Field(default="efficientnet_lite0", description="Name of the pretrained network the heads sit on")
+    trunk: str = Field(default=DEFAULT_TRUNK, description="Name of the pretrained network the heads sit on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
     long_side: int = Field(default=0, ge=0, le=2048, description="Longer image side the network sees, px; 0 chooses it")
     steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")

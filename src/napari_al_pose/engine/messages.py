@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
+from napari_al_pose.domain.exporting import ExportOptions
 
 # ---- from the client ------------------------------------------------------------------------------
 
@@ -37,11 +38,12 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Predict:
-    """Predict a whole video with the newest model and write it beside the video."""
+class Export:
+    """Predict whole videos (by name, or by file) and write them; goes on where it stopped, and waits for other jobs."""
 
     job: int
-    video: str
+    videos: tuple[str, ...]
+    options: ExportOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Stop:
     keep: bool = False
 
 
-Request = Look | Train | Rank | Predict | Stop
+Request = Look | Train | Rank | Export | Stop
 
 # ---- from the engine ------------------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ class Trained:
     job: int
     round: Round
     stopped_early: bool
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,13 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
-    """A whole video's predictions are written."""
+class Exported:
+    """Whole videos are predicted and written."""
 
     job: int
-    video: str
-    path: str
+    videos: tuple[str, ...]
+    model_version: int
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +164,4 @@ class Died:
     hint: str
 
 
-Reply = Ready | Looked | Progress | TrainStep | Trained | Ranked | Predicted | Finished | Cancelled | Failed | Died
+Reply = Ready | Looked | Progress | TrainStep | Trained | Ranked | Exported | Finished | Cancelled | Failed | Died

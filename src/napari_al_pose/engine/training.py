@@ -23,6 +23,7 @@ from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
+from napari_al_pose.pose.trunks import trunk_in_reach
 from napari_al_pose.project import Project
 from napari_al_pose.video import is_placeholder
 
@@ -102,9 +103,15 @@ def train_round(
     holdout = yield from load_labelled(split.holdout, sources, job)
     bodyparts = project.skeleton.bodyparts
     initial = previous if previous is not None and tuple(previous.bodyparts) == bodyparts else None
+    settings, notice = project.settings.train, ""
+    if initial is None or initial.settings.trunk != settings.trunk:
+        trunk, notice = trunk_in_reach(settings.trunk)
+        settings = settings.model_copy(update={"trunk": trunk})
+    if notice:
+        log.warning("%s", notice)
     began = time.monotonic()
     model, step, stopped = yield from _optimise(
-        train(frames, bodyparts, project.settings.train, initial=initial, holdout=holdout, threads=threads),
+        train(frames, bodyparts, settings, initial=initial, holdout=holdout, threads=threads),
         job,
         should_stop,
     )
@@ -124,7 +131,7 @@ def train_round(
     )
     project.rounds.append(done)
     log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, step, done.train_seconds)
-    yield Trained(job, done, stopped)
+    yield Trained(job, done, stopped, notice)
     return model
 
 

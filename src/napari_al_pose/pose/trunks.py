@@ -1,44 +1,20 @@
-"""The pretrained networks that pose heads can sit on. Adding one is one entry in `TRUNKS`."""
+"""The pretrained networks that pose heads can sit on.
+
+Adding one is one entry in `TRUNKS` and its sentence in `napari_al_pose.domain.trunks`.
+"""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose import efficientnet
-
-
-@dataclass(frozen=True, slots=True)
-class Trunk:
-    """One entry of the registry.
-
-    Parameters
-    ----------
-    name : str
-        What the settings and checkpoints call it.
-    pyramid : callable
-        Returns a module giving maps at strides 4, 8, 16 and 32, finest first, with ``channels`` (their channels)
-        and ``early_layers()`` (what stays frozen). Weights are random: checkpoints bring their own.
-    pretrained_pyramid : callable
-        The same with ImageNet weights.
-    embedder : callable
-        Returns a pretrained module giving (N, d) features of images.
-    mean, std : float
-        The network wants ``(value - mean) / std`` of pixel values 0 to 255.
-    """
-
-    name: str
-    pyramid: Callable[[], nn.Module]
-    pretrained_pyramid: Callable[[], nn.Module]
-    embedder: Callable[[], nn.Module]
-    mean: float
-    std: float
+from napari_al_pose.domain.trunks import DEFAULT_TRUNK
+from napari_al_pose.pose import efficientnet, hourglass, trunks_timm, trunks_torchvision
+from napari_al_pose.pose.trunk import Trunk, WeightsMissingError
 
 
 def get_trunk(name: str) -> Trunk:
@@ -52,6 +28,21 @@ def get_trunk(name: str) -> Trunk:
     if name not in TRUNKS:
         raise AlPoseError(f"Expected a known trunk, got {name!r}.", f"Choose one of: {', '.join(TRUNKS)}.")
     return TRUNKS[name]
+
+
+def trunk_in_reach(name: str) -> tuple[str, str]:
+    """Return ``name`` if its weights are here or can be fetched, else the default, and what to tell the user, or "".
+
+    Raises
+    ------
+    AlPoseError
+        If there is no trunk of that name.
+    """
+    try:
+        get_trunk(name).pretrained_pyramid()
+    except WeightsMissingError as error:
+        return DEFAULT_TRUNK, f"{error.message} Learnt with {DEFAULT_TRUNK} instead."
+    return name, ""
 
 
 def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -137,5 +128,8 @@ TRUNKS = {
             mean=efficientnet.MEAN,
             std=efficientnet.STD,
         ),
+        *trunks_torchvision.TRUNKS,
+        *trunks_timm.TRUNKS,
+        hourglass.TRUNK,
     )
 }
