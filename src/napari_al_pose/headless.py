@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Progress, Ranked, Trained, TrainStep
 from napari_al_pose.project import Project, open_project
 
@@ -58,13 +59,19 @@ def train(path: Path) -> dict[str, Any]:
     return describe_round(done) | {"checkpoint": str(checkpoint)}
 
 
-def predict(path: Path, video: str) -> dict[str, Any]:
-    """Predict a whole video of the project, given by its name or its file, with the newest model."""
+def predict(path: Path, videos: Sequence[str], options: ExportOptions) -> dict[str, Any]:
+    """Predict whole videos, given by their names in the project or their files, and write what ``options`` say."""
     with open_project(path) as project:
         loop = _loop(project)
-        predicted = show_progress(loop.predict(project, _video_name(project, video)))
-        loop.close()
-    return {"video": predicted.video, "path": predicted.path, "model_version": loop.version}
+        try:
+            exported = show_progress(loop.export(project, videos, options))
+        finally:
+            loop.close()
+    return {
+        "model_version": exported.model_version,
+        "videos": list(exported.videos),
+        "paths": list(exported.paths),
+    }
 
 
 def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
@@ -168,14 +175,6 @@ def _writable(path: Path) -> Project:
             f"{path} can't be written.", "Copy the project to a folder you may write, or change its rights."
         )
     return project
-
-
-def _video_name(project: Project, video: str) -> str:
-    names = [v.name for v in project.videos]
-    for name in (video, Path(video).stem):
-        if name in names:
-            return name
-    raise AlPoseError(f"The project has no video {video!r}.", f"It has: {', '.join(names) or 'none'}.")
 
 
 def as_table(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> str:

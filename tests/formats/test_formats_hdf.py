@@ -14,7 +14,7 @@ import tables
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats import hdf
-from napari_al_pose.formats.hdf import read_frame, write_frame
+from napari_al_pose.formats.hdf import appending_frames, read_frame, write_frame
 
 
 class Program:
@@ -44,12 +44,17 @@ def test_reads_what_pandas_writes(tmp_path, frame, form, key):
     pd.testing.assert_frame_equal(read_frame(path), frame)
 
 
-@pytest.mark.parametrize("table", [False, True])
-def test_writes_what_pandas_reads(tmp_path, frame, table):
-    path = tmp_path / "a.h5"
-    frame = frame.reset_index(drop=True) if table else frame
-    write_frame(frame, path, table=table)
-    pd.testing.assert_frame_equal(pd.read_hdf(path, "df_with_missing"), frame)
+def test_writes_what_pandas_reads(tmp_path, frame):
+    write_frame(frame, tmp_path / "a.h5")
+    pd.testing.assert_frame_equal(pd.read_hdf(tmp_path / "a.h5", "df_with_missing"), frame)
+
+
+def test_appends_what_pandas_reads_as_one_table(tmp_path, frame):
+    frame = frame.reset_index(drop=True)
+    with appending_frames(tmp_path / "a.h5") as append:
+        append(frame[:2])
+        append(frame[2:])
+    pd.testing.assert_frame_equal(pd.read_hdf(tmp_path / "a.h5", "df_with_missing"), frame)
 
 
 def test_prefers_deeplabcuts_key(tmp_path, frame):

@@ -1,4 +1,4 @@
-"""Predictions in DeepLabCut's form."""
+"""Predictions of whole videos in the forms that other programs read."""
 
 from __future__ import annotations
 
@@ -11,56 +11,131 @@ from napari_al_pose.formats.deeplabcut import (
     DeepLabCutConfig,
     prediction_scorer,
     read_predictions,
-    write_predictions,
+    writing_deeplabcut,
 )
+from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.sleap_predictions import read_sleap_predictions, writing_sleap
+
+SCORER = "DLC_Resnet18_open-fieldOct30al-pose_snapshot_4"
+NUMBERS = np.arange(7) * 3
 
 
 @pytest.fixture
-def config(tmp_path):
-    return DeepLabCutConfig(tmp_path / "config.yaml", "open/field", "Me", "Oct30", ("nose", "ear"))
-
-
-def write(config, video, n=5):
+def rows():
+    """Seven frames of a nose and an ear: one frame without anything, one without an ear."""
     random = np.random.default_rng(0)
-    xy, likelihood = random.uniform(0, 640, (n, 2, 2)).astype(np.float32), random.uniform(0, 1, (n, 2))
-    path = write_predictions(
-        config,
-        video=video,
-        numbers=np.arange(n) * 3,
-        xy=xy,
-        likelihood=likelihood,
-        bodyparts=config.bodyparts,
-        version=4,
-    )
-    return path, xy, likelihood
+    rows = np.concatenate([random.uniform(0, 640, (7, 2, 2)), random.uniform(0, 1, (7, 2, 1))], -1, dtype=np.float32)
+    rows[2] = [np.nan, np.nan, 0]
+    rows[5, 1] = [np.nan, np.nan, 0]
+    return rows
 
 
-def test_written_as_deeplabcut_writes_it(tmp_path, config):
-    path, xy, likelihood = write(config, tmp_path / "m3 v1.mp4")
-    assert path == tmp_path / "m3 v1DLC_EffnetLite0_open-fieldOct30al-pose_snapshot_4.h5"
+def write(writing, rows):
+    """Write in two parts, as long videos are."""
+    with writing as add:
+        add(NUMBERS[:4], rows[:4])
+        add(NUMBERS[4:], rows[4:])
+
+
+def give_up(writing, rows):
+    with writing as add:
+        add(NUMBERS, rows)
+        raise KeyboardInterrupt
+
+
+def test_the_scorer_is_formed_as_deeplabcut_forms_it(tmp_path):
+    config = DeepLabCutConfig(tmp_path / "config.yaml", "open/field", "Me", "Oct30", ("nose", "ear"))
+    assert prediction_scorer(config, 4, "resnet_18") == SCORER
+
+
+def test_written_as_deeplabcut_writes_it(tmp_path, rows):
+    path = tmp_path / f"a.b m3v1{SCORER}.h5"
+    write(writing_deeplabcut(path, scorer=SCORER, bodyparts=("nose", "ear")), rows)
     table = pd.read_hdf(path, "df_with_missing")
     assert list(table.columns.names) == ["scorer", "bodyparts", "coords"]
-    scorer = prediction_scorer(config, 4)
-    assert table.columns.tolist()[:3] == [(scorer, "nose", "x"), (scorer, "nose", "y"), (scorer, "nose", "likelihood")]
-    assert table.index.tolist() == [0, 3, 6, 9, 12]
-    np.testing.assert_array_equal(table[scorer, "ear", "y"], xy[:, 1, 1].astype(float))
-    for suffix in (".h5", ".csv"):
-        found = read_predictions(path.with_name(path.stem + suffix))
-        assert found.scorer == scorer
+    assert table.columns.tolist()[:3] == [(SCORER, "nose", "x"), (SCORER, "nose", "y"), (SCORER, "nose", "likelihood")]
+    assert table.index.tolist() == NUMBERS.tolist()
+    assert set(table.dtypes) == {np.dtype(float)}
+    csv = path.with_name(f"a.b m3v1{SCORER}.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(csv, header=[0, 1, 2], index_col=0), table)
+    for file in (path, csv):
+        found = read_predictions(file)
+        assert found.scorer == SCORER
         assert found.bodyparts == ("nose", "ear")
-        assert found.frames.tolist() == [0, 3, 6, 9, 12]
-        np.testing.assert_array_equal(found.xy, xy)
-        np.testing.assert_array_equal(found.likelihood, likelihood)
+        assert found.frames.tolist() == NUMBERS.tolist()
+        np.testing.assert_array_equal(found.xy, rows[..., :2])
+        np.testing.assert_array_equal(found.likelihood, rows[..., 2])
 
 
-def test_video_name_with_dots_and_image_folder(tmp_path, config):
-    path, *_ = write(config, tmp_path / "a.b.mp4")
-    assert path.name.startswith("a.bDLC_")
-    assert path.with_name(path.name.replace(".h5", ".csv")).is_file()
-    (tmp_path / "m4s1").mkdir()
-    path, *_ = write(config, tmp_path / "m4s1")
-    assert path.parent == tmp_path / "m4s1"
-    assert path.name.startswith("m4s1DLC_")
+def test_sleap_io_opens_what_is_written_for_sleap(tmp_path, rows):
+    sio = pytest.importorskip("sleap_io")
+    path = tmp_path / "mouse.predictions.slp"
+    made = writing_sleap(
+        path,
+        video=tmp_path / "mouse.mp4",
+        shape=(20, 480, 640, 3),
+        bodyparts=("nose", "ear"),
+        links=[("nose", "ear")],
+    )
+    write(made, rows)
+    labels = sio.load_slp(str(path), open_videos=False)
+    assert labels.skeleton.node_names == ["nose", "ear"]
+    assert [tuple(edge) for edge in labels.skeleton.edge_names] == [("nose", "ear")]
+    assert [frame.frame_idx for frame in labels] == [0, 3, 9, 12, 15, 18]
+    assert all(isinstance(frame.instances[0], sio.PredictedInstance) for frame in labels)
+    seen = np.concatenate([frame.numpy() for frame in labels])
+    np.testing.assert_array_equal(seen, np.delete(rows[..., :2], 2, axis=0))
+    assert labels[1].instances[0].numpy(scores=True)[0, 2] == rows[1, 0, 2]
+
+    found = read_sleap_predictions(path, "mouse")
+    assert found.bodyparts == ("nose", "ear")
+    assert found.frames.tolist() == [0, 3, 9, 12, 15, 18]
+    np.testing.assert_array_equal(found.xy, np.delete(rows[..., :2], 2, axis=0))
+
+
+def test_sleap_files_that_hold_no_predictions_of_one_animal_are_refused(tmp_path):
+    sio = pytest.importorskip("sleap_io")
+    skeleton, video = sio.Skeleton(["nose"]), sio.Video("/nowhere/mouse.mp4", open_backend=False)
+    two = [sio.PredictedInstance.from_numpy(np.full((1, 2), v), skeleton=skeleton) for v in (1.0, 2.0)]
+    path = tmp_path / "two.slp"
+    sio.Labels([sio.LabeledFrame(video=video, frame_idx=0, instances=two)]).save(str(path), embed=False, verbose=False)
+    with pytest.raises(AlPoseError, match="several animals"):
+        read_sleap_predictions(path, "mouse")
+    person = [sio.Instance.from_numpy(np.ones((1, 2)), skeleton=skeleton)]
+    path = tmp_path / "labels.slp"
+    sio.Labels([sio.LabeledFrame(video=video, frame_idx=0, instances=person)]).save(
+        str(path), embed=False, verbose=False
+    )
+    with pytest.raises(AlPoseError, match="no predictions"):
+        read_sleap_predictions(path, "mouse")
+    path.write_bytes(b"no hdf5")
+    with pytest.raises(AlPoseError, match="no readable SLEAP file"):
+        read_sleap_predictions(path, "mouse")
+
+
+def test_lightning_poses_csv(tmp_path, rows):
+    path = tmp_path / "mouse.csv"
+    write(writing_lightning_pose(path, bodyparts=("nose", "ear")), rows)
+    table = pd.read_csv(path, header=[0, 1, 2], index_col=0)
+    assert {column[0] for column in table.columns} == {"heatmap_tracker"}
+    np.testing.assert_array_equal(table["heatmap_tracker"]["ear"]["x"], rows[:, 1, 0].astype(float))
+    found = read_predictions(path)
+    assert found.frames.tolist() == NUMBERS.tolist()
+    np.testing.assert_array_equal(found.xy, rows[..., :2])
+
+
+def test_nothing_is_left_of_files_that_were_given_up(tmp_path, rows):
+    pytest.importorskip("sleap_io")
+    for writing in (
+        writing_deeplabcut(tmp_path / "a.h5", scorer=SCORER, bodyparts=("nose", "ear")),
+        writing_lightning_pose(tmp_path / "b.csv", bodyparts=("nose", "ear")),
+        writing_sleap(
+            tmp_path / "c.slp", video=tmp_path / "c.mp4", shape=(7, 8, 8, 3), bodyparts=("nose", "ear"), links=()
+        ),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            give_up(writing, rows)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_machine_labels(tmp_path):
@@ -90,6 +165,6 @@ def test_refused(tmp_path):
         read_predictions(path)
 
 
-def test_folder_that_is_gone(tmp_path, config):
+def test_folder_that_is_gone(tmp_path, rows):
     with pytest.raises(AlPoseError, match="could not be written"):
-        write(config, tmp_path / "gone" / "a.mp4")
+        write(writing_deeplabcut(tmp_path / "gone" / "a.h5", scorer=SCORER, bodyparts=("nose", "ear")), rows)

@@ -1,8 +1,8 @@
 """The engine process: one loop of generators that owns torch.
 
 Training yields between steps; requests about the frame on screen are served there and then, so a scoremap comes in a
-fraction of a second while a training runs, with one model in memory and no locks. The process ends when the pipe from
-its parent does.
+fraction of a second while a training runs, with one model in memory and no locks. Whole videos, which take hours, step
+aside for training and ranking. The process ends when the pipe from its parent does.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import (
     Cancelled,
+    Export,
     Failed,
     Finished,
     Look,
-    Predict,
     Rank,
     Ready,
     Reply,
@@ -40,7 +40,20 @@ from napari_al_pose.project import Project, open_project
 log = logging.getLogger(__name__)
 
 Job = Generator[Reply, None, None]
+LongRequest = Train | Rank | Export
 PARENT_GONE_SECONDS = 10.0
+
+
+class _Lane:
+    """Long jobs done one after the other; of two lanes, the first has precedence."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[LongRequest] = deque()
+        self.running: tuple[int, Job] | None = None
+
+    @property
+    def has_work(self) -> bool:
+        return self.running is not None or bool(self.waiting)
 
 
 class EngineProcess:
@@ -62,9 +75,8 @@ class EngineProcess:
         self._root = root
         self._inbox = inbox
         self._out = out
-        self._waiting: deque[Train | Rank | Predict] = deque()
+        self._jobs, self._exports = _Lane(), _Lane()
         self._look: Look | None = None
-        self._running: tuple[int, Job] | None = None
         self._keep = False
         with open_project(root, read_only=True) as project:
             self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
@@ -79,18 +91,20 @@ class EngineProcess:
                 if self._look is not None:
                     look, self._look = self._look, None
                     self._serve(look)
-                elif self._running is not None:
-                    self._advance(*self._running)
-                elif self._waiting:
-                    self._begin(self._waiting.popleft())
+                elif (lane := self._lane_with_work()) is not None:
+                    self._work(lane)
         finally:
-            if self._running is not None:
-                self._running[1].close()
+            for lane in (self._jobs, self._exports):
+                if lane.running is not None:
+                    lane.running[1].close()
             self._loop.close()
+
+    def _lane_with_work(self) -> _Lane | None:
+        return next((lane for lane in (self._jobs, self._exports) if lane.has_work), None)
 
     def _take_requests(self) -> bool:
         """Sort what has arrived; wait only when there is nothing to do. False when the parent is gone."""
-        idle = self._look is None and self._running is None and not self._waiting
+        idle = self._look is None and self._lane_with_work() is None
         while True:
             try:
                 request = self._inbox.get(block=idle)
@@ -103,49 +117,52 @@ class EngineProcess:
             elif isinstance(request, Stop):
                 self._note_stop(request)
             else:
-                self._waiting.append(request)
+                (self._exports if isinstance(request, Export) else self._jobs).waiting.append(request)
             idle = False
 
     def _note_stop(self, request: Stop) -> None:
-        for job in list(self._waiting):
-            if job.job == request.job:
-                self._waiting.remove(job)
-                self._reply(Cancelled(request.job))
-                return
-        if self._running is not None and self._running[0] == request.job:
-            self._keep = request.keep
-            if not request.keep:
-                self._running[1].close()
-                self._running = None
-                self._reply(Cancelled(request.job))
+        for lane in (self._jobs, self._exports):
+            for job in list(lane.waiting):
+                if job.job == request.job:
+                    lane.waiting.remove(job)
+                    self._reply(Cancelled(request.job))
+                    return
+            if lane.running is not None and lane.running[0] == request.job:
+                self._keep = request.keep
+                if not request.keep:
+                    lane.running[1].close()
+                    lane.running = None
+                    self._reply(Cancelled(request.job))
 
-    def _begin(self, request: Train | Rank | Predict) -> None:
-        self._keep = False
-        if isinstance(request, Train):
-            generator = self._train(request)
-        elif isinstance(request, Rank):
-            generator = self._rank(request)
-        else:
-            generator = self._predict(request)
-        self._running = (request.job, generator)
-
-    def _advance(self, job: int, generator: Job) -> None:
-        """Take one step of the running job."""
+    def _work(self, lane: _Lane) -> None:
+        """Take one step of the lane's running job, or begin its next one."""
+        if lane.running is None:
+            request = lane.waiting.popleft()
+            lane.running = (request.job, self._begun(request))
+            return
+        job, generator = lane.running
         try:
             self._reply(next(generator))
         except StopIteration:
-            self._running = None
+            lane.running = None
             self._reply(Finished(job))
         except AlPoseError as error:
-            self._fail(job, error.message, error.hint)
+            self._fail(lane, error.message, error.hint)
         except (RuntimeError, OSError, MemoryError) as error:
             # What torch and the machine raise. Anything else is a fault of ours: the process ends, and the window
             # offers to start it again.
             log.exception("job %s failed", job)
-            self._fail(job, *_explain(error), details=traceback.format_exc())
+            self._fail(lane, *_explain(error), details=traceback.format_exc())
 
-    def _fail(self, job: int, message: str, hint: str, *, details: str = "") -> None:
-        self._running = None
+    def _begun(self, request: LongRequest) -> Job:
+        if isinstance(request, Train):
+            self._keep = False
+            return self._train(request)
+        return self._rank(request) if isinstance(request, Rank) else self._export(request)
+
+    def _fail(self, lane: _Lane, message: str, hint: str, *, details: str = "") -> None:
+        assert lane.running is not None
+        job, lane.running = lane.running[0], None
         self._reply(Failed(job, message, hint, details))
 
     def _train(self, request: Train) -> Job:
@@ -167,10 +184,10 @@ class EngineProcess:
         project.queue.save(ranked.strategy, ranked.model_version, ranked.suggestions)
         yield ranked
 
-    def _predict(self, request: Predict) -> Job:
+    def _export(self, request: Export) -> Job:
         with open_project(self._root, read_only=True) as project:
             self._loop.refresh(project)
-            yield (yield from self._loop.predict(project, request.video, request.job))
+            yield (yield from self._loop.export(project, request.videos, request.options, request.job))
 
     def _serve(self, look: Look) -> None:
         try:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction, Scoremaps
+from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.engine.exporting import choose_videos, export
+from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
-from napari_al_pose.engine.messages import Looked, Predicted, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.messages import Exported, Looked, Progress, Ranked, Trained, TrainStep
 from napari_al_pose.engine.ranking import Ranking, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
-from napari_al_pose.engine.videos import predict_video
 from napari_al_pose.pose import PoseModel, resolve_device
 from napari_al_pose.project import Project
 
@@ -43,6 +45,7 @@ class ActiveLearningLoop:
         self._threads = threads or os.cpu_count() or 1
         self._sources = Sources()
         self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
+        self._extras = ExtraCache(device=self.device)
         self._model: PoseModel | None = None
         self.version = 0
 
@@ -99,7 +102,14 @@ class ActiveLearningLoop:
         sources = self._sources.refresh(project)
         return (
             yield from rank(
-                project, sources, self._features, job, ranking=ranking, model=self._model, version=self.version
+                project,
+                sources,
+                self._features,
+                job,
+                ranking=ranking,
+                model=self._model,
+                version=self.version,
+                extras=self._extras,
             )
         )
 
@@ -131,17 +141,32 @@ class ActiveLearningLoop:
             Prediction(key, self.version, result.xy[0], result.likelihood[0]),
         )
 
-    def predict(self, project: Project, video: str, job: int = 0) -> Generator[Progress, None, Predicted]:
-        """Predict every frame of a video and write the poses as DeepLabCut does.
+    def export(
+        self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0
+    ) -> Generator[Progress, None, Exported]:
+        """Predict every frame of videos, given by name or file, and write what ``options`` say.
 
         Raises
         ------
         AlPoseError
-            If there is no model yet or the video can't be opened.
+            If there is no such model or video, or something can't be written.
         """
-        if self._model is None:
+        model, version = self._chosen_model(project, options.version)
+        chosen = choose_videos(project, videos)
+        return (yield from export(project, chosen, options, model=model, version=version, job=job))
+
+    def _chosen_model(self, project: Project, version: int) -> tuple[PoseModel, int]:
+        """Return the model of that number, the newest for 0."""
+        if version in (0, self.version) and self._model is not None:
+            return self._model, self.version
+        versions = project.models.versions()
+        if not versions:
             raise AlPoseError("There is no model yet.", "Label some frames and learn first.")
-        return (yield from predict_video(project, video, self._model, self.version, job))
+        if version and version not in versions:
+            known = ", ".join(map(str, versions))
+            raise AlPoseError(f"The project has no model {version}.", f"It has: {known}.")
+        number = version or versions[-1]
+        return PoseModel.load(project.models.checkpoint(number), device=self.device), number
 
     def close(self) -> None:
         """Close the videos."""

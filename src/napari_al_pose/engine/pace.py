@@ -15,25 +15,28 @@ class Pace:
     ----------
     total : int
         Units of work; of about equal length.
+    begun : int
+        Units that were done before.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, begun: int = 0) -> None:
         self._total = total
+        self._begun = begun
         self._start = time.monotonic()
 
     def seconds_left(self, done: int) -> float:
         """Return the seconds left after ``done`` units, negative before the first."""
-        if done <= 0:
+        if done <= self._begun:
             return -1.0
-        return (time.monotonic() - self._start) / done * max(0, self._total - done)
+        return (time.monotonic() - self._start) / (done - self._begun) * max(0, self._total - done)
 
 
 class ProgressReporter:
-    """Turns counts into `Progress` messages, at most ten a second."""
+    """Turns counts into `Progress` messages, at most ten a second; ``stage`` may be changed on the way."""
 
-    def __init__(self, job: int, stage: str, total: int) -> None:
-        self._job, self._stage, self._total = job, stage, total
-        self._pace = Pace(total)
+    def __init__(self, job: int, stage: str, total: int, *, begun: int = 0) -> None:
+        self._job, self.stage, self._total = job, stage, total
+        self._pace = Pace(total, begun=begun)
         self._last = -1.0
 
     def report(self, done: int) -> Iterable[Progress]:
@@ -42,4 +45,4 @@ class ProgressReporter:
         if done < self._total and now - self._last < 0.1:
             return ()
         self._last = now
-        return (Progress(self._job, self._stage, done, self._total, self._pace.seconds_left(done)),)
+        return (Progress(self._job, self.stage, done, self._total, self._pace.seconds_left(done)),)

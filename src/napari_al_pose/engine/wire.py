@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_al_pose import domain
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine import messages
 
 _LENGTH = struct.Struct("<I")
@@ -32,7 +33,9 @@ _VALUES: dict[str, type] = {
         domain.BodypartReason,
         domain.Suggestion,
         domain.ErrorSummary,
+        domain.Reliability,
         domain.Round,
+        ExportOptions,
         *messages.Request.__args__,
         *messages.Reply.__args__,
     )

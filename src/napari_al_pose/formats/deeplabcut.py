@@ -5,6 +5,7 @@ from napari_al_pose.formats.deeplabcut_annotations import (
     image_files,
     image_name,
     is_annotation_file,
+    read_annotation_file,
     read_annotation_points,
     read_annotations,
     rename_columns,
@@ -20,15 +21,17 @@ from napari_al_pose.formats.deeplabcut_config import (
 )
 from napari_al_pose.formats.deeplabcut_config_edit import add_individual, add_video_set, change_bodyparts
 from napari_al_pose.formats.deeplabcut_predictions import (
+    AddRows,
     PredictionTable,
     prediction_scorer,
     read_predictions,
-    write_predictions,
+    writing_deeplabcut,
 )
 from napari_al_pose.formats.deeplabcut_tables import frame_number
 
 __all__ = [
     "UNIQUE_INDIVIDUAL",
+    "AddRows",
     "AnnotationTable",
     "Crop",
     "DeepLabCutConfig",
@@ -42,6 +45,7 @@ __all__ = [
     "image_name",
     "is_annotation_file",
     "prediction_scorer",
+    "read_annotation_file",
     "read_annotation_points",
     "read_annotations",
     "read_config",
@@ -49,5 +53,5 @@ __all__ = [
     "rename_columns",
     "write_annotations",
     "write_new_config",
-    "write_predictions",
+    "writing_deeplabcut",
 ]

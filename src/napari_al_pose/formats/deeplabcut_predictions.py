@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_config import DeepLabCutConfig
 from napari_al_pose.formats.deeplabcut_tables import frame_number, read_table, row_location
-from napari_al_pose.formats.hdf import write_frame
+from napari_al_pose.formats.hdf import appending_frames
+
+AddRows = Callable[[NDArray[np.integer], NDArray[np.floating]], None]
+"""Takes frame numbers ``(n,)`` and rows ``(n, K, 3)`` of x, y and likelihood."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,45 +43,30 @@ class PredictionTable:
     likelihood: NDArray[np.float64]
 
 
-def prediction_scorer(config: DeepLabCutConfig, model_version: int) -> str:
-    """Return the scorer under which a model of ours signs, in DeepLabCut's way."""
+def prediction_scorer(config: DeepLabCutConfig, model_version: int, trunk: str) -> str:
+    """Return the scorer under which a model of ours with that trunk signs, in DeepLabCut's way."""
+    network = "".join(part.capitalize() for part in trunk.split("_"))
     project = re.sub(r"[^\w.-]", "-", f"{config.task}{config.date}")
-    return f"DLC_EffnetLite0_{project}al-pose_snapshot_{model_version}"
+    return f"DLC_{network}_{project}al-pose_snapshot_{model_version}"
 
 
-def write_predictions(
-    config: DeepLabCutConfig,
-    *,
-    video: Path,
-    numbers: Sequence[int] | NDArray[np.integer],
-    xy: NDArray[np.floating],
-    likelihood: NDArray[np.floating],
-    bodyparts: Sequence[str],
-    version: int,
-) -> Path:
-    """Write ``<video><scorer>.h5`` and ``.csv`` where DeepLabCut looks for them, each whole or not at all.
+@contextmanager
+def writing_deeplabcut(path: Path, *, scorer: str, bodyparts: Sequence[str]) -> Iterator[AddRows]:
+    """Give what adds rows to ``path`` (``.h5``) and the ``.csv`` beside it; they are there when the block succeeds.
 
     Parameters
     ----------
-    config : DeepLabCutConfig
-        Of the project; it gives the scorer, see `prediction_scorer`.
-    video : Path
-        The video file, beside which they are written, or a folder of images, in which they are.
-    numbers : sequence of int
-        The N frame numbers.
-    xy : float array, (N, K, 2)
-        Source pixels.
-    likelihood : float array, (N, K)
-        In [0, 1].
+    path : Path
+        DeepLabCut looks for ``<video><scorer>.h5`` beside the video.
+    scorer : str
+        See `prediction_scorer`.
     bodyparts : sequence of str
         K of them.
-    version : int
-        The model's number.
 
-    Returns
-    -------
-    Path
-        The ``.h5``.
+    Yields
+    ------
+    callable
+        Takes frame numbers ``(n,)`` and float rows ``(n, K, 3)`` of x, y (source pixels) and likelihood.
 
     Raises
     ------
@@ -86,24 +75,30 @@ def write_predictions(
     """
     import pandas as pd
 
-    is_folder = video.is_dir()
-    folder, name = (video, video.name) if is_folder else (video.parent, video.stem)
-    scorer = prediction_scorer(config, version)
-    n, k = likelihood.shape
-    values = np.concatenate([xy, likelihood[..., None]], axis=-1, dtype=np.float64).reshape(n, 3 * k)
     levels = [(scorer, bodypart, coordinate) for bodypart in bodyparts for coordinate in ("x", "y", "likelihood")]
     columns = pd.MultiIndex.from_tuples(levels, names=["scorer", "bodyparts", "coords"])
-    table = pd.DataFrame(values, index=np.asarray(numbers, np.int64), columns=columns)
-    path = folder / f"{name}{scorer}.h5"
-    with replacing(path) as temporary:
-        write_frame(table, temporary, table=True)
-    with replacing(path.with_name(f"{name}{scorer}.csv")) as temporary:
-        table.to_csv(temporary, lineterminator="\n")
-    return path
+    with (
+        replacing(path) as h5,
+        replacing(path.with_suffix(".csv")) as csv,
+        csv.open("w", newline="", encoding="utf-8") as text,
+        appending_frames(h5) as append,
+    ):
+        # Cast to float64, as DeepLabCut does: what reads them may count on it.
+        empty = True
+
+        def add(numbers: NDArray[np.integer], rows: NDArray[np.floating]) -> None:
+            nonlocal empty
+            values = np.asarray(rows, np.float64).reshape(len(rows), len(levels))
+            table = pd.DataFrame(values, index=np.asarray(numbers, np.int64), columns=columns)
+            append(table)
+            table.to_csv(text, header=empty, lineterminator="\n")
+            empty = False
+
+        yield add
 
 
 def read_predictions(path: Path) -> PredictionTable:
-    """Read a file of predictions by DeepLabCut or by `write_predictions`, ``.h5`` or ``.csv``.
+    """Read a file of predictions by DeepLabCut or by `writing_deeplabcut`, ``.h5`` or ``.csv``.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import io
 import pickle
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,8 +70,8 @@ def read_frame(path: Path) -> pd.DataFrame:
     return frame
 
 
-def write_frame(frame: pd.DataFrame, path: Path, *, table: bool = False) -> None:
-    """Write ``frame`` under DeepLabCut's key; ``table`` chooses the form it uses for predictions.
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write ``frame`` under DeepLabCut's key.
 
     Raises
     ------
@@ -84,9 +84,28 @@ def write_frame(frame: pd.DataFrame, path: Path, *, table: bool = False) -> None
         # 'img0001.png' style names trouble PyTables' idea of attribute names, not the data.
         warnings.simplefilter("ignore", tables.NaturalNameWarning)
         try:
-            frame.to_hdf(path, key="df_with_missing", mode="w", format="table" if table else "fixed")
+            frame.to_hdf(path, key="df_with_missing", mode="w")
         except tables.HDF5ExtError as error:
             raise OSError(f"HDF5 could not write {path}") from error
+
+
+@contextmanager
+def appending_frames(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give what appends rows to the one table in a new file at ``path``, in the form DeepLabCut uses for predictions.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    import pandas as pd
+    import tables
+
+    try:
+        with pd.HDFStore(path, mode="w") as store:
+            yield lambda frame: store.append("df_with_missing", frame)
+    except tables.HDF5ExtError as error:
+        raise OSError(f"HDF5 could not write {path}") from error
 
 
 class _Unpickler(pickle.Unpickler):

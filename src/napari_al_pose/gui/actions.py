@@ -12,12 +12,13 @@ from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs import (
-    ExportDialog,
     NewProjectDialog,
     SettingsDialog,
     ask_for_project,
     ask_for_videos,
 )
+from napari_al_pose.gui.export import ExportDialog
+from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
@@ -44,6 +45,7 @@ class Actions(QObject):
         self._session = session
         self._window = window
         self._background = Background("al-pose-actions", self)
+        self._exporting: ExportDialog | None = None
         self._asking: ConflictDialog | None = None
         session.conflictsChanged.connect(self.conflicts)
 
@@ -89,20 +91,21 @@ class Actions(QObject):
             self._background.run(lambda: _label_counts(project), self._ask_bodyparts, self._tell)
 
     def export(self) -> None:
-        """Ask what to export."""
+        """Ask what to export; what is predicted already is told as soon as it is known."""
         project = self._session.project
         if project is None:
             return
-        videos = [video.name for video in project.videos if video.has_video]
-        self._open(
-            ExportDialog(
-                videos,
-                has_model=bool(self._session.rounds),
-                export_labels=self._export_labels,
-                predict_video=self._session.predict_video,
-                parent=self._window,
-            )
-        )
+        self._exporting = dialog = ExportDialog(self._session, export_labels=self._export_labels, parent=self._window)
+        dialog.finished.connect(self._exported)
+        self._open(dialog)
+        self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
+
+    def _show_predicted(self, state: PredictedState) -> None:
+        if self._exporting is not None:
+            self._exporting.show_state(state)
+
+    def _exported(self) -> None:
+        self._exporting = None
 
     def history(self) -> None:
         """Show the history of the frame in front of the user."""

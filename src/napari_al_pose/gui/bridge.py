@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
     Died,
+    Export,
+    Exported,
     Failed,
     Look,
     Looked,
-    Predict,
-    Predicted,
     Rank,
     Ranked,
     Ready,
@@ -27,6 +28,7 @@ from napari_al_pose.engine.messages import (
     Train,
     Trained,
 )
+from napari_al_pose.gui.exporting import ExportView, advanced_export
 from napari_al_pose.gui.training import TrainingView, advanced, ended, started
 
 log = logging.getLogger(__name__)
@@ -39,8 +41,9 @@ widget that changes; without a GPU that takes some 60 ms, in which the window do
 class EngineBridge(QObject):
     """Drives one engine process for one project.
 
-    Looking has its own lane: one request is under way and one, the newest wish, waits. Long jobs (train, rank,
-    predict) are done by the engine one after the other; `training` shows the first that has not ended.
+    Looking has its own lane: one request is under way and one, the newest wish, waits. Long jobs (train, rank) are
+    done by the engine one after the other; `training` shows the first that has not ended. An export has a lane of its
+    own and stands aside for them.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ class EngineBridge(QObject):
     looked = Signal(object)
     ranked = Signal(object)
     trained = Signal(object)
-    predicted = Signal(object)
+    exportChanged = Signal()
+    exported = Signal(object)
     failed = Signal(str, str)
     """Message and hint of a job that could not be done, or of the engine's end."""
 
@@ -63,6 +67,7 @@ class EngineBridge(QObject):
         self._client: EngineClient | None = None
         self._state = "off"
         self._training = TrainingView()
+        self._export = ExportView()
         self._waiting: deque[tuple[str, int]] = deque()
         self._model_version = 0
         self._look_job = 0
@@ -70,6 +75,7 @@ class EngineBridge(QObject):
         self._start_failure: Failed | None = None
         self._paint = QTimer(self, singleShot=True, interval=PAINT_MS)
         self._paint.timeout.connect(self.trainingChanged)
+        self._paint.timeout.connect(self.exportChanged)
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -81,6 +87,11 @@ class EngineBridge(QObject):
     def training(self) -> TrainingView:
         """The long job that runs, or what came of the last one."""
         return self._training
+
+    @property
+    def export_view(self) -> ExportView:
+        """The export that runs, or what came of the last one."""
+        return self._export
 
     @property
     def model_version(self) -> int:
@@ -116,6 +127,7 @@ class EngineBridge(QObject):
         self._look_job, self._look_wish, self._start_failure = 0, None, None
         self._model_version = 0
         self._training = TrainingView()
+        self._set_export(ExportView())
         self._set_state("off")
 
     # ---- requests -----------------------------------------------------------------------------
@@ -133,16 +145,25 @@ class EngineBridge(QObject):
         """Rank the queue."""
         self._begin("rank", lambda job: Rank(job, strategy))
 
-    def predict(self, video: str) -> None:
-        """Predict a whole video."""
-        self._begin("predict", lambda job: Predict(job, video))
+    def export(self, videos: Sequence[str], options: ExportOptions) -> None:
+        """Predict and write whole videos; does nothing while another export runs."""
+        if self._client is None or self._state not in ("starting", "ready") or self._export.busy:
+            return
+        job = self._client.next_job()
+        self._client.send(Export(job, tuple(videos), options))
+        self._set_export(ExportView(job))
+
+    def end_export(self) -> None:
+        """End the export; what is predicted is kept."""
+        if self._client is not None and self._export.busy:
+            self._client.send(Stop(self._export.job))
 
     def end_job(self, *, keep: bool = False) -> None:
         """End the job that runs; a training keeps what it has learnt if ``keep``."""
         if self._client is not None and self._training.busy:
             self._client.send(Stop(self._training.job, keep))
 
-    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Predict]) -> None:
+    def _begin(self, kind: str, request: Callable[[int], Train | Rank]) -> None:
         if self._client is None or self._state not in ("starting", "ready"):
             return
         job = self._client.next_job()
@@ -170,6 +191,8 @@ class EngineBridge(QObject):
         if isinstance(reply, Looked) or (isinstance(reply, Failed) and reply.job == self._look_job):
             self._take_look(reply)
             return
+        if self._take_export(reply):
+            return
         was_busy, before = self._training.busy, self._training
         self._training = advanced(self._training, reply)
         match reply:
@@ -182,8 +205,6 @@ class EngineBridge(QObject):
                 self.trained.emit(reply)
             case Ranked():
                 self.ranked.emit(reply)
-            case Predicted():
-                self.predicted.emit(reply)
             case Failed():
                 self._take_failure(reply)
             case Died():
@@ -192,6 +213,22 @@ class EngineBridge(QObject):
             self._next_job()
         elif self._training is not before and not self._paint.isActive():
             self._paint.start()
+
+    def _take_export(self, reply: Reply) -> bool:
+        """Move the export on; return whether the reply was about it alone."""
+        if not self._export.busy:
+            return False
+        before, self._export = self._export, advanced_export(self._export, reply)
+        if isinstance(reply, Exported):
+            self.exported.emit(reply)
+        elif isinstance(reply, Failed) and reply.job == before.job:
+            log.warning("export failed: %s %s", reply.message, reply.details)
+            self.failed.emit(reply.message, reply.hint)
+        if not self._export.busy:
+            self.exportChanged.emit()
+        elif self._export is not before and not self._paint.isActive():
+            self._paint.start()
+        return getattr(reply, "job", 0) == before.job
 
     def _take_look(self, reply: Looked | Failed) -> None:
         self._look_job = 0
@@ -220,6 +257,10 @@ class EngineBridge(QObject):
         if self._waiting:
             self._training = started(self._training, *self._waiting.popleft())
         self._announce()
+
+    def _set_export(self, view: ExportView) -> None:
+        self._export = view
+        self.exportChanged.emit()
 
     def _announce(self) -> None:
         self._paint.stop()

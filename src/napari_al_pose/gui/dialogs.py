@@ -10,7 +10,6 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -27,7 +26,7 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import VIDEO_SUFFIXES, check_new_project, parse_bodyparts, parse_links
-from napari_al_pose.gui.panels.parts import button, label, line
+from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.panels.settings_form import SettingsForm
 
 
@@ -176,65 +175,6 @@ class SettingsDialog(QDialog):
         self.accepted.connect(lambda: apply(self.form.settings))
 
 
-class ExportDialog(QDialog):
-    """Labels for DeepLabCut, or a whole video's predictions.
-
-    Parameters
-    ----------
-    videos : list of str
-        Videos that can be predicted.
-    has_model : bool
-    export_labels : callable
-    predict_video : callable
-        Called with the chosen video.
-    """
-
-    def __init__(
-        self,
-        videos: list[str],
-        *,
-        has_model: bool,
-        export_labels: Callable[[], None],
-        predict_video: Callable[[str], None],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Export")
-        self.setMinimumWidth(400)
-        self.video = QComboBox()
-        self.video.addItems(videos)
-        self.labels_button = button("Write labels", "", lambda: self._end(export_labels), part="main")
-        self.predict_button = button(
-            "Predict video", "", lambda: self._end(lambda: predict_video(self.video.currentText())), part="main"
-        )
-        self.predict_button.setEnabled(has_model and bool(videos))
-        why = _predict_words(has_model=has_model, has_videos=bool(videos))
-        rows = QVBoxLayout(self)
-        rows.setSpacing(8)
-        rows.addWidget(label("Labels", "title"))
-        rows.addWidget(
-            label(
-                "Complete frames as CollectedData .h5 and .csv with their images, in labeled-data. "
-                "DeepLabCut and napari-deeplabcut read them as their own.",
-                "dim",
-                wrap=True,
-            )
-        )
-        rows.addWidget(self.labels_button)
-        rows.addWidget(line())
-        rows.addWidget(label("Predictions", "title"))
-        rows.addWidget(label(why, "dim", wrap=True))
-        rows.addWidget(self.video)
-        rows.addWidget(self.predict_button)
-        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        close.rejected.connect(self.reject)
-        rows.addWidget(close)
-
-    def _end(self, action: Callable[[], None]) -> None:
-        self.accept()
-        action()
-
-
 def ask_for_videos(parent: QWidget) -> list[Path]:
     """Ask for video files; empty if the user thinks better of it."""
     patterns = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
@@ -248,14 +188,6 @@ def ask_for_project(parent: QWidget) -> Path | None:
         parent, "Open project", "", "DeepLabCut project (config.yaml *.yaml *.yml);;All files (*)"
     )
     return Path(path) if path else None
-
-
-def _predict_words(*, has_model: bool, has_videos: bool) -> str:
-    if not has_videos:
-        return "None of the project's video files is there to predict."
-    if not has_model:
-        return "There is no model yet: label some frames and press Learn."
-    return "Every frame of a video by the newest model, as .h5 and .csv beside the video."
 
 
 def _user_name() -> str:

@@ -155,7 +155,7 @@ class Session(Repair):
                 self._engine.look(self._current)
 
     def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
-        """Predict and write whole videos, by name or file, beside the labelling; ``exportChanged`` tells how it goes."""
+        """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""
         if self._writable() is None:
             return
         if self.engine_state in ("off", "dead"):

@@ -13,6 +13,7 @@ from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.bridge import EngineBridge
+from napari_al_pose.gui.exporting import ExportView
 from napari_al_pose.gui.options import ViewOptions
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.training import TrainingView
@@ -37,6 +38,7 @@ class SessionState(QObject):
     queueChanged = Signal()
     modelChanged = Signal()
     trainingChanged = Signal()
+    exportChanged = Signal()
     engineChanged = Signal()
     lookedChanged = Signal()
     scoremapChoiceChanged = Signal()
@@ -217,6 +219,11 @@ class SessionState(QObject):
     def training(self) -> TrainingView:
         """The engine's long job."""
         return self._engine.training
+
+    @property
+    def export(self) -> ExportView:
+        """The export of whole videos that runs, or what came of the last one."""
+        return self._engine.export_view
 
     @property
     def engine_state(self) -> str:

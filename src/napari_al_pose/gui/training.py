@@ -10,7 +10,6 @@ from napari_al_pose.engine.messages import (
     Died,
     Failed,
     Finished,
-    Predicted,
     Progress,
     Ranked,
     Reply,
@@ -21,12 +20,12 @@ from napari_al_pose.engine.messages import (
 
 @dataclass(frozen=True, slots=True)
 class TrainingView:
-    """The engine's long job: training (with the scoring and ranking after it), ranking alone, or a whole video.
+    """The engine's long job: training (with the scoring and ranking after it), or ranking alone.
 
     Parameters
     ----------
     kind : str
-        ``"train"``, ``"rank"``, ``"predict"``; empty while no long job runs.
+        ``"train"``, ``"rank"``; empty while no long job runs.
     job : int
         The job's number; 0 while none runs.
     stage : str
@@ -75,7 +74,7 @@ class TrainingView:
 
 def started(view: TrainingView, kind: str, job: int) -> TrainingView:
     """Return the view with ``job`` running; a new training starts with empty curves."""
-    stage = {"train": "preparing to train", "rank": "ranking the queue", "predict": "predicting the video"}[kind]
+    stage = {"train": "preparing to train", "rank": "ranking the queue"}[kind]
     if kind == "train":
         return TrainingView(kind=kind, job=job, stage=stage)
     return replace(view, kind=kind, job=job, stage=stage, seconds_left=-1.0, done=0, total=0, sentence="")
@@ -103,8 +102,6 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
             )
         case Ranked():
             return replace(view, sentence=reply.notice or view.sentence)
-        case Predicted():
-            return replace(view, sentence=f"Predictions of {reply.video} are in {reply.path}.")
         case Finished():
             return ended(view, view.sentence)
         case Cancelled():

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from napari_al_pose.verbs.common import project_verb, show
+from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
+from napari_al_pose.verbs.common import positive, project_verb, show
 
 
 def add(verbs: Any) -> None:
     """Add the verb."""
-    predict = project_verb(verbs, "predict", "predict a whole video with the newest model", _predict)
-    predict.add_argument("video", metavar="VIDEO", help="a video of the project, by name or file")
+    predict = project_verb(verbs, "predict", "predict whole videos; goes on where it was stopped", _predict)
+    predict.add_argument(
+        "videos",
+        nargs="*",
+        metavar="VIDEO",
+        help="a video of the project by name, or any file (default: all of the project)",
+    )
+    predict.add_argument("--model", type=positive, default=0, metavar="N", help="its number (default: the newest)")
+    predict.add_argument(
+        "--format",
+        nargs="+",
+        choices=tuple(FORMATS),
+        default=["deeplabcut"],
+        metavar="NAME",
+        help=f"files to write: {', '.join(FORMATS)} (default: deeplabcut)",
+    )
+    predict.add_argument(
+        "--smooth",
+        choices=tuple(name for name in SMOOTHINGS if name),
+        default="",
+        metavar="FILTER",
+        help="write smoothed poses too, in files marked _filtered: median or kalman",
+    )
+    predict.add_argument("--labelled-video", action="store_true", help="draw the poses into a copy of each video")
+    predict.add_argument(
+        "--cutoff", type=float, default=0.6, metavar="P", help="likelihood below which nothing is drawn (default: 0.6)"
+    )
+    predict.add_argument(
+        "--trail", type=int, default=10, metavar="FRAMES", help="length of the trails in labelled videos (default: 10)"
+    )
+    predict.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where files go (default: beside each video, as DeepLabCut does)"
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
-    result = headless.predict(options.project, options.video)
-    show(result, f"Wrote {result['path']}", options)
+    wanted = ExportOptions(
+        version=options.model,
+        formats=tuple(dict.fromkeys(options.format)),
+        smoothing=options.smooth,
+        labelled_video=options.labelled_video,
+        cutoff=options.cutoff,
+        trail=options.trail,
+        folder="" if options.output is None else str(options.output.absolute()),
+    )
+    result = headless.predict(options.project, options.videos, wanted)
+    show(result, "\n".join(f"Wrote {path}" for path in result["paths"]), options)

@@ -1,0 +1,203 @@
+"""Whole videos for other programs: predicted, smoothed if asked for, written in their formats, drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.engine.messages import Exported, Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.sources import CACHE_BYTES
+from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, predict_planned
+from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
+from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.sleap_predictions import writing_sleap
+from napari_al_pose.pose import PoseModel
+from napari_al_pose.pose.smoothing import smoothed
+from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
+
+log = logging.getLogger(__name__)
+
+Chunks = Iterator[tuple[int, NDArray[np.float32]]]
+PredictAll = Callable[[Sequence[PlannedVideo], PoseModel, int], Generator[Progress, None, None]]
+"""Predicts what planned videos lack."""
+
+
+def export(
+    project: Project,
+    videos: Sequence[ProjectVideo],
+    options: ExportOptions,
+    *,
+    model: PoseModel,
+    version: int,
+    job: int,
+    predict: PredictAll = predict_planned,
+) -> Generator[Progress, None, Exported]:
+    """Predict videos from their first frame to their last and write what ``options`` say.
+
+    Whoever is stopped goes on where it stopped when asked again.
+
+    Raises
+    ------
+    AlPoseError
+        If a video can't be opened, or something can't be written.
+    """
+    for folder in {_folder(video, options) for video in videos}:
+        if not folder.is_dir():
+            raise AlPoseError(f"There is no folder {folder} to write to.", "Choose another one, or make it.")
+    planned = yield from plan(project, videos, model, version, job)
+    yield from predict(planned, model, job)
+    paths: list[Path] = []
+    for item in planned:
+        paths += yield from _Writing(project, item, options, model, job).all()
+    return Exported(job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths))
+
+
+class _Writing:
+    """What is written of one video."""
+
+    def __init__(
+        self, project: Project, item: PlannedVideo, options: ExportOptions, model: PoseModel, job: int
+    ) -> None:
+        self._project = project
+        self._video, self._run = item.video, item.run
+        self._options = options
+        self._job = job
+        self._scorer = prediction_scorer(project.config, self._run.header.model_version, model.settings.trunk)
+
+    def all(self) -> Generator[Progress, None, list[Path]]:
+        paths: list[Path] = []
+        if self._options.formats:
+            paths += yield from self._tables("")
+        if self._options.formats and self._options.smoothing:
+            paths += yield from self._tables("_filtered")
+        if self._options.labelled_video:
+            paths.append((yield from self._drawn()))
+        return paths
+
+    def _tables(self, mark: str) -> Generator[Progress, None, list[Path]]:
+        """Write the raw or the smoothed poses in every format."""
+        name, header = _stem(self._video), self._run.header
+        reporter = ProgressReporter(self._job, f"Writing the poses of {name}", header.n_frames)
+        folder, bodyparts = _folder(self._video, self._options), header.bodyparts
+        paths = {
+            "deeplabcut": folder / f"{name}{self._scorer}{mark}.h5",
+            "sleap": folder / f"{name}.al-pose-{header.model_version}{mark}.predictions.slp",
+            "lightning-pose": folder / f"{name}.al-pose-{header.model_version}{mark}.lightning-pose.csv",
+        }
+        with ExitStack() as stack:
+            adders: list[AddRows] = []
+            for form in self._options.formats:
+                if form == "deeplabcut":
+                    writing = writing_deeplabcut(paths[form], scorer=self._scorer, bodyparts=bodyparts)
+                elif form == "sleap":
+                    writing = writing_sleap(
+                        paths[form],
+                        video=file_of(self._video),
+                        shape=self._shape(),
+                        bodyparts=bodyparts,
+                        links=self._links(),
+                    )
+                else:
+                    writing = writing_lightning_pose(paths[form], bodyparts=bodyparts)
+                adders.append(stack.enter_context(writing))
+            for first, rows in self._chunks(smooth=bool(mark)):
+                for add in adders:
+                    add(self._run.numbers(first, first + len(rows)), rows)
+                yield from reporter.report(first + len(rows))
+        return [paths[form] for form in self._options.formats]
+
+    def _drawn(self) -> Generator[Progress, None, Path]:
+        """Draw the poses, smoothed if they are, into a copy of the video."""
+        name, header, smooth = _stem(self._video), self._run.header, bool(self._options.smoothing)
+        mark = "_filtered" if smooth else ""
+        # DeepLabCut's name for it: projects know by it that this is no video to label.
+        path = _folder(self._video, self._options) / f"{name}{self._scorer}{mark}_labeled.mp4"
+        reporter = ProgressReporter(self._job, f"Drawing {name}", header.n_frames)
+        source = self._video.open(cache_bytes=CACHE_BYTES)
+        try:
+            index = header.bodyparts.index
+            links = tuple((index(a), index(b)) for a, b in self._links())
+            look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail)
+            with LabelledVideoWriter(path, source, n_bodyparts=len(header.bodyparts), look=look) as writer:
+                for first, rows in self._chunks(smooth=smooth):
+                    for done in writer.draw(first, rows):
+                        yield from reporter.report(done)
+        finally:
+            source.close()
+        return path
+
+    def _chunks(self, *, smooth: bool) -> Chunks:
+        if not smooth:
+            return self._run.chunks()
+        return smoothed(
+            self._run.rows, self._run.header.n_frames, method=self._options.smoothing, cutoff=self._options.cutoff
+        )
+
+    def _links(self) -> list[tuple[str, str]]:
+        known = set(self._run.header.bodyparts)
+        return [link for link in self._project.skeleton.links if set(link) <= known]
+
+    def _shape(self) -> tuple[int, int, int, int]:
+        source = self._video.open(cache_bytes=CACHE_BYTES)
+        try:
+            return source.shape
+        finally:
+            source.close()
+
+
+def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:
+    """Return videos by the names the project has for them or by their files, which need not be in the project.
+
+    Parameters
+    ----------
+    project : Project
+        Where names are looked up.
+    names : sequence of str
+        None stands for all videos of the project whose file is there.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such video.
+    """
+    if not names:
+        return [video for video in project.videos if video.has_video]
+    return list({video.name: video for video in (_chosen(project, name) for name in names)}.values())
+
+
+def _chosen(project: Project, name: str) -> ProjectVideo:
+    path = Path(name).expanduser()
+    for video in project.videos:
+        if video.name == name or (video.path is not None and path.is_file() and video.path.samefile(path)):
+            return video
+    if not path.is_file():
+        known = ", ".join(video.name for video in project.videos) or "none"
+        raise AlPoseError(
+            f"There is no video {name!r}.", f"Give the path of a file, or a video of the project: {known}."
+        )
+    taken = {video.name for video in project.videos}
+    path = path.absolute()
+    # Predictions are kept by name: two files of one name must not be taken for one.
+    mark = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return ProjectVideo(f"{path.stem}-{mark}" if path.stem in taken else path.stem, path, None)
+
+
+def _stem(video: ProjectVideo) -> str:
+    return video.path.stem if video.path else video.name
+
+
+def _folder(video: ProjectVideo, options: ExportOptions) -> Path:
+    where = file_of(video)
+    if options.folder:
+        return Path(options.folder)
+    return where.parent if where.is_file() else where

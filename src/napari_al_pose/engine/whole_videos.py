@@ -1,0 +1,129 @@
+"""A model over whole videos: resumable, in bounded memory, decoding beside inference."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.sources import CACHE_BYTES
+from napari_al_pose.pose import PoseModel
+from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
+from napari_al_pose.video.index_cache import file_identity
+from napari_al_pose.video.scan import ScannedFrames, Scanner
+
+log = logging.getLogger(__name__)
+
+BATCH = 8
+"""Frames the network sees at once. Part of the result, bit by bit: segments are cut into batches from their start."""
+SEGMENT, LONGEST_SEGMENT = 512, 2048
+"""Frames of a segment: what a kill costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """A video with its run, begun or about to begin."""
+
+    video: ProjectVideo
+    run: VideoRun
+
+
+def file_of(video: ProjectVideo) -> Path:
+    """Return the video's file, or the folder of images that stands in for it; AlPoseError if it has neither."""
+    where = video.path or video.images
+    if where is None:
+        raise AlPoseError(f"The video {video.name!r} is missing.", "Copy it into the project's 'videos' folder.")
+    return where
+
+
+def plan(
+    project: Project, videos: Sequence[ProjectVideo], model: PoseModel, version: int, job: int
+) -> Generator[Progress, None, list[PlannedVideo]]:
+    """Open each video once and return what there is to do; what was done before is found again.
+
+    Raises
+    ------
+    AlPoseError
+        If a video can't be opened or the project can't be written.
+    """
+    planned = []
+    for i, video in enumerate(videos):
+        yield Progress(job, "Opening the videos", i, len(videos), -1.0)
+        where = file_of(video)
+        source = video.open(cache_bytes=CACHE_BYTES)
+        try:
+            header = RunHeader(
+                video=video.name,
+                identity=_identity(where),
+                model_version=version,
+                bodyparts=tuple(model.bodyparts),
+                numbers=None if video.path else tuple(source.number(i) for i in range(len(source))),
+                segments=segments(source.keyframes, len(source), length=SEGMENT, longest=LONGEST_SEGMENT),
+            )
+        finally:
+            source.close()
+        planned.append(PlannedVideo(video, project.video_predictions.resume(header)))
+    return planned
+
+
+def predict_planned(planned: Sequence[PlannedVideo], model: PoseModel, job: int) -> Generator[Progress, None, None]:
+    """Predict what is missing; closing the generator keeps every segment that was finished."""
+    done = sum(item.run.header.n_done for item in planned)
+    reporter = ProgressReporter(job, "", sum(item.run.header.n_frames for item in planned), begun=done)
+    for i, item in enumerate(planned):
+        if item.run.is_complete:
+            continue
+        number = f" ({i + 1} of {len(planned)})" if len(planned) > 1 else ""
+        reporter.stage = f"Predicting {item.video.name}{number}"
+        source = item.video.open(cache_bytes=CACHE_BYTES)
+        try:
+            for n in predict_run(item.run, source, model):
+                done += n
+                yield from reporter.report(done)
+        finally:
+            source.close()
+
+
+def predict_run(run: VideoRun, source: FrameSource, model: PoseModel) -> Generator[int, None, None]:
+    """Predict what one run lacks; yields after each batch how many frames it had."""
+    missing = run.missing
+    stretches = [run.header.segments[segment] for segment in missing]
+    height, width = source.shape[1:3]
+    size = model.input_size_for(height, width)
+    with Scanner(source, stretches, batch_size=BATCH, size=size) as scanner:
+        unfinished = list(zip(missing, stretches, strict=True))
+        for batch in scanner:
+            run.write(batch.first, predict_batch(model, batch, (height, width)))
+            segment, (_, stop) = unfinished[0]
+            if batch.first + len(batch.frames) == stop:
+                run.finish(segment)
+                unfinished.pop(0)
+            yield len(batch.frames)
+
+
+def predict_batch(model: PoseModel, batch: ScannedFrames, source: tuple[int, int]) -> NDArray[np.float32]:
+    """Return x, y and likelihood, ``(n, K, 3)``; NaN and 0 where there is no frame."""
+    result = model.predict(batch.frames, source=source, with_scoremaps=False)
+    rows = np.concatenate([result.xy, result.likelihood[..., None]], axis=-1, dtype=np.float32)
+    rows[~batch.decoded] = (np.nan, np.nan, 0)
+    return rows
+
+
+def _identity(where: Path) -> str:
+    """Return what tells a video from another one at the same place."""
+    if where.is_file():
+        return file_identity(where)
+    digest = hashlib.sha256()
+    for path in sorted(where.iterdir()):
+        status = path.stat()
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,304 @@
+"""The dialog *Export*: labels for other programs, and a model's poses in whole videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
+from napari_al_pose.domain.views.exporting import export_status, model_choices, video_state
+from napari_al_pose.gui.dialogs import ask_for_videos
+from napari_al_pose.gui.exporting import PredictedState
+from napari_al_pose.gui.panels.parts import button, label, line
+from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.session import Session
+
+_NAME = Qt.ItemDataRole.UserRole
+_BESIDE = "Beside each video"
+
+
+class ExportDialog(QDialog):
+    """Asks what to export, shows how it goes, and can be closed meanwhile.
+
+    Parameters
+    ----------
+    session : Session
+        With a project.
+    export_labels : callable
+        Writes the labels.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, *, export_labels: Callable[[], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._versions = tuple(done.number for done in session.rounds)
+        self._shares: Mapping[tuple[int, str], tuple[int, int]] = {}
+        self.setWindowTitle("Export")
+        self.setMinimumWidth(460)
+        self.labels_button = button("Write labels", "", lambda: self._end(export_labels), part="main")
+        self._make_fields()
+        self._lay_out()
+        session.exportChanged.connect(self.refresh)
+        session.trainingChanged.connect(self.refresh)
+        session.modelChanged.connect(self._add_models)
+        self._list_models()
+        self.refresh()
+
+    @property
+    def options(self) -> ExportOptions:
+        """What was chosen."""
+        return ExportOptions(
+            version=self.model.currentData() or 0,
+            formats=tuple(name for name, box in self.formats.items() if box.isChecked()),
+            smoothing=self.smoothing.currentData(),
+            labelled_video=self.labelled_video.isChecked(),
+            cutoff=round(self.cutoff.value(), 2),
+            trail=self.trail.value(),
+            folder="" if self.folder.currentIndex() == 0 else self.folder.currentText(),
+        )
+
+    @property
+    def chosen_videos(self) -> list[str]:
+        """The videos with a tick: names in the project, or paths."""
+        items = (self.videos.item(i) for i in range(self.videos.count()))
+        return [item.data(_NAME) for item in items if item.checkState() == Qt.CheckState.Checked]
+
+    def add_files(self, paths: list[Path]) -> None:
+        """Add video files that are not in the project."""
+        for path in paths:
+            self._add_video(path.name, str(path))
+        self.refresh()
+
+    def show_state(self, state: PredictedState) -> None:
+        """Offer the models that are there, and say of each video how much of it is predicted."""
+        self._versions, self._shares = state.versions, state.shares
+        self._list_models()
+
+    def refresh(self) -> None:
+        """Show what can be done, and how the export goes."""
+        export, training = self._session.export, self._session.training
+        for widget in self._choices:
+            widget.setEnabled(not export.busy)
+        has_model = self.model.count() > 0
+        self.predict_button.setVisible(not export.busy)
+        self.predict_button.setEnabled(has_model and bool(self.chosen_videos) and self._writes_something())
+        self.stop_button.setVisible(export.busy)
+        self.bar.setVisible(export.busy)
+        if not export.busy:
+            self.status.setText(export.sentence or _why_not(has_model=has_model, has_videos=self.videos.count() > 0))
+            return
+        said = export_status(
+            stage=export.stage,
+            done=export.done,
+            total=export.total,
+            seconds_left=export.seconds_left,
+            learning=training.busy,
+        )
+        self.status.setText(said.text)
+        self.bar.setRange(0, 0 if said.share < 0 else 1000)
+        self.bar.setValue(round(said.share * 1000))
+
+    def start(self) -> None:
+        """Begin with what was chosen, and remember it."""
+        options = self.options
+        for key, value in _as_text(options).items():
+            remember(f"export/{key}", value)
+        self._session.export_videos(self.chosen_videos, options)
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    def _make_fields(self) -> None:
+        before = _remembered_options()
+        project = self._session.project
+        self.videos = QListWidget()
+        self.videos.setToolTip("Every frame of these videos is predicted")
+        for video in project.videos if project is not None else ():
+            if video.has_video:
+                self._add_video(video.name, video.name)
+        self.videos.itemChanged.connect(lambda _item: self.refresh())
+        self.model = QComboBox()
+        self.model.currentIndexChanged.connect(lambda _index: self._tell_states())
+        self.formats = {name: QCheckBox(title) for name, title in FORMATS.items()}
+        for name, box in self.formats.items():
+            box.setChecked(name in before.formats)
+            box.toggled.connect(lambda _checked: self.refresh())
+        self.smoothing = QComboBox()
+        for name, title in SMOOTHINGS.items():
+            self.smoothing.addItem(title, name)
+        self.smoothing.setCurrentIndex(self.smoothing.findData(before.smoothing))
+        self.smoothing.setToolTip("Smoothed poses go to files of their own, marked _filtered; the raw ones stay")
+        self.labelled_video = QCheckBox("A copy of each video with the poses drawn in (.mp4)")
+        self.labelled_video.setChecked(before.labelled_video)
+        self.labelled_video.toggled.connect(lambda _checked: self.refresh())
+        self.cutoff = QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.05, decimals=2, value=before.cutoff)
+        self.cutoff.setToolTip("Less likely keypoints are not drawn, and the Kalman smoother passes them over")
+        self.trail = QSpinBox(minimum=0, maximum=1000, value=before.trail, suffix=" frames")
+        self.folder = QComboBox()
+        self.folder.addItems([_BESIDE, "Choose a folder…"])
+        self.folder.setToolTip("DeepLabCut looks for predictions beside the video")
+        self.folder.activated.connect(self._ask_folder)
+        self.bar = QProgressBar(textVisible=False)
+        self.bar.setFixedHeight(6)
+        self.status = label("", "dim", wrap=True)
+        self.predict_button = button("Predict and write", "In the background; go on labelling", self.start, part="main")
+        self.stop_button = button(
+            "Stop", "What is predicted is kept; exporting again goes on from there", self._session.cancel_export
+        )
+
+    def _lay_out(self) -> None:
+        self.videos.setFixedHeight(min(140, 26 * max(self.videos.count(), 2) + 8))
+        add = button("Other files…", "Predict videos that are not in the project", self._ask_files)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Videos", self.videos)
+        form.addRow("", _in_a_row(add))
+        form.addRow("Model", self.model)
+        for i, box in enumerate(self.formats.values()):
+            form.addRow("Write" if i == 0 else "", box)
+        form.addRow("", self.labelled_video)
+        form.addRow("Smoothing", self.smoothing)
+        form.addRow("Likelihood from", _in_a_row(self.cutoff, label("Trails", ""), self.trail))
+        form.addRow("Into", self.folder)
+        self._choices: tuple[QWidget, ...] = (
+            self.videos,
+            add,
+            self.model,
+            *self.formats.values(),
+            self.labelled_video,
+            self.smoothing,
+            self.cutoff,
+            self.trail,
+            self.folder,
+        )
+        rows = QVBoxLayout(self)
+        rows.setSpacing(8)
+        rows.addWidget(label("Labels", "title"))
+        rows.addWidget(
+            label(
+                "Complete frames as CollectedData .h5 and .csv with their images, in labeled-data. "
+                "DeepLabCut and napari-deeplabcut read them as their own.",
+                "dim",
+                wrap=True,
+            )
+        )
+        rows.addWidget(self.labels_button)
+        rows.addWidget(line())
+        rows.addWidget(label("Poses in whole videos", "title"))
+        rows.addLayout(form)
+        rows.addWidget(self.bar)
+        rows.addWidget(self.status)
+        rows.addWidget(self.predict_button)
+        rows.addWidget(self.stop_button)
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.rejected.connect(self.reject)
+        rows.addWidget(close)
+
+    def _add_video(self, title: str, name: str) -> None:
+        item = QListWidgetItem(title)
+        item.setData(_NAME, name)
+        item.setToolTip(name)
+        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+        item.setCheckState(Qt.CheckState.Checked)
+        self.videos.addItem(item)
+
+    def _add_models(self) -> None:
+        self._versions = tuple({*self._versions, *(done.number for done in self._session.rounds)})
+        self._list_models()
+
+    def _list_models(self) -> None:
+        chosen = self.model.currentData()
+        self.model.clear()
+        for version, title in model_choices(self._versions, self._session.rounds):
+            self.model.addItem(title, version)
+        self.model.setCurrentIndex(max(0, self.model.findData(chosen)) if self.model.count() else -1)
+        self._tell_states()
+        self.refresh()
+
+    def _tell_states(self) -> None:
+        version = self.model.currentData() or 0
+        for i in range(self.videos.count()):
+            item = self.videos.item(i)
+            name = item.data(_NAME)
+            state = video_state(*self._shares.get((version, name), (0, 0)))
+            item.setText(f"{Path(name).name}   ({state})" if state else Path(name).name)
+
+    def _writes_something(self) -> bool:
+        return self.labelled_video.isChecked() or any(box.isChecked() for box in self.formats.values())
+
+    def _ask_files(self) -> None:
+        self.add_files(ask_for_videos(self))
+
+    def _ask_folder(self, index: int) -> None:
+        if index != self.folder.count() - 1:
+            return
+        folder = QFileDialog.getExistingDirectory(self, "Write to")
+        if folder and self.folder.findText(folder) < 0:
+            self.folder.insertItem(1, folder)
+        self.folder.setCurrentIndex(max(0, self.folder.findText(folder)) if folder else 0)
+
+    def _end(self, action: Callable[[], None]) -> None:
+        self.accept()
+        action()
+
+
+def _why_not(*, has_model: bool, has_videos: bool) -> str:
+    if not has_videos:
+        return "None of the project's video files is there to predict."
+    if not has_model:
+        return "There is no model yet: label some frames and press Learn."
+    return "Runs beside your labelling. If it is stopped it goes on from there the next time."
+
+
+def _as_text(options: ExportOptions) -> dict[str, str]:
+    return {
+        "formats": " ".join(options.formats),
+        "smoothing": options.smoothing,
+        "labelled_video": "yes" if options.labelled_video else "no",
+        "cutoff": str(options.cutoff),
+        "trail": str(options.trail),
+    }
+
+
+def _remembered_options() -> ExportOptions:
+    """Return what was chosen the last time, the defaults where that can't be read."""
+    usual = ExportOptions()
+    stored = {key: remembered(f"export/{key}", value) for key, value in _as_text(usual).items()}
+    try:
+        return ExportOptions(
+            formats=tuple(name for name in stored["formats"].split() if name in FORMATS),
+            smoothing=stored["smoothing"] if stored["smoothing"] in SMOOTHINGS else "",
+            labelled_video=stored["labelled_video"] == "yes",
+            cutoff=min(1.0, max(0.0, float(stored["cutoff"]))),
+            trail=min(1000, max(0, int(stored["trail"]))),
+        )
+    except ValueError:
+        return usual
+
+
+def _in_a_row(*widgets: QWidget) -> QWidget:
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return made
