@@ -364,7 +364,7 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
     video = opened.current.video
     label_frames(opened, 20)
     kinds = {mark.position: mark.kind for mark in timeline.lane.marks}
-    assert kinds == {10: MarkKind.QUEUED, 20: MarkKind.LABELLED, 30: MarkKind.QUEUED}
+    assert kinds == {10: MarkKind.QUEUED, 20: MarkKind.LABELLED, 30: MarkKind.QUEUED_HOLDOUT}
     lane = timeline.lane
     lane.grab()
     spot = QPoint(round(lane.axis.x_of(55, lane.width())), 12)

@@ -8,13 +8,16 @@ from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.key_overlay import KeyOverlay
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
+from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
@@ -50,6 +53,7 @@ class PoseLabeller(QWidget):
         self._parts = _Parts()
         self.timeline: Timeline | None = None
         self.curves: CurvesPanel | None = None
+        self._keys: KeyOverlay | None = None
         self._actions = Actions(self.session, self)
         self._build()
         self._connect()
@@ -66,6 +70,7 @@ class PoseLabeller(QWidget):
         self.start = StartPage(session, self._actions)
         self.header = ProjectPanel(session, self._actions)
         self.bodyparts = BodypartPanel(session, colours)
+        self.bodyparts.set_menu(LabelMenu(session, self._actions.edit_bodyparts, self))
         self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
         self.learning = LearnPanel(session)
@@ -75,6 +80,9 @@ class PoseLabeller(QWidget):
         column.setSpacing(8)
         for panel in (self.header, self.bodyparts, self.queue, self.why, self.learning):
             column.addWidget(panel, 1 if panel is self.queue else 0)
+        column.addStretch(0)
+        self.queue.folded.connect(lambda folded: column.setStretchFactor(self.queue, 0 if folded else 1))
+        column.setStretchFactor(self.queue, 0 if self.queue.is_folded else 1)
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
         self._pages.addWidget(_scrolled(panels))
@@ -88,6 +96,9 @@ class PoseLabeller(QWidget):
         session = self.session
         session.noticeRaised.connect(self._show_notice)
         session.projectChanged.connect(self._on_project)
+        session.keysWanted.connect(self._toggle_keys)
+        help_key = QShortcut(QKeySequence(Qt.Key.Key_Question), self)
+        help_key.activated.connect(self._toggle_keys)
         self._actions.said.connect(self.start.say)
         self._actions.said.connect(self.header.say)
         self._viewer.events.theme.connect(self._on_theme)
@@ -122,6 +133,13 @@ class PoseLabeller(QWidget):
             window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
             window.add_dock_widget(self.curves, name=CURVES, area="left"),
         ]
+
+    def _toggle_keys(self) -> None:
+        """List the keys over the whole window, or put the list away."""
+        if self._keys is None and self.session.keys is not None:
+            self._keys = KeyOverlay(self.session.keys, self.window(), self._viewer.theme)
+        if self._keys is not None:
+            self._keys.toggle()
 
     def _on_theme(self, event: Any = None) -> None:
         colours = theme_colours(self._viewer.theme)

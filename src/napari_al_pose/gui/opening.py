@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.queue import Queue
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.loading import LoadedProject, first_frame, load_project
@@ -28,7 +29,7 @@ class Opening(Navigation):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._closed = False
+        self._closed = self._reshaping = False
         self._desk = Background("al-pose-desk", self)
         self._saver = LabelSaver(self._desk, self)
         self._n_notices = 0
@@ -81,6 +82,49 @@ class Opening(Navigation):
         if project is not None:
             self._set_busy("Adding videos…")
             self._desk.run(lambda: project.add_videos(list(paths)), then=self._on_videos_added, failed=self._refuse)
+
+    def edit_skeleton(self, edit: SkeletonEdit) -> None:
+        """Change bodyparts and skeleton; labels and DeepLabCut's files follow, and the frame stays in front."""
+        self._reshape("Changing the bodyparts…", lambda project: project.edit_skeleton(edit))
+
+    def add_individual(self, name: str) -> None:
+        """Add an animal to a project of several."""
+        self._reshape(f"Adding {name}…", lambda project: project.add_individual(name))
+
+    def _reshape(self, what: str, work: Callable[[Project], object]) -> None:
+        """Change what is labelled, on the desk; nothing can be labelled meanwhile."""
+        project = self._writable()
+        if project is None:
+            return
+        self._set_busy(what)
+        self._reshaping = True
+
+        def change() -> LabelTally:
+            work(project)
+            return LabelTally(project.labels.annotations())
+
+        self._desk.run(change, then=lambda tally: self._reshaped(project, tally), failed=self._not_reshaped)
+
+    def _reshaped(self, project: Project, tally: LabelTally) -> None:
+        self._reshaping = False
+        self._set_busy("")
+        if project is not self._project:
+            return
+        current, self._current = self._current, None
+        self._tally, self._predictions = tally, {}
+        self._annotations, self._looked, self._guess = (), None, None
+        self._bodypart, self._scoremap_choice = project.skeleton.bodyparts[0], ""
+        if self._individual not in project.skeleton.individuals:
+            self._individual = project.skeleton.individuals[0]
+        self._tell_notices()
+        self._announce_project()
+        self._engine.start(project.root)
+        if current is not None:
+            self.go_to(current)
+
+    def _not_reshaped(self, error: AlPoseError) -> None:
+        self._reshaping = False
+        self._refuse(error)
 
     def _enter(self, loaded: LoadedProject) -> None:
         self._leave()
@@ -163,6 +207,9 @@ class Opening(Navigation):
         if project is not None and project.read_only:
             who = f" by {project.lock_holder}" if project.lock_holder else ""
             self.notice_error(f"The project is open read-only{who}.", "Close it there, then open it here again.")
+            return None
+        if self._reshaping:
+            self.noticeRaised.emit("The bodyparts are being changed.", "Label on when that is done.", False)
             return None
         return project
 

@@ -88,6 +88,16 @@ def style_sheet(colours: Colours) -> str:
             background-color: transparent; color: white;
         }}
         QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
+        QToolButton[part="fold"] {{ font-weight: 600; border: none; background: transparent; padding: 1px 4px 1px 0; }}
+        QToolButton[part="menu"] {{ border: none; background: transparent; padding: 0 4px; font-weight: 600; }}
+        QToolButton[part="menu"]::menu-indicator {{ image: none; }}
+        QToolButton[part="choice"] {{
+            background-color: {colours.raised.name()}; color: {colours.dim.name()};
+            padding: 3px 8px; border-radius: 3px;
+        }}
+        QToolButton[part="choice"]:checked {{
+            background-color: {colours.selected.name()}; color: {colours.text.name()}; font-weight: 600;
+        }}
         QToolButton[part="tab"] {{ color: {colours.dim.name()}; padding: 2px 6px; border-radius: 3px; }}
         QToolButton[part="tab"]:checked {{ color: {colours.text.name()}; background-color: {colours.line.name()}; }}
         QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}

@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.views import (
     FrameAxis,
     Mark,
@@ -84,6 +84,7 @@ class Timeline(QWidget):
             labelled=self._session.tally.labelled,
             holdout=self._session.tally.holdout,
             queued=[suggestion.key for suggestion in session.queue.suggestions],
+            queued_holdout=[s.key for s in session.queue.suggestions if s.role is FrameRole.HOLDOUT],
         )
         self.lane.set_marks(marks)
 
@@ -269,10 +270,12 @@ class Legend(QWidget):
 
 def mark_colour(kind: MarkKind, colours: Colours) -> QColor:
     """Return the colour of a kind of mark."""
-    return {MarkKind.LABELLED: colours.good, MarkKind.HOLDOUT: colours.holdout, MarkKind.QUEUED: colours.accent}[kind]
+    if kind in (MarkKind.HOLDOUT, MarkKind.QUEUED_HOLDOUT):
+        return colours.holdout
+    return colours.good if kind is MarkKind.LABELLED else colours.accent
 
 
 def _mark_area(x: float, height: int, kind: MarkKind) -> QRectF:
     """Return where a mark is painted: labels the lane's full height, queued frames its lower part."""
-    top = height * 0.6 if kind is MarkKind.QUEUED else 8.0
+    top = height * 0.6 if kind in (MarkKind.QUEUED, MarkKind.QUEUED_HOLDOUT) else 8.0
     return QRectF(x - 1, top, 2, height - 2 - top)

@@ -6,6 +6,7 @@ so every rule about what a user sees is tested without Qt.
 
 from napari_al_pose.domain.views.bodyparts import BodypartMark, BodypartRow, bodypart_rows, frame_progress
 from napari_al_pose.domain.views.colours import bodypart_colours
+from napari_al_pose.domain.views.holdout import RoleQuestion, role_question
 from napari_al_pose.domain.views.learning import (
     ErrorCurve,
     LearnView,
@@ -30,6 +31,13 @@ from napari_al_pose.domain.views.queue_rows import (
     queue_rows,
     strategy_groups,
 )
+from napari_al_pose.domain.views.skeleton_change import (
+    DraftRow,
+    change_sentences,
+    draft_edit,
+    links_among,
+    rename_in_links,
+)
 from napari_al_pose.domain.views.tally import LabelTally
 from napari_al_pose.domain.views.timeline import (
     FrameAxis,
@@ -48,6 +56,7 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "BodypartMark",
     "BodypartRow",
+    "DraftRow",
     "ErrorCurve",
     "FrameAxis",
     "LabelTally",
@@ -55,6 +64,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "QueueRow",
+    "RoleQuestion",
     "SaveView",
     "StopView",
     "WhyBar",
@@ -62,22 +72,27 @@ __all__ = [
     "axis_of",
     "bodypart_colours",
     "bodypart_rows",
+    "change_sentences",
     "check_new_project",
     "count",
     "describe_frame",
     "describe_place",
+    "draft_edit",
     "duration",
     "entry_frame",
     "error_curve",
     "frame_progress",
     "learn_view",
     "learning_verdict",
+    "links_among",
     "parse_bodyparts",
     "parse_links",
     "project_line",
     "queue_empty_text",
     "queue_progress",
     "queue_rows",
+    "rename_in_links",
+    "role_question",
     "save_view",
     "stop_view",
     "strategy_groups",

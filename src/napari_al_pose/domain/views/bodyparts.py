@@ -73,5 +73,7 @@ def _mark(state: KeypointState, guess: Prediction | None, index: int) -> tuple[B
     if state is KeypointState.NOT_VISIBLE:
         return BodypartMark.NOT_VISIBLE, "not visible"
     if guess is not None and np.isfinite(guess.xy[index]).all():
+        if guess.model_version == 0:
+            return BodypartMark.GUESSED, "from another frame"
         return BodypartMark.GUESSED, f"guess {float(guess.likelihood[index]):.0%}"
     return BodypartMark.OPEN, ""

@@ -42,12 +42,25 @@ class QueueRow:
 
 
 def queue_rows(
-    suggestions: Sequence[Suggestion], done: Collection[FrameKey], current: FrameKey | None
+    suggestions: Sequence[Suggestion],
+    done: Collection[FrameKey],
+    current: FrameKey | None,
+    holdout: Collection[FrameKey] = (),
 ) -> tuple[QueueRow, ...]:
-    """Return one row per suggestion, in the queue's order."""
+    """Return one row per suggestion, in the queue's order; ``holdout`` are labelled frames marked as such."""
     finite = [s.score for s in suggestions if math.isfinite(s.score)]
     low, high = min([0.0, *finite]), max(finite, default=0.0)
-    return tuple(_row(s, low, high, is_done=s.key in done, is_current=s.key == current) for s in suggestions)
+    return tuple(
+        _row(
+            s,
+            low,
+            high,
+            is_done=s.key in done,
+            is_current=s.key == current,
+            is_holdout=s.role is FrameRole.HOLDOUT or s.key in holdout,
+        )
+        for s in suggestions
+    )
 
 
 def queue_progress(rows: Sequence[QueueRow]) -> str:
@@ -77,8 +90,9 @@ def strategy_groups(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, .
     return usual, tuple(sorted(present - set(usual)))
 
 
-def _row(suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool) -> QueueRow:
-    is_holdout = suggestion.role is FrameRole.HOLDOUT
+def _row(
+    suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool, is_holdout: bool
+) -> QueueRow:
     scored = math.isfinite(suggestion.score) and not is_holdout
     fraction = min(1.0, max(0.0, (suggestion.score - low) / (high - low))) if scored and high > low else 0.0
     return QueueRow(

@@ -17,6 +17,7 @@ class MarkKind(enum.StrEnum):
     LABELLED = "labelled"
     HOLDOUT = "hold-out"
     QUEUED = "queued"
+    QUEUED_HOLDOUT = "queued hold-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,17 @@ def timeline_marks(
     labelled: Collection[FrameKey],
     holdout: Collection[FrameKey],
     queued: Collection[FrameKey],
+    queued_holdout: Collection[FrameKey] = (),
 ) -> tuple[Mark, ...]:
     """Return the marks of one video: queued frames first, so that labels are painted over them.
 
-    A frame has one mark: hold-out before labelled before queued.
+    A frame has one mark: hold-out before labelled before queued; ``queued_holdout`` are those of ``queued`` that are
+    drawn to measure on.
     """
     marks = []
     for kind, keys in (
-        (MarkKind.QUEUED, set(queued) - set(labelled)),
+        (MarkKind.QUEUED, set(queued) - set(queued_holdout) - set(labelled)),
+        (MarkKind.QUEUED_HOLDOUT, set(queued_holdout) - set(labelled)),
         (MarkKind.LABELLED, set(labelled) - set(holdout)),
         (MarkKind.HOLDOUT, set(holdout)),
     ):

@@ -6,10 +6,20 @@ from typing import Any
 
 from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QMenu,
+    QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QWidget,
+)
 
+from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
-from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button
+from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, tool_button
+from napari_al_pose.gui.panels.tools import ToolRows
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 
@@ -29,12 +39,23 @@ class BodypartPanel(Section):
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
         self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.tools = ToolRows(session)
+        self.body.addWidget(self.tools)
         self.body.addWidget(self._view, 1)
         self.body.addLayout(self._buttons())
         for signal in (session.annotationChanged, session.bodypartChanged, session.frameChanged):
             signal.connect(self.refresh)
+        session.options.changed.connect(self._on_option)
+        session.individualChanged.connect(self._recolour)
         session.projectChanged.connect(self._on_project)
         self._on_project()
+
+    def set_menu(self, menu: QMenu) -> None:
+        """Put ``menu`` beside the title."""
+        made = tool_button("⋯", "More: poses, what is shown, bodyparts, hold-out", part="menu")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setMenu(menu)
+        self.head.addWidget(made)
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
@@ -62,10 +83,26 @@ class BodypartPanel(Section):
 
     def _on_project(self) -> None:
         n = len(self._session.bodyparts)
-        self._delegate.swatches = dict(zip(self._session.bodyparts, map(QColor, bodypart_colours(n)), strict=True))
+        self._colour()
         self._view.setMinimumHeight(ROW_HEIGHT * min(n, 4) + 4)
         self._view.setMaximumHeight(ROW_HEIGHT * min(n, _SHOWN_ROWS) + 4)
         self.refresh()
+
+    def _on_option(self, name: str) -> None:
+        if name == "colour_by":
+            self._recolour()
+
+    def _recolour(self) -> None:
+        self._colour()
+        self._view.viewport().update()
+
+    def _colour(self) -> None:
+        """Give the swatches the colours of the points: the individual's own where they stand for that."""
+        session, names = self._session, self._session.bodyparts
+        colours = bodypart_colours(len(names))
+        if session.options.colour_by is ColourBy.INDIVIDUAL and len(session.individuals) > 1:
+            colours = (bodypart_colours(len(session.individuals))[session.individual_index],) * len(names)
+        self._delegate.swatches = dict(zip(names, map(QColor, colours), strict=True))
 
     def _buttons(self) -> QHBoxLayout:
         session = self._session

@@ -5,34 +5,83 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QListView, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_al_pose.gui.remembered import remember, remembered
 
 ROW = Qt.ItemDataRole.UserRole
 """Role under which a list's model gives the row itself."""
 
 
 class Section(QWidget):
-    """A titled part of the dock.
+    """A titled part of the dock that can be folded; remembered until it is unfolded.
 
     Parameters
     ----------
     title : str
     """
 
+    folded = Signal(bool)
+
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._key = f"folded/{title}"
+        self._title = QToolButton()
+        self._title.setText(title)
+        self._title.setProperty("part", "fold")
+        self._title.setToolTip("Fold or unfold this section")
+        self._title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._title.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._title.setAutoRaise(True)
+        self._title.clicked.connect(lambda _checked=False: self.fold(not self.is_folded))
         self.side = label("", "dim")
         self.side.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.head = QHBoxLayout()
         self.head.setSpacing(6)
-        self.head.addWidget(label(title, "title"))
+        self.head.addWidget(self._title)
         self.head.addWidget(self.side, 1)
-        self.body = QVBoxLayout(self)
+        self._content = QWidget()
+        self.body = QVBoxLayout(self._content)
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(4)
-        self.body.addWidget(line())
-        self.body.addLayout(self.head)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(3)
+        rows.addWidget(line())
+        rows.addLayout(self.head)
+        rows.addWidget(self._content, 1)
+        self._is_folded = False
+        self._show(folded=remembered(self._key, "no") == "yes")
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether only the title is shown."""
+        return self._is_folded
+
+    def fold(self, folded: bool) -> None:
+        """Show only the title, or everything; it stays so after a restart."""
+        if folded != self._is_folded:
+            self._show(folded=folded)
+            remember(self._key, "yes" if folded else "no")
+            self.folded.emit(folded)
+
+    def _show(self, *, folded: bool) -> None:
+        self._is_folded = folded
+        self._content.setVisible(not folded)
+        self._title.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
+        vertical = QSizePolicy.Policy.Fixed if folded else QSizePolicy.Policy.Preferred
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, vertical)
 
 
 def label(text: str, part: str = "", *, wrap: bool = False) -> QLabel:
@@ -63,6 +112,17 @@ def button(text: str, tooltip: str, clicked: Callable[[], Any], *, part: str = "
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
     made.clicked.connect(lambda _checked=False: clicked())
+    return made
+
+
+def tool_button(text: str, tooltip: str, *, part: str, checkable: bool = False) -> QToolButton:
+    """Return a small flat button that leaves the keyboard to the canvas when it is clicked."""
+    made = QToolButton()
+    made.setText(text)
+    made.setToolTip(tooltip)
+    made.setProperty("part", part)
+    made.setCheckable(checkable)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
 
 

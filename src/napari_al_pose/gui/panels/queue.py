@@ -80,7 +80,7 @@ class QueuePanel(Section):
         """Show the queue and where the user is in it."""
         session = self._session
         before = next((row.key for row in self.rows if row.is_current), None)
-        rows = queue_rows(session.queue.suggestions, self._session.tally.complete, session.current)
+        rows = queue_rows(session.queue.suggestions, session.tally.complete, session.current, session.tally.holdout)
         self._rows.set_rows(rows)
         self.side.setText(queue_progress(rows))
         self._next.setEnabled(session.queue.position + 1 < len(rows))

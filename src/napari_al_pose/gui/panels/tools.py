@@ -1,0 +1,100 @@
+"""The tools, the labelling mode and the individual, above the list of bodyparts."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.gui.panels.parts import label, tool_button
+from napari_al_pose.gui.session import Session
+
+_TOOLS = (
+    (Tool.ADD, "Add", "A click places the chosen bodypart; a drag moves a point (2)"),
+    (Tool.SELECT, "Select", "A click chooses a bodypart, the arrow keys nudge it, Shift by 10 px (3)"),
+    (Tool.PAN, "Pan", "The mouse moves the view and changes nothing (4)"),
+)
+_MODES = (
+    (LabelMode.SEQUENTIAL, "Sequential", "The bodyparts one after the other; a click never moves a label"),
+    (LabelMode.QUICK, "Quick", "As sequential, but a click moves the label of the chosen bodypart"),
+    (LabelMode.LOOP, "Loop", "One bodypart through all frames, then the next"),
+)
+_ONE_ANIMAL = "The built-in network knows one animal: its guess is offered for the one you label first in a frame."
+
+
+class ToolRows(QWidget):
+    """Which tool, which mode, and in a project of several animals which individual."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(4)
+        rows.addLayout(self._tool_row())
+        rows.addWidget(self._individual_row())
+        session.options.changed.connect(self._on_option)
+        session.projectChanged.connect(self._on_project)
+        session.individualChanged.connect(self._show_individual)
+        self._on_option("tool")
+        self._on_option("label_mode")
+        self._on_project()
+
+    def _tool_row(self) -> QHBoxLayout:
+        options = self._session.options
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        group = QButtonGroup(self)
+        self._tools = {}
+        for tool, text, tooltip in _TOOLS:
+            made = tool_button(text, tooltip, part="choice", checkable=True)
+            made.clicked.connect(lambda _checked=False, tool=tool: options.set("tool", tool))
+            group.addButton(made)
+            row.addWidget(made)
+            self._tools[tool] = made
+        self._mode = QComboBox()
+        self._mode.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for mode, text, tooltip in _MODES:
+            self._mode.addItem(text, mode)
+            self._mode.setItemData(self._mode.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        self._mode.activated.connect(lambda i: options.set("label_mode", LabelMode(self._mode.itemData(i))))
+        row.addStretch(1)
+        row.addWidget(self._mode)
+        return row
+
+    def _individual_row(self) -> QWidget:
+        self._individual = QComboBox()
+        self._individual.setToolTip("The animal the next click labels (I: the next one)")
+        self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._individual.activated.connect(lambda i: self._session.choose_individual(self._individual.itemText(i)))
+        self._individuals = QWidget()
+        rows = QVBoxLayout(self._individuals)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(label("Individual", "dim"))
+        row.addWidget(self._individual, 1)
+        rows.addLayout(row)
+        rows.addWidget(label(_ONE_ANIMAL, "dim", wrap=True))
+        return self._individuals
+
+    def _on_option(self, name: str) -> None:
+        options = self._session.options
+        if name == "tool":
+            self._tools[options.tool].setChecked(True)
+        elif name == "label_mode":
+            i = self._mode.findData(options.label_mode)
+            self._mode.setCurrentIndex(i)
+            what = self._mode.itemData(i, Qt.ItemDataRole.ToolTipRole)
+            self._mode.setToolTip(f"What follows a click (M). {what}.")
+
+    def _on_project(self) -> None:
+        names = self._session.individuals
+        self._individual.clear()
+        self._individual.addItems(list(names))
+        self._individuals.setVisible(any(names))
+        self._show_individual()
+
+    def _show_individual(self) -> None:
+        self._individual.setCurrentText(self._session.individual)
