@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 8
 """Frames the network sees at once. Part of the result, bit by bit: segments are cut into batches from their start."""
-SEGMENT, LONGEST_SEGMENT = 512, 2048
+SEGMENT, LONGEST_SEGMENT = 256, 1024
 """Frames of a segment: what a kill costs."""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -119,7 +120,7 @@ class VideoRun:
             If the file is gone or damaged.
         """
         try:
-            values = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            values = open_memmap(self.path, mode="r")
         except (OSError, ValueError) as error:
             raise AlPoseError(f"{self.path} could not be read: {error}.", "Predict the video once more.") from error
         return np.array(values[first:stop])
@@ -138,7 +139,7 @@ class VideoRun:
     def write(self, first: int, values: NDArray[np.floating]) -> None:
         """Put rows in place, where readers see them at once; AlPoseError if the disk is full."""
         try:
-            array = np.load(self.path, mmap_mode="r+", allow_pickle=False)
+            array = open_memmap(self.path, mode="r+")
             array[first : first + len(values)] = values
         except (OSError, ValueError) as error:
             raise _cannot_write(self.path, error) from error
@@ -174,7 +175,7 @@ class VideoPredictions:
         path = self._path(version, video)
         try:
             header = RunHeader.model_validate_json(_header_path(path).read_bytes())
-            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+            shape = open_memmap(path, mode="r").shape
         except FileNotFoundError:
             return None
         except (OSError, ValueError, ValidationError) as error:
@@ -210,7 +211,7 @@ class VideoPredictions:
             with replacing(path) as temporary:
                 # Sparse where the file system can: zeros until they are written.
                 shape = (header.n_frames, len(header.bodyparts), 3)
-                np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+                open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
         except (OSError, ValueError) as error:
             raise _cannot_write(path, error) from error
         write_text(_header_path(path), header.model_dump_json())
