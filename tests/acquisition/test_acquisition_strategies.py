@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 
-from napari_al_pose.acquisition import Explanation, Requires, ScoreContext, strategies
+from napari_al_pose.acquisition import Explanation, Extra, Requires, ScoreContext, strategies, terms
 from napari_al_pose.acquisition.ordering import rank_order
 from napari_al_pose.acquisition.selection import select_batch, select_best
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
@@ -35,6 +35,8 @@ def made_up(seed=0, n=60, n_labelled=8):
     return ScoreContext(
         keys=keys,
         skeleton=SKELETON,
+        extra=extras(rng, xy, features, n_labelled),
+        labelled_keys=[FrameKey("a", 5000 + i) for i in range(n_labelled)],
         features=features,
         xy=xy,
         likelihood=maps.max(axis=(2, 3)),
@@ -49,13 +51,52 @@ def made_up(seed=0, n=60, n_labelled=8):
     )
 
 
+def extras(rng, xy, features, m):
+    """One of every array a strategy may ask for."""
+    n, k, _ = xy.shape
+    looks = xy[:, None] + rng.normal(scale=rng.uniform(0, 3, (n, 1, 1, 1)), size=(n, 4, k, 2))
+    neighbours = xy[:, None] + rng.normal(scale=8, size=(n, 2, k, 2))
+    change = rng.uniform(0, 1, (n, 2, k))
+    for side in (neighbours, change):
+        side[0, 0] = side[1, 1] = side[2] = np.nan
+    made = {
+        Extra.NEIGHBOUR_XY: neighbours,
+        Extra.SCOREMAP_CHANGE: change,
+        Extra.EMBEDDING: features[:, :6],
+        Extra.EMBEDDING_LABELLED: rng.normal(size=(m, 6)),
+        Extra.KEYPOINT_FEATURES: rng.uniform(0, 1, (n, k, 5)),
+        Extra.KEYPOINT_FEATURES_LABELLED: rng.uniform(0, 1, (m, k, 5)),
+        Extra.DROPOUT_XY: looks,
+        Extra.TURNED_XY: looks + 1,
+        Extra.ENSEMBLE_XY: looks[:, :2],
+        Extra.PREDICTED_LOSS: rng.normal(size=n),
+        Extra.PREDICTED_LOSS_PP: rng.normal(size=n),
+        Extra.LOG_VARIANCE: rng.normal(size=(n, k)),
+        Extra.LINK_LENGTHS: np.stack([rng.uniform(0.2, 1, (n, 2)), rng.normal(size=(n, 2))], axis=-1),
+        Extra.GRADIENT_LENGTHS: rng.uniform(0, 1, (n, m)),
+        Extra.FULL_GRADIENT_LENGTHS: rng.uniform(0, 1, (n, m)),
+        Extra.BODYPART_QUALITY: np.array([0.9, 0.5, 0.0]),
+        Extra.ALEXNET: features + 1,
+        Extra.DINOV2: features**2,
+        Extra.DINOV2_LABELLED: rng.normal(size=(m, features.shape[1])),
+        Extra.THUMBNAILS: rng.integers(0, 255, (n, 64, 64, 3), dtype=np.uint8),
+        Extra.MOTION_ENERGY: np.where(np.arange(n) == 4, np.nan, rng.uniform(0, 1, n)),
+    }
+    assert set(made) == set(Extra)
+    return made
+
+
+OF_THE_POOL = [name for name in Extra if not name.endswith("_labelled") and name != Extra.BODYPART_QUALITY]
+
+
 def reordered(context, order):
     rows = {
         name: getattr(context, name)[order]
         for name in ("features", "xy", "likelihood", "scoremaps")
         if getattr(context, name) is not None
     }
-    return dataclasses.replace(context, keys=[context.keys[row] for row in order], **rows)
+    extra = {name: values[order] if name in OF_THE_POOL else values for name, values in context.extra.items()}
+    return dataclasses.replace(context, keys=[context.keys[row] for row in order], extra=extra, **rows)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +147,12 @@ def test_it_needs_no_more_than_it_says(name, pool):
         Requires.LABELS: ("labelled_xy",),
     }
     dropped = {name: None for flag, names in fields.items() if flag not in strategy.requires for name in names}
-    bare = dataclasses.replace(pool, **dropped)
+    extra = {name: pool.extra[name] for name in terms(strategy).needs}
+    bare = dataclasses.replace(pool, extra=extra, **dropped)
     assert not strategy.requires & ~bare.available
     assert strategy.score(bare).shape == (60,)
     assert strategy.explain(bare, 0).sentence
-    if strategy.requires:
+    if strategy.requires or terms(strategy).needs:
         empty = ScoreContext(keys=pool.keys, skeleton=SKELETON)
         with pytest.raises(ValueError, match="Expected a context with"):
             strategy.score(empty)
@@ -132,6 +174,8 @@ def test_frames_that_all_look_alike(name, pool):
     for field in ("features", "xy", "likelihood", "scoremaps"):
         array = getattr(pool, field)
         same = dataclasses.replace(same, **{field: np.repeat(array[:1], 60, axis=0)})
+    of_the_pool = {name: np.repeat(pool.extra[name][5:6], 60, axis=0) for name in OF_THE_POOL}
+    same = dataclasses.replace(same, extra={**pool.extra, **of_the_pool})
     scores = strategies()[name].score(same)
     assert not np.isinf(scores).any()
     rows = select_best(same.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
@@ -158,3 +202,17 @@ def test_the_best_make_a_batch(name, pool, caplog):
             )
         assert "at random" not in caplog.text
     assert len(set(rows)) == 6
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_it_says_what_it_costs_and_what_takes_its_place(name):
+    found = strategies()
+    own = terms(found[name])
+    assert own.cost
+    assert own.fallback in found
+    assert own.needs <= set(Extra)
+    seen, other = {name}, own.fallback
+    while terms(found[other]).needs and other not in seen:  # whatever is missing, the chain of fallbacks ends
+        seen.add(other)
+        other = terms(found[other]).fallback
+    assert not terms(found[other]).needs

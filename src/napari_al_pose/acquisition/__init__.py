@@ -3,8 +3,20 @@
 Everything here takes arrays and returns arrays: no network, no video decoding, no window.
 """
 
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
 from napari_al_pose.acquisition.registry import strategies
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy, Terms, terms
 
-__all__ = ["Explanation", "Peaks", "Requires", "ScoreContext", "Strategy", "find_peaks", "strategies"]
+__all__ = [
+    "Explanation",
+    "Extra",
+    "Peaks",
+    "Requires",
+    "ScoreContext",
+    "Strategy",
+    "Terms",
+    "find_peaks",
+    "strategies",
+    "terms",
+]

@@ -21,6 +21,7 @@ class Random:
     summary: str = "Frames drawn at random"
     requires: Requires = Requires.NONE
     spreads_batch: bool = True
+    cost: str = "nothing"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return random numbers in [0, 1), ``(N,)``, the same for the same frame, pool and seed."""
@@ -47,6 +48,7 @@ class Uniform:
     summary: str = "Frames evenly spread over all videos"
     requires: Requires = Requires.NONE
     spreads_batch: bool = True
+    cost: str = "nothing"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order of drawing, ``(N,)``."""

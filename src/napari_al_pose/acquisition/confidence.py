@@ -30,6 +30,7 @@ class LeastConfidence:
     summary: str = "Frames in which the model's likelihoods are lowest"
     requires: Requires = Requires.PREDICTIONS
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the mean doubts, ``(N,)``, in [0, 1]."""
@@ -69,6 +70,7 @@ class Margin:
     summary: str = "Frames in which the second-best place of a bodypart comes close to the best"
     requires: Requires = Requires.SCOREMAPS
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame, then O(K h w)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the negated mean margins, ``(N,)``, in [-1, 0]."""

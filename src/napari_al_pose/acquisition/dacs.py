@@ -134,6 +134,7 @@ class DensityAwareCoreSet:
     summary: str = "Frames unlike any labelled one, with more of them from rare looks; for when hundreds are labelled"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = True
+    cost: str = "image features once a frame, then O(N² d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""

@@ -43,6 +43,7 @@ class UncertaintyWeightedKCenter:
     summary: str = "Frames unlike any labelled one at first, uncertain ones as the model becomes reliable"
     requires: Requires = Requires.FEATURES | Requires.PREDICTIONS
     spreads_batch: bool = True
+    cost: str = "one pass of the network a frame, then O((M + n) N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return what each frame was worth when it was ranked, ``(N,)``; one that was not ranked gets less."""

@@ -37,6 +37,7 @@ class Dynamic:
     summary: str = "Typical frames while the model is poor, ambiguous ones as it becomes reliable"
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame, then O(K h w)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the weighted totals, ``(N,)``, in [0, 1]."""

@@ -3,12 +3,13 @@
     total = w U + (1 - w) R
 
 ``U`` is the mean of the pool quantiles of whichever there are of: multiple peak entropy (mean over bodyparts), least
-confidence, and pose novelty. ``R`` is the pool quantile of influence. ``w`` is `ScoreContext.reliability`, at most 0.8:
-measured on the batch labelled last, not assumed. Quantiles make the parts comparable whatever their scales, and what
-cannot be said of a frame counts as the least.
+confidence, jumps in time above what is usual around that time of the video, and pose novelty. ``R`` is the pool
+quantile of influence. ``w`` is `ScoreContext.reliability`, at most 0.8: measured on the batch labelled last, not
+assumed. Quantiles make the parts comparable whatever their scales, and what cannot be said of a frame counts as the
+least.
 
 Coverage comes first because early scoremaps mean little
-(Hacohen et al. 2022), a measured switch to uncertainty (Liu & Ferrari 2017), novelty only as one of three signals since
+(Hacohen et al. 2022), a measured switch to uncertainty (Liu & Ferrari 2017), novelty only as one of four signals since
 outlier-seeking alone wastes a small budget. The batch is then made by `select_batch`, and a share of it is drawn at
 random by the loop.
 
@@ -23,15 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.confidence import LeastConfidence
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.influence import Influence
+from napari_al_pose.acquisition.lightning_temporal import TemporalNorm
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.pose_novelty import PoseNovelty
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy, can_score
 
 _TRUST_LIMIT = 0.8
 _ENTROPY = MultiplePeakEntropy(aggregation="mean")
-_UNCERTAIN: tuple[Strategy, ...] = (_ENTROPY, LeastConfidence(), PoseNovelty())
+_UNCERTAIN: tuple[Strategy, ...] = (_ENTROPY, LeastConfidence(), TemporalNorm(above_usual=True), PoseNovelty())
 _TYPICAL = Influence()
 
 
@@ -42,12 +45,15 @@ class Hybrid:
     name: str = "hybrid"
     title: str = "Hybrid"
     summary: str = "Typical frames while the model is poor, uncertain and unusual ones as it becomes reliable"
-    requires: Requires = Requires.FEATURES
+    requires: Requires = Requires.FEATURES | Requires.PREDICTIONS
     spreads_batch: bool = False
+    uses: Requires = Requires.SCOREMAPS | Requires.LABELS
+    wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
+    cost: str = "two or three passes of the network a frame"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the totals, ``(N,)``, in [0, 1]."""
-        parts = [part.score(context) for part in _UNCERTAIN if part.requires in context.available]
+        parts = [part.score(context) for part in _UNCERTAIN if can_score(part, context)]
         parts = [part for part in parts if np.isfinite(part).any()]
         weight = float(np.clip(context.reliability, 0.0, _TRUST_LIMIT)) if parts else 0.0
         typical = np.nan_to_num(pool_quantiles(_TYPICAL.score(context)))

@@ -10,16 +10,23 @@ representative. Ranking by the smallest summed cosine distance, as the residency
 
 With unit rows ``u`` and their sum ``g`` the sum over ``j`` is ``u_i . g - u_i . u_i``: O(N d), no N x N matrix.
 The most influential frames are copies of one another: they need a batch that is spread over clusters.
+
+By default the features are those of the trunk that the pose network starts from. The residency's and the paper's are
+AlexNet's after ``fc6``; its authors also name DINO, here DINOv2. Both need weights from the internet, once.
+
+Cost: image features once a frame, then O(N d).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
@@ -62,16 +69,27 @@ def mean_cosine_similarity(features: NDArray[np.floating]) -> NDArray[np.float64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Influence:
-    """Rank frames by their mean cosine similarity to the rest of the pool."""
+    """Rank frames by their mean cosine similarity to the rest of the pool.
+
+    Parameters
+    ----------
+    needs : frozenset of Extra
+        The features to compare, one; none takes those of the pool.
+    """
 
     name: str = "influence"
     title: str = "Influence (most typical)"
     summary: str = "Frames that look most like the rest of the pool: each label stands for many frames"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = False
+    cost: str = "image features once a frame, then O(N d)"
+    needs: frozenset[Extra] = frozenset()
+    fallback: str = "influence"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the mean similarities, ``(N,)``."""
+        for name in self.needs:
+            return mean_cosine_similarity(context.extra_of(name))
         return mean_cosine_similarity(given(context.features, "features"))
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
@@ -85,3 +103,29 @@ class Influence:
         if share in (0.0, 1.0):
             return Explanation(sentence=f"the {'most' if share else 'least'} typical of the pool")
         return Explanation(sentence=f"more typical than {percent_of_pool(share)}")
+
+
+def influence_on_alexnet() -> Influence:
+    """Return influence on AlexNet's ``fc6``, as Liu & Ferrari and the residency have it."""
+    return dataclasses.replace(
+        Influence(),
+        name="influence_alexnet",
+        title="Influence on AlexNet's fc6",
+        summary="Frames that look most like the rest of the pool to AlexNet, as in Liu & Ferrari and the residency",
+        requires=Requires.NONE,
+        needs=frozenset({Extra.ALEXNET}),
+        cost="AlexNet's weights (233 MB, once), one pass of it a frame, then O(N d)",
+    )
+
+
+def influence_on_dinov2() -> Influence:
+    """Return influence on DINOv2's class token."""
+    return dataclasses.replace(
+        Influence(),
+        name="influence_dinov2",
+        title="Influence on DINOv2",
+        summary="Frames that look most like the rest of the pool to DINOv2, which was trained without labels",
+        requires=Requires.NONE,
+        needs=frozenset({Extra.DINOV2}),
+        cost="DINOv2's weights (84 MB, once), one pass of it a frame, then O(N d)",
+    )

@@ -98,6 +98,7 @@ class KCenter:
     summary: str = "Frames that look least like any labelled one; outliers first"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = True
+    cost: str = "image features once a frame, then O((M + n) N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the distance to the nearest labelled or higher-ranked frame, ``(N,)``, in [0, 2]."""

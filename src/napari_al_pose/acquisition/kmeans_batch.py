@@ -27,6 +27,7 @@ class KMeansBatch:
     summary: str = "One typical frame of each look in the pool"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = True
+    cost: str = "image features once a frame, then O(N d k) a turn of k-means"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``."""

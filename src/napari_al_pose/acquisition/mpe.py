@@ -61,6 +61,7 @@ class MultiplePeakEntropy:
     summary: str = "Frames in which the model sees several places for a bodypart, or none"
     requires: Requires = Requires.SCOREMAPS
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame, then O(K h w)"
     mode: Literal["sum", "softmax"] = "sum"
     beta: float = 1.0
     aggregation: Aggregation = "quantile"

@@ -66,6 +66,7 @@ class PcaError:
     summary: str = "Frames whose predicted pose cannot be made up of labelled poses"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame, then O(N K²)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the mean quantiles, ``(N,)``, in (0, 1]."""

@@ -70,6 +70,7 @@ class ProbCover:
     summary: str = "Frames that look like many others of which none is labelled; made for few labels"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = True
+    cost: str = "image features once a frame, then O(N² d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""

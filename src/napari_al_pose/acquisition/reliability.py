@@ -49,6 +49,17 @@ def agreement(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) 
     return float((np.nan_to_num(error[known], nan=np.inf) <= 0.1 * size).mean())
 
 
+def agreement_by_bodypart(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return `agreement` of each bodypart, ``(K,)``; NaN where it is nowhere annotated."""
+    size = animal_size(annotated)
+    known = np.isfinite(annotated).all(axis=-1)
+    error = np.nan_to_num(np.linalg.norm(np.asarray(predicted, np.float64) - annotated, axis=-1), nan=np.inf)
+    right = (known & (error <= 0.1 * size)).sum(axis=0)
+    count = known.sum(axis=0)
+    result: NDArray[np.float64] = np.where(count > 0, right / np.maximum(count, 1), np.nan)
+    return result
+
+
 def update(previous: float, measured: float) -> float:
     """Return the reliability after another batch: the mean of what it was and what was measured (from 0)."""
     return 0.5 * previous + 0.5 * measured

@@ -5,18 +5,21 @@ class whose constructor needs no argument and name it in that package's ``pyproj
 
     [project.entry-points."napari_al_pose.strategies"]
     my_strategy = "my_package.my_module:MyStrategy"
+
+``examples/al-pose-strategy-example`` is such a package. It may also have the attributes of `Terms`.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.domain import BodypartReason, FrameKey, ScoremapGrid, Skeleton
 
 _T = TypeVar("_T")
@@ -60,8 +63,12 @@ class ScoreContext:
         The same for each video, since videos differ in size.
     labelled_features : float array, (M, d), optional
         Features of the frames that are labelled already.
+    labelled_keys : sequence of FrameKey, M
+        Which frames ``labelled_features`` are of; may be empty where nobody asks.
     labelled_xy : float array, (M', K, 2), optional
         Labelled poses, source pixels; NaN where a bodypart was not placed.
+    extra : mapping of Extra to array
+        What the strategy asked for.
     reliability : float
         How far the model can be trusted, in [0, 1]: how well it had predicted the frames labelled last.
     batch_size : int
@@ -86,7 +93,9 @@ class ScoreContext:
     grid: ScoremapGrid | None = None
     grids: Mapping[str, ScoremapGrid] = field(default_factory=dict)
     labelled_features: NDArray[np.floating] | None = None
+    labelled_keys: Sequence[FrameKey] = ()
     labelled_xy: NDArray[np.floating] | None = None
+    extra: Mapping[Extra, NDArray[Any]] = field(default_factory=dict)
     reliability: float = 0.0
     batch_size: int = 20
     n_frames: Mapping[str, int] = field(default_factory=dict)
@@ -102,6 +111,21 @@ class ScoreContext:
                 raise ValueError(f"Expected {k} bodyparts in {name}, got shape {array.shape}.")
         if self.scoremaps is not None and (self.scoremaps.ndim != 4 or self.scoremaps.shape[:2] != (n, k)):
             raise ValueError(f"Expected scoremaps ({n}, {k}, h, w), got shape {self.scoremaps.shape}.")
+
+    def extra_of(self, name: Extra) -> NDArray[Any]:
+        """Return the extra array ``name``.
+
+        Raises
+        ------
+        ValueError
+            If it is not there: the caller should have checked `terms`.
+        """
+        return given(self.extra.get(name), name.value)
+
+    @property
+    def n_labelled(self) -> int:
+        """Labelled poses."""
+        return 0 if self.labelled_xy is None else len(self.labelled_xy)
 
     def grid_of(self, index: int) -> ScoremapGrid | None:
         """Return where the scoremaps of frame ``index`` lie; None if nobody knows."""
@@ -180,3 +204,61 @@ class Strategy(Protocol):
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say why frame ``index`` of the context got its score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What else a strategy says of itself; each is an attribute that it may leave out.
+
+    Parameters
+    ----------
+    needs : frozenset of Extra
+        Arrays it cannot do without.
+    wants : frozenset of Extra
+        Arrays it uses if they are there.
+    uses : Requires
+        What it uses beside `Strategy.requires` if it is there.
+    fewest_labels : int
+        Labelled frames below which its scores mean nothing.
+    fallback : str
+        Name of the strategy that takes its place where it can't be used.
+    cost : str
+        What a ranking by it costs, in words.
+    """
+
+    needs: frozenset[Extra] = frozenset()
+    wants: frozenset[Extra] = frozenset()
+    uses: Requires = Requires.NONE
+    fewest_labels: int = 0
+    fallback: str = "hybrid"
+    cost: str = ""
+
+
+def terms(strategy: Strategy) -> Terms:
+    """Return what ``strategy`` says of itself, with the defaults for what it leaves out."""
+    return Terms(**{f.name: getattr(strategy, f.name) for f in fields(Terms) if hasattr(strategy, f.name)})
+
+
+def can_score(strategy: Strategy, context: ScoreContext) -> bool:
+    """Whether the context has all the strategy needs."""
+    own = terms(strategy)
+    return (
+        not strategy.requires & ~context.available
+        and own.needs <= context.extra.keys()
+        and context.n_labelled >= own.fewest_labels
+    )
+
+
+def bodypart_reasons(context: ScoreContext, values: NDArray[np.floating]) -> tuple[BodypartReason, ...]:
+    """Return ``(K,)`` values as reasons, one a bodypart."""
+    return tuple(
+        BodypartReason(name, float(value)) for name, value in zip(context.skeleton.bodyparts, values, strict=True)
+    )
+
+
+def worst_bodypart(context: ScoreContext, values: NDArray[np.floating]) -> tuple[str, float] | None:
+    """Return the bodypart with the largest of ``(K,)`` values, and that value; None if all are NaN."""
+    if not np.isfinite(values).any():
+        return None
+    most = int(np.nanargmax(values))
+    return context.skeleton.bodyparts[most], float(values[most])

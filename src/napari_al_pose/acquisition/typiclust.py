@@ -49,6 +49,7 @@ class TypiClust:
     summary: str = "The most typical frame of each look that has no label yet; made for few labels"
     requires: Requires = Requires.FEATURES
     spreads_batch: bool = True
+    cost: str = "image features once a frame, then k-means with up to 500 clusters"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""

@@ -1,4 +1,4 @@
-"""VL4Pose without training: are the links of the skeleton as long as they should be?
+"""VL4Pose: are the links of the skeleton as long as they should be?
 
 Shukla, Roy, Singh & Ahmed, "VL4Pose: Active Learning Through Out-Of-Distribution Detection For Pose Estimation",
 BMVC 2022. For a link ``(u, v)`` whose length is normal with mean ``m`` and log-variance ``s``, and peaks ``a`` of u's
@@ -10,20 +10,24 @@ and a frame's score is minus its mean over links; the least likely pose is label
 over links, so it needs no recursion and no root. (The published code *sums* the log-likelihoods over places, so that
 more peaks always look less likely, and by default looks at one peak and forgets its height.)
 
-The paper predicts ``m`` and ``s`` by an auxiliary network, which needs a hundred labels or more. Here they are those
-of ``ln(length)`` in the labelled poses: ``m`` the mean, ``s = ln((sum of squares + 5 * 0.15^2) / (n + 5))``; the prior
-keeps two or three labels usable. What counts is thus by which factor a length is wrong; the animal's size cancels.
+The paper predicts ``m`` and ``s`` of every frame by an auxiliary network (`VL4Pose`, lengths in animal sizes), which
+needs a hundred labels or more. `StaticVL4Pose` needs no training: they are those of ``ln(length)`` in the labelled
+poses, ``m`` the mean, ``s = ln((sum of squares + 5 * 0.15^2) / (n + 5))``; the prior keeps two or three labels usable.
+What counts is thus by which factor a length is wrong; the animal's size cancels.
 
 Cost: one pass of the network a frame, then O(links P^2); needs labelled poses and a skeleton with links.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.disagreement import size_of
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy, peaks_in_source
 from napari_al_pose.acquisition.peaks import Peaks
@@ -39,8 +43,8 @@ def expected_log_likelihood(
     weights_u: NDArray[np.floating],
     weights_v: NDArray[np.floating],
     *,
-    mean: float,
-    log_variance: float,
+    mean: float | NDArray[np.floating],
+    log_variance: float | NDArray[np.floating],
 ) -> NDArray[np.float64]:
     """Return a link's expected log-likelihood in each frame, ``(n,)``.
 
@@ -50,7 +54,7 @@ def expected_log_likelihood(
         From each place of one end to each of the other.
     weights_u, weights_v : float array, (n, P)
         Probabilities of the places; 0 where there is none.
-    mean, log_variance : float
+    mean, log_variance : float, or float array (n,)
         Of the length.
 
     Returns
@@ -58,8 +62,9 @@ def expected_log_likelihood(
     float64 array, (n,)
         NaN where one end has no place.
     """
-    log_variance = float(np.clip(log_variance, -6.0, 6.0))
-    logs = -0.5 * (np.log(2 * np.pi) + log_variance + (np.nan_to_num(lengths) - mean) ** 2 * np.exp(-log_variance))
+    log_variance = np.clip(np.asarray(log_variance, np.float64), -6.0, 6.0)[..., None, None]
+    offset = np.nan_to_num(lengths) - np.asarray(mean, np.float64)[..., None, None]
+    logs = -0.5 * (np.log(2 * np.pi) + log_variance + offset**2 * np.exp(-log_variance))
     expected = np.einsum("na,nb,nab->n", weights_u, weights_v, logs)
     found = (weights_u.sum(axis=1) > 0) & (weights_v.sum(axis=1) > 0)
     return np.where(found, expected, np.nan)
@@ -98,12 +103,9 @@ def fit_links(poses: NDArray[np.floating], links: list[tuple[int, int]]) -> Link
 
 def link_log_likelihoods(peaks: Peaks, grid: ScoremapGrid, lengths: LinkLengths) -> NDArray[np.float64]:
     """Return each link's expected log-likelihood, ``(n, links)``, from peaks ``(n, K, P)``."""
-    places = grid.to_source(np.stack([peaks.columns, peaks.rows], axis=-1).astype(np.float64))
-    heights = np.nan_to_num(peaks.values)
-    total = heights.sum(axis=-1, keepdims=True)
-    weights = heights / np.where(total > 0, total, 1.0)
+    places, weights = _places(peaks, grid)
     shortest = 0.5 * min(grid.stride_x, grid.stride_y)  # two bodyparts in one cell
-    result = np.full((len(heights), len(lengths.links)), np.nan)
+    result = np.full((len(places), len(lengths.links)), np.nan)
     for number, (u, v) in enumerate(lengths.links):
         apart = np.linalg.norm(places[:, u, :, None] - places[:, v, None, :], axis=-1)
         result[:, number] = expected_log_likelihood(
@@ -116,6 +118,14 @@ def link_log_likelihoods(peaks: Peaks, grid: ScoremapGrid, lengths: LinkLengths)
     return result
 
 
+def _places(peaks: Peaks, grid: ScoremapGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the peaks lie in the source image, ``(n, K, P, 2)``, and their shares, ``(n, K, P)``."""
+    places = grid.to_source(np.stack([peaks.columns, peaks.rows], axis=-1).astype(np.float64))
+    heights = np.nan_to_num(peaks.values)
+    total = heights.sum(axis=-1, keepdims=True)
+    return np.asarray(places, np.float64), heights / np.where(total > 0, total, 1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticVL4Pose:
     """Rank frames by how unlikely the lengths of the skeleton's links are."""
@@ -125,16 +135,15 @@ class StaticVL4Pose:
     summary: str = "Frames in which links of the skeleton are longer or shorter than in labelled poses"
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
     spreads_batch: bool = False
+    cost: str = "one pass of the network a frame, then O(links P²)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the mean log-likelihood over links, ``(N,)``; NaN without links, or where none is found."""
         lengths = _lengths(context)
         peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps"))
         likelihood = np.full((len(context.keys), len(lengths.links)), np.nan)
-        grids = [context.grid_of(row) for row in range(len(context.keys))]
-        for grid in set(grids) - {None}:
-            rows = np.array([row for row, own in enumerate(grids) if own == grid], np.int64)
-            likelihood[rows] = link_log_likelihoods(_rows(peaks, rows), given(grid, "a grid"), lengths)
+        for grid, rows in _by_grid(context):
+            likelihood[rows] = link_log_likelihoods(_rows(peaks, rows), grid, lengths)
         return aggregate(-likelihood, "mean")
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
@@ -147,18 +156,97 @@ class StaticVL4Pose:
         if not np.isfinite(surprise).any():
             return Explanation(sentence="no link of the skeleton to judge")
         names = context.skeleton.bodyparts
-        worst = np.full(len(names), np.nan)
-        for ends, value in zip(lengths.links, surprise, strict=True):
-            worst[list(ends)] = np.fmax(worst[list(ends)], value)
-        reasons = tuple(
-            BodypartReason(name, float(value), peaks_in_source(_rows(peaks, 0), k, grid))
-            for k, (name, value) in enumerate(zip(names, worst, strict=True))
-        )
+        reasons = _link_reasons(context, lengths.links, surprise, peaks, grid)
         most = int(np.nanargmax(surprise))
         u, v = lengths.links[most]
         (xu, yu, _), (xv, yv, _) = reasons[u].peaks[0], reasons[v].peaks[0]
         found, usual = np.hypot(xu - xv, yu - yv), np.exp(lengths.mean[most])
         return Explanation(reasons, f"{names[u]} to {names[v]}: {found:.0f} px, usually {usual:.0f} px")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VL4Pose:
+    """Rank frames by how unlikely an auxiliary network finds the lengths of the skeleton's links."""
+
+    name: str = "vl4pose"
+    title: str = "Unlikely skeleton, learnt (VL4Pose)"
+    summary: str = "Frames in which links of the skeleton are not as long as a second network expects in this picture"
+    requires: Requires = Requires.SCOREMAPS | Requires.LABELS
+    spreads_batch: bool = False
+    needs: frozenset[Extra] = frozenset({Extra.LINK_LENGTHS})
+    fewest_labels: int = 100
+    fallback: str = "vl4pose_static"
+    cost: str = "one pass of the network a frame, and training a second network for about a minute"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return minus the mean log-likelihood over links, ``(N,)``; NaN without links, or where none is found."""
+        peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps"))
+        likelihood = np.full((len(context.keys), len(context.skeleton.links)), np.nan)
+        for grid, rows in _by_grid(context):
+            likelihood[rows] = self._log_likelihoods(context, _rows(peaks, rows), grid, rows)
+        return aggregate(-likelihood, "mean")
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Give each bodypart the surprise of its least likely link, and word the least likely of all."""
+        grid = context.grid_of(index)
+        if grid is None:
+            return Explanation(sentence="no scale to judge lengths by")
+        peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps")[index : index + 1])
+        surprise = -self._log_likelihoods(context, peaks, grid, np.array([index]))[0]
+        if not np.isfinite(surprise).any():
+            return Explanation(sentence="no link of the skeleton to judge")
+        reasons = _link_reasons(context, context.skeleton.link_indices(), surprise, peaks, grid)
+        most = int(np.nanargmax(surprise))
+        u, v = context.skeleton.link_indices()[most]
+        expected = context.extra_of(Extra.LINK_LENGTHS)[index, most, 0] * size_of(context)
+        (xu, yu, _), (xv, yv, _) = reasons[u].peaks[0], reasons[v].peaks[0]
+        names = context.skeleton.bodyparts
+        return Explanation(
+            reasons, f"{names[u]} to {names[v]}: {np.hypot(xu - xv, yu - yv):.0f} px, expected {expected:.0f} px"
+        )
+
+    def _log_likelihoods(
+        self, context: ScoreContext, peaks: Peaks, grid: ScoremapGrid, rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        expected = np.asarray(context.extra_of(Extra.LINK_LENGTHS)[rows], np.float64)
+        places, weights = _places(peaks, grid)
+        places = places / size_of(context)
+        result = np.full(expected.shape[:2], np.nan)
+        for number, (u, v) in enumerate(context.skeleton.link_indices()):
+            result[:, number] = expected_log_likelihood(
+                np.linalg.norm(places[:, u, :, None] - places[:, v, None, :], axis=-1),
+                weights[:, u],
+                weights[:, v],
+                mean=expected[:, number, 0],
+                log_variance=expected[:, number, 1],
+            )
+        return result
+
+
+def _by_grid(context: ScoreContext) -> Iterator[tuple[ScoremapGrid, NDArray[np.int64]]]:
+    """Yield each grid with the rows whose scoremaps lie on it."""
+    grids = [context.grid_of(row) for row in range(len(context.keys))]
+    for grid in dict.fromkeys(grids):
+        if grid is not None:
+            yield grid, np.array([row for row, own in enumerate(grids) if own == grid], np.int64)
+
+
+def _link_reasons(
+    context: ScoreContext,
+    links: list[tuple[int, int]],
+    surprise: NDArray[np.float64],
+    peaks: Peaks,
+    grid: ScoremapGrid,
+) -> tuple[BodypartReason, ...]:
+    """Give each bodypart the surprise of its least likely link."""
+    names = context.skeleton.bodyparts
+    worst = np.full(len(names), np.nan)
+    for ends, value in zip(links, surprise, strict=True):
+        worst[list(ends)] = np.fmax(worst[list(ends)], value)
+    return tuple(
+        BodypartReason(name, float(value), peaks_in_source(_rows(peaks, 0), k, grid))
+        for k, (name, value) in enumerate(zip(names, worst, strict=True))
+    )
 
 
 def _lengths(context: ScoreContext) -> LinkLengths:

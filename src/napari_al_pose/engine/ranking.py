@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition import ScoreContext, Strategy, strategies
 from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
+from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.pool import Pool, PoolOutput, build_pool, predict_frames
-from napari_al_pose.engine.reliability import measured_reliability
+from napari_al_pose.engine.scoring import settle
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.project import Project
 
@@ -57,10 +58,12 @@ def rank(
     ranking: Ranking,
     model: PoseModel | None,
     version: int,
+    extras: ExtraCache | None = None,
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
-    A strategy that lacks something it needs (a model, enough labels) is replaced by a diverse batch.
+    A strategy that lacks something it needs is replaced by the one it names, and the notice says so; without a model
+    it is replaced by a diverse batch. ``extras`` keeps what strategies ask for from one ranking to the next.
 
     Raises
     ------
@@ -72,24 +75,18 @@ def rank(
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, ranking)
-    output: PoolOutput | None = None
-    if model is not None:
-        output = yield from predict_frames(
-            model, pool.keys, sources, job, with_scoremaps=Requires.SCOREMAPS in strategy.requires
-        )
+    n_train = max(0, ranking.size - len(holdout))
+    asked = Asked(project, pool, sources, model, version, job)
+    scoring = yield from settle(strategy, asked, extras or ExtraCache(), batch_size=n_train, seed=ranking.seed)
+    output, notice = scoring.output, scoring.notice
+    if output is not None:
         _keep(project, version, pool.keys, output)
     yield Progress(job, "Choosing frames", 0, 1, -1.0)
-    n_train = max(0, ranking.size - len(holdout))
-    context = _context(project, pool, output, n_train, ranking.seed)
-    notice = ""
-    if _is_usable(strategy, context):
-        scores = strategy.score(context)
-        notice = _check_scores(strategy, scores)
-        chosen = _scored(strategy, context, scores, pool, holdout, version)
+    if scoring.strategy is not None and scoring.context is not None:
+        scores = scoring.strategy.score(scoring.context)
+        notice = f"{notice} {_check_scores(scoring.strategy, scores)}".strip()
+        chosen = _scored(scoring.strategy, scoring.context, scores, pool, holdout, version)
     else:
-        # Before the first model that is how every project begins, and nothing to remark on.
-        if model is not None:
-            notice = f"{strategy.title} needs more labels than there are: a diverse batch is shown instead."
         chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
@@ -127,30 +124,6 @@ def _holdout_frames(project: Project, pool: Pool, ranking: Ranking) -> list[Fram
         n_frames=pool.n_frames,
     )
     return [pool.candidates[i] for i in picks]
-
-
-def _context(project: Project, pool: Pool, output: PoolOutput | None, batch_size: int, seed: int) -> ScoreContext:
-    poses = [a.xy for a in project.labels.annotations() if a.is_complete]
-    return ScoreContext(
-        keys=pool.keys,
-        skeleton=project.skeleton,
-        features=pool.features,
-        xy=None if output is None else output.xy,
-        likelihood=None if output is None else output.likelihood,
-        scoremaps=None if output is None else output.scoremaps,
-        grids={} if output is None else output.grids,
-        labelled_features=pool.labelled_features,
-        labelled_xy=np.stack(poses) if poses else None,
-        reliability=measured_reliability(project),
-        batch_size=max(1, batch_size),
-        n_frames=pool.n_frames,
-        seed=seed,
-    )
-
-
-def _is_usable(strategy: Strategy, context: ScoreContext) -> bool:
-    """Whether there is all the strategy needs: a model, enough labels."""
-    return not strategy.requires & ~context.available
 
 
 def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version: int) -> list[Suggestion]:

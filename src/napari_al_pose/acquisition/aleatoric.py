@@ -1,0 +1,52 @@
+"""Aleatoric uncertainty: how far from the truth does an auxiliary network expect each bodypart to be?
+
+Kendall & Gal, "What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?", NeurIPS 2017, as AL4Pose
+has it for poses: a small network on the pose network's features predicts the log variance ``s_k`` of bodypart ``k``,
+trained by the likelihood of the labelled frames' errors ``r_k``,
+
+    1/2 |r_k|^2 exp(-s_k) + s_k
+
+averaged over the bodyparts that are labelled. (The published code has ``1/2 s_k``, which is right for one dimension,
+not two, and averages over the missing ones too.) A frame's score is the mean of ``s_k``. What is uncertain because it
+is hidden or blurred stays uncertain however many labels there are: kept as a baseline.
+
+Cost: one pass of the network a frame, and training the auxiliary network once for every model, about a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, worst_bodypart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aleatoric:
+    """Rank frames by the mean log variance an auxiliary network expects."""
+
+    name: str = "aleatoric"
+    title: str = "Expected error (aleatoric)"
+    summary: str = "Frames in which a second network expects the bodyparts to be far from where the model puts them"
+    requires: Requires = Requires.LABELS
+    spreads_batch: bool = False
+    needs: frozenset[Extra] = frozenset({Extra.LOG_VARIANCE})
+    fewest_labels: int = 100
+    fallback: str = "least_confidence"
+    cost: str = "one pass of the network a frame, and training a second network for about a minute"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return the mean log variances, ``(N,)``."""
+        return np.asarray(context.extra_of(Extra.LOG_VARIANCE), np.float64).mean(axis=1)
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Give each bodypart's expected error in animal sizes, and word the largest."""
+        expected = np.exp(np.asarray(context.extra_of(Extra.LOG_VARIANCE)[index], np.float64) / 2)
+        worst = worst_bodypart(context, expected)
+        if worst is None:
+            return Explanation(sentence="nothing is expected of this frame")
+        sentence = f"{worst[0]}: expected {worst[1]:.0%} of the animal's size from the truth"
+        return Explanation(bodypart_reasons(context, expected), sentence)

@@ -1,0 +1,157 @@
+"""What DeepLabCut users have today: k-means on small pictures, and two of its ways to find outliers.
+
+Mathis et al., Nature Neuroscience 2018; Nath et al., Nature Protocols 2019; definitions from the code of
+``extract_frames`` and ``extract_outlier_frames``, run here on the pool instead of every frame.
+
+- ``dlc_kmeans``: pictures 30 px wide, grey (the mean of the channels), less their mean picture; mini-batch k-means with
+  as many clusters as frames are wanted; *one frame at random* of each cluster. Seeded here, not there.
+- ``dlc_jump``: frames in which a bodypart has moved by more than 20 px since the frame before; k-means among them.
+- ``dlc_uncertain``: frames in which a bodypart's likelihood is below 0.01; k-means among them.
+
+Where fewer frames than wanted are outliers, the others follow at random. Its third way, ``fitting`` (a SARIMAX model
+of every coordinate's whole track), has no meaning for a pool of single frames and is left out; its ``uniform`` is
+`napari_al_pose.acquisition.baselines.Random`.
+
+Cost: a small picture of each frame, one or two passes of the network a frame for the outliers, then k-means.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.lightning_temporal import largest_step
+from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.strategy import (
+    Explanation,
+    Requires,
+    ScoreContext,
+    bodypart_reasons,
+    given,
+    worst_bodypart,
+)
+
+_WIDTH = 30
+_JUMP_PX = 20.0
+_LEAST_LIKELIHOOD = 0.01
+
+
+def small_grey(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return thumbnails ``(N, 64, 64, 3)`` as grey rows ``(N, 900)`` 30 px wide, less their mean; nearest cells."""
+    cells = (np.arange(_WIDTH) * thumbnails.shape[2] / _WIDTH).astype(np.int64)
+    grey = thumbnails[:, cells][:, :, cells].mean(axis=3).reshape(len(thumbnails), -1)
+    return grey - grey.mean(axis=0)
+
+
+def one_of_each(rows: NDArray[np.floating], n: int, rng: np.random.Generator) -> list[int]:
+    """Return a row at random of each of up to ``n`` mini-batch k-means clusters, as DeepLabCut does."""
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
+
+    if len(rows) <= n:
+        return list(range(len(rows)))
+    batch = 100 if len(rows) >= 100 else len(rows) // 2
+    model = MiniBatchKMeans(
+        n, tol=1e-3, batch_size=max(1, batch), max_iter=50, n_init=3, random_state=int(rng.integers(2**31))
+    )
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = model.fit_predict(rows)
+    return [int(rng.choice(np.flatnonzero(labels == label))) for label in range(n) if (labels == label).any()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureKMeans:
+    """Rank frames: one at random of each k-means cluster of small pictures, then the others at random."""
+
+    name: str = "dlc_kmeans"
+    title: str = "K-means as in DeepLabCut"
+    summary: str = "A random frame of each look, of small grey pictures, as DeepLabCut's extract_frames does"
+    requires: Requires = Requires.NONE
+    spreads_batch: bool = True
+    needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
+    fallback: str = "kmeans"
+    cost: str = "a small picture of each frame, then k-means"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return minus the position in the order, ``(N,)``."""
+        return ranked_outliers(context, np.ones(len(context.keys), bool))
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say what it stands for."""
+        return Explanation(sentence="drawn at random from a group of frames whose small pictures look alike")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """Rank frames in which a bodypart jumps first."""
+
+    name: str = "dlc_jump"
+    title: str = "Outliers that jump, as in DeepLabCut"
+    summary: str = "A random frame of each look among those in which a bodypart jumps by more than 20 px"
+    requires: Requires = Requires.PREDICTIONS
+    spreads_batch: bool = True
+    needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.NEIGHBOUR_XY})
+    fallback: str = "dlc_uncertain"
+    cost: str = "two or three passes of the network a frame, then k-means"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return minus the position in the order, ``(N,)``, outliers first."""
+        steps = np.nan_to_num(largest_step(given(context.xy, "predictions"), context.extra_of(Extra.NEIGHBOUR_XY)))
+        return ranked_outliers(context, np.asarray((steps > _JUMP_PX).any(axis=1)))
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Give each bodypart's step in pixels, and word the largest."""
+        xy, neighbours = given(context.xy, "predictions"), context.extra_of(Extra.NEIGHBOUR_XY)
+        steps = largest_step(xy[index : index + 1], neighbours[index : index + 1])[0]
+        worst = worst_bodypart(context, steps)
+        if worst is None:
+            return Explanation(sentence="no neighbouring frame to compare with")
+        verdict = "a jump" if worst[1] > _JUMP_PX else "no jump"
+        return Explanation(bodypart_reasons(context, steps), f"{worst[0]} moves by {worst[1]:.0f} px: {verdict}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """Rank frames in which a bodypart is all but missing first."""
+
+    name: str = "dlc_uncertain"
+    title: str = "Outliers in doubt, as in DeepLabCut"
+    summary: str = "A random frame of each look among those in which a likelihood is below 0.01"
+    requires: Requires = Requires.PREDICTIONS
+    spreads_batch: bool = True
+    needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
+    fallback: str = "least_confidence"
+    cost: str = "one pass of the network a frame, then k-means"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return minus the position in the order, ``(N,)``, outliers first."""
+        likelihood = np.nan_to_num(given(context.likelihood, "likelihood"))
+        return ranked_outliers(context, np.asarray((likelihood < _LEAST_LIKELIHOOD).any(axis=1)))
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Give each bodypart's doubt, and say how many are below the limit."""
+        likelihood = np.nan_to_num(np.asarray(given(context.likelihood, "likelihood")[index], np.float64))
+        count = int((likelihood < _LEAST_LIKELIHOOD).sum())
+        return Explanation(bodypart_reasons(context, 1 - likelihood), f"{count} bodyparts with a likelihood below 0.01")
+
+
+def ranked_outliers(context: ScoreContext, outlier: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return minus the position of each frame: one of each look among the outliers, the other outliers, the rest."""
+    rng = np.random.default_rng(context.seed)
+    order = key_order(context.keys)
+    hits = order[outlier[order]]
+    rows = small_grey(context.extra_of(Extra.THUMBNAILS)[hits]) if len(hits) else np.zeros((0, 1))
+    first = hits[one_of_each(rows, max(1, context.batch_size), rng)] if len(hits) else hits
+    first = first[rng.permutation(len(first))]
+    taken = set(first.tolist())
+    others = [row for row in rng.permutation(hits).tolist() if row not in taken]
+    rest = rng.permutation(order[~outlier[order]]).tolist()
+    scores = np.empty(len(order))
+    scores[[*first.tolist(), *others, *rest]] = -np.arange(len(order), dtype=np.float64)
+    return scores

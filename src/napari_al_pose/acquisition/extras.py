@@ -1,0 +1,79 @@
+"""Arrays beyond the usual ones that a strategy can ask for by name; the engine computes them, in torch where it must.
+
+A strategy names what it cannot do without in ``needs`` and what it uses if it is there in ``wants``; both arrive in
+`ScoreContext.extra`. Rows go with the pool's frames (``N``) or with ``labelled_keys`` (``M``).
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Extra(enum.StrEnum):
+    """Names of the arrays, with their shapes."""
+
+    NEIGHBOUR_XY = "neighbour_xy"
+    """``(N, 2, K, 2)`` predicted poses one frame before and one after, source pixels; NaN without such a frame, or
+    where it lies in another group of pictures, which would cost as much as all else."""
+
+    SCOREMAP_CHANGE = "scoremap_change"
+    """``(N, 2, K)`` of the same neighbours: `napari_al_pose.acquisition.thc.scoremap_change`, in [0, 1]."""
+
+    EMBEDDING = "embedding"
+    """``(N, C)`` the pose network's last features, averaged over the image; change with every model."""
+
+    EMBEDDING_LABELLED = "embedding_labelled"
+    """``(M, C)`` the same of labelled frames."""
+
+    KEYPOINT_FEATURES = "keypoint_features"
+    """``(N, K, C)`` the pose network's last features at the predicted keypoints."""
+
+    KEYPOINT_FEATURES_LABELLED = "keypoint_features_labelled"
+    """``(M, K, C)`` the same of labelled frames."""
+
+    DROPOUT_XY = "dropout_xy"
+    """``(N, T, K, 2)`` poses of T passes with a tenth of the last features' channels dropped, source pixels."""
+
+    TURNED_XY = "turned_xy"
+    """``(N, T, K, 2)`` poses in turned and scaled copies of the frame, mapped back to source pixels."""
+
+    ENSEMBLE_XY = "ensemble_xy"
+    """``(N, V, K, 2)`` poses by the newest and the versions before; NaN where a version has not looked."""
+
+    PREDICTED_LOSS = "predicted_loss"
+    """``(N,)`` the training loss an auxiliary network expects, trained by Learning Loss."""
+
+    PREDICTED_LOSS_PP = "predicted_loss_pp"
+    """``(N,)`` the same, trained by LearningLoss++."""
+
+    LOG_VARIANCE = "log_variance"
+    """``(N, K)`` log variance of a bodypart's position that an auxiliary network expects, in animal sizes squared."""
+
+    LINK_LENGTHS = "link_lengths"
+    """``(N, links, 2)`` mean length in animal sizes and log variance of each link of the skeleton that an auxiliary
+    network expects."""
+
+    GRADIENT_LENGTHS = "gradient_lengths"
+    """``(N, M)`` squared length of the last layer's gradient if frame ``i`` had the scoremaps of labelled frame
+    ``j``; NaN but for the 30 labelled frames nearest in ``embedding``."""
+
+    FULL_GRADIENT_LENGTHS = "full_gradient_lengths"
+    """``(N, M)`` the same over all convolutions: a backward pass for every pair."""
+
+    BODYPART_QUALITY = "bodypart_quality"
+    """``(K,)`` how well each bodypart had been predicted in the batches labelled last, in [0, 1]."""
+
+    ALEXNET = "alexnet"
+    """``(N, 4096)`` AlexNet's units after ``fc6`` and its ReLU."""
+
+    DINOV2 = "dinov2"
+    """``(N, 384)`` class token of DINOv2 ViT-S/14."""
+
+    DINOV2_LABELLED = "dinov2_labelled"
+    """``(M, 384)`` the same of labelled frames."""
+
+    THUMBNAILS = "thumbnails"
+    """``(N, 64, 64, 3)`` the frame, squeezed, uint8."""
+
+    MOTION_ENERGY = "motion_energy"
+    """``(N,)`` summed absolute difference of the thumbnail to that of a neighbouring frame; NaN without one."""

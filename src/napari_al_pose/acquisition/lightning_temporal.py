@@ -1,0 +1,114 @@
+"""Temporal norm: does a bodypart jump from one frame to the next?
+
+Biderman et al., "Lightning Pose", Nature Methods 2024: ``T_t,k = |y_t,k - y_t-1,k|`` in pixels. A frame's score is the
+mean over bodyparts of the quantile in the pool of ``max(T_t, T_t+1)``. A frame whose neighbours are both missing can't
+be scored. A fast animal jumps too: `above_rolling_median` takes away what is usual at that time of that video.
+
+Cost: one more pass of the network a frame, two where both neighbours are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.fusion import aggregate
+from napari_al_pose.acquisition.ordering import key_columns, key_order
+from napari_al_pose.acquisition.strategy import (
+    Explanation,
+    Requires,
+    ScoreContext,
+    bodypart_reasons,
+    given,
+    worst_bodypart,
+)
+from napari_al_pose.domain import FrameKey
+
+_WINDOW = 11
+
+
+def temporal_norm(track: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how far each bodypart of a track ``(T, K, 2)`` moves from frame to frame, ``(T - 1, K)``, pixels."""
+    return np.linalg.norm(np.diff(np.asarray(track, np.float64), axis=0), axis=-1)
+
+
+def largest_step(xy: NDArray[np.floating], neighbours: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the larger of the steps from and to the neighbours, ``(N, K)``; NaN without any.
+
+    Parameters
+    ----------
+    xy : float array, (N, K, 2)
+        Pixels.
+    neighbours : float array, (N, 2, K, 2)
+        One frame before and one after.
+    """
+    steps = np.linalg.norm(np.asarray(neighbours, np.float64) - np.asarray(xy)[:, None], axis=-1)
+    largest = np.where(np.isfinite(steps), steps, -np.inf).max(axis=1)
+    return np.where(np.isfinite(largest), largest, np.nan)
+
+
+def above_rolling_median(values: NDArray[np.floating], keys: Sequence[FrameKey]) -> NDArray[np.float64]:
+    """Take from ``(N, K)`` values the median of the 11 frames of the pool around each, of the same video."""
+    result = np.asarray(values, np.float64).copy()
+    video, _ = key_columns(keys)
+    order = key_order(keys)
+    for number in np.unique(video):
+        rows = order[video[order] == number]
+        for place, row in enumerate(rows):
+            around = np.asarray(values)[rows[max(0, place - _WINDOW // 2) : place + _WINDOW // 2 + 1]]
+            known = np.isfinite(around)
+            usual = np.median(np.where(known, around, np.inf), axis=0) if known.all() else _nanmedian(around)
+            result[row] -= usual
+    return result
+
+
+def _nanmedian(around: NDArray[np.floating]) -> NDArray[np.float64]:
+    columns = [column[np.isfinite(column)] for column in around.T]
+    return np.array([np.median(column) if len(column) else 0.0 for column in columns])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalNorm:
+    """Rank frames by how far their bodyparts jump to the frames beside them.
+
+    Parameters
+    ----------
+    above_usual : bool
+        Take away the rolling median of the video first.
+    """
+
+    name: str = "temporal"
+    title: str = "Jumps in time (Lightning Pose)"
+    summary: str = "Frames in which predicted bodyparts jump from the frame before or to the frame after"
+    requires: Requires = Requires.PREDICTIONS
+    spreads_batch: bool = False
+    needs: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
+    fallback: str = "least_confidence"
+    cost: str = "two or three passes of the network a frame"
+    above_usual: bool = False
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return the mean quantiles, ``(N,)``, in (0, 1]."""
+        return aggregate(self.steps(context), "quantile")
+
+    def steps(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return the steps that are compared, ``(N, K)``, pixels."""
+        steps = largest_step(given(context.xy, "predictions"), context.extra_of(Extra.NEIGHBOUR_XY))
+        return above_rolling_median(steps, context.keys) if self.above_usual else steps
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Give each bodypart's step in pixels, and word the largest."""
+        steps = largest_step(
+            given(context.xy, "predictions")[index : index + 1],
+            context.extra_of(Extra.NEIGHBOUR_XY)[index : index + 1],
+        )[0]
+        worst = worst_bodypart(context, steps)
+        if worst is None:
+            return Explanation(sentence="no neighbouring frame to compare with")
+        return Explanation(
+            bodypart_reasons(context, steps), f"{worst[0]}: {worst[1]:.0f} px from one frame to the next"
+        )

@@ -1,0 +1,199 @@
+"""Passes over frames that give the arrays strategies ask for: one row a frame and array.
+
+A pass sees a few frames of one video at a time; what it needs beside them (a look inside the model, an auxiliary
+network, another network's weights) it gets when it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_al_pose.acquisition import Extra
+from napari_al_pose.acquisition.lightning_motion import motion_energy
+from napari_al_pose.acquisition.thc import scoremap_change, shifted
+from napari_al_pose.domain import FrameKey, FrameSource
+from napari_al_pose.pose.auxiliary import (
+    AuxiliaryHead,
+    Descriptor,
+    InsideView,
+    dropout_poses,
+    full_gradient_lengths,
+    last_layer_gradient_lengths,
+    turned_poses,
+)
+
+Rows = dict[Extra, NDArray[Any]]
+"""Values of one array for each frame of a batch."""
+
+THUMBNAIL_SIDE = 64
+NEAREST = 30
+"""Labelled frames that a gradient is computed for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A few frames of one video.
+
+    Parameters
+    ----------
+    keys : tuple of FrameKey
+        Which they are.
+    frames : uint8 array, (n, H, W, 3)
+    source : FrameSource
+        Where their neighbours are.
+    """
+
+    keys: tuple[FrameKey, ...]
+    frames: NDArray[np.uint8]
+    source: FrameSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledMaps:
+    """What the model says of the M labelled frames.
+
+    Parameters
+    ----------
+    maps : sequence of Tensor, (K, h, w)
+        Scoremaps.
+    embedding : float32 array, (M, C)
+        Averaged features.
+    """
+
+    maps: Sequence[Tensor]
+    embedding: NDArray[np.float32]
+
+    def nearest(self, embedding: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+        """Return for each of ``(n, C)`` which (up to 30) labelled frames are nearest."""
+        apart = np.linalg.norm(embedding[:, None] - self.embedding[None], axis=2)
+        return [np.argsort(row, kind="stable")[:NEAREST] for row in np.round(apart, 6)]
+
+    def spread(self, nearest: list[NDArray[np.int64]], values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Return ``(n, M)`` with the values in the columns of the nearest, NaN elsewhere."""
+        result = np.full((len(nearest), len(self.maps)), np.nan)
+        for row, (columns, own) in enumerate(zip(nearest, values, strict=True)):
+            result[row, columns] = own
+        return result
+
+
+FramePass = Callable[[Batch], Rows]
+
+
+def inside_pass(
+    view: InsideView,
+    wanted: frozenset[Extra],
+    heads: Mapping[Extra, AuxiliaryHead],
+    n_links: int,
+    labelled: LabelledMaps | None,
+) -> FramePass:
+    """Return what one look inside the model gives: features, passes with dropout, auxiliary networks, gradients."""
+
+    def run(batch: Batch) -> Rows:
+        seen = view.look(batch.frames)
+        rows: Rows = {Extra.EMBEDDING: seen.embedding()}
+        if Extra.KEYPOINT_FEATURES in wanted:
+            rows[Extra.KEYPOINT_FEATURES] = seen.at_keypoints()
+        if Extra.DROPOUT_XY in wanted:
+            rows[Extra.DROPOUT_XY] = dropout_poses(view, seen)
+        for name, head in heads.items():
+            said = head.predict(seen)
+            if name is Extra.LINK_LENGTHS:
+                said = said.reshape(len(said), n_links, 2)
+            rows[name] = said if name in (Extra.LINK_LENGTHS, Extra.LOG_VARIANCE) else said[:, 0]
+        if labelled is not None:
+            nearest = labelled.nearest(rows[Extra.EMBEDDING])
+            targets = [[labelled.maps[i] for i in own] for own in nearest]
+            if Extra.GRADIENT_LENGTHS in wanted:
+                lengths = last_layer_gradient_lengths(seen, targets)
+                rows[Extra.GRADIENT_LENGTHS] = labelled.spread(nearest, lengths)
+            if Extra.FULL_GRADIENT_LENGTHS in wanted:
+                lengths = full_gradient_lengths(view, batch.frames, targets)
+                rows[Extra.FULL_GRADIENT_LENGTHS] = labelled.spread(nearest, lengths)
+        return rows
+
+    return run
+
+
+def turned_pass(view: InsideView) -> FramePass:
+    """Return poses of turned copies."""
+    return lambda batch: {Extra.TURNED_XY: turned_poses(view, batch.frames)}
+
+
+def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
+    """Return another network's description of the frame."""
+    return lambda batch: {name: descriptor.extract(batch.frames)}
+
+
+def neighbour_pass(view: InsideView) -> FramePass:
+    """Return poses in the neighbouring frames, and how much the scoremaps change."""
+
+    def run(batch: Batch) -> Rows:
+        seen = view.look(batch.frames)
+        xy, maps, cells = seen.xy, seen.scoremaps.cpu().numpy(), seen.cells.cpu().numpy()
+        beside = np.full((len(xy), 2, *xy.shape[1:]), np.nan, np.float32)
+        change = np.full((len(xy), 2, xy.shape[1]), np.nan, np.float32)
+        for row, side, frame in _neighbours(batch):
+            other = view.look(frame[None])
+            beside[row, side] = other.xy[0]
+            moved = np.median(cells[row] - other.cells[0].cpu().numpy(), axis=0).round().astype(int)
+            change[row, side] = scoremap_change(
+                maps[row], shifted(other.scoremaps[0].cpu().numpy(), (int(moved[0]), int(moved[1])))
+            )
+        return {Extra.NEIGHBOUR_XY: beside, Extra.SCOREMAP_CHANGE: change}
+
+    return run
+
+
+def thumbnail_pass(*, with_motion: bool) -> FramePass:
+    """Return small pictures, and how much they differ from a neighbouring frame's."""
+
+    def run(batch: Batch) -> Rows:
+        small = thumbnails(batch.frames)
+        rows: Rows = {Extra.THUMBNAILS: small}
+        if with_motion:
+            energy = np.full(len(small), np.nan)
+            for row, _side, frame in sorted(_neighbours(batch), key=lambda found: -found[1]):
+                # The frame before comes last and stays: its difference is the one that is defined.
+                energy[row] = motion_energy(small[row : row + 1], thumbnails(frame[None]))[0]
+            rows[Extra.MOTION_ENERGY] = energy
+        return rows
+
+    return run
+
+
+def thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return frames ``(n, H, W, 3)`` squeezed to ``(n, 64, 64, 3)``."""
+    import torch
+
+    images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).permute(0, 3, 1, 2)
+    small = F.interpolate(images, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), mode="bilinear", antialias=True)
+    return np.ascontiguousarray(small.permute(0, 2, 3, 1).numpy())
+
+
+def _neighbours(batch: Batch) -> list[tuple[int, int, NDArray[np.uint8]]]:
+    """Read the frames before (side 0) and after (1) each of the batch, as far as that is cheap.
+
+    The frame before a keyframe lies at the end of another group of pictures, all of which would have to be decoded.
+    """
+    source = batch.source
+    keyframes = set(np.asarray(source.keyframes).tolist())
+    every_frame_stands_alone = len(keyframes) == len(source)
+    found = []
+    for row, key in enumerate(batch.keys):
+        for side, step in enumerate((-1, 1)):
+            if step < 0 and not every_frame_stands_alone and source.position(key.frame) in keyframes:
+                continue
+            try:
+                position = source.position(key.frame + step)
+            except KeyError:
+                continue
+            if 0 <= position < len(source):
+                found.append((row, side, source[position]))
+    return found

@@ -1,0 +1,256 @@
+"""The arrays strategies ask for by name, computed when they are asked for and kept as long as they hold."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_al_pose.acquisition import Extra
+from napari_al_pose.acquisition.reliability import animal_size
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource
+from napari_al_pose.engine import extra_passes as passes
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.pool import Pool
+from napari_al_pose.engine.reliability import bodypart_quality
+from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.engine.training import load_labelled
+from napari_al_pose.pose import LabelledFrame, PoseModel
+from napari_al_pose.pose.auxiliary import AuxiliaryHead, HeadKind, InsideView, descriptor_for, train_head
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+ENSEMBLE = 4
+"""Versions that make an ensemble."""
+
+_OF_LABELLED = {
+    Extra.EMBEDDING_LABELLED: Extra.EMBEDDING,
+    Extra.KEYPOINT_FEATURES_LABELLED: Extra.KEYPOINT_FEATURES,
+    Extra.DINOV2_LABELLED: Extra.DINOV2,
+}
+_HEADS = {
+    Extra.PREDICTED_LOSS: HeadKind.LEARNING_LOSS,
+    Extra.PREDICTED_LOSS_PP: HeadKind.LEARNING_LOSS_PP,
+    Extra.LOG_VARIANCE: HeadKind.ALEATORIC,
+    Extra.LINK_LENGTHS: HeadKind.LINKS,
+}
+_GRADIENTS = frozenset({Extra.GRADIENT_LENGTHS, Extra.FULL_GRADIENT_LENGTHS})
+_INSIDE = frozenset({Extra.EMBEDDING, Extra.KEYPOINT_FEATURES, Extra.DROPOUT_XY, *_HEADS}) | _GRADIENTS
+_NEIGHBOURS = frozenset({Extra.NEIGHBOUR_XY, Extra.SCOREMAP_CHANGE})
+_PICTURES = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})
+_DESCRIPTORS = frozenset({Extra.ALEXNET, Extra.DINOV2})
+OF_NO_MODEL = _PICTURES | _DESCRIPTORS | {Extra.DINOV2_LABELLED}
+"""What can be had before there is a model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extras:
+    """What came of asking: the arrays, and for those that can't be had the reason."""
+
+    arrays: dict[Extra, NDArray[Any]] = field(default_factory=dict)
+    missing: dict[Extra, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """For whom the arrays are computed.
+
+    Parameters
+    ----------
+    project : Project
+    pool : Pool
+    sources : dict of str to FrameSource
+    model : PoseModel or None
+    version : int
+    job : int
+    """
+
+    project: Project
+    pool: Pool
+    sources: dict[str, FrameSource]
+    model: PoseModel | None
+    version: int
+    job: int
+
+
+class ExtraCache:
+    """Computes extra arrays; keeps rows by frame, and auxiliary networks, until there is another model.
+
+    Parameters
+    ----------
+    device : str
+        Where other networks than the pose model run.
+    """
+
+    def __init__(self, *, device: str = "auto") -> None:
+        self._device = device
+        self._version = -1
+        self._rows: dict[Extra, dict[FrameKey, NDArray[Any]]] = {}
+        self._heads: dict[Extra, AuxiliaryHead] = {}
+        self._view: InsideView | None = None
+        self._labelled: tuple[FrameKey, ...] = ()
+
+    def fetch(self, wanted: Iterable[Extra], asked: Asked) -> Generator[Progress, None, Extras]:
+        """Return the arrays ``wanted``, rows in the order of the pool's keys or its labelled ones."""
+        self._forget(asked)
+        extras = Extras()
+        names = sorted(set(wanted))
+        for group in (_PICTURES, *({name} for name in sorted(_DESCRIPTORS)), _NEIGHBOURS, {Extra.TURNED_XY}, _INSIDE):
+            own = [name for name in names if _OF_LABELLED.get(name, name) in group]
+            if not own:
+                continue
+            try:
+                yield from self._compute(frozenset(own), asked)
+            except AlPoseError as error:
+                log.warning("%s: %s %s", ", ".join(own), error.message, error.hint)
+                extras.missing.update(dict.fromkeys(own, error.message.rstrip(".")))
+                continue
+            for name in own:
+                keys = asked.pool.labelled if name in _OF_LABELLED else asked.pool.keys
+                rows = self._rows[_OF_LABELLED.get(name, name)]
+                extras.arrays[name] = np.stack([rows[key] for key in keys]) if keys else np.empty((0, 0, 0))
+        if Extra.BODYPART_QUALITY in names:
+            extras.arrays[Extra.BODYPART_QUALITY] = bodypart_quality(asked.project)
+        if Extra.ENSEMBLE_XY in names:
+            _ensemble(extras, asked)
+        return extras
+
+    def _forget(self, asked: Asked) -> None:
+        """Let go of what another model said, and of gradients towards other labels."""
+        if asked.version != self._version:
+            self._rows = {name: rows for name, rows in self._rows.items() if name in OF_NO_MODEL}
+            self._heads, self._view, self._version = {}, None, asked.version
+        if asked.pool.labelled != self._labelled:
+            for name in _GRADIENTS:
+                self._rows.pop(name, None)
+            self._labelled = asked.pool.labelled
+
+    def _compute(self, names: frozenset[Extra], asked: Asked) -> Generator[Progress, None, None]:
+        """Compute the rows that are not there yet of ``names``, which one pass gives."""
+        bases = frozenset(_OF_LABELLED.get(name, name) for name in names)
+        keys: dict[FrameKey, None] = {}
+        if any(name not in _OF_LABELLED for name in names):
+            keys |= dict.fromkeys(asked.pool.keys)
+        if any(name in _OF_LABELLED for name in names):
+            keys |= dict.fromkeys(asked.pool.labelled)
+        for base in bases:
+            self._rows.setdefault(base, {})
+        missing = [key for key in keys if any(key not in self._rows[base] for base in bases)]
+        if not missing:
+            return
+        stage, run = yield from self._pass(bases, asked)
+        reporter = ProgressReporter(asked.job, stage, len(missing))
+        done = 0
+        for batch in read_batches(missing, asked.sources, batch_size=4):
+            own = tuple(missing[index] for index in batch.indices)
+            found = run(passes.Batch(own, batch.frames, asked.sources[batch.video]))
+            for base, values in found.items():
+                self._rows.setdefault(base, {}).update(zip(own, values, strict=True))
+            done += len(own)
+            yield from reporter.report(done)
+
+    def _pass(self, bases: frozenset[Extra], asked: Asked) -> Generator[Progress, None, tuple[str, passes.FramePass]]:
+        """Return what is shown while it runs, and the pass."""
+        if bases <= _PICTURES:
+            return "Reading small pictures", passes.thumbnail_pass(with_motion=Extra.MOTION_ENERGY in bases)
+        if bases <= _DESCRIPTORS:
+            (name,) = bases
+            loading = descriptor_for(name.value, self._device)
+            while True:
+                try:
+                    next(loading)
+                except StopIteration as end:
+                    return f"Looking with {name.value}", passes.descriptor_pass(end.value, name)
+                yield Progress(asked.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
+        view = self._inside(asked)
+        if bases <= _NEIGHBOURS:
+            return "Looking at neighbouring frames", passes.neighbour_pass(view)
+        if bases <= {Extra.TURNED_XY}:
+            return "Looking at turned copies", passes.turned_pass(view)
+        yield from self._train_heads(bases, view, asked)
+        heads = {name: self._heads[name] for name in sorted(bases & _HEADS.keys())}
+        labelled = (yield from self._labelled_maps(view, asked)) if bases & _GRADIENTS else None
+        n_links = len(asked.project.skeleton.links)
+        return "Looking inside the model", passes.inside_pass(view, bases, heads, n_links, labelled)
+
+    def _inside(self, asked: Asked) -> InsideView:
+        if asked.model is None:
+            raise AlPoseError("there is no model to look into", "Label some frames and learn first.")
+        if self._view is None:
+            self._view = InsideView(asked.model)
+        return self._view
+
+    def _train_heads(self, bases: frozenset[Extra], view: InsideView, asked: Asked) -> Generator[Progress, None, None]:
+        """Train the auxiliary networks that are not there yet, once for a model."""
+        due = [name for name in sorted(bases & _HEADS.keys()) if name not in self._heads]
+        if not due:
+            return
+        skeleton = asked.project.skeleton
+        frames = yield from _training_frames(asked)
+        size = animal_size(np.stack([frame.xy for frame in frames]))
+        if Extra.LINK_LENGTHS in due and not skeleton.links:
+            raise AlPoseError("the skeleton has no links", "Add links to the skeleton.")
+        if not np.isfinite(size):
+            raise AlPoseError("no labelled frame shows two bodyparts", "Label whole animals.")
+        for name in due:
+            training = train_head(_HEADS[name], view, frames, skeleton.link_indices(), size=size)
+            reporter: ProgressReporter | None = None
+            while True:
+                try:
+                    done, total = next(training)
+                except StopIteration as end:
+                    self._heads[name] = end.value
+                    break
+                reporter = reporter or ProgressReporter(asked.job, "Training an auxiliary network", total)
+                yield from reporter.report(done)
+
+    def _labelled_maps(self, view: InsideView, asked: Asked) -> Generator[Progress, None, passes.LabelledMaps]:
+        """Look at the labelled frames."""
+        labelled = asked.pool.labelled
+        found: dict[int, tuple[Tensor, NDArray[np.float32]]] = {}
+        reporter = ProgressReporter(asked.job, "Looking at labelled frames", len(labelled))
+        for batch in read_batches(labelled, asked.sources, batch_size=4):
+            seen = view.look(batch.frames)
+            for index, maps, embedding in zip(batch.indices.tolist(), seen.scoremaps, seen.embedding(), strict=True):
+                found[index] = (maps.half(), embedding)
+            yield from reporter.report(len(found))
+        if not found:
+            raise AlPoseError("there are no labelled frames to compare with", "Label some frames first.")
+        maps, embeddings = zip(*(found[index] for index in range(len(labelled))), strict=True)
+        return passes.LabelledMaps(maps, np.stack(embeddings))
+
+
+def _training_frames(asked: Asked) -> Generator[Progress, None, list[LabelledFrame]]:
+    """Return the labelled frames the pose model may have learnt from, never those it is measured on."""
+    known = set(asked.pool.labelled)
+    annotations = tuple(
+        a
+        for a in asked.project.labels.annotations()
+        if a.key in known and a.is_complete and a.role == FrameRole.TRAIN and np.isfinite(a.xy).any()
+    )
+    if not annotations:
+        raise AlPoseError("there are no labelled frames to learn from", "Label some frames first.")
+    return (yield from load_labelled(annotations, asked.sources, asked.job))
+
+
+def _ensemble(extras: Extras, asked: Asked) -> None:
+    """Gather what the last versions said of the pool: it is on disk."""
+    project, pool = asked.project, asked.pool
+    k = project.skeleton.n_bodyparts
+    looks = []
+    for version in project.models.versions()[-ENSEMBLE:]:
+        said = project.predictions.load(version)
+        poses = [said[key].xy if key in said else np.full((k, 2), np.nan) for key in pool.keys]
+        if poses and all(pose.shape == (k, 2) for pose in poses) and np.isfinite(np.stack(poses)).any():
+            looks.append(np.stack(poses))
+    if len(looks) < 2:
+        extras.missing[Extra.ENSEMBLE_XY] = "there are fewer than two versions of the model that looked at the pool"
+    else:
+        extras.arrays[Extra.ENSEMBLE_XY] = np.stack(looks, axis=1)

@@ -1,0 +1,119 @@
+"""From what is asked for to what can be done: a strategy with all it needs, or the one that takes its place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies, terms
+from napari_al_pose.engine.extras import OF_NO_MODEL, Asked, ExtraCache, Extras
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pool import PoolOutput, predict_frames
+from napari_al_pose.engine.reliability import measured_reliability
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoring:
+    """What to score the pool with.
+
+    Parameters
+    ----------
+    strategy : Strategy or None
+        None where only a diverse batch can be had.
+    context : ScoreContext or None
+        All that the strategy needs.
+    output : PoolOutput or None
+        What the model said, if there is one.
+    notice : str
+        Says, in a sentence, what takes the place of what was asked for and why; empty if nothing does.
+    """
+
+    strategy: Strategy | None
+    context: ScoreContext | None
+    output: PoolOutput | None
+    notice: str = ""
+
+
+def settle(
+    strategy: Strategy, asked: Asked, extras: ExtraCache, *, batch_size: int, seed: int
+) -> Generator[Progress, None, Scoring]:
+    """Find the first of the strategy and those that may take its place that has all it needs."""
+    known = strategies()
+    if asked.model is None and _needs_model(strategy):
+        return Scoring(None, None, None)  # that is how every project begins, and nothing to remark on
+    first, reasons, tried = strategy, list[str](), set[str]()
+    output: PoolOutput | None = None
+    while strategy.name not in tried:
+        tried.add(strategy.name)
+        reason = _lack(strategy, asked)
+        found = Extras()
+        if not reason:
+            output = yield from _look(output, strategy, asked)
+            own = terms(strategy)
+            found = yield from extras.fetch(own.needs | own.wants, asked)
+            reason = next((why for name, why in found.missing.items() if name in own.needs), "")
+        if not reason:
+            context = _context(asked, output, found, batch_size, seed)
+            notice = "" if strategy is first else f"{_sentence(first, reasons)}: {strategy.title} takes its place."
+            return Scoring(strategy, context, output, notice)
+        log.info("%s can't be used: %s", strategy.name, reason)
+        reasons.append(reason)
+        strategy = known.get(terms(strategy).fallback, strategy)
+    return Scoring(None, None, output, f"{_sentence(first, reasons)}: a diverse batch takes its place.")
+
+
+def _sentence(first: Strategy, reasons: list[str]) -> str:
+    return f"{first.title} can't be used, since {reasons[0]}"
+
+
+def _needs_model(strategy: Strategy) -> bool:
+    of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
+    return bool(strategy.requires & of_a_model) or bool(terms(strategy).needs - OF_NO_MODEL)
+
+
+def _lack(strategy: Strategy, asked: Asked) -> str:
+    """Say what the strategy lacks that no computing gives; empty if nothing."""
+    n_labelled = sum(annotation.is_complete for annotation in asked.project.labels.annotations())
+    fewest = max(terms(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
+    if n_labelled < fewest:
+        return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
+    if asked.model is None and _needs_model(strategy):
+        return "there is no model yet"
+    return ""
+
+
+def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Generator[Progress, None, PoolOutput | None]:
+    """Return what the model says of the pool, scoremaps too if the strategy has a use for them."""
+    with_scoremaps = Requires.SCOREMAPS in (strategy.requires | terms(strategy).uses)
+    if asked.model is None or (output is not None and (output.scoremaps is not None or not with_scoremaps)):
+        return output
+    return (
+        yield from predict_frames(asked.model, asked.pool.keys, asked.sources, asked.job, with_scoremaps=with_scoremaps)
+    )
+
+
+def _context(asked: Asked, output: PoolOutput | None, extras: Extras, batch_size: int, seed: int) -> ScoreContext:
+    pool, project = asked.pool, asked.project
+    poses = [a.xy for a in project.labels.annotations() if a.is_complete]
+    return ScoreContext(
+        keys=pool.keys,
+        skeleton=project.skeleton,
+        features=pool.features,
+        xy=None if output is None else output.xy,
+        likelihood=None if output is None else output.likelihood,
+        scoremaps=None if output is None else output.scoremaps,
+        grids={} if output is None else output.grids,
+        labelled_features=pool.labelled_features,
+        labelled_keys=pool.labelled,
+        labelled_xy=np.stack(poses) if poses else None,
+        extra=dict(extras.arrays),
+        reliability=measured_reliability(project),
+        batch_size=max(1, batch_size),
+        n_frames=pool.n_frames,
+        seed=seed,
+    )

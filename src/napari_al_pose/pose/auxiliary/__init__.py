@@ -1,0 +1,26 @@
+"""What acquisition strategies need of torch: a look inside the network, passes with dropout or turned frames,
+auxiliary networks trained beside the model, gradient lengths, and descriptors of other networks.
+
+Nothing here changes the pose network; everything leaves as NumPy arrays.
+"""
+
+from napari_al_pose.pose.auxiliary.descriptors import Descriptor, descriptor_for
+from napari_al_pose.pose.auxiliary.gradients import full_gradient_lengths, last_layer_gradient_lengths
+from napari_al_pose.pose.auxiliary.heads import AuxiliaryHead, HeadKind, train_head
+from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
+from napari_al_pose.pose.auxiliary.perturbed import DROPOUT_PASSES, dropout_poses, turned_poses
+
+__all__ = [
+    "DROPOUT_PASSES",
+    "AuxiliaryHead",
+    "Descriptor",
+    "HeadKind",
+    "InsideView",
+    "Insides",
+    "descriptor_for",
+    "dropout_poses",
+    "full_gradient_lengths",
+    "last_layer_gradient_lengths",
+    "train_head",
+    "turned_poses",
+]

@@ -1,0 +1,187 @@
+"""Auxiliary networks: small ones on the pose network's last features, trained when it is done.
+
+No gradient reaches the pose network, and it is in evaluation mode all along, so that not even its running averages
+move. A labelled frame is seen in several turned, shifted and disturbed copies, whole, as the frames of the pool are.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.pose.augmentation import cut, disturb
+from napari_al_pose.pose.auxiliary import losses
+from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
+from napari_al_pose.pose.frames import LabelledFrame
+from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, resize_frames
+from napari_al_pose.pose.targets import render
+
+VIEWS = 4
+STEPS = 400
+BATCH = 32
+_RATE = 1e-3
+_SHIFT = 0.1
+"""Largest shift of a copy, in sides of the frame."""
+
+
+class HeadKind(enum.Enum):
+    """What an auxiliary network predicts, and by which loss it learns."""
+
+    LEARNING_LOSS = "learning_loss"
+    LEARNING_LOSS_PP = "learning_loss_pp"
+    ALEATORIC = "aleatoric"
+    LINKS = "links"
+
+    def outputs(self, n_bodyparts: int, n_links: int) -> int:
+        """Return how many numbers it predicts for a frame."""
+        return {HeadKind.ALEATORIC: n_bodyparts, HeadKind.LINKS: 2 * n_links}.get(self, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lesson:
+    """Copies of labelled frames as an auxiliary network sees them, and what is true of them; rows are copies."""
+
+    pooled: Tensor
+    loss: Tensor
+    squared: Tensor
+    placed: Tensor
+    length: Tensor
+    linked: Tensor
+
+
+class AuxiliaryHead(nn.Module):
+    """Two strided convolutions, an average, two linear layers: after AL4Pose, with the paper's average."""
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, 64, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(64, 32),
+            nn.ReLU(),
+            nn.Linear(32, outputs),
+        )
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return ``(n, outputs)`` of pooled features ``(n, C, 16, 16)``."""
+        return self.layers(pooled)
+
+    @torch.no_grad()
+    def predict(self, insides: Insides) -> NDArray[np.float32]:
+        """Return ``(n, outputs)``."""
+        return self(insides.pooled().float().clone()).cpu().numpy()
+
+
+def train_head(
+    kind: HeadKind,
+    view: InsideView,
+    frames: Sequence[LabelledFrame],
+    links: Sequence[tuple[int, int]],
+    *,
+    size: float,
+    seed: int = 0,
+) -> Generator[tuple[int, int], None, AuxiliaryHead]:
+    """Train an auxiliary network; yields steps done and planned, and returns it.
+
+    Parameters
+    ----------
+    kind : HeadKind
+        What to learn.
+    view : InsideView
+        Of the pose model; it does not change.
+    frames : sequence of LabelledFrame
+        What the pose model learnt from.
+    links : sequence of (int, int)
+        The skeleton's.
+    size : float
+        The animal's, source pixels.
+    seed : int
+        Of the copies, the weights and the batches.
+    """
+    rng = np.random.default_rng(seed)
+    steps = STEPS + len(frames)
+    parts = []
+    for done, frame in enumerate(frames):
+        parts.append(_lesson(view, frame, links, size, rng))
+        yield done + 1, steps
+    lesson = _Lesson(*(torch.cat([getattr(part, name) for part in parts]) for name in _Lesson.__slots__))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = AuxiliaryHead(lesson.pooled.shape[1], kind.outputs(lesson.placed.shape[1], len(links)))
+    head = head.to(lesson.pooled.device)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=1e-3)
+    for step in range(STEPS):
+        rows = torch.from_numpy(rng.integers(0, len(lesson.loss), BATCH))
+        loss = _loss(kind, head(lesson.pooled[rows].float()), lesson, rows)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(head.parameters(), 5.0)
+        optimiser.step()
+        yield len(frames) + step + 1, steps
+    return head.eval().requires_grad_(False)
+
+
+def _loss(kind: HeadKind, said: Tensor, lesson: _Lesson, rows: Tensor) -> Tensor:
+    if kind is HeadKind.ALEATORIC:
+        return losses.position_likelihood(lesson.squared[rows], said, lesson.placed[rows])
+    if kind is HeadKind.LINKS:
+        mean, log_variance = said.unflatten(1, (-1, 2)).unbind(dim=2)
+        return losses.length_likelihood(lesson.length[rows], mean, log_variance, lesson.linked[rows])
+    # Row i goes with row i + n / 2.
+    expected, true = said[:, 0].reshape(2, -1).T, lesson.loss[rows].reshape(2, -1).T
+    pairwise = losses.learning_loss if kind is HeadKind.LEARNING_LOSS else losses.learning_loss_pp
+    return pairwise(expected, true)
+
+
+def _lesson(
+    view: InsideView, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
+) -> _Lesson:
+    """Make the copies of one frame and note what is true of them."""
+    geometry = view.geometry(frame.size)
+    image = resize_frames(frame.image[None], geometry)[0]
+    uv = geometry.to_network(frame.xy)
+    uv[frame.states != KeypointState.PLACED] = np.nan
+    sides = np.array([geometry.resized[1], geometry.resized[0]], np.float64)
+    rotation = view.model.settings.rotation_degrees
+    copies, moved = [], []
+    for _ in range(VIEWS):
+        centre = (sides - 1) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * sides
+        angle = float(rng.uniform(-rotation, rotation))
+        copy, points = cut(image, uv, centre=centre, angle=angle, scale=1.0, size=geometry.padded)
+        copies.append(disturb(copy, rng))
+        moved.append(torch.from_numpy(points))
+    device = next(view.network.parameters()).device
+    whole = InputGeometry(geometry.padded, geometry.padded)
+    seen = view.look_at_images(torch.stack(copies).to(device), whole)
+    true = torch.stack(moved).float().to(device)
+    return _truth(seen, true, links, size * float(geometry.scale_xy.mean()))
+
+
+def _truth(seen: Insides, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> _Lesson:
+    """Compare what the pose network says of copies with where their keypoints are, ``(n, K, 2)`` network pixels."""
+    rows, columns = seen.scoremaps.shape[2:]
+    corner = torch.tensor([columns, rows], device=uv.device) * SCOREMAP_STRIDE
+    placed = (torch.isfinite(uv).all(dim=2) & (uv >= 0).all(dim=2) & (uv < corner).all(dim=2)).float()
+    apart = (seen.scoremaps.clone() - render(uv, rows, columns)).square().sum(dim=(2, 3))
+    found = seen.cells.clone() * SCOREMAP_STRIDE + CELL_CENTRE
+    known = torch.nan_to_num(uv)
+    u, v = [list(ends) for ends in zip(*links, strict=True)] if links else ([], [])
+    return _Lesson(
+        pooled=seen.pooled().clone().half(),
+        loss=(apart * placed).sum(dim=1) / placed.sum(dim=1).clamp(min=1),
+        squared=(found - known).square().sum(dim=2) / size**2,
+        placed=placed,
+        length=(known[:, u] - known[:, v]).norm(dim=2) / size,
+        linked=placed[:, u] * placed[:, v],
+    )
