@@ -11,8 +11,7 @@ import torch
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, evaluate, resolve_device, train
-from napari_al_pose.pose import training as training_module
+from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, asking, evaluate, optimising, resolve_device, train
 from napari_al_pose.pose.plan import animal_extent, make_plan
 
 BODYPARTS = ("red", "blue")
@@ -145,7 +144,7 @@ def test_stopping_keeps_and_closing_abandons(disc_frames):
 
 
 def test_stopping_within_a_holdout_measurement_is_heard(disc_frames, monkeypatch):
-    monkeypatch.setattr(training_module, "HOLDOUT_AT_ONCE", 1)
+    monkeypatch.setattr(asking, "AT_ONCE", 1)
     training = train(disc_frames[:4], BODYPARTS, QUICK, holdout=disc_frames[4:8])
     next(training)
     tick = next(training)
@@ -170,7 +169,7 @@ def test_the_seed_repeats_and_leaves_torch_alone(disc_frames):
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10, 300])
 def test_the_learning_rate_rises_and_falls(steps):
-    rates = [training_module.rate_at(step, steps) for step in range(steps + 1)]
+    rates = [optimising.rate_at(step, steps) for step in range(steps + 1)]
     assert all(0 <= rate <= 1 for rate in rates)
     assert max(rates) == 1
     top = rates.index(1)
@@ -182,7 +181,7 @@ def test_a_loss_that_is_no_number_ends_in_a_message(disc_frames, monkeypatch):
     def broken(logits, targets, weights):
         return logits.sum() * float("nan")
 
-    monkeypatch.setattr(training_module, "scoremap_loss", broken)
+    monkeypatch.setattr(optimising, "scoremap_loss", broken)
     training = train(disc_frames, BODYPARTS, QUICK)
     next(training)
     with pytest.raises(AlPoseError, match="no longer a number"):

@@ -22,6 +22,11 @@ class TrainSettings(BaseModel):
     rotation_degrees: float = Field(
         default=180.0, ge=0, le=180, description="Largest random rotation; small for side views"
     )
+    swap_pairs: str = Field(
+        default="auto",
+        description="Bodyparts a mirror exchanges, as 'left ear=right ear, ...': frames are mirrored only with pairs; "
+        "'auto' finds them by their names, nothing mirrors none",
+    )
     seed: int = Field(default=0, ge=0)
 
 

@@ -1,4 +1,4 @@
-"""Random views of a labelled frame: turned, scaled, shifted, in other light, blurred or noisy.
+"""Random views of a labelled frame: turned, mirrored, scaled, shifted, in other light, blurred, noisy or covered.
 
 Images and keypoints go through torchvision's v2 kernels together.
 """
@@ -26,6 +26,10 @@ BACKGROUND_SHARE = 0.1
 SHIFT, WHOLE_SHIFT = 0.3, 0.1
 """Largest distance of the animal from the crop's centre, in crop sides; of a whole frame, in its sides."""
 
+COVERED_SHARE = 0.0
+COVER_SIDES = (0.1, 0.25)
+"""Share of the views partly covered by a grey rectangle, and its sides over the view's: cables, bedding, hands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Views:
@@ -37,10 +41,13 @@ class Views:
         Height and width of a view, network pixels.
     rotation_degrees : float
         Largest rotation, either way.
+    mirror : tuple of int, optional
+        The keypoint that each becomes in a mirror; half of the views are mirrored then, else none.
     """
 
     crop: tuple[int, int]
     rotation_degrees: float
+    mirror: tuple[int, ...] | None = None
 
     def draw(
         self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator
@@ -67,7 +74,9 @@ class Views:
         scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
         centre = self._centre(image, uv, rng)
         view, moved = cut(image, uv, centre=centre, angle=angle, scale=scale, size=self.crop)
-        return disturb(view, rng), moved
+        if self.mirror is not None and rng.random() < 0.5:
+            view, moved = flip(view, moved, self.mirror)
+        return cover(disturb(view, rng), rng), moved
 
     def _centre(self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         height, width = image.shape[-2:]
@@ -110,6 +119,23 @@ def cut(
     y, x = (side - size[0]) // 2, (side - size[1]) // 2
     points = VF.crop(points, y, x, *size)
     return VF.crop(patch, y, x, *size).float(), points.numpy()
+
+
+def flip(view: Tensor, uv: NDArray[np.float64], mirror: tuple[int, ...]) -> tuple[Tensor, NDArray[np.float64]]:
+    """Return the view as a mirror shows it; left keypoints become right ones."""
+    moved = uv[list(mirror)]
+    moved[:, 0] = view.shape[-1] - 1 - moved[:, 0]
+    return VF.horizontal_flip(view), moved
+
+
+def cover(view: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the view, sometimes with a rectangle of one grey over it."""
+    if rng.random() >= COVERED_SHARE:
+        return view
+    rows, columns = view.shape[-2:]
+    height, width = (round(side * rng.uniform(*COVER_SIDES)) for side in (rows, columns))
+    top, left = rng.integers(rows - height), rng.integers(columns - width)
+    return VF.erase(view, int(top), int(left), height, width, torch.tensor(float(rng.uniform(0, 255))))
 
 
 def disturb(view: Tensor, rng: np.random.Generator) -> Tensor:

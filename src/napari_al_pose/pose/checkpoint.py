@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.calibration import Calibration
 
 FORMAT = "napari-al-pose model"
 FORMAT_VERSION = 1
@@ -22,9 +25,19 @@ FORMAT_VERSION = 1
 _HINT = "Choose another model version, or learn once more."
 
 
-def write_checkpoint(
-    path: Path, *, bodyparts: tuple[str, ...], settings: TrainSettings, long_side: int, state: dict[str, Tensor]
-) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """What a model file holds; see `PoseModel` for the fields, ``state`` is the network's tensors by name."""
+
+    bodyparts: tuple[str, ...]
+    settings: TrainSettings
+    long_side: int
+    calibration: Calibration
+    learnt: frozenset[str]
+    state: dict[str, Tensor]
+
+
+def write_checkpoint(path: Path, model: Checkpoint) -> None:
     """Write a model file atomically.
 
     Raises
@@ -35,10 +48,12 @@ def write_checkpoint(
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "bodyparts": list(bodyparts),
-        "settings": settings.model_dump(),
-        "long_side": long_side,
-        "state": state,
+        "bodyparts": list(model.bodyparts),
+        "settings": model.settings.model_dump(),
+        "long_side": model.long_side,
+        "calibration": [model.calibration.slope, model.calibration.shift],
+        "learnt": sorted(model.learnt),
+        "state": model.state,
     }
     temporary: str | None = None
     try:
@@ -56,14 +71,51 @@ def write_checkpoint(
         ) from error
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return a model file's content with ``settings`` as `TrainSettings`, everything but ``state`` checked.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return a model file's content, everything but ``state`` checked.
 
     Raises
     ------
     AlPoseError
         If the file is missing, damaged, of a newer format, or not one of ours.
     """
+    content = _read(path)
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise AlPoseError(
+            f"Expected format {FORMAT_VERSION} in the model {path}, got {version}.", "Update napari-al-pose."
+        )
+    try:
+        settings = TrainSettings.model_validate(content.get("settings"))
+    except ValidationError as error:
+        raise AlPoseError(f"The model {path} is damaged: its settings are not valid.", _HINT) from error
+    bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
+    # Models from before there were these have neither.
+    calibration, learnt = content.get("calibration", [1.0, 0.0]), content.get("learnt", [])
+    if not (
+        _is_list(bodyparts, str)
+        and bodyparts
+        and isinstance(long_side, int)
+        and 1 <= long_side <= 4096
+        and _is_list(calibration, float)
+        and len(calibration) == 2
+        and all(math.isfinite(value) for value in calibration)
+        and _is_list(learnt, str)
+        and isinstance(state, dict)
+    ):
+        raise AlPoseError(f"The model {path} is damaged: parts of it are missing.", _HINT)
+    return Checkpoint(
+        bodyparts=tuple(bodyparts),
+        settings=settings,
+        long_side=long_side,
+        calibration=Calibration(*calibration),
+        learnt=frozenset(learnt),
+        state=state,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what is in the file if it says that it is ours."""
     if not path.exists():
         raise AlPoseError(f"There is no model {path}.", _HINT)
     # What is no archive would be taken for torch's old format, whose reader fails in every possible way.
@@ -75,23 +127,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise AlPoseError(f"The model {path} is damaged, or not a model.", _HINT) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise AlPoseError(f"Expected a model of napari-al-pose in {path}, got something else.", _HINT)
-    version = content.get("format_version")
-    if version != FORMAT_VERSION:
-        raise AlPoseError(
-            f"Expected format {FORMAT_VERSION} in the model {path}, got {version}.", "Update napari-al-pose."
-        )
-    try:
-        content["settings"] = TrainSettings.model_validate(content.get("settings"))
-    except ValidationError as error:
-        raise AlPoseError(f"The model {path} is damaged: its settings are not valid.", _HINT) from error
-    bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
-    if not (
-        isinstance(bodyparts, list)
-        and bodyparts
-        and all(isinstance(name, str) for name in bodyparts)
-        and isinstance(long_side, int)
-        and 1 <= long_side <= 4096
-        and isinstance(state, dict)
-    ):
-        raise AlPoseError(f"The model {path} is damaged: parts of it are missing.", _HINT)
     return content
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,11 @@ class LabelledFrame:
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this picture from others, whatever is labelled in it."""
+        return hashlib.blake2b(np.ascontiguousarray(self.image), digest_size=12).hexdigest()
 
 
 def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:

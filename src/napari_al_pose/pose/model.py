@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose.checkpoint import read_checkpoint, write_checkpoint
+from napari_al_pose.pose.calibration import Calibration
+from napari_al_pose.pose.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.forward import Forward
+from napari_al_pose.pose.geometry import InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.targets import decode
-
-_PIXELS_AT_ONCE = 8 * 512 * 512
-"""Network pixels of one forward pass: bounds its memory to some hundred megabytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +27,10 @@ class PoseBatch:
     xy : float32 array, (N, K, 2)
         Source pixels, x then y, pixel centres at integers.
     likelihood : float32 array, (N, K)
-        Height of the scoremap at the pose, in [0, 1].
+        Height of the scoremap at the pose, in [0, 1]: the chance that the keypoint is within a tenth of the
+        animal's length of the pose, as far as the model is calibrated.
     scoremaps : float32 array, (N, K, h, w), or None
-        In [0, 1].
+        In [0, 1], calibrated as well.
     grid : ScoremapGrid
         Where the scoremap cells lie.
     """
@@ -57,16 +54,29 @@ class PoseModel:
         What it was trained with.
     long_side : int
         Longer side of the images the network sees, px.
+    calibration : Calibration
+        Of the likelihoods; without one they are what the network says.
+    learnt : frozenset of str
+        `LabelledFrame.fingerprint` of all frames it ever learnt from.
     """
 
     def __init__(
-        self, network: PoseNetwork, *, bodyparts: tuple[str, ...], settings: TrainSettings, long_side: int
+        self,
+        network: PoseNetwork,
+        *,
+        bodyparts: tuple[str, ...],
+        settings: TrainSettings,
+        long_side: int,
+        calibration: Calibration | None = None,
+        learnt: frozenset[str] = frozenset(),
     ) -> None:
         self.network = network
         self.bodyparts = bodyparts
         self.settings = settings
         self.long_side = long_side
-        self._fused: PoseNetwork | None = None
+        self.calibration = calibration or Calibration()
+        self.learnt = learnt
+        self._forward: Forward | None = None
 
     @property
     def device(self) -> str:
@@ -92,19 +102,15 @@ class PoseModel:
             False leaves them out, which saves memory and time.
         """
         _check(frames)
-        if self._fused is None:
-            self._fused = self.network.fused().to(memory_format=torch.channels_last)
+        if self._forward is None:
+            self._forward = Forward(self.network)
         geometry = InputGeometry.fit(source or (frames.shape[1], frames.shape[2]), self.long_side)
-        at_once = max(1, min(8, _PIXELS_AT_ONCE // (geometry.padded[0] * geometry.padded[1])))
-        chunks = [
-            predict_chunk(self._fused, frames[start : start + at_once], geometry, with_scoremaps=with_scoremaps)
-            for start in range(0, len(frames), at_once)
-        ]
+        chunks = self._forward(frames, geometry, with_scoremaps=with_scoremaps)
         if not chunks:
             return self._empty(geometry, with_scoremaps=with_scoremaps)
         xy, likelihood = (np.concatenate([chunk[i] for chunk in chunks]) for i in (0, 1))
-        maps = [chunk[2] for chunk in chunks if chunk[2] is not None]
-        return PoseBatch(xy, likelihood, np.concatenate(maps) if maps else None, geometry.grid)
+        maps = [self.calibration(chunk[2]) for chunk in chunks if chunk[2] is not None]
+        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, geometry.grid)
 
     def _empty(self, geometry: InputGeometry, *, with_scoremaps: bool) -> PoseBatch:
         k = len(self.bodyparts)
@@ -115,7 +121,15 @@ class PoseModel:
         """Write the model to one file, whole or not at all; AlPoseError if it can't be written."""
         state = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}
         write_checkpoint(
-            Path(path), bodyparts=self.bodyparts, settings=self.settings, long_side=self.long_side, state=state
+            Path(path),
+            Checkpoint(
+                bodyparts=self.bodyparts,
+                settings=self.settings,
+                long_side=self.long_side,
+                calibration=self.calibration,
+                learnt=self.learnt,
+                state=state,
+            ),
         )
 
     @classmethod
@@ -128,18 +142,22 @@ class PoseModel:
             If the file is missing, damaged or not a model, or the device can't be used.
         """
         content = read_checkpoint(Path(path))
-        settings: TrainSettings = content["settings"]
-        bodyparts = tuple(content["bodyparts"])
-        network = PoseNetwork(settings.trunk, len(bodyparts), pretrained=False)
+        network = PoseNetwork(content.settings.trunk, len(content.bodyparts), pretrained=False)
         try:
-            network.load_state_dict(content["state"])
+            network.load_state_dict(content.state)
         except (RuntimeError, TypeError, AttributeError) as error:
             raise AlPoseError(
-                f"The model {path} does not fit the network {settings.trunk!r}.",
+                f"The model {path} does not fit the network {content.settings.trunk!r}.",
                 "Choose another model version, or learn once more.",
             ) from error
-        network = network.to(resolve_device(device)).eval()
-        return cls(network, bodyparts=bodyparts, settings=settings, long_side=content["long_side"])
+        return cls(
+            network.to(resolve_device(device)).eval(),
+            bodyparts=content.bodyparts,
+            settings=content.settings,
+            long_side=content.long_side,
+            calibration=content.calibration,
+            learnt=content.learnt,
+        )
 
 
 def _check(frames: NDArray[np.uint8]) -> None:
@@ -148,21 +166,3 @@ def _check(frames: NDArray[np.uint8]) -> None:
             f"Expected 8-bit RGB frames (N, H, W, 3), got {frames.dtype} of shape {frames.shape}.",
             "Convert the video to 8-bit colour.",
         )
-
-
-@torch.inference_mode()
-def predict_chunk(
-    network: PoseNetwork, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return source positions, likelihoods and scoremaps of frames that fit into memory at once."""
-    device = next(network.parameters()).device
-    images = resize_frames(frames, geometry).to(device)
-    (height, width), (padded_height, padded_width) = geometry.resized, geometry.padded
-    # Filled with the mean, which becomes zero: what the network's own padding looks like.
-    images = F.pad(images.float(), (0, padded_width - width, 0, padded_height - height), value=network.mean)
-    rows, columns = geometry.cells
-    scoremaps = network(images)[:, :, :rows, :columns].float().sigmoid()
-    cells, likelihood = decode(scoremaps)
-    xy = geometry.grid.to_source(cells.cpu().numpy().astype(np.float64)).astype(np.float32)
-    maps = scoremaps.cpu().numpy() if with_scoremaps else None
-    return xy, likelihood.cpu().numpy(), maps

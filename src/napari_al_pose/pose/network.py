@@ -51,7 +51,8 @@ class PoseNetwork(nn.Module):
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the trunk's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
-        return self.trunk(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        x = ((images - self.mean) / self.std).to(self.smooth[0].weight.dtype)
+        return self.trunk(x.contiguous(memory_format=torch.channels_last))
 
     def heads(self, maps: list[Tensor]) -> Tensor:
         """Return scoremap logits of the trunk's maps."""
@@ -59,7 +60,7 @@ class PoseNetwork(nn.Module):
         for level in reversed(range(len(maps) - 1)):
             coarser = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
             y = self.laterals[level](maps[level]) + coarser
-        return self.scoremaps(F.relu(self.smooth(F.relu(y))))
+        return self.scoremaps(F.relu(self.smooth(F.relu(y))).to(self.scoremaps.weight.dtype))
 
     def train(self, mode: bool = True) -> PoseNetwork:
         """Set the mode; the trunk keeps ImageNet's BatchNorm statistics, which few labels would only blur."""
@@ -84,6 +85,15 @@ class PoseNetwork(nn.Module):
     def fused(self) -> PoseNetwork:
         """Return a copy for prediction only, with every BatchNorm folded into the convolution before it."""
         return fold_batch_norms(copy.deepcopy(self))
+
+    def half_precision(self) -> PoseNetwork:
+        """Return the network, changed in place for prediction only: bfloat16 but for the last layer.
+
+        Steps of 1/128 in the logits would show in positions between cells.
+        """
+        self.to(torch.bfloat16)
+        self.scoremaps.float()
+        return self
 
 
 def fold_batch_norms(network: M) -> M:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,19 @@ CROP_PER_ANIMAL = 1.9
 """Side of the training crop over the animal's length: room for the crop to miss its centre."""
 
 
+HOLD_BACK_FROM, HELD_BACK_SHARE, JOIN_AT = 10, 0.2, 0.6
+"""From how many labelled frames some are held back at first, how many, and when they join: to calibrate on."""
+
+WATCH_FROM, WATCHED_SHARE, WATCHED = 100, 0.1, 32
+"""From how many labelled frames some are held back to the end, and how many: to stop early by."""
+
+CARRY_ON_STEPS, CARRY_ON_RATE = 0.4, 0.5
+"""Steps and learning rate of a training that carries on, over those of one from the trunk, at the least."""
+
+SAME_SCALE = 1.3
+"""A model is carried on at its own scale if the one chosen anew is not further off than this factor."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
     """How one training goes about it.
@@ -35,11 +48,20 @@ class TrainPlan:
         Height and width of the training crops, network pixels, multiples of 32.
     steps : int
         Optimiser steps.
+    rate : float
+        Peak learning rate over the usual.
+    held_back : int
+        Labelled frames that don't teach at first.
+    join_at : float
+        Share of the steps after which they do; 1 for never.
     """
 
     long_side: int
     crop: tuple[int, int]
     steps: int
+    rate: float = 1.0
+    held_back: int = 0
+    join_at: float = JOIN_AT
 
 
 def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> TrainPlan:
@@ -49,13 +71,47 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> Train
     geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
     whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
     side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
+    n_placed = sum(bool((frame.states == KeypointState.PLACED).any()) for frame in frames)
     plan = TrainPlan(
         long_side=long_side,
         crop=(min(side, whole[0]), min(side, whole[1])),
         steps=settings.steps or _steps(len(frames)),
+        held_back=_held_back(n_placed),
+        join_at=1.0 if n_placed >= WATCH_FROM else JOIN_AT,
     )
     log.info("training plan for %s frames, animal %s of the frame: %s", len(frames), round(extent, 2), plan)
     return plan
+
+
+def carry_on(plan: TrainPlan, long_side: int, settings: TrainSettings, *, new_share: float) -> TrainPlan:
+    """Return the plan for carrying on with a model.
+
+    Parameters
+    ----------
+    plan : TrainPlan
+        For the same labels from the trunk.
+    long_side : int
+        The model's.
+    settings : TrainSettings
+        What is fixed in them stays so.
+    new_share : float
+        Share of the labelled frames that the model has not seen.
+    """
+    factor = plan.long_side / long_side
+    keeps = not settings.long_side and 1 / SAME_SCALE <= factor <= SAME_SCALE
+    share = min(1.0, max(CARRY_ON_STEPS, new_share))
+    return replace(
+        plan,
+        long_side=long_side if keeps else plan.long_side,
+        steps=settings.steps or max(1, round(share * plan.steps)),
+        rate=CARRY_ON_RATE,
+    )
+
+
+def _held_back(n_frames: int) -> int:
+    if n_frames >= WATCH_FROM:
+        return min(WATCHED, round(WATCHED_SHARE * n_frames))
+    return round(HELD_BACK_SHARE * n_frames) if n_frames >= HOLD_BACK_FROM else 0
 
 
 def animal_extent(frames: Sequence[LabelledFrame]) -> float:

@@ -1,45 +1,54 @@
-"""One training, as a generator that can be watched, interrupted and stopped between any two steps."""
+"""One training, as a generator that can be watched, interrupted and stopped between any two steps.
+
+From the trunk, some labels are held back for the first part: on them the likelihoods are calibrated, then they teach
+as well. With many labels some are held back to the end, and the training stops where they gain no more. From a model
+before, the labels it has not seen are the ones held back: they tell whether it is worth carrying on, and calibrate it.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.mirroring import mirror_order, read_pairs
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.asking import ask
 from napari_al_pose.pose.augmentation import Views
+from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
+from napari_al_pose.pose.feed import Feed
 from napari_al_pose.pose.frames import LabelledFrame, check_frames
-from napari_al_pose.pose.geometry import SCOREMAP_STRIDE, InputGeometry, resize_frames
-from napari_al_pose.pose.metrics import distances
-from napari_al_pose.pose.model import PoseModel, predict_chunk
+from napari_al_pose.pose.metrics import reference_length
+from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.plan import TrainPlan, make_plan
-from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
+from napari_al_pose.pose.optimising import Optimising
+from napari_al_pose.pose.plan import TrainPlan, carry_on, make_plan
 
 log = logging.getLogger(__name__)
 
-LEARNING_RATE = 6e-3
-TRUNK_SHARE = 0.2
-"""Learning rate of the pretrained trunk over that of the new heads."""
-
-WEIGHT_DECAY = 1e-3
-WARM_UP = 0.2
-"""Share of the steps over which the learning rate rises."""
-
-GRADIENT_NORM = 5.0
 HOLDOUT_FRAMES = 24
-HOLDOUT_MEASURES = 10
-HOLDOUT_AT_ONCE = 4
-"""Hold-out frames between two ticks: whoever waits for the generator waits no longer than for a step."""
+MEASURES = 10
+"""How often the hold-out frames, and those held back to the end, are measured."""
+
+ASKED_FRAMES = 24
+USABLE = 0.2
+"""Share of unseen keypoints that a model must find to be carried on; the trunk alone finds next to none."""
+
+PATIENCE = 3
+BETTER = 0.99
+STOP_AFTER = 0.5
+"""A training stops after this share of its steps, when so many measurements in a row don't lower the error."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,14 @@ class TrainTick:
     seconds_left: float = -1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """A frame at the network's scale."""
+@dataclass(slots=True)
+class _Start:
+    """Where a training begins."""
 
-    image: Tensor
-    uv: NDArray[np.float64]
-    states: Tensor
+    network: PoseNetwork
+    plan: TrainPlan
+    calibration: Calibration
+    carried_on: bool
 
 
 def train(
@@ -99,7 +109,8 @@ def train(
     settings : TrainSettings
         Zeros in it are chosen from the labels.
     initial : PoseModel, optional
-        The version before, used as the start only if trunk and bodyparts are the same.
+        The version before. It is carried on in fewer steps if trunk and bodyparts are the same and it finds enough
+        of what it has not seen; else the training starts from the trunk.
     holdout : sequence of LabelledFrame
         To measure on, never learnt from.
     threads : int, optional
@@ -110,133 +121,154 @@ def train(
     Raises
     ------
     AlPoseError
-        If the frames can't be trained on, the trunk or device can't be had, or the loss is no longer a number.
+        If the frames can't be trained on, the trunk or device can't be had, or what goes wrong
+        on the way (a loss that is no number, too little memory) does so again at a lower rate or a smaller batch.
     """
     check_frames(frames, len(bodyparts))
     if threads is not None:
         torch.set_num_threads(max(1, threads))
-    device = resolve_device(settings.device)
-    plan = plan or make_plan(frames, settings)
-    network = _network(bodyparts, settings, initial).to(device)
-    network.freeze_early_layers()
-    optimiser, schedule = _optimiser(network, plan)
-    batches = _batches(frames, plan, settings)
-    pace = _Pace(plan.steps)
-    answer = yield TrainTick(0, plan.steps, math.nan)
-    step = 0
-    while step < plan.steps and answer != "stop":
-        began = time.monotonic()
-        loss = _step(network, optimiser, next(batches), device)
-        schedule.step()
-        step += 1
-        pace.note(time.monotonic() - began)
-        error = math.nan
-        if holdout and (step == plan.steps or step % max(1, plan.steps // HOLDOUT_MEASURES) == 0):
-            tick = TrainTick(step, plan.steps, loss, seconds_left=pace.left(step))
-            error, answer = yield from _measure(network, holdout[:HOLDOUT_FRAMES], plan.long_side, tick)
-        if answer != "stop":
-            answer = yield TrainTick(step, plan.steps, loss, error, pace.left(step))
-    network.eval().requires_grad_(False)
-    return PoseModel(network, bodyparts=tuple(bodyparts), settings=settings, long_side=plan.long_side)
+    training = _Training(frames, bodyparts, settings, holdout)
+    start = yield from training.start(initial, plan)
+    return (yield from training.run(start))
 
 
-def _network(bodyparts: Sequence[str], settings: TrainSettings, initial: PoseModel | None) -> PoseNetwork:
-    """Return the network to start from, its new parts drawn with the seed without touching torch's own generator."""
-    warm = initial is not None and initial.bodyparts == tuple(bodyparts) and initial.settings.trunk == settings.trunk
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = PoseNetwork(settings.trunk, len(bodyparts), pretrained=not warm)
-    if warm and initial is not None:
-        network.load_state_dict(initial.network.state_dict())
-    return network.to(memory_format=torch.channels_last)
+class _Training:
+    """The parts of one `train`."""
 
+    def __init__(
+        self,
+        frames: Sequence[LabelledFrame],
+        bodyparts: Sequence[str],
+        settings: TrainSettings,
+        holdout: Sequence[LabelledFrame],
+    ) -> None:
+        self._frames = frames
+        self._bodyparts = tuple(bodyparts)
+        self._settings = settings
+        self._holdout = holdout[:HOLDOUT_FRAMES]
+        self._device = resolve_device(settings.device)
+        self._mirror = mirror_order(read_pairs(settings.swap_pairs, bodyparts), bodyparts)
+        self._reference = reference_length(np.stack([f.xy for f in frames]), np.stack([f.states for f in frames]))
+        self._answer: str | None = None
 
-def _optimiser(
-    network: PoseNetwork, plan: TrainPlan
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    trunk, heads = network.parameter_groups()
-    rates = [LEARNING_RATE * TRUNK_SHARE, LEARNING_RATE]
-    optimiser = torch.optim.AdamW(
-        [{"params": trunk, "lr": rates[0]}, {"params": heads, "lr": rates[1]}], weight_decay=WEIGHT_DECAY
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, plan.steps))
-    return optimiser, schedule
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Return the learning rate of a step (from 0) over its peak: a linear rise, then half a cosine down."""
-    warm = max(1, round(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (steps - warm + 1))))
-
-
-def _prepare(frame: LabelledFrame, long_side: int) -> _Prepared:
-    geometry = InputGeometry.fit(frame.size, long_side)
-    uv = geometry.to_network(frame.xy)
-    uv[frame.states != KeypointState.PLACED] = np.nan
-    image = resize_frames(frame.image[None], geometry)[0]
-    return _Prepared(image, uv, torch.from_numpy(np.asarray(frame.states, np.int64)))
-
-
-def _batches(
-    frames: Sequence[LabelledFrame], plan: TrainPlan, settings: TrainSettings
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield views (N, 3, H, W), keypoints (N, K, 2) and states (N, K) for ever; each frame once an epoch."""
-    rng = np.random.default_rng(settings.seed)
-    prepared = [_prepare(frame, plan.long_side) for frame in frames]
-    views = Views(plan.crop, settings.rotation_degrees)
-    waiting: list[int] = []
-    while True:
-        images, uvs, states = [], [], []
-        for _ in range(settings.batch_size):
-            waiting = waiting or [int(i) for i in rng.permutation(len(prepared))]
-            chosen = prepared[waiting.pop()]
-            image, uv = views.draw(chosen.image, chosen.uv, rng)
-            images.append(image)
-            uvs.append(torch.from_numpy(uv))
-            states.append(chosen.states)
-        yield torch.stack(images), torch.stack(uvs).float(), torch.stack(states)
-
-
-def _step(
-    network: PoseNetwork, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, Tensor, Tensor], device: str
-) -> float:
-    """Make one optimiser step and return its loss; the weights stay as they are if that is not a number."""
-    images, uv, states = (part.to(device) for part in batch)
-    network.train()
-    logits = network(images)
-    rows, columns = images.shape[2] // SCOREMAP_STRIDE, images.shape[3] // SCOREMAP_STRIDE
-    loss = scoremap_loss(logits.float(), render(uv, rows, columns), keypoint_weights(states))
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    trainable = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = nn.utils.clip_grad_norm_(trainable, GRADIENT_NORM)
-    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-        raise AlPoseError(
-            "Training broke off: the loss is no longer a number.",
-            "The model before is still in place. Check the newest labels, then learn again with another seed.",
+    def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
+        """Carry on with ``initial`` if that is worth it, else begin with the trunk."""
+        plan = fixed or make_plan(self._frames, self._settings)
+        fits = (
+            initial is not None
+            and initial.bodyparts == self._bodyparts
+            and initial.settings.trunk == self._settings.trunk
         )
-    optimiser.step()
-    return float(loss.item())
+        if initial is None or not fits:
+            return _Start(self._network(None), plan, Calibration(), carried_on=False)
+        network, calibration = self._network(initial), initial.calibration
+        unseen = [frame for frame in self._frames if frame.fingerprint not in initial.learnt]
+        warm = fixed or carry_on(plan, initial.long_side, self._settings, new_share=len(unseen) / len(self._frames))
+        if unseen and fixed is None:
+            waiting = TrainTick(0, warm.steps, math.nan)
+            said = yield from self._while_ticking(ask(network, unseen[:ASKED_FRAMES], initial.long_side), waiting)
+            given = said.answers(self._reference)
+            found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
+            if initial.learnt and found < USABLE:
+                log.info("model before finds %s of what is new: from the trunk", round(found, 2))
+                return _Start(self._network(None), plan, Calibration(), carried_on=False)
+            calibration = fit_calibration(given, before=calibration)
+        return _Start(network, replace(warm, held_back=0), calibration, carried_on=True)
+
+    def run(self, start: _Start) -> Generator[TrainTick, str | None, PoseModel]:
+        """Train, and make the model."""
+        plan, network, learnt = start.plan, start.network, list(self._frames)
+        held = [learnt.pop(i) for i in _drawn(learnt, plan.held_back, self._settings.seed)]
+        views = Views(plan.crop, self._settings.rotation_degrees, self._mirror)
+        feed = Feed(views, long_side=plan.long_side, batch_size=self._settings.batch_size, seed=self._settings.seed)
+        feed.add(learnt)
+        optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
+        watch = _Watch(optimising) if held and plan.join_at >= 1 else None
+        pace = _Pace(plan.steps)
+        tick = TrainTick(0, plan.steps, math.nan)
+        self._answer = yield tick
+        step = 0
+        while step < plan.steps and self._answer != "stop":
+            began = time.monotonic()
+            loss = optimising.step()
+            step += 1
+            pace.note(time.monotonic() - began)
+            tick = TrainTick(step, plan.steps, loss, seconds_left=pace.left(step))
+            due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
+            if self._holdout and due:
+                said = yield from self._while_ticking(ask(network, self._holdout, plan.long_side), tick)
+                tick = replace(tick, holdout_error=said.mean_error)
+            if held and (due if watch else step >= round(plan.join_at * plan.steps)):
+                said = yield from self._while_ticking(ask(network, held, plan.long_side), tick)
+                start.calibration = fit_calibration(said.answers(self._reference))
+                if watch is None:
+                    feed.add(held)
+                    learnt, held = learnt + held, []
+                elif watch.is_over(said.mean_error, done=step / plan.steps):
+                    self._answer = "stop"
+            if self._answer != "stop":
+                self._answer = yield tick
+        if watch is not None:
+            watch.restore(network)
+        network.eval().requires_grad_(False)
+        return PoseModel(
+            network,
+            bodyparts=self._bodyparts,
+            settings=self._settings,
+            long_side=plan.long_side,
+            calibration=start.calibration,
+            learnt=frozenset(frame.fingerprint for frame in learnt),
+        )
+
+    def _while_ticking(self, work: Generator[None, None, T], tick: TrainTick) -> Generator[TrainTick, str | None, T]:
+        """Return what ``work`` returns; no more ticks once it was asked to stop."""
+        try:
+            while True:
+                next(work)
+                if self._answer != "stop":
+                    self._answer = yield tick
+        except StopIteration as end:
+            return end.value
+
+    def _network(self, initial: PoseModel | None) -> PoseNetwork:
+        """Return the network to start from, its new parts drawn with the seed without touching torch's generator."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._settings.seed)
+            network = PoseNetwork(self._settings.trunk, len(self._bodyparts), pretrained=initial is None)
+        if initial is not None:
+            network.load_state_dict(initial.network.state_dict())
+        network.freeze_early_layers()
+        return network.to(self._device, memory_format=torch.channels_last)
 
 
-def _measure(
-    network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int, tick: TrainTick
-) -> Generator[TrainTick, str | None, tuple[float, str | None]]:
-    """Return the mean error on ``frames`` and what was sent meanwhile; NaN where that was to stop."""
-    network.eval()
-    errors = []
-    for i, frame in enumerate(frames):
-        geometry = InputGeometry.fit(frame.size, long_side)
-        xy, _, _ = predict_chunk(network, frame.image[None], geometry, with_scoremaps=False)
-        errors.append(distances(xy, frame.xy[None], frame.states[None])[0])
-        if i % HOLDOUT_AT_ONCE == HOLDOUT_AT_ONCE - 1 and i + 1 < len(frames):
-            answer = yield tick
-            if answer == "stop":
-                return math.nan, answer
-    every = np.concatenate(errors)
-    return (float(np.nanmean(every)) if np.isfinite(every).any() else math.nan), None
+class _Watch:
+    """Keeps the weights that were best on labels held back to the end, and says when nothing is gained any more."""
+
+    def __init__(self, optimising: Optimising) -> None:
+        self._optimising = optimising
+        self._best = math.inf
+        self._weights: dict[str, Tensor] = {}
+        self._in_vain = 0
+
+    def is_over(self, error: float, *, done: float) -> bool:
+        """Note a measurement after this share of the steps."""
+        if not self._weights or error < BETTER * self._best:
+            self._best, self._weights, self._in_vain = error, self._optimising.weights(), 0
+            return False
+        self._in_vain += 1
+        return done >= STOP_AFTER and self._in_vain >= PATIENCE
+
+    def restore(self, network: PoseNetwork) -> None:
+        """Give the network its best weights."""
+        if self._weights:
+            network.load_state_dict(self._weights)
+
+
+def _drawn(frames: Sequence[LabelledFrame], count: int, seed: int) -> list[int]:
+    """Return the positions, descending, of ``count`` frames with a placed keypoint."""
+    placed = [i for i, frame in enumerate(frames) if (frame.states == KeypointState.PLACED).any()]
+    drawn = np.random.default_rng(seed).permutation(placed)[:count]
+    return sorted((int(i) for i in drawn), reverse=True)
 
 
 class _Pace:

@@ -1,0 +1,64 @@
+"""What a network in training says about frames, asked without keeping whoever waits for the training waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.pose.calibration import Answers, answers
+from napari_al_pose.pose.forward import predict_chunk
+from napari_al_pose.pose.frames import LabelledFrame
+from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.metrics import distances
+from napari_al_pose.pose.network import PoseNetwork
+
+AT_ONCE = 4
+"""Frames between two ticks: whoever waits for the generator waits no longer than for a step."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """Poses of labelled frames and how sure the network is of them, uncalibrated.
+
+    Parameters
+    ----------
+    frames : tuple of LabelledFrame
+    xy : float array, (N, K, 2)
+    raw : float array, (N, K)
+    """
+
+    frames: tuple[LabelledFrame, ...]
+    xy: NDArray[np.float32]
+    raw: NDArray[np.float32]
+
+    @property
+    def mean_error(self) -> float:
+        """Mean error over placed keypoints, source px; NaN without any."""
+        found = distances(self.xy, *self._labels)
+        counted = found[~np.isnan(found)]
+        return float(counted.mean()) if len(counted) else float("nan")
+
+    def answers(self, reference_px: float) -> Answers:
+        """Return it keypoint by keypoint, as calibration wants it."""
+        return answers(self.raw, self.xy, *self._labels, reference_px=reference_px)
+
+    @property
+    def _labels(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        return np.stack([f.xy for f in self.frames]), np.stack([f.states for f in self.frames])
+
+
+def ask(network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int) -> Generator[None, None, Said]:
+    """Return what ``network`` says about ``frames``, at least one; yields now and then on the way."""
+    network.eval()
+    poses, likelihoods = [], []
+    for i, frame in enumerate(frames):
+        geometry = InputGeometry.fit(frame.size, long_side)
+        xy, raw, _ = predict_chunk(network, frame.image[None], geometry, with_scoremaps=False)
+        poses.append(xy)
+        likelihoods.append(raw)
+        if i % AT_ONCE == AT_ONCE - 1 and i + 1 < len(frames):
+            yield
+    return Said(tuple(frames), np.concatenate(poses), np.concatenate(likelihoods))

@@ -1,0 +1,135 @@
+"""Likelihoods that mean what they say: of the keypoints given 0.8, eight in ten lie where they should.
+
+Platt's scaling (Platt 1999; Guo et al. 2017, arXiv:1706.04599, with one parameter) of a scoremap's logit: slope and
+shift, fitted on keypoints the network did not learn from. A keypoint counts as found within `FOUND_WITHIN` of the
+reference length, as in PCK@0.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import KeypointState, Reliability
+from napari_al_pose.pose.metrics import distances
+from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
+
+FOUND_WITHIN = 0.1
+PRIOR_KEYPOINTS = 12.0
+"""How many keypoints outweigh what was believed before: a handful must not turn the likelihoods upside down."""
+
+BINS = 10
+_ROUNDS = 50
+_LOGIT_LIMIT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``logit of the likelihood = slope * logit of the scoremap + shift``; as it comes with 1 and 0."""
+
+    slope: float = 1.0
+    shift: float = 0.0
+
+    def __call__(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return likelihoods of raw scoremap values in [0, 1], of any shape."""
+        if self == Calibration():
+            return raw
+        return _sigmoid(self.slope * _logit(raw) + self.shift).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a network said about keypoints it had not learnt from.
+
+    Parameters
+    ----------
+    raw : float array, (n,)
+        Peak heights of its scoremaps.
+    found : bool array, (n,)
+        Whether the peak was in the right place; never for what is not visible.
+    weights : float array, (n,)
+        How much each counts.
+    """
+
+    raw: NDArray[np.float64]
+    found: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+
+def answers(
+    raw: NDArray[np.floating],
+    predicted: NDArray[np.floating],
+    annotated: NDArray[np.floating],
+    states: NDArray[np.integer],
+    *,
+    reference_px: float,
+) -> Answers:
+    """Compare predictions (N, K, ...) with annotations; what nobody looked at says nothing."""
+    errors = distances(predicted, annotated, states)
+    placed, hidden = states == KeypointState.PLACED, states == KeypointState.NOT_VISIBLE
+    counts = placed | hidden
+    found = np.where(placed, np.nan_to_num(errors, nan=np.inf) <= FOUND_WITHIN * reference_px, False)
+    weights = np.where(placed, 1.0, NOT_VISIBLE_WEIGHT)
+    return Answers(np.asarray(raw, np.float64)[counts], found[counts], weights[counts])
+
+
+def fit_calibration(given: Answers, *, before: Calibration | None = None) -> Calibration:
+    """Return the calibration that makes the answers likeliest, held to ``before`` by a prior.
+
+    Newton's method on the logistic loss with Platt's softened targets, so that answers without a mistake don't call
+    for certainty.
+    """
+    before = before or Calibration()
+    if len(given.raw) == 0:
+        return before
+    hits = float(given.weights[given.found].sum())
+    misses = float(given.weights.sum()) - hits
+    target = np.where(given.found, (hits + 1) / (hits + 2), 1 / (misses + 2))
+    x = np.stack([_logit(given.raw), np.ones(len(given.raw))], axis=1)
+    start = np.array([before.slope, before.shift])
+    # A unit of slope moves a likelihood by its logit, about 2; so the prior holds it as much tighter.
+    prior = PRIOR_KEYPOINTS * 0.25 * np.array([4.0, 1.0])
+    theta = start.copy()
+    for _ in range(_ROUNDS):
+        p = _sigmoid(x @ theta)
+        gradient = x.T @ (given.weights * (p - target)) + prior * (theta - start)
+        curvature = (x * (given.weights * p * (1 - p))[:, None]).T @ x + np.diag(prior)
+        step = np.linalg.solve(curvature, gradient)
+        theta = theta - step / max(1.0, float(np.abs(step).max()))
+        if float(np.abs(step).max()) < 1e-6:
+            break
+    return Calibration(slope=float(np.clip(theta[0], 0.2, 5.0)), shift=float(np.clip(theta[1], -8.0, 8.0)))
+
+
+def reliability(likelihood: NDArray[np.floating], given: Answers) -> Reliability | None:
+    """Return how often keypoints of each likelihood were found; None without a keypoint.
+
+    Parameters
+    ----------
+    likelihood : float array, (n,)
+        Of the keypoints in ``given``.
+    given : Answers
+        Whether they were found.
+    """
+    if len(likelihood) == 0:
+        return None
+    bins = np.minimum((np.asarray(likelihood, np.float64) * BINS).astype(int), BINS - 1)
+    rows, gap, total = [], 0.0, float(given.weights.sum())
+    for index in np.unique(bins):
+        weights, chosen = given.weights[bins == index], bins == index
+        said = float(np.average(likelihood[chosen], weights=weights))
+        found = float(np.average(given.found[chosen], weights=weights))
+        rows.append((said, found, int(chosen.sum())))
+        gap += float(weights.sum()) / total * abs(said - found)
+    return Reliability(bins=tuple(rows), expected_error=gap)
+
+
+def _logit(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    clipped = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-7)
+    return np.clip(np.log(clipped) - np.log1p(-clipped), -_LOGIT_LIMIT, _LOGIT_LIMIT)
+
+
+def _sigmoid(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
