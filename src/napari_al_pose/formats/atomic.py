@@ -11,6 +11,9 @@ from pathlib import Path
 from napari_al_pose.domain import AlPoseError
 
 
+_PREFIX = ".al-pose-"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; put it in place of ``path`` when the block succeeds.
@@ -35,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -49,6 +52,13 @@ def replacing(path: Path) -> Iterator[Path]:
         if temporary is not None:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in ``folder`` when the program was killed; nobody else may be writing there."""
+    with suppress(OSError):  # they do no harm, and the folder may not be writable
+        for path in folder.glob(f"{_PREFIX}*"):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -92,6 +92,8 @@ class LabelBackups:
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise cannot_write(self._folder, error) from error
+        for unfinished in self._folder.glob(".*"):  # of a program that was killed
+            shutil.rmtree(unfinished, ignore_errors=True)
         bounded = [version for version in self.versions() if not version.for_good]
         for version in bounded[:-KEPT]:
             shutil.rmtree(version.folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.formats.atomic import remove_leftovers
 from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, read_config
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import LockHolder, ProjectLock
@@ -51,6 +52,9 @@ def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
     project = Project(config, skeleton, labels, lock=lock, lock_holder=str(holder) if holder else "")
     try:
         project.notice(*notices)
+        if lock is not None:
+            for folder in (project.root, project.root / "labeled-data", *(project.root / "labeled-data").glob("*/")):
+                remove_leftovers(folder)
         project.take_up_skeleton_change()
         if lock is not None or labels.in_memory:
             project.merge_labels()
