@@ -1,7 +1,7 @@
 # Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
-export PYTHON PROJECT DATASET
+export PYTHON PROJECT DATASET INTEROP
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint interop clean
 
 help:
 	@echo "make demo                          napari with the plugin on the sample project"
@@ -9,6 +9,7 @@ help:
 	@echo "make demo PROJECT=path/config.yaml the same on your own DeepLabCut project"
 	@echo "make test                          all tests"
 	@echo "make lint                          formatting, lint, types and import rules"
+	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make setup                         only the set-up, in .venv"
 	@echo "make clean                         remove everything that make made"
 
@@ -26,6 +27,9 @@ lint: setup
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+interop: setup
+	scripts/interop.sh
 
 clean:
 	rm -rf .venv .venv.unfinished build dist demo-output
