@@ -1,8 +1,8 @@
 """Sessions of labelling that are killed at random moments, and what is found afterwards.
 
-Run as a program: ``killed_sessions.py FOLDER LANES TRIALS SEED``. It imports everything once; each lane is a fork with a
-project of its own, each trial a fork of that, which opens the project and labels it until it is killed. Prints one JSON
-document: how many were killed, how many edits they had acknowledged, and what was found wrong.
+Run as a program: ``killed_sessions.py FOLDER LANES TRIALS SEED``. It imports everything once; each lane is a fork
+with a project of its own, each trial a fork of that, which opens the project and labels it until it is killed. Prints
+one JSON document: how many were killed, how many edits they had acknowledged, and what was found wrong.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def _run_session(root: Path, acknowledged: int, *, begin: int) -> None:
     try:
         session(root, acknowledged, begin)
     except BaseException as error:  # noqa: BLE001  # the parent sees that it ended by itself
-        print(repr(error), file=sys.stderr, flush=True)
+        sys.stderr.write(f"{error!r}\n")
+        sys.stderr.flush()
     finally:
         os._exit(1)
 
@@ -203,15 +204,12 @@ def main(folder: Path, lanes: int, trials: int, seed: int) -> None:
         os.close(writing)
         readers.append(os.fdopen(reading))
     found = [json.loads(reader.read()) for reader in readers]
-    print(
-        json.dumps(
-            {
-                "killed": sum(each["killed"] for each in found),
-                "edits": sum(each["edits"] for each in found),
-                "wrong": [f"lane {i}: {what}" for i, each in enumerate(found) for what in each["wrong"]],
-            }
-        )
-    )
+    document = {
+        "killed": sum(each["killed"] for each in found),
+        "edits": sum(each["edits"] for each in found),
+        "wrong": [f"lane {i}: {what}" for i, each in enumerate(found) for what in each["wrong"]],
+    }
+    sys.stdout.write(json.dumps(document))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.background import Background
 from napari_al_pose.project import Project
 
-DELAY_MS = 1000
-"""After the last edit; the label store itself has every edit at once."""
+DELAY_MS = 400
+"""After the last edit, so that the files follow within a second; the label store itself has every edit at once."""
 
 
 class LabelSaver(QObject):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut import frame_number, image_files, image_name
 from napari_al_pose.project.videos import ProjectVideo
+
+logger = logging.getLogger(__name__)
 
 
 class ExtractedImages:
@@ -61,18 +65,32 @@ class ExtractedImages:
             return self._present[number]
         source = self._open()
         name = name or image_name(folder, number, len(source) if source is not None else number + 1, rows=self._rows)
-        try:
-            if source is None:
-                raise KeyError(number)
-            self._write(source[source.position(number)], folder / name)
-        except KeyError:
+        pixels = self._pixels(number)
+        if pixels is None:
             self._missing.append(number)
+        else:
+            self._write(pixels, folder / name)
         return name
+
+    def _pixels(self, number: int) -> NDArray[np.uint8] | None:
+        """Return a frame; None where no video has it, or what has it cannot be read any more."""
+        source = self._open()
+        try:
+            return None if source is None else source[source.position(number)]
+        except KeyError:
+            return None
+        except AlPoseError as error:
+            logger.warning("no image of frame %s: %s", number, error)
+            return None
 
     def _open(self) -> FrameSource | None:
         video = self._video
         if self._source is None and video is not None and video.has_video:
-            self._source = self._opened = video.open()
+            try:
+                self._source = self._opened = video.open()
+            except AlPoseError as error:
+                logger.warning("no images of %s: %s", video.name, error)
+                self._video = replace(video, path=None)
         return self._source
 
     def _write(self, pixels: NDArray[np.uint8], path: Path) -> None:

@@ -92,6 +92,7 @@ class EditLog:
         except AlPoseError:
             self._connection.close()
             raise
+        self._identity = None if self.in_memory else _identity(path)
 
     def close(self) -> None:
         """Close the file; nothing is pending, every action was committed."""
@@ -147,6 +148,14 @@ class EditLog:
                 "Close the other window on it, or copy the project to a folder you may write to, and open it again.",
             )
 
+    def _refuse_if_gone(self) -> None:
+        """Refuse to write into a file that no longer has its name: what is written there would be lost."""
+        if _identity(self.path) != self._identity:
+            raise AlPoseError(
+                f"{self.path} was moved, removed or replaced while the project was open.",
+                "The last edit was not applied. Put the folder back where it was, or open the project again.",
+            )
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything in the block together, on disk before it ends; or nothing.
@@ -158,6 +167,7 @@ class EditLog:
         """
         if not self.in_memory:
             self.refuse_if_read_only()
+            self._refuse_if_gone()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -332,9 +342,7 @@ class EditLog:
             " coalesce(o.state, 0), o.x, o.y FROM conflicts c LEFT JOIN labels o ON o.video = c.video"
             " AND o.frame = c.frame AND o.individual = c.individual AND o.bodypart = c.bodypart"
         )
-        return [
-            (KeypointKey(*row[:4]), row[4], _keypoint(*row[5:8]), _keypoint(*row[8:])) for row in self.rows(query)
-        ]
+        return [(KeypointKey(*row[:4]), row[4], _keypoint(*row[5:8]), _keypoint(*row[8:])) for row in self.rows(query)]
 
     def names_since(self, action: int) -> dict[str, str]:
         """Return the present names of the bodyparts that were renamed after ``action``, by their names then."""
@@ -360,6 +368,15 @@ class EditLog:
     def data_version(self) -> int:
         """Return a number that changes when another connection committed something."""
         return int(self.rows("PRAGMA data_version")[0][0])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from every other of this computer; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
 
 
 def _frame(key: FrameKey) -> tuple[str, int]:
