@@ -77,13 +77,25 @@ def test_the_loop_without_a_window(openfield):
 
 
 @pytest.mark.slow
-def test_predict_writes_what_it_says(openfield):
+def test_predict_writes_what_it_says(openfield, tmp_path):
     call("train", openfield)
-    done = call("predict", openfield, "m4s1", "--json")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    done = call(
+        *("predict", openfield, "m4s1", "--format", "deeplabcut", "lightning-pose", "--smooth", "median"),
+        *("--labelled-video", "--output", folder, "--json"),
+    )
     assert done.returncode == 0, done.stderr
-    path = json.loads(done.stdout)["path"]
-    assert path.endswith(".h5")
-    assert os.path.isfile(path)
+    result = json.loads(done.stdout)
+    assert (result["model_version"], result["videos"]) == (1, ["m4s1"])
+    assert sorted(map(os.path.basename, result["paths"])) == sorted(
+        path.name for path in folder.iterdir() if not path.name.endswith(".csv") or "lightning" in path.name
+    )
+    assert sum("_filtered" in path.name for path in folder.iterdir()) == 4
+
+    assert "has no model 7" in refused("predict", openfield, "--model", 7)
+    assert "no video 'm5'" in refused("predict", openfield, "m5")
+    assert "no folder" in refused("predict", openfield, "m4s1", "--output", tmp_path / "gone")
 
 
 @pytest.mark.slow

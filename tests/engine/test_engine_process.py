@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
     Cancelled,
     Died,
+    Export,
+    Exported,
     Failed,
     Finished,
     Look,
     Looked,
-    Predict,
-    Predicted,
+    Progress,
     Rank,
     Ranked,
     Ready,
@@ -183,24 +185,42 @@ def test_a_waiting_job_is_cancelled_before_it_begins(engine):
 
 def test_predicting_without_a_model_says_so(engine):
     client, inbox, _ = engine
-    client.send(Predict(client.next_job(), "anything"))
+    client.send(Export(client.next_job(), ("anything",), ExportOptions()))
     assert "no model" in inbox.until(Failed).message.lower()
     assert client.alive
 
 
-def test_a_whole_video_is_predicted_and_written(engine):
+def test_whole_videos_are_predicted_beside_looking_and_learning(engine):
     client, inbox, config = engine
     client.send(Train(client.next_job()))
     inbox.until(Finished)
     with open_project(config, read_only=True) as project:
-        name = project.videos[0].name
-    client.send(Predict(client.next_job(), name))
-    predicted = inbox.until(Predicted)
-    import pandas as pd
+        names = tuple(video.name for video in project.videos[:2])
+        export, ranking = client.next_job(), client.next_job()
+        client.send(Export(export, names, ExportOptions()))
+        progress = inbox.until(Progress)
+        assert progress.job == export
+        client.send(Rank(ranking, "mpe"))
+        client.send(Look(client.next_job(), FrameKey(names[0], 3)))
+        looked = inbox.until(Looked)
+        assert inbox.until(Finished).job == ranking  # the export stood aside
+        exported = inbox.until(Exported)
+        assert exported.job == export
+        assert exported.videos == names
+        assert exported.model_version == 1
+        assert len(exported.paths) == 2
+        import pandas as pd
 
-    table = pd.read_hdf(predicted.path)
-    assert table.columns.names == ["scorer", "bodyparts", "coords"]
-    assert np.isfinite(table.to_numpy()).all()
+        for name, path in zip(names, exported.paths, strict=True):
+            run = project.video_predictions.find(1, name)
+            assert run.is_complete
+            table = pd.read_hdf(path)
+            assert table.columns.names == ["scorer", "bodyparts", "coords"]
+            np.testing.assert_array_equal(table.to_numpy().reshape(len(table), -1, 3), run.rows(0, len(table)))
+        # Frames are scaled while they are decoded, and looked at whole: the poses are the same all the same.
+        there = project.video_predictions.find(1, names[0]).prediction(3)
+        assert np.abs(there.xy - looked.prediction.xy)[looked.prediction.likelihood > 0.5].max(initial=0) < 1
+    inbox.until(Finished)
 
 
 def test_a_killed_engine_is_reported_and_can_be_started_again(engine):

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 8
 """Frames the network sees at once. Part of the result, bit by bit: segments are cut into batches from their start."""
-SEGMENT, LONGEST_SEGMENT = 256, 1024
-"""Frames of a segment: what a kill costs."""
+SEGMENT, LONGEST_SEGMENT = 250, 1000
+"""Frames of a segment: what a kill costs. x264 writes a keyframe every 250 frames unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,7 @@ def segments(
     keyframes : sequence of int
         Ascending positions.
     n_frames : int
+        In the video.
     length : int
         Frames a segment has at least, the last one excepted.
     longest : int

@@ -1,0 +1,227 @@
+"""Whole videos by the real command: killed and resumed, damaged, replaced, outside the project."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import av
+import numpy as np
+import pytest
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.engine import exporting, whole_videos
+from napari_al_pose.engine.whole_videos import plan, predict_planned
+from napari_al_pose.pose import PoseModel
+from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.project import open_project
+
+NO_FILES = ExportOptions(formats=())
+
+
+def add_model(project, *, long_side=64):
+    """Put an untrained model into the project: what it says makes no sense, but it always says the same."""
+    import torch
+
+    torch.manual_seed(0)
+    bodyparts = project.skeleton.bodyparts
+    network = PoseNetwork("efficientnet_lite0", len(bodyparts), pretrained=True).eval()
+    torch.nn.init.normal_(network.scoremaps.weight, std=1.0)
+    model = PoseModel(network, bodyparts=bodyparts, settings=TrainSettings(), long_side=long_side)
+    with project.models.new_folder() as folder:
+        model.save(folder / "model.pt")
+    return model
+
+
+def finish(work):
+    """Run a generator to its end; return what it returns and what it told on the way."""
+    told = []
+    while True:
+        try:
+            told.append(next(work))
+        except StopIteration as end:
+            return end.value, told
+
+
+@pytest.fixture
+def project(sample_copy):
+    with open_project(sample_copy) as opened:
+        yield opened
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    """The sample's videos are short; the command in a process of its own has segments of the usual length."""
+    monkeypatch.setattr(whole_videos, "SEGMENT", 24)
+    monkeypatch.setattr(whole_videos, "LONGEST_SEGMENT", 48)
+
+
+def export(project, videos, options, model):
+    return finish(exporting.export(project, videos, options, model=model, version=1, job=5))
+
+
+def copy_packets(source, target, n):
+    """Copy the first ``n`` frames of a video without encoding them."""
+    with av.open(str(source)) as video, av.open(str(target), "w") as made:
+        stream = made.add_stream_from_template(video.streams.video[0])
+        for packet in itertools.islice((p for p in video.demux(video=0) if p.size), n):
+            packet.stream = stream
+            made.mux(packet)
+
+
+@pytest.mark.slow
+def test_killed_half_way_and_resumed_gives_the_same(sample_copy, data_dir, tmp_path):
+    """A real video, the real command, SIGKILL."""
+    video = tmp_path / "mouse.mp4"
+    copy_packets(data_dir / "openfield-Pranav-2018-10-30" / "videos" / "m3v1mp4.mp4", video, 1000)
+    command = [sys.executable, "-m", "napari_al_pose", "predict", str(sample_copy), str(video)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run_command():
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        run = predictions.find(1, "mouse")
+        assert run.is_complete
+        (csv,) = tmp_path.glob("mouseDLC*.csv")
+        return run.path.read_bytes(), csv.read_bytes()
+
+    with open_project(sample_copy, read_only=True) as project:
+        add_model(project, long_side=32)
+        predictions = project.video_predictions
+        expected = run_command()
+        for path in [*predictions.find(1, "mouse").path.parent.iterdir(), *tmp_path.glob("mouseDLC*")]:
+            path.unlink()
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+            end = time.monotonic() + 120
+            while (run := predictions.find(1, "mouse")) is None or run.header.n_done < 400:
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGKILL)
+        assert 400 <= predictions.find(1, "mouse").header.n_done < 1000
+        assert not list(tmp_path.glob("mouseDLC*"))
+        assert run_command() == expected
+
+
+def test_a_run_that_is_given_up_goes_on_and_predicts_nothing_twice(project, short_segments):
+    model = add_model(project)
+    videos = project.videos[:2]
+    planned, _ = finish(plan(project, videos, model, 1, 5))
+    assert [len(item.run.header.segments) for item in planned] > [2, 2]
+    work = predict_planned(planned, model, 5)
+    while not planned[0].run.header.done:
+        next(work)
+    work.close()
+    again, _ = finish(plan(project, videos, model, 1, 5))
+    kept = again[0].run.header.n_done
+    assert 0 < kept < again[0].run.header.n_frames
+    calls = []
+    predict = model.predict
+    model.predict = lambda frames, **options: calls.append(len(frames)) or predict(frames, **options)
+    _, told = finish(predict_planned(again, model, 5))
+    total = sum(item.run.header.n_frames for item in again)
+    assert sum(calls) == total - kept
+    assert (told[-1].done, told[-1].total) == (total, total)
+    assert told[-1].stage == f"Predicting {videos[1].name} (2 of 2)"
+    resumed = [item.run.rows(0, item.run.header.n_frames) for item in again]
+    for item in again:
+        item.run.path.with_suffix(".json").unlink()
+    anew, _ = finish(plan(project, videos, model, 1, 5))
+    finish(predict_planned(anew, model, 5))
+    for before, item in zip(resumed, anew, strict=True):
+        np.testing.assert_array_equal(before, item.run.rows(0, item.run.header.n_frames))
+
+
+def test_a_video_that_was_replaced_is_predicted_anew(project):
+    model = add_model(project)
+    first, second = project.videos[:2]
+    export(project, [first], NO_FILES, model)
+    os.chmod(first.path, 0o644)
+    shutil.copy(second.path, first.path)
+    _, told = export(project, [first], NO_FILES, model)
+    assert [message.done for message in told if message.stage.startswith("Predicting")][-1] > 0
+    assert export(project, [first], NO_FILES, model)[1][-1].stage == "Opening the videos"
+
+
+def test_frames_that_do_not_decode_have_no_pose(project, tmp_path):
+    model = add_model(project)
+    whole = project.videos[0].path
+    cut = tmp_path / "cut.mp4"
+    content = bytearray(whole.read_bytes())
+    # The last part of the pictures, not the table of contents behind them.
+    middle = content.rfind(b"moov") * 3 // 4 if content.rfind(b"moov") > len(content) // 2 else len(content) * 3 // 4
+    content[middle : middle + len(content) // 8] = bytes(len(content) // 8)
+    cut.write_bytes(content)
+    (video,) = exporting.choose_videos(project, [str(cut)])
+    export(project, [video], NO_FILES, model)
+    run = project.video_predictions.find(1, "cut")
+    rows = run.rows(0, run.header.n_frames)
+    lost = np.isnan(rows[..., 0]).all(axis=1)
+    assert 0 < lost.sum() < len(rows)
+    assert (rows[lost, :, 2] == 0).all()
+    assert np.isfinite(rows[~lost]).all()
+
+
+def test_videos_are_given_by_name_by_file_or_from_outside(project, tmp_path):
+    video = project.videos[0]
+    outside = tmp_path / "elsewhere" / video.path.name
+    outside.parent.mkdir()
+    shutil.copy(video.path, outside)
+    chosen = exporting.choose_videos(project, [video.name, str(video.path), str(outside)])
+    assert chosen[0] == video
+    assert len(chosen) == 2
+    assert chosen[1].path == outside
+    assert chosen[1].name != video.name
+    assert exporting.choose_videos(project, []) == [v for v in project.videos if v.has_video]
+    with pytest.raises(AlPoseError, match="no video 'nothing'"):
+        exporting.choose_videos(project, ["nothing"])
+
+
+def test_every_file_is_named_for_the_program_that_reads_it(project, tmp_path):
+    pytest.importorskip("sleap_io")
+    model = add_model(project)
+    video = project.videos[0]
+    formats = ("deeplabcut", "sleap", "lightning-pose")
+    options = ExportOptions(formats=formats, smoothing="kalman", labelled_video=True, folder=str(tmp_path))
+    done, told = export(project, [video], options, model)
+    names = [os.path.basename(path) for path in done.paths]
+    scorer = f"DLC_EfficientnetLite0_{project.config.task}{project.config.date}al-pose_snapshot_1"
+    assert names == [
+        f"{video.name}{scorer}.h5",
+        f"{video.name}.al-pose-1.predictions.slp",
+        f"{video.name}.al-pose-1.lightning-pose.csv",
+        f"{video.name}{scorer}_filtered.h5",
+        f"{video.name}.al-pose-1_filtered.predictions.slp",
+        f"{video.name}.al-pose-1_filtered.lightning-pose.csv",
+        f"{video.name}{scorer}_filtered_labeled.mp4",
+    ]
+    assert [message.stage for message in told][-1] == f"Drawing {video.name}"
+    import pandas as pd
+
+    raw, smooth = (pd.read_hdf(tmp_path / f"{video.name}{scorer}{mark}.h5").to_numpy() for mark in ("", "_filtered"))
+    assert not np.array_equal(raw, smooth)
+    np.testing.assert_array_equal(raw[:, 2::3], smooth[:, 2::3])
+    # DeepLabCut's mark: the labelled copy does not become a video of the project.
+    shutil.copy(tmp_path / names[-1], project.root / "videos")
+    with open_project(project.root, read_only=True) as again:
+        assert len(again.videos) == len(project.videos)
+
+
+def test_cancelling_while_files_are_written_leaves_none(project, tmp_path):
+    model = add_model(project)
+    options = ExportOptions(labelled_video=True, folder=str(tmp_path))
+    work = exporting.export(project, project.videos[:1], options, model=model, version=1, job=5)
+    while not next(work).stage.startswith("Drawing"):
+        pass
+    work.close()
+    with suppress(StopIteration):
+        next(work)
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".h5", ".csv"}
