@@ -74,12 +74,12 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions) -> dict[s
     }
 
 
-def evaluate(path: Path, *, train_frames: int, seed: int) -> dict[str, Any]:
+def evaluate(path: Path, *, train_frames: int, seed: int, reference: tuple[str, str] | None = None) -> dict[str, Any]:
     """Train on randomly drawn labelled frames and measure on all the others; the project is left as it is."""
     with open_project(path, read_only=True) as project:
         from napari_al_pose.engine.evaluation import evaluate_project
 
-        return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed))
+        return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed, reference=reference))
 
 
 def _loop(project: Project) -> ActiveLearningLoop:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose import error_report, summarise
-from napari_al_pose.pose.metrics import distances
+from napari_al_pose.pose.metrics import OKS_SIGMA, distances, mean_average_precision, oks
 
 PLACED, UNSEEN, HIDDEN = KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.NOT_VISIBLE
 
@@ -55,11 +55,91 @@ def test_nothing_to_measure_is_nan():
     assert np.isnan(summary.mean)
 
 
-def test_a_reference_length_can_be_given():
-    states = np.array([[PLACED]])
-    report = error_report(np.array([[[3.0, 0]]]), np.zeros((1, 1, 2)), states, ["a"], reference_px=20)
-    assert report.pck["0.1ref"] == 0
-    assert report.pck["0.2ref"] == 1
+def test_the_reference_length_is_each_videos_own():
+    """A mouse filmed twice as close errs twice as far in pixels, and as far in body lengths."""
+    states = np.full((4, 3), PLACED)
+    annotated = np.array([[[0.0, 0], [10, 0], [0, 40]]] * 2 + [[[0.0, 0], [20, 0], [0, 80]]] * 2)
+    predicted = annotated + np.array([[[1.0, 0]]] * 2 + [[[2.0, 0]]] * 2)
+    videos = ["far", "far", "near", "near"]
+    report = error_report(predicted, annotated, states, ["eye", "nose", "tail"], videos=videos, between=(0, 1))
+    assert report.reference_px == 15
+    assert report.normalised == pytest.approx({"mean": 0.1, "median": 0.1, "p95": 0.1, "rmse": 0.1})
+    assert report.per_video == {"far": 1.0, "near": 2.0}
+    assert (report.pck["0.05ref"], report.pck["0.1ref"]) == (0, 1)
+    with_diagonals = error_report(predicted, annotated, states, ["eye", "nose", "tail"], videos=videos)
+    assert with_diagonals.normalised["mean"] == pytest.approx(1 / np.hypot(10, 40))
+
+
+def test_a_video_without_a_reference_length_is_left_out_of_what_is_normalised():
+    states = np.array([[PLACED, PLACED], [PLACED, HIDDEN]], np.int8)
+    annotated = np.array([[[0.0, 0], [10, 0]], [[0, 0], [np.nan, np.nan]]])
+    report = error_report(annotated + 1.0, annotated, states, ["a", "b"], videos=["one", "two"])
+    assert report.n_keypoints == 3
+    assert report.normalised["mean"] == pytest.approx(np.sqrt(2) / 10)
+    assert report.reference_px == 10
+
+
+def test_similarity_by_hand():
+    annotated = np.array([[[0.0, 0], [20, 10]], [[0.0, 0], [30, 0]]])
+    predicted = annotated + np.array([[[3.0, 4], [0, 0]]] * 2)
+    states = np.full((2, 2), PLACED)
+    values = oks(predicted, annotated, states)
+    assert values[0] == pytest.approx((np.exp(-25 / (2 * 200 * 0.04)) + 1) / 2)
+    assert np.isnan(values[1])  # no area
+    assert np.isnan(oks(predicted, annotated, np.full((2, 2), HIDDEN))).all()
+
+
+def test_average_precision_falls_with_what_is_ranked_first():
+    good_first = mean_average_precision(np.array([0.99, 0.99, 0.1]), np.array([0.9, 0.8, 0.1]))
+    bad_first = mean_average_precision(np.array([0.99, 0.99, 0.1]), np.array([0.2, 0.3, 0.9]))
+    assert bad_first < good_first < 1
+    assert mean_average_precision(np.array([0.99, 0.97]), np.array([0.1, 0.2])) == 1
+    assert np.isnan(mean_average_precision(np.array([np.nan]), np.array([1.0])))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_average_precision_is_pycocotools(seed):
+    """COCO's own program, where it is installed, on made-up frames of one animal each."""
+    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is only here to compare with")
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    rng = np.random.default_rng(seed)
+    n, k = 20, 5
+    annotated = rng.uniform(20, 200, (n, k, 2))
+    states = np.where(rng.random((n, k)) < 0.8, PLACED, HIDDEN).astype(np.int8)
+    states[:, :2] = PLACED
+    predicted = annotated + rng.normal(0, 12, (n, k, 2))
+    scores = rng.random(n)
+    placed = states == PLACED
+    areas = [float(np.prod(np.ptp(xy[p], axis=0))) for xy, p in zip(annotated, placed, strict=True)]
+    truth = coco.COCO()
+    truth.dataset = {
+        "images": [{"id": i} for i in range(n)],
+        "categories": [{"id": 1}],
+        "annotations": [
+            {
+                "id": i + 1, "image_id": i, "category_id": 1, "iscrowd": 0, "area": areas[i], "bbox": [0, 0, 1, 1],
+                "num_keypoints": int(placed[i].sum()),
+                "keypoints": np.column_stack([annotated[i], 2 * placed[i]]).ravel().tolist(),
+            }
+            for i in range(n)
+        ],
+    }  # fmt: skip
+    truth.createIndex()
+    found = truth.loadRes(
+        [
+            {
+                "image_id": i, "category_id": 1, "score": float(scores[i]),
+                "keypoints": np.column_stack([predicted[i], np.ones(k)]).ravel().tolist(),
+            }
+            for i in range(n)
+        ]
+    )  # fmt: skip
+    run = cocoeval.COCOeval(truth, found, "keypoints")
+    run.params.kpt_oks_sigmas = np.full(k, OKS_SIGMA)
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    assert mean_average_precision(oks(predicted, annotated, states), scores) == pytest.approx(run.stats[0], abs=1e-9)
 
 
 def test_one_frame_has_no_interval():

@@ -15,15 +15,29 @@ from napari_al_pose.project import Project
 
 
 def evaluate_project(
-    project: Project, *, train_frames: int, seed: int
+    project: Project, *, train_frames: int, seed: int, reference: tuple[str, str] | None = None
 ) -> Generator[Progress | TrainStep, None, dict[str, Any]]:
     """Return what ``evaluate --json`` prints.
+
+    Parameters
+    ----------
+    project : Project
+    train_frames : int
+        Frames to draw for training.
+    seed : int
+        Of the draw and the training.
+    reference : (str, str), optional
+        The two bodyparts whose distance errors are given in as well; by default the bounding box's diagonal.
 
     Raises
     ------
     AlPoseError
-        If the project has too few labelled frames.
+        If the project has too few labelled frames or not these bodyparts.
     """
+    bodyparts = project.skeleton.bodyparts
+    unknown = [name for name in reference or () if name not in bodyparts]
+    if unknown:
+        raise AlPoseError(f"The project has no bodypart {unknown[0]!r}.", f"It has: {', '.join(bodyparts)}.")
     opened = Sources()
     try:
         sources = opened.refresh(project)
@@ -40,10 +54,11 @@ def evaluate_project(
         opened.close()
     ticks = evaluate(
         frames,
-        project.skeleton.bodyparts,
+        bodyparts,
         project.settings.train,
         train_frames=train_frames,
         seed=seed,
+        between=None if reference is None else (bodyparts.index(reference[0]), bodyparts.index(reference[1])),
         threads=os.cpu_count(),
     )
     try:

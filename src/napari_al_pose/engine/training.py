@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import numpy as np
 
 from napari_al_pose.domain import (
     AlPoseError,
@@ -17,12 +16,15 @@ from napari_al_pose.domain import (
     FrameRole,
     FrameSource,
     KeypointState,
+    Reliability,
     Round,
 )
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
+from napari_al_pose.pose.calibration import reliability_of
+from napari_al_pose.pose.evaluation import predict_labelled
 from napari_al_pose.pose.trunks import trunk_in_reach
 from napari_al_pose.project import Project
 from napari_al_pose.video import is_placeholder
@@ -78,7 +80,7 @@ def load_labelled(
             if is_placeholder(image):
                 log.warning("%s is left out: it can't be decoded", annotation.key)
                 continue
-            frames[index] = LabelledFrame(image, annotation.xy, annotation.states)
+            frames[index] = LabelledFrame(image, annotation.xy, annotation.states, annotation.key.video)
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]
@@ -110,7 +112,7 @@ def train_round(
     if notice:
         log.warning("%s", notice)
     began = time.monotonic()
-    model, step, stopped = yield from _optimise(
+    model, last, stopped = yield from _optimise(
         train(frames, bodyparts, settings, initial=initial, holdout=holdout, threads=threads),
         job,
         should_stop,
@@ -118,47 +120,51 @@ def train_round(
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / "model.pt")
+    error, likelihoods = measure(model, holdout)
     done = Round(
         number=project.models.latest(),
         labels_revision=split.revision,
         n_train=len(frames),
         n_holdout=len(holdout),
         strategy=project.settings.strategy,
-        holdout=measure(model, holdout),
+        holdout=error,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         train_seconds=round(seconds, 2),
-        steps=step,
+        steps=last.step,
+        reliability=likelihoods,
+        started_from=project.models.latest() - 1 if last.carried_on else 0,
+        input_size=model.input_size_for(*frames[0].size),
     )
     project.rounds.append(done)
-    log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, step, done.train_seconds)
+    log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, done.steps, done.train_seconds)
     yield Trained(job, done, stopped, notice)
     return model
 
 
 def _optimise(
     training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
-) -> Generator[TrainStep, None, tuple[PoseModel, int, bool]]:
-    """Pass the ticks on as messages and the wish to stop down to the training."""
-    step, stopped = 0, False
+) -> Generator[TrainStep, None, tuple[PoseModel, TrainTick, bool]]:
+    """Pass the ticks on as messages and the wish to stop down to the training; return the model and the last tick."""
+    tick, stopped = TrainTick(0, 0, math.nan), False
     try:
         while True:
             tick = training.send("stop") if stopped else next(training)
-            step = tick.step
             yield TrainStep(
                 job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)
             )
             stopped = should_stop()
     except StopIteration as end:
-        return end.value, step, stopped
+        return end.value, tick, stopped
     finally:
         training.close()
 
 
-def measure(model: PoseModel, frames: list[LabelledFrame]) -> ErrorSummary | None:
-    """Return the model's error on labelled frames it did not learn from; None without a frame to measure on."""
+def measure(model: PoseModel, frames: list[LabelledFrame]) -> tuple[ErrorSummary | None, Reliability | None]:
+    """Return the model's error on labelled frames it did not learn from, and how far its likelihoods can be believed.
+
+    None without a frame to measure on.
+    """
     if not any((frame.states == KeypointState.PLACED).any() for frame in frames):
-        return None
-    predicted = np.concatenate([model.predict(frame.image[None], with_scoremaps=False).xy for frame in frames])
-    annotated = np.stack([frame.xy for frame in frames])
-    states = np.stack([frame.states for frame in frames])
-    return summarise(predicted, annotated, states)
+        return None, None
+    predicted, likelihood, annotated, states = predict_labelled(model, frames)
+    return summarise(predicted, annotated, states), reliability_of(likelihood, predicted, annotated, states)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState, Reliability
-from napari_al_pose.pose.metrics import distances
+from napari_al_pose.pose.metrics import distances, reference_length
 from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
 
 FOUND_WITHIN = 0.1
@@ -101,6 +101,18 @@ def fit_calibration(given: Answers, *, before: Calibration | None = None) -> Cal
         if float(np.abs(step).max()) < 1e-6:
             break
     return Calibration(slope=float(np.clip(theta[0], 0.2, 5.0)), shift=float(np.clip(theta[1], -8.0, 8.0)))
+
+
+def reliability_of(
+    likelihood: NDArray[np.floating],
+    predicted: NDArray[np.floating],
+    annotated: NDArray[np.floating],
+    states: NDArray[np.integer],
+) -> Reliability | None:
+    """Return how far the likelihoods (N, K) of predictions (N, K, 2) can be believed; None without a keypoint."""
+    length = reference_length(annotated, states)
+    given = answers(likelihood, predicted, annotated, states, reference_px=length)
+    return reliability(given.raw, given)
 
 
 def reliability(likelihood: NDArray[np.floating], given: Answers) -> Reliability | None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain import AlPoseError, Reliability
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.metrics import ErrorReport, error_report
+from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.training import TrainTick, train
 
 
@@ -32,6 +35,8 @@ class Evaluation:
         Optimiser steps made.
     seed : int
         Of the draw.
+    reliability : Reliability or None
+        Of the likelihoods on the same frames.
     """
 
     errors: ErrorReport
@@ -40,6 +45,7 @@ class Evaluation:
     train_seconds: float
     steps: int
     seed: int
+    reliability: Reliability | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that ``evaluate --json`` prints; null for what is not a number."""
@@ -51,6 +57,10 @@ class Evaluation:
             "rmse_px": _finite(errors.rmse),
             "pck": errors.pck,
             "reference_px": _finite(errors.reference_px),
+            "normalised": {name: _finite(value) for name, value in errors.normalised.items()},
+            "oks_map": _finite(errors.oks_map),
+            "calibration_error": None if self.reliability is None else self.reliability.expected_error,
+            "reliability": [] if self.reliability is None else [list(row) for row in self.reliability.bins],
             "n_train": self.n_train,
             "n_test": self.n_test,
             "n_keypoints": errors.n_keypoints,
@@ -58,6 +68,7 @@ class Evaluation:
             "steps": self.steps,
             "seed": self.seed,
             "per_bodypart": {name: _finite(value) for name, value in errors.per_bodypart.items()},
+            "per_video": {name: _finite(value) for name, value in errors.per_video.items()},
         }
 
 
@@ -68,11 +79,14 @@ def evaluate(
     *,
     train_frames: int,
     seed: int = 0,
+    between: tuple[int, int] | None = None,
     threads: int | None = None,
 ) -> Generator[TrainTick, None, Evaluation]:
     """Train on ``train_frames`` of ``frames``, drawn at random, and measure on the rest.
 
     The frames measured on take no part in the training, not even to choose when it ends. Yields the training's ticks.
+    ``between`` are the two keypoints whose distance is the reference length; by default it is the bounding box's
+    diagonal.
 
     Raises
     ------
@@ -93,20 +107,50 @@ def evaluate(
         try:
             tick = next(training)
         except StopIteration as end:
-            model = end.value
+            model: PoseModel = end.value
             break
         steps = tick.step
         yield tick
     seconds = time.perf_counter() - began
-    predicted = np.concatenate([model.predict(frame.image[None], with_scoremaps=False).xy for frame in rest])
-    annotated, states = np.stack([f.xy for f in rest]), np.stack([f.states for f in rest])
+    errors, reliability = examine(model, rest, between=between)
     return Evaluation(
-        errors=error_report(predicted, annotated, states, bodyparts),
+        errors=errors,
         n_train=len(chosen),
         n_test=len(rest),
         train_seconds=seconds,
         steps=steps,
         seed=seed,
+        reliability=reliability,
+    )
+
+
+def examine(
+    model: PoseModel, frames: Sequence[LabelledFrame], *, between: tuple[int, int] | None = None
+) -> tuple[ErrorReport, Reliability | None]:
+    """Return a model's errors on labelled frames, at least one, and how far its likelihoods can be believed there."""
+    predicted, likelihood, annotated, states = predict_labelled(model, frames)
+    errors = error_report(
+        predicted,
+        annotated,
+        states,
+        model.bodyparts,
+        likelihood=likelihood,
+        videos=[frame.video for frame in frames],
+        between=between,
+    )
+    return errors, reliability_of(likelihood, predicted, annotated, states)
+
+
+def predict_labelled(
+    model: PoseModel, frames: Sequence[LabelledFrame]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
+    """Return positions and likelihoods of a model beside the positions and states that a person gave; a frame first."""
+    said = [model.predict(frame.image[None], with_scoremaps=False) for frame in frames]
+    return (
+        np.concatenate([s.xy for s in said]),
+        np.concatenate([s.likelihood for s in said]),
+        np.stack([frame.xy for frame in frames]),
+        np.stack([frame.states for frame in frames]),
     )
 
 

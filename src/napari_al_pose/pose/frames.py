@@ -24,11 +24,14 @@ class LabelledFrame:
         Source pixels, x then y, pixel centres at integers; NaN unless placed.
     states : int8 array, (K,)
         `KeypointState` values.
+    video : str
+        Where it is from; "" where that doesn't matter.
     """
 
     image: NDArray[np.uint8]
     xy: NDArray[np.float64]
     states: NDArray[np.int8]
+    video: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -38,7 +41,7 @@ class LabelledFrame:
     @property
     def fingerprint(self) -> str:
         """What tells this picture from others, whatever is labelled in it."""
-        return hashlib.blake2b(np.ascontiguousarray(self.image), digest_size=12).hexdigest()
+        return hashlib.blake2b(self.image.tobytes(), digest_size=12).hexdigest()
 
 
 def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:

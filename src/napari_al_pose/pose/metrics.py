@@ -16,6 +16,11 @@ from napari_al_pose.domain import ErrorSummary, KeypointState
 
 PCK_PIXELS = (5, 10, 20)
 PCK_FRACTIONS = (0.05, 0.1, 0.2)
+OKS_SIGMA = 0.1
+"""Falloff of every bodypart, as DeepLabCut takes it; COCO's own are of people only."""
+
+_OKS_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+_RECALLS = np.linspace(0, 1, 101)
 _BOOTSTRAPS = 2000
 
 
@@ -33,9 +38,14 @@ class ErrorReport:
         Share of correct keypoints within a distance: "5px", ...; and within a fraction of the reference length:
         "0.1ref", ....
     reference_px : float
-        The reference length: by default the median diagonal of the placed keypoints' bounding boxes; NaN if none.
-    per_bodypart : dict
-        Mean distance by bodypart, px; NaN for one that is placed nowhere.
+        The reference length, median over videos; NaN if none. See `reference_lengths`.
+    normalised : dict
+        "mean", "median", "p95" and "rmse" of the distances in reference lengths of their own video; empty without.
+    oks_map : float
+        Mean average precision over thresholds of object keypoint similarity (see `oks`), one animal a frame, ranked by
+        mean likelihood; NaN without likelihoods or without a frame of two keypoints apart in both directions.
+    per_bodypart, per_video : dict
+        Mean distance, px; NaN for what is placed nowhere.
     n_frames, n_keypoints : int
         Frames with a placed keypoint, and placed keypoints.
     """
@@ -46,7 +56,10 @@ class ErrorReport:
     rmse: float
     pck: dict[str, float]
     reference_px: float
+    normalised: dict[str, float] = field(default_factory=dict)
+    oks_map: float = float("nan")
     per_bodypart: dict[str, float] = field(default_factory=dict)
+    per_video: dict[str, float] = field(default_factory=dict)
     n_frames: int = 0
     n_keypoints: int = 0
 
@@ -62,14 +75,86 @@ def distances(
     return errors
 
 
-def reference_length(annotated: NDArray[np.floating], states: NDArray[np.integer]) -> float:
-    """Return the median bounding-box diagonal of the placed keypoints, px; NaN if no frame has two."""
+def reference_length(
+    annotated: NDArray[np.floating], states: NDArray[np.integer], *, between: tuple[int, int] | None = None
+) -> float:
+    """Return the median length of the animal in annotated frames, px; NaN if no frame tells.
+
+    Parameters
+    ----------
+    annotated, states : array, (N, K, 2) and (N, K)
+        Positions and `KeypointState` values.
+    between : (int, int), optional
+        Two keypoints whose distance it is; by default the diagonal of the placed keypoints' bounding box.
+    """
     lengths = []
     for xy, state in zip(annotated, states, strict=True):
-        placed = xy[state == KeypointState.PLACED]
-        if len(placed) >= 2:
-            lengths.append(float(np.hypot(*np.ptp(placed, axis=0))))
+        placed = state == KeypointState.PLACED
+        if between is not None:
+            placed &= np.isin(np.arange(len(placed)), between)
+        if placed.sum() >= 2:
+            lengths.append(float(np.hypot(*np.ptp(xy[placed], axis=0))))
     return float(np.median(lengths)) if lengths else float("nan")
+
+
+def reference_lengths(
+    annotated: NDArray[np.floating],
+    states: NDArray[np.integer],
+    videos: Sequence[str],
+    *,
+    between: tuple[int, int] | None = None,
+) -> NDArray[np.float64]:
+    """Return the `reference_length` of each frame's video, (N,), px.
+
+    The median over a video's annotated frames, as the benchmark of Horse-10 takes the distance from eye to nose
+    (Mathis et al. 2021): animals differ in size, frames of one in posture.
+    """
+    names = np.asarray(videos)
+    of = {name: reference_length(annotated[names == name], states[names == name], between=between) for name in names}
+    return np.array([of[name] for name in names], np.float64)
+
+
+def oks(
+    predicted: NDArray[np.floating], annotated: NDArray[np.floating], states: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return the object keypoint similarity of each frame, (N,); NaN where the annotation has no area.
+
+    As in COCO's evaluation: the mean over placed keypoints of ``exp(-d^2 / (2 area (2 sigma)^2))``, with the placed
+    keypoints' bounding box as the area, as DeepLabCut has it, and `OKS_SIGMA` for every bodypart.
+    """
+    errors = distances(predicted, annotated, states)
+    values = np.full(len(errors), np.nan)
+    for i, (xy, state, error) in enumerate(zip(annotated, states, errors, strict=True)):
+        placed = state == KeypointState.PLACED
+        area = float(np.prod(np.ptp(xy[placed], axis=0))) if placed.any() else 0.0
+        if area > 0:
+            values[i] = float(np.exp(-(error[placed] ** 2) / (2 * area * (2 * OKS_SIGMA) ** 2)).mean())
+    return values
+
+
+def mean_average_precision(similarity: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
+    """Return the mean over thresholds of 0.5 to 0.95 of COCO's average precision; NaN without a frame.
+
+    Parameters
+    ----------
+    similarity : float array, (N,)
+        `oks` of one animal a frame; NaN is left out.
+    scores : float array, (N,)
+        What ranks the frames, the surest first.
+    """
+    counts = np.isfinite(similarity)
+    if not counts.any():
+        return float("nan")
+    order = np.argsort(-scores[counts], kind="stable")
+    hits = similarity[counts][order][None] >= _OKS_THRESHOLDS[:, None]
+    found = np.cumsum(hits, axis=1)
+    recall, precision = found / counts.sum(), found / np.arange(1, counts.sum() + 1)
+    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    averages = []
+    for r, p in zip(recall, precision, strict=True):
+        at = np.searchsorted(r, _RECALLS, side="left")
+        averages.append(float(np.append(p, 0.0)[at].mean()))
+    return float(np.mean(averages))
 
 
 def error_report(
@@ -78,7 +163,9 @@ def error_report(
     states: NDArray[np.integer],
     bodyparts: Sequence[str],
     *,
-    reference_px: float | None = None,
+    likelihood: NDArray[np.floating] | None = None,
+    videos: Sequence[str] | None = None,
+    between: tuple[int, int] | None = None,
 ) -> ErrorReport:
     """Return the errors of predictions.
 
@@ -90,32 +177,62 @@ def error_report(
         `KeypointState` values.
     bodyparts : sequence of str
         Names along the keypoint axis.
-    reference_px : float, optional
-        The length that PCK fractions refer to.
+    likelihood : float array, (N, K), optional
+        Of the predictions; mean average precision needs it.
+    videos : sequence of str, optional
+        The video of each frame; all of one by default.
+    between : (int, int), optional
+        The two keypoints whose distance is the reference length; by default the bounding box's diagonal.
     """
+    names = [""] * len(states) if videos is None else list(videos)
     errors = distances(predicted, annotated, states)
-    counted = errors[~np.isnan(errors)]
-    length = reference_length(annotated, states) if reference_px is None else reference_px
-    per_bodypart = {name: _mean(errors[:, k]) for k, name in enumerate(bodyparts)}
-    n_frames = int((~np.isnan(errors)).any(axis=1).sum())
-    if len(counted) == 0:
-        nan = float("nan")
-        return ErrorReport(nan, nan, nan, nan, {}, length, per_bodypart)
-    pck = {f"{bound}px": float((counted <= bound).mean()) for bound in PCK_PIXELS}
-    if np.isfinite(length):
-        pck |= {f"{share:g}ref": float((counted <= share * length).mean()) for share in PCK_FRACTIONS}
+    lengths = reference_lengths(annotated, states, names, between=between)
+    known = np.isfinite(lengths)
+    by_video = [lengths[names.index(name)] for name in set(names)]
+    length = float(np.nanmedian(by_video)) if known.any() else float("nan")
+    surest = np.full(len(states), np.nan) if likelihood is None else np.mean(likelihood, axis=1)
+    summary = _summary(errors)
+    pck = {f"{bound}px": _share_within(errors, bound) for bound in PCK_PIXELS}
+    normalised: dict[str, float] = {}
+    if known.any():
+        relative = errors[known] / lengths[known, None]
+        pck |= {f"{share:g}ref": _share_within(relative, share) for share in PCK_FRACTIONS}
+        normalised = _summary(relative)
+    n_keypoints = int((~np.isnan(errors)).sum())
     return ErrorReport(
-        mean=float(counted.mean()),
-        median=float(np.median(counted)),
-        # "higher" takes a measured distance, so that an infinite one next to it makes no NaN.
-        p95=float(np.quantile(counted, 0.95, method="higher")),
-        rmse=float(np.sqrt(np.mean(counted**2))),
-        pck=pck,
+        **summary,
+        pck=pck if n_keypoints else {},
         reference_px=length,
-        per_bodypart=per_bodypart,
-        n_frames=n_frames,
-        n_keypoints=len(counted),
+        normalised=normalised if n_keypoints else {},
+        oks_map=float("nan")
+        if likelihood is None
+        else mean_average_precision(oks(predicted, annotated, states), surest),
+        per_bodypart={name: _mean(errors[:, k]) for k, name in enumerate(bodyparts)},
+        per_video={
+            name: _mean(errors[np.array([other == name for other in names])]) for name in dict.fromkeys(names) if name
+        },
+        n_frames=int((~np.isnan(errors)).any(axis=1).sum()),
+        n_keypoints=n_keypoints,
     )
+
+
+def _summary(errors: NDArray[np.float64]) -> dict[str, float]:
+    """Return mean, median, 95th percentile and root mean square of what is not NaN; NaN if there is nothing."""
+    counted = errors[~np.isnan(errors)]
+    if len(counted) == 0:
+        return dict.fromkeys(("mean", "median", "p95", "rmse"), float("nan"))
+    return {
+        "mean": float(counted.mean()),
+        "median": float(np.median(counted)),
+        # "higher" takes a measured distance, so that an infinite one next to it makes no NaN.
+        "p95": float(np.quantile(counted, 0.95, method="higher")),
+        "rmse": float(np.sqrt(np.mean(counted**2))),
+    }
+
+
+def _share_within(errors: NDArray[np.float64], bound: float) -> float:
+    counted = errors[~np.isnan(errors)]
+    return float((counted <= bound).mean()) if len(counted) else float("nan")
 
 
 def summarise(

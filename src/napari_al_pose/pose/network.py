@@ -51,7 +51,7 @@ class PoseNetwork(nn.Module):
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Return the trunk's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
-        x = ((images - self.mean) / self.std).to(self.smooth[0].weight.dtype)
+        x = ((images - self.mean) / self.std).to(next(self.parameters()).dtype)
         return self.trunk(x.contiguous(memory_format=torch.channels_last))
 
     def heads(self, maps: list[Tensor]) -> Tensor:

@@ -65,6 +65,8 @@ class TrainTick:
         Mean error on hold-out frames in source pixels; NaN on ticks without a measurement.
     seconds_left : float
         Negative while nobody can tell.
+    carried_on : bool
+        Whether it carries on with the model before.
     """
 
     step: int
@@ -72,6 +74,7 @@ class TrainTick:
     loss: float
     holdout_error: float = math.nan
     seconds_left: float = -1.0
+    carried_on: bool = False
 
 
 @dataclass(slots=True)
@@ -185,7 +188,7 @@ class _Training:
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
         pace = _Pace(plan.steps)
-        tick = TrainTick(0, plan.steps, math.nan)
+        tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on)
         self._answer = yield tick
         step = 0
         while step < plan.steps and self._answer != "stop":
@@ -193,7 +196,7 @@ class _Training:
             loss = optimising.step()
             step += 1
             pace.note(time.monotonic() - began)
-            tick = TrainTick(step, plan.steps, loss, seconds_left=pace.left(step))
+            tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=pace.left(step))
             due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
             if self._holdout and due:
                 said = yield from self._while_ticking(ask(network, self._holdout, plan.long_side), tick)
@@ -238,7 +241,7 @@ class _Training:
         if initial is not None:
             network.load_state_dict(initial.network.state_dict())
         network.freeze_early_layers()
-        return network.to(self._device, memory_format=torch.channels_last)
+        return network.to(self._device).to(memory_format=torch.channels_last)
 
 
 class _Watch:

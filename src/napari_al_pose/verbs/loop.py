@@ -19,6 +19,13 @@ def add(verbs: Any) -> None:
     evaluate = project_verb(verbs, "evaluate", "train on some labelled frames, measure on the others", _evaluate)
     evaluate.add_argument("--train-frames", type=positive, default=30, metavar="N", help="default: 30")
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the draw and of the training (default: 0)")
+    evaluate.add_argument(
+        "--reference",
+        nargs=2,
+        metavar="BODYPART",
+        help="two bodyparts whose median distance in each video errors are given in as well, such as eye and nose "
+        "(default: the diagonal of the bounding box)",
+    )
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -45,7 +52,10 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
-    result = headless.evaluate(options.project, train_frames=options.train_frames, seed=options.seed)
+    reference = None if options.reference is None else tuple(options.reference)
+    result = headless.evaluate(
+        options.project, train_frames=options.train_frames, seed=options.seed, reference=reference
+    )
     show(
         result,
         f"{result['n_train']} training frames, {result['n_test']} test frames: mean error "
