@@ -85,6 +85,17 @@ def write_video(path: Path, recipe: Recipe) -> Path:
     return path
 
 
+def write_with_false_keyframes(path: Path, honest: Path, every: int = 5) -> Path:
+    """Copy packets without encoding and call each fifth a keyframe, which it is not."""
+    with av.open(str(honest)) as source, av.open(str(path), "w") as target:
+        template = source.streams.video[0]
+        stream = target.add_stream_from_template(template)
+        for number, packet in enumerate(packet for packet in source.demux(template) if packet.size):
+            packet.stream, packet.is_keyframe = stream, number % every == 0
+            target.mux(packet)
+    return path
+
+
 def numbers(frames: Sequence[NDArray[np.uint8]]) -> list[int]:
     """Return the numbers of several frames."""
     return [read_number(frame) for frame in frames]

@@ -26,6 +26,7 @@ class Navigation(SessionState):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._is_playing = False
         self._predictions: dict[FrameKey, Prediction] = {}
         self._borrowed: Prediction | None = None
         self._first_video = ""
@@ -49,7 +50,7 @@ class Navigation(SessionState):
     def go_to(self, key: FrameKey) -> None:
         """Bring the frame ``key`` in front of the user."""
         video = self._video(key.video)
-        if key == self._current or self._project is None:
+        if key == self._current or self._project is None or self._reshaping:
             return
         if video is None:
             self.notice_error(
@@ -93,6 +94,12 @@ class Navigation(SessionState):
         self._shelf.prefetch(
             FrameKey(current.video, source.number(position)) for position in ahead if 0 <= position < len(source)
         )
+
+    def set_playing(self, playing: bool) -> None:
+        """Say whether frames go by by themselves; the engine is not asked about those."""
+        self._is_playing = playing
+        if not playing and self._current is not None:
+            self._engine.look(self._current)
 
     def prefetch(self, keys: Iterable[FrameKey]) -> None:
         """Have frames decoded in the background; those whose video is not open are left out."""
@@ -168,7 +175,7 @@ class Navigation(SessionState):
             self.queueChanged.emit()
 
     def _after_arrival(self) -> None:
-        if self._current is not None:
+        if self._current is not None and not self._is_playing:
             self._engine.look(self._current)
         if self._source is not None:
             self._tell_missing()
@@ -184,7 +191,7 @@ class Navigation(SessionState):
             )
 
     def _read_annotation(self) -> None:
-        if self._project is not None and self._current is not None:
+        if self._project is not None and self._current is not None and not self._reshaping:
             labels, key = self._project.labels, self._current
             self._annotations = tuple(labels.annotation(key, individual) for individual in self.individuals)
 
@@ -222,6 +229,21 @@ class Navigation(SessionState):
         self._source = source
         self.sourceChanged.emit()
         self._after_arrival()
+
+    def reopen_video(self, name: str) -> None:
+        """Open a video anew once it is settled how to read it; the engine, which reads it too, starts afresh."""
+        video, project = self._video(name), self._project
+        if video is None or project is None:
+            return
+        self._shelf.forget(name)
+        if self._current is not None and self._current.video == name:
+            self._source = self._shelf.want(video)
+            self.sourceChanged.emit()
+        if self._engine.training.running:
+            hint = "Restart it when its work is done."
+            self.noticeRaised.emit(f"The engine still reads {name} as before.", hint, False)
+        else:
+            self._engine.start(project.root)
 
     @Slot(str, str, str)
     def _on_not_opened(self, name: str, message: str, hint: str) -> None:

@@ -32,6 +32,9 @@ class CachedSource(FrameSource, Protocol):
     def notice(self) -> str:
         """What is wrong with the file, for the user."""
 
+    def seconds(self, position: int) -> float:
+        """Return when a frame is shown, in seconds after the first one."""
+
     def peek(self, position: int) -> NDArray[np.uint8] | None:
         """Return a frame if it can be had at once; never waits."""
 
@@ -91,6 +94,11 @@ class SourceShelf(QObject):
                     continue
         for name, positions in by_video.items():
             self._open[name].prefetch(positions)
+
+    def forget(self, name: str) -> None:
+        """Close a video in the background, so that it is opened anew when it is wanted again."""
+        if name in self._open:
+            self._put_away(name)
 
     def clear(self) -> None:
         """Close every video, in the background, and give up opening others."""

@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -52,7 +53,7 @@ class FrameDecoder:
         undecodable: NDArray[np.bool_],
         *,
         threads: int = 0,
-        to_rgb: Callable[[av.VideoFrame], NDArray[np.uint8]] | None = None,
+        to_rgb: Callable[[av.VideoFrame], Any] | None = None,
     ) -> None:
         self._path = path
         self._index = index
@@ -77,8 +78,8 @@ class FrameDecoder:
 
     def frames(
         self, first: int, last: int, *, superseded: Callable[[], bool] | None = None
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yield ``(position, RGB)`` of the frames from ``first`` to ``last`` that decode, in order.
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield ``(position, RGB)`` of the frames from ``first`` to ``last`` that decode, in order; see ``to_rgb``.
 
         The rest of them is marked undecodable.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +94,17 @@ class PacketIndex:
         if rank == len(times) or times[rank] != pts:
             return -1
         return rank if order is None else int(order[rank])
+
+    def forward_only(self) -> PacketIndex:
+        """Return an index by which decoding always starts at the first frame."""
+        first = slice(0, 1)
+        return replace(
+            self,
+            keyframes=self.keyframes[first],
+            key_pts=self.key_pts[first],
+            key_dts=self.key_dts[first],
+            key_sizes=self.key_sizes[first],
+        )
 
     def seconds(self, position: int) -> float:
         """Return when a frame is shown, in seconds after the first one."""

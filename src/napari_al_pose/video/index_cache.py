@@ -102,6 +102,7 @@ def _forget_oldest(folder: Path) -> None:
         n_bytes += size
         if n_bytes > _MAX_BYTES and rank > 0:
             file.unlink(missing_ok=True)
+            file.with_suffix(".json").unlink(missing_ok=True)  # see `verification`
 
 
 def load_index(path: Path) -> PacketIndex | None:

@@ -77,6 +77,10 @@ class CachedFrames(ABC):
     def position(self, number: int) -> int:
         """Return where frame ``number`` is; KeyError if the source has no such frame."""
 
+    def seconds(self, position: int) -> float:
+        """Return when a frame is shown, in seconds after the first one."""
+        return self._checked(position) / self.fps
+
     @abstractmethod
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         """Decode a frame and whatever is worth keeping on the way; called with the lock held.

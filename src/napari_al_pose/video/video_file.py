@@ -17,6 +17,7 @@ from napari_al_pose.video.index import PacketIndex, Progress
 from napari_al_pose.video.index_cache import file_identity, load_or_build
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
+from napari_al_pose.video.verification import known_verdict
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ class VideoFile(CachedFrames):
     of pictures cost only what lies between. Stepping back keeps the whole group, so that only the first step
     into it decodes. Decoding ahead has its own decoder and never makes a reader wait.
 
-    Frames that do not decode are shown as a striped placeholder, and `notice` tells of them.
+    Frames that do not decode are shown as a striped placeholder, and `notice` tells of them. A file whose seeks were
+    found to be inexact is read as the user chose then (see `napari_al_pose.video.verification`): ``path`` is the file
+    that is decoded, ``original`` the one that was asked for.
 
     Parameters
     ----------
@@ -64,8 +67,14 @@ class VideoFile(CachedFrames):
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
-        self.path = Path(path).absolute()
+        self.original = self.path = Path(path).absolute()
+        name = name or self.path.stem
+        remedy = known_verdict(self.path)
+        if remedy is not None and remedy.remedy == "copy" and Path(remedy.copy).is_file():
+            self.path = Path(remedy.copy)
         self.index: PacketIndex = load_or_build(self.path, progress=progress, cancelled=cancelled)
+        if remedy is not None and remedy.remedy == "forward":
+            self.index = self.index.forward_only()
         self._undecodable = np.zeros(len(self.index), bool)
         self._decoder = FrameDecoder(self.path, self.index, self._undecodable)
         self._ahead: FrameDecoder | None = None
@@ -76,7 +85,7 @@ class VideoFile(CachedFrames):
             self._decoder.close()
             raise
         height, width = first.shape[:2]
-        super().__init__(name or self.path.stem, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
+        super().__init__(name, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
         self._cache.put(position, first)
 
     @property
@@ -116,7 +125,7 @@ class VideoFile(CachedFrames):
         return number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.path, self._name, self._cache.max_bytes)
+        return _reopen, (self.original, self._name, self._cache.max_bytes)
 
     def __dask_tokenize__(self) -> tuple[str, str, str]:
         return type(self).__name__, str(self.path), file_identity(self.path)

@@ -23,6 +23,7 @@ from napari_al_pose.gui.layers.prompt import point_name, prompt
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
+from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.state import ALL_BODYPARTS
 from napari_al_pose.video import lazy_array
@@ -69,6 +70,7 @@ class LayerStack(QObject):
             preview=self._preview,
             hovered=self._show_name,
         )
+        self.player = VideoPlayer(session, lambda: self.picture_is_current, self)
         self.context.playing.connect(self._on_playing)
         session.options.changed.connect(self._on_option)
         session.set_picture_check(lambda: self.picture_is_current)
@@ -103,8 +105,14 @@ class LayerStack(QObject):
         elif self._keypoints is not None:
             self.camera.close_up(self._place_of_bodypart() or self._middle())
 
+    def toggle_play(self) -> None:
+        """Play the video at its own speed from the current frame on, or stop."""
+        self.context.stop()
+        self.player.toggle()
+
     def toggle_context(self) -> None:
         """Play the frames around the current one, or go back to it."""
+        self.player.stop()
         self.context.toggle()
 
     def remove(self) -> None:
@@ -150,17 +158,15 @@ class LayerStack(QObject):
         self._show_frame()
 
     def _build(self, source: CachedSource) -> None:
-        viewer, project = self._viewer_ref(), self._session.project
-        if viewer is None or project is None:
+        viewer, skeleton = self._viewer_ref(), self._session.skeleton
+        if viewer is None or skeleton is None:
             return
         self.remove()
         self._syncing = True
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
-            self._scoremap = ScoremapLayer(viewer, project.skeleton)
-            self._keypoints = KeypointLayers(
-                viewer, project.skeleton, max(source.shape[1:3]), self._session.options.colour_by
-            )
+            self._scoremap = ScoremapLayer(viewer, skeleton)
+            self._keypoints = KeypointLayers(viewer, skeleton, max(source.shape[1:3]), self._session.options.colour_by)
         finally:
             self._syncing = False
         text = viewer.canvas.overlays.text

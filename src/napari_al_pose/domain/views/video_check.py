@@ -1,0 +1,53 @@
+"""What the window says of a video whose seeks are not exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_al_pose.domain.views.words import time_left
+
+
+@dataclass(frozen=True, slots=True)
+class VideoCheckView:
+    """The bar above the panels.
+
+    Parameters
+    ----------
+    message : str
+        Empty while there is nothing to say; the bar is hidden then.
+    offers : bool
+        Whether the ways out can be chosen now.
+    percent : int
+        How much of the copy is written; -1 while none is.
+    """
+
+    message: str = ""
+    offers: bool = False
+    percent: int = -1
+
+
+def inexact_view(video: str, frame: int) -> VideoCheckView:
+    """Return what to say of a video whose ``frame`` comes out differently after a jump."""
+    return VideoCheckView(
+        f"{video}: frame {frame} looks different when jumped to than when played to, so labels could land on the "
+        "wrong picture. Have an exact copy made (the original stays as it is), or decode forwards from the first "
+        "frame, which is exact too but makes jumps slow.",
+        offers=True,
+    )
+
+
+def copying_view(video: str, done: int, total: int, seconds: float) -> VideoCheckView:
+    """Return what to say while a copy is written.
+
+    Parameters
+    ----------
+    video : str
+        Its name.
+    done, total : int
+        Frames.
+    seconds : float
+        Since it began.
+    """
+    left = f", {time_left(seconds / done * (total - done))}" if done and seconds > 1 else ""
+    share = done / total if total else 0.0
+    return VideoCheckView(f"Copying {video} exactly: {share:.0%}{left}", percent=int(100 * share))

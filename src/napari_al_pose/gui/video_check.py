@@ -1,0 +1,166 @@
+"""Checks in the background whether the shown video's seeks are exact, and puts right what is not."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.views.video_check import VideoCheckView, copying_view, inexact_view
+from napari_al_pose.gui.background import Background
+from napari_al_pose.video import (
+    OpeningCancelledError,
+    Verdict,
+    VideoFile,
+    choose_remedy,
+    known_verdict,
+    verify,
+    write_exact_copy,
+)
+
+if TYPE_CHECKING:
+    from napari_al_pose.gui.session import Session
+
+log = logging.getLogger(__name__)
+
+DELAY_MS = 1500
+"""Between showing a video and checking it: what the user does first goes first."""
+
+
+class VideoCheck(QObject):
+    """Verifies each video once, some time after it is first shown; the outcome is kept with its index.
+
+    Parameters
+    ----------
+    session : Session
+        Becomes the parent; it is told to open a video anew when the user has chosen a way out.
+    """
+
+    changed = Signal()
+    """`view` is another."""
+    _progressed = Signal(int, int)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._view = VideoCheckView()
+        self._source: VideoFile | None = None
+        self._cancel = threading.Event()
+        self._copies = False
+        self._began = 0.0
+        self._background = Background("al-pose-check", self)
+        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
+        self._timer.timeout.connect(self._begin)
+        self._progressed.connect(self._show_progress)
+        session.sourceChanged.connect(self._on_source)
+        session.closing.connect(self.close)
+
+    @property
+    def view(self) -> VideoCheckView:
+        """What there is to say."""
+        return self._view
+
+    @Slot()
+    def close(self) -> None:
+        """End what is under way."""
+        self._cancel.set()
+        self._timer.stop()
+        self._background.close(wait=False)
+
+    # ---- checking -----------------------------------------------------------------------------
+
+    @Slot()
+    def _on_source(self) -> None:
+        if self._copies:
+            return  # goes on, whatever the user looks at meanwhile
+        source = self._session.source
+        self._cancel.set()
+        self._timer.stop()
+        self._source = source if isinstance(source, VideoFile) else None
+        self._show(VideoCheckView())
+        if self._source is not None:
+            self._timer.start()
+
+    def _begin(self) -> None:
+        source = self._source
+        if source is None:
+            return
+        cancel = self._cancel = threading.Event()
+
+        def check() -> Verdict | None:
+            known = known_verdict(source.original)
+            return known or verify(source.original, source.index, cancelled=cancel.is_set)
+
+        self._background.run(check, then=lambda verdict: self._judge(source, verdict), failed=_log)
+
+    def _judge(self, source: VideoFile, verdict: Verdict | None) -> None:
+        if source is self._source and verdict is not None and not verdict.exact and not verdict.remedy:
+            self._show(inexact_view(source.name, verdict.differs_at))
+
+    # ---- ways out -----------------------------------------------------------------------------
+
+    def decode_forwards(self) -> None:
+        """Read the video from its first frame on from now on."""
+        source = self._source
+        if source is not None:
+            self._background.run(
+                lambda: choose_remedy(source.original, "forward"),
+                then=lambda _none: self._reopen(source.name),
+                failed=self._fail,
+            )
+
+    def make_copy(self) -> None:
+        """Write an exact copy and read that from now on."""
+        source = self._source
+        if source is None or self._copies:
+            return
+        cancel = self._cancel = threading.Event()
+        self._copies, self._began = True, time.monotonic()
+        self._show_progress(0, len(source))
+
+        def copy() -> Path:
+            made = write_exact_copy(source.original, progress=self._progressed.emit, cancelled=cancel.is_set)
+            choose_remedy(source.original, "copy", made)
+            return made
+
+        self._background.run(copy, then=lambda _made: self._end_copy(source), failed=self._fail)
+
+    def cancel_copy(self) -> None:
+        """Give up the copy; nothing of it is left."""
+        self._cancel.set()
+
+    def _end_copy(self, source: VideoFile) -> None:
+        self._copies = False
+        self._reopen(source.name)
+
+    def _fail(self, error: AlPoseError) -> None:
+        self._copies = False
+        if not isinstance(error, OpeningCancelledError):
+            self._session.notice_error(error.message, error.hint)
+        self._on_source()  # offers again
+
+    def _reopen(self, name: str) -> None:
+        self._show(VideoCheckView())
+        self._session.reopen_video(name)
+        self._on_source()
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    @Slot(int, int)
+    def _show_progress(self, done: int, total: int) -> None:
+        if self._copies and self._source is not None:
+            self._show(copying_view(self._source.name, done, total, time.monotonic() - self._began))
+
+    def _show(self, view: VideoCheckView) -> None:
+        if view != self._view:
+            self._view = view
+            self.changed.emit()
+
+
+def _log(error: AlPoseError) -> None:
+    log.warning("checking a video: %s", error)

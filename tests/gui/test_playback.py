@@ -1,0 +1,109 @@
+"""Playing goes by the clock: late frames are skipped, and whoever does something else stops it."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import QEventLoop, QTimer
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.engine.messages import Look
+from napari_al_pose.gui import playback
+from napari_al_pose.gui.playback import VideoPlayer
+
+pytestmark = pytest.mark.gui
+
+
+class Clock:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(playback, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def shown():
+    return {"is_current": True}
+
+
+@pytest.fixture
+def player(opened, clock, shown, qtbot):
+    opened.go_to(FrameKey(opened.current.video, 10))
+    player = VideoPlayer(opened, lambda: shown["is_current"], opened)
+    player._timer.timeout.disconnect()  # ticks come from the test
+    return player
+
+
+def ticks(player, clock, seconds, every=0.01):
+    """Let time go by; return the positions that came."""
+    positions = [player._session.position]
+    for _ in range(round(seconds / every)):
+        clock.now += every
+        player._tick()
+        if player._session.position != positions[-1]:
+            positions.append(player._session.position)
+    return positions
+
+
+def test_it_plays_every_frame_in_its_own_time(player, clock, opened):
+    player.toggle()
+    fps = opened.source.fps
+    positions = ticks(player, clock, 10 / fps, every=0.2 / fps)
+    assert positions[:10] == list(range(10, 20))
+    player.toggle()
+    assert not player.is_playing
+
+
+def test_late_frames_are_skipped_and_the_clock_goes_on(player, clock, opened, shown):
+    player.toggle()
+    fps = opened.source.fps
+    ticks(player, clock, 3 / fps)
+    before = opened.position
+    shown["is_current"] = False  # still being decoded
+    assert ticks(player, clock, 0.3) == [before]
+    shown["is_current"] = True
+    ticks(player, clock, 1 / fps, every=0.9 / fps)
+    assert opened.position >= 10 + int((0.3 + 3 / fps) * fps)
+    player.stop()
+
+
+def test_it_ends_with_the_video(player, clock, opened):
+    player.toggle()
+    ticks(player, clock, len(opened.source) / opened.source.fps)
+    assert opened.position == len(opened.source) - 1
+    assert not player.is_playing
+
+
+@pytest.mark.parametrize("action", [lambda session: session.step(5), lambda session: session.place("snout", 5.0, 6.0)])
+def test_whoever_does_something_stops_it(player, opened, action):
+    player.toggle()
+    action(opened)
+    assert not player.is_playing
+
+
+def test_the_engine_is_asked_for_the_last_frame_only(player, clock, opened):
+    engine = opened._engine._client
+    before = len(engine.asked(Look))
+    player.toggle()
+    ticks(player, clock, 0.5)
+    assert len(engine.asked(Look)) == before
+    player.toggle()
+    assert opened._engine._look_wish == opened.current or engine.asked(Look)[-1].key == opened.current
+
+
+def test_it_plays_by_itself(opened, qtbot):
+    opened.go_to(FrameKey(opened.current.video, 0))
+    player = VideoPlayer(opened, lambda: True, opened)
+    player.toggle()
+    loop = QEventLoop()
+    opened.frameChanged.connect(lambda: loop.quit() if opened.position >= 5 else None)
+    QTimer.singleShot(5000, loop.quit)
+    loop.exec()
+    assert opened.position >= 5
+    player.stop()

@@ -1,0 +1,177 @@
+"""Videos whose seeks lie are found out, and both ways out give every frame under its number."""
+
+from __future__ import annotations
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+from numbered_videos import Recipe, read_number, write_with_false_keyframes
+from test_video_exact import AVI_B, OPEN_GOP, REFRESH, TS, VFR
+from test_video_reading import turn_in_header
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video import (
+    OpeningCancelledError,
+    VideoFile,
+    choose_remedy,
+    known_verdict,
+    open_source,
+    verify,
+    write_exact_copy,
+)
+from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.index import build_index
+
+HONEST = Recipe("honest.mp4", "mpeg4", n_frames=120, gop=120)
+N = HONEST.n_frames
+
+
+@pytest.fixture
+def lying(written, tmp_path):
+    return write_with_false_keyframes(tmp_path / "cage1.mp4", written(HONEST))
+
+
+def n_wrong(video) -> int:
+    wrong = 0
+    for i in random.Random(0).sample(range(len(video)), len(video)):
+        try:
+            wrong += read_number(video[i]) != i
+        except ValueError:
+            wrong += 1
+    return wrong
+
+
+@pytest.mark.parametrize("recipe", [HONEST, OPEN_GOP, AVI_B, TS, VFR, REFRESH], ids=lambda recipe: recipe.file)
+def test_honest_videos_are_found_exact(written, recipe):
+    path = written(recipe)
+    verdict = verify(path, build_index(path))
+    assert verdict.exact
+    assert verdict.n_compared >= 4
+    assert known_verdict(path) == verdict
+
+
+def test_false_keyframes_are_found_out(lying):
+    with open_source(lying) as video:
+        assert n_wrong(video) > 10
+        verdict = verify(lying, video.index)
+    assert not verdict.exact
+    assert verdict.differs_at >= 5
+    assert known_verdict(lying) == verdict
+
+
+def test_a_decoder_that_has_to_see_the_first_frame_is_found_out(data_dir, tmp_path, monkeypatch):
+    """Openfield's video is 4:4:4 by an old x264, and decodes to garbage in a decoder that does not know that."""
+    path = data_dir / "openfield-Pranav-2018-10-30" / "videos" / "m3v1mp4.mp4"
+    index = build_index(path)
+    assert verify(path, index).exact
+    monkeypatch.setattr(FrameDecoder, "_show_first_packet", lambda self: None)
+    assert not verify(path, index).exact
+
+
+def test_decoding_forwards_is_exact(lying):
+    choose_remedy(lying, "forward")
+    with open_source(lying) as video:
+        assert video.keyframes.tolist() == [0]
+        assert n_wrong(video) == 0
+
+
+def test_a_copy_is_exact_and_the_original_untouched(lying):
+    before = lying.read_bytes()
+    with open_source(lying) as video:
+        frames = [video[i].copy() for i in range(N)]  # forwards, where nothing is wrong
+    told = []
+    copy = write_exact_copy(lying, progress=lambda done, total: told.append((done, total)))
+    assert (copy.parent.name, copy.name) == ("exact copies", "cage1.mp4")
+    assert told[-1] == (N, N)
+    choose_remedy(lying, "copy", copy)
+    with open_source(lying) as video:
+        assert (video.name, len(video), video.fps) == ("cage1", N, pytest.approx(25))
+        assert n_wrong(video) == 0
+        for i in reversed(range(N)):
+            np.testing.assert_array_equal(video[i], frames[i])
+    assert lying.read_bytes() == before
+    copy.unlink()
+    with open_source(lying) as video:  # as it was, rather than not at all
+        assert n_wrong(video) > 10
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        VFR,
+        AVI_B,
+        Recipe("odd.mkv", "ffv1", pixels="yuv444p", size=(131, 67)),
+        Recipe("ten_bits.mkv", "ffv1", pixels="yuv420p10le"),
+        Recipe("alpha.mkv", "ffv1", pixels="bgra"),
+        Recipe("grey16.mkv", "ffv1", pixels="gray16le"),
+        Recipe("mjpeg.avi", "mjpeg", pixels="yuvj420p"),
+    ],
+    ids=lambda recipe: recipe.file,
+)
+def test_copies_keep_pixels_and_times_of_every_kind(written, recipe, tmp_path):
+    path = shutil.copy(written(recipe), tmp_path / recipe.file)
+    with VideoFile(path) as video, VideoFile(write_exact_copy(path)) as copy:
+        assert len(video) == len(copy) == recipe.n_frames
+        for i in range(0, len(video), 7):
+            np.testing.assert_array_equal(copy[i], video[i])
+            assert copy.seconds(i) == pytest.approx(video.seconds(i), abs=2e-3)
+
+
+def test_a_turned_video_is_copied_upright(written, tmp_path):
+    path = shutil.copy(written(HONEST), tmp_path / "turned.mp4")
+    turn_in_header(path, 90)
+    with VideoFile(path) as video, VideoFile(write_exact_copy(path)) as copy:
+        np.testing.assert_array_equal(copy[30], video[30])
+
+
+def test_frames_that_do_not_decode_keep_their_place(written, tmp_path):
+    path = shutil.copy(written(Recipe("whole.mp4", "libx264", {"bf": "0"}, n_frames=90)), tmp_path / "torn.mp4")
+    index = build_index(path)
+    content = bytearray(path.read_bytes())
+    for size, at in zip(index.key_sizes[3:4].tolist(), [content.index(_packet(path, 36))], strict=True):
+        content[at : at + size] = b"\xff" * size
+    path.write_bytes(content)
+    with VideoFile(write_exact_copy(path)) as copy:
+        assert len(copy) == 90
+        assert [read_number(copy[i]) for i in (35, 48, 89)] == [35, 48, 89]
+
+
+def _packet(path, number):
+    import av
+
+    with av.open(str(path)) as container:
+        return bytes([packet for packet in container.demux(video=0) if packet.size][number])
+
+
+def test_a_copy_given_up_leaves_nothing(lying):
+    told = []
+    with pytest.raises(OpeningCancelledError, match=r"cage1\.mp4"):
+        write_exact_copy(lying, progress=lambda *now: told.append(now), cancelled=lambda: len(told) > 1)
+    assert not list((lying.parent / "exact copies").iterdir())
+
+
+def test_a_copy_where_nothing_can_be_written(lying):
+    (lying.parent / "exact copies").write_text("in the way")
+    with pytest.raises(AlPoseError, match="exact copies"):
+        write_exact_copy(lying)
+
+
+def test_a_check_given_up_is_not_remembered(lying):
+    assert verify(lying, build_index(lying), cancelled=lambda: True) is None
+    assert known_verdict(lying) is None
+
+
+def test_a_changed_file_is_unknown_again(lying, written):
+    verify(lying, build_index(lying))
+    shutil.copy(written(HONEST), lying)
+    assert known_verdict(lying) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"exact": true, "other": 1}'])
+def test_a_damaged_record_counts_as_none(lying, own_index_cache, content):
+    verify(lying, build_index(lying))
+    (record,) = own_index_cache.glob("*.json")
+    record.write_text(content)
+    assert known_verdict(lying) is None
