@@ -22,12 +22,14 @@ from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
+from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.recent import remember_project
 from napari_al_pose.gui.session import Session, session_for
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.timeline import Timeline
+from napari_al_pose.gui.video_check import VideoCheck
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ class PoseLabeller(QWidget):
         rows.setContentsMargins(6, 4, 2, 4)
         rows.setSpacing(6)
         rows.addWidget(self.notices)
+        rows.addWidget(VideoCheckBar(VideoCheck(session)))
         rows.addWidget(self._pages, 1)
 
     def _connect(self) -> None:

@@ -77,6 +77,7 @@ KEYS: tuple[Key, ...] = (
         Key(("Alt-Right",), "Next labelled frame", "next_labelled"),
         Key(("Alt-Left",), "Previous labelled frame", "previous_labelled"),
         Key(("P",), "Play the frames around this one", "layers.toggle_context"),
+        Key(("Shift-P",), "Play and pause the video", "layers.toggle_play"),
     ),
     *_group(
         "Mouse and modes",
