@@ -325,3 +325,53 @@ def test_real_projects(tmp_path):
             project.export_labels()
         after = tree(root)
         assert {name: after[name] for name in before} == before, "nothing of theirs is rewritten without need"
+
+
+def test_renamed_video_is_found_by_its_content(project_root):
+    write_config(project_root, video_sets="  C:\\data\\mouse.mp4:\n    crop: 0, 64, 0, 48\n")
+    make_video(project_root / "videos" / "mouse.mp4", n=20)
+    make_video(project_root / "videos" / "rat.mp4", n=30)
+    key = FrameKey("mouse", 7)
+    with open_project(project_root) as project:
+        assert names(project) == {"mouse": (True, False), "rat": (True, False)}
+        project.labels.place(key, "nose", 1, 2)
+    (project_root / "videos" / "mouse.mp4").rename(project_root / "videos" / "monday cage 3.mp4")
+    (project_root / "videos" / "rat.mp4").rename(project_root / "videos" / "zebra.mp4")
+    with open_project(project_root, read_only=True) as project:
+        assert names(project) == {"mouse": (True, False), "rat": (True, False)}
+    with open_project(project_root) as project:
+        assert names(project) == {"mouse": (True, False), "rat": (True, False)}
+        assert len(project.video("mouse").open()) == 20
+        assert sum("monday cage 3.mp4" in notice for notice in project.notices) == 1
+        assert project.labels.annotation(key).xy[0].tolist() == [1, 2]
+        complete_frame = dict.fromkeys(project.skeleton.bodyparts, (1.0, 1.0))
+        project.labels.place_many(key, complete_frame)
+        project.export_labels()
+        assert (project_root / "labeled-data" / "mouse" / "img07.png").is_file()
+    with open_project(project_root) as project:
+        assert project.notices == (), "said once"
+
+
+def test_other_video_in_the_place_of_a_missing_one_is_another(project_root):
+    write_config(project_root, video_sets="  /gone/mouse.mp4:\n    crop: 0, 64, 0, 48\n")
+    make_video(project_root / "videos" / "mouse.mp4", n=20)
+    open_project(project_root).close()
+    (project_root / "videos" / "mouse.mp4").unlink()
+    make_video(project_root / "videos" / "stranger.mp4", n=25)
+    (project_root / "al-pose" / "videos.json").with_suffix(".bak").write_text("left alone")
+    with open_project(project_root) as project:
+        assert names(project) == {"stranger": (True, False)}
+        assert "mouse.mp4 of config.yaml is missing" in project.notices[0]
+    (project_root / "al-pose" / "videos.json").write_text("{broken")
+    with open_project(project_root) as project:
+        assert names(project) == {"stranger": (True, False)}
+
+
+def test_renamed_video_outside_the_project_is_found_beside_its_old_name(tmp_path):
+    video = make_video(tmp_path / "disk" / "mouse.mp4", n=20)
+    root = tmp_path / "project"
+    write_config(root, video_sets=f"  {video}:\n    crop: 0, 64, 0, 48\n")
+    open_project(root).close()
+    video.rename(video.with_name("renamed.mp4"))
+    with open_project(root) as project:
+        assert project.video("mouse").path == video.with_name("renamed.mp4")

@@ -10,6 +10,7 @@ from typing import Any
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, video_stem
+from napari_al_pose.project.known_videos import KnownVideos, videos_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class ProjectVideo:
         return (0.0, 0.0) if self.has_video else self.image_origin()
 
 
-def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[ProjectVideo], list[str]]:
+def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) -> tuple[list[ProjectVideo], list[str]]:
     """Find the videos of the project in ``root``.
 
     Paths in ``config.yaml`` come from any computer: a video is looked for by its name in ``videos/``, then, if the
-    path is absolute and a video lies there, where it says. Videos in ``videos/`` that the file does not
-    name join, and so do folders of extracted images.
+    path is absolute and a video lies there, where it says. One that is nowhere is looked for by its content, in
+    case it was renamed. Videos in ``videos/`` that the file does not name join, and so do folders of extracted images.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[Projec
         The project folder.
     video_sets : sequence of VideoSet
         From ``config.yaml``; placeholders are passed over.
+    known : KnownVideos
+        What the videos looked like when they were there.
 
     Returns
     -------
@@ -103,6 +106,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet]) -> tuple[list[Projec
     files = _video_files(root / "videos", notices)
     files = {name: path for name, path in files.items() if name in listed or not _is_made_from(name, files)}
     folders = _image_folders(root / "labeled-data")
+    notices += _find_renamed(root, video_sets, known, files, folders)
     crops: dict[str, Crop | None] = {}
     for entry in video_sets:
         name = video_stem(entry.path)
@@ -140,6 +144,29 @@ def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
         else:
             files[name] = path
     return files
+
+
+def _find_renamed(
+    root: Path, video_sets: Sequence[VideoSet], known: KnownVideos, files: dict[str, Path], folders: Collection[str]
+) -> list[str]:
+    """Put videos that have another name now into ``files`` under their own; return what the user should know."""
+    notices = []
+    written = {video_stem(entry.path): entry.path for entry in video_sets}
+    for name in known.names:
+        if name in files or (name in written and _resolve(written[name], name, root, files)):
+            continue
+        unclaimed = [path for stem, path in files.items() if stem not in written and stem not in folders]
+        beside = Path(written[name]).parent if name in written else root / "videos"
+        if beside.is_absolute() and beside != root / "videos":
+            unclaimed += [path for path in videos_in(beside) if video_stem(path.name) not in written]
+        path = known.find(name, unclaimed)
+        if path is None:
+            continue
+        files.pop(path.stem, None)
+        files[name] = path
+        if not known.is_called(name, path):
+            notices.append(f"The video {name} is {path} now: it has the same content. Its labels stay under {name}.")
+    return notices
 
 
 def _is_made_from(name: str, others: Collection[str]) -> bool:

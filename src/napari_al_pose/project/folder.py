@@ -1,0 +1,227 @@
+"""A project folder as such: its videos, settings and animals, and what the user should know of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from napari_al_pose.domain import AlPoseError, Skeleton
+from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.formats.atomic import write_text
+from napari_al_pose.formats.deeplabcut import (
+    UNIQUE_INDIVIDUAL,
+    Crop,
+    DeepLabCutConfig,
+    add_individual,
+    add_video_set,
+    read_config,
+)
+from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.create import place_video
+from napari_al_pose.project.known_videos import KnownVideos
+from napari_al_pose.project.label_store import LabelStore
+from napari_al_pose.project.lock import ProjectLock
+from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
+from napari_al_pose.project.video_predictions import VideoPredictions
+from napari_al_pose.project.videos import ProjectVideo, find_videos, image_size
+
+logger = logging.getLogger(__name__)
+
+
+class ProjectFolder:
+    """The lowest layer of a `Project`, which see."""
+
+    def __init__(
+        self,
+        config: DeepLabCutConfig,
+        skeleton: Skeleton,
+        labels: LabelStore,
+        *,
+        lock: ProjectLock | None,
+        lock_holder: str = "",
+    ) -> None:
+        self.root = config.path.parent
+        self.config_path = config.path
+        self.config = config
+        self.skeleton = skeleton
+        self.labels = labels
+        self.lock_holder = lock_holder
+        folder = self.root / "al-pose"
+        self.models = ModelStore(folder / "models")
+        self.predictions = PoolPredictions(folder / "predictions")
+        self.video_predictions = VideoPredictions(folder / "predictions")
+        self.rounds = RoundStore(folder / "rounds.json")
+        self.queue = QueueStore(folder / "queue.json")
+        self._lock = lock
+        self._notices: list[str] = []
+        self._exporting = threading.Lock()
+        self._known_videos = KnownVideos(folder / "videos.json")
+        self._videos: list[ProjectVideo] = []
+        self._find_videos()
+        self._settings_path = folder / "settings.json"
+        self._settings = self._load_settings()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the label store and give back the lock."""
+        self.labels.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # ---- what it is -------------------------------------------------------------------------------
+
+    @property
+    def scorer(self) -> str:
+        """Who labels, as in the names of DeepLabCut's files."""
+        return self.config.scorer
+
+    @property
+    def read_only(self) -> bool:
+        """Whether labels, settings and ``config.yaml`` may not be changed."""
+        return self._lock is None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know about the project, in the order it was noticed."""
+        return tuple(self._notices)
+
+    def notice(self, *sentences: str) -> None:
+        """Add to `notices` what is not there yet."""
+        for sentence in sentences:
+            if sentence not in self._notices:
+                logger.info("%s", sentence)
+                self._notices.append(sentence)
+
+    @property
+    def videos(self) -> tuple[ProjectVideo, ...]:
+        """The videos that can be opened. Labels of a missing video stay in `labels`."""
+        return tuple(self._videos)
+
+    def video(self, name: str) -> ProjectVideo:
+        """Return a video by name; AlPoseError if the project has no such video."""
+        for video in self._videos:
+            if video.name == name:
+                return video
+        raise AlPoseError(
+            f"The project {self.root} has no video {name!r}.", "Copy it into the project's 'videos' folder."
+        )
+
+    # ---- settings and videos ----------------------------------------------------------------------
+
+    @property
+    def settings(self) -> LoopSettings:
+        """How the loop chooses frames and when it learns."""
+        return self._settings
+
+    def save_settings(self, settings: LoopSettings) -> None:
+        """Keep settings with the project.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only or the file cannot be written.
+        """
+        self._refuse_if_read_only()
+        write_text(self._settings_path, settings.model_dump_json(indent=1))
+        self._settings = settings
+
+    def add_videos(self, paths: Sequence[Path], copy: bool = False, *, name: str = "") -> None:
+        """Add videos: link (or copy) them into ``videos/`` and name them in ``config.yaml``.
+
+        ``name`` is what a single video is called in the project, its own name by default.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only, a file is no video, or a name is taken. Videos before that one are added.
+        """
+        self._refuse_if_read_only()
+        for path in paths:
+            taken = [video.name for video in self._videos if video.has_video]
+            entry = place_video(Path(path), self.root / "videos", taken=taken, copy=copy, name=name)
+            self._add_video_set(entry.path, entry.crop)
+
+    def add_image_folders(self, names: Iterable[str]) -> None:
+        """Name sets of images in ``labeled-data/<name>`` in ``config.yaml``: DeepLabCut passes over all others.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only or ``config.yaml`` cannot be written.
+        """
+        self._refuse_if_read_only()
+        for name in names:
+            width, height = image_size(self.root / "labeled-data" / name) or (0, 0)
+            self._add_video_set(str(self.root / "labeled-data" / name), (0, width, 0, height))
+
+    def _add_video_set(self, path: str, crop: Crop | None) -> None:
+        add_video_set(self.config_path, path, crop)
+        self.config = read_config(self.config_path)
+        self._find_videos()
+
+    def _find_videos(self) -> None:
+        self._videos, notices = find_videos(self.root, self.config.video_sets, self._known_videos)
+        self.notice(*notices)
+        if not self.read_only:
+            self._known_videos.remember({video.name: video.path for video in self._videos if video.path is not None})
+
+    # ---- individuals ------------------------------------------------------------------------------
+
+    @property
+    def individuals(self) -> tuple[str, ...]:
+        """The animals of a frame; ``(SINGLE_INDIVIDUAL,)`` in a project of a single animal."""
+        return self.skeleton.individuals
+
+    def add_individual(self, name: str) -> None:
+        """Add an animal to a project of several.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only or of a single animal, the name is taken or will not do, or ``config.yaml``
+            cannot be written.
+        """
+        self._refuse_if_read_only()
+        name = name.strip()
+        if not is_safe_name(name) or name in (*self.individuals, UNIQUE_INDIVIDUAL):
+            raise AlPoseError(f"{name!r} cannot be the name of another individual.", "Choose a name of its own.")
+        add_individual(self.config_path, name)
+        self.config = read_config(self.config_path)
+        self._take_skeleton(replace(self.skeleton, individuals=self.config.individuals))
+
+    def _take_skeleton(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        self.labels.set_skeleton(skeleton)
+
+    # ---- inside -----------------------------------------------------------------------------------
+
+    def _load_settings(self) -> LoopSettings:
+        try:
+            return LoopSettings.model_validate_json(self._settings_path.read_bytes())
+        except FileNotFoundError:
+            return LoopSettings.model_validate({})
+        except (OSError, ValidationError):
+            self.notice(f"{self._settings_path} could not be read; the default settings are used.")
+            return LoopSettings.model_validate({})
+
+    def _refuse_if_read_only(self) -> None:
+        if self.read_only:
+            why = f"it is open in another window: {self.lock_holder}" if self.lock_holder else "it is open read-only"
+            raise AlPoseError(
+                f"The project {self.root} cannot be changed: {why}.",
+                "Close the other window, or copy the project to a folder you may write to, and open it again.",
+            )

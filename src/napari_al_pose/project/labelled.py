@@ -1,0 +1,142 @@
+"""The labels of a project on their way to DeepLabCut's files and back, and the frames that are only measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
+from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.backups import LabelVersion
+from napari_al_pose.project.collected_data import CollectedData
+from napari_al_pose.project.folder import ProjectFolder
+
+LARGEST_HOLDOUT = 30
+FEWEST_FOR_HOLDOUT = 20
+
+
+class LabelledProject(ProjectFolder):
+    """The middle layer of a `Project`, which see."""
+
+    def merge_labels(self) -> None:
+        """Take in what other programs changed in CollectedData since it was last read or written.
+
+        Raises
+        ------
+        AlPoseError
+            If a file cannot be read; the message names it.
+        """
+        for name in self._labelled_folders():
+            self.notice(*self._collected_data(name).merge_into(self.labels))
+
+    def check_labels(self) -> None:
+        """Add a notice for each video whose CollectedData holds changes that a read-only project cannot take in."""
+        for name in self._labelled_folders():
+            data = self._collected_data(name)
+            if data.differs_from(self.labels):
+                self.notice(
+                    f"{data.folder} holds labels by another program that are not shown: the folder is read-only."
+                )
+
+    def export_labels(
+        self, videos: Iterable[str] | None = None, *, sources: Mapping[str, FrameSource] | None = None
+    ) -> None:
+        """Write complete frames, hold-out ones too, to CollectedData, and extract their images.
+
+        Parameters
+        ----------
+        videos : iterable of str, optional
+            Names; all videos with labels by default.
+        sources : mapping of str to FrameSource, optional
+            Open videos to take images from; others are opened where an image is missing.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only, or a file cannot be read or written.
+        """
+        self._refuse_if_read_only()
+        with self._exporting:
+            self._before_export()
+            self._export(self._videos_with_labels() if videos is None else set(videos), sources or {})
+
+    def label_versions(self, video: str) -> list[LabelVersion]:
+        """Return the earlier versions of the DeepLabCut files of a video that are kept, oldest first."""
+        return self._collected_data(video).backups.versions()
+
+    def restore_labels(self, video: str, number: int) -> None:
+        """Bring the labels of an earlier version of the files back, as one action that can be undone.
+
+        Labels that version does not have stay as they are.
+
+        Raises
+        ------
+        AlPoseError
+            If the project is read-only, there is no such version, or a file cannot be read or written.
+        """
+        self._refuse_if_read_only()
+        with self._exporting:
+            self._collected_data(video).restore(number, self.labels)
+            self._export([video], {})
+
+    def ensure_holdout(self, share: float, seed: int) -> int:
+        """Set aside complete frames to measure on, if none are yet and there are at least 20.
+
+        Parameters
+        ----------
+        share : float
+            Part of the complete frames, at most 30 frames.
+        seed : int
+            The same labels and seed give the same frames.
+
+        Returns
+        -------
+        int
+            How many were marked now. A frame is never un-marked.
+        """
+        complete = self.labels.complete_keys()
+        if self.labels.holdout_keys() or len(complete) < FEWEST_FOR_HOLDOUT:
+            return 0
+        count = min(round(share * len(complete)), LARGEST_HOLDOUT)
+        chosen = _stratified(complete, count, np.random.default_rng(seed))
+        self.labels.set_roles(dict.fromkeys(chosen, FrameRole.HOLDOUT), provenance="random")
+        return len(chosen)
+
+    # ---- inside -----------------------------------------------------------------------------------
+
+    def _before_export(self) -> None:
+        """Do what was left undone, before files are written."""
+
+    def _export(self, videos: Iterable[str], sources: Mapping[str, FrameSource]) -> None:
+        for name in sorted(videos):
+            self.notice(*self._collected_data(name).export(self.labels, sources.get(name)))
+
+    def _videos_with_labels(self) -> set[str]:
+        return {*self._labelled_folders(), *self.labels.exchange.videos()}
+
+    def _collected_data(self, name: str) -> CollectedData:
+        video = next((video for video in self._videos if video.name == name), None)
+        folder = self.root / "labeled-data" / name
+        return CollectedData(folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
+
+    def _labelled_folders(self) -> list[str]:
+        folder = self.root / "labeled-data"
+        if not folder.is_dir():
+            return []
+        with_labels = (path for path in folder.iterdir() if any(path.glob("CollectedData_*.*")))
+        return sorted(path.name for path in with_labels if is_safe_name(path.name) and not path.name.startswith("."))
+
+
+def _stratified(keys: Sequence[FrameKey], count: int, random: np.random.Generator) -> list[FrameKey]:
+    """Draw ``count`` keys, from each video in proportion to its frames (largest remainders first)."""
+    by_video: dict[str, list[FrameKey]] = {}
+    for key in keys:
+        by_video.setdefault(key.video, []).append(key)
+    ideal = {video: count * len(of_video) / len(keys) for video, of_video in by_video.items()}
+    quota = {video: int(share) for video, share in ideal.items()}
+    by_remainder = sorted(ideal, key=lambda video: quota[video] - ideal[video])
+    for video in by_remainder[: count - sum(quota.values())]:
+        quota[video] += 1
+    drawn = (random.choice(len(of_video), quota[video], replace=False) for video, of_video in by_video.items())
+    return sorted(by_video[video][i] for video, chosen in zip(by_video, drawn, strict=True) for i in chosen)
