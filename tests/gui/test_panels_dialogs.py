@@ -11,10 +11,9 @@ from qtpy.QtWidgets import QDialogButtonBox, QWidget
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain.settings import LoopSettings
-from napari_al_pose.engine.messages import Predict
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.dialogs import ExportDialog, NewProjectDialog, SettingsDialog
+from napari_al_pose.gui.dialogs import NewProjectDialog, SettingsDialog
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.settings_form import SettingsForm
 from napari_al_pose.gui.recent import recent_projects, remember_project
@@ -117,35 +116,7 @@ def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot,
     assert opened.project.root.parent == tmp_path
 
 
-# ---- export ---------------------------------------------------------------------------------------
-
-
-def test_labels_are_written_for_deeplabcut(actions, opened, window, qtbot):
-    for name in opened.bodyparts:
-        opened.place(name, 50.0, 60.0)
-    folder = opened.project.root / "labeled-data" / opened.current.video
-    actions.export()
-    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
-        dialog_of(window, ExportDialog).labels_button.click()
-    assert "labeled-data" in notice.args[0]
-    assert notice.args[2] is False
-    assert {path.suffix for path in folder.iterdir()} >= {".h5", ".csv", ".png"}
-
-
-def test_a_video_is_predicted_only_by_a_model(actions, opened, window, monkeypatch):
-    actions.export()
-    dialog = dialog_of(window, ExportDialog)
-    assert not dialog.predict_button.isEnabled()
-    dialog.reject()
-    asked = []
-    dialog = ExportDialog(
-        ["a", "b"], has_model=True, export_labels=lambda: None, predict_video=asked.append, parent=window
-    )
-    dialog.video.setCurrentText("b")
-    dialog.predict_button.click()
-    assert asked == ["b"]
-    opened.predict_video(opened.project.videos[0].name)
-    assert opened._engine._client.asked(Predict)[-1].video == opened.project.videos[0].name
+# ---- the sample -----------------------------------------------------------------------------------
 
 
 def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkeypatch, sample_project, qtbot):

@@ -111,7 +111,7 @@ class ExportDialog(QDialog):
             done=export.done,
             total=export.total,
             seconds_left=export.seconds_left,
-            learning=training.busy,
+            waits_for=training.kind,
         )
         self.status.setText(said.text)
         self.bar.setRange(0, 0 if said.share < 0 else 1000)

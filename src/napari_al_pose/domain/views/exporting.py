@@ -25,7 +25,7 @@ class ExportStatus:
     share: float
 
 
-def export_status(*, stage: str, done: int, total: int, seconds_left: float, learning: bool) -> ExportStatus:
+def export_status(*, stage: str, done: int, total: int, seconds_left: float, waits_for: str) -> ExportStatus:
     """Return what to say of an export.
 
     Parameters
@@ -36,15 +36,15 @@ def export_status(*, stage: str, done: int, total: int, seconds_left: float, lea
         Progress of the stage; ``total`` 0 while unknown.
     seconds_left : float
         Negative while nobody can tell.
-    learning : bool
-        Whether it stands aside for a training or a ranking.
+    waits_for : str
+        The job it stands aside for: ``"train"``, ``"rank"``; "" for none.
     """
     share = done / total if total else -1.0
     parts = [stage or "Waiting for the engine"]
     if total:
         parts.append(f"{done:,} of {total:,}")
-    if learning:
-        parts.append("stands aside while the model learns")
+    if waits_for:
+        parts.append(f"paused while the {'model learns' if waits_for == 'train' else 'queue is ranked'}")
     elif left := time_left(seconds_left):
         parts.append(left)
     return ExportStatus(", ".join(parts), share)

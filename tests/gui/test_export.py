@@ -1,0 +1,194 @@
+"""The dialog *Export*: what it asks, what it tells the engine, what it says while the engine works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import Round
+from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.engine.messages import Cancelled, Export, Exported, Failed, Finished, Progress, Rank, Stop, Train
+from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.export import ExportDialog
+from napari_al_pose.project.video_predictions import RunHeader
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def window(qtbot):
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def actions(opened, window):
+    made = Actions(opened, window)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def with_models(opened, qtbot):
+    """The opened session of a project with two models, the first of which has predicted a part of a video."""
+    project = opened.project
+    for number in (1, 2):
+        with project.models.new_folder() as folder:
+            (folder / "model.pt").write_bytes(b"")
+        project.rounds.append(Round(number, 0, 10 * number, 0, "mpe", None, "2026-01-01T00:00:00+00:00", 1.0, 1))
+    opened._rounds = project.rounds.all()
+    header = RunHeader(
+        video=project.videos[0].name, identity="", model_version=1, bodyparts=("a",), segments=((0, 40), (40, 100))
+    )
+    project.video_predictions.resume(header).finish(0)
+    for ranking in engine_of(opened).asked(Rank):
+        engine_of(opened).on_reply(Cancelled(ranking.job))
+    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
+    return opened
+
+
+def dialog_of(window):
+    (found,) = [child for child in window.findChildren(ExportDialog) if child.isVisible()]
+    return found
+
+
+def show(actions, window, qtbot):
+    actions.export()
+    dialog = dialog_of(window)
+    qtbot.waitUntil(lambda: bool(dialog._shares), timeout=TIMEOUT)
+    return dialog
+
+
+def engine_of(session):
+    return session._engine._client
+
+
+def answer(session, qtbot, reply):
+    with qtbot.waitSignal(session.exportChanged, timeout=TIMEOUT):
+        engine_of(session).on_reply(reply)
+
+
+def test_labels_are_written_for_deeplabcut(actions, opened, window, qtbot):
+    for name in opened.bodyparts:
+        opened.place(name, 50.0, 60.0)
+    folder = opened.project.root / "labeled-data" / opened.current.video
+    actions.export()
+    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+        dialog_of(window).labels_button.click()
+    assert "labeled-data" in notice.args[0]
+    assert notice.args[2] is False
+    assert {path.suffix for path in folder.iterdir()} >= {".h5", ".csv", ".png"}
+
+
+def test_without_a_model_it_says_what_to_do(actions, opened, window):
+    actions.export()
+    dialog = dialog_of(window)
+    assert not dialog.predict_button.isEnabled()
+    assert "press Learn" in dialog.status.text()
+
+
+def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtbot, tmp_path):
+    dialog = show(actions, window, qtbot)
+    names = [video.name for video in with_models.project.videos]
+    assert dialog.chosen_videos == names
+    assert [dialog.model.itemText(i) for i in range(2)] == ["Model 2, 20 frames", "Model 1, 10 frames"]
+    for i in range(1, len(names)):
+        dialog.videos.item(i).setCheckState(Qt.CheckState.Unchecked)
+    outside = tmp_path / "outside.mp4"
+    dialog.add_files([outside])
+    dialog.model.setCurrentIndex(1)
+    dialog.formats["deeplabcut"].setChecked(False)
+    dialog.formats["sleap"].setChecked(True)
+    dialog.smoothing.setCurrentIndex(2)
+    dialog.labelled_video.setChecked(True)
+    dialog.cutoff.setValue(0.35)
+    dialog.trail.setValue(4)
+    dialog.predict_button.click()
+    (request,) = engine_of(with_models).asked(Export)
+    assert request.videos == (names[0], str(outside))
+    assert request.options == ExportOptions(
+        version=1, formats=("sleap",), smoothing="kalman", labelled_video=True, cutoff=0.35, trail=4
+    )
+    # What was chosen is chosen again the next time, but for the model: that is the newest.
+    dialog.reject()
+    answer(with_models, qtbot, Cancelled(request.job))
+    again = show(actions, window, qtbot).options
+    assert again == ExportOptions(
+        version=2, formats=("sleap",), smoothing="kalman", labelled_video=True, cutoff=0.35, trail=4
+    )
+
+
+def test_nothing_to_write_and_no_video_cannot_be_asked_for(actions, with_models, window, qtbot):
+    dialog = show(actions, window, qtbot)
+    assert dialog.predict_button.isEnabled()
+    dialog.formats["deeplabcut"].setChecked(False)
+    assert not dialog.predict_button.isEnabled()
+    dialog.labelled_video.setChecked(True)
+    assert dialog.predict_button.isEnabled()
+    for i in range(dialog.videos.count()):
+        dialog.videos.item(i).setCheckState(Qt.CheckState.Unchecked)
+    assert not dialog.predict_button.isEnabled()
+
+
+def test_videos_begun_before_say_so(actions, with_models, window, qtbot):
+    dialog = show(actions, window, qtbot)
+    assert "predicted" not in dialog.videos.item(0).text()
+    dialog.model.setCurrentIndex(1)
+    assert "40% predicted, goes on from there" in dialog.videos.item(0).text()
+    assert "predicted" not in dialog.videos.item(1).text()
+
+
+def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models, window, qtbot):
+    dialog = show(actions, window, qtbot)
+    dialog.start()
+    (request,) = engine_of(with_models).asked(Export)
+    assert dialog.stop_button.isVisible()
+    assert not dialog.videos.isEnabled()
+    dialog.reject()
+    answer(with_models, qtbot, Progress(request.job, "Predicting mouse1", 600, 2400, 90.0))
+    dialog = show(actions, window, qtbot)
+    assert dialog.status.text() == "Predicting mouse1, 600 of 2,400, 90 s left"
+    assert dialog.bar.value() == 250
+    # Another export isn't begun meanwhile, and a training isn't waited for.
+    with_models.export_videos(["x"], ExportOptions())
+    assert len(engine_of(with_models).asked(Export)) == 1
+    with_models.place(with_models.bodyparts[0], 5.0, 5.0)
+    with_models.learn()
+    qtbot.waitUntil(lambda: bool(engine_of(with_models).asked(Train)), timeout=TIMEOUT)
+    dialog.refresh()
+    assert "paused while the model learns" in dialog.status.text()
+    with qtbot.waitSignal(with_models.noticeRaised, timeout=TIMEOUT) as notice:
+        answer(with_models, qtbot, Exported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
+    assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
+    answer(with_models, qtbot, Finished(request.job))
+    assert not with_models.export.busy
+    assert with_models.training.running
+    assert dialog.predict_button.isVisible()
+    assert "2 files written" in dialog.status.text()
+
+
+def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot):
+    dialog = show(actions, window, qtbot)
+    dialog.start()
+    (request,) = engine_of(with_models).asked(Export)
+    dialog.stop_button.click()
+    assert engine_of(with_models).asked(Stop)[-1].job == request.job
+    answer(with_models, qtbot, Cancelled(request.job))
+    assert "go on from there" in dialog.status.text()
+
+
+def test_a_failure_is_told(actions, with_models, window, qtbot):
+    dialog = show(actions, window, qtbot)
+    dialog.start()
+    (request,) = engine_of(with_models).asked(Export)
+    answer(with_models, qtbot, Failed(request.job, "The disk is full.", "Make room."))
+    assert with_models.errors[-1] == "The disk is full."
+    assert dialog.status.text() == "The disk is full. Make room."
+    assert dialog.predict_button.isEnabled()
+    assert np.isclose(dialog.cutoff.value(), 0.6)
