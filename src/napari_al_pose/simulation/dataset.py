@@ -1,0 +1,210 @@
+"""A labelled data set as the simulation uses it: every frame at the network's scale, in arrays on disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The length that errors are divided by.
+
+    Parameters
+    ----------
+    pair : (str, str) or None
+        Two bodyparts whose distance it is; None for the diagonal of the box around the placed keypoints.
+    per_frame : bool
+        Whether every frame has its own (PCKh); else each video has the median of its frames.
+    cap : float
+        Largest error that counts, in this length: a keypoint found at the other end of the cage is wrong, not ten times
+        as wrong.
+    """
+
+    pair: tuple[str, str] | None = None
+    per_frame: bool = False
+    cap: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawDataset:
+    """Labelled frames where they are, at their own size.
+
+    Parameters
+    ----------
+    name : str
+        Safe as a folder name.
+    skeleton : Skeleton
+    keys : tuple of FrameKey, N
+        ``video`` is what folds keep together: a video, or an animal.
+    xy : float array, (N, K, 2)
+        Source pixels; NaN unless placed.
+    states : int8 array, (N, K)
+        `KeypointState` values.
+    sizes : int array, (N, 2)
+        Height and width of each image.
+    read : callable
+        ``read(rows)`` yields the images of rows in that order, uint8 (H, W, 3).
+    reference : Reference
+    rotation_degrees : float
+        Largest random rotation that keeps views plausible.
+    splits : tuple of (base videos, pool videos, test videos)
+        Published splits, where there are any.
+    """
+
+    name: str
+    skeleton: Skeleton
+    keys: tuple[FrameKey, ...]
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+    sizes: NDArray[np.int64]
+    read: Callable[[Sequence[int]], Iterator[NDArray[np.uint8]]]
+    reference: Reference = Reference()
+    rotation_degrees: float = 180.0
+    splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Labelled frames at the network's scale; rows of all arrays go with ``keys``, which are sorted.
+
+    Parameters
+    ----------
+    name : str
+    skeleton : Skeleton
+    keys : tuple of FrameKey, N
+    images : uint8 array, (N, H, W, 3)
+        Padded at the right and the bottom to one size.
+    xy : float array, (N, K, 2)
+        Pixels of ``images``; NaN unless placed.
+    states : int8 array, (N, K)
+    scale : float array, (N,)
+        Pixels of ``images`` in a source pixel.
+    reference : float array, (N,)
+        What errors are divided by, pixels of ``images``.
+    cap : float
+        Largest error that counts, in ``reference``.
+    crop : (int, int)
+        Height and width of the views that are trained on.
+    rotation_degrees : float
+    splits : tuple
+        As in `RawDataset`.
+    """
+
+    name: str
+    skeleton: Skeleton
+    keys: tuple[FrameKey, ...]
+    images: NDArray[np.uint8]
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+    scale: NDArray[np.float64]
+    reference: NDArray[np.float64]
+    cap: float
+    crop: tuple[int, int]
+    rotation_degrees: float = 180.0
+    splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Names of the videos (or animals), sorted."""
+        return tuple(sorted({key.video for key in self.keys}))
+
+    def rows_of(self, videos: Sequence[str]) -> NDArray[np.int64]:
+        """Return the rows of some videos, ascending."""
+        wanted = set(videos)
+        return np.array([row for row, key in enumerate(self.keys) if key.video in wanted], np.int64)
+
+
+def reference_lengths(
+    keys: Sequence[FrameKey],
+    xy: NDArray[np.float64],
+    states: NDArray[np.int8],
+    skeleton: Skeleton,
+    reference: Reference,
+) -> NDArray[np.float64]:
+    """Return the length that each frame's errors are divided by, (N,), in the unit of ``xy``.
+
+    Raises
+    ------
+    AlPoseError
+        If no frame has the keypoints it is measured between.
+    """
+    placed = states == KeypointState.PLACED
+    if reference.pair is None:
+        low = np.where(placed[..., None], xy, np.inf).min(axis=1)
+        high = np.where(placed[..., None], xy, -np.inf).max(axis=1)
+        known = placed.sum(axis=1) >= 2
+        lengths = np.hypot(*np.where(known[:, None], high - low, np.nan).T)
+    else:
+        a, b = (skeleton.index(name) for name in reference.pair)
+        lengths = np.where(placed[:, a] & placed[:, b], np.hypot(*(xy[:, a] - xy[:, b]).T), np.nan)
+    if not np.isfinite(lengths).any():
+        raise AlPoseError(
+            "No labelled frame has the two keypoints that the error's unit is measured between.",
+            "Label at least two bodyparts in some frames.",
+        )
+    overall = float(np.nanmedian(lengths))
+    videos = np.array([key.video for key in keys])
+    result = lengths.copy()
+    for video in np.unique(videos):
+        own = lengths[videos == video]
+        median = float(np.nanmedian(own)) if np.isfinite(own).any() else overall
+        result[videos == video] = np.where(np.isfinite(own), own, median) if reference.per_frame else median
+    return result
+
+
+_ARRAYS = ("images", "xy", "states", "scale", "reference")
+
+
+def save_dataset(dataset: Dataset, folder: Path) -> None:
+    """Write a data set to a new folder, whole or not at all; one that is there already is left as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in _ARRAYS:
+            np.save(temporary / f"{name}.npy", getattr(dataset, name))
+        about = {
+            "name": dataset.name,
+            "bodyparts": dataset.skeleton.bodyparts,
+            "links": dataset.skeleton.links,
+            "keys": [[key.video, key.frame] for key in dataset.keys],
+            "cap": dataset.cap if np.isfinite(dataset.cap) else None,
+            "crop": dataset.crop,
+            "rotation_degrees": dataset.rotation_degrees,
+            "splits": dataset.splits,
+        }
+        (temporary / "about.json").write_text(json.dumps(about), encoding="utf-8")
+        if not folder.exists():
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Open a data set that `save_dataset` wrote; images stay on disk until they are looked at."""
+    about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    arrays: dict[str, Any] = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None, allow_pickle=False)
+        for name in _ARRAYS
+    }
+    height, width = about["crop"]
+    return Dataset(
+        name=about["name"],
+        skeleton=Skeleton(tuple(about["bodyparts"]), tuple((a, b) for a, b in about["links"])),
+        keys=tuple(FrameKey(video, frame) for video, frame in about["keys"]),
+        cap=np.inf if about["cap"] is None else float(about["cap"]),
+        crop=(height, width),
+        rotation_degrees=float(about["rotation_degrees"]),
+        splits=tuple((tuple(base), tuple(pool), tuple(test)) for base, pool, test in about["splits"]),
+        **arrays,
+    )

@@ -1,0 +1,257 @@
+"""What learns in the simulation: the loop's own training, or heads on a frozen trunk whose maps are computed once.
+
+Both start every training of a fold and seed from the same weights, take the same number of steps and see the frames in
+an order drawn from the same seed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_al_pose.domain import ScoremapGrid
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose import LabelledFrame, PoseModel, train
+from napari_al_pose.pose.augmentation import Views
+from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.optimising import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
+from napari_al_pose.pose.plan import TrainPlan
+from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
+from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
+
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """What a model says about frames.
+
+    Parameters
+    ----------
+    xy : float32 array, (n, K, 2)
+        Pixels of the data set's images.
+    likelihood : float32 array, (n, K)
+    scoremaps : float16 array, (n, K, h, w), or None
+    grid : ScoremapGrid
+    """
+
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+    scoremaps: NDArray[np.float16] | None
+    grid: ScoremapGrid
+
+
+class Learned(Protocol):
+    """A trained model."""
+
+    def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
+        """Predict rows of the data set."""
+
+
+class Learner(Protocol):
+    """Trains models on rows of one data set."""
+
+    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> Learned:
+        """Train on rows; ``initial`` is what an earlier call returned, to go on from."""
+
+
+def make_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> Learner:
+    """Return the learner that the protocol asks for; ``folder`` has what `prepare_learner` wrote."""
+    if protocol.learning == "all":
+        return _WholeNetwork(dataset, protocol)
+    return _Heads(dataset, protocol, folder)
+
+
+def prepare_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
+    """Compute the frozen trunk's maps of every frame and view, unless ``folder`` has them."""
+    if protocol.learning == "all" or folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_maps(dataset, protocol, temporary)
+        if not folder.exists():
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@torch.inference_mode()
+def _write_maps(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
+    network = PoseNetwork(protocol.trunk, 1, pretrained=True).eval()
+    views = Views(dataset.crop, dataset.rotation_degrees)
+    n, v, k = len(dataset.keys), protocol.views, dataset.skeleton.n_bodyparts
+    positions = np.lib.format.open_memmap(folder / "uv.npy", "w+", np.float32, (n, v, k, 2))
+    files: dict[str, NDArray[np.float16]] = {}
+    for row in range(n):
+        image = _image(dataset, row)
+        rng = np.random.default_rng([row, 0])
+        drawn = [views.draw(image, dataset.xy[row], rng) for _ in range(v)]
+        positions[row] = np.stack([uv for _, uv in drawn])
+        for kind, maps in (
+            ("view", network.pyramid(torch.stack([view for view, _ in drawn]))),
+            ("whole", network.pyramid(image[None].float())),
+        ):
+            for level, values in enumerate(maps):
+                name = f"{kind}{level}"
+                array = values.numpy() if kind == "view" else values[0].numpy()
+                if name not in files:
+                    shape = (n, *array.shape)
+                    files[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
+                files[name][row] = array
+
+
+class _Heads:
+    """Trains heads alone, on maps that never change."""
+
+    def __init__(self, dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
+        self.dataset, self.protocol = dataset, protocol
+        self._uv = np.load(folder / "uv.npy", mmap_mode="r", allow_pickle=False)
+        self._views = _levels(folder, "view")
+        self.whole = _levels(folder, "whole")
+
+    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> _TrainedHeads:
+        """Train on rows; see `Learner`."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = PoseNetwork(self.protocol.trunk, self.dataset.skeleton.n_bodyparts, pretrained=False)
+        if initial is not None:
+            network.load_state_dict(initial.network.state_dict())
+        network = network.train().to(memory_format=torch.channels_last)
+        _, parameters = network.parameter_groups()
+        optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+        steps = self.protocol.steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps))
+        batches = self._batches(rows, seed)
+        for _ in range(steps):
+            maps, uv, weights = next(batches)
+            with self.precision():
+                logits = network.heads(maps).float()
+            loss = scoremap_loss(logits, render(uv, logits.shape[2], logits.shape[3]), weights)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
+            optimiser.step()
+            schedule.step()
+        return _TrainedHeads(self, network.eval())
+
+    def precision(self) -> torch.autocast:
+        """Return what to run the heads in."""
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.protocol.bfloat16)
+
+    def _batches(self, rows: Sequence[int], seed: int) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
+        rng = np.random.default_rng(seed)
+        n = self.protocol.batch_size
+        precision = torch.bfloat16 if self.protocol.bfloat16 else torch.float32
+        maps = [_tensor(np.stack([level[row] for row in rows])) for level in self._views]
+        uv = torch.from_numpy(np.stack([self._uv[row] for row in rows]))
+        weights = keypoint_weights(torch.from_numpy(self.dataset.states[list(rows)].astype(np.int64)))
+        waiting: list[int] = []
+        while True:
+            while len(waiting) < n:
+                waiting += rng.permutation(len(rows)).tolist()
+            frames, waiting = waiting[:n], waiting[n:]
+            views = rng.integers(self.protocol.views, size=n).tolist()
+            chosen = [level[frames, views].to(precision) for level in maps]
+            yield [m.contiguous(memory_format=torch.channels_last) for m in chosen], uv[frames, views], weights[frames]
+
+
+class _TrainedHeads:
+    """Heads with the data set they can predict."""
+
+    def __init__(self, learner: _Heads, network: PoseNetwork) -> None:
+        self.network = network
+        self._learner = learner
+
+    @torch.inference_mode()
+    def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
+        """Predict rows; see `Learned`."""
+        grid = _grid(self._learner.dataset)
+        parts: list[tuple[NDArray, NDArray, NDArray | None]] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            part = list(rows[start : start + _AT_ONCE])
+            maps = [_tensor(np.asarray(level[part])).float() for level in self._learner.whole]
+            with self._learner.precision():
+                scoremaps = self.network.heads(maps).float().sigmoid()
+            cells, likelihood = decode(scoremaps)
+            kept = scoremaps.half().numpy() if with_scoremaps else None
+            parts.append((grid.to_source(cells.double().numpy()), likelihood.numpy(), kept))
+        maps_found = [kept for _, _, kept in parts if kept is not None]
+        return Output(
+            np.concatenate([xy for xy, _, _ in parts]).astype(np.float32),
+            np.concatenate([likelihood for _, likelihood, _ in parts]),
+            np.concatenate(maps_found) if maps_found else None,
+            grid,
+        )
+
+
+class _WholeNetwork:
+    """The loop's own training, with the number of steps, scale and crop fixed."""
+
+    def __init__(self, dataset: Dataset, protocol: SimulationProtocol) -> None:
+        self._dataset, self._protocol = dataset, protocol
+
+    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> _TrainedNetwork:
+        """Train on rows; see `Learner`."""
+        data = self._dataset
+        frames = [LabelledFrame(np.asarray(data.images[row]), data.xy[row], data.states[row]) for row in rows]
+        settings = TrainSettings(
+            trunk=self._protocol.trunk,
+            device="auto",
+            batch_size=self._protocol.batch_size,
+            rotation_degrees=data.rotation_degrees,
+            seed=seed,
+        )
+        plan = TrainPlan(max(data.images.shape[1:3]), data.crop, self._protocol.steps)
+        start = None if initial is None else initial.model
+        training = train(frames, data.skeleton.bodyparts, settings, initial=start, plan=plan)
+        while True:
+            try:
+                next(training)
+            except StopIteration as end:
+                return _TrainedNetwork(data, end.value)
+
+
+class _TrainedNetwork:
+    """A model of the loop with the data set it can predict."""
+
+    def __init__(self, dataset: Dataset, model: PoseModel) -> None:
+        self.model = model
+        self._dataset = dataset
+
+    def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
+        """Predict rows; see `Learned`."""
+        batch = self.model.predict(np.asarray(self._dataset.images[list(rows)]), with_scoremaps=with_scoremaps)
+        maps = None if batch.scoremaps is None else batch.scoremaps.astype(np.float16)
+        return Output(batch.xy, batch.likelihood, maps, batch.grid)
+
+
+def _image(dataset: Dataset, row: int) -> Tensor:
+    return torch.from_numpy(np.array(dataset.images[row])).permute(2, 0, 1)
+
+
+def _tensor(array: NDArray[np.float16]) -> Tensor:
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def _grid(dataset: Dataset) -> ScoremapGrid:
+    height, width = dataset.images.shape[1:3]
+    return InputGeometry((height, width), (height, width)).grid
+
+
+def _levels(folder: Path, kind: str) -> list[NDArray[np.float16]]:
+    return [
+        np.load(folder / f"{kind}{level}.npy", mmap_mode="r", allow_pickle=False)
+        for level in range(len(list(folder.glob(f"{kind}*.npy"))))
+    ]

@@ -1,0 +1,86 @@
+"""What a round's model gets wrong on frames of videos that nobody chose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.pose.metrics import distances
+from napari_al_pose.simulation.dataset import Dataset
+
+PCK = (0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors on test frames, over placed keypoints only.
+
+    Parameters
+    ----------
+    error : float
+        Mean distance over the reference length, capped, macro-averaged over videos: what arms are compared by.
+    uncapped, median, p95, rmse : float
+        Over all keypoints, in the reference length; ``rmse`` is the root of the mean squared distance.
+    error_px : float
+        Mean distance in source pixels.
+    pck : dict of float to float
+        Share of keypoints within a part of the reference length.
+    per_video, per_bodypart : dict of str to float
+        As ``error``; NaN for a bodypart that is placed nowhere.
+    """
+
+    error: float
+    uncapped: float
+    median: float
+    p95: float
+    rmse: float
+    error_px: float
+    pck: dict[float, float]
+    per_video: dict[str, float]
+    per_bodypart: dict[str, float]
+
+
+def frame_errors(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each keypoint's distance over the reference length, (n, K), not capped; NaN where none is placed."""
+    found = distances(xy, dataset.xy[rows], dataset.states[rows])
+    return found / dataset.reference[rows][:, None]
+
+
+def measure(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating]) -> Errors:
+    """Compare predictions of ``rows`` with their labels.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With the labels.
+    rows : int64 array, (n,)
+        Rows of it that were predicted.
+    xy : float array, (n, K, 2)
+        Pixels of the data set's images.
+    """
+    relative = frame_errors(dataset, rows, xy)
+    known = np.isfinite(relative) | np.isinf(relative)
+    every = relative[known]
+    pixels = (relative * (dataset.reference[rows] / dataset.scale[rows])[:, None])[known]
+    capped = np.where(known, np.minimum(relative, dataset.cap), np.nan)
+    videos = np.array([dataset.keys[row].video for row in rows.tolist()])
+    per_video = {str(v): _mean(capped[videos == v]) for v in np.unique(videos)}
+    means = [value for value in per_video.values() if np.isfinite(value)]
+    return Errors(
+        error=float(np.mean(means)),
+        uncapped=float(every.mean()),
+        median=float(np.median(every)),
+        p95=float(np.quantile(every, 0.95)),
+        rmse=float(np.sqrt(np.mean(every**2))),
+        error_px=float(pixels.mean()),
+        pck={share: float((every <= share).mean()) for share in PCK},
+        per_video=per_video,
+        per_bodypart={name: _mean(capped[:, k]) for k, name in enumerate(dataset.skeleton.bodyparts)},
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    counted = values[~np.isnan(values)]
+    return float(counted.mean()) if len(counted) else float("nan")

@@ -1,0 +1,198 @@
+"""Playing the annotator: one fold and one seed, every arm from the same start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_al_pose.acquisition.reliability import agreement, update
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.simulation.choosing import Pick, Ranking, choose, start_rows
+from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.folds import Fold, make_folds
+from napari_al_pose.simulation.learner import Learned, Learner, make_learner
+from napari_al_pose.simulation.measures import PCK, measure
+from napari_al_pose.simulation.preparing import Prepared, open_prepared
+from napari_al_pose.simulation.protocol import Arm, Protocol
+from napari_al_pose.simulation.rows import RoundFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All arms of one fold and seed.
+
+    Parameters
+    ----------
+    prepared : Path
+        Folder that `napari_al_pose.simulation.preparing.prepare` wrote.
+    dataset : str
+    fold, seed : int
+    """
+
+    prepared: Path
+    dataset: str
+    fold: int
+    seed: int
+
+
+def missing_rounds(job: Job, protocol: Protocol, files: RoundFiles) -> int:
+    """Return how many rounds of a job have not been played."""
+    return sum(
+        files.read(job.dataset, job.fold, job.seed, arm.name, budget) is None
+        for arm in protocol.parsed_arms()
+        for budget in protocol.budgets
+    )
+
+
+def play(job: Job, protocol: Protocol, files: RoundFiles, *, out_of_time: Callable[[], bool]) -> bool:
+    """Play what is missing of a job; each round is on disk before the next begins.
+
+    Returns
+    -------
+    bool
+        Whether the job is done; False if ``out_of_time`` said to leave the rest.
+    """
+    prepared = open_prepared(job.prepared)
+    fold = make_folds(prepared.dataset, protocol.folds, test_size=protocol.test_size)[job.fold]
+    table = _Table(job, protocol, files, prepared, fold, make_learner(prepared.dataset, protocol, prepared.maps))
+    return all(table.play(arm, out_of_time) for arm in protocol.parsed_arms())
+
+
+@dataclass(slots=True)
+class _State:
+    """Where an arm is: what is labelled, what was learnt, how far it can be trusted."""
+
+    labelled: list[int]
+    model: Learned | None = None
+    reliability: float = 0.0
+
+
+class _Table:
+    """One fold and seed: deals the same start to every arm."""
+
+    def __init__(
+        self, job: Job, protocol: Protocol, files: RoundFiles, prepared: Prepared, fold: Fold, learner: Learner
+    ) -> None:
+        self._job, self._protocol, self._files = job, protocol, files
+        self._prepared, self._fold, self._learner = prepared, fold, learner
+        self._seed = 1000 * job.seed + job.fold
+        self._first: tuple[list[int], Learned, float] | None = None
+
+    def play(self, arm: Arm, out_of_time: Callable[[], bool]) -> bool:
+        """Play an arm's missing rounds; False if the time ran out."""
+        job, budgets = self._job, self._protocol.budgets
+        before = [self._files.read(job.dataset, job.fold, job.seed, arm.name, budget) for budget in budgets]
+        if all(row is not None for row in before):
+            return True
+        state = _State(self._fold.base.tolist())
+        for number, (budget, row) in enumerate(zip(budgets, before, strict=True)):
+            if row is not None:
+                self._replay(state, row, arm)
+                continue
+            if out_of_time():
+                return False
+            self._round(state, arm, number, budget)
+        return True
+
+    def _round(self, state: _State, arm: Arm, number: int, budget: int) -> None:
+        """Label up to ``budget``, learn, measure, and write it down."""
+        dataset, began = self._prepared.dataset, time.process_time()
+        if number == 0:
+            ranking = self._start(arm, budget)
+        else:
+            state.model = state.model or self._learn(state.labelled, None)[0]
+            ranking = choose(
+                self._prepared,
+                arm,
+                state.model,
+                budget - self._protocol.budgets[number - 1],
+                pool=self._fold.pool.tolist(),
+                labelled=state.labelled,
+                reliability=state.reliability,
+                seed=self._seed + 7919 * number,
+            )
+            rows = [pick.row for pick in ranking.picks]
+            if rows:
+                guessed = state.model.predict(rows, with_scoremaps=False).xy
+                state.reliability = update(state.reliability, agreement(guessed, dataset.xy[rows]))
+        choose_seconds = time.process_time() - began
+        state.labelled = [*state.labelled, *(pick.row for pick in ranking.picks)]
+        initial = state.model if arm.warm and number else None
+        state.model, train_seconds = self._learn(state.labelled, initial)
+        predicted = state.model.predict(self._fold.test.tolist(), with_scoremaps=False).xy
+        errors = measure(dataset, self._fold.test, predicted)
+        self._files.write(
+            {
+                "dataset": self._job.dataset,
+                "fold": self._job.fold,
+                "seed": self._job.seed,
+                "arm": arm.name,
+                "budget": budget,
+                "error": errors.error,
+                "uncapped": errors.uncapped,
+                "median": errors.median,
+                "p95": errors.p95,
+                "rmse": errors.rmse,
+                "error_px": errors.error_px,
+                **{f"pck_{share:g}": errors.pck[share] for share in PCK},
+                "per_video": errors.per_video,
+                "per_bodypart": {name: value for name, value in errors.per_bodypart.items() if np.isfinite(value)},
+                "n_test": len(self._fold.test),
+                "keypoints": int((dataset.states[state.labelled] == KeypointState.PLACED).sum()),
+                "reliability": state.reliability,
+                "train_seconds": round(train_seconds, 2),
+                "choose_seconds": round(choose_seconds, 2),
+                **_describe(dataset, ranking),
+            }
+        )
+
+    def _start(self, arm: Arm, budget: int) -> Ranking:
+        pool = self._fold.pool.tolist()
+        own = arm if self._protocol.start == "own" else None
+        rows = start_rows(self._prepared, pool, budget, seed=self._seed, arm=own)
+        return Ranking(tuple(Pick(row, None, "start") for row in rows), len(pool), len(pool))
+
+    def _learn(self, labelled: Sequence[int], initial: Learned | None) -> tuple[Learned, float]:
+        """Train; the first training is the same for all arms that start with the same frames, and done once."""
+        rows = sorted(labelled)
+        if self._first is not None and self._first[0] == rows and initial is None:
+            return self._first[1], self._first[2]
+        began = time.process_time()
+        model = self._learner.train(rows, seed=self._seed, initial=initial)
+        seconds = time.process_time() - began
+        if self._first is None:
+            self._first = (rows, model, seconds)
+        return model, seconds
+
+    def _replay(self, state: _State, row: dict[str, Any], arm: Arm) -> None:
+        """Go past a round that was played before: fresh training needs only the last, warm training every one."""
+        number_of = {(key.video, key.frame): i for i, key in enumerate(self._prepared.dataset.keys)}
+        state.labelled = [*state.labelled, *(number_of[video, frame] for video, frame, _, _ in row["picks"])]
+        state.reliability = float(row["reliability"])
+        state.model = self._learn(state.labelled, state.model)[0] if arm.warm else None
+
+
+def _describe(dataset: Dataset, ranking: Ranking) -> dict[str, Any]:
+    """Return the log of a choice as JSON has it."""
+    names = [(dataset.keys[pick.row], pick) for pick in ranking.picks]
+    per_video: dict[str, int] = {}
+    for key, _ in names:
+        per_video[key.video] = per_video.get(key.video, 0) + 1
+    return {
+        "picks": [[key.video, key.frame, pick.score, pick.provenance] for key, pick in names],
+        "picks_per_video": per_video,
+        "n_pool": ranking.n_pool,
+        "n_scored": ranking.n_scored,
+        "score_low": ranking.low,
+        "score_high": ranking.high,
+        "ties": ranking.ties,
+        "unscored": ranking.unscored,
+        "fallback": ranking.fallback,
+        "top": [[dataset.keys[row].video, dataset.keys[row].frame] for row in ranking.top],
+        "bottom": [[dataset.keys[row].video, dataset.keys[row].frame] for row in ranking.bottom],
+    }

@@ -1,0 +1,172 @@
+"""What is compared and how: fixed before the first round is played, and stored with the results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from napari_al_pose.acquisition import strategies
+from napari_al_pose.domain import AlPoseError
+
+ORACLE, ANTI = "oracle", "anti"
+SANITY = (ORACLE, ANTI, "random+dedup")
+"""Arms of every run: the true error as the score, the default's scores upside down, and random on the pool that
+the scored arms choose from."""
+
+BLIND = ("uniform", "random")
+"""Strategies that don't look at frames: they get the whole pool, near-duplicates included, unless told otherwise."""
+
+Learning = Literal["heads", "all"]
+Start = Literal["shared", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of choosing frames.
+
+    Parameters
+    ----------
+    strategy : str
+        Of the registry, or "oracle" or "anti".
+    deduplicate : bool
+        Whether near-duplicates leave the pool before it is scored.
+    spread : bool
+        Whether the batch is spread by clusters and time gaps; else the best-scored are taken as they come.
+    explore : float
+        Share of each batch that is drawn at random instead.
+    warm : bool
+        Whether training goes on from the round before instead of from the start.
+    """
+
+    strategy: str
+    deduplicate: bool = True
+    spread: bool = True
+    explore: float = 0.0
+    warm: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Read ``strategy+modifier+...``: ``hybrid``, ``hybrid+nodedup``, ``mpe+nospread``, ``hybrid+explore25``.
+
+        Raises
+        ------
+        AlPoseError
+            If strategy or modifier is unknown.
+        """
+        name, *modifiers = text.strip().split("+")
+        known = [*strategies(), ORACLE, ANTI]
+        if name not in known:
+            raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose of: {', '.join(sorted(known))}.")
+        arm = cls(name, deduplicate=name not in BLIND)
+        for modifier in modifiers:
+            share = re.fullmatch(r"explore(\d{1,2})", modifier)
+            if share:
+                arm = replace(arm, explore=int(share[1]) / 100)
+            elif modifier in _MODIFIERS:
+                arm = replace(arm, **_MODIFIERS[modifier])
+            else:
+                raise AlPoseError(
+                    f"Unknown modifier {modifier!r} in {text!r}.", f"Choose of: {', '.join(_MODIFIERS)}, explore<NN>."
+                )
+        return arm
+
+    @property
+    def name(self) -> str:
+        """What `parse` reads, in its one canonical form."""
+        default = Arm.parse(self.strategy)
+        parts = [self.strategy]
+        if self.deduplicate != default.deduplicate:
+            parts.append("dedup" if self.deduplicate else "nodedup")
+        if not self.spread:
+            parts.append("nospread")
+        if self.explore:
+            parts.append(f"explore{round(100 * self.explore):02d}")
+        if self.warm:
+            parts.append("warm")
+        return "+".join(parts)
+
+
+_MODIFIERS: dict[str, dict[str, Any]] = {
+    "dedup": {"deduplicate": True},
+    "nodedup": {"deduplicate": False},
+    "nospread": {"spread": False},
+    "warm": {"warm": True},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """One comparison. Everything that changes a result is in here.
+
+    Parameters
+    ----------
+    arms : tuple of str
+        As `Arm.parse` reads them.
+    budgets : tuple of int
+        Labelled frames after each round, ascending; the first are drawn at random, stratified, the same for all
+        arms of a fold and seed (``start="shared"``), or by each arm's own cold start.
+    steps : int
+        Optimiser steps of every training, whatever its labels.
+    batch_size : int
+        Views in a step.
+    trunk : str
+        Pretrained network.
+    learning : {"heads", "all"}
+        ``heads`` trains the heads on a frozen trunk, from ``views`` fixed views of each frame: minutes where the other
+        takes hours. ``all`` is the loop's own training.
+    bfloat16 : bool
+        Run the heads in bfloat16, for ``heads``: three times as fast on processors that multiply it.
+    views : int
+        Random views a frame has, for ``heads``.
+    long_side : int
+        Longer side of the images, px; 0 chooses it from the labels.
+    rotation_degrees : float
+        Largest random rotation.
+    start : {"shared", "own"}
+    folds : int
+        Parts the data are divided in; each is tested on once.
+    pool_size : int
+        At most so many frames of a data set take part, evenly spread over each video.
+    test_size : int
+        At most so many frames are tested on, evenly spread over each video.
+    """
+
+    arms: tuple[str, ...]
+    budgets: tuple[int, ...]
+    steps: int = 300
+    batch_size: int = 8
+    trunk: str = "efficientnet_lite0"
+    learning: Learning = "heads"
+    bfloat16: bool = False
+    views: int = 8
+    long_side: int = 0
+    rotation_degrees: float = 180.0
+    start: Start = "shared"
+    folds: int = 3
+    pool_size: int = 600
+    test_size: int = 120
+
+    def __post_init__(self) -> None:
+        if len(self.budgets) < 2 or list(self.budgets) != sorted(set(self.budgets)) or self.budgets[0] < 2:
+            raise AlPoseError(
+                f"Expected at least two ascending budgets from 2 up, got {list(self.budgets)}.",
+                "Give them like --budgets 10,20,40,80.",
+            )
+        if self.folds < 2:
+            raise AlPoseError(f"Expected at least 2 folds, got {self.folds}.", "Something must be left to test on.")
+
+    def parsed_arms(self) -> tuple[Arm, ...]:
+        """Return the arms, each once, in their order."""
+        return tuple(dict.fromkeys(Arm.parse(text) for text in self.arms))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields."""
+        return asdict(self)
+
+    def setting(self) -> str:
+        """Return a short hash of all that two rounds must share to be comparable: everything but the list of arms."""
+        fields = {name: value for name, value in self.to_json().items() if name != "arms"}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,164 @@
+"""From rounds to what the report says: curves, comparisons, labels to a target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_al_pose.simulation.statistics import (
+    Difference,
+    Replicate,
+    aulc,
+    compare,
+    hierarchical_interval,
+    holm,
+    labels_interval,
+)
+
+PRIMARY = "hybrid"
+"""The arm whose comparison with the baseline is the question; the others are secondary and corrected by Holm."""
+
+TARGET = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm on one data set.
+
+    Parameters
+    ----------
+    arm : str
+    curve, low, high : tuple of float
+        Mean error at each budget, with its 95 % interval over replicates.
+    aulc : float
+    difference : Difference or None
+        To the baseline; None for the baseline itself.
+    p_holm : float
+        Holm's p among the secondary comparisons; the plain p for the primary one.
+    labels : (float, float, float)
+        Labels for the baseline's error at the target budget, with the interval; infinite if never reached.
+    keypoints : float
+        Visible keypoints labelled at the last budget, mean.
+    videos_better : (int, int)
+        Test videos on which it is better than the baseline at equal budgets on average, and all of them.
+    fallbacks : int
+        Rounds in which another strategy had to choose.
+    """
+
+    arm: str
+    curve: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    aulc: float
+    difference: Difference | None
+    p_holm: float
+    labels: tuple[float, float, float]
+    keypoints: float
+    videos_better: tuple[int, int]
+    fallbacks: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetResult:
+    """All arms on one data set, the baseline first."""
+
+    dataset: str
+    baseline: str
+    budgets: tuple[int, ...]
+    target: int
+    n_replicates: int
+    n_folds: int
+    arms: tuple[ArmResult, ...]
+
+    def arm(self, name: str) -> ArmResult | None:
+        """Return an arm by name, None if it has not been played."""
+        return next((arm for arm in self.arms if arm.arm == name), None)
+
+
+def summarise_rounds(
+    rounds: Sequence[dict[str, Any]], *, budgets: Sequence[int], arms: Sequence[str], baseline: str, target: int | None
+) -> list[DatasetResult]:
+    """Summarise each data set; only replicates that every budget of an arm has been played in count."""
+    results = []
+    for dataset in sorted({row["dataset"] for row in rounds}):
+        own = [row for row in rounds if row["dataset"] == dataset]
+        curves = {arm: _curves(own, arm, budgets) for arm in arms}
+        curves = {arm: found for arm, found in curves.items() if found}
+        if baseline in curves:
+            results.append(_dataset(dataset, own, curves, budgets, baseline, target))
+    return results
+
+
+def _curves(rows: Sequence[dict[str, Any]], arm: str, budgets: Sequence[int]) -> dict[Replicate, list[float]]:
+    found: dict[Replicate, dict[int, float]] = {}
+    for row in rows:
+        if row["arm"] == arm:
+            found.setdefault((row["fold"], row["seed"]), {})[row["budget"]] = row["error"]
+    return {r: [errors[b] for b in budgets] for r, errors in sorted(found.items()) if set(budgets) <= errors.keys()}
+
+
+def _dataset(
+    dataset: str,
+    rows: Sequence[dict[str, Any]],
+    curves: dict[str, dict[Replicate, list[float]]],
+    budgets: Sequence[int],
+    baseline: str,
+    target: int | None,
+) -> DatasetResult:
+    at = next((b for b in (target, TARGET) if b is not None and b in budgets), budgets[-2])
+    base = curves[baseline]
+    areas = {arm: {r: aulc(budgets, errors) for r, errors in found.items()} for arm, found in curves.items()}
+    names = [baseline, *(arm for arm in curves if arm != baseline and areas[arm].keys() & areas[baseline].keys())]
+    differences = {arm: compare(areas[arm], areas[baseline]) for arm in names[1:]}
+    secondary = [arm for arm in names[1:] if arm != PRIMARY]
+    adjusted = dict(zip(secondary, holm([differences[arm].p for arm in secondary]), strict=True))
+    arms = []
+    for arm in names:
+        found = curves[arm]
+        bands = [hierarchical_interval({r: found[r][i] for r in found}) for i in range(len(budgets))]
+        own = [row for row in rows if row["arm"] == arm and (row["fold"], row["seed"]) in found]
+        last = [row["keypoints"] for row in own if row["budget"] == budgets[-1]]
+        difference = differences.get(arm)
+        arms.append(
+            ArmResult(
+                arm=arm,
+                curve=tuple(np.mean(list(found.values()), axis=0).tolist()),
+                low=tuple(low for low, _ in bands),
+                high=tuple(high for _, high in bands),
+                aulc=float(np.mean(list(areas[arm].values()))),
+                difference=difference,
+                p_holm=math.nan if difference is None else adjusted.get(arm, difference.p),
+                labels=labels_interval(budgets, found, base, at=at),
+                keypoints=float(np.mean(last)),
+                videos_better=_videos_better(rows, arm, baseline),
+                fallbacks=sum(bool(row.get("fallback")) for row in own),
+            )
+        )
+    return DatasetResult(dataset, baseline, tuple(budgets), at, len(base), len({fold for fold, _ in base}), tuple(arms))
+
+
+def _videos_better(rows: Sequence[dict[str, Any]], arm: str, baseline: str) -> tuple[int, int]:
+    """Count the test videos on which the arm's mean error over common rounds is below the baseline's."""
+    means = video_errors(rows, (arm, baseline))
+    both = [videos for videos in means.values() if arm in videos and baseline in videos]
+    return sum(videos[arm] < videos[baseline] for videos in both), len(both)
+
+
+def video_errors(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the mean error by video and arm over the rounds that all of ``arms`` have played."""
+    by_round: dict[tuple[int, int, int], dict[str, dict[str, float]]] = {}
+    for row in rows:
+        if row["arm"] in arms:
+            by_round.setdefault((row["fold"], row["seed"], row["budget"]), {})[row["arm"]] = row["per_video"]
+    errors: dict[str, dict[str, list[float]]] = {}
+    for found in by_round.values():
+        if set(arms) <= found.keys():
+            for arm in arms:
+                for video, error in found[arm].items():
+                    if error is not None and math.isfinite(error):
+                        errors.setdefault(video, {}).setdefault(arm, []).append(error)
+    return {video: {arm: float(np.mean(v)) for arm, v in by_arm.items()} for video, by_arm in sorted(errors.items())}

@@ -1,0 +1,162 @@
+"""A whole comparison: prepare the data, play the jobs in processes or on a cluster, gather the results."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.formats.atomic import write_text
+from napari_al_pose.simulation.dataset import RawDataset
+from napari_al_pose.simulation.folds import make_folds
+from napari_al_pose.simulation.play import Job, missing_rounds, play
+from napari_al_pose.simulation.preparing import open_prepared, prepare
+from napari_al_pose.simulation.protocol import Protocol
+from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Where and how far to play.
+
+    Parameters
+    ----------
+    output : Path
+        Rounds, tables and report; what is there is not played again.
+    cache : Path
+        What is computed of the data sets; can be deleted.
+    seeds, folds : tuple of int
+        Which to play.
+    jobs : int
+        Processes, each with one thread of torch.
+    scheduler : str
+        Address of a ``dask.distributed`` scheduler whose workers see the same folders; "" for processes here.
+    minutes : float
+        No round begins later than this; 0 for no end.
+    """
+
+    output: Path
+    cache: Path
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...]
+    jobs: int = 1
+    scheduler: str = ""
+    minutes: float = 0.0
+
+
+def simulate(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> dict[str, Any]:
+    """Play what is missing and write the tables.
+
+    Returns
+    -------
+    dict
+        ``rounds``, ``missing`` and ``seconds``.
+
+    Raises
+    ------
+    AlPoseError
+        If ``run.output`` holds results of other settings, or data or strategies won't do.
+    """
+    began = time.monotonic()
+    protocol.parsed_arms()
+    run.output.mkdir(parents=True, exist_ok=True)
+    _keep_protocol(protocol, run.output)
+    files = RoundFiles(run.output / "rounds", protocol.setting())
+    jobs = _jobs(raws, protocol, run)
+    deadline = time.time() + 60 * run.minutes if run.minutes else float("inf")
+    waiting = [job for job in jobs if missing_rounds(job, protocol, files)]
+    if waiting:
+        with _executor(run) as executor:
+            running = [executor.submit(_play, job, protocol, files, deadline) for job in waiting]
+            try:
+                for done in tqdm(as_completed(running), total=len(running), desc="Playing", unit="", mininterval=2.0):
+                    done.result()
+            finally:
+                for future in running:
+                    future.cancel()
+    rounds = read_rounds(files.folder)
+    write_tables(rounds, run.output)
+    left = sum(missing_rounds(job, protocol, files) for job in jobs)
+    return {"rounds": len(rounds), "missing": left, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Job]:
+    """Return the jobs, seed by seed, so that a run that is cut short has all data sets and folds."""
+    import torch
+
+    torch.set_num_threads(max(1, run.jobs))
+    names = [raw.name for raw in raws]
+    if len(set(names)) < len(names):
+        raise AlPoseError("Two data sets have the same name.", "Rename the folder or the file of one of them.")
+    jobs = []
+    for raw in raws:
+        folder = prepare(raw, protocol, run.cache)
+        folds = make_folds(open_prepared(folder).dataset, protocol.folds, test_size=protocol.test_size)
+        for fold in folds:
+            if fold.number in run.folds:
+                most = len(fold.pool)
+                if protocol.budgets[-1] > most:
+                    raise AlPoseError(
+                        f"{raw.name}: fold {fold.number} has {most} frames to choose from, budgets go to "
+                        f"{protocol.budgets[-1]}.",
+                        "Give smaller --budgets, or simulate this data set on its own.",
+                    )
+                jobs += [Job(folder, raw.name, fold.number, seed) for seed in run.seeds]
+    if not jobs:
+        raise AlPoseError("Expected folds to play, got none.", f"Give folds below {protocol.folds}.")
+    return sorted(jobs, key=lambda job: (job.seed, job.dataset, job.fold))
+
+
+def _keep_protocol(protocol: Protocol, output: Path) -> None:
+    """Write the protocol beside the results; arms may join it later, nothing else may change."""
+    path = output / "protocol.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before.get("setting") != protocol.setting():
+            changed = [name for name, value in json.loads(json.dumps(protocol.to_json())).items()
+                       if name != "arms" and before.get(name) != value]  # fmt: skip
+            raise AlPoseError(
+                f"{output} holds results of other settings: {', '.join(changed)} differ.",
+                "Give another --output, or the settings that protocol.json there names.",
+            )
+        arms = list(dict.fromkeys([*before["arms"], *protocol.arms]))
+    else:
+        arms = list(protocol.arms)
+    document = protocol.to_json() | {"arms": arms, "setting": protocol.setting()}
+    write_text(path, json.dumps(document, indent=1) + "\n")
+
+
+def _play(job: Job, protocol: Protocol, files: RoundFiles, deadline: float) -> bool:
+    """Play one job in a worker process: one thread of torch, since two jobs beat one job with two."""
+    import torch
+
+    torch.set_num_threads(1)
+    return play(job, protocol, files, out_of_time=lambda: time.time() > deadline)
+
+
+@contextmanager
+def _executor(run: Run) -> Iterator[Executor]:
+    if run.scheduler:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise AlPoseError("dask.distributed is not installed.", "Run: pip install distributed") from error
+        with Client(run.scheduler) as client:
+            yield client.get_executor(pure=False)
+    else:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        with ProcessPoolExecutor(max(1, run.jobs), mp_context=get_context("spawn")) as executor:
+            yield executor

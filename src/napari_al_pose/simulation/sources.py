@@ -1,0 +1,255 @@
+"""Where labelled frames come from: projects, files of labels, published data sets, and the synthetic sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameSource, KeypointState
+from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.formats import lsp, mpii
+from napari_al_pose.formats.coco import is_coco, read_coco
+from napari_al_pose.formats.image_sets import find_file
+from napari_al_pose.formats.json_file import read_json
+from napari_al_pose.formats.label_set import LabelSet
+from napari_al_pose.project import open_project
+from napari_al_pose.samples.large import FRAMES_A_VIDEO, draw_large, large_scenes, large_skeleton
+from napari_al_pose.simulation.dataset import RawDataset, Reference
+
+SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
+_FRAMES_DRAWN = 60
+"""Frames of each synthetic video that take part: the whole 20,000 would only take longer to draw."""
+
+_UPRIGHT = 25.0
+"""Degrees by which pictures of people are turned."""
+
+_MARGIN = 0.25
+"""Room around a person's keypoints in its cut-out, in box sides."""
+
+Pixels = Callable[[FrameKey], NDArray[np.uint8]]
+
+
+def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
+    """Open a data set.
+
+    Parameters
+    ----------
+    what : str
+        A project folder or its ``config.yaml``; a file of labels (``.slp``; ``.json`` of COCO or MPII; ``joints.mat``
+        of LSP) with its images beside it; ``synthetic`` or ``synthetic:<seed>``.
+    rotation_degrees : float
+        Largest random rotation of views; people are never turned by more than 25 degrees.
+
+    Raises
+    ------
+    AlPoseError
+        If there is nothing of the kind, or it can't be read.
+    """
+    synthetic = SYNTHETIC.fullmatch(what)
+    if synthetic:
+        return _synthetic(int(synthetic[1] or 0), rotation_degrees)
+    path = Path(what).expanduser()
+    if path.suffix.lower() == ".slp":
+        from napari_al_pose.formats.sleap import read_sleap
+
+        return _of_labels(read_sleap(path), path, rotation_degrees)
+    if path.suffix.lower() == ".mat":
+        return _people(lsp.read_lsp(path), path, Reference(("left shoulder", "right hip"), per_frame=True, cap=np.inf))
+    if path.suffix.lower() == ".json":
+        document = read_json(path, "labels in COCO's or MPII's form")
+        if mpii.is_mpii(document):
+            head = Reference(("upper neck", "head top"), per_frame=True, cap=np.inf)
+            return _people(mpii.read_mpii(path), path, head)
+        if is_coco(document):
+            return _of_labels(read_coco(path), path, rotation_degrees)
+        raise AlPoseError(f"{path} is neither COCO keypoints nor MPII.", "Give a file of labels, or a project.")
+    return _project(path, rotation_degrees)
+
+
+def _project(path: Path, rotation_degrees: float) -> RawDataset:
+    """Take a DeepLabCut project: its complete labelled frames, from videos or extracted images."""
+    with open_project(path, read_only=True) as project:
+        if len(project.skeleton.individuals) > 1:
+            raise AlPoseError(
+                f"{path} has several individuals; the simulation plays one animal a frame.",
+                "Give a project of single animals.",
+            )
+        videos = {video.name: video for video in project.videos}
+        sources: dict[str, FrameSource] = {}
+        annotations = []
+        for annotation in project.labels.annotations():
+            name = annotation.key.video
+            if annotation.is_complete and name in videos:
+                if name not in sources:
+                    sources[name] = videos[name].open(cache_bytes=16 * 2**20)
+                annotations.append(annotation)
+        skeleton, root = project.skeleton, project.root
+    sizes = np.array([sources[a.key.video].shape[1:3] for a in annotations], np.int64).reshape(-1, 2)
+
+    def read(rows: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        keys = [annotations[row].key for row in rows]
+        for key in keys:
+            yield next(iter(read_batches([key], sources))).frames[0]
+
+    return RawDataset(
+        name=_slug(root.name),
+        skeleton=skeleton,
+        keys=tuple(a.key for a in annotations),
+        xy=_stacked([a.xy for a in annotations], skeleton.n_bodyparts),
+        states=np.array([a.states for a in annotations], np.int8).reshape(-1, skeleton.n_bodyparts),
+        sizes=sizes,
+        read=read,
+        rotation_degrees=rotation_degrees,
+    )
+
+
+def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawDataset:
+    """Take frames with one animal each; where frames have several, each is cut out and counts for itself."""
+    if any(len(several) > 1 for several in labels.frames().values()):
+        return _cut_out(labels, path, Reference(), rotation_degrees)
+    pixels = _pixels_of(labels, path)
+    annotations = sorted(labels.annotations, key=lambda a: a.key)
+    k = labels.skeleton.n_bodyparts
+    return RawDataset(
+        name=_slug(path.stem),
+        skeleton=labels.skeleton,
+        keys=tuple(a.key for a in annotations),
+        xy=_stacked([a.xy for a in annotations], k),
+        states=np.array([a.states for a in annotations], np.int8).reshape(-1, k),
+        sizes=np.array([pixels(a.key).shape[:2] for a in annotations], np.int64).reshape(-1, 2),
+        read=lambda rows: (pixels(annotations[row].key) for row in rows),
+        rotation_degrees=rotation_degrees,
+    )
+
+
+def _people(labels: LabelSet, path: Path, reference: Reference) -> RawDataset:
+    """Take people as AL4Pose does: each cut out of its picture, errors in parts of the head or the torso."""
+    return _cut_out(labels, path, reference, _UPRIGHT)
+
+
+def _cut_out(labels: LabelSet, path: Path, reference: Reference, rotation_degrees: float) -> RawDataset:
+    pixels = _pixels_of(labels, path)
+    most = len(labels.skeleton.individuals)
+    keys, annotations, boxes = [], [], []
+    for key, several in labels.frames().items():
+        for i, annotation in enumerate(several):
+            if (annotation.states == KeypointState.PLACED).sum() >= 2:
+                # Each has a number of its own; all of a picture stay in one video, and so in one fold.
+                keys.append(FrameKey(key.video, key.frame * most + i))
+                annotations.append(annotation)
+                boxes.append(_box(annotation))
+    corners = np.array([box[:2] for box in boxes], np.float64).reshape(-1, 1, 2)
+    k = labels.skeleton.n_bodyparts
+
+    def read(rows: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        for row in rows:
+            x, y, side = boxes[row]
+            whole = Image.fromarray(pixels(annotations[row].key))
+            yield np.asarray(whole.crop((x, y, x + side, y + side)))
+
+    return RawDataset(
+        name=_slug(path.stem),
+        skeleton=labels.skeleton,
+        keys=tuple(keys),
+        xy=_stacked([a.xy for a in annotations], k) - corners,
+        states=np.array([a.states for a in annotations], np.int8).reshape(-1, k),
+        sizes=np.array([(side, side) for _, _, side in boxes], np.int64).reshape(-1, 2),
+        read=read,
+        reference=reference,
+        rotation_degrees=rotation_degrees,
+    )
+
+
+def _box(annotation: Annotation) -> tuple[int, int, int]:
+    """Return left, top and side of the square around a person."""
+    placed = annotation.xy[annotation.states == KeypointState.PLACED]
+    low, high = placed.min(axis=0), placed.max(axis=0)
+    side = max(16, round(float((high - low).max()) * (1 + 2 * _MARGIN)))
+    x, y = ((low + high) / 2 - side / 2).round().astype(int).tolist()
+    return x, y, side
+
+
+def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
+    """Return what gives a frame's image, wherever the file of labels says it is."""
+    from napari_al_pose.video import open_source
+
+    folders = [path.parent, path.parent / "images"]
+    opened: dict[str, FrameSource] = {}
+
+    def pixels(key: FrameKey) -> NDArray[np.uint8]:
+        video = labels.video(key.video)
+        if key.frame in video.pictures:
+            found = find_file(video.pictures[key.frame].path, folders)
+            if found is not None:
+                return _read_image(found)
+        if video.pixels is not None:
+            image = video.pixels(key.frame)
+            return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+        if key.video not in opened:
+            found = find_file(video.path, folders) if video.path else None
+            if found is None:
+                raise AlPoseError(
+                    f"{path}: the image of frame {key.frame} of {key.video!r} is nowhere to be found.",
+                    f"Put images and videos beside the file, in {path.parent}.",
+                )
+            opened[key.video] = open_source(found, name=key.video)
+        source = opened[key.video]
+        return source[source.position(key.frame)]
+
+    return pixels
+
+
+def _synthetic(seed: int, rotation_degrees: float) -> RawDataset:
+    """Take evenly spread frames of the large sample's ten videos."""
+    numbers = np.linspace(0, FRAMES_A_VIDEO - 1, _FRAMES_DRAWN).round().astype(int).tolist()
+    scenes = large_scenes()
+    truths = [draw_large(i, numbers, seed=seed)[1] for i in range(len(scenes))]
+    keys = tuple(FrameKey(scene.name, number) for scene in scenes for number in numbers)
+    xy = np.concatenate(truths)
+    placed = np.isfinite(xy).all(axis=-1)
+
+    def read(rows: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        for i, group in _runs([divmod(row, len(numbers)) for row in rows]):
+            yield from draw_large(i, [numbers[j] for j in group], seed=seed)[0]
+
+    return RawDataset(
+        name=f"synthetic-{seed}",
+        skeleton=large_skeleton(),
+        keys=keys,
+        xy=xy,
+        states=np.where(placed, KeypointState.PLACED, KeypointState.NOT_VISIBLE).astype(np.int8),
+        sizes=np.full((len(keys), 2), (480, 640), np.int64),
+        read=read,
+        rotation_degrees=rotation_degrees,
+    )
+
+
+def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+    """Group neighbouring pairs by their first number."""
+    group: list[int] = []
+    for n, (i, j) in enumerate(pairs):
+        group.append(j)
+        if n + 1 == len(pairs) or pairs[n + 1][0] != i:
+            yield i, group
+            group = []
+
+
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise AlPoseError(f"{path} can't be read as an image.", "Replace it by a whole copy.") from error
+
+
+def _stacked(poses: Sequence[NDArray[np.float64]], k: int) -> NDArray[np.float64]:
+    return np.array(poses, np.float64).reshape(-1, k, 2)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "data"

@@ -1,0 +1,28 @@
+"""A data set small enough to play in a test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_al_pose.domain import FrameKey, Skeleton
+from napari_al_pose.simulation.dataset import RawDataset
+
+
+def make_blobs(*, videos: int, frames: int) -> RawDataset:
+    """Make videos of a red and a green dot on noise, labelled where they are."""
+    rng = np.random.default_rng(0)
+    keys = tuple(FrameKey(f"v{v}", 10 * i) for v in range(videos) for i in range(frames))
+    xy = rng.uniform(24, 104, (len(keys), 2, 2))
+    images = rng.integers(0, 40, (len(keys), 128, 128, 3), dtype=np.uint8)
+    for image, points in zip(images, xy, strict=True):
+        for (x, y), colour in zip(points.round().astype(int), ((250, 40, 40), (40, 250, 40)), strict=True):
+            image[y - 4 : y + 5, x - 4 : x + 5] = colour
+    return RawDataset(
+        name="blobs",
+        skeleton=Skeleton(("red", "green"), (("red", "green"),)),
+        keys=keys,
+        xy=xy,
+        states=np.ones((len(keys), 2), np.int8),
+        sizes=np.full((len(keys), 2), 128, np.int64),
+        read=lambda rows: (images[row] for row in rows),
+    )

@@ -1,0 +1,179 @@
+"""A comparison from beginning to end on small pictures: paired, resumable, logged, reported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulation_blobs import make_blobs
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.simulation import play as play_module
+from napari_al_pose.simulation.folds import make_folds
+from napari_al_pose.simulation.play import Job, play
+from napari_al_pose.simulation.preparing import open_prepared, prepare
+from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
+from napari_al_pose.simulation.report import write_report
+from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
+from napari_al_pose.simulation.running import Run, simulate
+
+PROTOCOL = Protocol(
+    arms=("uniform", "hybrid", *SANITY), budgets=(3, 5, 8), steps=6, batch_size=2, views=2, folds=2, test_size=10
+)
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """One job played whole; returns its files, rows and prepared data."""
+    folder = tmp_path_factory.mktemp("played")
+    raw = make_blobs(videos=2, frames=14)
+    prepared = prepare(raw, PROTOCOL, folder / "cache")
+    files = RoundFiles(folder / "rounds", PROTOCOL.setting())
+    assert play(Job(prepared, raw.name, 0, 0), PROTOCOL, files, out_of_time=never)
+    (folder / "protocol.json").write_text(json.dumps(PROTOCOL.to_json() | {"setting": PROTOCOL.setting()}))
+    return folder, read_rounds(files.folder)
+
+
+def of(rows, arm):
+    return sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["budget"])
+
+
+def frames(rows):
+    return [(video, frame) for row in rows for video, frame, _, _ in row["picks"]]
+
+
+def test_every_arm_starts_with_the_same_frames_and_the_same_error(played):
+    _, rows = played
+    first = [of(rows, arm.name)[0] for arm in PROTOCOL.parsed_arms()]
+    assert len(first) == 5
+    assert len({json.dumps(row["picks"]) for row in first}) == 1
+    assert len({row["error"] for row in first}) == 1
+
+
+def test_budgets_are_met_with_new_frames_of_the_pool_only(played):
+    folder, rows = played
+    prepared = open_prepared(next((folder / "cache").iterdir()))
+    fold = make_folds(prepared.dataset, 2, test_size=10)[0]
+    test = {(prepared.dataset.keys[i].video, prepared.dataset.keys[i].frame) for i in fold.test}
+    for arm in PROTOCOL.parsed_arms():
+        labelled = frames(of(rows, arm.name))
+        assert len(labelled) == len(set(labelled)) == 8
+        assert not {video for video, _ in labelled} & {video for video, _ in test}
+        assert [row["keypoints"] for row in of(rows, arm.name)] == [6, 10, 16]
+
+
+def test_scores_are_logged(played):
+    _, rows = played
+    for row in of(rows, "hybrid")[1:]:
+        assert row["score_low"] < row["score_high"]
+        assert sum(row["picks_per_video"].values()) == len(row["picks"])
+        assert len(row["top"]) and row["top"] != row["bottom"]
+    assert all(score is None for row in of(rows, "hybrid")[:1] for _, _, score, _ in row["picks"])
+
+
+def test_the_oracle_scores_by_the_true_error_and_anti_takes_what_the_default_wants_least(played):
+    _, rows = played
+    oracle, anti, hybrid = (of(rows, arm)[1] for arm in ("oracle", "anti", "hybrid"))
+    assert 0 <= oracle["score_low"] < oracle["score_high"] <= 1
+    assert oracle["n_scored"] == hybrid["n_scored"]
+    assert {tuple(p[:2]) for p in anti["picks"]} == {tuple(frame) for frame in hybrid["bottom"][: len(anti["picks"])]}
+
+
+def test_a_run_that_was_ended_goes_on_to_the_same_results(played, tmp_path):
+    folder, rows = played
+    calls = 0
+
+    def soon() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > 4
+
+    prepared = next((folder / "cache").iterdir())
+    files = RoundFiles(tmp_path / "rounds", PROTOCOL.setting())
+    job = Job(prepared, "blobs", 0, 0)
+    assert not play(job, PROTOCOL, files, out_of_time=soon)
+    assert 0 < len(read_rounds(files.folder)) < len(rows)
+    assert play(job, PROTOCOL, files, out_of_time=never)
+    again = read_rounds(files.folder)
+    for a, b in zip(rows, again, strict=True):
+        assert a["picks"] == b["picks"]
+        assert a["error"] == pytest.approx(b["error"], abs=1e-9)
+
+
+def test_what_is_there_is_not_played_again(played, monkeypatch):
+    folder, rows = played
+    monkeypatch.setattr(play_module, "make_learner", lambda *_: None)  # would fail at the first training
+    files = RoundFiles(folder / "rounds", PROTOCOL.setting())
+    assert play(Job(next((folder / "cache").iterdir()), "blobs", 0, 0), PROTOCOL, files, out_of_time=never)
+    assert read_rounds(files.folder) == rows
+
+
+def test_rounds_of_other_settings_are_refused(played):
+    folder, _ = played
+    other = RoundFiles(folder / "rounds", replace(PROTOCOL, steps=7).setting())
+    with pytest.raises(AlPoseError, match="other settings"):
+        other.read("blobs", 0, 0, "hybrid", 3)
+
+
+def test_tables_and_report(played):
+    folder, rows = played
+    write_tables(rows, folder)
+    table = pd.read_csv(folder / "rounds.csv")
+    assert len(table) == len(rows) == 5 * 3
+    assert table.groupby("arm")["budget"].apply(list).map(lambda b: b == [3, 5, 8]).all()
+    assert len(pd.read_csv(folder / "picks.csv")) == 5 * 8
+    assert set(pd.read_csv(folder / "videos.csv")["video"]) <= {"v0", "v1"}
+    summary = write_report(folder, cache=folder / "cache", baseline="uniform", target=None)
+    (result,) = summary["results"]
+    assert result["target"] == 5
+    assert {arm["arm"] for arm in result["arms"]} == {arm.name for arm in PROTOCOL.parsed_arms()}
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "hybrid" in page
+    assert all((folder / f"blobs-{name}.png").stat().st_size > 2000 for name in ("curves", "differences", "frames"))
+
+
+def test_processes_give_what_one_process_gives(blobs, output, played):
+    _, rows = played
+    protocol = replace(PROTOCOL, arms=("uniform", "hybrid"))
+    run = Run(output=output, cache=output / "cache", seeds=(0,), folds=(0,), jobs=1)
+    done = simulate([blobs], protocol, run)
+    assert done["missing"] == 0
+    expected = [row for row in rows if row["arm"] in protocol.arms]
+    for a, b in zip(expected, read_rounds(output / "rounds"), strict=True):
+        assert (a["arm"], a["budget"], a["picks"]) == (b["arm"], b["budget"], b["picks"])
+        assert a["error"] == pytest.approx(b["error"], abs=1e-5)
+    with pytest.raises(AlPoseError, match="steps differ"):
+        simulate([blobs], replace(protocol, steps=9), run)
+
+
+def test_arms_are_read_and_named():
+    arm = Arm.parse("hybrid+nospread+explore25+warm")
+    assert arm == Arm("hybrid", spread=False, explore=0.25, warm=True)
+    assert arm.name == "hybrid+nospread+explore25+warm"
+    assert not Arm.parse("uniform").deduplicate
+    assert Arm.parse("random+dedup").deduplicate
+    assert Arm.parse("hybrid+dedup").name == "hybrid"
+    with pytest.raises(AlPoseError, match="Unknown strategy"):
+        Arm.parse("guess")
+    with pytest.raises(AlPoseError, match="Unknown modifier"):
+        Arm.parse("hybrid+quick")
+
+
+def test_exploring_warm_and_own_starts_are_played(played, tmp_path):
+    folder, rows = played
+    protocol = replace(PROTOCOL, arms=("hybrid+explore50+warm", "uniform"), start="own", budgets=(3, 7))
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    assert play(Job(next((folder / "cache").iterdir()), "blobs", 1, 0), protocol, files, out_of_time=never)
+    found = read_rounds(files.folder)
+    second = of(found, "hybrid+explore50+warm")[1]
+    assert [source for *_, source in second["picks"]].count("random") == 2
+    assert frames(of(found, "hybrid+explore50+warm")[:1]) != frames(of(found, "uniform")[:1])
+    assert np.isfinite(second["error"])
