@@ -103,7 +103,8 @@ class CollectedData:
             return notices
         files = self._files()
         table, beside = self.read(), self._read_csv_beside()
-        told = [*table.notices, *self._unknown(table), *([beside] if isinstance(beside, str) else [])]
+        told = [*table.notices, *self._unknown(table), *self._outside(table)]
+        told += [beside] if isinstance(beside, str) else []
         csv = {} if isinstance(beside, str) else self._keypoints(beside)
         with exchange.exclusive():
             theirs, otherwise = join_files(self._keypoints(table), csv, exchange.exported(self.name))
@@ -277,6 +278,22 @@ class CollectedData:
             for names in (individuals, bodyparts)
             if names
         ]
+
+    def _outside(self, table: AnnotationTable) -> list[str]:
+        """Tell which points lie outside the images; DeepLabCut passes over those when it trains."""
+        size = None if self.video is None else self.video.image_size()
+        if size is None or not len(table.rows):
+            return []
+        outside = ((table.xy < -0.5) | (table.xy > np.array(size) - 0.5)).any(axis=-1)
+        found = np.argwhere(outside)
+        if not len(found):
+            return []
+        (video, image), (_, bodypart) = table.rows[found[0][0]], table.columns[found[0][1]]
+        x, y = table.xy[tuple(found[0])]
+        more = f" and {len(found) - 1} more points lie" if len(found) > 1 else " lies"
+        where = f"{bodypart!r} at ({x:g}, {y:g}) in the row {video}/{image}"
+        image_words = f"the image of {size[0]} x {size[1]} pixels"
+        return [f"{table.path}: {where}{more} outside {image_words}. Shown as it is; DeepLabCut leaves it out."]
 
     def _pending(self, store: LabelStore) -> set[int] | None:
         """Return the frames edited since the last export; None for all, if the files changed their meaning."""

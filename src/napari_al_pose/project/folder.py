@@ -60,6 +60,8 @@ class ProjectFolder:
         self.rounds = RoundStore(folder / "rounds.json")
         self.queue = QueueStore(folder / "queue.json")
         self._lock = lock
+        if lock is not None:
+            labels.ask_before_writing(lock.refuse_if_taken)
         self._notices: list[str] = []
         self._exporting = threading.Lock()
         self._known_videos = KnownVideos(folder / "videos.json")
@@ -225,3 +227,5 @@ class ProjectFolder:
                 f"The project {self.root} cannot be changed: {why}.",
                 "Close the other window, or copy the project to a folder you may write to, and open it again.",
             )
+        if self._lock is not None:
+            self._lock.refuse_if_taken()

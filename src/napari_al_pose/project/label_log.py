@@ -13,7 +13,7 @@ import logging
 import socket
 import sqlite3
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +71,11 @@ class EditLog:
         Created if absent, unless read-only: then the log is empty and kept in memory.
     read_only : bool
 
+    Attributes
+    ----------
+    refuse_if_taken : callable
+        Called before each transaction; raises AlPoseError if another process writes now.
+
     Raises
     ------
     AlPoseError
@@ -81,6 +86,7 @@ class EditLog:
         self.path = path
         self.read_only = read_only
         self.in_memory = read_only and not path.exists()
+        self.refuse_if_taken: Callable[[], None] = lambda: None
         self._session = uuid.uuid4().hex
         self._who = user_name()
         self._connection = self._connect()
@@ -168,6 +174,7 @@ class EditLog:
         if not self.in_memory:
             self.refuse_if_read_only()
             self._refuse_if_gone()
+            self.refuse_if_taken()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -77,6 +77,10 @@ class LabelStore:
         with self._mutex:
             self._log.close()
 
+    def ask_before_writing(self, refuse_if_taken: Callable[[], None]) -> None:
+        """Call this before each edit from now on; it raises AlPoseError if another process writes now."""
+        self._log.refuse_if_taken = refuse_if_taken
+
     def set_skeleton(self, skeleton: Skeleton) -> None:
         """Take other bodyparts or individuals from now on; labels of what is not among them stay, unseen."""
         with self._mutex:

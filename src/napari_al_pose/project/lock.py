@@ -8,8 +8,9 @@ import logging
 import os
 import socket
 import sys
+import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,10 @@ from napari_al_pose.project.label_log import user_name
 
 logger = logging.getLogger(__name__)
 
+HEARTBEAT_SECONDS = 30.0
+"""So often the holder shows that it lives, by touching its note."""
+STALE_SECONDS = 120.0
+"""A note nobody has touched for so long is of a holder that died."""
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
@@ -32,6 +37,11 @@ class LockHolder:
     pid: int
     since: str
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is on another computer."""
+        return self.host not in ("", socket.gethostname())
+
     def __str__(self) -> str:
         return f"{self.who} (process {self.pid}) since {self.since[:16].replace('T', ' ')} UTC"
 
@@ -42,17 +52,22 @@ class ProjectLock:
     Use `acquire`. ``left_behind`` names a holder on another computer that did not release it, None if there is none.
     """
 
-    def __init__(self, stream: IO[bytes], note: Path, left_behind: LockHolder | None) -> None:
+    def __init__(self, stream: IO[bytes], note: Path, holder: LockHolder, left_behind: LockHolder | None) -> None:
         self._stream = stream
         self._note = note
+        self._holder = holder
+        self._taken_by: LockHolder | None = None
+        self._released = threading.Event()
         self.left_behind = left_behind
+        threading.Thread(target=self._beat, name="al-pose-lock", daemon=True).start()
 
     @classmethod
     def acquire(cls, folder: Path) -> ProjectLock | LockHolder:
         """Take the lock, or say who holds it.
 
         A holder that died on this computer never stands in the way: the system released its lock. On file systems
-        without locks the note decides, and the note of a dead process of this computer is passed over.
+        without locks, and on those that keep the locks of other computers from us, the note decides: one of a dead
+        process of this computer, or that nobody has touched for `STALE_SECONDS`, is passed over.
 
         Raises
         ------
@@ -72,26 +87,53 @@ class ProjectLock:
                 stream.close()
                 return holder or LockHolder("somebody", "", 0, "an unknown time")
             logger.warning("%s has no file locks (%s); relying on %s", folder, error, note.name)
-            if holder is not None and _may_live(holder):
+            if holder is not None and _may_live(holder) and not _is_stale(note):
                 stream.close()
                 return holder
+        left_behind = holder if holder is not None and holder.is_elsewhere else None
+        if left_behind is not None and not _is_stale(note):
+            stream.close()
+            return left_behind
         try:
             mine = LockHolder(user_name(), socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat())
-            fields = {"who": mine.who, "host": mine.host, "pid": mine.pid, "since": mine.since}
-            write_text(note, json.dumps(fields, indent=1))
+            write_text(note, json.dumps(asdict(mine), indent=1))
         except AlPoseError:
             stream.close()
             raise
-        elsewhere = holder is not None and holder.host != socket.gethostname()
-        return cls(stream, note, holder if elsewhere else None)
+        return cls(stream, note, mine, left_behind)
+
+    def refuse_if_taken(self) -> None:
+        """Raise an AlPoseError if another process has taken the lock, as this one seemed dead (a computer asleep)."""
+        if self._taken_by is not None:
+            raise AlPoseError(
+                f"{self._taken_by} has taken over the project in {self._note.parent}, as this window gave no sign of "
+                "life for some minutes.",
+                "The last edit was not applied. Close the other window and open the project again.",
+            )
 
     def release(self) -> None:
         """Give the lock back. Calling it again does nothing."""
         if self._stream.closed:
             return
+        self._released.set()
         with suppress(OSError):  # the folder may be gone; the system's lock goes with the stream
-            self._note.unlink()
+            if _read_note(self._note) == self._holder:
+                self._note.unlink()
         self._stream.close()
+
+    def _beat(self) -> None:
+        while not self._released.wait(HEARTBEAT_SECONDS):
+            self.show_life()
+
+    def show_life(self) -> None:
+        """Touch the note, or take note that it is another's now."""
+        holder = _read_note(self._note)
+        if holder is not None and holder != self._holder:
+            self._taken_by = holder
+            self._released.set()
+            return
+        with suppress(OSError):  # the folder is gone, or the share for a while
+            os.utime(self._note)
 
 
 def _read_note(note: Path) -> LockHolder | None:
@@ -103,6 +145,18 @@ def _read_note(note: Path) -> LockHolder | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("%s could not be read: %s", note, error)
         return None
+
+
+def _is_stale(note: Path) -> bool:
+    """Whether nobody has touched a note for long, by the clock of the computer the folder lies on."""
+    probe = note.with_name(f".{note.name}-{os.getpid()}")
+    try:
+        probe.touch()
+        age = probe.stat().st_mtime - note.stat().st_mtime
+        probe.unlink()
+    except OSError:
+        return False
+    return age > STALE_SECONDS
 
 
 def _may_live(holder: LockHolder) -> bool:

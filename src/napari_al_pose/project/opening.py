@@ -110,7 +110,8 @@ def _lock(root: Path) -> tuple[ProjectLock | None, LockHolder | None, str]:
         reason = error.strerror if isinstance(error, OSError) else error.message
         return None, None, f"{root} is open for reading only, as it cannot be written: {reason}"
     if isinstance(taken, LockHolder):
-        return None, taken, f"{root} is open for reading only: {taken} has it open."
+        elsewhere = " If that computer crashed, open it again in two minutes." if taken.is_elsewhere else ""
+        return None, taken, f"{root} is open for reading only: {taken} has it open.{elsewhere}"
     if taken.left_behind is not None:
         return (
             taken,

@@ -62,6 +62,14 @@ class ProjectVideo:
             )
         return open_source(where, name=self.name, **options)
 
+    def image_size(self) -> tuple[int, int] | None:
+        """Return ``(width, height)`` of the extracted images, None if nobody knows without opening the video."""
+        found = image_size(self.images) if self.images is not None else None
+        if found is None and self.crop is not None:
+            x1, x2, y1, y2 = self.crop
+            found = (x2 - x1, y2 - y1)
+        return found
+
     def image_origin(self) -> tuple[float, float]:
         """Return where (0, 0) of the extracted images lies in the full video, in pixels.
 
