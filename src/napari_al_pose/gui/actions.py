@@ -9,6 +9,9 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.exchange import Imported
+from napari_al_pose.exchange.asking import summary
+from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs import (
@@ -17,6 +20,7 @@ from napari_al_pose.gui.dialogs import (
     ask_for_project,
     ask_for_videos,
 )
+from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
@@ -56,7 +60,9 @@ class Actions(QObject):
     def open_dialog(self) -> None:
         """Ask for a project and open it."""
         path = ask_for_project(self._window)
-        if path is not None:
+        if path is not None and path.suffix.lower() == ".slp":
+            self.import_labels(path)
+        elif path is not None:
             self._session.open_project(path)
 
     def open_path(self, path: Path) -> None:
@@ -83,6 +89,23 @@ class Actions(QObject):
     def settings(self) -> None:
         """Show the settings."""
         self._open(SettingsDialog(self._session.settings, self._session.set_settings, self._window))
+
+    def import_labels(self, source: Path | None = None) -> None:
+        """Ask for labels of another program and where they go; a new project is opened."""
+        dialog = ImportDialog(self._session, source, self._window)
+        dialog.ended.connect(self._imported)
+        self._open(dialog)
+
+    def export_labels(self) -> None:
+        """Ask for a format and a place for the labels."""
+        if self._session.project is not None:
+            dialog = ExportLabelsDialog(self._session, self._window)
+            dialog.ended.connect(lambda done: self._done(summary(done)))
+            self._open(dialog)
+
+    def _imported(self, done: Imported) -> None:
+        self._done(summary(done))
+        self._session.open_project(done.project)
 
     def edit_bodyparts(self) -> None:
         """Ask how the bodyparts and the skeleton shall be; counting the labels comes first."""

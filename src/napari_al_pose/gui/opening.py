@@ -91,6 +91,10 @@ class Opening(Navigation):
         """Add an animal to a project of several."""
         self._reshape(f"Adding {name}…", lambda project: project.add_individual(name))
 
+    def change_labels(self, what: str, work: Callable[[Project], object]) -> None:
+        """Let ``work`` bring labels and videos into the project, off the GUI thread; nobody can label meanwhile."""
+        self._reshape(what, work)
+
     def _reshape(self, what: str, work: Callable[[Project], object]) -> None:
         """Change what is labelled, on the desk; nothing can be labelled meanwhile."""
         project = self._writable()

@@ -47,6 +47,13 @@ class StartPage(QWidget):
                 actions.open_dialog,
             )
         )
+        rows.addWidget(
+            button(
+                "Import labels…",
+                "From DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP into a new project",
+                actions.import_labels,
+            )
+        )
         rows.addWidget(button("Try the sample", "Two short videos with a made-up animal", actions.sample))
         rows.addWidget(self._busy)
         rows.addLayout(self._recent)
