@@ -183,9 +183,23 @@ def ask_for_videos(parent: QWidget) -> list[Path]:
 
 
 def ask_for_project(parent: QWidget) -> Path | None:
-    """Ask for a project's config.yaml; None if the user thinks better of it."""
+    """Ask for a project's config.yaml or SLEAP's file of labels; None if the user thinks better of it."""
     path, _ = QFileDialog.getOpenFileName(
-        parent, "Open project", "", "DeepLabCut project (config.yaml *.yaml *.yml);;All files (*)"
+        parent,
+        "Open project",
+        "",
+        "DeepLabCut project or SLEAP labels (config.yaml *.yaml *.yml *.slp);;All files (*)",
+    )
+    return Path(path) if path else None
+
+
+def ask_for_model(parent: QWidget, folder: Path) -> Path | None:
+    """Ask for a model of another program; None if the user thinks better of it."""
+    path, _ = QFileDialog.getOpenFileName(
+        parent,
+        "Use a trained model",
+        str(folder),
+        "DeepLabCut 3 snapshot or ONNX model (snapshot*.pt *.onnx);;All files (*)",
     )
     return Path(path) if path else None
 
