@@ -39,29 +39,26 @@ def fit_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, list
     return dataclasses.replace(labels, skeleton=skeleton, annotations=tuple(made.values())), notices
 
 
-def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, list[str]]:
-    """Return what to store: keypoints the project has no label of; others stay, and are told of where they differ."""
+def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, Changes]:
+    """Return what to store: keypoints the project has no label of, and those it has another label of."""
     changes: list[tuple[KeypointKey, Keypoint]] = []
-    kept = 0
+    conflicts: list[tuple[KeypointKey, Keypoint]] = []
     present: dict[str, dict[KeypointKey, Keypoint]] = {}
     for a in labels.annotations:
-        of_video = present.setdefault(a.key.video, store.exchange.labels(a.key.video))
+        if a.key.video not in present:
+            present[a.key.video] = store.exchange.labels(a.key.video)
         for name, (x, y), state in zip(labels.skeleton.bodyparts, a.xy.tolist(), a.states.tolist(), strict=True):
             if state == KeypointState.UNSEEN:
                 continue
             key = KeypointKey(a.key.video, a.key.frame, a.individual, name)
             placed = state == KeypointState.PLACED
             point = Keypoint(KeypointState.PLACED, x, y) if placed else Keypoint(KeypointState.NOT_VISIBLE)
-            before = of_video.get(key)
-            if before is None or before.state is KeypointState.UNSEEN:
+            before = present[a.key.video].get(key)
+            if before is None or before.state == KeypointState.UNSEEN:
                 changes.append((key, point))
             elif not same_keypoint(before, point):
-                kept += 1
-    if not kept:
-        return changes, []
-    return changes, [
-        f"{counted(kept, 'point')} of the file differ from labels of the project; the project's were kept."
-    ]
+                conflicts.append((key, point))
+    return changes, conflicts
 
 
 def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:

@@ -17,7 +17,7 @@ from napari_al_pose.exchange.media import MediaFinder, copy_image, image_file_na
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
 from napari_al_pose.formats.deeplabcut import frame_number, image_files
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]
@@ -122,15 +122,17 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     try:
         yield from media.bring()
         yield _progress("Storing labels", 0, 0)
-        changes, told = changes_for(project.labels, fitted)
-        if changes:
-            project.labels.exchange.take_in(changes, source=str(file), undoable=undoable)
+        changes, conflicts = changes_for(project.labels, fitted)
+        project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)
     except BaseException:
         media.take_back()
         raise
     yield _progress("Writing CollectedData", 0, 0)
     project.export_labels({key.video for key, _ in changes})
-    said = (*labels.notices, *notices, *media.notices(), *told, *project.notices[before:])
+    if conflicts:
+        told = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
+        notices.append(told + " The window shows both, to decide.")
+    said = (*labels.notices, *notices, *media.notices(), *project.notices[before:])
     return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(said)))
 
 

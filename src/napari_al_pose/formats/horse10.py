@@ -1,7 +1,7 @@
 """Horse-10: labelled images of 30 horses with its three official splits, as downloaded from its makers or for MMPose.
 
-The makers' folder is a DeepLabCut project (``labeled-data/<horse>/``) with ``TrainTestInfo_shuffle1.csv`` to ``3``: their
-columns name the training images, test images of the same horses and test images of others. MMPose's folder has
+The makers' folder is a DeepLabCut project (``labeled-data/<horse>/``) and ``TrainTestInfo_shuffle1.csv`` to ``3``:
+their columns name the training images, test images of the same horses and test images of others. MMPose's folder has
 ``annotations/horse10-train-split1.json`` and so on instead. Mathis et al. 2021, "Pretraining boosts out-of-domain
 robustness for pose estimation", http://www.mackenziemathislab.org/horse10
 """

@@ -170,14 +170,33 @@ class LabelExchange:
             for kind, action in noted:
                 self._note(kind, action)
 
-    def take_in(self, changes: Changes, *, source: str, undoable: bool) -> None:
-        """Store labels from a file that is not the project's own, in one transaction and, if wanted, one undo step."""
-        kind = "merge" if undoable else "import"
+    def take_in(self, changes: Changes, conflicts: Changes = (), *, source: str, undoable: bool) -> None:
+        """Store labels from a file that is not the project's own, in one transaction.
+
+        Parameters
+        ----------
+        changes : changes
+            Applied, as one undo step if ``undoable``.
+        conflicts : changes
+            Other values of labels the project has; kept beside them until somebody decides.
+        source : str
+            The file, for the log.
+        undoable : bool
+            False for the labels a new project begins with.
+        """
+        noted = []
         with self._mutex:
             with self._log.transaction():
-                action = self._log.append_action(kind, source=source)
-                self._log.append_edits(action, changes)
-            self._note(kind, action)
+                for kind, taken in (("conflict", conflicts), ("merge" if undoable else "import", changes)):
+                    if not taken:
+                        continue
+                    action = self._log.append_action(kind, source=source)
+                    self._log.append_edits(action, taken, apply=kind != "conflict")
+                    for key, theirs in conflicts if kind == "conflict" else ():
+                        self._log.put_conflict(action, key, source, theirs)
+                    noted.append((kind, action))
+            for kind, action in noted:
+                self._note(kind, action)
 
     def put_back(self, found: Mapping[KeypointKey, Keypoint], *, source: str) -> None:
         """Make labels of an earlier time the present ones, as one action that can be undone."""

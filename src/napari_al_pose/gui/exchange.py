@@ -1,0 +1,320 @@
+"""The dialogs *Import labels* and *Export labels*: they ask, show how it goes, and say what was left out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.exchange import FORMATS, Exported, Imported, LabelFormat, export_labels, format_named, import_labels
+from napari_al_pose.exchange.asking import (
+    export_complaint,
+    file_patterns,
+    import_complaint,
+    suggest_output,
+    suggest_project,
+    summary,
+)
+from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.panels.parts import button, label
+from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.session import Session
+
+Work = Generator[Any, None, Any]
+
+_LAST_FORMAT = "exchange/format"
+_LAST_FOLDER = "exchange/folder"
+
+
+class ExchangeJob(QObject):
+    """Runs an import or an export, on whatever thread calls `run`, and can be cancelled from another."""
+
+    moved = Signal(str, int, int)
+    """What is under way, how much of it is done, and of how much; the last is 0 while nobody knows."""
+
+    ended = Signal(object)
+    """What the work returned, the `AlPoseError` it raised, or None if it was cancelled."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask for an early end; what was begun is taken back."""
+        self._cancelled.set()
+
+    def run(self, work: Work) -> None:
+        """Do the work and emit `ended`."""
+        outcome: Any = None
+        try:
+            while not self._cancelled.is_set():
+                step = next(work)
+                self.moved.emit(step.stage, step.done, step.total)
+        except StopIteration as end:
+            outcome = end.value
+        except AlPoseError as error:
+            outcome = error
+        finally:
+            work.close()
+            self.ended.emit(outcome)
+
+
+class _ExchangeDialog(QDialog):
+    """A form, the progress of what it started, and then what came of it."""
+
+    ended = Signal(object)
+    """What came of it: `Imported` or `Exported`."""
+
+    def __init__(self, title: str, start: str, session: Session, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setWindowTitle(title)
+        self.setMinimumWidth(520)
+        self._job: ExchangeJob | None = None
+        self._background = Background("al-pose-exchange", self)
+        self.form = QWidget()
+        self.complaint = label("", "warning", wrap=True)
+        self.complaint.setMinimumHeight(self.fontMetrics().height() * 2)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.report = QPlainTextEdit()
+        self.report.setReadOnly(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.cancel_button = buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        self.start_button = QPushButton(start)
+        buttons.addButton(self.start_button, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self.start)
+        buttons.rejected.connect(self.reject)
+        rows = QVBoxLayout(self)
+        rows.setSpacing(10)
+        for widget in (self.form, self.complaint, self.bar, self.report, buttons):
+            rows.addWidget(widget)
+        self.bar.hide()
+        self.report.hide()
+
+    @property
+    def running(self) -> bool:
+        """Whether something is under way."""
+        return self._job is not None
+
+    def reject(self) -> None:
+        """Cancel what is under way; else close."""
+        if self._job is not None:
+            self._job.cancel()
+            self.complaint.setText("Cancelling…")
+            return
+        super().reject()
+
+    def done(self, result: int) -> None:
+        """Close, and take no more work."""
+        self._background.close(wait=False)
+        super().done(result)
+
+    def start(self) -> None:
+        """Begin what the form says."""
+        raise NotImplementedError
+
+    def _begin(self) -> ExchangeJob:
+        job = self._job = ExchangeJob(self)
+        job.moved.connect(self._show_progress)
+        job.ended.connect(self._finish)
+        self._session.closing.connect(job.cancel)
+        self.form.setEnabled(False)
+        self.start_button.setEnabled(False)
+        self.complaint.setText("")
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        return job
+
+    def _run(self, work: Work) -> None:
+        job = self._begin()
+        self._background.run(lambda: job.run(work), _nothing, _nothing)
+
+    def _show_progress(self, stage: str, done: int, total: int) -> None:
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setFormat(f"{stage}: {done:,} of {total:,}" if total else stage)
+
+    def _finish(self, outcome: Imported | Exported | AlPoseError | None) -> None:
+        self._job = None
+        self.bar.hide()
+        if outcome is None or isinstance(outcome, AlPoseError):
+            self.form.setEnabled(True)
+            self.start_button.setEnabled(True)
+            self.complaint.setText("Cancelled; nothing was changed." if outcome is None else str(outcome))
+            return
+        self.ended.emit(outcome)
+        if not outcome.notices:
+            self.accept()
+            return
+        self.form.hide()
+        self.complaint.hide()
+        self.start_button.hide()
+        self.cancel_button.setText("Close")
+        self.report.setPlainText("\n\n".join([summary(outcome), *outcome.notices]))
+        self.report.show()
+
+
+class ImportDialog(_ExchangeDialog):
+    """Asks for a file of labels and where they go: into the open project or a new one.
+
+    Parameters
+    ----------
+    session : Session
+    source : Path, optional
+        The file, if it was chosen already.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, source: Path | None = None, parent: QWidget | None = None) -> None:
+        super().__init__("Import labels", "Import", session, parent)
+        self.source = QLineEdit(placeholderText="config.yaml, CollectedData, .slp, .csv, .json or joints.mat")
+        self.format = QComboBox()
+        self.format.addItem("Find out from the file", "")
+        for known in FORMATS:
+            self.format.addItem(known.title, known.name)
+        project = session.project
+        writable = project is not None and not project.read_only
+        self.into_open = QRadioButton(
+            f"This project ({project.config.task})" if project is not None else "This project"
+        )
+        self.into_open.setEnabled(writable)
+        self.into_open.setToolTip("Labels that are there already stay; Ctrl+Z takes the import back")
+        self.into_new = QRadioButton("A new project, a folder of its own")
+        (self.into_open if writable and source is None else self.into_new).setChecked(True)
+        self.folder = QLineEdit()
+        rows = QFormLayout(self.form)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows.addRow("Labels", _with_button(self.source, self._ask_source))
+        rows.addRow("Format", self.format)
+        rows.addRow("Into", self.into_open)
+        rows.addRow("", self.into_new)
+        rows.addRow("", _with_button(self.folder, self._ask_folder))
+        self.source.textChanged.connect(self._on_source)
+        self.folder.textChanged.connect(self._check)
+        self.into_open.toggled.connect(self._check)
+        self.source.setText(str(source) if source is not None else "")
+        self._check()
+
+    def start(self) -> None:
+        """Import; the open project is not labelled meanwhile."""
+        source, name = Path(self.source.text()).expanduser(), self.format.currentData()
+        remember(_LAST_FOLDER, str(source.parent))
+        if self.into_open.isChecked():
+            job = self._begin()
+            self._session.change_labels(
+                "Importing labels…", lambda project: job.run(import_labels(source, project, format=name))
+            )
+        else:
+            self._run(import_labels(source, Path(self.folder.text()).expanduser(), format=name))
+
+    def _on_source(self) -> None:
+        if self.source.text().strip():
+            self.folder.setText(str(suggest_project(Path(self.source.text()).expanduser().absolute())))
+        self._check()
+
+    def _check(self) -> None:
+        into_open = self.into_open.isChecked()
+        self.folder.setEnabled(not into_open)
+        complaint = import_complaint(self.source.text(), self.folder.text(), into_open=into_open)
+        self.complaint.setText(complaint)
+        self.start_button.setEnabled(not complaint)
+
+    def _ask_source(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Labels", str(remembered(_LAST_FOLDER, "")), file_patterns())
+        if path:
+            self.source.setText(path)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Make the project in", str(Path(self.folder.text()).parent))
+        if path:
+            self.folder.setText(str(Path(path) / Path(self.folder.text()).name))
+
+
+class ExportLabelsDialog(_ExchangeDialog):
+    """Asks for a format and a place, and writes the labels of the open project.
+
+    Parameters
+    ----------
+    session : Session
+        With a project.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Export labels", "Export", session, parent)
+        self.format = QComboBox()
+        for known in FORMATS:
+            self.format.addItem(known.title, known.name)
+        self.format.setCurrentIndex(max(0, self.format.findData(remembered(_LAST_FORMAT, "sleap"))))
+        self.about = label("", "dim", wrap=True)
+        self.output = QLineEdit()
+        rows = QFormLayout(self.form)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows.addRow("Format", self.format)
+        rows.addRow("", self.about)
+        rows.addRow("Write to", _with_button(self.output, self._ask_output))
+        self.format.currentIndexChanged.connect(self._on_format)
+        self.output.textChanged.connect(self._check)
+        self._on_format()
+
+    @property
+    def chosen(self) -> LabelFormat:
+        """The format that is chosen."""
+        return format_named(self.format.currentData())
+
+    def start(self) -> None:
+        """Export the complete frames."""
+        project = self._session.project
+        if project is None:
+            return
+        remember(_LAST_FORMAT, self.chosen.name)
+        self._run(export_labels(project, self.chosen, Path(self.output.text()).expanduser()))
+
+    def _on_format(self) -> None:
+        self.about.setText(self.chosen.about)
+        if self._session.project is not None:
+            self.output.setText(str(suggest_output(self._session.project.root, self.chosen)))
+        self._check()
+
+    def _check(self) -> None:
+        complaint = export_complaint(self.chosen, self.output.text())
+        self.complaint.setText(complaint)
+        self.start_button.setEnabled(not complaint)
+
+    def _ask_output(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Write to", self.output.text())
+        if path:
+            self.output.setText(path)
+
+
+def _nothing(_outcome: object) -> None:
+    """The job tells its outcome itself."""
+
+
+def _with_button(field: QLineEdit, clicked: Callable[[], None]) -> QWidget:
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(field, 1)
+    row.addWidget(button("Browse…", "", clicked))
+    return made

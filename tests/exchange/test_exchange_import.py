@@ -1,0 +1,211 @@
+"""Labels taken into projects, new and open: what comes in, what stays, and what is left behind when it fails."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sleap_io as sio
+from exchange_tools import finish, make_video, project_with_labels
+from PIL import Image
+
+from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
+from napari_al_pose.exchange import export_labels, format_named, import_labels
+from napari_al_pose.project import open_project
+
+REAL = {
+    "sleap": ("sleap/small_robot_minimal.slp", 2, 4),
+    "coco": ("horse10/test_horse10.json", 3, 52),
+    "mpii": ("mpii/test_mpii.json", 5, 76),
+    "lsp": ("lsp/joints.mat", 2000, 28000),
+    "deeplabcut": ("openfield-Pranav-2018-10-30/config.yaml", 116, 464),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_become_projects(data_dir, tmp_path, name):
+    source, frames, points = REAL[name]
+    done = finish(import_labels(data_dir / source, tmp_path / "made"))
+    assert (done.format, done.frames, done.points) == (name, frames, points)
+    with open_project(tmp_path / "made") as project:
+        assert len(project.labels.complete_keys()) == frames
+        assert not project.labels.can_undo
+        for video in project.videos:
+            shape = video.open().shape
+            assert min(shape) > 0
+        (folder,) = (tmp_path / "made" / "labeled-data").iterdir()
+        written = pd.read_hdf(folder / f"CollectedData_{project.scorer}.h5")
+        assert written.notna().to_numpy().sum() == 2 * points
+        images = sorted(path.name for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+        assert len(images) == (0 if name == "lsp" else frames)
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_sleap_brings_video_and_skeleton(data_dir, tmp_path):
+    finish(import_labels(data_dir / "sleap" / "small_robot_minimal.slp", tmp_path / "made"))
+    with open_project(tmp_path / "made") as project:
+        assert project.skeleton.links == (("A", "B"),)
+        (video,) = project.videos
+        # Its stored path is stale: it was found by name beside the file.
+        assert video.path is not None
+        assert video.path.resolve() == data_dir / "sleap" / "small_robot.mp4"
+        assert str(video.path) in (entry.path for entry in project.config.video_sets)
+
+
+def test_a_missing_video_is_told_and_its_labels_stay(data_dir, tmp_path):
+    shutil.copy(data_dir / "sleap" / "small_robot_minimal.slp", tmp_path / "alone.slp")
+    done = finish(import_labels(tmp_path / "alone.slp", tmp_path / "made"))
+    assert any("small_robot.mp4" in notice and "labels are kept" in notice for notice in done.notices)
+    assert not any(".new-project" in notice for notice in done.notices)
+    with open_project(tmp_path / "made") as project:
+        assert len(project.labels.complete_keys()) == 2
+    shutil.copy(data_dir / "sleap" / "small_robot.mp4", tmp_path / "made" / "videos")
+    with open_project(tmp_path / "made") as project:
+        assert project.videos[0].has_video
+
+
+def test_images_inside_a_sleap_package(tmp_path):
+    """A ``.pkg.slp`` carries its images; the video itself may be elsewhere."""
+    video = sio.Video.from_filename(str(make_video(tmp_path / "elsewhere" / "cam.mp4")))
+    skeleton = sio.Skeleton(["nose"])
+    instance = sio.Instance.from_numpy(np.array([[3.0, 4.0]]), skeleton=skeleton)
+    frame = sio.LabeledFrame(video=video, frame_idx=17, instances=[instance])
+    sio.save_slp(sio.Labels([frame]), str(tmp_path / "a.pkg.slp"), embed=True, verbose=False)
+    shutil.rmtree(tmp_path / "elsewhere")
+    finish(import_labels(tmp_path / "a.pkg.slp", tmp_path / "made"))
+    with open_project(tmp_path / "made") as project:
+        assert project.labels.complete_keys() == [FrameKey("cam", 17)]
+        source = project.video("cam").open()
+        assert source.number(0) == 17
+        assert abs(int(source[0][40, 60, 0]) - 5 * 17) < 8  # the video's frame i is grey of 5 i
+
+
+def test_into_an_open_project_by_name_and_undoable(tmp_path):
+    ours = project_with_labels(tmp_path / "ours", bodyparts=("nose", "ear"), frames=(1,))
+    theirs = project_with_labels(tmp_path / "theirs", bodyparts=("EAR", "nose", "tail"), frames=(1, 2), shift=50)
+    with open_project(theirs) as project:
+        finish(export_labels(project, format_named("lightning-pose"), tmp_path / "lp"))
+    with open_project(ours) as project:
+        before = project.labels.annotation(FrameKey("cam", 1)).xy.copy()
+        done = finish(import_labels(tmp_path / "lp", project))
+        assert (done.frames, done.points) == (1, 2)
+        told = " ".join(done.notices)
+        assert "no bodypart 'tail'; 2 points left out" in told
+        assert "kept where the file differs: 2 labels" in told
+        np.testing.assert_array_equal(project.labels.annotation(FrameKey("cam", 1)).xy, before)
+        assert {conflict.key.bodypart for conflict in project.labels.conflicts.all()} == {"nose", "ear"}
+        assert project.labels.complete_keys() == [FrameKey("cam", 1), FrameKey("cam", 2)]
+        project.labels.undo()
+        assert project.labels.complete_keys() == [FrameKey("cam", 1)]
+        project.labels.redo()
+        assert project.labels.complete_keys() == [FrameKey("cam", 1), FrameKey("cam", 2)]
+    # Twice the same brings nothing new.
+    assert finish(import_labels(tmp_path / "lp", ours)).points == 0
+
+
+def test_several_animals_into_a_project_of_one(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", individuals=("ann", "bob"), frames=(1, 2))
+    ours = project_with_labels(tmp_path / "ours", frames=())
+    done = finish(import_labels(theirs, ours))
+    assert "holds one animal; 4 points of 'bob' left out" in " ".join(done.notices)
+    assert done.points == 4
+
+
+def test_several_animals_become_a_project_of_several(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", individuals=("ann", "bob"), frames=(1, 2))
+    with open_project(theirs) as project:
+        finish(export_labels(project, format_named("sleap"), tmp_path / "a.slp"))
+    finish(import_labels(tmp_path / "a.slp", tmp_path / "made"))
+    with open_project(theirs) as project, open_project(tmp_path / "made") as made:
+        assert made.skeleton.individuals == ("ann", "bob")
+        for a, b in zip(project.labels.annotations(), made.labels.annotations(), strict=True):
+            assert (a.key, a.individual) == (b.key, b.individual)
+            np.testing.assert_array_equal(a.xy, b.xy)
+    folder = tmp_path / "made" / "labeled-data" / "cam"
+    assert pd.read_hdf(next(folder.glob("*.h5"))).columns.nlevels == 4
+
+
+def test_no_bodypart_in_common_is_refused(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", bodyparts=("wing",))
+    ours = project_with_labels(tmp_path / "ours")
+    with pytest.raises(AlPoseError, match=r"wing.*the project has nose, ear"):
+        finish(import_labels(theirs, ours))
+
+
+def test_not_visible_stays_not_visible(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", frames=(1, 2))
+    with open_project(theirs) as project:
+        project.labels.mark_not_visible(FrameKey("cam", 1), "ear")
+        finish(export_labels(project, format_named("sleap"), tmp_path / "a.slp"))
+    finish(import_labels(tmp_path / "a.slp", tmp_path / "made"))
+    with open_project(tmp_path / "made") as project:
+        states = project.labels.annotation(FrameKey("cam", 1)).states.tolist()
+        assert states == [KeypointState.PLACED, KeypointState.NOT_VISIBLE]
+
+
+# ---- what goes wrong ------------------------------------------------------------------------------
+
+
+def test_a_cancelled_import_leaves_nothing(data_dir, tmp_path):
+    work = import_labels(data_dir / "mpii" / "test_mpii.json", tmp_path / "made")
+    for _ in range(4):
+        next(work)
+    assert list(tmp_path.iterdir())
+    work.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancelled_import_into_a_project_takes_its_images_back(data_dir, tmp_path):
+    ours = project_with_labels(tmp_path / "ours", bodyparts=("right knee",), frames=(1,))
+    before = {path for path in ours.parent.rglob("*") if path.parent.name != "al-pose"}
+    with open_project(ours) as project:
+        work = import_labels(data_dir / "mpii" / "test_mpii.json", project)
+        for _ in range(4):
+            next(work)
+        assert (ours.parent / "labeled-data" / "test_mpii").is_dir()
+        work.close()
+        assert len(project.labels.labelled_keys()) == 1
+    assert {path for path in ours.parent.rglob("*") if path.parent.name != "al-pose"} == before
+
+
+def test_a_folder_with_other_things_is_left_alone(data_dir, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "thesis.txt").write_text("mine")
+    with pytest.raises(AlPoseError, match="made exists already and is no project"):
+        finish(import_labels(data_dir / "sleap" / "small_robot_minimal.slp", tmp_path / "made"))
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["thesis.txt"]
+
+
+def test_an_image_that_is_none_is_named(data_dir, tmp_path):
+    shutil.copytree(data_dir / "mpii", tmp_path / "mpii")
+    broken = next((tmp_path / "mpii").glob("*.jpg"))
+    broken.chmod(0o644)
+    broken.write_bytes(b"no image")
+    done = finish(import_labels(tmp_path / "mpii" / "test_mpii.json", tmp_path / "made"))
+    assert any(broken.name in notice for notice in done.notices)
+    assert done.frames == 5
+
+
+def test_a_project_that_is_open_elsewhere_is_refused(data_dir, tmp_path):
+    ours = project_with_labels(tmp_path / "ours")
+    with open_project(ours), pytest.raises(AlPoseError, match="can't be written"):
+        finish(import_labels(data_dir / "sleap" / "small_robot_minimal.slp", ours))
+
+
+def test_images_of_other_sizes_and_grey_ones(tmp_path):
+    """A set of images need not be of one size."""
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    for number, size in ((1, (30, 20)), (2, (50, 60))):
+        Image.new("L", size).save(tmp_path / "set" / "images" / f"{number}.png")
+    entries = [
+        {"image": f"{number}.png", "joints": [[5, 5]] * 16, "joints_vis": [1] * 16, "center": [5, 5], "scale": 1}
+        for number in (1, 2)
+    ]
+    path = Path(tmp_path / "set" / "people.json")
+    path.write_text(str(entries).replace("'", '"'))
+    finish(import_labels(path, tmp_path / "made"))
+    with open_project(tmp_path / "made") as project:
+        assert project.video("people").open().shape == (2, 60, 50, 3)
