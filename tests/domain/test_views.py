@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_al_pose.domain import (
     FrameRole,
     KeypointState,
     Prediction,
+    Reliability,
     Round,
     Skeleton,
     Suggestion,
@@ -42,12 +44,14 @@ from napari_al_pose.domain.views import (
     frame_progress,
     learn_view,
     learning_verdict,
+    model_sentence,
     parse_bodyparts,
     parse_links,
     project_line,
     queue_empty_text,
     queue_progress,
     queue_rows,
+    reliability_view,
     save_view,
     stop_view,
     strategy_groups,
@@ -291,6 +295,32 @@ def test_the_curve_leaves_out_rounds_nobody_measured():
     assert curve.labels == (10, 30)
     assert curve.low == (7, 6)
     assert curve.high == (11, 6)
+
+
+@pytest.mark.parametrize(
+    ("bins", "gap", "words"),
+    [
+        (((0.3, 0.31, 10), (0.9, 0.92, 30)), 0.02, "right as often as they say: 2 % off"),
+        (((0.5, 0.9, 10),), 0.4, "too careful: 40 % off"),
+        (((0.9, 0.5, 1),), 0.4, "too sure: 40 % off on average, on 1 hold-out keypoint."),
+    ],
+)
+def test_likelihoods_are_judged_in_words(bins, gap, words):
+    rounds = [finished(1, 9, 2), replace(finished(2, 9, 2), reliability=Reliability(bins, gap))]
+    view = reliability_view(rounds)
+    assert words in view.sentence
+    assert (view.said, view.found) == (tuple(b[0] for b in bins), tuple(b[1] for b in bins))
+    assert reliability_view(rounds[:1]).said == ()
+    assert "hold-out" in reliability_view(rounds[:1]).sentence
+    assert reliability_view([]).sentence
+
+
+def test_the_newest_model_says_what_it_sees_and_where_it_began():
+    first = replace(finished(1, 9, 2), input_size=(288, 384))
+    assert model_sentence([first]) == "Model 1 sees 384 × 288 px, trained from the start"
+    assert model_sentence([first, replace(first, number=2, started_from=1)]).endswith("carried on from model 1")
+    assert model_sentence([finished(1, 9, 2)]) == ""
+    assert model_sentence([]) == ""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from napari_al_pose.domain import (
     FrameRole,
     KeypointState,
     Prediction,
+    Reliability,
     Round,
     Suggestion,
 )
@@ -335,12 +337,23 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
     engine(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
     qtbot.waitUntil(lambda: can_press(learning, "Stop and keep"), timeout=TIMEOUT)
     for number, mean in ((1, 12.0), (2, 8.0), (3, 5.0)):
-        engine(opened).on_reply(Trained(job, finished_round(number, mean), False))
+        done = replace(
+            finished_round(number, mean),
+            reliability=Reliability(((0.4, 0.5, 8), (0.9, 0.9, 30)), 0.02),
+            input_size=(288, 384),
+            started_from=number - 1,
+        )
+        engine(opened).on_reply(Trained(job, done, False))
     qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
     engine(opened).on_reply(Finished(job))
     qtbot.waitUntil(lambda: "more labels help" in curves._verdict.text(), timeout=TIMEOUT)
     np.testing.assert_allclose(curves._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
     assert curves._rounds.isVisible()
+    np.testing.assert_allclose(curves._reliability.curve.getData(), [[0.4, 0.9], [0.5, 0.9]])
+    assert "right as often as they say" in curves._belief.text()
+    assert learning._model.text() == "Model 3 sees 384 × 288 px, carried on from model 2"
+    press(curves, "Likelihoods")
+    assert curves._reliability.isVisible()
     curves.grab()
 
 

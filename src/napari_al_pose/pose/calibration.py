@@ -17,7 +17,7 @@ from napari_al_pose.pose.metrics import distances, reference_length
 from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
 
 FOUND_WITHIN = 0.1
-PRIOR_KEYPOINTS = 12.0
+PRIOR_KEYPOINTS = 3.0
 """How many keypoints outweigh what was believed before: a handful must not turn the likelihoods upside down."""
 
 BINS = 10

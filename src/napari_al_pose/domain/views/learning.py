@@ -16,6 +16,10 @@ WIDE_INTERVAL = 0.25
 """An interval whose half width exceeds this share of the mean can't tell a small gain from none."""
 
 
+SMALL_GAP = 0.08
+"""Likelihoods this close to the share that is right, on average, are taken at their word."""
+
+
 @dataclass(frozen=True, slots=True)
 class LearnView:
     """State of the Learn button.
@@ -163,6 +167,44 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     before = measured[-3].holdout
     assert before is not None
     return f"{state} {_trend(before, last)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityView:
+    """How often keypoints of each likelihood are right: a curve, and what it means in a sentence."""
+
+    said: tuple[float, ...]
+    found: tuple[float, ...]
+    sentence: str
+
+
+def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
+    """Return the newest model's reliability on hold-out frames."""
+    if not rounds:
+        return ReliabilityView((), (), "After the first round, it is shown here how far likelihoods can be believed.")
+    reliability = rounds[-1].reliability
+    if reliability is None:
+        return ReliabilityView((), (), "No hold-out frame is labelled yet to check the likelihoods on.")
+    number = sum(n for _, _, n in reliability.bins)
+    said = sum(value * n for value, _, n in reliability.bins) / number
+    found = sum(value * n for _, value, n in reliability.bins) / number
+    gap = reliability.expected_error
+    words = "right as often as they say" if gap <= SMALL_GAP else "too careful" if found > said else "too sure"
+    return ReliabilityView(
+        tuple(value for value, _, _ in reliability.bins),
+        tuple(value for _, value, _ in reliability.bins),
+        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(number, 'hold-out keypoint')}.",
+    )
+
+
+def model_sentence(rounds: Sequence[Round]) -> str:
+    """Return what the newest model sees and where it began: "Model 3 sees 384 x 288 px, carried on from model 2"."""
+    if not rounds or rounds[-1].input_size == (0, 0):
+        return ""
+    last = rounds[-1]
+    height, width = last.input_size
+    begun = f"carried on from model {last.started_from}" if last.started_from else "trained from the start"
+    return f"Model {last.number} sees {width} × {height} px, {begun}"
 
 
 def _trend(before: ErrorSummary, last: ErrorSummary) -> str:

@@ -1,4 +1,4 @@
-"""The curves of learning: loss and hold-out error while a model learns, error against labels over the rounds."""
+"""The curves of learning: loss and hold-out error while a model learns, error and likelihoods over the rounds."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from napari_al_pose.domain.views import error_curve, learning_verdict
+from napari_al_pose.domain.views import error_curve, learning_verdict, reliability_view
 from napari_al_pose.gui.panels.parts import label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.training import TrainingView
 
 if TYPE_CHECKING:
-    from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot
+    from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
 
 class CurvesPanel(QWidget):
-    """Two pages: this round, and all rounds with a plain word on whether more labels help."""
+    """Three pages: this round; all rounds with a plain word on whether more labels help; likelihoods."""
 
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,12 +26,15 @@ class CurvesPanel(QWidget):
         self._colours = colours
         self._live: LivePlots | None = None
         self._rounds: RoundsPlot | None = None
+        self._reliability: ReliabilityPlot | None = None
         self._was_running = False
         self._sentence = label("", "dim", wrap=True)
         self._verdict = label("", wrap=True)
+        self._belief = label("", wrap=True)
         self._pages = QStackedWidget()
         self._pages.addWidget(_page(self._sentence))
         self._pages.addWidget(_page(self._verdict))
+        self._pages.addWidget(_page(self._belief))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
         rows.setSpacing(4)
@@ -46,9 +49,9 @@ class CurvesPanel(QWidget):
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
         self._colours = colours
-        if self._live is not None and self._rounds is not None:
-            self._live.set_colours(colours)
-            self._rounds.set_colours(colours)
+        for plot in (self._live, self._rounds, self._reliability):
+            if plot is not None:
+                plot.set_colours(colours)
 
     def refresh(self) -> None:
         """Follow the training: its page comes forward when one begins."""
@@ -68,6 +71,7 @@ class CurvesPanel(QWidget):
             (
                 ("This round", "Loss and hold-out error of the training that runs or ran last"),
                 ("All rounds", "Error on frames never trained on, against labelled frames, with a 95 % interval"),
+                ("Likelihoods", "How often the newest model's keypoints are right, by the likelihood it gives them"),
             )
         ):
             tab = QToolButton()
@@ -95,10 +99,12 @@ class CurvesPanel(QWidget):
         self.refresh()
 
     def _make_plots(self) -> None:
-        from napari_al_pose.gui.panels.plots import LivePlots, RoundsPlot  # pyqtgraph takes most of a second
+        # pyqtgraph takes most of a second to import
+        from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
-        for page, plot in enumerate((self._live, self._rounds)):
+        self._reliability = ReliabilityPlot(self._colours)
+        for page, plot in enumerate((self._live, self._rounds, self._reliability)):
             layout = self._pages.widget(page).layout()
             layout.insertWidget(0, plot)
 
@@ -109,12 +115,16 @@ class CurvesPanel(QWidget):
             self._live.setVisible(bool(training.losses))
 
     def _draw_rounds(self) -> None:
-        if self._rounds is None:
+        if self._rounds is None or self._reliability is None:
             return
         curve = error_curve(self._session.rounds)
         self._rounds.show_curve(curve)
         self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._session.rounds))
+        belief = reliability_view(self._session.rounds)
+        self._reliability.set_curve(belief.said, belief.found, dots=True)
+        self._reliability.setVisible(bool(belief.said))
+        self._belief.setText(belief.sentence)
         self._show_page(1 if curve.labels else 0)
         self.refresh()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_al_pose.domain.views import learn_view, stop_view, training_sentence
+from napari_al_pose.domain.views import learn_view, model_sentence, stop_view, training_sentence
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
 
@@ -27,6 +27,10 @@ class LearnPanel(Section):
         self._session = session
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
+        self._model = QElidingLabel()
+        self._model.setProperty("part", "dim")
+        self._model.setToolTip("The network's input is chosen so that bodyparts can be told apart; see the settings")
+        self.body.addWidget(self._model)
         for signal in (session.trainingChanged, session.engineChanged, session.annotationChanged):
             signal.connect(self.refresh)
         session.settingsChanged.connect(self.refresh)
@@ -59,6 +63,8 @@ class LearnPanel(Section):
         self._new_frames.setValue(view.done)
         self._idle.setVisible(not training.busy)
         self._busy.setVisible(training.busy)
+        self._model.setText(model_sentence(session.rounds))
+        self._model.setVisible(bool(self._model.text()))
         if training.busy:
             self._show_progress()
 

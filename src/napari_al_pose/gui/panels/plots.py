@@ -1,4 +1,4 @@
-"""The three small curves: loss, hold-out error while training, and error against labels."""
+"""The small curves: loss and hold-out error while training, error against labels, likelihoods against the truth."""
 
 from __future__ import annotations
 
@@ -106,3 +106,19 @@ class RoundsPlot(SmallPlot):
         self._high.setData(list(curve.labels), list(curve.high))
         if curve.high:
             self.setYRange(0, max(curve.high) * 1.05, padding=0)
+
+
+class ReliabilityPlot(SmallPlot):
+    """Share of keypoints that are right, by likelihood; on the diagonal likelihoods mean what they say."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        self._diagonal = pyqtgraph.PlotCurveItem([0, 1], [0, 1])
+        super().__init__("Share that is right, by likelihood", colours, parent)
+        self.addItem(self._diagonal)
+        self.setXRange(0, 1, padding=0)
+        self.setYRange(0, 1.02, padding=0)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw with another theme."""
+        super().set_colours(colours)
+        self._diagonal.setPen(pyqtgraph.mkPen(colours.line, width=1))

@@ -24,6 +24,7 @@ _TRAIN_TITLES = {
     "long_side": "Network input, px",
     "steps": "Steps a round",
     "rotation_degrees": "Largest rotation, °",
+    "swap_pairs": "Left/right pairs",
 }
 
 
