@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Other people's programs read what this one writes, each in an environment of its own, made once.
-#   scripts/interop.sh [deeplabcut] [sleap-io] [lightning-pose] [movement] [oldest] [newest]
+#   scripts/interop.sh [deeplabcut] [deeplabcut-snapshots] [sleap-io] [lightning-pose] [movement] [oldest] [newest]
 # Without names, all of them. INTEROP names the folder of the environments and may hold several of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,7 +39,7 @@ environment() {
 
 make_environment() {
     case $1 in
-    deeplabcut) environment deeplabcut "${TORCH[@]}" -- "${TORCH[@]}" deeplabcut==3.0.2 ;;
+    deeplabcut | deeplabcut-snapshots) environment deeplabcut "${TORCH[@]}" -- "${TORCH[@]}" deeplabcut==3.0.2 ;;
     sleap-io) environment sleap-io sleap-io==0.9.5 ;;
     # Its CSV reader with what that imports: the whole package wants NVIDIA's DALI and a GPU.
     lightning-pose) environment lightning-pose "${TORCH[@]}" -- --no-deps lightning-pose==2.4.3 -- pandas jaxtyping omegaconf ;;
@@ -50,9 +50,19 @@ make_environment() {
     esac
 }
 
+# snapshots PYTHON FOLDER: DeepLabCut trains two tiny networks; both programs must read the same poses off them.
+snapshots() {
+    local network data=${NAPARI_AL_POSE_DATA:-../shared/data}/openfield-Pranav-2018-10-30
+    [[ -d $data ]] || { say "interop: snapshots are trained on openfield; NAPARI_AL_POSE_DATA names no folder with it" && return 1; }
+    for network in resnet_50 hrnet_w18; do
+        "$1" scripts/interop/train_deeplabcut_snapshot.py "$data" "$2/snapshots/$network" "$network" >&2 || return 1
+    done
+    .venv/bin/python scripts/interop/with_deeplabcut_snapshots.py "$2"/snapshots/*
+}
+
 main() {
     local programs=("$@") work program failed=()
-    [[ ${#programs[@]} -gt 0 ]] || programs=(deeplabcut sleap-io lightning-pose movement oldest newest)
+    [[ ${#programs[@]} -gt 0 ]] || programs=(deeplabcut deeplabcut-snapshots sleap-io lightning-pose movement oldest newest)
     mkdir -p "$FOLDER"
     for program in "${programs[@]}"; do
         make_environment "$program"
@@ -68,6 +78,7 @@ main() {
             "$python" -c 'import numpy, pandas; print("numpy", numpy.__version__, "pandas", pandas.__version__)'
             "$python" -m pytest -q -p no:cacheprovider tests/formats tests/exchange || failed+=("$program")
             ;;
+        deeplabcut-snapshots) snapshots "$FOLDER/interop-deeplabcut/bin/python" "$work" || failed+=("$program") ;;
         *) "$python" "scripts/interop/with_${program//-/_}.py" "$work" || failed+=("$program") ;;
         esac
     done

@@ -32,9 +32,8 @@ def main(source: Path, output: Path, network: str) -> None:
     deeplabcut.create_training_dataset(str(config), net_type=network, engine=Engine.PYTORCH, userfeedback=False)
     folder = next(output.glob("dlc-models-pytorch/iteration-*/*/train"))
     model_config = YAML(typ="safe").load((folder / "pytorch_config.yaml").read_text())
-    torch.manual_seed(0)
     start = output / "untrained.pt"
-    torch.save({"model": PoseModel.build(model_config["model"]).state_dict()}, start)
+    torch.save({"model": untrained(model_config["model"], output).state_dict()}, start)
     deeplabcut.train_network(
         str(config), epochs=EPOCHS, save_epochs=EPOCHS, batch_size=2, device="cpu", snapshot_path=str(start)
     )
@@ -48,6 +47,20 @@ def main(source: Path, output: Path, network: str) -> None:
     poses = [result["bodyparts"][0].tolist() for result in runner.inference(frames)]
     document = {"snapshot": snapshot.name, "images": [path.name for path in images], "poses": poses}
     (output / "predictions.json").write_text(json.dumps(document))
+
+
+def untrained(config: dict, output: Path) -> PoseModel:
+    """Return a network with random weights whose batch norms have seen images: without that its maps explode."""
+    torch.manual_seed(0)
+    model = PoseModel.build(config).eval()
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = None
+    images = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(output.glob("labeled-data/*/*.png"))[:4]]
+    with torch.no_grad():
+        model(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255)
+    return model
 
 
 def small_project(source: Path, output: Path) -> Path:

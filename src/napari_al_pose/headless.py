@@ -13,6 +13,7 @@ from tqdm import tqdm
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Progress, Ranked, Trained, TrainStep
+from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 
 if TYPE_CHECKING:
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def rank(path: Path, *, strategy: str, top: int) -> list[dict[str, Any]]:
+def rank(path: Path, *, strategy: str, top: int, scheduler: str = "") -> list[dict[str, Any]]:
     """Rank the pool; a list of frames, best first, none of them a near-duplicate of another.
 
-    Without a model in the project the frames are a diverse first batch and their score is None.
+    Without a model in the project the frames are a diverse first batch and their score is None. The workers of a dask
+    ``scheduler`` run the model where one is named.
     """
     with open_project(path) as project:
         loop = _loop(project)
-        ranked: Ranked = show_progress(loop.rank(project, strategy=strategy, size=top, holdout_share=0.0))
+        work = loop.rank(project, strategy=strategy, size=top, holdout_share=0.0, scheduler=scheduler)
+        ranked: Ranked = show_progress(work)
         _tell(ranked.notice)
         if ranked.model_version == 0 and any(s.strategy == "diverse" for s in ranked.suggestions):
             _tell("No model yet: this is a diverse first batch. Label some frames and train to rank by score.")
@@ -59,12 +62,31 @@ def train(path: Path) -> dict[str, Any]:
     return describe_round(done) | {"checkpoint": str(checkpoint)}
 
 
-def predict(path: Path, videos: Sequence[str], options: ExportOptions) -> dict[str, Any]:
-    """Predict whole videos, given by their names in the project or their files, and write what ``options`` say."""
+def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict[str, Any]:
+    """Make another program's model the project's newest version; without one, the newest DeepLabCut snapshot in it."""
+    from napari_al_pose.engine.adopting import adopt
+
+    with _writable(path) as project:
+        found = [model] if model is not None else find_snapshots(project.root)
+        if not found:
+            raise AlPoseError(
+                f"There is no snapshot of DeepLabCut 3 in {project.root}.", "Name the file of the model to use."
+            )
+        network = adopt(project, found[0], device=project.settings.train.device, said=said)
+        version = project.models.latest()
+        checkpoint = project.models.checkpoint(version)
+    return {"model_version": version, "network": network, "model": str(found[0]), "checkpoint": str(checkpoint)}
+
+
+def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, scheduler: str = "") -> dict[str, Any]:
+    """Predict whole videos, given by their names in the project or their files, and write what ``options`` say.
+
+    The workers of a dask ``scheduler`` do it where one is named.
+    """
     with open_project(path) as project:
         loop = _loop(project)
         try:
-            exported = show_progress(loop.export(project, videos, options))
+            exported = show_progress(loop.export(project, videos, options, scheduler=scheduler))
         finally:
             loop.close()
     return {

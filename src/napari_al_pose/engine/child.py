@@ -20,13 +20,18 @@ from pathlib import Path
 from typing import IO
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.engine.adopting import adopt
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import (
+    Adopt,
+    Adopted,
     Cancelled,
     Export,
     Failed,
     Finished,
     Look,
+    MapPool,
+    Progress,
     Rank,
     Ready,
     Reply,
@@ -40,7 +45,7 @@ from napari_al_pose.project import Project, open_project
 log = logging.getLogger(__name__)
 
 Job = Generator[Reply, None, None]
-LongRequest = Train | Rank | Export
+LongRequest = Train | Rank | MapPool | Adopt | Export
 PARENT_GONE_SECONDS = 10.0
 
 
@@ -158,6 +163,10 @@ class EngineProcess:
         if isinstance(request, Train):
             self._keep = False
             return self._train(request)
+        if isinstance(request, Adopt):
+            return self._adopt(request)
+        if isinstance(request, MapPool):
+            return self._map_pool(request)
         return self._rank(request) if isinstance(request, Rank) else self._export(request)
 
     def _fail(self, lane: _Lane, message: str, hint: str, *, details: str = "") -> None:
@@ -172,10 +181,24 @@ class EngineProcess:
             self._model_problem = ""
             yield from self._ranked(project, request.job, project.settings.strategy)
 
+    def _adopt(self, request: Adopt) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            yield Progress(request.job, "Reading the model", 0, 1, -1.0)
+            network = adopt(project, Path(request.path), device=self._loop.device)
+            self._model_problem = self._loop.refresh(project)
+            yield Adopted(request.job, self._loop.version, network)
+            yield from self._ranked(project, request.job, project.settings.strategy)
+
     def _rank(self, request: Rank) -> Job:
         with open_project(self._root, read_only=True) as project:
             self._model_problem = self._loop.refresh(project)
             yield from self._ranked(project, request.job, request.strategy)
+
+    def _map_pool(self, request: MapPool) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            self._loop.refresh(project)
+            strategy, layout = request.strategy, request.layout
+            yield (yield from self._loop.map_pool(project, request.job, strategy=strategy, layout=layout))
 
     def _ranked(self, project: Project, job: int, strategy: str) -> Job:
         ranked = yield from self._loop.rank(project, job, strategy=strategy)

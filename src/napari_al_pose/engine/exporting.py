@@ -20,7 +20,7 @@ from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, pred
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.formats.sleap_predictions import writing_sleap
-from napari_al_pose.pose import PoseModel
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
@@ -28,7 +28,7 @@ from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
 log = logging.getLogger(__name__)
 
 Chunks = Iterator[tuple[int, NDArray[np.float32]]]
-PredictAll = Callable[[Sequence[PlannedVideo], PoseModel, int], Generator[Progress, None, None]]
+PredictAll = Callable[[Sequence[PlannedVideo], Predictor, int], Generator[Progress, None, None]]
 """Predicts what planned videos lack."""
 
 
@@ -37,7 +37,7 @@ def export(
     videos: Sequence[ProjectVideo],
     options: ExportOptions,
     *,
-    model: PoseModel,
+    model: Predictor,
     version: int,
     job: int,
     predict: PredictAll = predict_planned,
@@ -66,13 +66,13 @@ class _Writing:
     """What is written of one video."""
 
     def __init__(
-        self, project: Project, item: PlannedVideo, options: ExportOptions, model: PoseModel, job: int
+        self, project: Project, item: PlannedVideo, options: ExportOptions, model: Predictor, job: int
     ) -> None:
         self._project = project
         self._video, self._run = item.video, item.run
         self._options = options
         self._job = job
-        self._scorer = prediction_scorer(project.config, self._run.header.model_version, model.settings.trunk)
+        self._scorer = prediction_scorer(project.config, self._run.header.model_version, model.network_name)
 
     def all(self) -> Generator[Progress, None, list[Path]]:
         paths: list[Path] = []

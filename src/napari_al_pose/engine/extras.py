@@ -15,14 +15,25 @@ from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource
 from napari_al_pose.engine import extra_passes as passes
+from napari_al_pose.engine.beside import beside
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
-from napari_al_pose.engine.pool import Pool
+from napari_al_pose.engine.pool import Pool, PredictFrames, predict_frames
 from napari_al_pose.engine.reliability import bodypart_quality
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.engine.training import load_labelled
-from napari_al_pose.pose import LabelledFrame, PoseModel
-from napari_al_pose.pose.auxiliary import AuxiliaryHead, HeadKind, InsideView, descriptor_for, train_head
+from napari_al_pose.pose import LabelledFrame
+from napari_al_pose.pose.auxiliary import (
+    STEPS,
+    AuxiliaryHead,
+    HeadKind,
+    InsideView,
+    Lesson,
+    descriptor_for,
+    make_lesson,
+    train_head,
+)
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
@@ -67,17 +78,20 @@ class Asked:
     project : Project
     pool : Pool
     sources : dict of str to FrameSource
-    model : PoseModel or None
+    model : Predictor or None
     version : int
     job : int
+    predict : callable
+        Runs the model over the pool, here or elsewhere.
     """
 
     project: Project
     pool: Pool
     sources: dict[str, FrameSource]
-    model: PoseModel | None
+    model: Predictor | None
     version: int
     job: int
+    predict: PredictFrames = predict_frames
 
 
 class ExtraCache:
@@ -94,6 +108,7 @@ class ExtraCache:
         self._version = -1
         self._rows: dict[Extra, dict[FrameKey, NDArray[Any]]] = {}
         self._heads: dict[Extra, AuxiliaryHead] = {}
+        self._lesson: Lesson | None = None
         self._view: InsideView | None = None
         self._labelled: tuple[FrameKey, ...] = ()
 
@@ -126,7 +141,7 @@ class ExtraCache:
         """Let go of what another model said, and of gradients towards other labels."""
         if asked.version != self._version:
             self._rows = {name: rows for name, rows in self._rows.items() if name in OF_NO_MODEL}
-            self._heads, self._view, self._version = {}, None, asked.version
+            self._heads, self._lesson, self._view, self._version = {}, None, None, asked.version
         if asked.pool.labelled != self._labelled:
             for name in _GRADIENTS:
                 self._rows.pop(name, None)
@@ -162,16 +177,14 @@ class ExtraCache:
             return "Reading small pictures", passes.thumbnail_pass(with_motion=Extra.MOTION_ENERGY in bases)
         if bases <= _DESCRIPTORS:
             (name,) = bases
-            loading = descriptor_for(name.value, self._device)
-            while True:
-                try:
-                    next(loading)
-                except StopIteration as end:
-                    return f"Looking with {name.value}", passes.descriptor_pass(end.value, name)
-                yield Progress(asked.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
-        view = self._inside(asked)
+            fetching = Progress(asked.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
+            descriptor = yield from beside(lambda: descriptor_for(name.value, self._device), fetching)
+            return f"Looking with {name.value}", passes.descriptor_pass(descriptor, name)
+        if asked.model is None:
+            raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
         if bases <= _NEIGHBOURS:
-            return "Looking at neighbouring frames", passes.neighbour_pass(view)
+            return "Looking at neighbouring frames", passes.neighbour_pass(asked.model)
+        view = self._inside(asked.model)
         if bases <= {Extra.TURNED_XY}:
             return "Looking at turned copies", passes.turned_pass(view)
         yield from self._train_heads(bases, view, asked)
@@ -180,11 +193,9 @@ class ExtraCache:
         n_links = len(asked.project.skeleton.links)
         return "Looking inside the model", passes.inside_pass(view, bases, heads, n_links, labelled)
 
-    def _inside(self, asked: Asked) -> InsideView:
-        if asked.model is None:
-            raise AlPoseError("there is no model to look into", "Label some frames and learn first.")
+    def _inside(self, model: Predictor) -> InsideView:
         if self._view is None:
-            self._view = InsideView(asked.model)
+            self._view = InsideView(model)
         return self._view
 
     def _train_heads(self, bases: frozenset[Extra], view: InsideView, asked: Asked) -> Generator[Progress, None, None]:
@@ -192,24 +203,33 @@ class ExtraCache:
         due = [name for name in sorted(bases & _HEADS.keys()) if name not in self._heads]
         if not due:
             return
+        if Extra.LINK_LENGTHS in due and not asked.project.skeleton.links:
+            raise AlPoseError("the skeleton has no links", "Add links to the skeleton.")
+        if self._lesson is None:
+            self._lesson = yield from self._learn_from_labels(view, asked)
+        for name in due:
+            reporter = ProgressReporter(asked.job, "Training an auxiliary network", STEPS)
+            training = train_head(_HEADS[name], self._lesson)
+            try:
+                while True:
+                    yield from reporter.report(next(training))
+            except StopIteration as end:
+                self._heads[name] = end.value
+
+    def _learn_from_labels(self, view: InsideView, asked: Asked) -> Generator[Progress, None, Lesson]:
         skeleton = asked.project.skeleton
         frames = yield from _training_frames(asked)
         size = animal_size(np.stack([frame.xy for frame in frames]))
-        if Extra.LINK_LENGTHS in due and not skeleton.links:
-            raise AlPoseError("the skeleton has no links", "Add links to the skeleton.")
         if not np.isfinite(size):
             raise AlPoseError("no labelled frame shows two bodyparts", "Label whole animals.")
-        for name in due:
-            training = train_head(_HEADS[name], view, frames, skeleton.link_indices(), size=size)
-            reporter: ProgressReporter | None = None
+        reporter = ProgressReporter(asked.job, "Looking at labelled frames", len(frames))
+        looking = make_lesson(view, frames, skeleton.link_indices(), size=size)
+        try:
             while True:
-                try:
-                    done, total = next(training)
-                except StopIteration as end:
-                    self._heads[name] = end.value
-                    break
-                reporter = reporter or ProgressReporter(asked.job, "Training an auxiliary network", total)
-                yield from reporter.report(done)
+                yield from reporter.report(next(looking))
+        except StopIteration as end:
+            lesson: Lesson = end.value
+            return lesson
 
     def _labelled_maps(self, view: InsideView, asked: Asked) -> Generator[Progress, None, passes.LabelledMaps]:
         """Look at the labelled frames."""

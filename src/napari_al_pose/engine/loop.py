@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +16,19 @@ from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.exporting import choose_videos, export
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
-from napari_al_pose.engine.messages import Exported, Looked, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.messages import Exported, Looked, PoolMapped, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.pool import predict_frames
+from napari_al_pose.engine.pool_map import map_pool
 from napari_al_pose.engine.ranking import Ranking, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
-from napari_al_pose.pose import PoseModel, resolve_device
+from napari_al_pose.engine.whole_videos import predict_planned
+from napari_al_pose.pose import resolve_device
+from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project import Project
+
+if TYPE_CHECKING:
+    from napari_al_pose.engine.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +55,7 @@ class ActiveLearningLoop:
         self._sources = Sources()
         self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
         self._extras = ExtraCache(device=self.device)
-        self._model: PoseModel | None = None
+        self._model: Predictor | None = None
         self.version = 0
 
     def refresh(self, project: Project) -> str:
@@ -57,7 +66,7 @@ class ActiveLearningLoop:
             if version == self.version:
                 break
             try:
-                model = PoseModel.load(project.models.checkpoint(version), device=self.device)
+                model = load_predictor(project.models.checkpoint(version), self.device)
             except AlPoseError as error:
                 log.warning("model %s: %s", version, error)
                 problem = problem or str(error)
@@ -90,8 +99,12 @@ class ActiveLearningLoop:
         strategy: str,
         size: int | None = None,
         holdout_share: float | None = None,
+        scheduler: str = "",
     ) -> Generator[Progress, None, Ranked]:
-        """Score the pool with the newest model and choose the queue; size and share come from the settings."""
+        """Score the pool with the newest model and choose the queue; size and share come from the settings.
+
+        The workers of a ``scheduler`` run the model where one is named.
+        """
         settings = project.settings
         ranking = Ranking(
             strategy=strategy,
@@ -100,16 +113,45 @@ class ActiveLearningLoop:
             seed=settings.train.seed,
         )
         sources = self._sources.refresh(project)
+        with _cluster(scheduler, project) as cluster:
+            return (
+                yield from rank(
+                    project,
+                    sources,
+                    self._features,
+                    job,
+                    ranking=ranking,
+                    model=self._model,
+                    version=self.version,
+                    extras=self._extras,
+                    predict=predict_frames if cluster is None else cluster.predict_frames(self.version),
+                )
+            )
+
+    def map_pool(
+        self, project: Project, job: int = 0, *, strategy: str, layout: str = "pca", size: int | None = None
+    ) -> Generator[Progress, None, PoolMapped]:
+        """Lay the pool out on a plane with the scores of ``strategy``; nothing is kept of it.
+
+        Raises
+        ------
+        AlPoseError
+            If the strategy or layout is unknown, or no video can be read.
+        """
+        settings = project.settings
         return (
-            yield from rank(
+            yield from map_pool(
                 project,
-                sources,
+                self._sources.refresh(project),
                 self._features,
+                self._extras,
                 job,
-                ranking=ranking,
+                strategy=strategy,
+                layout=layout,
+                size=settings.batch_size if size is None else size,
+                seed=settings.train.seed,
                 model=self._model,
                 version=self.version,
-                extras=self._extras,
             )
         )
 
@@ -142,9 +184,11 @@ class ActiveLearningLoop:
         )
 
     def export(
-        self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0
+        self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
     ) -> Generator[Progress, None, Exported]:
         """Predict every frame of videos, given by name or file, and write what ``options`` say.
+
+        The workers of a ``scheduler`` predict where one is named.
 
         Raises
         ------
@@ -153,9 +197,13 @@ class ActiveLearningLoop:
         """
         model, version = self._chosen_model(project, options.version)
         chosen = choose_videos(project, videos)
-        return (yield from export(project, chosen, options, model=model, version=version, job=job))
+        with _cluster(scheduler, project) as cluster:
+            predict = predict_planned if cluster is None else cluster.predict_planned
+            return (
+                yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict)
+            )
 
-    def _chosen_model(self, project: Project, version: int) -> tuple[PoseModel, int]:
+    def _chosen_model(self, project: Project, version: int) -> tuple[Predictor, int]:
         """Return the model of that number, the newest for 0."""
         if version in (0, self.version) and self._model is not None:
             return self._model, self.version
@@ -166,8 +214,17 @@ class ActiveLearningLoop:
             known = ", ".join(map(str, versions))
             raise AlPoseError(f"The project has no model {version}.", f"It has: {known}.")
         number = version or versions[-1]
-        return PoseModel.load(project.models.checkpoint(number), device=self.device), number
+        return load_predictor(project.models.checkpoint(number), self.device), number
 
     def close(self) -> None:
         """Close the videos."""
         self._sources.close()
+
+
+def _cluster(scheduler: str, project: Project) -> AbstractContextManager[Cluster | None]:
+    """Return the connection to a scheduler, or what stands for none."""
+    if not scheduler:
+        return nullcontext()
+    from napari_al_pose.engine.cluster import Cluster  # dask.distributed behind it
+
+    return Cluster(scheduler, project)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
 from napari_al_pose.domain.exporting import ExportOptions
 
@@ -38,6 +41,23 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Make another program's model the newest version, then score the pool and rank the queue."""
+
+    job: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapPool:
+    """Lay the pool out on a plane ("pca" or "tsne") with the scores of ``strategy``; the queue stays as it is."""
+
+    job: int
+    strategy: str
+    layout: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """Predict whole videos (by name, or by file) and write them; goes on where it stopped, and waits for other jobs."""
 
@@ -54,7 +74,7 @@ class Stop:
     keep: bool = False
 
 
-Request = Look | Train | Rank | Export | Stop
+Request = Look | Train | Rank | MapPool | Adopt | Export | Stop
 
 # ---- from the engine ------------------------------------------------------------------------------
 
@@ -123,6 +143,35 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """Another program's model is the newest version; ranking follows under the same job."""
+
+    job: int
+    model_version: int
+    network: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolMapped:
+    """Answer to `MapPool`; ``strategy`` is the one that scored, which ``notice`` explains if it is another.
+
+    ``points`` and ``labelled_points``, ``(N, 2)``, lie in [0, 1]; ``scores`` go with ``keys``, NaN where there is none.
+    """
+
+    job: int
+    strategy: str
+    model_version: int
+    layout: str
+    keys: tuple[FrameKey, ...]
+    points: NDArray[np.float32]
+    scores: NDArray[np.float64]
+    labelled: tuple[FrameKey, ...]
+    labelled_points: NDArray[np.float32]
+    chosen: tuple[FrameKey, ...]
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """Whole videos are predicted and written."""
 
@@ -164,4 +213,18 @@ class Died:
     hint: str
 
 
-Reply = Ready | Looked | Progress | TrainStep | Trained | Ranked | Exported | Finished | Cancelled | Failed | Died
+Reply = (
+    Ready
+    | Looked
+    | Progress
+    | TrainStep
+    | Trained
+    | Adopted
+    | Ranked
+    | PoolMapped
+    | Exported
+    | Finished
+    | Cancelled
+    | Failed
+    | Died
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
-from napari_al_pose.pose import PoseModel
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
@@ -91,25 +91,60 @@ def build_pool(
     )
 
 
+PredictFrames = Callable[..., Generator[Progress, None, PoolOutput]]
+"""Has the signature of `predict_frames`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolPart:
+    """What a model says about some frames of one video.
+
+    Parameters
+    ----------
+    indices : int64 array, (n,)
+        Where the frames stand in the list of keys that was asked for.
+    video : str
+    xy, likelihood, scoremaps : array
+        Of these frames; see `PoolOutput`.
+    grid : ScoremapGrid
+    """
+
+    indices: NDArray[np.int64]
+    video: str
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+    scoremaps: NDArray[np.floating] | None
+    grid: ScoremapGrid
+
+
 def predict_frames(
-    model: PoseModel, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int, *, with_scoremaps: bool
+    model: Predictor, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int, *, with_scoremaps: bool
 ) -> Generator[Progress, None, PoolOutput]:
     """Run the model over frames of any of the videos."""
-    n, k = len(keys), len(model.bodyparts)
+
+    def parts() -> Iterator[PoolPart]:
+        for batch in read_batches(keys, sources, batch_size=4):
+            said = model.predict(batch.frames, with_scoremaps=with_scoremaps)
+            yield PoolPart(batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grid)
+
+    return (yield from gather(parts(), len(keys), len(model.bodyparts), job))
+
+
+def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Progress, None, PoolOutput]:
+    """Put together what is said, in any order, about ``n`` frames with ``k`` bodyparts."""
     xy, likelihood = np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32)
     scoremaps: NDArray[np.float16] | None = None
     grids: dict[str, ScoremapGrid] = {}
     reporter = ProgressReporter(job, "Looking at the pool", n)
     done = 0
-    for batch in read_batches(keys, sources, batch_size=4):
-        result = model.predict(batch.frames, with_scoremaps=with_scoremaps)
-        xy[batch.indices], likelihood[batch.indices] = result.xy, result.likelihood
-        grids[batch.video] = result.grid
-        if result.scoremaps is not None:
-            scoremaps = _roomy(scoremaps, n, result.scoremaps.shape)
-            height, width = result.scoremaps.shape[2:]
-            scoremaps[batch.indices, :, :height, :width] = result.scoremaps
-        done += len(batch.indices)
+    for part in parts:
+        xy[part.indices], likelihood[part.indices] = part.xy, part.likelihood
+        grids[part.video] = part.grid
+        if part.scoremaps is not None:
+            scoremaps = _roomy(scoremaps, n, part.scoremaps.shape)
+            height, width = part.scoremaps.shape[2:]
+            scoremaps[part.indices, :, :height, :width] = part.scoremaps
+        done += len(part.indices)
         yield from reporter.report(done)
     return PoolOutput(xy, likelihood, scoremaps, grids)
 

@@ -16,9 +16,9 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource,
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress, Ranked
-from napari_al_pose.engine.pool import Pool, PoolOutput, build_pool, predict_frames
-from napari_al_pose.engine.scoring import settle
-from napari_al_pose.pose import PoseModel
+from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
+from napari_al_pose.engine.scoring import Scoring, settle
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,10 @@ def rank(
     job: int,
     *,
     ranking: Ranking,
-    model: PoseModel | None,
+    model: Predictor | None,
     version: int,
     extras: ExtraCache | None = None,
+    predict: PredictFrames = predict_frames,
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
@@ -70,30 +71,44 @@ def rank(
     AlPoseError
         If the strategy is unknown or no video can be read.
     """
-    strategy = _strategy(ranking.strategy)
+    strategy = find_strategy(ranking.strategy)
     if not sources:
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, ranking)
     n_train = max(0, ranking.size - len(holdout))
-    asked = Asked(project, pool, sources, model, version, job)
+    asked = Asked(project, pool, sources, model, version, job, predict)
     scoring = yield from settle(strategy, asked, extras or ExtraCache(), batch_size=n_train, seed=ranking.seed)
     output, notice = scoring.output, scoring.notice
     if output is not None:
         _keep(project, version, pool.keys, output)
     yield Progress(job, "Choosing frames", 0, 1, -1.0)
+    scores = np.empty(0)
     if scoring.strategy is not None and scoring.context is not None:
         scores = scoring.strategy.score(scoring.context)
         notice = f"{notice} {_check_scores(scoring.strategy, scores)}".strip()
-        chosen = _scored(scoring.strategy, scoring.context, scores, pool, holdout, version)
-    else:
-        chosen = _diverse(pool, holdout, n_train, ranking.seed, version)
+    chosen = choose(scoring, scores, pool, holdout, n_train, ranking.seed, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
         extra = yield from predict_frames(model, holdout, sources, job, with_scoremaps=False)
         guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(holdout, extra)})
     return Ranked(job, ranking.strategy, version, tuple(suggestions), guesses, notice)
+
+
+def choose(
+    scoring: Scoring,
+    scores: NDArray[np.float64],
+    pool: Pool,
+    holdout: Sequence[FrameKey],
+    n: int,
+    seed: int,
+    version: int,
+) -> list[Suggestion]:
+    """Return the ``n`` frames to label, with reasons; none of ``holdout``. Diverse ones where nothing could score."""
+    if scoring.strategy is None or scoring.context is None:
+        return _diverse(pool, holdout, n, seed, version)
+    return _scored(scoring.strategy, scoring.context, scores, pool, holdout, version)
 
 
 def interleave(ranked: Sequence[Suggestion], holdout: Sequence[Suggestion]) -> list[Suggestion]:
@@ -105,7 +120,8 @@ def interleave(ranked: Sequence[Suggestion], holdout: Sequence[Suggestion]) -> l
     return queue
 
 
-def _strategy(name: str) -> Strategy:
+def find_strategy(name: str) -> Strategy:
+    """Return the strategy of that name; AlPoseError if there is none."""
     known = strategies()
     if name not in known:
         raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose one of: {', '.join(sorted(known))}.")

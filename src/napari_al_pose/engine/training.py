@@ -25,6 +25,7 @@ from napari_al_pose.engine.sources import available, read_batches
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.trunks import trunk_in_reach
 from napari_al_pose.project import Project
 from napari_al_pose.video import is_placeholder
@@ -91,7 +92,7 @@ def train_round(
     sources: dict[str, FrameSource],
     job: int,
     *,
-    previous: PoseModel | None,
+    previous: Predictor | None,
     threads: int,
     should_stop: Callable[[], bool],
 ) -> Generator[Progress | TrainStep | Trained, None, PoseModel]:
@@ -104,7 +105,8 @@ def train_round(
     frames = yield from load_labelled(split.train, sources, job)
     holdout = yield from load_labelled(split.holdout, sources, job)
     bodyparts = project.skeleton.bodyparts
-    initial = previous if previous is not None and tuple(previous.bodyparts) == bodyparts else None
+    # Another program's model can't be trained further here.
+    initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
     settings, notice = project.settings.train, ""
     if initial is None or initial.settings.trunk != settings.trunk:
         trunk, notice = trunk_in_reach(settings.trunk)
@@ -119,7 +121,7 @@ def train_round(
     )
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
-        model.save(folder / "model.pt")
+        model.save(folder / model.file_name)
     error, likelihoods = measure(model, holdout)
     done = Round(
         number=project.models.latest(),

@@ -15,7 +15,7 @@ from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
-from napari_al_pose.pose import PoseModel
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
 from napari_al_pose.video.index_cache import file_identity
@@ -46,7 +46,7 @@ def file_of(video: ProjectVideo) -> Path:
 
 
 def plan(
-    project: Project, videos: Sequence[ProjectVideo], model: PoseModel, version: int, job: int
+    project: Project, videos: Sequence[ProjectVideo], model: Predictor, version: int, job: int
 ) -> Generator[Progress, None, list[PlannedVideo]]:
     """Open each video once and return what there is to do; what was done before is found again.
 
@@ -75,7 +75,7 @@ def plan(
     return planned
 
 
-def predict_planned(planned: Sequence[PlannedVideo], model: PoseModel, job: int) -> Generator[Progress, None, None]:
+def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int) -> Generator[Progress, None, None]:
     """Predict what is missing; closing the generator keeps every segment that was finished."""
     done = sum(item.run.header.n_done for item in planned)
     reporter = ProgressReporter(job, "", sum(item.run.header.n_frames for item in planned), begun=done)
@@ -93,25 +93,31 @@ def predict_planned(planned: Sequence[PlannedVideo], model: PoseModel, job: int)
             source.close()
 
 
-def predict_run(run: VideoRun, source: FrameSource, model: PoseModel) -> Generator[int, None, None]:
+def predict_run(run: VideoRun, source: FrameSource, model: Predictor) -> Generator[int, None, None]:
     """Predict what one run lacks; yields after each batch how many frames it had."""
-    missing = run.missing
-    stretches = [run.header.segments[segment] for segment in missing]
+    unfinished = [(segment, run.header.segments[segment]) for segment in run.missing]
+    for first, rows in predict_stretches(source, [stretch for _, stretch in unfinished], model):
+        run.write(first, rows)
+        segment, (_, stop) = unfinished[0]
+        if first + len(rows) == stop:
+            run.finish(segment)
+            unfinished.pop(0)
+        yield len(rows)
+
+
+def predict_stretches(
+    source: FrameSource, stretches: Sequence[tuple[int, int]], model: Predictor
+) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
+    """Yield, batch by batch, the first position and x, y and likelihood, ``(n, K, 3)``, of stretches of a video."""
     height, width = source.shape[1:3]
     size = model.input_size_for(height, width)
     with Scanner(source, stretches, batch_size=BATCH, size=size) as scanner:
-        unfinished = list(zip(missing, stretches, strict=True))
         for batch in scanner:
-            run.write(batch.first, predict_batch(model, batch, (height, width)))
-            segment, (_, stop) = unfinished[0]
-            if batch.first + len(batch.frames) == stop:
-                run.finish(segment)
-                unfinished.pop(0)
-            yield len(batch.frames)
+            yield batch.first, _predict_batch(model, batch, (height, width))
 
 
-def predict_batch(model: PoseModel, batch: ScannedFrames, source: tuple[int, int]) -> NDArray[np.float32]:
-    """Return x, y and likelihood, ``(n, K, 3)``; NaN and 0 where there is no frame."""
+def _predict_batch(model: Predictor, batch: ScannedFrames, source: tuple[int, int]) -> NDArray[np.float32]:
+    """Return x, y and likelihood; NaN and 0 where a frame does not decode."""
     result = model.predict(batch.frames, source=source, with_scoremaps=False)
     rows = np.concatenate([result.xy, result.likelihood[..., None]], axis=-1, dtype=np.float32)
     rows[~batch.decoded] = (np.nan, np.nan, 0)

@@ -17,6 +17,7 @@ from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs import (
     NewProjectDialog,
     SettingsDialog,
+    ask_for_model,
     ask_for_project,
     ask_for_videos,
 )
@@ -129,6 +130,16 @@ class Actions(QObject):
 
     def _exported(self) -> None:
         self._exporting = None
+
+    def adopt_model(self) -> None:
+        """Ask for a model that another program trained and rank with it."""
+        project = self._session.project
+        if project is None:
+            return
+        found = find_snapshots(project.root)
+        path = ask_for_model(self._window, found[0] if found else project.root)
+        if path is not None:
+            self._session.adopt_model(path)
 
     def history(self) -> None:
         """Show the history of the frame in front of the user."""

@@ -14,6 +14,8 @@ from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
+    Adopt,
+    Adopted,
     Died,
     Export,
     Exported,
@@ -55,6 +57,7 @@ class EngineBridge(QObject):
     looked = Signal(object)
     ranked = Signal(object)
     trained = Signal(object)
+    adopted = Signal(object)
     exportChanged = Signal()
     exported = Signal(object)
     failed = Signal(str, str)
@@ -145,6 +148,10 @@ class EngineBridge(QObject):
         """Rank the queue."""
         self._begin("rank", lambda job: Rank(job, strategy))
 
+    def adopt(self, path: Path) -> None:
+        """Make another program's model the newest version and rank with it."""
+        self._begin("adopt", lambda job: Adopt(job, str(path)))
+
     def export(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos; does nothing while another export runs."""
         if self._client is None or self._state not in ("starting", "ready") or self._export.busy:
@@ -163,7 +170,7 @@ class EngineBridge(QObject):
         if self._client is not None and self._training.busy:
             self._client.send(Stop(self._training.job, keep))
 
-    def _begin(self, kind: str, request: Callable[[int], Train | Rank]) -> None:
+    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Adopt]) -> None:
         if self._client is None or self._state not in ("starting", "ready"):
             return
         job = self._client.next_job()
@@ -203,6 +210,9 @@ class EngineBridge(QObject):
             case Trained():
                 self._model_version = reply.round.number
                 self.trained.emit(reply)
+            case Adopted():
+                self._model_version = reply.model_version
+                self.adopted.emit(reply)
             case Ranked():
                 self.ranked.emit(reply)
             case Failed():

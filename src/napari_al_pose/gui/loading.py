@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_al_pose.domain import FrameKey, Prediction
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.views import LabelTally
+from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 
 
@@ -26,6 +27,8 @@ class LoadedProject:
         Whether that queue came from the newest model and the strategy in the settings.
     predictions : mapping of FrameKey to Prediction
         Of the newest model, for the frames of the pool.
+    snapshot : Path or None
+        A network DeepLabCut trained in a project that has no model of ours yet.
     """
 
     project: Project
@@ -33,6 +36,7 @@ class LoadedProject:
     queue: Queue
     queue_fits: bool
     predictions: Mapping[FrameKey, Prediction]
+    snapshot: Path | None = None
 
 
 def load_project(path: Path) -> LoadedProject:
@@ -56,6 +60,7 @@ def load_project(path: Path) -> LoadedProject:
             Queue(tuple(saved.suggestions)),
             queue_fits=fits and bool(saved.suggestions),
             predictions=project.predictions.load(version) if version else {},
+            snapshot=None if version else next(iter(find_snapshots(project.root)), None),
         )
     except BaseException:
         project.close()

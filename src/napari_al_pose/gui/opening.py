@@ -29,7 +29,7 @@ class Opening(Navigation):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._closed = self._reshaping = False
+        self._closed = False
         self._desk = Background("al-pose-desk", self)
         self._saver = LabelSaver(self._desk, self)
         self._n_notices = 0
@@ -117,9 +117,10 @@ class Opening(Navigation):
         current, self._current = self._current, None
         self._tally, self._predictions = tally, {}
         self._annotations, self._looked, self._guess = (), None, None
-        self._bodypart, self._scoremap_choice = project.skeleton.bodyparts[0], ""
-        if self._individual not in project.skeleton.individuals:
-            self._individual = project.skeleton.individuals[0]
+        skeleton = self._skeleton = project.skeleton
+        self._bodypart, self._scoremap_choice = skeleton.bodyparts[0], ""
+        if self._individual not in skeleton.individuals:
+            self._individual = skeleton.individuals[0]
         self._tell_notices()
         self._announce_project()
         self._engine.start(project.root)
@@ -137,12 +138,19 @@ class Opening(Navigation):
         self._predictions = dict(loaded.predictions)
         self._rounds = project.rounds.all()
         self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
-        self._bodypart, self._individual = project.skeleton.bodyparts[0], project.skeleton.individuals[0]
+        skeleton = self._skeleton = project.skeleton
+        self._bodypart, self._individual = skeleton.bodyparts[0], skeleton.individuals[0]
         self._saver.watch(project)
         self._set_busy("")
         self._announce_project()
         self._n_notices = 0
         self._tell_notices()
+        if loaded.snapshot is not None:
+            self.noticeRaised.emit(
+                f"DeepLabCut has trained a network in this project ({loaded.snapshot.name}).",
+                "Project > Use a trained model… lets it guess and rank from the first frame on.",
+                False,
+            )
         self._engine.start(project.root)
         if not loaded.queue_fits and not project.read_only:
             self._engine.rank(project.settings.strategy)
@@ -159,7 +167,7 @@ class Opening(Navigation):
             return None
         closing = self._desk.run(self._saver.finish(), then=_nothing, failed=self._refuse)
         self._engine.stop()
-        self._project = None
+        self._project = self._skeleton = None
         self._current = self._source = self._guess = self._looked = self._borrowed = None
         self._annotations = ()
         self._queue, self._rounds, self._predictions = Queue(), (), {}

@@ -109,6 +109,7 @@ class Session(Repair):
         engine.looked.connect(self._on_looked)
         engine.ranked.connect(self._on_ranked)
         engine.trained.connect(self._on_trained)
+        engine.adopted.connect(self._on_model)
         engine.exportChanged.connect(self.exportChanged)
         engine.exported.connect(self._on_exported)
         application = QCoreApplication.instance()
@@ -153,6 +154,17 @@ class Session(Repair):
             self._engine.start(self._project.root)
             if self._current is not None:
                 self._engine.look(self._current)
+
+    def adopt_model(self, path: Path) -> None:
+        """Make a model that another program trained the newest one, then rank the queue with it."""
+        if self._writable() is None or self.training.running:
+            return
+        if self.engine_state in ("off", "dead"):
+            self.notice_error("The engine does not run.", "Restart the engine, then choose the model.")
+            return
+        if self.training.kind == "rank":
+            self._engine.end_job()  # the new model ranks anew
+        self._engine.adopt(path)
 
     def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""
@@ -237,6 +249,11 @@ class Session(Repair):
         self.modelChanged.emit()
         if reply.notice:
             self.noticeRaised.emit(reply.notice, "", False)
+        self._on_model()
+
+    @Slot()
+    def _on_model(self, _reply: object = None) -> None:
+        """Show what a new model makes of the frame in front of the user."""
         if self._current is not None:
             self._engine.look(self._current)
 

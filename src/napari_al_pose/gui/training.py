@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from napari_al_pose.engine.messages import (
+    Adopted,
     Cancelled,
     Died,
     Failed,
@@ -25,7 +26,7 @@ class TrainingView:
     Parameters
     ----------
     kind : str
-        ``"train"``, ``"rank"``; empty while no long job runs.
+        ``"train"``, ``"rank"``, ``"adopt"``; empty while no long job runs.
     job : int
         The job's number; 0 while none runs.
     stage : str
@@ -74,7 +75,7 @@ class TrainingView:
 
 def started(view: TrainingView, kind: str, job: int) -> TrainingView:
     """Return the view with ``job`` running; a new training starts with empty curves."""
-    stage = {"train": "preparing to train", "rank": "ranking the queue"}[kind]
+    stage = {"train": "preparing to train", "rank": "ranking the queue", "adopt": "reading the model"}[kind]
     if kind == "train":
         return TrainingView(kind=kind, job=job, stage=stage)
     return replace(view, kind=kind, job=job, stage=stage, seconds_left=-1.0, done=0, total=0, sentence="")
@@ -99,6 +100,15 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
         case Trained():
             return replace(
                 view, stage="scoring the pool", done=0, total=0, seconds_left=-1.0, sentence=_trained_sentence(reply)
+            )
+        case Adopted():
+            return replace(
+                view,
+                stage="scoring the pool",
+                done=0,
+                total=0,
+                seconds_left=-1.0,
+                sentence=f"Model {reply.model_version} is the {reply.network} that another program trained.",
             )
         case Ranked():
             return replace(view, sentence=reply.notice or view.sentence)

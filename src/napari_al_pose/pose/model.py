@@ -60,6 +60,8 @@ class PoseModel:
         `LabelledFrame.fingerprint` of all frames it ever learnt from.
     """
 
+    file_name = "model.pt"
+
     def __init__(
         self,
         network: PoseNetwork,
@@ -83,6 +85,11 @@ class PoseModel:
         """Where the network runs."""
         return next(self.network.parameters()).device.type
 
+    @property
+    def network_name(self) -> str:
+        """The trunk's name, for scorers."""
+        return self.settings.trunk
+
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width to which frames of ``height`` by ``width`` are resized."""
         return InputGeometry.fit((height, width), self.long_side).resized
@@ -101,7 +108,7 @@ class PoseModel:
         with_scoremaps : bool
             False leaves them out, which saves memory and time.
         """
-        _check(frames)
+        check_frames(frames)
         if self._forward is None:
             self._forward = Forward(self.network)
         geometry = InputGeometry.fit(source or (frames.shape[1], frames.shape[2]), self.long_side)
@@ -160,7 +167,7 @@ class PoseModel:
         )
 
 
-def _check(frames: NDArray[np.uint8]) -> None:
+def check_frames(frames: NDArray[np.uint8]) -> None:
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise AlPoseError(
             f"Expected 8-bit RGB frames (N, H, W, 3), got {frames.dtype} of shape {frames.shape}.",

@@ -57,6 +57,9 @@ class Trunk:
 class ImageNetColours(nn.Module):
     """Turns ``(value - MEAN) / STD`` into ImageNet's own normalisation, each channel with its mean and deviation."""
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         mean, std = _row(_IMAGENET_MEAN), _row(_IMAGENET_STD)

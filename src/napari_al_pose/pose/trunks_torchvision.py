@@ -86,8 +86,8 @@ TRUNKS = (
         "mobilenet_v3_large",
         models.mobilenet_v3_large,
         models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
-        MobileNetPyramid,  # type: ignore[arg-type]
+        MobileNetPyramid,
     ),
-    _entry("resnet18", models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1, ResNetPyramid),  # type: ignore[arg-type]
-    _entry("resnet50", models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, ResNetPyramid),  # type: ignore[arg-type]
+    _entry("resnet18", models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1, ResNetPyramid),
+    _entry("resnet50", models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, ResNetPyramid),
 )

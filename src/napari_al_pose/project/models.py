@@ -27,6 +27,8 @@ from napari_al_pose.formats.atomic import cannot_write, replacing, sync_folder, 
 
 logger = logging.getLogger(__name__)
 
+_MODEL_FILES = ("model.pt", "deeplabcut.pt", "model.onnx")
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -58,8 +60,9 @@ class ModelStore:
         return self._folder / f"{version:04d}"
 
     def checkpoint(self, version: int) -> Path:
-        """Return a model's checkpoint."""
-        return self.folder(version) / "model.pt"
+        """Return a model's file: its name says which program trained it."""
+        files = [self.folder(version) / name for name in _MODEL_FILES]
+        return next((path for path in files if path.exists()), files[0])
 
     @contextmanager
     def new_folder(self) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.targets import decode
 
 POOLED = 16
@@ -74,20 +75,19 @@ class InsideView:
 
     Parameters
     ----------
-    model : PoseModel
-        One whose scoremaps come from a single convolution.
+    model : Predictor
+        One of ours, whose scoremaps come from a single convolution.
 
     Raises
     ------
     AlPoseError
-        If they don't.
+        If another program trained it.
     """
 
-    def __init__(self, model: PoseModel) -> None:
-        last = getattr(model.network, "scoremaps", None)
-        if not isinstance(last, nn.Conv2d):
+    def __init__(self, model: Predictor) -> None:
+        if not isinstance(model, PoseModel):
             raise AlPoseError(
-                "This model's network has no single last layer to look behind.",
+                "Another program's network can't be looked into.",
                 "Choose a strategy that needs scoremaps only, or learn with the built-in network.",
             )
         self.model = model

@@ -1,0 +1,63 @@
+"""Models that another program trained, as versions of the project's own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose.predictor import Predictor
+from napari_al_pose.project import Project
+
+log = logging.getLogger(__name__)
+
+
+def read_model(path: Path, bodyparts: tuple[str, ...], *, device: str, said: dict[str, Any] | None = None) -> Predictor:
+    """Read a DeepLabCut 3 snapshot or an ONNX file.
+
+    Raises
+    ------
+    AlPoseError
+        If it is neither, can't be used here, or does not know all ``bodyparts``.
+    """
+    if path.suffix == ".onnx":
+        from napari_al_pose.pose.foreign.onnx_model import read_onnx
+
+        return read_onnx(path, bodyparts, said=said)
+    if path.suffix in (".pt", ".pth"):
+        from napari_al_pose.pose.foreign.deeplabcut_model import read_snapshot
+
+        return read_snapshot(path, bodyparts, device=device)
+    raise AlPoseError(
+        f"Expected a snapshot (.pt) of DeepLabCut 3 or an ONNX model (.onnx), got {path.name}.",
+        "Choose another file. Predictions of other programs are added as predictions, not as models.",
+    )
+
+
+def adopt(project: Project, path: Path, *, device: str = "auto", said: dict[str, Any] | None = None) -> str:
+    """Copy another program's model into the project as its newest version; return the network's name.
+
+    The copy is the project's own: the original may be moved or trained on.
+
+    Parameters
+    ----------
+    project : Project
+        Its bodyparts must all be known to the model.
+    path : Path
+        A snapshot of DeepLabCut 3 or an ONNX file.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    said : dict
+        What an ONNX file does not say of itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
+
+    Raises
+    ------
+    AlPoseError
+        If the model can't be used, or the project can't be written.
+    """
+    model = read_model(path, project.skeleton.bodyparts, device=device, said=said)
+    with project.models.new_folder() as folder:
+        model.save(folder / model.file_name)
+    log.info("%s is model %s now", path, project.models.latest())
+    return model.network_name

@@ -1,0 +1,38 @@
+"""``adopt``: a model that another program trained becomes the project's newest version."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from napari_al_pose.verbs.common import project_verb, show
+
+
+def add(verbs: Any) -> None:
+    """Add the verb."""
+    adopt = project_verb(verbs, "adopt", "use a DeepLabCut 3 snapshot or an ONNX model as the newest model", _adopt)
+    adopt.add_argument(
+        "model",
+        nargs="?",
+        type=Path,
+        metavar="MODEL",
+        help="snapshot-*.pt or .onnx (default: the newest snapshot in the project)",
+    )
+    adopt.add_argument("--bodyparts", nargs="+", metavar="NAME", help="ONNX: names of the output's channels")
+    adopt.add_argument(
+        "--normalize",
+        choices=("imagenet", "unit", "none"),
+        help="ONNX: what the input wants: ImageNet's mean and deviation (default), 0 to 1, or 0 to 255",
+    )
+    adopt.add_argument("--sigmoid", action="store_true", default=None, help="ONNX: the output is logits")
+
+
+def _adopt(options: argparse.Namespace) -> None:
+    from napari_al_pose import headless
+
+    said = {name: getattr(options, name) for name in ("bodyparts", "normalize", "sigmoid")}
+    result = headless.adopt_model(
+        options.project, options.model, said={name: value for name, value in said.items() if value is not None}
+    )
+    show(result, f"Model {result['model_version']} is {result['model']} ({result['network']}).", options)
