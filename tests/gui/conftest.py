@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import QSettings
 from session_tools import TIMEOUT, ScriptedEngine
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path):
+    """Keep what the window remembers (recent projects, modes, keys, folded sections) apart from other tests'."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
 @pytest.fixture

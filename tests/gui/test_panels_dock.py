@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QAbstractButton
 from session_tools import TIMEOUT
 
@@ -14,12 +13,6 @@ from napari_al_pose.gui.dock import MIN_WIDTH, TIMELINE, PoseLabeller
 from napari_al_pose.gui.recent import recent_projects
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path):
-    """Keep the list of recent projects apart from other tests'."""
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
 @pytest.fixture

@@ -137,22 +137,27 @@ class MouseAnnotator:
             raise WaitedTooLongError("N led to no frame.")
         return self._session.current
 
-    def click(self, x: float, y: float) -> None:
-        """Click the left button on source pixel ``(x, y)``."""
+    def click(self, x: float, y: float, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
+        """Click on source pixel ``(x, y)``."""
         self.clicks += 1
-        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=self.to_canvas(x, y))
+        QTest.mouseClick(self.canvas, button, pos=self.to_canvas(x, y))
         QApplication.processEvents()
 
-    def drag(self, start: NDArray[np.floating], end: NDArray[np.floating]) -> None:
+    def drag(
+        self,
+        start: NDArray[np.floating],
+        end: NDArray[np.floating],
+        modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
         """Drag from one source pixel to another."""
         self.drags += 1
         left = Qt.MouseButton.LeftButton
         QTest.mouseMove(self.canvas, self.to_canvas(*start))
-        QTest.mousePress(self.canvas, left, pos=self.to_canvas(*start))
+        QTest.mousePress(self.canvas, left, modifier, pos=self.to_canvas(*start))
         for share in (0.3, 0.7, 1.0):
             QTest.mouseMove(self.canvas, self.to_canvas(*(np.asarray(start) + share * (np.asarray(end) - start))))
             QApplication.processEvents()
-        QTest.mouseRelease(self.canvas, left, pos=self.to_canvas(*end))
+        QTest.mouseRelease(self.canvas, left, modifier, pos=self.to_canvas(*end))
         QApplication.processEvents()
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.key_overlay import KeyOverlay
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.learn import LearnPanel
@@ -37,6 +38,7 @@ WIDTH, MIN_WIDTH = 390, 360
 TIMELINE = "Pose timeline"
 CURVES = "Pose learning curves"
 _THUMBNAIL_CACHE = 16 * 2**20
+_SETTLED_MS = 60
 
 
 class PoseLabeller(QWidget):
@@ -76,15 +78,7 @@ class PoseLabeller(QWidget):
         self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
         self.learning = LearnPanel(session)
-        panels = QWidget()
-        column = QVBoxLayout(panels)
-        column.setContentsMargins(0, 0, 4, 0)
-        column.setSpacing(8)
-        for panel in (self.header, self.bodyparts, self.queue, self.why, self.learning):
-            column.addWidget(panel, 1 if panel is self.queue else 0)
-        column.addStretch(0)
-        self.queue.folded.connect(lambda folded: column.setStretchFactor(self.queue, 0 if folded else 1))
-        column.setStretchFactor(self.queue, 0 if self.queue.is_folded else 1)
+        panels = PanelColumn(self.header, self.bodyparts, self.queue, [self.why, self.learning])
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
         self._pages.addWidget(_scrolled(panels))
@@ -100,8 +94,9 @@ class PoseLabeller(QWidget):
         session.noticeRaised.connect(self._show_notice)
         session.projectChanged.connect(self._on_project)
         session.keysWanted.connect(self._toggle_keys)
-        help_key = QShortcut(QKeySequence(Qt.Key.Key_Question), self)
-        help_key.activated.connect(self._toggle_keys)
+        session.options.changed.connect(self._on_option)
+        for keys in ("?", "Shift+?"):  # which of them a press is depends on the keyboard
+            QShortcut(QKeySequence(keys), self).activated.connect(self._toggle_keys)
         self._actions.said.connect(self.start.say)
         self._actions.said.connect(self.header.say)
         self._viewer.events.theme.connect(self._on_theme)
@@ -123,6 +118,7 @@ class PoseLabeller(QWidget):
         self._pages.setCurrentIndex(0 if project is None else 1)
         for dock in self._parts.docks:
             dock.setVisible(project is not None)
+        self._widen()
 
     def _show_other_docks(self) -> None:
         """Dock timeline and curves once there is something to show on them."""
@@ -136,6 +132,30 @@ class PoseLabeller(QWidget):
             window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
             window.add_dock_widget(self.curves, name=CURVES, area="left"),
         ]
+
+    def _on_option(self, name: str) -> None:
+        if name == "wide":
+            self._widen()
+            QTimer.singleShot(_SETTLED_MS, self, self._fit_view)
+
+    def _widen(self) -> None:
+        """Put what is docked on the left of the canvas away while a wide canvas is wanted, and back."""
+        window, wide = self.window(), self.session.options.wide and self.session.project is not None
+        if not isinstance(window, QMainWindow):
+            return
+        if wide:
+            left = Qt.DockWidgetArea.LeftDockWidgetArea
+            docks = [dock for dock in window.findChildren(QDockWidget) if window.dockWidgetArea(dock) == left]
+            self._parts.put_away += [dock for dock in docks if not dock.isHidden()]
+        for dock in self._parts.put_away:
+            dock.setVisible(not wide)
+        if not wide:
+            self._parts.put_away = []
+
+    def _fit_view(self) -> None:
+        """Fill the canvas with the picture, once it has its new size."""
+        if self._viewer.layers:
+            self._viewer.fit_to_view()
 
     def _toggle_keys(self) -> None:
         """List the keys over the whole window, or put the list away."""
@@ -164,6 +184,7 @@ class _Parts:
     def __init__(self) -> None:
         self.thumbnails: Thumbnails | None = None
         self.docks: list[Any] = []
+        self.put_away: list[QDockWidget] = []
 
 
 class _Farewell:
@@ -177,6 +198,9 @@ class _Farewell:
             self._parts.thumbnails.close()
         self._actions.close()
         self._session.close()
+        for dock in self._parts.put_away:
+            with suppress(RuntimeError):  # gone with the window
+                dock.show()
         for dock in self._parts.docks:
             with suppress(AttributeError, LookupError, RuntimeError):  # the whole window is being taken apart
                 self._viewer.window.remove_dock_widget(dock)

@@ -16,6 +16,7 @@ from napari_al_pose.gui.theme import style_sheet, theme_colours
 
 _COLUMNS = 3
 _MARGIN = 36
+_KEY_WIDTH = 90
 
 
 class KeyOverlay(QWidget):
@@ -149,6 +150,7 @@ def _column(blocks: list[tuple[str, list[tuple[str, str]]]]) -> QWidget:
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(14)
     grid.setVerticalSpacing(3)
+    grid.setColumnMinimumWidth(0, _KEY_WIDTH)
     grid.setColumnStretch(1, 1)
     row = 0
     for title, rows in blocks:
@@ -157,7 +159,7 @@ def _column(blocks: list[tuple[str, list[tuple[str, str]]]]) -> QWidget:
         grid.addWidget(head, row, 0, 1, 2)
         for key, text in rows:
             row += 1
-            grid.addWidget(label(key, "key"), row, 0)
+            grid.addWidget(label(key, "key"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(text, wrap=True), row, 1)
         row += 1
     return made

@@ -147,7 +147,7 @@ class KeyBindings(QObject):
                 # napari's own would add to and delete from layers that mirror the label store.
                 for binding in _class_keys(layer):
                     if binding not in layer.keymap:
-                        layer.bind_key(binding, ..., overwrite=True)
+                        layer.bind_key(binding, _do_nothing, overwrite=True)
 
     def _unless_foreign(self, callback: Callable[[Any], Any], own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
         """Return ``callback``, but napari's ``own`` while a layer that is not ours is active."""
@@ -184,6 +184,10 @@ class KeyBindings(QObject):
             self._repeater.stop()
 
         return hold
+
+
+def _do_nothing(_owner: Any) -> None:
+    """Stand in for a key of napari's; its own blocker, ``...``, ends in an error in napari 0.9 with every key."""
 
 
 def stored_changes() -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ _REMEMBERED: dict[str, Any] = {
     "names": False,
     "borders": False,
     "follow": False,
+    "wide": False,
 }
 
 
@@ -40,6 +41,8 @@ class ViewOptions(QObject):
         Whether guesses the model doubts are marked.
     follow : bool
         Whether the view follows the animal.
+    wide : bool
+        Whether napari's own lists beside the canvas are put away.
     points : bool
         Whether labels, guesses and skeleton are shown.
     """
@@ -53,6 +56,7 @@ class ViewOptions(QObject):
     names: bool
     borders: bool
     follow: bool
+    wide: bool
     points: bool
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Prediction, Round, Suggestion
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Prediction, Round, Skeleton, Suggestion
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
@@ -52,6 +52,8 @@ class SessionState(QObject):
         super().__init__(parent)
         self._engine = EngineBridge(self)
         self._project: Project | None = None
+        self._skeleton: Skeleton | None = None
+        self._reshaping = False
         self._current: FrameKey | None = None
         self._source: CachedSource | None = None
         self._annotations: tuple[Annotation, ...] = ()
@@ -140,9 +142,14 @@ class SessionState(QObject):
         return None if self._current is None else self._queue.suggestion(self._current)
 
     @property
+    def skeleton(self) -> Skeleton | None:
+        """What is labelled. The project's own is ahead of it while the bodyparts are being changed."""
+        return self._skeleton
+
+    @property
     def bodyparts(self) -> tuple[str, ...]:
         """The project's bodyparts in labelling order; empty without a project."""
-        return () if self._project is None else self._project.skeleton.bodyparts
+        return () if self._skeleton is None else self._skeleton.bodyparts
 
     @property
     def bodypart(self) -> str:
@@ -152,7 +159,7 @@ class SessionState(QObject):
     @property
     def individuals(self) -> tuple[str, ...]:
         """The project's individuals; one nameless one in a single-animal project, none without a project."""
-        return () if self._project is None else self._project.skeleton.individuals
+        return () if self._skeleton is None else self._skeleton.individuals
 
     @property
     def individual(self) -> str:

@@ -27,7 +27,7 @@ from napari_al_pose.gui.layers.shapes import fade, parse_colours, segments, to_n
 LABEL_SIZE = 0.016
 """Diameter of a point as a share of the longer image side."""
 
-CANVAS_SIZE = (0, 40)
+CANVAS_SIZE = (0, 26)
 """Smallest and largest point, screen pixels; above 0 napari would show the point it keeps in an empty layer."""
 
 PEAKS = 5

@@ -24,7 +24,7 @@ from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 
 ROW_HEIGHT = 22
-_SHOWN_ROWS = 9
+_FEWEST_ROWS, _MOST_ROWS = 4, 12
 
 
 class BodypartPanel(Section):
@@ -67,15 +67,25 @@ class BodypartPanel(Section):
         """What is shown."""
         return self._rows.rows
 
+    def fit(self, height: int) -> None:
+        """Show as many bodyparts as go into a panel of ``height``; a few in any case, the others by scrolling."""
+        if self.is_folded:
+            return
+        n = len(self._session.bodyparts)
+        around = self.minimumSizeHint().height() - self._view.height()
+        rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, (height - around - 4) // ROW_HEIGHT))
+        if self._view.height() != ROW_HEIGHT * rows + 4:
+            self._view.setFixedHeight(ROW_HEIGHT * rows + 4)
+
     def refresh(self) -> None:
         """Show the current frame's labels."""
-        session, project = self._session, self._session.project
-        if project is None:
+        session, project, skeleton = self._session, self._session.project, self._session.skeleton
+        if project is None or skeleton is None:
             self._rows.set_rows(())
             return
-        rows = bodypart_rows(session.annotation, session.guess, project.skeleton, session.bodypart)
+        rows = bodypart_rows(session.annotation, session.guess, skeleton, session.bodypart)
         self._rows.set_rows(rows)
-        self.side.setText(frame_progress(session.annotation, project.skeleton))
+        self.side.setText(frame_progress(session.annotation, skeleton))
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)
         if current >= 0:
             self._view.scrollTo(self._rows.index(current))
@@ -84,8 +94,7 @@ class BodypartPanel(Section):
     def _on_project(self) -> None:
         n = len(self._session.bodyparts)
         self._colour()
-        self._view.setMinimumHeight(ROW_HEIGHT * min(n, 4) + 4)
-        self._view.setMaximumHeight(ROW_HEIGHT * min(n, _SHOWN_ROWS) + 4)
+        self._view.setFixedHeight(ROW_HEIGHT * min(n, _FEWEST_ROWS) + 4)
         self.refresh()
 
     def _on_option(self, name: str) -> None:

@@ -46,6 +46,7 @@ class LabelMenu(QMenu):
         self._add("Colour by individual\tF", session.next_colouring, checked=by_individual, enabled=several)
         self._add("Ring doubted guesses in red\tE", lambda: options.toggle("borders"), checked=options.borders)
         self._add("View follows the animal\tG", lambda: options.toggle("follow"), checked=options.follow)
+        self._add("Wide canvas\tB", lambda: options.toggle("wide"), checked=options.wide)
         self.addSeparator()
         self._add("Bodyparts and skeleton…", self._edit_bodyparts, enabled=not session.read_only)
         if any(session.individuals):

@@ -19,7 +19,10 @@ _MODES = (
     (LabelMode.QUICK, "Quick", "As sequential, but a click moves the label of the chosen bodypart"),
     (LabelMode.LOOP, "Loop", "One bodypart through all frames, then the next"),
 )
-_ONE_ANIMAL = "The built-in network knows one animal: its guess is offered for the one you label first in a frame."
+_ONE_ANIMAL = (
+    "The built-in network is single-animal for now: it finds one animal in a picture, and its guess is offered for the "
+    "one you label first. Labels of all individuals are kept and written as DeepLabCut's multi-animal columns."
+)
 
 
 class ToolRows(QWidget):
@@ -67,16 +70,15 @@ class ToolRows(QWidget):
         self._individual.setToolTip("The animal the next click labels (I: the next one)")
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._session.choose_individual(self._individual.itemText(i)))
+        note = label("guesses know one animal", "warning")
+        note.setToolTip(_ONE_ANIMAL)
         self._individuals = QWidget()
-        rows = QVBoxLayout(self._individuals)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(2)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self._individuals)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         row.addWidget(label("Individual", "dim"))
         row.addWidget(self._individual, 1)
-        rows.addLayout(row)
-        rows.addWidget(label(_ONE_ANIMAL, "dim", wrap=True))
+        row.addWidget(note)
         return self._individuals
 
     def _on_option(self, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
 from napari_al_pose.gui.panels.parts import Section, label
@@ -28,14 +28,11 @@ class WhyPanel(Section):
         self._caption = label("", "dim")
         self._bars = BarList(colours)
         self._scoremap = self._scoremap_box()
-        choice = QHBoxLayout()
-        choice.setSpacing(6)
-        choice.addWidget(label("Scoremap", "dim"))
-        choice.addWidget(self._scoremap, 1)
+        self.side.setText("scoremap")
+        self.head.addWidget(self._scoremap)
         self.body.addWidget(self._sentence)
         self.body.addWidget(self._caption)
         self.body.addWidget(self._bars)
-        self.body.addLayout(choice)
         for signal in (session.frameChanged, session.queueChanged, session.lookedChanged, session.annotationChanged):
             signal.connect(self.refresh)
         session.projectChanged.connect(self._on_project)
@@ -50,10 +47,10 @@ class WhyPanel(Section):
     def refresh(self) -> None:
         """Show the reasons of the current frame."""
         session = self._session
-        if session.project is None:
+        if session.skeleton is None:
             return
         looked = session.looked.prediction if session.looked is not None else None
-        view = why_view(session.current, session.suggestion, looked or session.guess, session.project.skeleton)
+        view = why_view(session.current, session.suggestion, looked or session.guess, session.skeleton)
         self._sentence.setText(view.sentence)
         self._caption.setText(view.caption)
         self._caption.setVisible(bool(view.caption))

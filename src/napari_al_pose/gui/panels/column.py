@@ -1,0 +1,67 @@
+"""The dock's sections one below the other, made to fit the dock's height before anything has to be scrolled."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.queue import QueuePanel
+
+_SPACING = 8
+
+
+class PanelColumn(QWidget):
+    """The sections; the list of bodyparts gives way first, then the queue, which takes all room that is left.
+
+    Parameters
+    ----------
+    above : QWidget
+        The header.
+    bodyparts : BodypartPanel
+    queue : QueuePanel
+    below : list of QWidget
+        The sections under the queue.
+    """
+
+    def __init__(self, above: QWidget, bodyparts: BodypartPanel, queue: QueuePanel, below: list[QWidget]) -> None:
+        super().__init__()
+        self._bodyparts = bodyparts
+        self._queue = queue
+        self._others = [above, *below]
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(_SPACING)
+        for panel in (above, bodyparts, queue, *below):
+            self._column.addWidget(panel)
+        self._column.addStretch(0)
+        queue.folded.connect(self._stretch)
+        self._stretch()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
+
+    def _stretch(self, *_folded: bool) -> None:
+        self._column.setStretchFactor(self._queue, 0 if self._queue.is_folded else 1)
+
+    def _fit(self) -> None:
+        """Give the list of bodyparts as many rows as there is room for."""
+        view = self.parentWidget()
+        if view is None:
+            return
+        heights = [_height(panel) for panel in (*self._others, self._queue)]
+        self._bodyparts.fit(view.height() - sum(heights) - _SPACING * len(heights))
+
+
+def _height(panel: QWidget) -> int:
+    if panel.hasHeightForWidth():
+        return panel.heightForWidth(panel.width())
+    return panel.minimumSizeHint().height()
