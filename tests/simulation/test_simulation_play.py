@@ -74,7 +74,8 @@ def test_scores_are_logged(played):
     for row in of(rows, "hybrid")[1:]:
         assert row["score_low"] < row["score_high"]
         assert sum(row["picks_per_video"].values()) == len(row["picks"])
-        assert len(row["top"]) and row["top"] != row["bottom"]
+        assert row["top"]
+        assert row["top"] != row["bottom"]
     assert all(score is None for row in of(rows, "hybrid")[:1] for _, _, score, _ in row["picks"])
 
 
@@ -168,7 +169,7 @@ def test_arms_are_read_and_named():
 
 
 def test_exploring_warm_and_own_starts_are_played(played, tmp_path):
-    folder, rows = played
+    folder, _ = played
     protocol = replace(PROTOCOL, arms=("hybrid+explore50+warm", "uniform"), start="own", budgets=(3, 7))
     files = RoundFiles(tmp_path / "rounds", protocol.setting())
     assert play(Job(next((folder / "cache").iterdir()), "blobs", 1, 0), protocol, files, out_of_time=never)

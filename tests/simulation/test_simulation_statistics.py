@@ -48,7 +48,7 @@ def test_labels_to_reach_go_by_log2():
 
 def test_a_better_arm_needs_fewer_labels_for_the_baselines_error():
     baseline = {(0, seed): A for seed in range(4)}
-    estimate, low, high = labels_interval(BUDGETS, {r: B for r in baseline}, baseline, at=80)
+    estimate, low, high = labels_interval(BUDGETS, dict.fromkeys(baseline, B), baseline, at=80)
     assert low == pytest.approx(estimate) == pytest.approx(high)
     assert estimate == pytest.approx(2 ** (math.log2(40) + (0.35 - 0.3) / (0.35 - 0.27)))
     assert estimate < 80

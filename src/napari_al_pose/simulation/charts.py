@@ -53,26 +53,26 @@ class Interval:
 
 
 def curve_chart(curves: Sequence[Curve], *, title: str, x_label: str, y_label: str) -> Image.Image:
-    """Draw curves over a logarithmic x axis, with their bands and a legend."""
+    """Draw curves over a logarithmic x axis (linear if it begins at 0), with their bands and a legend."""
     width, height = 760, 440
     canvas = _Canvas(width, height, left=74, right=208, top=38, bottom=54)
     xs = sorted({float(x) for curve in curves for x in curve.x})
-    every = np.array([[*c.low, *c.high, *c.y] for c in curves], dtype=object)
-    values = np.array([v for row in every for v in row], np.float64)
+    along = math.log2 if xs[0] > 0 else float
+    values = np.array([value for c in curves for value in (*c.low, *c.high, *c.y)], np.float64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = 0.05 * (high - low or 1.0)
-    canvas.limits((math.log2(xs[0]), math.log2(xs[-1])), (max(0.0, low - room), high + room))
+    canvas.limits((along(xs[0]), along(xs[-1])), (max(0.0, low - room), high + room))
     for tick in _ticks(*canvas.y_limits):
         canvas.line([(canvas.x_limits[0], tick), (canvas.x_limits[1], tick)], _PALE, 1)
         canvas.text_left(tick, f"{tick:.3g}")
     for x in xs:
-        canvas.text_below(math.log2(x), f"{x:g}")
+        canvas.text_below(along(x), f"{x:g}")
     for i, curve in enumerate(curves):
-        band = [(math.log2(x), y) for x, y in zip(curve.x, curve.high, strict=True)]
-        band += [(math.log2(x), y) for x, y in zip(curve.x, curve.low, strict=True)][::-1]
+        band = [(along(x), y) for x, y in zip(curve.x, curve.high, strict=True)]
+        band += [(along(x), y) for x, y in zip(curve.x, curve.low, strict=True)][::-1]
         canvas.area(band, (*_colour(i), 36))
     for i, curve in enumerate(curves):
-        points = [(math.log2(x), y) for x, y in zip(curve.x, curve.y, strict=True)]
+        points = [(along(x), y) for x, y in zip(curve.x, curve.y, strict=True)]
         canvas.line(points, _colour(i), 2)
         for point in points:
             canvas.dot(point, _colour(i))

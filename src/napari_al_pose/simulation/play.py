@@ -102,15 +102,17 @@ class _Table:
     def _round(self, state: _State, arm: Arm, number: int, budget: int) -> None:
         """Label up to ``budget``, learn, measure, and write it down."""
         dataset, began = self._prepared.dataset, time.process_time()
+        budgets, n_pool = self._protocol.budgets, len(self._fold.pool)
+        wanted = self._protocol.frames(budget, n_pool)
         if number == 0:
-            ranking = self._start(arm, budget)
+            ranking = self._start(arm, wanted)
         else:
             state.model = state.model or self._learn(state.labelled, None)[0]
             ranking = choose(
                 self._prepared,
                 arm,
                 state.model,
-                budget - self._protocol.budgets[number - 1],
+                wanted - self._protocol.frames(budgets[number - 1], n_pool),
                 pool=self._fold.pool.tolist(),
                 labelled=state.labelled,
                 reliability=state.reliability,
@@ -133,6 +135,7 @@ class _Table:
                 "seed": self._job.seed,
                 "arm": arm.name,
                 "budget": budget,
+                "n_labelled": len(state.labelled),
                 "error": errors.error,
                 "uncapped": errors.uncapped,
                 "median": errors.median,

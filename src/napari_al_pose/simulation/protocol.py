@@ -128,6 +128,8 @@ class Protocol:
     start : {"shared", "own"}
     folds : int
         Parts the data are divided in; each is tested on once.
+    percent : bool
+        Whether budgets are percentages of the pool, on top of the frames that are labelled from the beginning.
     pool_size : int
         At most so many frames of a data set take part, evenly spread over each video.
     test_size : int
@@ -146,17 +148,24 @@ class Protocol:
     rotation_degrees: float = 180.0
     start: Start = "shared"
     folds: int = 3
+    percent: bool = False
     pool_size: int = 600
     test_size: int = 120
 
     def __post_init__(self) -> None:
-        if len(self.budgets) < 2 or list(self.budgets) != sorted(set(self.budgets)) or self.budgets[0] < 2:
+        low, high = (0, 100) if self.percent else (2, self.budgets[-1])
+        ascending = list(self.budgets) == sorted(set(self.budgets))
+        if len(self.budgets) < 2 or not ascending or self.budgets[0] < low or self.budgets[-1] > high:
             raise AlPoseError(
-                f"Expected at least two ascending budgets from 2 up, got {list(self.budgets)}.",
+                f"Expected at least two ascending budgets from {low} up, got {list(self.budgets)}.",
                 "Give them like --budgets 10,20,40,80.",
             )
         if self.folds < 2:
             raise AlPoseError(f"Expected at least 2 folds, got {self.folds}.", "Something must be left to test on.")
+
+    def frames(self, budget: int, n_pool: int) -> int:
+        """Return how many frames of a pool of ``n_pool`` are labelled at ``budget``."""
+        return round(budget * n_pool / 100) if self.percent else budget
 
     def parsed_arms(self) -> tuple[Arm, ...]:
         """Return the arms, each once, in their order."""

@@ -101,11 +101,12 @@ def sentence(result: DatasetResult, arm: ArmResult) -> str:
 
 def _pictures(result: DatasetResult, rows: Sequence[dict[str, Any]], cache: Path) -> dict[str, tuple[str, Image.Image]]:
     """Return the pictures by name, each with its caption."""
+    label = "labelled frames" if result.budgets[0] else "labelled share of the pool, %"
     curves = [Curve(a.arm, result.budgets, a.curve, a.low, a.high) for a in result.arms]
     found = {
         "curves": (
             "Mean error on held-out videos against labelled frames; bands are 95 % intervals over folds and seeds.",
-            curve_chart(curves, title=result.dataset, x_label="labelled frames", y_label="error / reference length"),
+            curve_chart(curves, title=result.dataset, x_label=label, y_label="error / reference length"),
         )
     }
     intervals = [

@@ -20,6 +20,7 @@ SCALARS = (
     "seed",
     "arm",
     "budget",
+    "n_labelled",
     "error",
     "uncapped",
     "median",

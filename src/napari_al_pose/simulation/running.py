@@ -108,7 +108,11 @@ def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Job]
         for fold in folds:
             if fold.number in run.folds:
                 most = len(fold.pool)
-                if protocol.budgets[-1] > most:
+                if protocol.frames(protocol.budgets[0], most) + len(fold.base) < 2:
+                    raise AlPoseError(
+                        f"{raw.name}: fold {fold.number} begins without labels.", "Let --budgets begin above 0."
+                    )
+                if protocol.frames(protocol.budgets[-1], most) > most:
                     raise AlPoseError(
                         f"{raw.name}: fold {fold.number} has {most} frames to choose from, budgets go to "
                         f"{protocol.budgets[-1]}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameSource
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats import lsp, mpii
 from napari_al_pose.formats.coco import is_coco, read_coco
+from napari_al_pose.formats.horse10 import Split, read_horse10
 from napari_al_pose.formats.image_sets import find_file
 from napari_al_pose.formats.json_file import read_json
 from napari_al_pose.formats.label_set import LabelSet
@@ -27,6 +29,8 @@ _FRAMES_DRAWN = 60
 
 _UPRIGHT = 25.0
 """Degrees by which pictures of people are turned."""
+
+_RESIDENCY_BASE = (388, 356, 376)
 
 _MARGIN = 0.25
 """Room around a person's keypoints in its cut-out, in box sides."""
@@ -69,6 +73,40 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
             return _of_labels(read_coco(path), path, rotation_degrees)
         raise AlPoseError(f"{path} is neither COCO keypoints nor MPII.", "Give a file of labels, or a project.")
     return _project(path, rotation_degrees)
+
+
+def open_horse10(folder: Path) -> RawDataset:
+    """Open Horse-10 for the residency's design: one horse labelled from the beginning, nine to choose from, twenty
+    to measure on, for each official split; errors in parts of the median distance from eye to nose.
+
+    Raises
+    ------
+    AlPoseError
+        If the folder holds no Horse-10.
+    """
+    data = read_horse10(folder)
+    raw = _of_labels(data.labels, folder / "horse10", _UPRIGHT)
+    return dataclasses.replace(
+        raw,
+        name="horse10",
+        reference=Reference(("Nose", "Eye"), cap=np.inf),
+        splits=tuple(residency_split(raw.keys, split, number) for number, split in enumerate(data.splits)),
+    )
+
+
+def residency_split(
+    keys: Sequence[FrameKey], split: Split, number: int
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the base horse, the nine to choose from, and those to measure on, of official split ``number`` (from 0).
+
+    The base is the training horse that has as many frames as the residency's (388, 356 and 376), or else the first
+    by name.
+    """
+    count = {video: sum(key.video == video for key in keys) for video in {key.video for key in keys}}
+    training = sorted({key.video for key in split.train})
+    base = next((v for v in training if count[v] == _RESIDENCY_BASE[number]), training[0])
+    across = sorted({key.video for key in split.across} - set(training))
+    return (base,), tuple(video for video in training if video != base), tuple(across)
 
 
 def _project(path: Path, rotation_degrees: float) -> RawDataset:

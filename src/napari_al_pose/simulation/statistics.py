@@ -24,9 +24,12 @@ Replicate = tuple[int, int]
 def aulc(budgets: Sequence[int], errors: Sequence[float]) -> float:
     """Return the area under the learning curve over log2 of the budget, divided by its width: a mean error.
 
-    Trapezoids. ``[20, 40, 80, 160]`` and ``[.5, .4, .3, .25]`` give 0.358333.
+    Trapezoids. ``[20, 40, 80, 160]`` and ``[.5, .4, .3, .25]`` give 0.358333. Budgets that begin at 0 are taken
+    as they are.
     """
-    x = np.log2(np.asarray(budgets, np.float64))
+    x = np.asarray(budgets, np.float64)
+    if x[0] > 0:
+        x = np.log2(x)
     y = np.asarray(errors, np.float64)
     return float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum() / (x[-1] - x[0]))
 
@@ -154,7 +157,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def labels_to_reach(budgets: Sequence[int], errors: Sequence[float], target: float) -> float:
-    """Return the labels at which a curve first reaches ``target``, between budgets on a log2 scale.
+    """Return the labels at which a curve first reaches ``target``, between budgets on a log2 scale (linear from 0).
 
     Infinite if it never does; the first budget if it starts there.
     """
@@ -163,7 +166,7 @@ def labels_to_reach(budgets: Sequence[int], errors: Sequence[float], target: flo
     for (b0, e0), (b1, e1) in itertools.pairwise(zip(budgets, errors, strict=True)):
         if e1 <= target:
             share = (e0 - target) / (e0 - e1)
-            return float(2 ** (math.log2(b0) + share * (math.log2(b1) - math.log2(b0))))
+            return float(b0 * (b1 / b0) ** share if b0 > 0 else b0 + share * (b1 - b0))
     return math.inf
 
 

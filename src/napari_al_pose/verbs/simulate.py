@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,20 @@ from napari_al_pose.verbs.common import add_json, positive, show
 
 _TEXT = "compare strategies by playing the annotator from known labels"
 _EPILOG = """\
-PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), a
-Horse-10 folder, or synthetic[:SEED], a sample drawn on demand. Strategies take modifiers: hybrid+nodedup,
-hybrid+nospread, hybrid+explore25, hybrid+warm, uniform+dedup. A run that was ended goes on where it stopped.
+PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or
+synthetic[:SEED], a sample drawn on demand; with --protocol horse10 the folder of Horse-10. Strategies take modifiers:
+hybrid+nodedup, hybrid+nospread, hybrid+explore25, hybrid+warm, uniform+dedup. A run that was ended goes on where it
+stopped.
 """
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The DeepLabCut AI Residency: 1 horse from the beginning, 9 to choose from, 20 to measure on.
+    "horse10": {"budgets": (0, 25, 50, 75, 100), "percent": True, "folds": 3, "pool_size": 10_000, "test_size": 10_000},
+    # Shukla et al. on MPII and LSP/LSPET: 1,000 at first, 1,000 more a stage.
+    "al4pose": {"budgets": (1000, 2000, 3000, 4000, 5000), "pool_size": 50_000, "test_size": 5_000},
+}
+"""What a named protocol fixes; all else is as on the command line."""
 
 
 def add(verbs: Any) -> None:
@@ -24,6 +35,7 @@ def add(verbs: Any) -> None:
     verb.add_argument("project", nargs="+", metavar="PROJECT", help="labelled data; several are compared side by side")
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="rounds, tables and report go here")
     verb.add_argument("--strategies", default="uniform,hybrid", metavar="A,B", help="default: uniform,hybrid")
+    verb.add_argument("--protocol", choices=tuple(PRESETS), help="settings of a published comparison")
     verb.add_argument("--no-sanity", action="store_true", help="leave out oracle, anti and random+dedup")
     verb.add_argument("--baseline", default="uniform", help="what the others are compared with (default: uniform)")
     verb.add_argument("--budgets", type=_numbers, default=(10, 20, 40, 80), metavar="N,N", help="default: 10,20,40,80")
@@ -54,7 +66,7 @@ def _simulate(options: argparse.Namespace) -> None:
     from napari_al_pose.simulation.protocol import SANITY, Protocol
     from napari_al_pose.simulation.report import write_report
     from napari_al_pose.simulation.running import Run, simulate
-    from napari_al_pose.simulation.sources import open_source_of_labels
+    from napari_al_pose.simulation.sources import open_horse10, open_source_of_labels
 
     arms = [options.baseline, *options.strategies.split(","), *(() if options.no_sanity else SANITY)]
     protocol = Protocol(
@@ -71,16 +83,20 @@ def _simulate(options: argparse.Namespace) -> None:
         folds=options.folds,
         pool_size=options.pool_size,
     )
+    protocol = replace(protocol, **PRESETS.get(options.protocol, {}))
     run = Run(
         output=options.output,
         cache=options.cache or options.output / "cache",
         seeds=options.seeds,
-        folds=options.use_folds or tuple(range(options.folds)),
+        folds=options.use_folds or tuple(range(protocol.folds)),
         jobs=options.jobs,
         scheduler=options.scheduler,
         minutes=options.minutes,
     )
-    raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
+    if options.protocol == "horse10":
+        raws = [open_horse10(Path(what)) for what in options.project]
+    else:
+        raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
     done = simulate(raws, protocol, run)
     summary = write_report(options.output, cache=run.cache, baseline=options.baseline, target=options.target)
     show(done | summary, _sentence(done, options.output), options)
