@@ -361,24 +361,37 @@ def test_a_forgotten_video_goes_away(written):
 # ---- pixels ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_camera(written, tmp_path, turn):
-    path = Path(shutil.copy(written(PLAIN), tmp_path / "turned.mp4"))
-    turn_in_header(path, turn)
-    with open_source(path) as video:
-        upright = np.rot90(video[37], turn // 90)
-        assert video.shape[1:3] == ((HEIGHT, WIDTH) if turn == 180 else (WIDTH, HEIGHT))
-        assert read_number(upright) == 37
+TURNS = {
+    # What players do to the stored picture: (a, b, c, d) of the display matrix, and the same by NumPy.
+    "90 degrees": ((0, 1, -1, 0), lambda stored: np.rot90(stored, -1)),
+    "180 degrees": ((-1, 0, 0, -1), lambda stored: np.rot90(stored, 2)),
+    "270 degrees": ((0, -1, 1, 0), np.rot90),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down": ((1, 0, 0, -1), np.flipud),
+    "mirrored, 90 degrees": ((0, 1, 1, 0), lambda stored: stored.swapaxes(0, 1)),
+    "mirrored, 270 degrees": ((0, -1, -1, 0), lambda stored: np.rot90(stored.swapaxes(0, 1), 2)),
+}
 
 
-def turn_in_header(path: Path, clockwise: int) -> None:
-    """Write the display matrix of a phone held sideways: players turn the picture clockwise by this much."""
-    cosine, sine = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[clockwise]
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turned_camera(video, tmp_path, turn):
+    matrix, turned = TURNS[turn]
+    path = Path(shutil.copy(video.path, tmp_path / "turned.mp4"))
+    turn_in_header(path, matrix)
+    with open_source(path) as other:
+        for i in (37, 0, 59):
+            np.testing.assert_array_equal(other[i], turned(video[i]))
+        other.prefetch([20])
+        wait_for(lambda: other.cached(20))
+        np.testing.assert_array_equal(other[20], turned(video[20]))
+
+
+def turn_in_header(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write the display matrix of a phone held another way."""
+    a, b, c, d = (value << 16 for value in matrix)
     content = bytearray(path.read_bytes())
     box = content.index(b"tkhd")
-    one = 1 << 16
-    matrix = struct.pack(">9i", cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30)
-    content[box + 44 : box + 80] = matrix
+    content[box + 44 : box + 80] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
 
 

@@ -121,7 +121,7 @@ def test_copies_keep_pixels_and_times_of_every_kind(written, recipe, tmp_path):
 
 def test_a_turned_video_is_copied_upright(written, tmp_path):
     path = shutil.copy(written(HONEST), tmp_path / "turned.mp4")
-    turn_in_header(path, 90)
+    turn_in_header(path, (0, 1, -1, 0))
     with VideoFile(path) as video, VideoFile(write_exact_copy(path)) as copy:
         np.testing.assert_array_equal(copy[30], video[30])
 

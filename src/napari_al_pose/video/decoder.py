@@ -125,7 +125,8 @@ class FrameDecoder:
 
     def _skip_before(self, first: int) -> None:
         """Save the decoding of frames that are neither wanted nor needed for a wanted one."""
-        self._wanted_from = int(self._index.times[first]) if self._index.keeps_order else _EVERYTHING
+        knows = self._index.keeps_order and not self._index.counted
+        self._wanted_from = int(self._index.times[first]) if knows else _EVERYTHING
 
     # ---- where to start ---------------------------------------------------------------------------
 
@@ -138,6 +139,10 @@ class FrameDecoder:
 
     def _start_before(self, first: int) -> None:
         """Go to the last keyframe from which ``first`` can be decoded."""
+        if self._index.counted:
+            self._start_over()
+            self._can_go_on = True
+            return
         key = self._index.key_before(first)
         for candidate in dict.fromkeys(max(key - back, 0) for back in _STEPS_BACK):
             if self._seek(candidate) and self._starts_by(first, candidate):
@@ -271,6 +276,8 @@ class FrameDecoder:
 
     def _position(self, pts: int | None, last: int) -> int:
         """Return which frame this is: the next one if its time fits, as it does where several share one time."""
+        if self._index.counted:
+            return last + 1
         times = self._index.times
         if last + 1 < len(times) and times[last + 1] == pts:
             return last + 1

@@ -31,6 +31,8 @@ _REPORT_EVERY = 2048
 _CUT_SHARE = 0.98
 """Below this share of what the container promises, and more than `_CUT_FRAMES` short, the file counts as cut off."""
 _CUT_FRAMES = 3
+_UNTIMED_SHARE = 0.01
+"""Packets without a time, as a share of those with one, from which on times are no help."""
 
 
 class OpeningCancelledError(AlPoseError):
@@ -60,6 +62,9 @@ class PacketIndex:
         Mean frames per second.
     notice : str
         What is wrong with the file, for the user; "" if nothing is.
+    counted : bool
+        Whether packets carry no times (H.264 in MPEG program streams): frames are then numbered as they come out of
+        the decoder, which has to begin at the first packet. ``times`` follow from the rate.
     """
 
     times: NDArray[np.int64]
@@ -70,6 +75,7 @@ class PacketIndex:
     time_base: Fraction
     fps: float
     notice: str = ""
+    counted: bool = False
 
     def __len__(self) -> int:
         return len(self.times)
@@ -144,8 +150,10 @@ def build_index(
     with open_container(path) as container:
         stream = video_stream(container, path)
         packets = _read_packets(container, stream, path, progress=progress, cancelled=cancelled)
+        if packets.n_untimed > _UNTIMED_SHARE * len(packets.pts):
+            return _counted_index(path, stream, cancelled=cancelled)
         if not len(packets.pts):
-            raise _no_frames(path, packets.n_untimed)
+            raise _no_frames(path)
         shown = np.flatnonzero(~packets.is_hidden)
         order = shown[np.argsort(packets.pts[shown], kind="stable")]
         promised = _promised_frames(container, stream, len(packets.pts), int(packets.pts.max()))
@@ -154,7 +162,7 @@ def build_index(
     if hides_order:
         order = _order_by_decoding(path, packets, fallback=order, cancelled=cancelled)
     if not len(order):
-        raise _no_frames(path, 0)
+        raise _no_frames(path)
     keys = _keys(packets, order)
     return PacketIndex(
         times=packets.pts[order],
@@ -166,6 +174,17 @@ def build_index(
         fps=fps,
         notice=_notice(packets, n_frames=len(order), promised=promised),
     )
+
+
+def _counted_index(path: Path, stream: av.VideoStream, *, cancelled: Callable[[], bool] | None) -> PacketIndex:
+    """Count the frames by decoding them."""
+    n_frames = len(_decoded_times(path, cancelled))
+    if not n_frames:
+        raise _no_frames(path)
+    rate = Fraction(stream.guessed_rate or stream.average_rate or Fraction(UNKNOWN_FPS))
+    start = np.zeros(1, np.int64)
+    times = np.arange(n_frames, dtype=np.int64)
+    return PacketIndex(times, start, start, start, start, 1 / rate, float(rate), counted=True)
 
 
 def _read_packets(
@@ -244,22 +263,32 @@ def _order_by_decoding(
     path: Path, packets: _Packets, *, fallback: NDArray[np.int64], cancelled: Callable[[], bool] | None
 ) -> NDArray[np.int64]:
     """Return the packets in the order their frames are shown, where only a decoder knows it."""
-    shown: list[int] = []
+    shown = _decoded_times(path, cancelled, only_reordered=True)
+    if not shown:
+        return fallback
+    by_pts = np.argsort(packets.pts, kind="stable")
+    ranks = np.searchsorted(packets.pts[by_pts], np.array(shown, np.int64))
+    return by_pts[ranks]
+
+
+def _decoded_times(
+    path: Path, cancelled: Callable[[], bool] | None, *, only_reordered: bool = False
+) -> list[int | None]:
+    """Decode a whole video and return the PTS of its frames; none if the stream turns out not to reorder them."""
+    shown: list[int | None] = []
     with open_container(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         try:
             for frame in container.decode(stream):
                 shown.append(frame.pts)
-                if len(shown) == 1 and not stream.codec_context.has_b_frames:
-                    return fallback
+                if only_reordered and len(shown) == 1 and not stream.codec_context.has_b_frames:
+                    return []
                 if cancelled is not None and cancelled():
                     raise OpeningCancelledError(f"Opening {path.name} was cancelled.")
         except FFmpegError as error:
             logger.warning("decoding %s stopped after %s frames: %s", path, len(shown), error)
-    by_pts = np.argsort(packets.pts, kind="stable")
-    ranks = np.searchsorted(packets.pts[by_pts], np.array(shown, np.int64))
-    return by_pts[ranks]
+    return shown
 
 
 def _fps(stream: av.VideoStream, times: NDArray[np.int64]) -> float:
@@ -295,10 +324,5 @@ def _notice(packets: _Packets, *, n_frames: int, promised: float) -> str:
     return ""
 
 
-def _no_frames(path: Path, n_untimed: int) -> AlPoseError:
-    if n_untimed:
-        return AlPoseError(
-            f"Expected timestamps in {path}, got {n_untimed} packets without any.",
-            f"Re-wrap it without loss: ffmpeg -fflags +genpts -i {path.name} -c copy {path.stem}.mp4",
-        )
+def _no_frames(path: Path) -> AlPoseError:
     return AlPoseError(f"Expected video frames in {path}, got none.", "Check that the recording is complete.")

@@ -19,7 +19,7 @@ from napari_al_pose.video.index import PacketIndex, Progress, build_index
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of the identity: raise it when an index of the same file would come out differently."""
 _SAMPLE_BYTES = 2**16
 _MAX_BYTES = 256 * 2**20
@@ -85,6 +85,7 @@ def save_index(index: PacketIndex, path: Path) -> None:
                 time_base=np.array(index.time_base.as_integer_ratio(), np.int64),
                 fps=np.float64(index.fps),
                 notice=np.array(index.notice),
+                counted=np.bool_(index.counted),
             )
             file.flush()
             os.fsync(file.fileno())
@@ -111,7 +112,7 @@ def load_index(path: Path) -> PacketIndex | None:
         with np.load(path, allow_pickle=False) as data:
             times, keys = data["times"], data["keys"]
             numerator, denominator = (int(value) for value in data["time_base"])
-            fps, notice = float(data["fps"]), str(data["notice"])
+            fps, notice, counted = float(data["fps"]), str(data["notice"]), bool(data["counted"])
         with contextlib.suppress(OSError):  # a cache that may only be read
             os.utime(path)
     except FileNotFoundError:
@@ -145,4 +146,5 @@ def load_index(path: Path) -> PacketIndex | None:
         time_base=Fraction(numerator, denominator),
         fps=fps,
         notice=notice,
+        counted=counted,
     )
