@@ -11,7 +11,7 @@ import numpy as np
 from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies, terms
 from napari_al_pose.engine.extras import OF_NO_MODEL, Asked, ExtraCache, Extras
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pool import PoolOutput, predict_frames
+from napari_al_pose.engine.pool import PoolOutput
 from napari_al_pose.engine.reliability import measured_reliability
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Genera
     if asked.model is None or (output is not None and (output.scoremaps is not None or not with_scoremaps)):
         return output
     return (
-        yield from predict_frames(asked.model, asked.pool.keys, asked.sources, asked.job, with_scoremaps=with_scoremaps)
+        yield from asked.predict(asked.model, asked.pool.keys, asked.sources, asked.job, with_scoremaps=with_scoremaps)
     )
 
 

@@ -35,6 +35,16 @@ def add_json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print one JSON document on standard output")
 
 
+def add_scheduler(verb: argparse.ArgumentParser) -> None:
+    """Give ``verb`` the option ``--scheduler``."""
+    verb.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="let the workers of a dask.distributed cluster run the model; they must see the project under its path",
+    )
+
+
 def positive(text: str) -> int:
     """Read an argument that is an integer of at least 1."""
     value = int(text)

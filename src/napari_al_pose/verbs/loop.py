@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from napari_al_pose.verbs.common import positive, project_verb, show
+from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, show
 
 
 def add(verbs: Any) -> None:
@@ -13,6 +13,7 @@ def add(verbs: Any) -> None:
     rank = project_verb(verbs, "rank", "rank unlabelled frames, best first", _rank)
     rank.add_argument("--strategy", default="mpe", help="acquisition strategy (default: mpe)")
     rank.add_argument("--top", type=positive, default=20, metavar="N", help="frames to list (default: 20)")
+    add_scheduler(rank)
 
     project_verb(verbs, "train", "train the next model version on the project's labels", _train)
 
@@ -31,7 +32,7 @@ def add(verbs: Any) -> None:
 def _rank(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
-    rows = headless.rank(options.project, strategy=options.strategy, top=options.top)
+    rows = headless.rank(options.project, strategy=options.strategy, top=options.top, scheduler=options.scheduler)
     show(rows, headless.as_table(rows, ("video", "frame", "score", "provenance", "reason")), options)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
-from napari_al_pose.verbs.common import positive, project_verb, show
+from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, show
 
 
 def add(verbs: Any) -> None:
@@ -45,6 +45,7 @@ def add(verbs: Any) -> None:
     predict.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where files go (default: beside each video, as DeepLabCut does)"
     )
+    add_scheduler(predict)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -59,5 +60,5 @@ def _predict(options: argparse.Namespace) -> None:
         trail=options.trail,
         folder="" if options.output is None else str(options.output.absolute()),
     )
-    result = headless.predict(options.project, options.videos, wanted)
+    result = headless.predict(options.project, options.videos, wanted, scheduler=options.scheduler)
     show(result, "\n".join(f"Wrote {path}" for path in result["paths"]), options)

@@ -1,0 +1,185 @@
+"""Work for many machines: a `dask.distributed` cluster in the place of this process's own network."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.pool import PoolOutput, PoolPart, gather
+from napari_al_pose.engine.whole_videos import PlannedVideo, file_of
+from napari_al_pose.engine.worker import worker_frames, worker_segment
+from napari_al_pose.pose.predictor import Predictor
+from napari_al_pose.project import Project
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 15
+WORKER_SECONDS = 60
+AHEAD = 3
+"""Tasks under way for every thread of the cluster: enough that none waits, few enough that results take no memory."""
+_FRAMES_A_TASK = 16
+_RETRIES = 2
+
+Task = tuple[Any, tuple[Any, ...]]
+"""What the result belongs to, and the arguments of the function that a worker runs."""
+
+
+class Cluster:
+    """A connection to a scheduler; a context manager.
+
+    Tasks of a worker that goes away are done by another one. Results are written by this process alone.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+    project : Project
+        Its folder and its videos are under the same path on every machine.
+
+    Raises
+    ------
+    AlPoseError
+        If dask.distributed is not installed, or no scheduler answers, or it has no worker.
+    """
+
+    def __init__(self, address: str, project: Project) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise AlPoseError(
+                "A cluster needs dask.distributed.", 'pip install "napari-al-pose[cluster]", here and on its workers'
+            ) from error
+        self._project = project
+        try:
+            self._client: Client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise AlPoseError(f"No scheduler answers at {address}.", "Start one: dask scheduler") from error
+        try:
+            self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError as error:
+            self._client.close()
+            raise AlPoseError(
+                f"The scheduler at {address} has no workers.", f"Start some: dask worker {address}"
+            ) from error
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def predict_planned(
+        self, planned: Sequence[PlannedVideo], _model: Predictor, job: int
+    ) -> Generator[Progress, None, None]:
+        """Predict what is missing of videos, segment by segment in any order; see `whole_videos.predict_planned`."""
+        done = sum(item.run.header.n_done for item in planned)
+        total = sum(item.run.header.n_frames for item in planned)
+        reporter = ProgressReporter(job, f"Predicting on {self._n_workers()} workers", total, begun=done)
+        yield from reporter.report(done)
+        tasks: Iterator[Task] = (
+            ((item.run, segment), (checkpoint, str(file_of(item.video)), *item.run.header.segments[segment]))
+            for item in planned
+            for checkpoint in [self._checkpoint(item.run.header.model_version)]
+            for segment in item.run.missing
+        )
+        for (run, segment), rows in self._results(worker_segment, tasks):
+            run.write(run.header.segments[segment][0], rows)
+            run.finish(segment)
+            done += len(rows)
+            yield from reporter.report(done)
+
+    def predict_frames(self, version: int) -> Callable[..., Generator[Progress, None, PoolOutput]]:
+        """Return what does the work of `pool.predict_frames` with that model of the project."""
+
+        def predict(
+            model: Predictor,
+            keys: Sequence[FrameKey],
+            sources: dict[str, FrameSource],
+            job: int,
+            *,
+            with_scoremaps: bool,
+        ) -> Generator[Progress, None, PoolOutput]:
+            def parts() -> Iterator[PoolPart]:
+                tasks = self._frame_tasks(version, keys, sources, with_scoremaps=with_scoremaps)
+                for (indices, video), said in self._results(worker_frames, tasks):
+                    yield PoolPart(indices, video, *said)
+
+            return (yield from gather(parts(), len(keys), len(model.bodyparts), job))
+
+        return predict
+
+    def _frame_tasks(
+        self, version: int, keys: Sequence[FrameKey], sources: dict[str, FrameSource], *, with_scoremaps: bool
+    ) -> Iterator[Task]:
+        checkpoint = self._checkpoint(version)
+        by_video: dict[str, list[int]] = defaultdict(list)
+        for index, key in enumerate(keys):
+            by_video[key.video].append(index)
+        for video, indices in by_video.items():
+            where, source = str(file_of(self._project.video(video))), sources[video]
+            indices.sort(key=lambda index: keys[index].frame)
+            for start in range(0, len(indices), _FRAMES_A_TASK):
+                part = indices[start : start + _FRAMES_A_TASK]
+                positions = tuple(source.position(keys[index].frame) for index in part)
+                yield (np.array(part, np.int64), video), (checkpoint, where, positions, with_scoremaps)
+
+    def _results(self, function: Callable[..., Any], tasks: Iterator[Task]) -> Iterator[tuple[Any, Any]]:
+        """Yield what each task belongs to with its result, in the order they come; cancels the rest if closed."""
+        from distributed import as_completed
+
+        owners: dict[Future, Any] = {}
+
+        def submit() -> Future | None:
+            task = next(tasks, None)
+            if task is None:
+                return None
+            owner, arguments = task
+            future: Future = self._client.submit(function, *arguments, pure=False, retries=_RETRIES)
+            owners[future] = owner
+            return future
+
+        first = [future for _ in range(self._n_threads() * AHEAD) if (future := submit()) is not None]
+        completed = as_completed(first, loop=self._client.loop)
+        try:
+            for future in completed:
+                yield owners.pop(future), _result(future)
+                if (following := submit()) is not None:
+                    completed.add(following)
+        finally:
+            self._client.cancel(list(owners))
+
+    def _checkpoint(self, version: int) -> str:
+        return str(self._project.models.checkpoint(version).absolute())
+
+    def _n_workers(self) -> int:
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def _n_threads(self) -> int:
+        return max(1, sum(self._client.nthreads().values()))
+
+
+def _result(future: Future) -> Any:
+    """Return what a worker computed; AlPoseError says what kept it from that."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, AlPoseError):
+        raise error
+    log.error("a worker failed: %s", error)
+    raise AlPoseError(
+        f"A worker could not do its part: {type(error).__name__}: {str(error)[:200]}.",
+        "See that every worker has this version of napari-al-pose[engine,cluster], then give the same command.",
+    ) from error

@@ -1,0 +1,73 @@
+"""What a worker of a `dask.distributed` cluster does: parts of videos with a model it loads once.
+
+The project's folder and its videos must be there under the same path on every machine. Between machines go, in dask's
+own transport, names and numbers only.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError, FrameSource, ScoremapGrid
+from napari_al_pose.engine.sources import CACHE_BYTES
+from napari_al_pose.engine.whole_videos import predict_stretches
+from napari_al_pose.pose.predictor import Predictor, load_predictor
+from napari_al_pose.video import open_source
+
+_opening = threading.Lock()
+"""Threads of one worker wait for one another instead of opening things twice."""
+
+
+def worker_segment(checkpoint: str, video: str, first: int, stop: int) -> NDArray[np.float32]:
+    """Return x, y and likelihood, ``(stop - first, K, 3)``, of a stretch of a video.
+
+    Raises
+    ------
+    AlPoseError
+        If the model or the video can't be opened from this machine.
+    """
+    model, source = _opened(checkpoint, video)
+    return np.concatenate([rows for _, rows in predict_stretches(source, [(first, stop)], model)])
+
+
+def worker_frames(
+    checkpoint: str, video: str, positions: tuple[int, ...], with_scoremaps: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None, ScoremapGrid]:
+    """Return positions, likelihoods, scoremaps (if asked for) and their grid of some frames of a video.
+
+    Raises
+    ------
+    AlPoseError
+        If the model or the video can't be opened from this machine.
+    """
+    model, source = _opened(checkpoint, video)
+    frames = np.stack([source[position] for position in positions])
+    result = model.predict(frames, with_scoremaps=with_scoremaps)
+    maps = None if result.scoremaps is None else result.scoremaps.astype(np.float16)
+    return result.xy, result.likelihood, maps, result.grid
+
+
+def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:
+    for path in (checkpoint, video):
+        if not Path(path).exists():
+            raise AlPoseError(
+                f"A worker does not find {path}.",
+                "Put the project and its videos where every machine has them under the same path.",
+            )
+    with _opening:
+        return _model(checkpoint, Path(checkpoint).stat().st_mtime_ns), _source(video)
+
+
+@lru_cache(maxsize=2)
+def _model(checkpoint: str, _changed: int) -> Predictor:
+    return load_predictor(Path(checkpoint), "auto")
+
+
+@lru_cache(maxsize=4)
+def _source(video: str) -> FrameSource:
+    return open_source(Path(video), cache_bytes=CACHE_BYTES)
