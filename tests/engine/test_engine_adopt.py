@@ -1,0 +1,118 @@
+"""Another program's model as the project's own: on the command line, in the engine process, before the first round."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.engine.client import EngineClient
+from napari_al_pose.engine.messages import Adopt, Adopted, Died, Failed, Finished, Look, Looked, Ranked, Ready
+from napari_al_pose.project import open_project
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+pytestmark = pytest.mark.slow
+
+QUICK = LoopSettings(
+    strategy="mpe", pool_size=12, batch_size=4, train=TrainSettings(steps=4, long_side=96, batch_size=2)
+)
+
+
+def write_model(path, bodyparts):
+    """Write a network of one convolution, random but the same each time."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    k = len(bodyparts)
+    weights = np.random.default_rng(0).normal(size=(k, 3, 8, 8)).astype(np.float32) / 8
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "weights"], ["maps"], strides=[8, 8])],
+        "one layer",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", k, "r", "c"])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"bodyparts": json.dumps(list(bodyparts))})
+    onnx.save(model, path)
+
+
+@pytest.fixture
+def project_and_model(sample_copy, tmp_path):
+    with open_project(sample_copy) as project:
+        project.save_settings(QUICK)
+        bodyparts = project.skeleton.bodyparts
+    write_model(tmp_path / "net.onnx", bodyparts)
+    return sample_copy, tmp_path / "net.onnx"
+
+
+def test_the_command_line_adopts_and_ranks_with_it(project_and_model):
+    config, model = project_and_model
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "napari_al_pose", *map(str, arguments), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+
+    adopted = call("adopt", config, model, "--sigmoid")
+    assert adopted.returncode == 0, adopted.stderr
+    said = json.loads(adopted.stdout)
+    assert (said["model_version"], said["network"]) == (1, "onnx")
+    model.unlink()  # the copy is the project's own
+    rows = json.loads(call("rank", config, "--strategy", "mpe", "--top", "3").stdout)
+    assert [row["model_version"] for row in rows] == [1, 1, 1]
+    assert all(row["provenance"] == "al" and np.isfinite(row["score"]) for row in rows)
+    missing = call("adopt", config)
+    assert missing.returncode == 2
+    assert "snapshot" in missing.stderr
+    assert "Traceback" not in missing.stderr
+
+
+def test_the_engine_takes_a_model_and_looks_and_ranks_with_it(project_and_model):
+    config, model = project_and_model
+    replies = queue.Queue()
+    client = EngineClient(config.parent, replies.put)
+    client.start()
+
+    def until(kind):
+        while True:
+            reply = replies.get(timeout=90)
+            assert not isinstance(reply, (Died, Failed)), reply
+            if isinstance(reply, kind):
+                return reply
+
+    try:
+        assert until(Ready).model_version == 0
+        client.send(Adopt(client.next_job(), str(model)))
+        assert until(Adopted).model_version == 1
+        ranked = until(Ranked)
+        assert ranked.model_version == 1
+        assert len(ranked.suggestions) == QUICK.batch_size
+        assert {guess.model_version for guess in ranked.guesses} == {1}
+        until(Finished)
+        client.send(Look(client.next_job(), ranked.suggestions[0].key))
+        looked = until(Looked)
+        assert looked.scoremaps.maps.shape[0] == len(looked.prediction.xy)
+        guess = next(g for g in ranked.guesses if g.key == looked.key)
+        np.testing.assert_allclose(guess.xy, looked.prediction.xy, atol=1e-3)
+        (model.parent / "other.onnx").write_bytes(b"nothing of the kind")
+        client.send(Adopt(client.next_job(), str(model.parent / "other.onnx")))
+        while not isinstance(reply := replies.get(timeout=90), Failed):
+            assert not isinstance(reply, Died), reply
+        assert "ONNX" in reply.message
+    finally:
+        client.close()
+    with open_project(config, read_only=True) as project:
+        assert project.models.versions() == [1]
