@@ -116,7 +116,7 @@ def test_sleap_files_that_hold_no_predictions_of_one_animal_are_refused(tmp_path
 def test_lightning_poses_csv(tmp_path, rows):
     path = tmp_path / "mouse.csv"
     write(writing_lightning_pose(path, bodyparts=("nose", "ear")), rows)
-    table = pd.read_csv(path, header=[0, 1, 2], index_col=0)
+    table = pd.read_csv(path, header=[0, 1, 2], index_col=0, float_precision="round_trip")
     assert {column[0] for column in table.columns} == {"heatmap_tracker"}
     np.testing.assert_array_equal(table["heatmap_tracker"]["ear"]["x"], rows[:, 1, 0].astype(float))
     found = read_predictions(path)
