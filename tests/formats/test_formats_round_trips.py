@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from label_sets import assert_same, keypoints, label_sets, placed
+from label_sets import assert_same, label_sets, placed
 
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
@@ -87,10 +87,10 @@ def test_lsp(labels, tmp_path):
     kept, _ = fitted(labels, lsp.HOLDS)
     found = there_and_back(kept, lsp.write_lsp, lsp.read_lsp, tmp_path / "x" / "joints.mat")
     assert found.skeleton.bodyparts == lsp.BODYPARTS
-    ours = [point for _, point in sorted(keypoints(kept).items(), key=lambda item: item[0][:3])]
-    theirs = [point for _, point in sorted(keypoints(found).items(), key=lambda item: item[0][:3])]
-    assert len(ours) == len(theirs)
-    np.testing.assert_allclose(sorted(placed(found).values()), sorted(placed(kept).values()), atol=1e-9)
+    ours = [annotation for of_frame in kept.frames().values() for annotation in of_frame]
+    for a, b in zip(ours, found.annotations, strict=True):
+        np.testing.assert_array_equal(a.states, b.states)
+        np.testing.assert_allclose(a.xy, b.xy, rtol=0, atol=1e-9)
     assert {a.key.frame for a in found.annotations} == set(range(1, len(kept.annotations) + 1))
 
 
