@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.engine.messages import Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def rank(path: Path, *, strategy: str, top: int, scheduler: str = "") -> list[dict[str, Any]]:
+def rank(
+    path: Path, *, strategy: str, top: int, scheduler: str = "", contact_sheet: Path | None = None
+) -> list[dict[str, Any]]:
     """Rank the pool; a list of frames, best first, none of them a near-duplicate of another.
 
     Without a model in the project the frames are a diverse first batch and their score is None. The workers of a dask
-    ``scheduler`` run the model where one is named.
+    ``scheduler`` run the model where one is named. A ``contact_sheet`` (PNG) shows the frames of the pool that the
+    strategy puts first and last.
     """
     with open_project(path) as project:
         loop = _loop(project)
@@ -35,6 +38,8 @@ def rank(path: Path, *, strategy: str, top: int, scheduler: str = "") -> list[di
         _tell(ranked.notice)
         if ranked.model_version == 0 and any(s.strategy == "diverse" for s in ranked.suggestions):
             _tell("No model yet: this is a diverse first batch. Label some frames and train to rank by score.")
+        if contact_sheet is not None:
+            _write_contact_sheet(contact_sheet, project, loop, strategy)
         loop.close()
     return [
         {
@@ -48,6 +53,16 @@ def rank(path: Path, *, strategy: str, top: int, scheduler: str = "") -> list[di
         }
         for s in ranked.suggestions
     ]
+
+
+def _write_contact_sheet(path: Path, project: Project, loop: ActiveLearningLoop, strategy: str) -> None:
+    from napari_al_pose.engine.contact_sheet import write_contact_sheet
+
+    mapped: PoolMapped = show_progress(loop.map_pool(project, strategy=strategy))
+    model = f"model {mapped.model_version}" if mapped.model_version else "no model"
+    title = f"{mapped.strategy} on {project.root.name}, {model}, {len(mapped.keys)} frames of the pool"
+    write_contact_sheet(path, title, mapped.keys, mapped.scores, loop.sources(project))
+    _tell(f"Contact sheet written to {path}.")
 
 
 def train(path: Path) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from napari_al_pose.pose.auxiliary import (
     last_layer_gradient_lengths,
     turned_poses,
 )
+from napari_al_pose.pose.predictor import Predictor
 
 Rows = dict[Extra, NDArray[Any]]
 """Values of one array for each frame of a batch."""
@@ -131,21 +132,24 @@ def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
     return lambda batch: {name: descriptor.extract(batch.frames)}
 
 
-def neighbour_pass(view: InsideView) -> FramePass:
-    """Return poses in the neighbouring frames, and how much the scoremaps change."""
+def neighbour_pass(model: Predictor) -> FramePass:
+    """Return poses in the neighbouring frames, and how much the scoremaps change, of any model."""
 
     def run(batch: Batch) -> Rows:
-        seen = view.look(batch.frames)
-        xy, maps, cells = seen.xy, seen.scoremaps.cpu().numpy(), seen.cells.cpu().numpy()
-        beside = np.full((len(xy), 2, *xy.shape[1:]), np.nan, np.float32)
-        change = np.full((len(xy), 2, xy.shape[1]), np.nan, np.float32)
-        for row, side, frame in _neighbours(batch):
-            other = view.look(frame[None])
-            beside[row, side] = other.xy[0]
-            moved = np.median(cells[row] - other.cells[0].cpu().numpy(), axis=0).round().astype(int)
-            change[row, side] = scoremap_change(
-                maps[row], shifted(other.scoremaps[0].cpu().numpy(), (int(moved[0]), int(moved[1])))
-            )
+        own = model.predict(batch.frames)
+        beside = np.full((len(own.xy), 2, *own.xy.shape[1:]), np.nan, np.float32)
+        change = np.full((len(own.xy), 2, own.xy.shape[1]), np.nan, np.float32)
+        found = _neighbours(batch)
+        others = model.predict(np.stack([frame for _row, _side, frame in found])) if found else None
+        for number, (row, side, _frame) in enumerate(found):
+            assert others is not None  # there is one for every neighbour
+            beside[row, side] = others.xy[number]
+            if own.scoremaps is not None and others.scoremaps is not None:
+                moved = own.grid.to_cells(own.xy[row]) - own.grid.to_cells(others.xy[number])
+                columns, rows = np.nan_to_num(np.nanmedian(moved, axis=0)).round().astype(int).tolist()
+                change[row, side] = scoremap_change(
+                    own.scoremaps[row], shifted(others.scoremaps[number], (columns, rows))
+                )
         return {Extra.NEIGHBOUR_XY: beside, Extra.SCOREMAP_CHANGE: change}
 
     return run

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, FrameKey, Prediction, Scoremaps
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction, Scoremaps
 from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.engine.exporting import choose_videos, export
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
-from napari_al_pose.engine.messages import Exported, Looked, PoolMapped, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.label_check import check_labels
+from napari_al_pose.engine.messages import Checked, Exported, Looked, PoolMapped, Progress, Ranked, Trained, TrainStep
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import map_pool
 from napari_al_pose.engine.ranking import Ranking, rank
@@ -160,6 +162,10 @@ class ActiveLearningLoop:
         if self._model is not None:
             self._model.predict(np.zeros((1, 480, 640, 3), np.uint8))
 
+    def sources(self, project: Project) -> dict[str, FrameSource]:
+        """Return the videos that can be opened, by name; they stay this loop's."""
+        return self._sources.refresh(project)
+
     def has_video(self, name: str) -> bool:
         """Whether `look` can show frames of this video."""
         return name in self._sources
@@ -202,6 +208,17 @@ class ActiveLearningLoop:
             return (
                 yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict)
             )
+
+    def check_labels(self, project: Project, job: int = 0) -> Generator[Progress, None, Checked]:
+        """Find the labels worth a second look, with models that did not see them; none before the first model."""
+        checks: tuple[LabelCheck, ...] = ()
+        if self._model is not None:
+            sources = self._sources.refresh(project)
+            found = yield from check_labels(
+                project, sources, job, model=self._model, version=self.version, threads=self._threads
+            )
+            checks = project.checks.save(found)
+        return Checked(job, checks)
 
     def _chosen_model(self, project: Project, version: int) -> tuple[Predictor, int]:
         """Return the model of that number, the newest for 0."""

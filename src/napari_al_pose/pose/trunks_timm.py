@@ -17,6 +17,7 @@ from napari_al_pose.pose.trunk import ImageNetColours, MeanOfLast, Trunk, no_wei
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _PATIENCE_SECONDS = 5.0
 
+_DINO = "vit_small_patch14_dinov2.lvd142m"
 _DINO_TOKEN = 14
 _DINO_BLOCKS = (2, 5, 8, 11)
 
@@ -90,10 +91,22 @@ def _create(name: str, *, pretrained: bool, **options: Any) -> Any:
     try:
         if pretrained:
             _reach_weights(timm.get_pretrained_cfg(name).hf_hub_id)
-        return timm.create_model(name, pretrained=pretrained, features_only=True, **options)
+        return timm.create_model(name, pretrained=pretrained, **{"features_only": True, **options})
     # Offline, the downloader ends in an OSError or, in some of its versions, in a RuntimeError.
     except (OSError, RuntimeError) as error:
         raise no_weights(name, str(error).splitlines()[0]) from error
+
+
+def dinov2_token() -> nn.Module:
+    """Return DINOv2 ViT-S/14 with its weights: ``(N, 384)`` class tokens of images whose sides are multiples of 14.
+
+    Raises
+    ------
+    AlPoseError
+        If timm or the weights can't be had.
+    """
+    options = {"features_only": False, "num_classes": 0, "dynamic_img_size": True}
+    return _create(_DINO, pretrained=True, **options)
 
 
 def _reach_weights(repository: str) -> None:
@@ -139,8 +152,7 @@ def _hrnet(model: str) -> Callable[..., nn.Module]:
 
 
 def _dino(*, pretrained: bool) -> nn.Module:
-    name = "vit_small_patch14_dinov2.lvd142m"
-    return DinoPyramid(_create(name, pretrained=pretrained, dynamic_img_size=True, out_indices=_DINO_BLOCKS))
+    return DinoPyramid(_create(_DINO, pretrained=pretrained, dynamic_img_size=True, out_indices=_DINO_BLOCKS))
 
 
 TRUNKS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, show
@@ -13,6 +14,12 @@ def add(verbs: Any) -> None:
     rank = project_verb(verbs, "rank", "rank unlabelled frames, best first", _rank)
     rank.add_argument("--strategy", default="mpe", help="acquisition strategy (default: mpe)")
     rank.add_argument("--top", type=positive, default=20, metavar="N", help="frames to list (default: 20)")
+    rank.add_argument(
+        "--contact-sheet",
+        type=Path,
+        metavar="FILE",
+        help="also write a PNG of the frames that the strategy puts first and last",
+    )
     add_scheduler(rank)
 
     project_verb(verbs, "train", "train the next model version on the project's labels", _train)
@@ -32,7 +39,13 @@ def add(verbs: Any) -> None:
 def _rank(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
-    rows = headless.rank(options.project, strategy=options.strategy, top=options.top, scheduler=options.scheduler)
+    rows = headless.rank(
+        options.project,
+        strategy=options.strategy,
+        top=options.top,
+        scheduler=options.scheduler,
+        contact_sheet=options.contact_sheet,
+    )
     show(rows, headless.as_table(rows, ("video", "frame", "score", "provenance", "reason")), options)
 
 

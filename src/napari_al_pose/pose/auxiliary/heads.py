@@ -45,8 +45,22 @@ class HeadKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Lesson:
-    """Copies of labelled frames as an auxiliary network sees them, and what is true of them; rows are copies."""
+class Lesson:
+    """Copies of labelled frames as an auxiliary network sees them, and what is true of them.
+
+    Parameters
+    ----------
+    pooled : half Tensor, (n, C, 16, 16)
+        Features.
+    loss : Tensor, (n,)
+        Squared error of the scoremaps, summed over a map, averaged over placed bodyparts.
+    squared : Tensor, (n, K)
+        Squared errors of the predicted places, in animal sizes.
+    placed : Tensor, (n, K)
+        1 where a bodypart is placed and in view.
+    length, linked : Tensor, (n, links)
+        Lengths of links in animal sizes; 1 where both ends are placed.
+    """
 
     pooled: Tensor
     loss: Tensor
@@ -83,42 +97,46 @@ class AuxiliaryHead(nn.Module):
         return self(insides.pooled().float().clone()).cpu().numpy()
 
 
-def train_head(
-    kind: HeadKind,
+def make_lesson(
     view: InsideView,
     frames: Sequence[LabelledFrame],
     links: Sequence[tuple[int, int]],
     *,
     size: float,
     seed: int = 0,
-) -> Generator[tuple[int, int], None, AuxiliaryHead]:
-    """Train an auxiliary network; yields steps done and planned, and returns it.
+) -> Generator[int, None, Lesson]:
+    """Look at copies of labelled frames; yields how many frames are done.
 
     Parameters
     ----------
-    kind : HeadKind
-        What to learn.
     view : InsideView
         Of the pose model; it does not change.
     frames : sequence of LabelledFrame
-        What the pose model learnt from.
+        What the pose model learnt from, at least one.
     links : sequence of (int, int)
         The skeleton's.
     size : float
         The animal's, source pixels.
     seed : int
-        Of the copies, the weights and the batches.
+        Of the copies.
     """
     rng = np.random.default_rng(seed)
-    steps = STEPS + len(frames)
     parts = []
     for done, frame in enumerate(frames):
         parts.append(_lesson(view, frame, links, size, rng))
-        yield done + 1, steps
-    lesson = _Lesson(*(torch.cat([getattr(part, name) for part in parts]) for name in _Lesson.__slots__))
+        yield done + 1
+    return Lesson(*(torch.cat([getattr(part, name) for part in parts]) for name in Lesson.__slots__))
+
+
+def train_head(kind: HeadKind, lesson: Lesson, *, seed: int = 0) -> Generator[int, None, AuxiliaryHead]:
+    """Train an auxiliary network, `STEPS` steps; yields how many are done.
+
+    ``seed`` is that of the weights and the batches.
+    """
+    rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = AuxiliaryHead(lesson.pooled.shape[1], kind.outputs(lesson.placed.shape[1], len(links)))
+        head = AuxiliaryHead(lesson.pooled.shape[1], kind.outputs(lesson.placed.shape[1], lesson.length.shape[1]))
     head = head.to(lesson.pooled.device)
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=1e-3)
     for step in range(STEPS):
@@ -128,11 +146,11 @@ def train_head(
         loss.backward()
         nn.utils.clip_grad_norm_(head.parameters(), 5.0)
         optimiser.step()
-        yield len(frames) + step + 1, steps
+        yield step + 1
     return head.eval().requires_grad_(False)
 
 
-def _loss(kind: HeadKind, said: Tensor, lesson: _Lesson, rows: Tensor) -> Tensor:
+def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
     if kind is HeadKind.ALEATORIC:
         return losses.position_likelihood(lesson.squared[rows], said, lesson.placed[rows])
     if kind is HeadKind.LINKS:
@@ -146,7 +164,7 @@ def _loss(kind: HeadKind, said: Tensor, lesson: _Lesson, rows: Tensor) -> Tensor
 
 def _lesson(
     view: InsideView, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
-) -> _Lesson:
+) -> Lesson:
     """Make the copies of one frame and note what is true of them."""
     geometry = view.geometry(frame.size)
     image = resize_frames(frame.image[None], geometry)[0]
@@ -168,7 +186,7 @@ def _lesson(
     return _truth(seen, true, links, size * float(geometry.scale_xy.mean()))
 
 
-def _truth(seen: Insides, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> _Lesson:
+def _truth(seen: Insides, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> Lesson:
     """Compare what the pose network says of copies with where their keypoints are, ``(n, K, 2)`` network pixels."""
     rows, columns = seen.scoremaps.shape[2:]
     corner = torch.tensor([columns, rows], device=uv.device) * SCOREMAP_STRIDE
@@ -177,7 +195,7 @@ def _truth(seen: Insides, uv: Tensor, links: Sequence[tuple[int, int]], size: fl
     found = seen.cells.clone() * SCOREMAP_STRIDE + CELL_CENTRE
     known = torch.nan_to_num(uv)
     u, v = [list(ends) for ends in zip(*links, strict=True)] if links else ([], [])
-    return _Lesson(
+    return Lesson(
         pooled=seen.pooled().clone().half(),
         loss=(apart * placed).sum(dim=1) / placed.sum(dim=1).clamp(min=1),
         squared=(found - known).square().sum(dim=2) / size**2,

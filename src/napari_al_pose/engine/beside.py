@@ -1,0 +1,25 @@
+"""Work that blocks, done on a thread while the engine's loop goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+_WAIT_SECONDS = 0.1
+
+
+def beside(work: Callable[[], T], message: M) -> Generator[M, None, T]:
+    """Yield ``message`` until ``work`` is done on a thread of its own; return what it returns, raise what it raises."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="al-pose-beside")
+    try:
+        future = executor.submit(work)
+        while not future.done():
+            yield message
+            wait([future], _WAIT_SECONDS)
+        return future.result()
+    finally:
+        executor.shutdown(wait=False)  # whoever gives up does not wait for it

@@ -1,0 +1,103 @@
+"""The pool laid out on a plane, with what a strategy makes of it: how a strategy samples, to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.sleap_baselines import principal
+from napari_al_pose.acquisition.vectors import unit_rows
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.engine.beside import beside
+from napari_al_pose.engine.extras import Asked, ExtraCache
+from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.messages import PoolMapped, Progress
+from napari_al_pose.engine.pool import build_pool
+from napari_al_pose.engine.ranking import choose, find_strategy
+from napari_al_pose.engine.scoring import settle
+from napari_al_pose.pose.predictor import Predictor
+from napari_al_pose.project import Project
+
+LAYOUTS = ("pca", "tsne")
+_TSNE_COMPONENTS = 30
+_LEAST_FOR_TSNE = 10
+
+
+def map_pool(
+    project: Project,
+    sources: dict[str, FrameSource],
+    features: FeatureCache,
+    extras: ExtraCache,
+    job: int,
+    *,
+    strategy: str,
+    layout: str,
+    size: int,
+    seed: int,
+    model: Predictor | None,
+    version: int,
+) -> Generator[Progress, None, PoolMapped]:
+    """Score the pool by ``strategy``, lay it out, and say which ``size`` frames would be chosen; the queue stays.
+
+    Raises
+    ------
+    AlPoseError
+        If the strategy or the layout is unknown, or no video can be read.
+    """
+    wanted = find_strategy(strategy)
+    if layout not in LAYOUTS:
+        raise AlPoseError(f"Unknown layout {layout!r}.", f"Choose one of: {', '.join(LAYOUTS)}.")
+    if not sources:
+        raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
+    pool = yield from build_pool(project, sources, features, job)
+    asked = Asked(project, pool, sources, model, version, job)
+    scoring = yield from settle(wanted, asked, extras, batch_size=size, seed=seed)
+    scores = np.full(len(pool.keys), np.nan)
+    notice = scoring.notice
+    if scoring.strategy is not None and scoring.context is not None:
+        scores = np.asarray(scoring.strategy.score(scoring.context), np.float64)
+    elif not notice:
+        notice = f"{wanted.title} needs a model: a diverse batch takes its place."
+    chosen = [s.key for s in choose(scoring, scores, pool, (), size, seed, version)]
+    vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
+    message = Progress(job, "Laying out the pool", 0, 1, -1.0)
+    points = yield from beside(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
+    return PoolMapped(
+        job,
+        strategy if scoring.strategy is None else scoring.strategy.name,
+        version,
+        layout,
+        pool.keys,
+        points[: len(pool.keys)],
+        scores,
+        pool.labelled,
+        points[len(pool.keys) :],
+        tuple(chosen),
+        notice,
+    )
+
+
+def lay_out(keys: Sequence[FrameKey], features: NDArray[np.floating], layout: str) -> NDArray[np.float32]:
+    """Return a place on the plane for each row, ``(N, 2)``, each axis from 0 to 1; the same whatever the row order.
+
+    "pca" gives the first two principal components of the unit features; "tsne" (van der Maaten & Hinton, JMLR 2008)
+    neighbourhoods, from the first thirty. Rows that hold NaN lie where the mean does.
+    """
+    order = key_order(keys)
+    unit = np.nan_to_num(unit_rows(features))[order]
+    placed = principal(unit, 2 if layout == "pca" else _TSNE_COMPONENTS)
+    if layout == "tsne" and len(placed) >= _LEAST_FOR_TSNE:
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
+
+        perplexity = min(30.0, (len(placed) - 1) / 3)
+        with threadpool_limits(1):
+            placed = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(placed)
+    placed = np.pad(placed[:, :2], ((0, 0), (0, max(0, 2 - placed.shape[1]))))
+    span = np.ptp(placed, axis=0) if len(placed) else np.ones(2)
+    result = np.empty((len(keys), 2), np.float32)
+    result[order] = (placed - (placed.min(axis=0) if len(placed) else 0)) / np.where(span > 1e-9, span, 1.0)
+    return result
