@@ -300,6 +300,50 @@ def test_the_prompt_follows(viewer, opened, mouse):
     assert opened.bodyparts[1] in text.text
 
 
+def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatch):
+    from qtpy.QtWidgets import QToolTip
+
+    shown = []
+    monkeypatch.setattr(QToolTip, "showText", lambda _place, text: shown.append(text))
+    look(opened)
+    opened.place(opened.bodyparts[0], 30, 40)
+    for x, y in ((30, 41), (31, 41), (200, 200), (90, 60)):
+        mouse_move_callbacks(viewer, mouse.event("mouse_move", x, y, None))
+    assert shown == [opened.bodyparts[0], "", f"{opened.bodyparts[2]}, guess 90%"]
+
+
+def test_alt_moves_the_whole_pose_and_beside_points_is_napari_s(viewer, opened, mouse):
+    for index in range(3):
+        mouse.click(100 + 30 * index, 100)
+    pans = mouse.drag((130, 101), (140, 105), (150, 121), modifiers=("Alt",))
+    assert pans == [False, False, False]
+    assert [placed(opened, name) for name in opened.bodyparts[:3]] == [[120, 120], [150, 120], [180, 120]]
+    assert (opened.annotation.states == KeypointState.PLACED).sum() == 3
+    assert mouse.drag((300, 300), (320, 320), modifiers=("Alt",)) == [True, True]
+    opened.undo()  # all of it was one step
+    assert placed(opened, opened.bodyparts[2]) == [160, 100]
+
+
+def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened, mouse):
+    look(opened)
+    labels, guesses = viewer.layers["labels"], viewer.layers["guesses"]
+    opened.options.toggle("points")
+    assert not any(viewer.layers[name].visible for name in ("labels", "guesses", "skeleton"))
+    mouse.click(30, 40)
+    assert opened.annotation.is_empty
+    opened.options.toggle("points")
+    assert guesses.visible
+    key, n = opened.current, len(opened.bodyparts)
+    doubted = Prediction(key, 1, np.full((n, 2), 50, np.float32), np.linspace(0, 1, n, dtype=np.float32))
+    opened._engine.looked.emit(Looked(1, key, None, doubted))
+    opened.options.toggle("borders")
+    red = (guesses.border_color[:, :3] == np.float32([1, 0.1, 0.1])).all(axis=1)
+    np.testing.assert_array_equal(red, doubted.likelihood < 0.6)
+    assert not labels.text.visible
+    opened.options.toggle("names")
+    assert labels.text.visible
+
+
 def press(owner, name):
     """Press and release a key the way napari looks it up."""
     from napari.utils.key_bindings import coerce_keybinding

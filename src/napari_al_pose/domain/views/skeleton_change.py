@@ -61,15 +61,15 @@ def change_sentences(
     lines = []
     for old, new in edit.renamed:
         if old != new:
-            lines.append(f"{old} becomes {new}: its {count(labels.get(old, 0), 'label')} go with it.")
+            lines.append(f"{old} becomes {new} and keeps its {count(labels.get(old, 0), 'label')}.")
     for name in removed_bodyparts(before, edit):
         n = count(labels.get(name, 0), "label")
-        lines.append(f"{name} is removed: its {n} are archived and come back if a {name} is added again.")
+        lines.append(f"{name} is removed: {n} archived, not erased; adding {name} again brings back what it had.")
     for name in added_bodyparts(before, edit):
         if name in archived:
             lines.append(f"{name} is added again, with the {count(archived[name], 'label')} it had.")
         elif n_frames:
-            lines.append(f"{name} is added: {count(n_frames, 'labelled frame')} wait for it and train without it.")
+            lines.append(f"{name} is added: not looked at yet in {count(n_frames, 'labelled frame')}.")
         else:
             lines.append(f"{name} is added.")
     kept = [name for name in map(edit.new_name, before.bodyparts) if name in edit.bodyparts]

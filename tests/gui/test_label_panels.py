@@ -1,0 +1,157 @@
+"""The tool rows, the menu, the dialog for bodyparts, folded sections and the dock's fit, on a real session."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox, QWidget
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import FrameRole, Skeleton
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit
+from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.column import PanelColumn
+from napari_al_pose.gui.panels.label_menu import LabelMenu
+from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
+from napari_al_pose.gui.theme import theme_colours
+
+pytestmark = pytest.mark.gui
+
+DARK = theme_colours("dark")
+SKELETON = Skeleton(("nose", "ear", "tail"), (("nose", "ear"), ("ear", "tail")))
+
+
+@pytest.fixture
+def panel(opened, qtbot):
+    made = BodypartPanel(opened, DARK)
+    qtbot.addWidget(made)
+    made.resize(360, 400)
+    made.show()
+    return made
+
+
+def test_tools_and_modes_are_shown_and_chosen(panel, opened):
+    tools = panel.tools
+    tools._tools[Tool.SELECT].click()
+    assert opened.options.tool is Tool.SELECT
+    opened.options.set("tool", Tool.PAN)
+    assert tools._tools[Tool.PAN].isChecked()
+    assert not tools._tools[Tool.SELECT].isChecked()
+    opened.next_label_mode()
+    assert tools._mode.currentText() == "Quick"
+    tools._mode.activated.emit(tools._mode.findData(LabelMode.LOOP))
+    assert opened.options.label_mode is LabelMode.LOOP
+    assert not tools._individuals.isVisible()  # one animal: nothing to choose
+    panel.grab()
+
+
+def test_a_folded_section_stays_folded_in_the_next_window(panel, opened, qtbot):
+    whole = panel.sizeHint().height()
+    panel._title.click()
+    assert panel.is_folded
+    assert not panel._view.isVisible()
+    assert panel.sizeHint().height() < whole / 3
+    again = BodypartPanel(opened, DARK)
+    qtbot.addWidget(again)
+    assert again.is_folded
+    again.fold(False)
+    assert not again.is_folded
+
+
+def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened, qtbot):
+    bodyparts, queue, why = BodypartPanel(opened, DARK), QueuePanel(opened, DARK), WhyPanel(opened, DARK)
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    column = PanelColumn(QWidget(), bodyparts, queue, [why])
+    column.setParent(holder)
+    rows = []
+    for height in (900, 480):
+        holder.resize(380, height)
+        column.resize(380, height)
+        holder.show()
+        qtbot.waitUntil(lambda: bodyparts._view.height() > 0)
+        column._fit()
+        rows.append(bodyparts._view.height() // 22)
+    assert rows == [len(opened.bodyparts), 4]
+
+
+def entries(menu):
+    menu.fill()
+    return {action.text().split("\t")[0]: action for action in menu.actions() if action.text()}
+
+
+def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, panel):
+    menu = LabelMenu(opened, lambda: None, panel)
+    found = entries(menu)
+    assert not found["Colour by individual"].isEnabled()
+    assert "Add an individual…" not in found  # a project of one animal
+    found["Names beside the points"].trigger()
+    assert opened.options.names
+    assert entries(menu)["Names beside the points"].isChecked()
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, panel, qtbot, agrees):
+    opened.place(opened.bodypart, 1, 2)
+    menu = LabelMenu(opened, lambda: None, panel)
+    entries(menu)["Hold this frame out…"].trigger()
+    box = panel.findChild(QMessageBox)
+    assert "never trains" in box.text()
+    if agrees:
+        next(button for button in box.buttons() if button.text() == "Hold it out").click()
+    else:
+        qtbot.keyClick(box, Qt.Key.Key_Return)  # what a hasty hand presses
+    expected = FrameRole.HOLDOUT if agrees else FrameRole.TRAIN
+    qtbot.waitUntil(lambda: not box.isVisible(), timeout=TIMEOUT)
+    assert opened.role is expected
+    assert opened.project.labels.role(opened.current) is expected
+
+
+@pytest.fixture
+def dialog(qtbot):
+    agreed = []
+    counts = LabelCounts({"nose": 5, "ear": 4, "tail": 2}, {"paw": 7}, 5, 0)
+    made = SkeletonDialog(SKELETON, counts, agreed.append)
+    made.agreed = agreed
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def test_the_dialog_says_what_it_would_do_and_does_it_on_yes(dialog):
+    assert not dialog._change.isEnabled()
+    dialog.bodyparts.item(0).setText("snout")
+    dialog.bodyparts.setCurrentRow(2)
+    dialog.remove()
+    dialog.bodyparts.setCurrentRow(1)
+    dialog.move(-1)
+    assert any("snout" in line and "5 labels" in line for line in dialog.sentences)
+    assert any("tail" in line and "archived" in line for line in dialog.sentences)
+    dialog.grab()
+    dialog._change.click()
+    assert dialog.agreed == [SkeletonEdit(("ear", "snout"), (("snout", "ear"),), (("nose", "snout"),))]
+
+
+def test_the_dialog_refuses_two_of_one_name_and_says_so(dialog):
+    dialog.bodyparts.item(0).setText("ear")
+    assert "ear" in dialog._complaint.text()
+    assert not dialog._change.isEnabled()
+    dialog.bodyparts.item(0).setText("nose")
+    assert not dialog._complaint.text()
+
+
+def test_bodyparts_and_lines_are_added(dialog):
+    dialog.add()
+    dialog.bodyparts.currentItem().setText("paw")
+    assert any("paw is added again, with the 7 labels" in line for line in dialog.sentences)
+    a, b = dialog._ends
+    a.setCurrentText("paw")
+    b.setCurrentText("tail")
+    dialog.add_line()
+    dialog.add_line()  # once is enough
+    dialog.lines.setCurrentRow(0)
+    dialog.remove_line()
+    assert dialog.edit == SkeletonEdit(("nose", "ear", "tail", "paw"), (("ear", "tail"), ("paw", "tail")))
