@@ -1,10 +1,9 @@
-"""Other readers of video, asked for frames by number: ``video.py READER`` answers the questions of `benchmarks.video`."""
+"""Other readers of video, asked for frames by number: ``video.py READER`` answers `benchmarks.video`."""
 
 from __future__ import annotations
 
 import os
 import re
-import resource
 import site
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from serving import serve
+from video_numbers import number_in
 
 Read = Callable[[int], Any]
 Opened = tuple[Read, int, Callable[[], object]]
@@ -111,17 +111,7 @@ def answers(open_video: Callable[[str], Opened]) -> dict[str, Callable[..., Any]
         close()
         return n_wrong
 
-    def memory() -> float:
-        """Return the largest memory so far, in MB."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-    return {"run": run, "each": each, "wrong": wrong, "memory": memory}
-
-
-def number_in(frame: Any) -> int:
-    """Read the number that `benchmarks.clips.write_numbered` draws: 16 blocks, black or white."""
-    blocks = frame.reshape(-1, *frame.shape[-3:])[0][:32, :128].mean(-1).reshape(2, 16, 8, 16)[:, 4:-4, :, 4:-4]
-    return int(((blocks.mean((1, 3)).ravel() > 128) * (1 << np.arange(16))).sum())
+    return {"run": run, "each": each, "wrong": wrong}
 
 
 def lend_ffmpeg() -> None:

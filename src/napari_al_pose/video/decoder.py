@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _NEAR = 3
 """Frames ahead that are reached by decoding on, even where a keyframe is nearer: a seek empties the decoder."""
+_SMALL_PIXELS = 160 * 120
+"""Up to this size handing frames from thread to thread costs more than decoding them."""
 _EVERYTHING = -(2**63)
 """The time that no frame is before."""
 _STEPS_BACK = (0, 1, 2, 8)
@@ -41,7 +43,7 @@ class FrameDecoder:
     undecodable : bool array, (N,)
         Set to True here for every frame that turns out not to decode.
     threads : int
-        Decoding threads; 0 lets FFmpeg choose.
+        Decoding threads; 0 lets FFmpeg choose, but for pictures too small to be worth more than one.
     to_rgb : callable, optional
         What makes an RGB array of a decoded frame; a plain `RgbConverter` by default.
     """
@@ -109,7 +111,8 @@ class FrameDecoder:
         container = open_container(self._path)
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
-        stream.thread_count = self._threads
+        is_small = stream.width * stream.height <= _SMALL_PIXELS
+        stream.thread_count = self._threads or (1 if is_small else 0)
         return container, stream
 
     def _show_first_packet(self) -> None:
