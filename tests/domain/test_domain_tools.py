@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction
 from napari_al_pose.domain.labelling import (
-    guess_belongs,
     loop_step,
     neighbour_key,
     pasted,
@@ -119,13 +118,6 @@ def test_a_moved_pose_keeps_its_shape_and_stays_in_the_image(dx, dy):
     assert ((moved[:2] >= 0) & (moved[:2] <= [639, 479])).all()
     np.testing.assert_allclose(moved[1] - moved[0], xy[1] - xy[0])
     assert np.isnan(moved[2]).all()
-
-
-def test_a_guess_of_one_animal_is_offered_for_the_one_that_is_labelled_first():
-    empty, begun = annotation(U, U, individual="a"), annotation(P, U, individual="b")
-    assert guess_belongs([empty, empty], 1)
-    assert guess_belongs([empty, begun], 1)
-    assert not guess_belongs([empty, begun], 0)
 
 
 def test_a_frame_is_complete_with_one_animal_labelled_and_none_by_half():

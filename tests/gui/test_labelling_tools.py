@@ -11,6 +11,7 @@ from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.options import ViewOptions
 from napari_al_pose.project import create_project, open_project
@@ -268,14 +269,14 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
     np.testing.assert_array_equal(row["mouse2"].to_numpy(), [50, 60, np.nan, np.nan])
 
 
-def test_the_guess_is_offered_for_the_animal_labelled_first(several):
+def test_the_network_knows_the_first_individual_only(several):
     look(several)
-    several.next_individual()
     assert several.guess is not None
-    several.click(1, 2)
-    assert several.guess is not None
+    several.click(10, 20)
     several.next_individual()
     assert several.guess is None
+    several.click(30, 40)
+    assert [label.individual for label in known_labels(several.project)] == ["mouse1"]
 
 
 def test_an_undo_shows_the_individual_it_changed(several):

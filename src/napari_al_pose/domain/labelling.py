@@ -109,14 +109,6 @@ def time_to_learn(n_new: int, learn_after: int) -> bool:
     return learn_after > 0 and n_new >= learn_after
 
 
-def guess_belongs(annotations: Sequence[Annotation], individual: int) -> bool:
-    """Tell whether the guess of a network that knows one animal may be offered for ``individual``.
-
-    It is offered for the animal that is labelled first: once another one has labels, nobody knows whose pose it is.
-    """
-    return all(other.is_empty for index, other in enumerate(annotations) if index != individual)
-
-
 # ---- poses as a whole -----------------------------------------------------------------------------
 
 

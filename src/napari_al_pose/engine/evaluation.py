@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, TrainStep
 from napari_al_pose.engine.sources import Sources, available
 from napari_al_pose.engine.training import load_labelled
@@ -41,7 +42,7 @@ def evaluate_project(
     opened = Sources()
     try:
         sources = opened.refresh(project)
-        annotations = project.labels.annotations()
+        annotations = known_labels(project)
         readable = set(available([a.key for a in annotations], sources))
         usable = tuple(a for a in annotations if a.key in readable)
         if len(usable) < 2:

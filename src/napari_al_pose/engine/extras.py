@@ -16,7 +16,9 @@ from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource
 from napari_al_pose.engine import extra_passes as passes
 from napari_al_pose.engine.beside import beside
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.outside import OutsidePredictions
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.pool import Pool, PredictFrames, predict_frames
 from napari_al_pose.engine.reliability import bodypart_quality
@@ -83,6 +85,8 @@ class Asked:
     job : int
     predict : callable
         Runs the model over the pool, here or elsewhere.
+    outside : OutsidePredictions or None
+        What another program said, where there is no model yet.
     """
 
     project: Project
@@ -92,6 +96,7 @@ class Asked:
     version: int
     job: int
     predict: PredictFrames = predict_frames
+    outside: OutsidePredictions | None = None
 
 
 class ExtraCache:
@@ -180,6 +185,8 @@ class ExtraCache:
             fetching = Progress(asked.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
             descriptor = yield from beside(lambda: descriptor_for(name.value, self._device), fetching)
             return f"Looking with {name.value}", passes.descriptor_pass(descriptor, name)
+        if asked.model is None and asked.outside is not None and bases == {Extra.NEIGHBOUR_XY}:
+            return "Looking at neighbouring frames", asked.outside.neighbour_pass
         if asked.model is None:
             raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
         if bases <= _NEIGHBOURS:
@@ -252,7 +259,7 @@ def _training_frames(asked: Asked) -> Generator[Progress, None, list[LabelledFra
     known = set(asked.pool.labelled)
     annotations = tuple(
         a
-        for a in asked.project.labels.annotations()
+        for a in known_labels(asked.project)
         if a.key in known and a.is_complete and a.role == FrameRole.TRAIN and np.isfinite(a.xy).any()
     )
     if not annotations:

@@ -15,6 +15,7 @@ from napari_al_pose.acquisition.selection import diverse_batch, random_batch, se
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
 from napari_al_pose.engine.scoring import Scoring, settle
@@ -77,7 +78,12 @@ def rank(
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, ranking)
     n_train = max(0, ranking.size - len(holdout))
-    asked = Asked(project, pool, sources, model, version, job, predict)
+    outside, problem = None, ""
+    if model is None:
+        outside, problem = yield from outside_predictions(project, job)
+    if outside is not None:
+        pool = outside.covered(pool) or pool
+    asked = Asked(project, pool, sources, model, version, job, predict, outside)
     scoring = yield from settle(strategy, asked, extras or ExtraCache(), batch_size=n_train, seed=ranking.seed)
     output, notice = scoring.output, scoring.notice
     if output is not None:
@@ -130,7 +136,7 @@ def find_strategy(name: str) -> Strategy:
 
 def _holdout_frames(project: Project, pool: Pool, ranking: Ranking) -> list[FrameKey]:
     """Draw the frames to measure on from all candidates, near-duplicates included, so that the draw is fair."""
-    have = sum(annotation.role == FrameRole.HOLDOUT for annotation in project.labels.annotations())
+    have = sum(annotation.role == FrameRole.HOLDOUT for annotation in known_labels(project))
     picks = random_batch(
         pool.candidates,
         min(round(ranking.holdout_share * ranking.size), max(0, MAX_HOLDOUT - have)),

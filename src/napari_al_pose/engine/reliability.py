@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.reliability import agreement, agreement_by_bodypart, update
 from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.project import Project
 
 
@@ -36,7 +37,7 @@ def _batches(project: Project) -> Iterator[tuple[NDArray[np.floating], NDArray[n
     A labelled frame that version v has predictions for was labelled after v was trained; if v + 1 has none, it was
     labelled before v + 1 looked at the pool, and so belongs to the batch between the two.
     """
-    annotations = {a.key: a.xy for a in project.labels.annotations() if a.is_complete}
+    annotations = {a.key: a.xy for a in known_labels(project) if a.is_complete}
     outputs = [project.predictions.load(version) for version in project.models.versions()]
     for i, output in enumerate(outputs):
         later: dict[FrameKey, Prediction] = outputs[i + 1] if i + 1 < len(outputs) else {}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, strategies, terms
 from napari_al_pose.engine.extras import OF_NO_MODEL, Asked, ExtraCache, Extras
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import PoolOutput
 from napari_al_pose.engine.reliability import measured_reliability
@@ -44,7 +45,7 @@ def settle(
 ) -> Generator[Progress, None, Scoring]:
     """Find the first of the strategy and those that may take its place that has all it needs."""
     known = strategies()
-    if asked.model is None and _needs_model(strategy):
+    if asked.model is None and asked.outside is None and _needs_model(strategy):
         return Scoring(None, None, None)  # that is how every project begins, and nothing to remark on
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
@@ -78,19 +79,27 @@ def _needs_model(strategy: Strategy) -> bool:
 
 def _lack(strategy: Strategy, asked: Asked) -> str:
     """Say what the strategy lacks that no computing gives; empty if nothing."""
-    n_labelled = sum(annotation.is_complete for annotation in asked.project.labels.annotations())
+    n_labelled = sum(annotation.is_complete for annotation in known_labels(asked.project))
     fewest = max(terms(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
-    if asked.model is None and _needs_model(strategy):
+    if asked.model is not None or not _needs_model(strategy):
+        return ""
+    if asked.outside is None:
         return "there is no model yet"
+    # Another program's predictions are positions and likelihoods, nothing more.
+    beyond = terms(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
+    if Requires.SCOREMAPS in strategy.requires or beyond:
+        return "it looks inside a model, and there is none yet"
     return ""
 
 
 def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Generator[Progress, None, PoolOutput | None]:
     """Return what the model says of the pool, scoremaps too if the strategy has a use for them."""
     with_scoremaps = Requires.SCOREMAPS in (strategy.requires | terms(strategy).uses)
-    if asked.model is None or (output is not None and (output.scoremaps is not None or not with_scoremaps)):
+    if asked.model is None:
+        return None if asked.outside is None else asked.outside.look(asked.pool.keys)
+    if output is not None and (output.scoremaps is not None or not with_scoremaps):
         return output
     return (
         yield from asked.predict(asked.model, asked.pool.keys, asked.sources, asked.job, with_scoremaps=with_scoremaps)
@@ -99,7 +108,7 @@ def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Genera
 
 def _context(asked: Asked, output: PoolOutput | None, extras: Extras, batch_size: int, seed: int) -> ScoreContext:
     pool, project = asked.pool, asked.project
-    poses = [a.xy for a in project.labels.annotations() if a.is_complete]
+    poses = [a.xy for a in known_labels(project) if a.is_complete]
     return ScoreContext(
         keys=pool.keys,
         skeleton=project.skeleton,

@@ -19,6 +19,7 @@ from napari_al_pose.domain import (
     Reliability,
     Round,
 )
+from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
@@ -55,7 +56,7 @@ def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSpli
         If fewer than two frames have a keypoint to learn from.
     """
     revision = project.labels.revision
-    annotations = project.labels.annotations()
+    annotations = known_labels(project)
     readable = set(available([a.key for a in annotations], sources))
     annotations = [a for a in annotations if a.key in readable]
     to_train = tuple(a for a in annotations if a.role == FrameRole.TRAIN and (a.states == KeypointState.PLACED).any())

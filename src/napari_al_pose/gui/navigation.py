@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.domain import FrameKey, Prediction
-from napari_al_pose.domain.labelling import first_bodypart, guess_belongs, neighbour_key, open_guess, unlabelled_frames
+from napari_al_pose.domain.labelling import first_bodypart, neighbour_key, open_guess, unlabelled_frames
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
 from napari_al_pose.domain.views import axis_of
@@ -200,7 +200,7 @@ class Navigation(SessionState):
         if self._current is not None and self.annotation is not None:
             looked = None if self._looked is None else self._looked.prediction
             guess = self._borrowed
-            if guess is None and guess_belongs(self._annotations, self.individual_index):
+            if guess is None and self.individual_index == 0:  # the animal the network learns, see `engine.labels`
                 guess = looked or self._predictions.get(self._current)
             self._guess = open_guess(guess, self.annotation)
 

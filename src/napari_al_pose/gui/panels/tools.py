@@ -20,8 +20,8 @@ _MODES = (
     (LabelMode.LOOP, "Loop", "One bodypart through all frames, then the next"),
 )
 _ONE_ANIMAL = (
-    "The built-in network is single-animal for now: it finds one animal in a picture, and its guess is offered for the "
-    "one you label first. Labels of all individuals are kept and written as DeepLabCut's multi-animal columns."
+    "The built-in network is single-animal for now: it learns and guesses the first individual. Labels of all of them "
+    "are kept and written as DeepLabCut's multi-animal columns."
 )
 
 
@@ -70,7 +70,7 @@ class ToolRows(QWidget):
         self._individual.setToolTip("The animal the next click labels (I: the next one)")
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._session.choose_individual(self._individual.itemText(i)))
-        note = label("guesses know one animal", "warning")
+        note = label("learns the first one only", "warning")
         note.setToolTip(_ONE_ANIMAL)
         self._individuals = QWidget()
         row = QHBoxLayout(self._individuals)
