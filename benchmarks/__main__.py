@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import logging
 import os
 import sys
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("NAPARI_AL_POSE_DATA"), help="folder of real data (see docs)"
     )
+    parser.add_argument(
+        "--short", action="store_true", help="fewer repeats, where a benchmark takes many minutes (pose)"
+    )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(available()))
     if unknown:
@@ -36,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     all_met = True
     for name in options.names or available():
-        for figure in importlib.import_module(f"benchmarks.{name}").figures(data):
+        measure = importlib.import_module(f"benchmarks.{name}").figures
+        shorter = {"short": True} if options.short and "short" in inspect.signature(measure).parameters else {}
+        for figure in measure(data, **shorter):
             print(figure.to_json(), flush=True)
             all_met &= figure.met is not False
     return 0 if all_met else 1

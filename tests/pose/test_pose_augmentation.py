@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_al_pose.pose.augmentation import Views, cut, disturb
+from napari_al_pose.pose.augmentation import Views, cut, disturb, flip
 
 
 def dot(height: int, width: int, x: float, y: float, sigma: float = 2.5) -> torch.Tensor:
@@ -87,6 +87,27 @@ def test_no_rotation_is_none():
         _, uv = Views((64, 64), 0.0).draw(image, pair, rng)
         assert uv[0, 1] == pytest.approx(uv[1, 1])
         assert uv[0, 0] < uv[1, 0]
+
+
+def test_in_a_mirror_left_becomes_right_and_the_dot_stays_under_its_keypoint():
+    image = dot(60, 80, 20, 30)
+    view, moved = flip(image, np.array([[20.0, 30.0], [50.0, 30.0], [np.nan, np.nan]]), (1, 0, 2))
+    np.testing.assert_allclose(moved[1], [59, 30])
+    np.testing.assert_allclose(moved[0], [29, 30])
+    assert np.isnan(moved[2]).all()
+    np.testing.assert_allclose(centroid(view, moved[1]), moved[1], atol=0.05)
+
+
+@pytest.mark.parametrize("mirror", [None, (1, 0)])
+def test_views_are_mirrored_only_where_something_says_how(mirror):
+    image = dot(80, 100, 50, 40)
+    rng = np.random.default_rng(0)
+    views = Views((64, 64), 0.0, mirror)
+    drawn = [views.draw(image, np.array([[45.0, 35.0], [55.0, 45.0]]), rng)[1] for _ in range(30)]
+    # From the first keypoint the second lies to the lower right; in the mirror, renamed, to the upper right.
+    downwards = [uv[1, 1] > uv[0, 1] for uv in drawn]
+    assert all(uv[1, 0] > uv[0, 0] for uv in drawn)
+    assert all(downwards) if mirror is None else 5 < sum(downwards) < 25
 
 
 def test_frames_without_keypoints_can_be_viewed():

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 
 import numpy as np
 import pytest
 import torch
+from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, asking, evaluate, optimising, resolve_device, train
+from napari_al_pose.pose import LabelledFrame, PoseModel, asking, evaluate, optimising, resolve_device, train
 from napari_al_pose.pose.plan import animal_extent, make_plan
-
-BODYPARTS = ("red", "blue")
-QUICK = TrainSettings(device="cpu", steps=4, batch_size=2, long_side=96)
-
-
-def finish(training: Generator[TrainTick, str | None, PoseModel]) -> tuple[list[TrainTick], PoseModel]:
-    ticks = []
-    while True:
-        try:
-            ticks.append(next(training))
-        except StopIteration as end:
-            return ticks, end.value
-
-
-@pytest.fixture(scope="module")
-def learnt(disc_frames) -> tuple[list[TrainTick], PoseModel]:
-    settings = TrainSettings(device="cpu", steps=60, batch_size=4, long_side=96)
-    return finish(train(disc_frames[:8], BODYPARTS, settings, holdout=disc_frames[8:], threads=1))
 
 
 def test_it_learns_discs_to_a_pixel_or_two(learnt, disc_frames):
@@ -97,7 +79,9 @@ def test_save_and_load_give_the_same_model(learnt, disc_frames, tmp_path):
     np.testing.assert_array_equal(again.predict(frames).xy, model.predict(frames).xy)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text", "newer", "weights", "settings", "gone"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "foreign", "text", "newer", "weights", "settings", "calibration", "gone"]
+)
 def test_bad_model_files_are_named(learnt, tmp_path, damage):
     _, model = learnt
     path = tmp_path / "model.pt"
@@ -118,6 +102,8 @@ def test_bad_model_files_are_named(learnt, tmp_path, damage):
         torch.save(content, path)
     elif damage == "settings":
         torch.save(content | {"settings": {"batch_size": -1}}, path)
+    elif damage == "calibration":
+        torch.save(content | {"calibration": [1.0, float("nan")]}, path)
     else:
         path.unlink()
     with pytest.raises(AlPoseError, match=r"model\.pt"):

@@ -1,0 +1,61 @@
+"""From one round to the next: what is carried on, what is held back, when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from pose_tools import BODYPARTS, QUICK, finish
+
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose import asking, train
+from napari_al_pose.pose.calibration import Calibration
+from napari_al_pose.pose.plan import TrainPlan, make_plan
+
+
+def test_a_good_model_is_carried_on_in_fewer_steps(learnt, disc_frames):
+    """What it has not seen calibrates it; what it has seen is known again, whatever happened to the labels."""
+    _, model = learnt
+    assert model.learnt == {frame.fingerprint for frame in disc_frames[:8]}
+    ticks, carried = finish(train(disc_frames, BODYPARTS, TrainSettings(device="cpu"), initial=model), stop_at=2)
+    assert ticks[-1].carried_on
+    assert ticks[-1].steps < make_plan(disc_frames, TrainSettings()).steps
+    assert carried.calibration != model.calibration
+    assert carried.learnt == {frame.fingerprint for frame in disc_frames}
+    assert carried.long_side == model.long_side
+
+
+def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
+    _, model = learnt
+    elsewhere = [replace(f, image=f.image[:, ::-1].copy(), xy=f.xy[::-1]) for f in disc_frames]  # red is blue now
+    training = train(elsewhere, BODYPARTS, TrainSettings(device="cpu"), initial=model)
+    ticks, _ = finish(training, stop_at=1)
+    assert not ticks[-1].carried_on
+
+
+def test_other_bodyparts_begin_with_the_trunk(learnt, disc_frames):
+    ticks, model = finish(train(disc_frames, ("red", "green"), QUICK, initial=learnt[1]))
+    assert not ticks[-1].carried_on
+    assert model.bodyparts == ("red", "green")
+
+
+def test_labels_held_back_teach_in_the_end(disc_frames):
+    plan = TrainPlan(96, (64, 64), 10, held_back=3, join_at=0.6)
+    _, model = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan))
+    assert len(model.learnt) == 12
+    assert model.calibration != Calibration()
+    _, stopped = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan), stop_at=2)
+    assert len(stopped.learnt) == 9
+
+
+def test_with_many_labels_training_stops_when_nothing_is_gained(disc_frames, monkeypatch):
+    """Errors that only rise: the weights of the first measurement are kept."""
+    monkeypatch.setattr(asking.Said, "mean_error", property(lambda _self: next(errors)))
+    errors = iter(range(5, 100))
+    plan = TrainPlan(96, (64, 64), 40, held_back=3, join_at=1.0)
+    ticks, model = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan))
+    assert ticks[-1].step < 40
+    assert len(model.learnt) == 9
+    _, at_four = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan), stop_at=4)
+    state, best = at_four.network.state_dict(), model.network.state_dict()
+    assert all(torch.equal(state[name], best[name]) for name in state)
