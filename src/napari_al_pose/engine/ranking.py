@@ -17,8 +17,9 @@ from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Ranked
+from napari_al_pose.engine.outside import outside_predictions
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
-from napari_al_pose.engine.scoring import Scoring, settle
+from napari_al_pose.engine.scoring import Scoring, needs_model, settle
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -64,8 +65,9 @@ def rank(
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
-    A strategy that lacks something it needs is replaced by the one it names, and the notice says so; without a model
-    it is replaced by a diverse batch. ``extras`` keeps what strategies ask for from one ranking to the next.
+    A strategy that lacks something it needs is replaced by the one it names, and the notice says so. Without a model
+    another program's predictions take its place where there are any; else it is a diverse batch. ``extras`` keeps what
+    strategies ask for from one ranking to the next.
 
     Raises
     ------
@@ -78,27 +80,31 @@ def rank(
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, ranking)
     n_train = max(0, ranking.size - len(holdout))
-    outside, problem = None, ""
-    if model is None:
-        outside, problem = yield from outside_predictions(project, job)
-    if outside is not None:
-        pool = outside.covered(pool) or pool
-    asked = Asked(project, pool, sources, model, version, job, predict, outside)
+    outside, problem = (None, "") if model is not None else (yield from outside_predictions(project, job))
+    covered = pool if outside is None or not needs_model(strategy) else outside.covered(pool)
+    pool, usable = (covered, outside) if covered.keys else (pool, None)
+    asked = Asked(project, pool, sources, model, version, job, predict, usable)
     scoring = yield from settle(strategy, asked, extras or ExtraCache(), batch_size=n_train, seed=ranking.seed)
     output, notice = scoring.output, scoring.notice
-    if output is not None:
+    if model is not None and output is not None:
         _keep(project, version, pool.keys, output)
     yield Progress(job, "Choosing frames", 0, 1, -1.0)
     scores = np.empty(0)
     if scoring.strategy is not None and scoring.context is not None:
         scores = scoring.strategy.score(scoring.context)
         notice = f"{notice} {_check_scores(scoring.strategy, scores)}".strip()
+        if output is not None and outside is not None:
+            notice = f"{outside.sentence} {notice}".strip()
+    notice = f"{notice} {problem}".strip()
     chosen = choose(scoring, scores, pool, holdout, n_train, ranking.seed, version)
     suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
         extra = yield from predict_frames(model, holdout, sources, job, with_scoremaps=False)
         guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(holdout, extra)})
+    elif outside is not None:
+        said = (outside.prediction(suggestion.key) for suggestion in suggestions)
+        guesses = tuple(prediction for prediction in said if prediction is not None)
     return Ranked(job, ranking.strategy, version, tuple(suggestions), guesses, notice)
 
 

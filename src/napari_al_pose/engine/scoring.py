@@ -45,7 +45,7 @@ def settle(
 ) -> Generator[Progress, None, Scoring]:
     """Find the first of the strategy and those that may take its place that has all it needs."""
     known = strategies()
-    if asked.model is None and asked.outside is None and _needs_model(strategy):
+    if asked.model is None and asked.outside is None and needs_model(strategy):
         return Scoring(None, None, None)  # that is how every project begins, and nothing to remark on
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
@@ -72,7 +72,8 @@ def _sentence(first: Strategy, reasons: list[str]) -> str:
     return f"{first.title} can't be used, since {reasons[0]}"
 
 
-def _needs_model(strategy: Strategy) -> bool:
+def needs_model(strategy: Strategy) -> bool:
+    """Whether the strategy goes by what a model says."""
     of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
     return bool(strategy.requires & of_a_model) or bool(terms(strategy).needs - OF_NO_MODEL)
 
@@ -83,7 +84,7 @@ def _lack(strategy: Strategy, asked: Asked) -> str:
     fewest = max(terms(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
-    if asked.model is not None or not _needs_model(strategy):
+    if asked.model is not None or not needs_model(strategy):
         return ""
     if asked.outside is None:
         return "there is no model yet"

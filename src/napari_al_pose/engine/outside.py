@@ -1,0 +1,88 @@
+"""What other programs predicted, in the place of a model's word on the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_al_pose.acquisition import Extra
+from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.engine.extra_passes import Batch, Rows
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pool import Pool, PoolOutput
+from napari_al_pose.project import Project
+from napari_al_pose.project.outside_predictions import outside_run
+from napari_al_pose.project.video_predictions import VideoRun
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutsidePredictions:
+    """Predictions by video.
+
+    Parameters
+    ----------
+    runs : dict of str to VideoRun
+    n_bodyparts : int
+    """
+
+    runs: dict[str, VideoRun]
+    n_bodyparts: int
+
+    def prediction(self, key: FrameKey) -> Prediction | None:
+        """Return the pose in a frame; None if nothing was said about it."""
+        run = self.runs.get(key.video)
+        return None if run is None else run.prediction(key.frame)
+
+    def covered(self, pool: Pool) -> Pool:
+        """Return the pool without the frames of which nothing was said: they cannot be compared with the others."""
+        kept = [i for i, key in enumerate(pool.keys) if self.prediction(key) is not None]
+        return replace(pool, keys=tuple(pool.keys[i] for i in kept), features=pool.features[kept])
+
+    def look(self, keys: Sequence[FrameKey]) -> PoolOutput:
+        """Return what was said about frames; there are no scoremaps."""
+        said = [self.prediction(key) for key in keys]
+        blank = np.full((self.n_bodyparts, 2), np.nan, np.float32), np.zeros(self.n_bodyparts, np.float32)
+        xy = np.stack([blank[0] if p is None else p.xy for p in said])
+        likelihood = np.stack([blank[1] if p is None else p.likelihood for p in said])
+        return PoolOutput(xy, likelihood, None, {})
+
+    def neighbour_pass(self, batch: Batch) -> Rows:
+        """Return the poses one frame before and one after each."""
+        rows = np.full((len(batch.keys), 2, self.n_bodyparts, 2), np.nan, np.float32)
+        for i, key in enumerate(batch.keys):
+            for side, step in enumerate((-1, 1)):
+                said = self.prediction(FrameKey(key.video, key.frame + step)) if key.frame + step >= 0 else None
+                if said is not None:
+                    rows[i, side] = said.xy
+        return {Extra.NEIGHBOUR_XY: rows}
+
+    @property
+    def sentence(self) -> str:
+        """Whose predictions they are."""
+        files = [Path(run.header.source).name for run in self.runs.values()]
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        return f"No model of this project yet: ranked by the predictions in {files[0]}{more}."
+
+
+def outside_predictions(project: Project, job: int) -> Generator[Progress, None, tuple[OutsidePredictions | None, str]]:
+    """Read what other programs left beside the project's videos, or the user has added.
+
+    Returns
+    -------
+    OutsidePredictions or None
+        None if there is nothing.
+    str
+        What is wrong with the first file that could not be used; empty if nothing is.
+    """
+    runs: dict[str, VideoRun] = {}
+    problem = ""
+    for i, video in enumerate(project.videos):
+        yield Progress(job, "Looking for predictions", i, len(project.videos), -1.0)
+        run, why = outside_run(project, video)
+        problem = problem or why
+        if run is not None:
+            runs[video.name] = run
+    return (OutsidePredictions(runs, project.skeleton.n_bodyparts) if runs else None), problem

@@ -1,0 +1,145 @@
+"""Predictions that other programs left: round 0 of a project without a model of its own.
+
+They are read once into `VideoPredictions` under version 0, with the file they came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.formats.deeplabcut import PredictionTable, read_predictions
+from napari_al_pose.formats.sleap_predictions import read_sleap_predictions
+from napari_al_pose.project.project import Project
+from napari_al_pose.project.video_predictions import RunHeader, VideoRun
+from napari_al_pose.project.videos import ProjectVideo
+
+logger = logging.getLogger(__name__)
+
+OUTSIDE = 0
+"""The version under which they are kept."""
+_MOST_FRAMES = 50_000_000
+_CSV_HEADER = 3
+
+
+def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None, str]:
+    """Return what another program predicted in a video, and what is wrong with its files if none can be used.
+
+    What was taken in before comes first, then the newest file beside the video.
+    """
+    found = project.video_predictions.find(OUTSIDE, video.name)
+    if found is not None and found.header.bodyparts == project.skeleton.bodyparts:
+        source = Path(found.header.source)
+        if not source.is_file() or found.header.identity == _identity(source):
+            return found, ""
+    problem = ""
+    for path in files_beside(video):
+        try:
+            return take_in(project, video, path), ""
+        except AlPoseError as error:
+            logger.warning("%s", error)
+            problem = problem or str(error)
+    return None, problem
+
+
+def files_beside(video: ProjectVideo) -> list[Path]:
+    """Return files of predictions beside a video, newest first: ``<video>DLC*.h5``, ``.slp``, a Lightning Pose CSV."""
+    where = video.path or video.images
+    if where is None:
+        return []
+    folder, name = (where.parent, where.stem) if video.path else (where, where.name)
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.name.startswith(name) and path.is_file() and _may_hold_predictions(path, path.name[len(name) :])
+    ]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def video_of(project: Project, path: Path) -> ProjectVideo:
+    """Return the video that a file of predictions is named after; the project's only video where none is.
+
+    Raises
+    ------
+    AlPoseError
+        If no video of several has its name.
+    """
+    named = [video for video in project.videos if path.name.startswith(video.name)]
+    if named:
+        return max(named, key=lambda video: len(video.name))
+    if len(project.videos) == 1:
+        return project.videos[0]
+    names = ", ".join(video.name for video in project.videos) or "none"
+    raise AlPoseError(
+        f"{path.name} is named after no video of the project ({names}).", "Begin its name with that of the video."
+    )
+
+
+def take_in(project: Project, video: ProjectVideo, path: Path) -> VideoRun:
+    """Read a file of predictions and keep it as what another program said about ``video``.
+
+    Raises
+    ------
+    AlPoseError
+        If it cannot be read, is of several animals, or knows none of the project's bodyparts.
+    """
+    table = read_sleap_predictions(path, video.name) if path.suffix == ".slp" else read_predictions(path)
+    bodyparts = project.skeleton.bodyparts
+    if not set(table.bodyparts) & set(bodyparts):
+        raise AlPoseError(
+            f"{path} knows other bodyparts ({', '.join(table.bodyparts)}) than the project.",
+            "Choose predictions of this project's bodyparts.",
+        )
+    if not len(table.frames) or table.frames.min() < 0 or table.frames.max() >= _MOST_FRAMES:
+        raise AlPoseError(f"{path} has no frames, or frame numbers that cannot be.", "Choose another file.")
+    values = _rows(table, bodyparts)
+    header = RunHeader(
+        video=video.name,
+        identity=_identity(path),
+        model_version=OUTSIDE,
+        source=str(path.absolute()),
+        bodyparts=bodyparts,
+        segments=((0, len(values)),),
+    )
+    logger.info("%s is what %s said about %s", path, table.scorer, video.name)
+    return project.video_predictions.store(header, values)
+
+
+def _rows(table: PredictionTable, bodyparts: Sequence[str]) -> NDArray[np.float32]:
+    """Return ``(frames, K, 3)`` in the project's order; frames that are not in the table stay zero."""
+    values = np.zeros((int(table.frames.max()) + 1, len(bodyparts), 3), np.float32)
+    values[table.frames, :, :2] = np.nan
+    for k, name in enumerate(bodyparts):
+        if name in table.bodyparts:
+            column = table.bodyparts.index(name)
+            values[table.frames, k, :2] = table.xy[:, column]
+            values[table.frames, k, 2] = np.clip(np.nan_to_num(table.likelihood[:, column]), 0, 1)
+    return values
+
+
+def _may_hold_predictions(path: Path, rest: str) -> bool:
+    """Whether a file named after a video, with ``rest`` behind its name, looks like predictions of it."""
+    if path.suffix == ".h5":
+        # The smoothed and the unassembled ones say less than the file they were made from.
+        return rest.startswith("DLC") and not path.stem.endswith(("_filtered", "_full", "_meta"))
+    if path.suffix == ".slp":
+        return "predictions" in rest or rest == ".slp"
+    if path.suffix != ".csv" or rest.startswith("DLC") or "_filtered" in rest:
+        return False
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = [next(file, "") for _ in range(_CSV_HEADER)]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return header[2].startswith("coords") and "likelihood" in header[2]
+
+
+def _identity(path: Path) -> str:
+    status = path.stat()
+    return hashlib.sha256(f"{path.absolute()} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
