@@ -46,6 +46,8 @@ def test_there_and_back(config, tmp_path):
     [
         (("import", "{tmp}/nowhere.slp", "--to", "{tmp}/made"), "nowhere.slp"),
         (("import", "{tmp}/broken.slp", "--to", "{tmp}/made"), "broken.slp"),
+        (("{tmp}/broken.slp",), "import"),
+        (("import", "{config}", "--to", "{tmp}/made", "--scorer", "a/b"), "a/b"),
         (("import", "{tmp}/notes.txt", "--to", "{tmp}/made"), "no format that is known"),
         (("export", "{config}", "--format", "coco", "--output", "{tmp}"), "not empty"),
         (("export", "{config}", "--format", "sleap", "--output", "{tmp}/x.txt"), ".slp"),

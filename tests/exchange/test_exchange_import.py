@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import sleap_io as sio
 from exchange_tools import finish, make_video, project_with_labels
 from PIL import Image
 
-from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.exchange import export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
 
@@ -209,3 +211,46 @@ def test_images_of_other_sizes_and_grey_ones(tmp_path):
     finish(import_labels(path, tmp_path / "made"))
     with open_project(tmp_path / "made") as project:
         assert project.video("people").open().shape == (2, 60, 50, 3)
+
+
+def test_hold_out_frames_of_a_project_stay_hold_out(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", frames=(1, 2))
+    with open_project(theirs) as project:
+        project.labels.set_role(FrameKey("cam", 2), FrameRole.HOLDOUT)
+    finish(import_labels(theirs, tmp_path / "made"))
+    with open_project(tmp_path / "made") as project:
+        assert project.labels.holdout_keys() == [FrameKey("cam", 2)]
+
+
+def test_bodyparts_that_belong_to_no_individual_are_counted(tmp_path):
+    columns = [("Ada", who, part, axis) for who in ("ann", "bob") for part in ("nose",) for axis in "xy"]
+    columns += [("Ada", "single", "corner", axis) for axis in "xy"]
+    names = ["scorer", "individuals", "bodyparts", "coords"]
+    rows = pd.MultiIndex.from_tuples([("labeled-data", "cam", f"img{i}.png") for i in range(2)])
+    table = pd.DataFrame(np.ones((2, 6)), index=rows, columns=pd.MultiIndex.from_tuples(columns, names=names))
+    table.to_csv(tmp_path / "CollectedData_Ada.csv")
+    done = finish(import_labels(tmp_path / "CollectedData_Ada.csv", tmp_path / "made"))
+    assert any("2 points of corner, which belong to no individual" in notice for notice in done.notices)
+    with open_project(tmp_path / "made") as project:
+        assert project.skeleton.individuals == ("ann", "bob")
+        assert project.skeleton.bodyparts == ("nose",)
+        assert len(project.labels.complete_keys()) == 2
+
+
+def test_a_track_called_single_is_no_unique_bodypart(tmp_path):
+    skeleton, tracks = sio.Skeleton(["nose"]), [sio.Track("single"), sio.Track("x")]
+    video = sio.Video.from_filename(str(make_video(tmp_path / "cam.mp4")))
+    instances = [sio.Instance.from_numpy(np.ones((1, 2)), skeleton=skeleton, track=track) for track in tracks]
+    frame = sio.LabeledFrame(video=video, frame_idx=0, instances=instances)
+    sio.save_slp(sio.Labels([frame]), str(tmp_path / "a.slp"), embed=False, verbose=False)
+    done = finish(import_labels(tmp_path / "a.slp", tmp_path / "made"))
+    assert any("single animal" in notice for notice in done.notices)
+    with open_project(tmp_path / "made") as project:
+        assert project.skeleton.individuals == ("single animal", "x")
+
+
+def test_nothing_heavy_is_loaded_before_it_is_needed():
+    """The window imports this; SLEAP's and SciPy's readers come with the first file, torch never."""
+    heavy = ("torch", "sleap_io", "h5py", "scipy.io", "pandas", "tables")
+    code = f"import sys, napari_al_pose.exchange.asking; print([m for m in {heavy!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

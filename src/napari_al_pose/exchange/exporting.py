@@ -94,7 +94,7 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
         raise AlPoseError(complaint, "Choose another name.")
     yield _progress("Reading labels", 0, 0)
     labels, lost = fit(labels_of(project), to.holds)
-    notices = list(lost)
+    notices = [*labels.notices, *lost]
     if to.write is None:
         yield from _write_project(project, labels, output, notices)
     elif not to.file:

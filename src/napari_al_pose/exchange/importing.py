@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Generator
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project
 from napari_al_pose.exchange.media import MediaFinder, copy_image, image_file_name, named, save_image
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
-from napari_al_pose.formats.deeplabcut import frame_number, image_files
+from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, frame_number, image_files
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
 from napari_al_pose.project import Project, open_project
 
@@ -104,6 +105,7 @@ def _project_labels(config: Path) -> LabelSet:
 
 def _into_new(root: Path, file: Path, labels: LabelSet, name: str, scorer: str) -> Work:
     """Make the project beside its place and move it there when it is whole."""
+    labels = _without_reserved_names(labels)
     building = begin_project(root, labels, scorer=scorer)
     try:
         with open_project(building, read_only=False) as project:
@@ -115,6 +117,19 @@ def _into_new(root: Path, file: Path, labels: LabelSet, name: str, scorer: str) 
         shutil.rmtree(building, ignore_errors=True)
 
 
+def _without_reserved_names(labels: LabelSet) -> LabelSet:
+    """Rename an individual that has the name under which DeepLabCut keeps bodyparts that belong to none."""
+    if UNIQUE_INDIVIDUAL not in labels.skeleton.individuals:
+        return labels
+    new = {name: f"{name} animal" if name == UNIQUE_INDIVIDUAL else name for name in labels.skeleton.individuals}
+    return dataclasses.replace(
+        labels,
+        skeleton=dataclasses.replace(labels.skeleton, individuals=tuple(new.values())),
+        annotations=tuple(dataclasses.replace(a, individual=new[a.individual]) for a in labels.annotations),
+        notices=(*labels.notices, f"The individual {UNIQUE_INDIVIDUAL!r} is called {new[UNIQUE_INDIVIDUAL]!r} here."),
+    )
+
+
 def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable: bool = True) -> Work:
     before = len(project.notices)
     fitted, notices = fit_to_project(labels, project.skeleton)
@@ -124,6 +139,9 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
         yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)
         project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)
+        taken = {key.frame_key for key, _ in changes}
+        held_out = {a.key for a in fitted.annotations if a.role is FrameRole.HOLDOUT} & taken
+        project.labels.set_roles(dict.fromkeys(held_out, FrameRole.HOLDOUT), provenance="random")
     except BaseException:
         media.take_back()
         raise

@@ -32,6 +32,8 @@ def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
         raise AlPoseError(
             f"{root} exists already and is no project.", "Choose a folder that is empty, is a project, or is not there."
         )
+    if scorer and not is_safe_name(scorer):
+        raise AlPoseError(f"{scorer!r} cannot be a scorer.", "It becomes part of file names: leave out slashes.")
     who = next((name for name in (scorer, labels.scorer, _user_name()) if is_safe_name(name)), "labeller")
     try:
         root.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,11 @@ def labels_of(project: Project) -> LabelSet:
     for annotation in annotations:
         name = annotation.key.video
         videos.setdefault(name, LabelledVideo(name, written.get(name, "")))
-    return LabelSet(project.skeleton, tuple(videos.values()), annotations, scorer=project.scorer)
+    notices: tuple[str, ...] = ()
+    if project.config.unique_bodyparts:
+        unique = ", ".join(project.config.unique_bodyparts)
+        notices = (f"{unique} of {project.root.name} belong to no individual and were left out.",)
+    return LabelSet(project.skeleton, tuple(videos.values()), annotations, notices, project.scorer)
 
 
 def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:

@@ -14,7 +14,7 @@ import numpy as np
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.formats.image_sets import check_count, finite, number_images, whole
 from napari_al_pose.formats.json_file import field, read_json, write_json
-from napari_al_pose.formats.label_set import Holds, LabelSet, annotation_of, counted, numbered_individuals
+from napari_al_pose.formats.label_set import Holds, LabelSet, annotation_of, counted, numbered_individuals, skeleton_in
 
 HOLDS = Holds("COCO")
 FILE = "annotations.json"
@@ -113,10 +113,7 @@ def _skeleton(categories: list[Any], path: Path) -> Skeleton:
     for pair in pairs if isinstance(pairs, list) else []:
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(i, int) and 1 <= i <= len(names) for i in pair):
             links.append((names[pair[0] - 1], names[pair[1] - 1]))
-    try:
-        return Skeleton(names, tuple(links))
-    except AlPoseError as error:
-        raise AlPoseError(f"{path}: {error.message}", error.hint) from error
+    return skeleton_in(path, names, links)
 
 
 def _images(images: list[Any], path: Path) -> tuple[dict[int, str], dict[str, tuple[int, int]]]:
@@ -160,10 +157,9 @@ class _Annotations:
     def skeleton(self) -> Skeleton:
         """Return the skeleton with the individuals of the file."""
         names = dict.fromkeys(name for found in self._found.values() for name, _, _ in found)
-        if "" not in names and names:
-            return Skeleton(self._skeleton.bodyparts, self._skeleton.links, tuple(names))
-        most = max((len(found) for found in self._found.values()), default=1)
-        return Skeleton(self._skeleton.bodyparts, self._skeleton.links, numbered_individuals(most))
+        if "" in names or not names:
+            names = dict.fromkeys(numbered_individuals(max((len(found) for found in self._found.values()), default=1)))
+        return skeleton_in(self._path, self._skeleton.bodyparts, self._skeleton.links, tuple(names))
 
     def made(self) -> list[Annotation]:
         """Return the annotations."""

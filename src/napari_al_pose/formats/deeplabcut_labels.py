@@ -6,10 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Skeleton
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey
 from napari_al_pose.formats.deeplabcut_annotations import image_files, read_annotation_points
+from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.deeplabcut_tables import frame_number
-from napari_al_pose.formats.label_set import Holds, LabelledVideo, LabelSet, Picture, annotation_of, counted
+from napari_al_pose.formats.label_set import (
+    Holds,
+    LabelledVideo,
+    LabelSet,
+    Picture,
+    annotation_of,
+    counted,
+    skeleton_in,
+)
 
 HOLDS = Holds("DeepLabCut")
 
@@ -25,9 +34,11 @@ def read_collected_data(path: Path) -> LabelSet:
         If it is no table of coordinates, or holds bodyparts of different kinds of animals; the message names the file.
     """
     table = read_annotation_points(path)
-    individuals = tuple(dict.fromkeys(individual for individual, _ in table.columns))
-    bodyparts = tuple(dict.fromkeys(bodypart for _, bodypart in table.columns))
-    skeleton = Skeleton(bodyparts, (), individuals)
+    unique = [bodypart for individual, bodypart in table.columns if individual == UNIQUE_INDIVIDUAL]
+    columns = [column for column in table.columns if column[0] != UNIQUE_INDIVIDUAL] or list(table.columns)
+    individuals = tuple(dict.fromkeys(individual for individual, _ in columns))
+    bodyparts = tuple(dict.fromkeys(bodypart for _, bodypart in columns))
+    skeleton = skeleton_in(path, bodyparts, individuals=individuals)
     annotations: dict[tuple[FrameKey, str], Annotation] = {}
     videos: dict[str, dict[int, Picture]] = {}
     unnamed = 0
@@ -49,6 +60,10 @@ def read_collected_data(path: Path) -> LabelSet:
     if not annotations:
         raise AlPoseError(f"{path} holds no labels.", "Choose a file of labels (CollectedData).")
     notices = [*table.notices]
+    if len(columns) < len(table.columns):
+        of_unique = table.xy[:, [individual == UNIQUE_INDIVIDUAL for individual, _ in table.columns]]
+        points = counted(int(np.isfinite(of_unique).all(axis=-1).sum()), "point")
+        notices.append(f"{path}: {points} of {', '.join(unique)}, which belong to no individual, left out.")
     if unnamed:
         notices.append(f"{path}: {counted(unnamed, 'row')} without a frame number left out.")
     prefix, _, scorer = path.stem.partition("_")

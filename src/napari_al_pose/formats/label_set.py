@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from napari_al_pose.domain import (
     Skeleton,
 )
 
+MOST_BODYPARTS = 1_000
 MOST_FRAMES = 1_000_000
 """More images in one file are taken for a damaged one."""
 
@@ -145,6 +147,23 @@ def fit(labels: LabelSet, holds: Holds) -> tuple[LabelSet, tuple[str, ...]]:
         why = " ".join(lost) or "No frame is labelled."
         raise AlPoseError(f"{holds.name} can hold nothing of these labels. {why}", "Choose another format.")
     return labels, tuple(lost)
+
+
+def skeleton_in(
+    path: Path,
+    bodyparts: Sequence[str],
+    links: Sequence[tuple[str, str]] = (),
+    individuals: Sequence[str] = (SINGLE_INDIVIDUAL,),
+) -> Skeleton:
+    """Return the skeleton that a file names; AlPoseError, naming the file, if it cannot be."""
+    if len(bodyparts) > MOST_BODYPARTS:
+        raise AlPoseError(
+            f"{path} names {len(bodyparts):,} bodyparts, expected at most {MOST_BODYPARTS:,}.", "Choose another file."
+        )
+    try:
+        return Skeleton(tuple(bodyparts), tuple(links), tuple(individuals))
+    except AlPoseError as error:
+        raise AlPoseError(f"{path}: {error.message}", error.hint) from error
 
 
 def annotation_of(

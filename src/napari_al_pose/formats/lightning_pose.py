@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
-from napari_al_pose.formats.label_set import Holds, LabelSet, counted
+from napari_al_pose.formats.label_set import Holds, LabelSet, counted, skeleton_in
 
 HOLDS = Holds("Lightning Pose", individuals="one", unseen=True, links=())
 FILE = "CollectedData.csv"
@@ -37,7 +37,7 @@ def read_lightning_pose(path: Path) -> LabelSet:
     table = read_table(path, coordinates=("x", "y", "visible"))
     scorer = table.columns[0][0]
     bodyparts = tuple(dict.fromkeys(bodypart for _, _, bodypart, _ in table.columns))
-    skeleton = Skeleton(bodyparts)
+    skeleton = skeleton_in(path, bodyparts)
     check_count(len(table.rows), path)
     files = ["/".join(row) if isinstance(row, tuple) else str(row) for row in table.rows]
     if len(set(files)) < len(files):

@@ -6,13 +6,14 @@ SLEAP knows points with a place and points that are not visible. A bodypart is a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_tables import frame_number
 from napari_al_pose.formats.image_sets import check_count, number_images, set_name
@@ -22,6 +23,7 @@ from napari_al_pose.formats.label_set import (
     LabelSet,
     annotation_of,
     numbered_individuals,
+    skeleton_in,
 )
 from napari_al_pose.formats.names import video_stem
 
@@ -147,7 +149,7 @@ class _Reader:
                 name = self._name(instance, number, individuals)
                 annotations.setdefault((key, name), self._annotation(key, instance, name))
         self._tell_of_the_rest(frames)
-        made = Skeleton(tuple(skeleton.node_names), self._links(skeleton), individuals)
+        made = skeleton_in(self._path, skeleton.node_names, self._links(skeleton), individuals)
         return LabelSet(
             made, tuple(video for video, _ in videos.values()), tuple(annotations.values()), tuple(self._notices)
         )
@@ -286,9 +288,10 @@ def refuse_bombs(path: Path) -> None:
 
 
 def _video(sio: Any, files: str | list[str]) -> Any:
-    """Return sleap-io's video, opened for its size where the files are there."""
+    """Return sleap-io's video, opened for its size where the files are there and it knows how."""
     if all(Path(file).is_file() for file in ([files] if isinstance(files, str) else files)):
-        return sio.Video.from_filename(files)
+        with suppress(*DAMAGE):
+            return sio.Video.from_filename(files)
     first = files if isinstance(files, str) else files[0]
     metadata: dict[str, Any] = {"type": "MediaVideo" if isinstance(files, str) else "ImageVideo", "filename": first}
     if not isinstance(files, str):

@@ -56,6 +56,11 @@ def check_project(path: Path) -> None:
     """Raise what opening would raise at once, so that a mistyped path ends on the command line, not in a window."""
     from napari_al_pose.formats.deeplabcut import read_config
 
+    if path.suffix.lower() == ".slp":
+        raise AlPoseError(
+            f"{path} holds SLEAP labels and is no project.",
+            f"Make one of them: napari-al-pose import {path} --to FOLDER",
+        )
     read_config(path / "config.yaml" if path.is_dir() else path)
 
 
