@@ -97,7 +97,8 @@ def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Job]
     """Return the jobs, seed by seed, so that a run that is cut short has all data sets and folds."""
     import torch
 
-    torch.set_num_threads(max(1, run.jobs))
+    # Two threads that wait for each other on a busy computer are slower than one by an order of magnitude.
+    torch.set_num_threads(1)
     names = [raw.name for raw in raws]
     if len(set(names)) < len(names):
         raise AlPoseError("Two data sets have the same name.", "Rename the folder or the file of one of them.")
