@@ -105,12 +105,16 @@ def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot,
     assert "nowhere" in dialog._complaint.text()
     dialog.parent_folder.setText(str(tmp_path))
     assert dialog._complaint.text() == ""
+    dialog.individuals.setText("mouse1, mouse1")
+    assert "individuals" in dialog._complaint.text()
+    dialog.individuals.setText("mouse1, mouse2")
     assert dialog._create.isEnabled()
     before = opened.project
     dialog._create.click()
     qtbot.waitUntil(lambda: opened.project is not None and opened.project is not before, timeout=TIMEOUT)
     assert opened.bodyparts == ("nose", "tail")
     assert opened.project.skeleton.links == (("nose", "tail"),)
+    assert opened.individuals == ("mouse1", "mouse2")
     assert opened.project.scorer == "Ada"
     assert [made.name for made in opened.project.videos] == [video.stem]
     assert opened.project.root.parent == tmp_path

@@ -41,6 +41,7 @@ class NewProjectDialog(QDialog):
         self.scorer = QLineEdit(_user_name())
         self.bodyparts = QPlainTextEdit(placeholderText="One a line, in the order you will click them:\nnose\nleft ear")
         self.links = QPlainTextEdit(placeholderText="Lines to draw between them, if you like:\nnose - left ear")
+        self.individuals = QLineEdit(placeholderText="Only for several animals in a picture: mouse1, mouse2")
         self.videos = QListWidget()
         self.videos.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.videos.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -55,7 +56,7 @@ class NewProjectDialog(QDialog):
         self._lay_out()
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
-        for field in (self.task, self.scorer, self.bodyparts, self.links, self.parent_folder):
+        for field in (self.task, self.scorer, self.bodyparts, self.links, self.individuals, self.parent_folder):
             field.textChanged.connect(self._check)
         self._check()
 
@@ -75,6 +76,7 @@ class NewProjectDialog(QDialog):
             "scorer": self.scorer.text().strip(),
             "bodyparts": bodyparts,
             "skeleton": parse_links(self.links.toPlainText(), bodyparts),
+            "individuals": parse_bodyparts(self.individuals.text()),
             "videos": [Path(self.videos.item(i).text()) for i in range(self.videos.count())],
             "copy_videos": self.copy_videos.isChecked(),
         }
@@ -96,6 +98,7 @@ class NewProjectDialog(QDialog):
                 scorer=details["scorer"],
                 bodyparts=details["bodyparts"],
                 links=details["skeleton"],
+                individuals=details["individuals"],
                 videos=details["videos"],
             )
             if not complaint and not details["parent"].is_dir():
@@ -116,6 +119,7 @@ class NewProjectDialog(QDialog):
         form.addRow("", self.copy_videos)
         form.addRow("Bodyparts", self.bodyparts)
         form.addRow("Skeleton", self.links)
+        form.addRow("Individuals", self.individuals)
         form.addRow("Make it in", self._with_buttons(self.parent_folder, ("Browse…", self._ask_folder)))
         rows = QVBoxLayout(self)
         rows.setSpacing(10)

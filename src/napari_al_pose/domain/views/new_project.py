@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_al_pose.domain.errors import AlPoseError
-from napari_al_pose.domain.skeleton import Skeleton
+from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".tif", ".tiff")
 
@@ -42,7 +42,13 @@ def parse_links(text: str, bodyparts: Sequence[str]) -> tuple[tuple[str, str], .
 
 
 def check_new_project(
-    *, task: str, scorer: str, bodyparts: Sequence[str], links: Sequence[tuple[str, str]], videos: Sequence[Path]
+    *,
+    task: str,
+    scorer: str,
+    bodyparts: Sequence[str],
+    links: Sequence[tuple[str, str]],
+    videos: Sequence[Path],
+    individuals: Sequence[str] = (),
 ) -> str:
     """Return the first thing that keeps the project from being made, or nothing."""
     if not task.strip():
@@ -55,7 +61,7 @@ def check_new_project(
     if not bodyparts:
         return "Name at least one bodypart."
     try:
-        Skeleton(tuple(bodyparts), tuple(links))
+        Skeleton(tuple(bodyparts), tuple(links), tuple(individuals) or (SINGLE_INDIVIDUAL,))
     except AlPoseError as error:
         return error.message
     if not videos:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QInputDialog, QLineEdit, QMenu, QMessageBox, QWidget
+from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
+from napari_al_pose.gui.key_table import KEYS, spoken
 from napari_al_pose.gui.session import Session
 
 
@@ -36,17 +37,19 @@ class LabelMenu(QMenu):
         session, options = self._session, self._session.options
         writable = not session.read_only and session.annotation is not None
         self.clear()
-        self._add("Start from the labelled frame before\tC", session.borrow_pose, enabled=writable)
-        self._add("Copy the pose\tCtrl+C", session.copy_pose, enabled=session.annotation is not None)
-        self._add("Paste the pose\tCtrl+V", session.paste_pose, enabled=writable)
+        self._add("Start from the labelled frame before", session.borrow_pose, "borrow_pose", enabled=writable)
+        self._add("Copy the pose", session.copy_pose, "copy_pose", enabled=session.annotation is not None)
+        self._add("Paste the pose", session.paste_pose, "paste_pose", enabled=writable)
         self.addSeparator()
         several = len(session.individuals) > 1
         by_individual = options.colour_by is ColourBy.INDIVIDUAL
-        self._add("Names beside the points\tT", lambda: options.toggle("names"), checked=options.names)
-        self._add("Colour by individual\tF", session.next_colouring, checked=by_individual, enabled=several)
-        self._add("Ring doubted guesses in red\tE", lambda: options.toggle("borders"), checked=options.borders)
-        self._add("View follows the animal\tG", lambda: options.toggle("follow"), checked=options.follow)
-        self._add("Wide canvas\tB", lambda: options.toggle("wide"), checked=options.wide)
+        self._add_toggle("Names beside the points", "names")
+        self._add(
+            "Colour by individual", session.next_colouring, "next_colouring", checked=by_individual, enabled=several
+        )
+        self._add_toggle("Ring doubted guesses in red", "borders")
+        self._add_toggle("View follows the animal", "follow")
+        self._add_toggle("Wide canvas", "wide")
         self.addSeparator()
         self._add("Bodyparts and skeleton…", self._edit_bodyparts, enabled=not session.read_only)
         if any(session.individuals):
@@ -55,10 +58,25 @@ class LabelMenu(QMenu):
         question = role_question(session.role, len(session.rounds))
         self._add(question.action, lambda: self._ask_role(question), enabled=writable)
         self.addSeparator()
-        self._add("Keys\t?", session.show_keys)
+        self._add("Keys", session.show_keys, "show_keys")
 
-    def _add(self, text: str, action: Callable[[], Any], *, enabled: bool = True, checked: bool | None = None) -> None:
-        made = self.addAction(text)
+    def _add_toggle(self, text: str, option: str) -> None:
+        options = self._session.options
+        self._add(text, lambda: options.toggle(option), f"options.toggle {option}", checked=getattr(options, option))
+
+    def _add(
+        self,
+        text: str,
+        action: Callable[[], Any],
+        key_name: str = "",
+        *,
+        enabled: bool = True,
+        checked: bool | None = None,
+    ) -> None:
+        """Add a line; ``key_name`` says under which `Key.name` its key is found."""
+        table = KEYS if self._session.keys is None else self._session.keys.table
+        found = next((key.keys[0] for key in table if key.name == key_name), "")
+        made = self.addAction(f"{text}\t{spoken(found)}" if found else text)
         made.setEnabled(enabled)
         if checked is not None:
             made.setCheckable(True)
@@ -80,8 +98,9 @@ class LabelMenu(QMenu):
         box.open()
 
     def _ask_individual(self) -> None:
-        name, agreed = QInputDialog.getText(
-            self.parentWidget(), "Add an individual", "Name, as DeepLabCut will write it:", QLineEdit.EchoMode.Normal
-        )
-        if agreed:
-            self._session.add_individual(name)
+        dialog = QInputDialog(self.parentWidget())
+        dialog.setWindowTitle("Add an individual")
+        dialog.setLabelText("Name, as DeepLabCut will write it:")
+        dialog.textValueSelected.connect(self._session.add_individual)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
