@@ -45,7 +45,7 @@ def asked(sample_project, tmp_path_factory):
     shutil.copytree(sample_project.parent, folder)
     truth = ground_truth(folder)
     with open_project(folder) as project:
-        settings = LoopSettings(pool_size=8, batch_size=6)
+        settings = LoopSettings(pool_size=10, batch_size=6)
         project.save_settings(settings)
         for i in range(10):
             video = project.videos[i % 2].name

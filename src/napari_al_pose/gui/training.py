@@ -75,7 +75,12 @@ class TrainingView:
 
 def started(view: TrainingView, kind: str, job: int) -> TrainingView:
     """Return the view with ``job`` running; a new training starts with empty curves."""
-    stage = {"train": "preparing to train", "rank": "ranking the queue", "adopt": "reading the model"}[kind]
+    stage = {
+        "train": "preparing to train",
+        "rank": "ranking the queue",
+        "map": "mapping the pool",
+        "adopt": "reading the model",
+    }[kind]
     if kind == "train":
         return TrainingView(kind=kind, job=job, stage=stage)
     return replace(view, kind=kind, job=job, stage=stage, seconds_left=-1.0, done=0, total=0, sentence="")

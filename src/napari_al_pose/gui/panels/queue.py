@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
@@ -16,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_al_pose.acquisition import Strategy
+from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows, strategy_groups
 from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, label
@@ -106,8 +109,10 @@ class QueuePanel(Section):
         self._next = button("Next frame", "The next suggested frame (N)", session.next_suggestion, part="main")
         row = QHBoxLayout()
         row.setSpacing(4)
+        self.map = button("Map", "See how strategies sample the videos: every candidate frame as a dot", lambda: None)
         row.addWidget(self._previous)
         row.addWidget(self._next, 1)
+        row.addWidget(self.map)
         return row
 
     def _strategy_box(self) -> QComboBox:
@@ -124,13 +129,7 @@ class QueuePanel(Section):
         self._strategy.clear()
         if self._session.project is None:
             return
-        usual, others = strategy_groups(self._session.strategies)
-        for name in (*usual, *others):
-            if others and name == others[0]:
-                self._strategy.insertSeparator(self._strategy.count())
-            strategy = self._session.strategies[name]
-            self._strategy.addItem(strategy.title, name)
-            self._strategy.setItemData(self._strategy.count() - 1, strategy.summary, Qt.ItemDataRole.ToolTipRole)
+        fill_strategies(self._strategy, self._session.strategies)
         self._show_strategy()
 
     def _show_strategy(self) -> None:
@@ -169,6 +168,16 @@ class QueuePanel(Section):
         row = next((i for i, row in enumerate(self.rows) if row.key == key), -1)
         if row >= 0:
             self._rows.touch(row)
+
+
+def fill_strategies(box: QComboBox, strategies: Mapping[str, Strategy]) -> None:
+    """Offer all strategies, the usual ones first, each explained by its tooltip."""
+    usual, others = strategy_groups(strategies)
+    for name in (*usual, *others):
+        if others and name == others[0]:
+            box.insertSeparator(box.count())
+        box.addItem(strategies[name].title, name)
+        box.setItemData(box.count() - 1, describe(strategies[name]), Qt.ItemDataRole.ToolTipRole)
 
 
 class _QueueDelegate(QStyledItemDelegate):

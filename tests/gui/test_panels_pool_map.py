@@ -1,0 +1,144 @@
+"""The map of the pool: asked of the engine, painted, clicked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from session_tools import TIMEOUT
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.engine.messages import Failed, Finished, MapPool, PoolMapped, Progress, Rank
+from napari_al_pose.gui.dock import _source_opener
+from napari_al_pose.gui.panels.pool_map import PoolMap
+from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.theme import theme_colours
+from napari_al_pose.gui.thumbnails import Thumbnails
+
+pytestmark = pytest.mark.gui
+
+DARK = theme_colours("dark")
+
+
+def end_ranking(session):
+    """Let the engine be done with the first batch, which every project begins with."""
+    session._engine._client.on_reply(Finished(session._engine._client.asked(Rank)[-1].job))
+
+
+@pytest.fixture
+def shown(opened, qtbot):
+    end_ranking(opened)
+    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
+    made = PoolMap(opened, Thumbnails(_source_opener(opened.project)), DARK)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def asked(session):
+    return session._engine._client.asked(MapPool)[-1]
+
+
+def answer(session, n=6, **changes):
+    """Let the engine answer with frames of the first video in a row."""
+    request = asked(session)
+    video = session.project.videos[0].name
+    keys = tuple(FrameKey(video, 10 * i) for i in range(n))
+    line = np.linspace(0, 1, n, dtype=np.float32)
+    values = {
+        "strategy": request.strategy,
+        "points": np.stack([line, line], axis=1),
+        "scores": np.arange(n, dtype=np.float64),
+        "chosen": keys[-1:],
+    } | changes
+    session._engine._client.on_reply(
+        PoolMapped(
+            request.job,
+            values["strategy"],
+            0,
+            request.layout,
+            keys,
+            values["points"],
+            values["scores"],
+            (FrameKey(video, 7),),
+            np.array([[0.5, 0.2]], np.float32),
+            values["chosen"],
+            "",
+        )
+    )
+    session._engine._client.on_reply(Finished(request.job))
+    return keys
+
+
+def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot):
+    assert asked(opened).strategy == opened.settings.strategy
+    assert asked(opened).layout == "pca"
+    assert opened.training.kind == "map"
+    assert not shown._update.isEnabled()
+    keys = answer(opened)
+    qtbot.waitUntil(lambda: shown.best.count() == 3, timeout=TIMEOUT)
+    assert shown._update.isEnabled()
+    assert "6 frames of the pool, 1 would be chosen, 1 labelled" in shown.caption
+    assert len(shown.plot.dots.points()) == 7
+    assert [shown.best.item(i).text() for i in range(3)] == ["5.00", "4.00", "3.00"]
+    assert [shown.worst.item(i).text() for i in range(3)] == ["0.00", "1.00", "2.00"]
+    shown.grab()
+    dot = next(point for point in shown.plot.dots.points() if point.data().key == keys[3])
+    shown.plot.dots.sigClicked.emit(shown.plot.dots, [dot], None)
+    qtbot.waitUntil(lambda: opened.current == keys[3], timeout=TIMEOUT)
+    item = shown.worst.item(0)
+    place = shown.worst.visualItemRect(item).center()
+    qtbot.mouseClick(shown.worst.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: opened.current == keys[0], timeout=TIMEOUT)
+
+
+def test_pictures_come_when_they_are_read(shown, opened, qtbot):
+    keys = answer(opened)
+    qtbot.waitUntil(lambda: shown._thumbnails.image(keys[-1]) is not None, timeout=TIMEOUT)
+    assert not shown.best.item(0).icon().isNull()
+
+
+def test_another_strategy_another_layout(shown, opened, qtbot):
+    answer(opened)
+    qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
+    shown._strategy.setCurrentIndex(shown._strategy.findData("kcenter"))
+    shown._layout_box.setCurrentIndex(shown._layout_box.findData("tsne"))
+    shown._update.click()
+    assert (asked(opened).strategy, asked(opened).layout) == ("kcenter", "tsne")
+    opened._engine._client.on_reply(Progress(asked(opened).job, "Laying out the pool", 3, 9, 1.0))
+    qtbot.waitUntil(lambda: "Laying out the pool" in shown.caption, timeout=TIMEOUT)
+    opened._engine._client.on_reply(Failed(asked(opened).job, "No video can be opened.", "Add one."))
+    qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
+    assert "6 frames" in shown.caption  # the map before stays
+    assert opened.errors == ["No video can be opened."]
+
+
+def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot):
+    answer(opened, scores=np.full(6, np.nan), chosen=())
+    qtbot.waitUntil(lambda: "0 would be chosen" in shown.caption, timeout=TIMEOUT)
+    assert shown.best.count() == shown.worst.count() == 0
+    shown.grab()
+
+
+def test_it_waits_its_turn(opened, qtbot):
+    made = PoolMap(opened, Thumbnails(_source_opener(opened.project)), DARK)
+    qtbot.addWidget(made)
+    made.show()
+    assert "Waiting until the engine has done: ranking the queue" in made.caption
+    assert not made._update.isEnabled()
+    end_ranking(opened)
+    qtbot.waitUntil(lambda: opened.training.kind == "map", timeout=TIMEOUT)
+    answer(opened)
+    qtbot.waitUntil(lambda: made.best.count() == 3, timeout=TIMEOUT)
+
+
+def test_each_strategy_is_explained_in_the_box(opened, qtbot):
+    panel = QueuePanel(opened, DARK)
+    qtbot.addWidget(panel)
+    panel.set_project(None)
+    box = panel._strategy
+    tips = {box.itemData(i): box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count())}
+    assert "Needs 100 labelled frames, else Multiple peak entropy (MPE) takes its place." in tips["learning_loss"]
+    assert tips["uniform"].endswith("Needs nothing.\nCosts nothing.")
+    assert all(tip.count("\n") == 2 for name, tip in tips.items() if name)
