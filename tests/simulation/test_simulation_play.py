@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from simulation_blobs import make_blobs
+from simulation_blobs import make_blobs, write_coco_blobs
 
+from napari_al_pose.cli import main
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.simulation import play as play_module
 from napari_al_pose.simulation.folds import make_folds
@@ -141,18 +142,40 @@ def test_tables_and_report(played):
     assert all((folder / f"blobs-{name}.png").stat().st_size > 2000 for name in ("curves", "differences", "frames"))
 
 
-def test_processes_give_what_one_process_gives(blobs, output, played):
-    _, rows = played
-    protocol = replace(PROTOCOL, arms=("uniform", "hybrid"))
-    run = Run(output=output, cache=output / "cache", seeds=(0,), folds=(0,), jobs=1)
-    done = simulate([blobs], protocol, run)
-    assert done["missing"] == 0
-    expected = [row for row in rows if row["arm"] in protocol.arms]
-    for a, b in zip(expected, read_rounds(output / "rounds"), strict=True):
-        assert (a["arm"], a["budget"], a["picks"]) == (b["arm"], b["budget"], b["picks"])
-        assert a["error"] == pytest.approx(b["error"], abs=1e-5)
-    with pytest.raises(AlPoseError, match="steps differ"):
-        simulate([blobs], replace(protocol, steps=9), run)
+def test_the_command_plays_in_processes_and_goes_on_from_what_is_there(tmp_path, capsys):
+    labels = write_coco_blobs(tmp_path, make_blobs(videos=2, frames=14))
+    command = ["simulate", str(labels), "--output", str(tmp_path / "out"), "--budgets", "3,5", "--folds", "2"]
+    command += ["--use-folds", "0", "--seeds", "1", "--steps", "4", "--batch-size", "2", "--jobs", "1", "--json"]
+    first = run_command([*command, "--no-sanity"], capsys)
+    assert (first["rounds"], first["missing"]) == (4, 0)
+    assert [arm["arm"] for arm in first["results"][0]["arms"]] == ["uniform", "hybrid"]
+    assert json.loads((tmp_path / "out" / "protocol.json").read_text())["budgets"] == [3, 5]
+    before = (tmp_path / "out" / "rounds.csv").read_bytes()
+    again = run_command([*command, "--no-sanity"], capsys)
+    assert again["rounds"] == 4
+    assert (tmp_path / "out" / "rounds.csv").read_bytes() == before
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, "--steps", "5"])
+    assert "steps differ" in capsys.readouterr().err
+
+
+def test_a_dask_cluster_plays_the_same(played, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    folder, rows = played
+    run = Run(output=tmp_path / "out", cache=folder / "cache", seeds=(0,), folds=(0,))
+    protocol = replace(PROTOCOL, arms=("uniform",))
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        simulate([make_blobs(videos=2, frames=14)], protocol, replace(run, scheduler=cluster.scheduler_address))
+    found = read_rounds(tmp_path / "out" / "rounds")
+    assert [row["picks"] for row in found] == [row["picks"] for row in rows if row["arm"] == "uniform"]
+
+
+def run_command(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(command)
+    return json.loads(capsys.readouterr().out)
 
 
 def test_arms_are_read_and_named():
