@@ -119,7 +119,12 @@ class Actions(QObject):
         project = self._session.project
         if project is None:
             return
-        self._exporting = dialog = ExportDialog(self._session, export_labels=self._export_labels, parent=self._window)
+        self._exporting = dialog = ExportDialog(
+            self._session,
+            export_labels=self._export_labels,
+            other_formats=self.export_labels,
+            parent=self._window,
+        )
         dialog.finished.connect(self._exported)
         self._open(dialog)
         self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)

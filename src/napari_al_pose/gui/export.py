@@ -44,10 +44,19 @@ class ExportDialog(QDialog):
         With a project.
     export_labels : callable
         Writes the labels.
+    other_formats : callable
+        Asks for another program's format of labels.
     parent : QWidget, optional
     """
 
-    def __init__(self, session: Session, *, export_labels: Callable[[], None], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        export_labels: Callable[[], None],
+        other_formats: Callable[[], None],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._versions = tuple(done.number for done in session.rounds)
@@ -55,6 +64,9 @@ class ExportDialog(QDialog):
         self.setWindowTitle("Export")
         self.setMinimumWidth(460)
         self.labels_button = button("Write labels", "", lambda: self._end(export_labels), part="main")
+        self.other_formats_button = button(
+            "Other formats…", "SLEAP, Lightning Pose, COCO, MPII, LSP", lambda: self._end(other_formats)
+        )
         self._make_fields()
         self._lay_out()
         session.exportChanged.connect(self.refresh)
@@ -200,7 +212,10 @@ class ExportDialog(QDialog):
                 wrap=True,
             )
         )
-        rows.addWidget(self.labels_button)
+        labels = QHBoxLayout()
+        labels.addWidget(self.labels_button, 1)
+        labels.addWidget(self.other_formats_button)
+        rows.addLayout(labels)
         rows.addWidget(line())
         rows.addWidget(label("Poses in whole videos", "title"))
         rows.addLayout(form)
