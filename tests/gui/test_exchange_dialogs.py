@@ -13,6 +13,7 @@ from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
+from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.panels.project import ProjectPanel
 
 pytestmark = pytest.mark.gui
@@ -110,8 +111,7 @@ def test_cancelling_an_import_leaves_nothing(actions, opened, window, qtbot, sle
     assert "Cancelled" in dialog.complaint.text()
     assert [found.name for found in path.parent.iterdir()] == [path.name]
     dialog.start_button.click()
-    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=TIMEOUT)
-    assert (path.parent / "theirs-project" / "config.yaml").is_file()
+    qtbot.waitUntil((path.parent / "theirs-project" / "config.yaml").is_file, timeout=TIMEOUT)
 
 
 def test_what_cannot_be_imported_is_said_in_the_dialog(actions, window, qtbot, tmp_path):
@@ -134,7 +134,8 @@ def test_what_cannot_be_imported_is_said_in_the_dialog(actions, window, qtbot, t
 def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot, tmp_path):
     for name in opened.bodyparts:
         opened.place(name, 50.0, 60.0)
-    actions.export_labels()
+    actions.export()
+    dialog_of(window, ExportDialog).other_formats_button.click()
     dialog = dialog_of(window, ExportLabelsDialog)
     dialog.format.setCurrentIndex(dialog.format.findData("lsp"))
     dialog.start_button.click()

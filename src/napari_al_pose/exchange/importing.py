@@ -136,6 +136,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     media = _Media(project, file, fitted)
     try:
         yield from media.bring()
+        # The last step: what is stored cannot be cancelled any more, only undone.
         yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)
         project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)
@@ -145,7 +146,6 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     except BaseException:
         media.take_back()
         raise
-    yield _progress("Writing CollectedData", 0, 0)
     project.export_labels({key.video for key, _ in changes})
     if conflicts:
         told = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
