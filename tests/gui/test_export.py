@@ -10,9 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 from session_tools import TIMEOUT
 
-from napari_al_pose.domain import Round
+from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Cancelled, Export, Exported, Failed, Finished, Progress, Rank, Stop, Train
+from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
@@ -192,3 +193,40 @@ def test_a_failure_is_told(actions, with_models, window, qtbot):
     assert dialog.status.text() == "The disk is full. Make room."
     assert dialog.predict_button.isEnabled()
     assert np.isclose(dialog.cutoff.value(), 0.6)
+
+
+# ---- what is on disk ------------------------------------------------------------------------------
+
+
+def test_a_frame_that_an_export_has_reached_has_a_guess_at_once(with_models, qtbot):
+    project, parts = with_models.project, with_models.bodyparts
+    video = project.videos[0].name
+    header = RunHeader(video=video, identity="", model_version=2, bodyparts=parts, segments=((0, 40), (40, 100)))
+    run = project.video_predictions.resume(header)
+    run.write(33, np.full((1, len(parts), 3), 0.7, np.float32))
+    with_models.go_to(FrameKey(video, 33))
+    qtbot.waitUntil(lambda: with_models.guess is not None, timeout=TIMEOUT)
+    assert with_models.guess.model_version == 2
+    assert np.allclose(with_models.guess.likelihood, 0.7)
+    with_models.go_to(FrameKey(video, 34))
+    assert with_models.guess is None
+
+
+def test_added_predictions_are_guesses_and_rank_the_queue(opened, qtbot, tmp_path):
+    video, parts = opened.project.videos[0].name, opened.bodyparts
+    path = tmp_path / f"{video}_lightning.csv"
+    with writing_lightning_pose(path, bodyparts=parts) as add:
+        add(np.arange(90), np.full((90, len(parts), 3), 0.4, np.float32))
+    opened.go_to(FrameKey(video, 7))
+    before = len(engine_of(opened).asked(Rank))
+    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+        opened.add_predictions([path])
+    assert notice.args[0] == f"Predictions of {video} are taken in."
+    qtbot.waitUntil(lambda: opened.guess is not None, timeout=TIMEOUT)
+    assert opened.guess.model_version == 0
+    assert np.allclose(opened.guess.xy, 0.4)
+    assert len(engine_of(opened).asked(Rank)) == before + 1
+    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+        opened.add_predictions([tmp_path / "unknown.csv"])
+    assert "named after no video" in notice.args[0]
+    assert notice.args[2]

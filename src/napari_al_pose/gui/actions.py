@@ -18,6 +18,7 @@ from napari_al_pose.gui.dialogs import (
     NewProjectDialog,
     SettingsDialog,
     ask_for_model,
+    ask_for_predictions,
     ask_for_project,
     ask_for_videos,
 )
@@ -25,6 +26,7 @@ from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
+from napari_al_pose.gui.label_checks import LabelCheckDialog
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
 from napari_al_pose.project import Project
@@ -52,7 +54,9 @@ class Actions(QObject):
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
         self._asking: ConflictDialog | None = None
+        self._checking: LabelCheckDialog | None = None
         session.conflictsChanged.connect(self.conflicts)
+        session.checksWanted.connect(self.check_labels)
 
     def close(self) -> None:
         """Let the work in hand end on its own; nothing of it is shown any more."""
@@ -86,6 +90,10 @@ class Actions(QObject):
         paths = ask_for_videos(self._window)
         if paths:
             self._session.add_videos(paths)
+
+    def add_predictions(self) -> None:
+        """Ask for what other programs predicted in the project's videos."""
+        self._session.add_predictions(ask_for_predictions(self._window))
 
     def settings(self) -> None:
         """Show the settings."""
@@ -157,6 +165,18 @@ class Actions(QObject):
             self._asking = dialog = ConflictDialog(self._session, self._window)
             dialog.finished.connect(self._asked)
             dialog.show()
+
+    def check_labels(self) -> None:
+        """List the labels worth a second look, beside the window."""
+        if self._checking is None:
+            self._checking = dialog = LabelCheckDialog(self._session.label_checks, self._window)
+            dialog.finished.connect(self._checked)
+            dialog.show()
+
+    def _checked(self) -> None:
+        if self._checking is not None:
+            self._checking.deleteLater()
+            self._checking = None
 
     def _asked(self) -> None:
         if self._asking is not None:

@@ -186,6 +186,13 @@ def ask_for_videos(parent: QWidget) -> list[Path]:
     return [Path(path) for path in paths]
 
 
+def ask_for_predictions(parent: QWidget) -> list[Path]:
+    """Ask for files of predictions; empty if the user thinks better of it."""
+    kinds = "Predictions of DeepLabCut, SLEAP, Lightning Pose (*.h5 *.slp *.csv);;All files (*)"
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Choose predictions, named after their videos", "", kinds)
+    return [Path(path) for path in paths]
+
+
 def ask_for_project(parent: QWidget) -> Path | None:
     """Ask for a project's config.yaml or SLEAP's file of labels; None if the user thinks better of it."""
     path, _ = QFileDialog.getOpenFileName(

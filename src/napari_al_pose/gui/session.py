@@ -20,6 +20,8 @@ modelChanged()
     A new model version is there; `rounds` has its round.
 trainingChanged()
     `training` moved on; a few times a second.
+poolMapped(mapped: PoolMapped)
+    The map of the pool that was asked for.
 exportChanged()
     `export` moved on; about once a second.
 engineChanged()
@@ -41,6 +43,7 @@ Every method may be called at any time; what is impossible ends in ``noticeRaise
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -53,10 +56,14 @@ from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.exporting import exported_sentence
 from napari_al_pose.engine.messages import Exported, Looked, Ranked, Trained
+from napari_al_pose.gui.label_checks import LabelChecks
 from napari_al_pose.gui.loading import mark_holdout
 from napari_al_pose.gui.repair import Repair
 from napari_al_pose.gui.state import ALL_BODYPARTS
+from napari_al_pose.gui.stored_guesses import StoredGuesses
 from napari_al_pose.project import Project
+from napari_al_pose.project.outside_predictions import take_in, video_of
+from napari_al_pose.project.video_predictions import VideoRun
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.keys import KeyBindings
@@ -101,6 +108,8 @@ class Session(Repair):
         super().__init__(parent)
         self.keys: KeyBindings | None = None
         """The keys on the viewer; None without one."""
+        self.label_checks = LabelChecks(self, self._engine.checked, self._desk)
+        """The labels worth a second look."""
         self._last_scoremap = ALL_BODYPARTS
         self.frameCompleted.connect(self._learn_when_due)
         engine = self._engine
@@ -108,10 +117,15 @@ class Session(Repair):
         engine.trainingChanged.connect(self.trainingChanged)
         engine.looked.connect(self._on_looked)
         engine.ranked.connect(self._on_ranked)
+        engine.mapped.connect(self.poolMapped)
         engine.trained.connect(self._on_trained)
         engine.adopted.connect(self._on_model)
         engine.exportChanged.connect(self.exportChanged)
         engine.exported.connect(self._on_exported)
+        self._stored = StoredGuesses(self)
+        self._stored.found.connect(self._on_stored)
+        self.closing.connect(self._stored.close)
+        self.frameChanged.connect(self._want_stored)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -119,6 +133,10 @@ class Session(Repair):
     def show_keys(self) -> None:
         """Have the window list the keys, or put the list away."""
         self.keysWanted.emit()
+
+    def show_checks(self) -> None:
+        """Have the window list the labels worth a second look."""
+        self.checksWanted.emit()
 
     # ---- learning -----------------------------------------------------------------------------
 
@@ -178,6 +196,21 @@ class Session(Repair):
     def cancel_export(self) -> None:
         """End the export; what is predicted is kept and not predicted again."""
         self._engine.end_export()
+
+    def map_pool(self, strategy: str, layout: str) -> None:
+        """Ask for a map of the pool by ``strategy``; ``poolMapped`` brings it, the queue stays as it is."""
+        if self._project is not None and self.training.kind != "map":
+            self._engine.map_pool(strategy, layout)
+
+    def add_predictions(self, paths: Sequence[Path]) -> None:
+        """Take in what other programs predicted; it ranks the queue and gives guesses until there is a model."""
+        project = self._writable()
+        if project is not None:
+            self._desk.run(
+                lambda: [take_in(project, video_of(project, path), path) for path in paths],
+                then=self._on_predictions_added,
+                failed=self._refuse,
+            )
 
     def set_strategy(self, name: str) -> None:
         """Rank the queue by the strategy ``name`` from now on."""
@@ -288,6 +321,29 @@ class Session(Repair):
     def _add_predictions(self, version: int, pool: dict[FrameKey, Prediction]) -> None:
         if version == self._engine.model_version:
             self._predictions = {**pool, **self._predictions}
+
+    def _on_predictions_added(self, runs: Sequence[VideoRun]) -> None:
+        names = ", ".join(run.header.video for run in runs)
+        later = "They are not asked any more, as there is a model." if self._rounds else ""
+        self.noticeRaised.emit(f"Predictions of {names} are taken in.", later, False)
+        self._want_stored()
+        if self._project is not None:
+            self._rank_anew(self._project)
+
+    @Slot()
+    def _want_stored(self) -> None:
+        """Look up the current frame's pose among those of whole videos, if nothing is known of it yet."""
+        project, key = self._project, self._current
+        if project is not None and key is not None and self._looked is None and key not in self._predictions:
+            version = self._engine.model_version or (self._rounds[-1].number if self._rounds else 0)
+            self._stored.want(project, version, key)
+
+    @Slot(object)
+    def _on_stored(self, prediction: Prediction) -> None:
+        if prediction.key == self._current and prediction.key not in self._predictions:
+            self._predictions[prediction.key] = prediction
+            self._read_guess()
+            self.annotationChanged.emit()
 
     @Slot(object)
     def _on_exported(self, reply: Exported) -> None:

@@ -50,6 +50,13 @@ def export_status(*, stage: str, done: int, total: int, seconds_left: float, wai
     return ExportStatus(", ".join(parts), share)
 
 
+def export_button(*, busy: bool, done: int, total: int) -> str:
+    """Return what the button to the export dialog says: how far it is while one runs."""
+    if not busy:
+        return "Export"
+    return f"Export {done / total:.0%}" if total else "Export…"
+
+
 def exported_sentence(n_videos: int, paths: Sequence[str]) -> str:
     """Return what came of an export."""
     what = f"{count(n_videos, 'video')} predicted"

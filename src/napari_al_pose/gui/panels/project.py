@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import project_line, save_view
+from napari_al_pose.domain.views.exporting import export_button
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.recent import recent_projects
@@ -39,6 +40,7 @@ class ProjectPanel(QWidget):
         for signal in (session.projectChanged, session.annotationChanged, session.modelChanged):
             signal.connect(self.refresh)
         session.busyChanged.connect(self.refresh)
+        session.exportChanged.connect(self._tell_export)
 
     def refresh(self) -> None:
         """Show the counts."""
@@ -61,6 +63,11 @@ class ProjectPanel(QWidget):
         self._saved.style().unpolish(self._saved)
         self._saved.style().polish(self._saved)
 
+    def _tell_export(self) -> None:
+        """Show on its button how far the export is, whether or not its dialog is open."""
+        export = self._session.export
+        self._export.setText(export_button(busy=export.busy, done=export.done, total=export.total))
+
     def say(self, text: str) -> None:
         """Show a line about what is under way instead of the counts; an empty one brings them back."""
         self._said = text
@@ -76,7 +83,8 @@ class ProjectPanel(QWidget):
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(project, 1)
-        row.addWidget(button("Export", "Write labels or predictions for other programs", actions.export), 1)
+        self._export = button("Export", "Write labels or predictions for other programs", actions.export)
+        row.addWidget(self._export, 1)
         row.addWidget(button("Settings", "How frames are chosen and how a round trains", actions.settings), 1)
         return row
 
@@ -99,6 +107,10 @@ class ProjectPanel(QWidget):
         model.setToolTip("A DeepLabCut 3 snapshot or an ONNX model ranks and guesses until the first round here")
         model.setEnabled(not self._session.read_only)
         model.triggered.connect(lambda _checked=False: actions.adopt_model())
+        predictions = menu.addAction("Add predictions…")
+        predictions.setToolTip("Of DeepLabCut, SLEAP or Lightning Pose; they rank the queue until there is a model")
+        predictions.setEnabled(not self._session.read_only)
+        predictions.triggered.connect(lambda _checked=False: actions.add_predictions())
         import_ = menu.addAction("Import labels…")
         import_.setToolTip("From DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP")
         import_.triggered.connect(lambda _checked=False: actions.import_labels())
