@@ -161,12 +161,16 @@ class PoseLabeller(QWidget):
         """List the keys over the whole window, or put the list away."""
         if self._keys is None and self.session.keys is not None:
             self._keys = KeyOverlay(self.session.keys, self.window(), self._viewer.theme)
+            self.session.closing.connect(self._keys.deleteLater)
         if self._keys is not None:
             self._keys.toggle()
 
     def _on_theme(self, event: Any = None) -> None:
         colours = theme_colours(self._viewer.theme)
         self.setStyleSheet(style_sheet(colours))
+        if self._keys is not None:
+            self._keys.deleteLater()
+            self._keys = None  # made anew, in other colours, when it is asked for
         for panel in (self.bodyparts, self.queue, self.why):
             panel.set_colours(colours)
         if self.timeline is not None and self.curves is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -67,7 +68,8 @@ class KeyOverlay(QWidget):
         """Put the keys away and give the keyboard back to where it was."""
         self.hide()
         if self._focused is not None:
-            self._focused.setFocus()
+            with suppress(RuntimeError):  # it may have gone meanwhile
+                self._focused.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Every other key is swallowed: nobody labels a frame they can't see.

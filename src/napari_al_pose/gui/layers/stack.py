@@ -13,6 +13,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain.tools import Tool
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.context import ContextPlayer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from napari_al_pose.gui.session import Session
 
 FONT_SIZE = 11
+CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
 HOLDOUT_COLOUR = (0.94, 0.71, 0.3, 1.0)
 
 
@@ -96,7 +98,8 @@ class LayerStack(QObject):
     def picture_is_current(self) -> bool:
         """Whether the pixels on the canvas are the current frame's; a click before that would label another frame."""
         position = self._session.position
-        return self._video is not None and position >= 0 and self._video.shown_position == position
+        shown = self._video is not None and position >= 0 and self._video.shown_position == position
+        return shown and not self.context.is_playing
 
     def toggle_close_up(self) -> None:
         """Come close to the chosen bodypart, for one that is small, or go back."""
@@ -171,7 +174,7 @@ class LayerStack(QObject):
             self._syncing = False
         text = viewer.canvas.overlays.text
         text.font_size, text.position, text.visible = FONT_SIZE, "top_left", True
-        for name in ("names", "points", "borders"):
+        for name in ("names", "points", "borders", "tool"):
             self._on_option(name)
         self._fit()
         self.built.emit()
@@ -278,6 +281,9 @@ class LayerStack(QObject):
             keypoints.mark_doubted(options.borders)
         elif name == "colour_by":
             keypoints.colour(options.colour_by)
+        elif name == "tool":
+            for layer in self.layers:
+                layer.cursor = CURSORS[options.tool]
         elif name == "follow" and options.follow:
             self._follow()
         self._show_prompt()
