@@ -23,6 +23,7 @@ from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
+from napari_al_pose.engine.spill import FrameRoom
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
@@ -74,6 +75,7 @@ def load_labelled(
 ) -> Generator[Progress, None, list[LabelledFrame]]:
     """Read the labelled frames, reporting progress; those that can't be decoded are left out."""
     frames: list[LabelledFrame | None] = [None] * len(annotations)
+    room = FrameRoom()
     reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
     done = 0
     for batch in read_batches([a.key for a in annotations], sources, batch_size=4):
@@ -82,7 +84,7 @@ def load_labelled(
             if is_placeholder(image):
                 log.warning("%s is left out: it can't be decoded", annotation.key)
                 continue
-            frames[index] = LabelledFrame(image, annotation.xy, annotation.states, annotation.key.video)
+            frames[index] = LabelledFrame(room.keep(image), annotation.xy, annotation.states, annotation.key.video)
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]

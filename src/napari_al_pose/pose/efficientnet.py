@@ -7,6 +7,8 @@ https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -49,18 +51,45 @@ class SamePadConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of ``x``, (N, C, H, W), of size ceil(H / stride) by ceil(W / stride)."""
+        return self.with_weights(x, self.weight, self.bias)
+
+    def with_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the same with weights in place of the layer's own."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
-            return super().forward(x)
-        learns = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+            return F.conv2d(x, weight, bias, 1, self.padding, groups=self.groups)
+        learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
         if self.groups > 1 and not learns and x.shape[-2] % 2 == 0 and x.shape[-1] % 2 == 0:
             # The same sums without a padded copy of the input, which costs more than the convolution: a row and a
             # column of zeros before the kernel make the padding symmetric.
-            weight = F.pad(self.weight, (1, 0, 1, 0))
-            return F.conv2d(x, weight, self.bias, stride, (kernel - 1) // 2, groups=self.groups)
+            return F.conv2d(x, F.pad(weight, (1, 0, 1, 0)), bias, stride, (kernel - 1) // 2, groups=self.groups)
         pad_y, pad_x = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:])
         x = F.pad(x, (pad_x // 2, pad_x - pad_x // 2, pad_y // 2, pad_y - pad_y // 2))
-        return super().forward(x)
+        return F.conv2d(x, weight, bias, stride, groups=self.groups)
+
+
+class _Layers(nn.Sequential):
+    """Layers one after the other; a BatchNorm with fixed statistics works on the weights before it.
+
+    The same function with the same gradients as on the maps, without two passes over them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        layers = list(self)
+        while layers:
+            layer = layers.pop(0)
+            norm = layers[0] if layers else None
+            if isinstance(layer, SamePadConv2d) and isinstance(norm, nn.BatchNorm2d) and not norm.training:
+                layers.pop(0)
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
+                factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+                x = layer.with_weights(
+                    x, layer.weight * factor[:, None, None, None], norm.bias - norm.running_mean * factor
+                )
+            else:
+                x = layer(x)
+        return x
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -83,7 +112,7 @@ class _InvertedResidual(nn.Module):
             SamePadConv2d(hidden, out_channels, 1),
             _norm(out_channels),
         ]
-        self.layers = nn.Sequential(*layers)
+        self.layers = _Layers(*layers)
         self.residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +131,7 @@ class Pyramid(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(SamePadConv2d(3, _STEM_CHANNELS, 3, stride=2), _norm(_STEM_CHANNELS), nn.ReLU6())
+        self.stem = _Layers(SamePadConv2d(3, _STEM_CHANNELS, 3, stride=2), _norm(_STEM_CHANNELS), nn.ReLU6())
         stages: list[nn.Module] = []
         in_channels = _STEM_CHANNELS
         for expansion, kernel, stride, channels, repeats in _STAGES:
@@ -125,8 +154,18 @@ class Pyramid(nn.Module):
         return maps
 
     def early_layers(self) -> list[nn.Module]:
-        """Return the layers up to stride 4: edges and textures, the same for mice and for ImageNet."""
-        return [self.stem, *self.stages[:2]]
+        """Return what stays as it is: the layers up to stride 4, and all later filters of single channels.
+
+        Edges, textures and ways to look around are the same for mice and for ImageNet; and the gradients of 5 x 5
+        filters of single channels took a third of a training step.
+        """
+        filters: list[nn.Module] = []
+        for layers in self.stages[2:].modules():
+            if isinstance(layers, _Layers):
+                for conv, norm in pairwise(layers):
+                    if isinstance(conv, SamePadConv2d) and conv.groups > 1:
+                        filters += [conv, norm]
+        return [self.stem, *self.stages[:2], *filters]
 
 
 class EfficientNetLite0(nn.Module):
