@@ -18,6 +18,7 @@ from napari_al_pose.acquisition.dissimilar import DissimilarPairs, dissimilar_pa
 from napari_al_pose.acquisition.dropquery import candidates, votes
 from napari_al_pose.acquisition.egl import ExpectedGradientLength, neighbour_probabilities
 from napari_al_pose.acquisition.fusion import min_max
+from napari_al_pose.acquisition.kcenter import nearest_labelled
 from napari_al_pose.acquisition.lightning_motion import motion_energy
 from napari_al_pose.acquisition.lightning_temporal import above_rolling_median, largest_step, temporal_norm
 from napari_al_pose.acquisition.minmax import MinMax
@@ -238,6 +239,33 @@ def test_motion_energy_does_not_overflow():
     black, white = np.zeros((1, 64, 64, 3), np.uint8), np.full((1, 64, 64, 3), 255, np.uint8)
     assert motion_energy(black, white).tolist() == [64 * 64 * 3 * 255]  # float16 ends at 65,504
     assert motion_energy(white, black).tolist() == [64 * 64 * 3 * 255]
+
+
+def test_the_nearest_labelled_frame_is_named():
+    rows = np.array([[1, 0.0], [0, 1], [0, 0]])
+    known = np.array([[0.1, 1], [1, 0.1]])
+    context = context_of({}, n=3, features=rows, labelled_features=known, labelled_keys=keys(2, step=100, video="w"))
+    assert nearest_labelled(context, 0) == FrameKey("w", 100)
+    assert nearest_labelled(context, 1) == FrameKey("w", 0)
+    assert nearest_labelled(context, 2) is None
+    assert nearest_labelled(dataclasses.replace(context, labelled_features=None), 0) is None
+
+
+def test_hybrid_counts_jumps_in_time():
+    """One frame whose nose jumps comes before its equals once the model is trusted."""
+    n = 20
+    beside = np.zeros((n, 2, 1, 2))
+    beside[11] = 40
+    context = context_of(
+        {Extra.NEIGHBOUR_XY: beside},
+        n=n,
+        features=np.ones((n, 3)),
+        xy=np.zeros((n, 1, 2)),
+        likelihood=np.ones((n, 1)),
+        reliability=0.9,
+    )
+    assert rank_order(context.keys, strategies()["hybrid"].score(context))[0] == 11
+    assert strategies()["hybrid"].explain(context, 11).sentence
 
 
 # ---- what the published code gets wrong, where no other test says so ------------------------------

@@ -65,10 +65,11 @@ class Hybrid:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say both sides, the weightier first."""
         typical = _TYPICAL.explain(context, index)
-        if _ENTROPY.requires not in context.available:
+        doubt = next((part for part in _UNCERTAIN if can_score(part, context)), None)
+        if doubt is None:
             return typical
-        ambiguous = _ENTROPY.explain(context, index)
-        sentences = [typical.sentence, ambiguous.sentence]
+        uncertain = doubt.explain(context, index)
+        sentences = [typical.sentence, uncertain.sentence]
         if context.reliability > 0.5:
             sentences.reverse()
-        return Explanation(ambiguous.reasons, "; ".join(sentences))
+        return Explanation(uncertain.reasons, "; ".join(sentences))

@@ -23,6 +23,7 @@ from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import nearest_cosine_distance, row_chunks, unit_rows
+from napari_al_pose.domain import FrameKey
 
 CHOSEN_PER_SLOT = 3
 """Frames ordered for every frame wanted, since some fall to the time gap."""
@@ -154,3 +155,17 @@ def unlike_labelled(context: ScoreContext, index: int) -> str:
     others = np.delete(distance, index)
     share = float((others < distance[index]).mean()) if len(others) else 1.0
     return f"less like any labelled frame than {percent_of_pool(share)}"
+
+
+def nearest_labelled(context: ScoreContext, index: int) -> FrameKey | None:
+    """Return the labelled frame that looks most like frame ``index``; None if nobody can say."""
+    labelled = context.labelled_features
+    if context.features is None or labelled is None or not len(context.labelled_keys) == len(labelled) > 0:
+        return None
+    own = unit_rows(np.asarray(context.features)[index : index + 1])[0]
+    others = unit_rows(labelled)
+    if not own.any() or not others.any():
+        return None
+    order = key_order(context.labelled_keys)
+    alike = np.round((others @ own).astype(np.float64), 6)[order]
+    return context.labelled_keys[int(order[np.argmax(np.where(others[order].any(axis=1), alike, -np.inf))])]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition.kcenter import nearest_labelled
 from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
@@ -190,13 +191,18 @@ def _scored(
 
 def _suggestion(strategy: Strategy, context: ScoreContext, index: int, score: float, version: int) -> Suggestion:
     why = strategy.explain(context, index)
+    sentence = why.sentence
+    nearest = nearest_labelled(context, index)
+    if nearest is not None:
+        sentence += f"; of labelled frames most like {nearest.frame}"
+        sentence += "" if nearest.video == context.keys[index].video else f" of {nearest.video}"
     return Suggestion(
         context.keys[index],
         float(score),
         strategy.name,
         model_version=version,
         reasons=why.reasons,
-        sentence=why.sentence,
+        sentence=sentence,
     )
 
 
