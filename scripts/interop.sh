@@ -61,13 +61,13 @@ snapshots() {
 }
 
 main() {
-    local programs=("$@") work program failed=()
+    local programs=("$@") program failed=()
     [[ ${#programs[@]} -gt 0 ]] || programs=(deeplabcut deeplabcut-snapshots sleap-io lightning-pose movement oldest newest)
     mkdir -p "$FOLDER"
     for program in "${programs[@]}"; do
         make_environment "$program"
     done
-    work=$(mktemp -d)
+    work=$(mktemp -d) # not local: the trap runs after this function
     trap 'rm -rf "$work"' EXIT
     .venv/bin/python scripts/interop/write_files.py "$work"
     for program in "${programs[@]}"; do
