@@ -4,7 +4,8 @@
 #   scripts/results.sh [MINUTES] [JOBS] [NAME...]
 #
 # MINUTES a data set (default 4; 0 plays to the end), JOBS processes (default 2), NAME of openfield, reaching, synthetic
-# (default all). NAPARI_AL_POSE_DATA is the folder with DeepLabCut's two examples. What is computed once lies in
+# (default all). EXTRA has further arguments, as --no-sanity. NAPARI_AL_POSE_DATA is the folder with DeepLabCut's two
+# examples. What is computed once lies in
 # build/results/, and can be deleted; the rounds are packed in docs/results/NAME/rounds.tar.xz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ names=("${@:-}")
 python=${PYTHON:-.venv/bin/python}
 data=${NAPARI_AL_POSE_DATA:?is not set: the folder with the openfield and Reaching projects}
 common=(--strategies hybrid --bfloat16 --steps 300 --seeds "${SEEDS:-10}" --jobs "$jobs" --minutes "$minutes")
+read -ra extra <<<"${EXTRA:-}"
 export OMP_NUM_THREADS=1
 
 play() {
@@ -23,7 +25,7 @@ play() {
     mkdir -p "$work" "$out"
     # Rounds that were committed are not played again.
     if [[ ! -d $work/rounds && -f $out/rounds.tar.xz ]]; then tar -xJf "$out/rounds.tar.xz" -C "$work"; fi
-    "$python" -m napari_al_pose simulate "$@" "${common[@]}" --output "$work" --cache build/results/cache
+    "$python" -m napari_al_pose simulate "$@" "${common[@]}" "${extra[@]}" --output "$work" --cache build/results/cache
     tar --sort=name --mtime=2000-01-01 --owner=0 --group=0 -cJf "$out/rounds.tar.xz" -C "$work" protocol.json rounds
     cp "$work/report.html" "$work/summary.json" "$work/protocol.json" "$out/"
     gzip -9nc "$work/rounds.csv" >"$out/rounds.csv.gz"

@@ -17,6 +17,7 @@ from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.play import Job, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
+from napari_al_pose.simulation.provenance import _meaning, code_version
 from napari_al_pose.simulation.report import write_report
 from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
 from napari_al_pose.simulation.running import Run, simulate
@@ -201,3 +202,10 @@ def test_exploring_warm_and_own_starts_are_played(played, tmp_path):
     assert [source for *_, source in second["picks"]].count("random") == 2
     assert frames(of(found, "hybrid+explore50+warm")[:1]) != frames(of(found, "uniform")[:1])
     assert np.isfinite(second["error"])
+
+
+def test_the_version_of_the_code_goes_by_what_it_does():
+    plain = 'def f(x):\n    """Doc."""\n    return x + 1\n'
+    assert _meaning(plain) == _meaning("# Note.\ndef f(x):\n\n    'Other.'\n    return (x + 1)\n")
+    assert _meaning(plain) != _meaning(plain.replace("1", "2"))
+    assert len(code_version()) == 12

@@ -6,8 +6,6 @@ an order drawn from the same seed.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
@@ -74,42 +73,47 @@ def make_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -
 
 
 def prepare_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
-    """Compute the frozen trunk's maps of every frame and view, unless ``folder`` has them."""
+    """Compute the frozen trunk's maps of every frame and view, unless ``folder`` has them.
+
+    What was computed before an interruption is not computed again.
+    """
     if protocol.learning == "all" or folder.exists():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write_maps(dataset, protocol, temporary)
-        if not folder.exists():
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    partial = folder.with_name(f"{folder.name}.part")
+    partial.mkdir(parents=True, exist_ok=True)
+    _write_maps(dataset, protocol, partial)
+    if not folder.exists():
+        partial.rename(folder)
 
 
 @torch.inference_mode()
 def _write_maps(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
     network = PoseNetwork(protocol.trunk, 1, pretrained=True).eval()
     views = Views(dataset.crop, dataset.rotation_degrees)
-    n, v, k = len(dataset.keys), protocol.views, dataset.skeleton.n_bodyparts
-    positions = np.lib.format.open_memmap(folder / "uv.npy", "w+", np.float32, (n, v, k, 2))
-    files: dict[str, NDArray[np.float16]] = {}
-    for row in range(n):
+    n = len(dataset.keys)
+    done = _memmap(folder / "done.npy", np.dtype(bool), (n,))
+    for row in tqdm(range(n), desc=f"Frozen trunk, {dataset.name}", unit="", mininterval=2.0):
+        if done[row]:
+            continue
         image = _image(dataset, row)
         rng = np.random.default_rng([row, 0])
-        drawn = [views.draw(image, dataset.xy[row], rng) for _ in range(v)]
-        positions[row] = np.stack([uv for _, uv in drawn])
-        for kind, maps in (
-            ("view", network.pyramid(torch.stack([view for view, _ in drawn]))),
-            ("whole", network.pyramid(image[None].float())),
-        ):
-            for level, values in enumerate(maps):
-                name = f"{kind}{level}"
-                array = values.numpy() if kind == "view" else values[0].numpy()
-                if name not in files:
-                    shape = (n, *array.shape)
-                    files[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
-                files[name][row] = array
+        drawn = [views.draw(image, dataset.xy[row], rng) for _ in range(protocol.views)]
+        arrays = {"uv": np.stack([uv for _, uv in drawn]).astype(np.float32)}
+        for level, maps in enumerate(network.pyramid(torch.stack([view for view, _ in drawn]))):
+            arrays[f"view{level}"] = maps.half().numpy()
+        for level, maps in enumerate(network.pyramid(image[None].float())):
+            arrays[f"whole{level}"] = maps[0].half().numpy()
+        for name, array in arrays.items():
+            _memmap(folder / f"{name}.npy", array.dtype, (n, *array.shape))[row] = array
+        done[row] = True
+
+
+def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
+    """Open an array on disk for writing, made of zeros where there is none."""
+    if path.exists():
+        opened: NDArray = np.load(path, mmap_mode="r+", allow_pickle=False)
+        return opened
+    return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 
 class _Heads:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import write_text
+from napari_al_pose.simulation.provenance import code_version
 
 SCALARS = (
     "dataset",
@@ -45,6 +46,7 @@ SCALARS = (
     "train_seconds",
     "choose_seconds",
     "setting",
+    "code",
 )
 """Columns of the tidy table, one row a round."""
 
@@ -89,7 +91,7 @@ class RoundFiles:
     def write(self, row: dict[str, Any]) -> None:
         """Write a round, whole or not at all."""
         path = self.path(row["dataset"], row["fold"], row["seed"], row["arm"], row["budget"])
-        write_text(path, json.dumps(row | {"setting": self.setting}))
+        write_text(path, json.dumps(row | {"setting": self.setting, "code": code_version()}))
 
 
 def read_rounds(folder: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,32 @@
+"""Which code a round was played with: strategies change, and rounds of two versions must not pass for one."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+import napari_al_pose
+
+_PLACES = ("acquisition/*.py", "simulation/choosing.py", "simulation/learner.py", "pose/network.py", "pose/targets.py")
+
+
+@functools.cache
+def code_version() -> str:
+    """Return a short hash of what chooses and what learns; comments, docstrings and layout don't count."""
+    root = Path(napari_al_pose.__file__).parent
+    digest = hashlib.sha256()
+    for place in _PLACES:
+        for path in sorted(root.glob(place)):
+            digest.update(path.name.encode() + _meaning(path.read_text(encoding="utf-8")))
+    return digest.hexdigest()[:12]
+
+
+def _meaning(source: str) -> bytes:
+    """Return a module's syntax tree without docstrings, as text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree).encode()
