@@ -103,7 +103,8 @@ def appending_frames(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
     try:
         with pd.HDFStore(path, mode="w") as store:
-            yield lambda frame: store.append("df_with_missing", frame)
+            # An index of the rows serves only those who query the file where it lies, and grows in memory.
+            yield lambda frame: store.append("df_with_missing", frame, index=False)
     except tables.HDF5ExtError as error:
         raise OSError(f"HDF5 could not write {path}") from error
 

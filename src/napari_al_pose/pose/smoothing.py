@@ -11,7 +11,7 @@ MEDIAN_WINDOW = 5
 """Frames, as in DeepLabCut's `filterpredictions`."""
 ACCELERATION_RATIO = 0.3
 """Standard deviation of the acceleration (px / frame^2) over that of a position with likelihood 1 (px)."""
-_CHUNK = 4096
+_CHUNK = 2048
 _MARGIN = {"median": MEDIAN_WINDOW // 2, "kalman": 200}
 """Frames on either side of a chunk that are looked at too; further ones do not move the result noticeably."""
 

@@ -24,7 +24,7 @@ from napari_al_pose.formats.names import is_safe_name
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 8192
+CHUNK = 2048
 """Frames read at once by those who go through a whole video."""
 
 
