@@ -5,8 +5,8 @@
 #
 # MINUTES a data set (default 4; 0 plays to the end), JOBS processes (default 2), NAME of openfield, reaching, synthetic
 # (default all). EXTRA has further arguments, as --no-sanity. NAPARI_AL_POSE_DATA is the folder with DeepLabCut's two
-# examples. What is computed once lies in
-# build/results/, and can be deleted; the rounds are packed in docs/results/NAME/rounds.tar.xz.
+# examples. What is computed once lies in build/results/, and can be deleted; the rounds are packed in
+# docs/results/NAME/rounds.tar.xz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-4} jobs=${2:-2}

@@ -235,6 +235,7 @@ def _log_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> str:
         "after near-duplicates",
         "largest share of a video",
         "s/training",
+        "versions of the code",
     ]
     body = []
     for arm in result.arms:
@@ -251,6 +252,7 @@ def _log_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> str:
                 _mean([row["n_scored"] for row in own]),
                 _mean(shares),
                 _mean([row["train_seconds"] for row in own]),
+                ", ".join(sorted({row["code"][:6] for row in own})),
             ]
         )
     return "<h3>Scores and picks, means over rounds</h3>" + _table(head, body)
