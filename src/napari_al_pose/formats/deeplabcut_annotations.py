@@ -62,7 +62,7 @@ class AnnotationTable:
 
 def is_annotation_file(path: Path | str) -> bool:
     """Return whether ``path`` is named as DeepLabCut names files of labels; the file is not opened."""
-    return re.fullmatch(r"CollectedData_.+\.(h5|csv)", Path(path).name) is not None
+    return re.fullmatch(r"CollectedData_.+\.(h5|csv)", os.path.basename(path)) is not None
 
 
 def read_annotation_points(path: Path) -> AnnotationTable:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,11 @@ class CollectedData:
     skeleton : Skeleton
     unique_bodyparts : tuple of str
         Of a multi-animal project; they are kept in the files and not labelled here.
+
+    Attributes
+    ----------
+    offset : (float, float)
+        What to add to coordinates in the files to have those of the source, in pixels.
     """
 
     folder: Path
@@ -56,19 +62,20 @@ class CollectedData:
     scorer: str
     skeleton: Skeleton
     unique_bodyparts: tuple[str, ...] = ()
+    offset: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once: it looks at the images, of which there may be tens of thousands.
+        offset = (0.0, 0.0)
+        if self.video is not None:
+            image, shown = self.video.image_origin(), self.video.shown_origin()
+            offset = (image[0] - shown[0], image[1] - shown[1])
+        object.__setattr__(self, "offset", offset)
 
     @property
     def name(self) -> str:
         """The video's name."""
         return self.folder.name
-
-    @property
-    def offset(self) -> tuple[float, float]:
-        """What to add to coordinates in the files to have those of the source, in pixels."""
-        if self.video is None:
-            return (0.0, 0.0)
-        image, shown = self.video.image_origin(), self.video.shown_origin()
-        return (image[0] - shown[0], image[1] - shown[1])
 
     def read(self) -> AnnotationTable:
         """Read the files; AlPoseError if there are some and none can be read."""
@@ -315,9 +322,9 @@ class CollectedData:
         """The files of labels with size and time; they change when another program writes one."""
         if not self.folder.is_dir():
             return "[]"
-        files = sorted(path for path in self.folder.iterdir() if is_annotation_file(path))
-        stats = [path.stat() for path in files]
-        return json.dumps([[p.name, s.st_size, s.st_mtime_ns] for p, s in zip(files, stats, strict=True)])
+        names = sorted(name for name in os.listdir(self.folder) if is_annotation_file(name))
+        stats = [(self.folder / name).stat() for name in names]
+        return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
 
     def _keypoints(self, table: AnnotationTable, frames: Collection[int] | None = None) -> dict[KeypointKey, Keypoint]:
         return keypoints_of(table, self.name, self.skeleton, self.offset, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,6 @@ class ExtractedImages:
         self._rows = rows
         self._source = source
         self._opened: FrameSource | None = None
-        self._present = {frame_number(path.name): path.name for path in reversed(image_files(folder))}
         self._missing: list[int] = []
 
     def notices(self) -> list[str]:
@@ -71,6 +71,11 @@ class ExtractedImages:
         else:
             self._write(pixels, folder / name)
         return name
+
+    @cached_property
+    def _present(self) -> dict[int | None, str]:
+        """The images that are there, by frame number."""
+        return {frame_number(path.name): path.name for path in reversed(image_files(self._folder))}
 
     def _pixels(self, number: int) -> NDArray[np.uint8] | None:
         """Return a frame; None where no video has it, or what has it cannot be read any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
+from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, video_stem
 from napari_al_pose.project.known_videos import KnownVideos, videos_in
 
@@ -210,10 +212,13 @@ def image_size(folder: Path) -> tuple[int, int] | None:
     """Return ``(width, height)`` of the first image in ``folder``; None if it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
-    for path in image_files(folder)[:1]:
-        try:
-            with Image.open(path) as image:
-                return image.size
-        except (OSError, UnidentifiedImageError):
+    try:
+        # Not by way of sorted paths: there may be tens of thousands.
+        names = (name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != ".")
+        first = min(names, default="")
+        if not first:
             return None
-    return None
+        with Image.open(folder / first) as image:
+            return image.size
+    except (OSError, UnidentifiedImageError):
+        return None
