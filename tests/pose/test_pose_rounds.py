@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
+from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import asking, train
+from napari_al_pose.pose import LabelledFrame, asking, train, training
+from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.plan import TrainPlan, make_plan
 
@@ -59,3 +62,31 @@ def test_with_many_labels_training_stops_when_nothing_is_gained(disc_frames, mon
     _, at_four = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan), stop_at=4)
     state, best = at_four.network.state_dict(), model.network.state_dict()
     assert all(torch.equal(state[name], best[name]) for name in state)
+
+
+def test_pairs_found_by_name_mirror_views_that_are_not_turned_all_the_way(disc_frames, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        training, "Views", lambda crop, degrees, mirror: seen.append(mirror) or Views(crop, degrees, mirror)
+    )
+    for rotation, pairs in ((180.0, "auto"), (30.0, "auto"), (180.0, "left=right"), (30.0, "")):
+        settings = QUICK.model_copy(update={"rotation_degrees": rotation, "swap_pairs": pairs})
+        finish(train(disc_frames, ("left", "right"), settings), stop_at=0)
+    assert seen == [None, (1, 0), (1, 0), None]
+
+
+def test_a_small_animal_in_a_large_frame_is_found():
+    """Two dots of 8 pixels in a frame of 1920 x 1080: at the scale that suits a large animal they would be one."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for _ in range(10):
+        xy = rng.uniform([60, 60], [1860, 1020]) + np.array([[0.0, 0.0], [36.0, 0.0]])
+        image = rng.integers(90, 110, (1080, 1920, 3)).astype(np.uint8)
+        for (x, y), colour in zip(xy.round().astype(int), ([250, 30, 30], [30, 30, 250]), strict=True):
+            image[y - 4 : y + 5, x - 4 : x + 5] = colour
+        frames.append(LabelledFrame(image, xy, np.full(2, KeypointState.PLACED, np.int8)))
+    settings = TrainSettings(device="cpu", steps=60)
+    _, model = finish(train(frames[:8], BODYPARTS, settings))
+    assert model.long_side == 1024
+    for frame in frames[8:]:
+        np.testing.assert_allclose(model.predict(frame.image[None]).xy[0], frame.xy, atol=6)

@@ -33,6 +33,11 @@ def find_pairs(bodyparts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def is_found(text: str) -> bool:
+    """Whether a setting leaves the pairs to the names."""
+    return text.strip().casefold() == FOUND
+
+
 def read_pairs(text: str, bodyparts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return the pairs that a setting names.
 
@@ -41,7 +46,7 @@ def read_pairs(text: str, bodyparts: Sequence[str]) -> tuple[tuple[str, str], ..
     AlPoseError
         If it names an unknown bodypart, or one twice.
     """
-    if text.strip().casefold() == FOUND:
+    if is_found(text):
         return find_pairs(bodyparts)
     pairs: list[tuple[str, str]] = []
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -24,8 +24,8 @@ class TrainSettings(BaseModel):
     )
     swap_pairs: str = Field(
         default="auto",
-        description="Bodyparts a mirror exchanges, as 'left ear=right ear, ...': frames are mirrored only with pairs; "
-        "'auto' finds them by their names, nothing mirrors none",
+        description="Bodyparts a mirror exchanges, as 'left ear=right ear, ...': frames are mirrored only with pairs. "
+        "'auto' finds them by their names and mirrors where the largest rotation is below 90°; nothing mirrors none",
     )
     seed: int = Field(default=0, ge=0)
 

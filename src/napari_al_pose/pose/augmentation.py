@@ -26,7 +26,7 @@ BACKGROUND_SHARE = 0.1
 SHIFT, WHOLE_SHIFT = 0.3, 0.1
 """Largest distance of the animal from the crop's centre, in crop sides; of a whole frame, in its sides."""
 
-COVERED_SHARE = 0.0
+COVERED_SHARE = 0.1
 COVER_SIDES = (0.1, 0.25)
 """Share of the views partly covered by a grey rectangle, and its sides over the view's: cables, bedding, hands."""
 

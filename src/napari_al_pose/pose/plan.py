@@ -19,6 +19,11 @@ ANIMAL_SIZE = 72.0
 """How long, in network pixels, the labelled animal should be for neighbouring bodyparts to be told apart."""
 
 SMALLEST_SIDE, LARGEST_SIDE = 256, 448
+
+SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
+"""Above `LARGEST_SIDE` only as far as a small animal in a large frame needs to be this long; it slows prediction, not
+training, which sees crops."""
+
 CROP_PER_ANIMAL = 1.9
 """Side of the training crop over the animal's length: room for the crop to miss its centre."""
 
@@ -130,8 +135,9 @@ def animal_extent(frames: Sequence[LabelledFrame]) -> float:
 def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
     """Return the side at which the animal is `ANIMAL_SIZE` long, within bounds and never above the source's."""
     wanted = padded(round(ANIMAL_SIZE / max(extent, 1e-3)))
+    needed = min(padded(round(SMALL_ANIMAL / max(extent, 1e-3))), LARGEST_FOR_SMALL)
     source = padded(max(max(frame.size) for frame in frames))
-    return min(max(SMALLEST_SIDE, min(wanted, LARGEST_SIDE)), source)
+    return min(max(SMALLEST_SIDE, min(wanted, LARGEST_SIDE), needed), source)
 
 
 def _steps(n_frames: int) -> int:
