@@ -92,6 +92,7 @@ class PoseLabeller(QWidget):
     def _connect(self) -> None:
         session = self.session
         session.noticeRaised.connect(self._show_notice)
+        self.queue.map.clicked.connect(lambda _checked=False: self.show_map())
         session.projectChanged.connect(self._on_project)
         session.keysWanted.connect(self._toggle_keys)
         session.options.changed.connect(self._on_option)
@@ -164,6 +165,18 @@ class PoseLabeller(QWidget):
             self.session.closing.connect(self._keys.deleteLater)
         if self._keys is not None:
             self._keys.toggle()
+
+    def show_map(self) -> None:
+        """Open the map of the pool."""
+        from napari_al_pose.gui.panels.pool_map import PoolMap  # pyqtgraph takes its time
+
+        project = self.session.project
+        if project is None:
+            return
+        thumbnails = Thumbnails(_source_opener(project))
+        self.map = PoolMap(self.session, thumbnails, theme_colours(self._viewer.theme), self)
+        self.map.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.map.show()
 
     def _on_theme(self, event: Any = None) -> None:
         colours = theme_colours(self._viewer.theme)

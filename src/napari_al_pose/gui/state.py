@@ -39,6 +39,7 @@ class SessionState(QObject):
     modelChanged = Signal()
     trainingChanged = Signal()
     exportChanged = Signal()
+    poolMapped = Signal(object)
     engineChanged = Signal()
     lookedChanged = Signal()
     scoremapChoiceChanged = Signal()
@@ -46,6 +47,7 @@ class SessionState(QObject):
     videosChanged = Signal()
     busyChanged = Signal()
     keysWanted = Signal()
+    checksWanted = Signal()
     noticeRaised = Signal(str, str, bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
