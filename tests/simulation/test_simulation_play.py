@@ -180,9 +180,9 @@ def run_command(command, capsys):
 
 
 def test_arms_are_read_and_named():
-    arm = Arm.parse("hybrid+nospread+explore25+warm")
-    assert arm == Arm("hybrid", spread=False, explore=0.25, warm=True)
-    assert arm.name == "hybrid+nospread+explore25+warm"
+    arm = Arm.parse("hybrid+nospread+explore25+trust50+warm")
+    assert arm == Arm("hybrid", spread=False, explore=0.25, warm=True, trust=0.5)
+    assert arm.name == "hybrid+nospread+explore25+trust50+warm"
     assert not Arm.parse("uniform").deduplicate
     assert Arm.parse("random+dedup").deduplicate
     assert Arm.parse("hybrid+dedup").name == "hybrid"

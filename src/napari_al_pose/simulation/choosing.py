@@ -115,6 +115,7 @@ def choose(
         kept = drop_near_duplicates([dataset.keys[r] for r in open_rows], prepared.features[open_rows], {})
         candidates = [open_rows[i] for i in kept.tolist()]
     taken = [dataset.keys[row] for row in labelled]
+    reliability = reliability if arm.trust is None else arm.trust
     n_random = math.ceil(arm.explore * n)
     scored = _score(prepared, arm, model, candidates, labelled, reliability, n - n_random, seed)
     if isinstance(scored, str):

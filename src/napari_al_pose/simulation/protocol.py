@@ -39,6 +39,9 @@ class Arm:
         Share of each batch that is drawn at random instead.
     warm : bool
         Whether training goes on from the round before instead of from the start.
+    trust : float or None
+        Reliability that the strategy is told instead of the one measured: 0 leaves `hybrid` typical frames only, 1 as
+        much uncertainty as it allows.
     """
 
     strategy: str
@@ -46,6 +49,7 @@ class Arm:
     spread: bool = True
     explore: float = 0.0
     warm: bool = False
+    trust: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> Arm:
@@ -62,14 +66,15 @@ class Arm:
             raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose of: {', '.join(sorted(known))}.")
         arm = cls(name, deduplicate=name not in BLIND)
         for modifier in modifiers:
-            share = re.fullmatch(r"explore(\d{1,2})", modifier)
-            if share:
-                arm = replace(arm, explore=int(share[1]) / 100)
+            share = re.fullmatch(r"(explore|trust)(\d{1,3})", modifier)
+            if share and int(share[2]) <= 100:
+                arm = replace(arm, **{share[1]: int(share[2]) / 100})
             elif modifier in _MODIFIERS:
                 arm = replace(arm, **_MODIFIERS[modifier])
             else:
                 raise AlPoseError(
-                    f"Unknown modifier {modifier!r} in {text!r}.", f"Choose of: {', '.join(_MODIFIERS)}, explore<NN>."
+                    f"Unknown modifier {modifier!r} in {text!r}.",
+                    f"Choose of: {', '.join(_MODIFIERS)}, explore<percent>, trust<percent>.",
                 )
         return arm
 
@@ -84,6 +89,8 @@ class Arm:
             parts.append("nospread")
         if self.explore:
             parts.append(f"explore{round(100 * self.explore):02d}")
+        if self.trust is not None:
+            parts.append(f"trust{round(100 * self.trust):02d}")
         if self.warm:
             parts.append("warm")
         return "+".join(parts)
