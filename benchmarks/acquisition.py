@@ -12,12 +12,13 @@ import statistics
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import ABSENT, Figure, seconds
-from napari_al_pose.acquisition import ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, strategies, terms
 from napari_al_pose.acquisition.clusters import kmeans
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
@@ -27,11 +28,16 @@ LOOPED_MAPS = 400
 REPEATS = 5
 DIMENSIONS = 1_280
 LARGE_POOL = 100_000
-WARM_UP, SMALL_POOL, LARGER_POOL = 60, 1_000, 4_000
+WARM_UP = 60
+POOLS = (1_000, 3_000, 10_000, 30_000, 100_000)
+LONGEST_SECONDS = 8.0
+LABELLED = 100
+GROWTH_SIDE = 16
+"""Of the scoremaps of growing pools: 100,000 frames of four must fit into memory."""
 
 
 def figures(data: Path | None) -> Iterator[Figure]:
-    """Measure multiple peak entropy, every strategy on small pools, and the cheap ones on a large pool."""
+    """Measure multiple peak entropy, every strategy on growing pools, and the cheap ones on a large pool in full."""
     yield _entropy()
     for name, strategy in strategies().items():
         yield _strategy(name, strategy)
@@ -88,33 +94,80 @@ def _looped(maps: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _strategy(name: str, strategy: Strategy) -> Figure:
-    _scoring_seconds(strategy, _context(WARM_UP))
-    took = {n: _scoring_seconds(strategy, _context(n)) for n in (SMALL_POOL, LARGER_POOL)}
-    growth = math.log(took[LARGER_POOL] / took[SMALL_POOL]) / math.log(LARGER_POOL / SMALL_POOL)
-    setting = {"frames": SMALL_POOL, f"seconds_of_{LARGER_POOL}": took[LARGER_POOL], "growth_exponent": growth}
-    return Figure(f"acquisition.score.{name}", took[SMALL_POOL], "s", setting=setting)
+    """Score pools of ever more frames, as long as the next should take no more than some seconds."""
+    _scoring_seconds(strategy, WARM_UP)
+    took: dict[int, float] = {}
+    for n in POOLS:
+        if took and _expected(took, n) > LONGEST_SECONDS:
+            break
+        took[n] = _scoring_seconds(strategy, n)
+    first, last = POOLS[0], max(took)
+    setting: dict[str, object] = {"frames": first, "cost": terms(strategy).cost}
+    setting |= {f"seconds_of_{n}": seconds_ for n, seconds_ in took.items() if n != first}
+    if last > first:
+        setting["growth_exponent"] = math.log(took[last] / took[first]) / math.log(last / first)
+    return Figure(f"acquisition.score.{name}", took[first], "s", setting=setting)
 
 
-def _scoring_seconds(strategy: Strategy, context: ScoreContext) -> float:
+def _expected(took: dict[int, float], n: int) -> float:
+    """Return the seconds ``n`` frames should take: by the growth between the last two pools, squared after one."""
+    (before, earlier), (last, seconds_) = [*took.items()][-2] if len(took) > 1 else (0, 0.0), [*took.items()][-1]
+    growth = math.log(seconds_ / earlier) / math.log(last / before) if before else 2.0
+    return seconds_ * (n / last) ** max(1.0, growth)
+
+
+def _scoring_seconds(strategy: Strategy, n: int) -> float:
+    context = _context(strategy, n)
     return seconds(lambda: strategy.score(context))
 
 
-def _context(n: int) -> ScoreContext:
+def _context(strategy: Strategy, n: int) -> ScoreContext:
+    """Return a pool of ``n`` frames with what the strategy asks for and no more: large pools fill the memory."""
     rng = np.random.default_rng(0)
     names = tuple(f"bodypart {k}" for k in range(4))
-    maps = _scoremaps(n, 4, 32)
+    own = terms(strategy)
+    has = strategy.requires | own.uses
+    maps = _scoremaps(n, 4, GROWTH_SIDE) if Requires.SCOREMAPS in has else None
+    features = _features(n) if Requires.FEATURES in has else None
     return ScoreContext(
         keys=_keys(n),
         skeleton=Skeleton(names, tuple(itertools.pairwise(names))),
-        features=_features(n),
+        features=features,
         xy=rng.uniform(0, 128, (n, 4, 2)),
-        likelihood=maps.max(axis=(2, 3)),
+        likelihood=rng.uniform(0, 1, (n, 4)),
         scoremaps=maps,
         grid=ScoremapGrid(4.0, 4.0, 1.5, 1.5),
-        labelled_features=_features(40),
-        labelled_xy=rng.uniform(0, 128, (40, 4, 2)),
+        labelled_features=None if features is None else _features(LABELLED),
+        labelled_xy=rng.uniform(0, 128, (LABELLED, 4, 2)),
+        extra={name: _extra(name, n, rng) for name in sorted(own.needs | own.wants)},
         reliability=0.5,
     )
+
+
+def _extra(name: Extra, n: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Return an array of the shape that `Extra` promises."""
+    if name is Extra.THUMBNAILS:
+        return rng.integers(0, 255, (n, 64, 64, 3), dtype=np.uint8)
+    shapes = {
+        Extra.NEIGHBOUR_XY: (n, 2, 4, 2),
+        Extra.SCOREMAP_CHANGE: (n, 2, 4),
+        Extra.EMBEDDING: (n, 64),
+        Extra.EMBEDDING_LABELLED: (LABELLED, 64),
+        Extra.KEYPOINT_FEATURES: (n, 4, 64),
+        Extra.KEYPOINT_FEATURES_LABELLED: (LABELLED, 4, 64),
+        Extra.DROPOUT_XY: (n, 10, 4, 2),
+        Extra.TURNED_XY: (n, 5, 4, 2),
+        Extra.ENSEMBLE_XY: (n, 4, 4, 2),
+        Extra.LOG_VARIANCE: (n, 4),
+        Extra.LINK_LENGTHS: (n, 3, 2),
+        Extra.GRADIENT_LENGTHS: (n, LABELLED),
+        Extra.FULL_GRADIENT_LENGTHS: (n, LABELLED),
+        Extra.BODYPART_QUALITY: (4,),
+        Extra.ALEXNET: (n, 4096),
+        Extra.DINOV2: (n, 384),
+        Extra.DINOV2_LABELLED: (LABELLED, 384),
+    }
+    return rng.random(shapes.get(name, (n,)), dtype=np.float32)
 
 
 # ---- a large pool ---------------------------------------------------------------------------------

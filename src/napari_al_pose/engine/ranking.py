@@ -129,7 +129,7 @@ def interleave(ranked: Sequence[Suggestion], holdout: Sequence[Suggestion]) -> l
     queue = list(ranked)
     spacing = len(ranked) / len(holdout) if holdout else 0.0
     for i, suggestion in enumerate(holdout):
-        queue.insert(min(len(queue), round((i + 1) * spacing) + i), suggestion)
+        queue.insert(min(len(queue), max(1, round((i + 1) * spacing)) + i), suggestion)
     return queue
 
 
