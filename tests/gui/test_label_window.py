@@ -31,7 +31,7 @@ CONTROL, SHIFT, ALT = (
 @pytest.fixture
 def viewer(make_napari_viewer, scripted_engine):
     made = make_napari_viewer(show=True)
-    made.window.resize(900, 640)
+    made.window.resize(760, 520)
     return made
 
 

@@ -27,6 +27,8 @@ from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 
 ROW_HEIGHT = 50
+_FEWEST_PX = 74
+"""A row and a half: the dock fits a screen of 800 pixels also while a model learns."""
 _PICTURE = QSize(56, 42)
 
 
@@ -46,7 +48,7 @@ class QueuePanel(Section):
         self._delegate = _QueueDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
-        self._view.setMinimumHeight(2 * ROW_HEIGHT)
+        self._view.setMinimumHeight(_FEWEST_PX)
         self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._view.verticalScrollBar().valueChanged.connect(lambda _value: self._request_visible())
         self._empty = _empty_label()
@@ -252,6 +254,6 @@ def _paint_tick(painter: QPainter, centre: QPointF, colour: QColor) -> None:
 def _empty_label() -> QLabel:
     made = label("", "dim", wrap=True)
     made.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    made.setMinimumHeight(2 * ROW_HEIGHT)
+    made.setMinimumHeight(_FEWEST_PX)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
     return made
