@@ -26,6 +26,7 @@ from napari_al_pose.engine.messages import (
     Adopt,
     Adopted,
     Cancelled,
+    Check,
     Export,
     Failed,
     Finished,
@@ -45,7 +46,7 @@ from napari_al_pose.project import Project, open_project
 log = logging.getLogger(__name__)
 
 Job = Generator[Reply, None, None]
-LongRequest = Train | Rank | MapPool | Adopt | Export
+LongRequest = Train | Rank | MapPool | Adopt | Check | Export
 PARENT_GONE_SECONDS = 10.0
 
 
@@ -122,7 +123,7 @@ class EngineProcess:
             elif isinstance(request, Stop):
                 self._note_stop(request)
             else:
-                (self._exports if isinstance(request, Export) else self._jobs).waiting.append(request)
+                (self._exports if isinstance(request, Export | Check) else self._jobs).waiting.append(request)
             idle = False
 
     def _note_stop(self, request: Stop) -> None:
@@ -167,6 +168,8 @@ class EngineProcess:
             return self._adopt(request)
         if isinstance(request, MapPool):
             return self._map_pool(request)
+        if isinstance(request, Check):
+            return self._check(request)
         return self._rank(request) if isinstance(request, Rank) else self._export(request)
 
     def _fail(self, lane: _Lane, message: str, hint: str, *, details: str = "") -> None:
@@ -211,6 +214,11 @@ class EngineProcess:
         with open_project(self._root, read_only=True) as project:
             self._loop.refresh(project)
             yield (yield from self._loop.export(project, request.videos, request.options, request.job))
+
+    def _check(self, request: Check) -> Job:
+        with open_project(self._root, read_only=True) as project:
+            self._loop.refresh(project)
+            yield (yield from self._loop.check_labels(project, request.job))
 
     def _serve(self, look: Look) -> None:
         try:

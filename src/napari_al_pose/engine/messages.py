@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
 from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.label_checks import LabelCheck
 
 # ---- from the client ------------------------------------------------------------------------------
 
@@ -58,6 +59,13 @@ class MapPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Find the labels worth a second look; waits for other jobs."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """Predict whole videos (by name, or by file) and write them; goes on where it stopped, and waits for other jobs."""
 
@@ -74,7 +82,7 @@ class Stop:
     keep: bool = False
 
 
-Request = Look | Train | Rank | MapPool | Adopt | Export | Stop
+Request = Look | Train | Rank | MapPool | Adopt | Check | Export | Stop
 
 # ---- from the engine ------------------------------------------------------------------------------
 
@@ -172,6 +180,14 @@ class PoolMapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """The labels worth a second look, the most suspicious first."""
+
+    job: int
+    checks: tuple[LabelCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """Whole videos are predicted and written."""
 
@@ -222,6 +238,7 @@ Reply = (
     | Adopted
     | Ranked
     | PoolMapped
+    | Checked
     | Exported
     | Finished
     | Cancelled

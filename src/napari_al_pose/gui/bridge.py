@@ -16,12 +16,17 @@ from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
     Adopt,
     Adopted,
+    Check,
+    Checked,
     Died,
     Export,
     Exported,
     Failed,
+    Finished,
     Look,
     Looked,
+    MapPool,
+    PoolMapped,
     Rank,
     Ranked,
     Ready,
@@ -56,8 +61,10 @@ class EngineBridge(QObject):
     trainingChanged = Signal()
     looked = Signal(object)
     ranked = Signal(object)
+    mapped = Signal(object)
     trained = Signal(object)
     adopted = Signal(object)
+    checked = Signal(object)
     exportChanged = Signal()
     exported = Signal(object)
     failed = Signal(str, str)
@@ -152,6 +159,10 @@ class EngineBridge(QObject):
         """Make another program's model the newest version and rank with it."""
         self._begin("adopt", lambda job: Adopt(job, str(path)))
 
+    def map_pool(self, strategy: str, layout: str) -> None:
+        """Lay the pool out on a plane."""
+        self._begin("map", lambda job: MapPool(job, strategy, layout))
+
     def export(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos; does nothing while another export runs."""
         if self._client is None or self._state not in ("starting", "ready") or self._export.busy:
@@ -170,7 +181,12 @@ class EngineBridge(QObject):
         if self._client is not None and self._training.busy:
             self._client.send(Stop(self._training.job, keep))
 
-    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Adopt]) -> None:
+    def _check(self) -> None:
+        """Find labels worth a second look, when the engine has nothing else to do."""
+        if self._client is not None:
+            self._client.send(Check(self._client.next_job()))
+
+    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Adopt | MapPool]) -> None:
         if self._client is None or self._state not in ("starting", "ready"):
             return
         job = self._client.next_job()
@@ -200,6 +216,9 @@ class EngineBridge(QObject):
             return
         if self._take_export(reply):
             return
+        if isinstance(reply, Checked):
+            self.checked.emit(reply)
+            return
         was_busy, before = self._training.busy, self._training
         self._training = advanced(self._training, reply)
         match reply:
@@ -215,6 +234,10 @@ class EngineBridge(QObject):
                 self.adopted.emit(reply)
             case Ranked():
                 self.ranked.emit(reply)
+            case PoolMapped():
+                self.mapped.emit(reply)
+            case Finished() if before.kind == "train":
+                self._check()
             case Failed():
                 self._take_failure(reply)
             case Died():

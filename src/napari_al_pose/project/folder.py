@@ -24,6 +24,7 @@ from napari_al_pose.formats.deeplabcut import (
     read_config,
 )
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.checks import CheckStore
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.known_videos import KnownVideos
 from napari_al_pose.project.label_store import LabelStore
@@ -56,6 +57,8 @@ class ProjectFolder:
         folder = self.root / "al-pose"
         self.models = ModelStore(folder / "models")
         self.predictions = PoolPredictions(folder / "predictions")
+        self.unseen = PoolPredictions(folder / "unseen")
+        self.checks = CheckStore(folder / "checks.json")
         self.video_predictions = VideoPredictions(folder / "predictions")
         self.rounds = RoundStore(folder / "rounds.json")
         self.queue = QueueStore(folder / "queue.json")

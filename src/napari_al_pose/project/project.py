@@ -24,6 +24,9 @@ class Project(LabelledProject):
     labels : LabelStore
     models : ModelStore
     predictions : PoolPredictions
+    unseen : PoolPredictions
+        What models said about labelled frames they had not learnt from.
+    checks : CheckStore
     video_predictions : VideoPredictions
     rounds : RoundStore
     queue : QueueStore

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import learn_view, model_sentence, stop_view, training_sentence
+from napari_al_pose.domain.views.label_checks import check_button_text
 from napari_al_pose.gui.panels.parts import Section, button, label
 from napari_al_pose.gui.session import Session
 
@@ -31,6 +32,9 @@ class LearnPanel(Section):
         self._model.setProperty("part", "dim")
         self._model.setToolTip("The network's input is chosen so that bodyparts can be told apart; see the settings")
         self.body.addWidget(self._model)
+        self._checks = button("", "Labels that a model which had not seen them puts elsewhere", session.show_checks)
+        self.body.addWidget(self._checks)
+        session.label_checks.changed.connect(self.refresh)
         for signal in (session.trainingChanged, session.engineChanged, session.annotationChanged):
             signal.connect(self.refresh)
         session.settingsChanged.connect(self.refresh)
@@ -65,6 +69,8 @@ class LearnPanel(Section):
         self._busy.setVisible(training.busy)
         self._model.setText(model_sentence(session.rounds))
         self._model.setVisible(bool(self._model.text()))
+        self._checks.setText(check_button_text(len(session.label_checks.all)))
+        self._checks.setVisible(bool(self._checks.text()))
         if training.busy:
             self._show_progress()
 

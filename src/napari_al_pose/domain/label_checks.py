@@ -1,0 +1,139 @@
+"""Labels worth a second look: where a model that never saw them says something else, and sure of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.annotation import Annotation, KeypointState
+from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.prediction import Prediction
+
+FAR_LENGTHS = 0.15
+"""Below this distance, in lengths of the animal, nothing is far."""
+
+FAR_ERRORS = 4.0
+"""Far is also this many times the model's usual error at that bodypart."""
+
+SURE = 0.3
+"""Of what the model itself hardly believes, nothing follows."""
+
+SWAP_GAIN = 0.5
+"""Left and right look swapped when exchanging them at least halves the distance to the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCheck:
+    """One label worth a second look.
+
+    Parameters
+    ----------
+    key : FrameKey
+    bodypart : str
+        For a swap, the left one.
+    kind : {"far", "swapped"}
+        Far from where the model sees it; or left and right the other way round.
+    x, y : float
+        The label as it was, source pixels.
+    distance : float
+        Between label and model, source pixels.
+    likelihood : float
+        How sure the model is, in [0, 1].
+    """
+
+    key: FrameKey
+    bodypart: str
+    kind: Literal["far", "swapped"]
+    x: float
+    y: float
+    distance: float
+    likelihood: float
+
+
+def find_checks(
+    labels: Sequence[Annotation],
+    predictions: Mapping[FrameKey, Prediction],
+    bodyparts: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    limit: int = 20,
+) -> tuple[LabelCheck, ...]:
+    """Return the labels to check, the most suspicious first.
+
+    Suspicious is how far the label is from the model's, in lengths of the animal, times how sure the model is.
+
+    Parameters
+    ----------
+    labels : sequence of Annotation
+        Of one individual a frame.
+    predictions : mapping of FrameKey to Prediction
+        By models that did not learn from the frame; frames without one are not judged.
+    bodyparts : sequence of str
+        Names along the keypoint axis.
+    pairs : sequence of (str, str)
+        Left and right bodyparts.
+    limit : int
+        How many at most.
+    """
+    judged = [label for label in labels if label.key in predictions]
+    if not judged:
+        return ()
+    length = _animal_length(judged)
+    distances = np.stack([_distances(label, predictions[label.key].xy) for label in judged])
+    usual = np.array(
+        [np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0 for column in distances.T]
+    )
+    found: list[LabelCheck] = []
+    for label, apart in zip(judged, distances, strict=True):
+        said = predictions[label.key]
+        swaps = _swaps(label, said, bodyparts, pairs, length)
+        swapped = {name for check in swaps for pair in pairs if check.bodypart == pair[0] for name in pair}
+        found += swaps
+        for k, name in enumerate(bodyparts):
+            far = apart[k] > max(FAR_LENGTHS * length, FAR_ERRORS * usual[k])
+            if far and said.likelihood[k] >= SURE and name not in swapped:
+                found.append(_check(label, said, k, name, "far", float(apart[k])))
+    found.sort(key=lambda check: (-check.distance * check.likelihood, check.key, check.bodypart))
+    return tuple(found[:limit])
+
+
+def _swaps(
+    label: Annotation, said: Prediction, bodyparts: Sequence[str], pairs: Sequence[tuple[str, str]], length: float
+) -> list[LabelCheck]:
+    checks = []
+    for left, right in pairs:
+        a, b = (list(bodyparts).index(name) for name in (left, right))
+        if not (label.states[[a, b]] == KeypointState.PLACED).all() or min(said.likelihood[[a, b]]) < SURE:
+            continue
+        as_is = _distance(label.xy[a], said.xy[a]) + _distance(label.xy[b], said.xy[b])
+        exchanged = _distance(label.xy[a], said.xy[b]) + _distance(label.xy[b], said.xy[a])
+        if exchanged < SWAP_GAIN * as_is and as_is > FAR_LENGTHS * length:
+            checks.append(_check(label, said, a, left, "swapped", as_is / 2))
+    return checks
+
+
+def _check(
+    label: Annotation, said: Prediction, k: int, name: str, kind: Literal["far", "swapped"], distance: float
+) -> LabelCheck:
+    x, y = (float(value) for value in label.xy[k])
+    return LabelCheck(label.key, name, kind, x, y, distance, float(said.likelihood[k]))
+
+
+def _distances(label: Annotation, xy: NDArray[np.floating]) -> NDArray[np.float64]:
+    apart = np.linalg.norm(label.xy - xy, axis=1)
+    return np.where(label.states == KeypointState.PLACED, apart, np.nan)
+
+
+def _distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    return float(np.hypot(*(a - b)))
+
+
+def _animal_length(labels: Sequence[Annotation]) -> float:
+    """Return the median diagonal of the placed keypoints' bounding boxes, px; 0 if no frame tells."""
+    placed = [label.xy[label.states == KeypointState.PLACED] for label in labels]
+    lengths = [float(np.hypot(*np.ptp(xy, axis=0))) for xy in placed if len(xy) >= 2]
+    return float(np.median(lengths)) if lengths else 0.0
