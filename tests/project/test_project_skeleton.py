@@ -205,12 +205,13 @@ def test_impossible_edits_change_nothing(root, edit, message):
 
 def test_guesses_of_older_models_go_and_reasons_follow(root):
     with open_project(root) as project:
-        project.predictions.save(1, [KEY], np.ones((1, 3, 2)), np.ones((1, 3)))
+        for store in (project.predictions, project.unseen):
+            store.save(1, [KEY], np.ones((1, 3, 2)), np.ones((1, 3)))
         reasons = tuple(BodypartReason(name, 1.0) for name in ("nose", "ear"))
         project.queue.save("mpe", 1, [Suggestion(KEY, 1.0, "mpe", reasons=reasons)])
         assert isinstance(project.predictions.load(1)[KEY], Prediction)
         project.edit_skeleton(SkeletonEdit(("snout", "tail"), renamed=(("nose", "snout"),)))
-        assert project.predictions.load(1) == {}
+        assert project.predictions.load(1) == project.unseen.load(1) == {}
         assert [reason.bodypart for reason in project.queue.load().suggestions[0].reasons] == ["snout"]
 
 

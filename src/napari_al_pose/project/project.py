@@ -113,7 +113,7 @@ class Project(LabelledProject):
         change = self.labels.skeletons.unfinished()
         if change is not None:
             write_files(change, map(self._collected_data, self._labelled_folders()), self.labels)
-            drop_predictions(change, self.predictions, self.queue)
+            drop_predictions(change, (self.predictions, self.unseen), self.queue)
             self.labels.skeletons.finish(change)
 
     def _before_export(self) -> None:

@@ -45,9 +45,10 @@ def write_files(change: SkeletonChange, data: Iterable[CollectedData], store: La
         # Otherwise it was written before the program was cut short, or by another program since.
 
 
-def drop_predictions(change: SkeletonChange, predictions: PoolPredictions, queue: QueueStore) -> None:
+def drop_predictions(change: SkeletonChange, predictions: Iterable[PoolPredictions], queue: QueueStore) -> None:
     """Drop what models said of the bodyparts as they were; the queue keeps its frames and reasons by name."""
-    predictions.clear()
+    for each in predictions:
+        each.clear()
     saved = queue.load()
     removed = removed_bodyparts(change.before, change.edit)
     suggestions = [
