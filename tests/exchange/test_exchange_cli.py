@@ -46,7 +46,6 @@ def test_there_and_back(config, tmp_path):
     [
         (("import", "{tmp}/nowhere.slp", "--to", "{tmp}/made"), "nowhere.slp"),
         (("import", "{tmp}/broken.slp", "--to", "{tmp}/made"), "broken.slp"),
-        (("{tmp}/broken.slp",), "import"),
         (("import", "{config}", "--to", "{tmp}/made", "--scorer", "a/b"), "a/b"),
         (("import", "{tmp}/notes.txt", "--to", "{tmp}/made"), "no format that is known"),
         (("export", "{config}", "--format", "coco", "--output", "{tmp}"), "not empty"),
@@ -65,3 +64,12 @@ def test_what_cannot_be_is_named(config, tmp_path, arguments, named, capsys, mon
     assert said.out == ""
     assert named in said.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.slp", "notes.txt"]
+
+
+def test_the_window_says_how_sleap_labels_become_a_project(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("napari")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path / "labels.slp")])
+    assert ended.value.code == 2
+    assert "napari-al-pose import" in capsys.readouterr().err

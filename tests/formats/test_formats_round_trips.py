@@ -162,8 +162,9 @@ def count_in(text, pattern):
     return int(match[1].replace(",", "")) if match else 0
 
 
-def test_nothing_left_is_refused_by_name():
+@settings(max_examples=3, deadline=None)
+@given(labels=label_sets(bodyparts=("fin",), states=st.just(KeypointState.PLACED)))
+def test_nothing_left_is_refused_by_name(labels):
     holds = Holds("A format", bodyparts=("wing",))
-    labels = label_sets(bodyparts=("fin",), states=st.just(KeypointState.PLACED)).example()
     with pytest.raises(AlPoseError, match=r"A format can hold nothing .*'fin' left out"):
         fit(labels, holds)
