@@ -76,7 +76,7 @@ class FrameDecoder:
         self._skips = False
         self._complete_from = 0
         """Position before which frames may have been left out since the last seek."""
-        self._show_first_packet()
+        self._has_seen_first = False
 
     def frames(
         self, first: int, last: int, *, superseded: Callable[[], bool] | None = None
@@ -116,7 +116,7 @@ class FrameDecoder:
         return container, stream
 
     def _show_first_packet(self) -> None:
-        """Let the decoder see the first packet before any seek.
+        """Let the decoder see the first packet before it starts anywhere else.
 
         x264 tells its version there and nowhere else; 4:4:4 video by its versions of up to 2018 decodes to garbage,
         without an error, in a decoder that does not know it.
@@ -180,12 +180,15 @@ class FrameDecoder:
         Containers differ in the time they look for, and some land late: then an earlier time is aimed at, which costs
         no decoding.
         """
+        if key > 0 and not self._has_seen_first:
+            self._show_first_packet()
         index = self._index
         ways = [(back, by_dts) for back in _STEPS_BACK for by_dts in (False, True)]
         for way in dict.fromkeys([self._seeks_by, *ways]):
             anchor = max(key - way[0], 0)
             packets = self._packets_from(int((index.key_dts if way[1] else index.key_pts)[anchor]))
             if packets is not None and self._begin(packets, key):
+                self._has_seen_first = True  # shown above, or what is decoded next
                 self._seeks_by = way
                 return True
         return False
