@@ -209,3 +209,16 @@ def test_the_version_of_the_code_goes_by_what_it_does():
     assert _meaning(plain) == _meaning("# Note.\ndef f(x):\n\n    'Other.'\n    return (x + 1)\n")
     assert _meaning(plain) != _meaning(plain.replace("1", "2"))
     assert len(code_version()) == 12
+
+
+def test_strategies_get_the_arrays_they_ask_for_or_say_that_they_fell_back(played, tmp_path):
+    folder, _ = played
+    arms = ("badge", "keypoint_features", "tta", "dlc_kmeans", "temporal")
+    protocol = replace(PROTOCOL, arms=arms, budgets=(3, 6))
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    assert play(Job(next((folder / "cache").iterdir()), "blobs", 0, 0), protocol, files, out_of_time=never)
+    found = read_rounds(files.folder)
+    fallbacks = {arm: of(found, arm)[1]["fallback"] for arm in arms}
+    assert fallbacks.pop("temporal").startswith("diverse")  # there are no neighbouring frames
+    assert set(fallbacks.values()) == {""}
+    assert all(of(found, arm)[1]["score_low"] < of(found, arm)[1]["score_high"] for arm in fallbacks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from napari_al_pose.acquisition.pool import drop_near_duplicates
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.acquisition.strategy import can_score
 from napari_al_pose.domain import FrameKey
+from napari_al_pose.simulation.extras import extras_for
 from napari_al_pose.simulation.learner import Learned, Output
 from napari_al_pose.simulation.measures import frame_errors
 from napari_al_pose.simulation.preparing import Prepared
@@ -167,6 +168,8 @@ def _score(
             known.any(axis=1), np.where(known, errors, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
         )
     context = _context(prepared, output, rows, labelled, reliability, n, seed)
+    extra = extras_for(strategy, dataset, model, rows, labelled)
+    context = replace(context, extra=extra)
     if not can_score(strategy, context):
         return f"diverse: {strategy.name} needs more than there is"
     scores = strategy.score(context)
@@ -195,6 +198,7 @@ def _context(
         scoremaps=output.scoremaps,
         grid=output.grid,
         labelled_features=prepared.features[list(labelled)],
+        labelled_keys=[dataset.keys[row] for row in labelled],
         labelled_xy=dataset.xy[list(labelled)],
         reliability=reliability,
         batch_size=max(1, n),

@@ -57,6 +57,9 @@ class Learned(Protocol):
     def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
         """Predict rows of the data set."""
 
+    def pose_model(self) -> PoseModel:
+        """Return the model as the loop has it, for what is asked of frames rather than of rows."""
+
 
 class Learner(Protocol):
     """Trains models on rows of one data set."""
@@ -178,6 +181,17 @@ class _TrainedHeads:
         self.network = network
         self._learner = learner
 
+    def pose_model(self) -> PoseModel:
+        """Return the heads on the trunk they were trained on; see `Learned`."""
+        data, protocol = self._learner.dataset, self._learner.protocol
+        whole = PoseNetwork(protocol.trunk, data.skeleton.n_bodyparts, pretrained=True)
+        heads = {name: value for name, value in self.network.state_dict().items() if not name.startswith("trunk.")}
+        whole.load_state_dict(heads, strict=False)
+        settings = TrainSettings(trunk=protocol.trunk, device="cpu")
+        side = max(data.images.shape[1:3])
+        whole = whole.eval().requires_grad_(False)
+        return PoseModel(whole, bodyparts=data.skeleton.bodyparts, settings=settings, long_side=side)
+
     @torch.inference_mode()
     def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
         """Predict rows; see `Learned`."""
@@ -233,6 +247,10 @@ class _TrainedNetwork:
     def __init__(self, dataset: Dataset, model: PoseModel) -> None:
         self.model = model
         self._dataset = dataset
+
+    def pose_model(self) -> PoseModel:
+        """Return it; see `Learned`."""
+        return self.model
 
     def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
         """Predict rows; see `Learned`."""

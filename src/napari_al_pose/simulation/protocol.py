@@ -68,7 +68,8 @@ class Arm:
         for modifier in modifiers:
             share = re.fullmatch(r"(explore|trust)(\d{1,3})", modifier)
             if share and int(share[2]) <= 100:
-                arm = replace(arm, **{share[1]: int(share[2]) / 100})
+                value = int(share[2]) / 100
+                arm = replace(arm, explore=value) if share[1] == "explore" else replace(arm, trust=value)
             elif modifier in _MODIFIERS:
                 arm = replace(arm, **_MODIFIERS[modifier])
             else:
