@@ -10,7 +10,6 @@ from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
 
-
 _PREFIX = ".al-pose-"
 
 
