@@ -19,6 +19,7 @@ from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.lightning_motion import motion_energy
 from napari_al_pose.acquisition.thc import scoremap_change, shifted
 from napari_al_pose.domain import FrameKey, FrameSource
+from napari_al_pose.pose import PoseBatch
 from napari_al_pose.pose.auxiliary import (
     AuxiliaryHead,
     Descriptor,
@@ -132,27 +133,35 @@ def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
     return lambda batch: {name: descriptor.extract(batch.frames)}
 
 
-def neighbour_pass(model: Predictor) -> FramePass:
-    """Return poses in the neighbouring frames, and how much the scoremaps change, of any model."""
+def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
+    """Return poses in the neighbouring frames of any model, and how much the scoremaps change."""
 
     def run(batch: Batch) -> Rows:
-        own = model.predict(batch.frames)
-        beside = np.full((len(own.xy), 2, *own.xy.shape[1:]), np.nan, np.float32)
-        change = np.full((len(own.xy), 2, own.xy.shape[1]), np.nan, np.float32)
         found = _neighbours(batch)
-        others = model.predict(np.stack([frame for _row, _side, frame in found])) if found else None
-        for number, (row, side, _frame) in enumerate(found):
-            assert others is not None  # there is one for every neighbour
-            beside[row, side] = others.xy[number]
-            if own.scoremaps is not None and others.scoremaps is not None:
-                moved = own.grid.to_cells(own.xy[row]) - own.grid.to_cells(others.xy[number])
-                columns, rows = np.nan_to_num(np.nanmedian(moved, axis=0)).round().astype(int).tolist()
-                change[row, side] = scoremap_change(
-                    own.scoremaps[row], shifted(others.scoremaps[number], (columns, rows))
-                )
-        return {Extra.NEIGHBOUR_XY: beside, Extra.SCOREMAP_CHANGE: change}
+        n, k = len(batch.frames), len(model.bodyparts)
+        beside = np.full((n, 2, k, 2), np.nan, np.float32)
+        change = np.full((n, 2, k), np.nan, np.float32)
+        if found:
+            frames = np.stack([frame for _row, _side, frame in found])
+            others = model.predict(frames, with_scoremaps=with_change)
+            own = model.predict(batch.frames) if with_change else None
+            for number, (row, side, _frame) in enumerate(found):
+                beside[row, side] = others.xy[number]
+                if own is not None:
+                    change[row, side] = _change(own, row, others, number)
+        return {Extra.NEIGHBOUR_XY: beside} | ({Extra.SCOREMAP_CHANGE: change} if with_change else {})
 
     return run
+
+
+def _change(own: PoseBatch, row: int, others: PoseBatch, number: int) -> NDArray[np.float64]:
+    """Return how much the scoremaps of one frame differ from another's, the animal's motion taken out, ``(K,)``."""
+    assert own.scoremaps is not None  # both were asked for
+    assert others.scoremaps is not None
+    moved = own.grid.to_cells(own.xy[row]) - own.grid.to_cells(others.xy[number])
+    known = moved[np.isfinite(moved).all(axis=1)]
+    columns, rows = np.median(known, axis=0).round().astype(int).tolist() if len(known) else (0, 0)
+    return scoremap_change(own.scoremaps[row], shifted(others.scoremaps[number], (columns, rows)))
 
 
 def thumbnail_pass(*, with_motion: bool) -> FramePass:

@@ -190,7 +190,8 @@ class ExtraCache:
         if asked.model is None:
             raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
         if bases <= _NEIGHBOURS:
-            return "Looking at neighbouring frames", passes.neighbour_pass(asked.model)
+            with_change = Extra.SCOREMAP_CHANGE in bases
+            return "Looking at neighbouring frames", passes.neighbour_pass(asked.model, with_change=with_change)
         view = self._inside(asked.model)
         if bases <= {Extra.TURNED_XY}:
             return "Looking at turned copies", passes.turned_pass(view)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.models import AlexNet, AlexNet_Weights, alexnet
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose.device import resolve_device
@@ -26,19 +27,17 @@ _MULTIPLE = 14
 class AlexNetFc6(nn.Module):
     """AlexNet up to the rectifier after ``fc6``, torchvision's ``classifier.2``: 4,096 units."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: AlexNet) -> None:
         super().__init__()
-        self.network = network
+        self.maps = nn.Sequential(network.features, network.avgpool, nn.Flatten())
+        self.fc6 = network.classifier[:3]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return ``(n, 4096)`` of normalised images of any size."""
-        x = torch.flatten(self.network.avgpool(self.network.features(images)), 1)
-        return self.network.classifier[:3](x)
+        return self.fc6(self.maps(images))
 
 
 def _alexnet() -> nn.Module:
-    from torchvision.models import AlexNet_Weights, alexnet
-
     try:
         state = AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
