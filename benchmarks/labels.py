@@ -21,12 +21,12 @@ COUNTS = (0, 1_000, 20_000)
 """Labelled frames in the project."""
 TURNS = 2
 """Each project is measured so often, in turn, so that a busy moment of the computer hits all of them."""
-FRAMES_A_TURN = 5
+FRAMES_A_TURN = 4
 """Frames that are labelled each time, by clicks and by keys."""
 BODYPARTS = ("snout", "leftear", "rightear", "spine", "tailbase", "tailmid", "tailtip")
 SIZE = (640, 480)
 _FIRST_FREE = 20_500
-_SETTLE_SECONDS = 1.0
+_SETTLE_SECONDS = 0.5
 
 
 def figures(_data: Path | None) -> Iterator[Figure]:
