@@ -16,11 +16,13 @@ from napari_al_pose.domain import (
     FrameKey,
     FrameRole,
     Prediction,
+    Reliability,
     Round,
     ScoremapGrid,
     Scoremaps,
     Suggestion,
 )
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine import messages
 from napari_al_pose.engine.wire import WireError, read_message, write_message
 
@@ -40,16 +42,21 @@ def round_trip(message):
         messages.Look(1, KEY),
         messages.Train(2),
         messages.Rank(3, "mpe"),
-        messages.Predict(4, "m4s1"),
+        messages.Export(4, ("m4s1",), ExportOptions(formats=(), trail=3)),
         messages.Stop(5, keep=True),
         messages.Ready("cpu", 0),
         messages.Looked(1, KEY, None, None),
         messages.Progress(2, "Reading", 3, 4, -1.0),
-        messages.Predicted(4, "m4s1", "/a/b.h5"),
+        messages.Exported(4, ("m4s1",), 1, ("/a/b.h5",)),
         messages.Failed(4, "message", "hint", "details"),
         messages.Died("why", "what to do"),
         messages.Trained(
             2, Round(1, 9, 10, 2, "mpe", ErrorSummary(4.0, 3.0, 2.0, 6.0, 2), "2026-01-01", 3.5, 60), False
+        ),
+        messages.Trained(
+            2,
+            Round(2, 9, 20, 2, "mpe", None, "2026-01-01", 3.5, 60, Reliability(((0.4, 0.5, 8),), 0.1), 1, (288, 384)),
+            True,
         ),
         messages.Ranked(
             3,

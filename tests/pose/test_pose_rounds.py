@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
@@ -34,6 +35,17 @@ def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
     training = train(elsewhere, BODYPARTS, TrainSettings(device="cpu"), initial=model)
     ticks, _ = finish(training, stop_at=1)
     assert not ticks[-1].carried_on
+
+
+def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, monkeypatch):
+    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    _, model = learnt
+    training = train(disc_frames, BODYPARTS, TrainSettings(device="cpu"), initial=model)
+    assert next(training).step == 0
+    with pytest.raises(StopIteration) as end:
+        training.send("stop")
+    before, kept = model.network.state_dict(), end.value.value.network.state_dict()
+    assert all(torch.equal(before[name], kept[name]) for name in before)
 
 
 def test_other_bodyparts_begin_with_the_trunk(learnt, disc_frames):

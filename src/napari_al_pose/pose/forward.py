@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from napari_al_pose.pose import efficientnet
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
@@ -24,8 +25,8 @@ class Forward:
     """A network made ready for prediction alone: BatchNorms folded, in half precision where the processor has it.
 
     On a processor each core takes images of its own, one at a time: their maps stay in its cache and no core waits
-    for another, which is 1.5 to 2.5 times as fast as all cores on one batch. bfloat16 is used where there are matrix
-    units for it (AMX), and takes 0.7 of the time there; elsewhere it is slower than float32.
+    for another, which is 1.5 to 2.5 times as fast as all cores on one batch. bfloat16 is used for the default trunk
+    where there are matrix units for it (AMX), and takes 0.7 of the time there.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Forward:
     def __init__(self, network: PoseNetwork) -> None:
         fused = network.fused().to(memory_format=torch.channels_last)
         self._device = next(fused.parameters()).device
-        half = self._device.type == "cpu" and has_matrix_units()
+        half = self._device.type == "cpu" and isinstance(fused.trunk, efficientnet.Pyramid) and has_matrix_units()
         self._network = fused.half_precision() if half else fused
 
     def __call__(self, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool) -> list[Chunk]:
@@ -62,8 +63,9 @@ class Forward:
 
 
 def has_matrix_units() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    """Whether this processor multiplies bfloat16 matrices in hardware, as far as torch can tell."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch 2.8 has none
+    return bool(capabilities().get("amx_bf16", False))
 
 
 def _parts(frames: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:

@@ -169,12 +169,13 @@ class _Training:
         network, calibration = self._network(initial), initial.calibration
         unseen = [frame for frame in self._frames if frame.fingerprint not in initial.learnt]
         warm = fixed or carry_on(plan, initial.long_side, self._settings, new_share=len(unseen) / len(self._frames))
-        if unseen and fixed is None:
+        # A model from before fingerprints were kept may have seen them all.
+        if unseen and initial.learnt and fixed is None:
             waiting = TrainTick(0, warm.steps, math.nan)
             said = yield from self._while_ticking(ask(network, unseen[:ASKED_FRAMES], initial.long_side), waiting)
             given = said.answers(self._reference)
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
-            if initial.learnt and found < USABLE:
+            if found < USABLE:
                 log.info("model before finds %s of what is new: from the trunk", round(found, 2))
                 return _Start(self._network(None), plan, Calibration(), carried_on=False)
             calibration = fit_calibration(given, before=calibration)
@@ -191,7 +192,8 @@ class _Training:
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
         pace = _Pace(plan.steps)
         tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on)
-        self._answer = yield tick
+        if self._answer != "stop":
+            self._answer = yield tick
         step = 0
         while step < plan.steps and self._answer != "stop":
             began = time.monotonic()
