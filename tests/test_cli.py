@@ -82,7 +82,7 @@ def test_predict_writes_what_it_says(openfield, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     done = call(
-        *("predict", openfield, "m4s1", "--format", "deeplabcut", "lightning-pose", "--smooth", "median"),
+        *("predict", openfield, "m4s1", "--format", "deeplabcut", "--format", "lightning-pose", "--smooth", "median"),
         *("--labelled-video", "--output", folder, "--json"),
     )
     assert done.returncode == 0, done.stderr

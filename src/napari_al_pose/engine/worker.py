@@ -60,14 +60,18 @@ def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:
                 "Put the project and its videos where every machine has them under the same path.",
             )
     with _opening:
-        return _model(checkpoint, Path(checkpoint).stat().st_mtime_ns), _source(video)
+        return _model(checkpoint, _changed(checkpoint)), _source(video, _changed(video))
+
+
+def _changed(path: str) -> int:
+    return Path(path).stat().st_mtime_ns
 
 
 @lru_cache(maxsize=2)
-def _model(checkpoint: str, _changed: int) -> Predictor:
+def _model(checkpoint: str, _time: int) -> Predictor:
     return load_predictor(Path(checkpoint), "auto")
 
 
 @lru_cache(maxsize=4)
-def _source(video: str) -> FrameSource:
+def _source(video: str, _time: int) -> FrameSource:
     return open_source(Path(video), cache_bytes=CACHE_BYTES)

@@ -22,11 +22,10 @@ def add(verbs: Any) -> None:
     predict.add_argument("--model", type=positive, default=0, metavar="N", help="its number (default: the newest)")
     predict.add_argument(
         "--format",
-        nargs="+",
+        action="append",
         choices=tuple(FORMATS),
-        default=["deeplabcut"],
         metavar="NAME",
-        help=f"files to write: {', '.join(FORMATS)} (default: deeplabcut)",
+        help=f"files to write, may be given several times: {', '.join(FORMATS)} (default: deeplabcut)",
     )
     predict.add_argument(
         "--smooth",
@@ -53,7 +52,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     wanted = ExportOptions(
         version=options.model,
-        formats=tuple(dict.fromkeys(options.format)),
+        formats=tuple(dict.fromkeys(options.format or ["deeplabcut"])),
         smoothing=options.smooth,
         labelled_video=options.labelled_video,
         cutoff=options.cutoff,
