@@ -53,7 +53,7 @@ class NewestFrame:
     ----------
     source : CachedSource
     array : dask.array.Array
-        The same frames, lazily; the thread decodes by slicing it.
+        The same frames, lazily, for whoever slices several.
     """
 
     def __init__(self, source: CachedSource, array: da.Array) -> None:
@@ -133,8 +133,9 @@ class NewestFrame:
             assert position is not None
             try:
                 with self._source.superseded_by(self._give_up_rule()):
-                    # On this thread: dask's others would not hear of newer wishes.
-                    frame = np.asarray(self._array[position].compute(scheduler="synchronous"))
+                    # Not through dask: naming a graph while other threads import now and then fails in dask, and
+                    # its own threads would not hear of newer wishes.
+                    frame = np.asarray(self._source[position])
             except SupersededError:
                 continue
             except (AlPoseError, ValueError) as error:
