@@ -13,6 +13,7 @@ from napari_al_pose.formats.deeplabcut import write_new_config
 from napari_al_pose.formats.deeplabcut_config import dump_config, load_config
 from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.create import short_date
 
 
 def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
@@ -48,7 +49,7 @@ def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
         building / "config.yaml",
         task=root.name,
         scorer=who,
-        date=f"{date.today():%b}{date.today().day}",
+        date=short_date(date.today()),
         bodyparts=labels.skeleton.bodyparts,
         skeleton=labels.skeleton.links,
         individuals=() if individuals == (SINGLE_INDIVIDUAL,) else individuals,

@@ -63,21 +63,13 @@ def create_project(
     """
     parent = Path(parent).expanduser().absolute()
     task, scorer = task.strip(), scorer.strip()
-    for what, name in (("name of the project", task), ("scorer", scorer)):
-        if not is_safe_name(name) or name.startswith("."):
-            raise AlPoseError(
-                f"Expected a {what} that can be part of a file name, got {name!r}.",
-                "Use letters, digits, spaces, '-' and '_'.",
-            )
     animals = tuple(name.strip() for name in individuals)
+    _refuse_names(task, scorer, animals)
     checked = Skeleton(
         tuple(part.strip() for part in bodyparts),
         tuple((a, b) for a, b in skeleton),
         animals or (SINGLE_INDIVIDUAL,),
     )
-    unusable = [name for name in animals if not is_safe_name(name) or name == UNIQUE_INDIVIDUAL]
-    if unusable:
-        raise AlPoseError(f"{unusable[0]!r} cannot be the name of an individual.", "Choose another name.")
     if not videos:
         raise AlPoseError("Expected at least one video, got none.", "Choose the videos to label.")
     if not parent.is_dir():
@@ -102,7 +94,7 @@ def create_project(
             temporary / "config.yaml",
             task=task,
             scorer=scorer,
-            date=f"{_MONTHS[today.month - 1]}{today.day}",
+            date=short_date(today),
             bodyparts=checked.bodyparts,
             skeleton=checked.links,
             individuals=animals,
@@ -116,6 +108,23 @@ def create_project(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return root / "config.yaml"
+
+
+def short_date(day: date) -> str:
+    """Return a date as DeepLabCut has it in ``config.yaml``, in English wherever it is: "Oct30"."""
+    return f"{_MONTHS[day.month - 1]}{day.day}"
+
+
+def _refuse_names(task: str, scorer: str, individuals: Sequence[str]) -> None:
+    for what, name in (("name of the project", task), ("scorer", scorer)):
+        if not is_safe_name(name) or name.startswith("."):
+            raise AlPoseError(
+                f"Expected a {what} that can be part of a file name, got {name!r}.",
+                "Use letters, digits, spaces, '-' and '_'.",
+            )
+    unusable = [name for name in individuals if not is_safe_name(name) or name == UNIQUE_INDIVIDUAL]
+    if unusable:
+        raise AlPoseError(f"{unusable[0]!r} cannot be the name of an individual.", "Choose another name.")
 
 
 def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool, name: str = "") -> VideoSet:

@@ -25,7 +25,11 @@ def add(verbs: Any) -> None:
     export = project_verb(verbs, "export", "write a project's labels for another program", _export)
     export.add_argument("--format", choices=FORMATS, required=True)
     export.add_argument(
-        "--output", type=Path, required=True, metavar="PATH", help="a new folder; for sleap a new file that ends in .slp"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="a new folder; for sleap a new file that ends in .slp",
     )
 
 
