@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shutil
 
@@ -15,7 +16,7 @@ from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.engine import scoring
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
-from napari_al_pose.engine.pool import build_pool
+from napari_al_pose.engine.pool import build_pool, predict_frames
 from napari_al_pose.engine.wire import read_message, write_message
 from napari_al_pose.pose import PoseModel, auxiliary
 from napari_al_pose.pose.auxiliary import descriptors, heads
@@ -236,6 +237,19 @@ def test_too_few_labels_are_said(asked, cache):
     assert settled.strategy.name == "mpe"
     assert "it needs 100 complete frames and there are" in settled.notice
     assert "Multiple peak entropy (MPE) takes its place" in settled.notice
+
+
+def test_a_model_without_scoremaps_is_said(asked, cache):
+    """Another program's predictions have none: what can do without them takes the place of what can't."""
+
+    def predict(model, keys, sources, job, *, with_scoremaps):
+        return predict_frames(model, keys, sources, job, with_scoremaps=False)
+
+    poor = dataclasses.replace(asked, predict=predict)
+    settled = run(scoring.settle(strategies()["mpe"], poor, cache, batch_size=5, seed=0))
+    assert settled.strategy.name == "hybrid"
+    assert "since the model gives no scoremaps: Hybrid takes its place." in settled.notice
+    assert np.isfinite(settled.strategy.score(settled.context)).any()
 
 
 def test_no_model_is_no_remark(asked, cache):

@@ -58,8 +58,10 @@ def settle(
             own = terms(strategy)
             found = yield from extras.fetch(own.needs | own.wants, asked)
             reason = next((why for name, why in found.missing.items() if name in own.needs), "")
+        context = _context(asked, output, found, batch_size, seed)
+        if not reason and Requires.SCOREMAPS in strategy.requires & ~context.available:
+            reason = "the model gives no scoremaps"
         if not reason:
-            context = _context(asked, output, found, batch_size, seed)
             notice = "" if strategy is first else f"{_sentence(first, reasons)}: {strategy.title} takes its place."
             return Scoring(strategy, context, output, notice)
         log.info("%s can't be used: %s", strategy.name, reason)

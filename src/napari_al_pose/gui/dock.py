@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -32,6 +32,9 @@ from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.timeline import Timeline
 from napari_al_pose.gui.video_check import VideoCheck
 
+if TYPE_CHECKING:
+    from napari_al_pose.gui.panels.pool_map import PoolMap
+
 logger = logging.getLogger(__name__)
 
 WIDTH, MIN_WIDTH = 390, 360
@@ -57,6 +60,7 @@ class PoseLabeller(QWidget):
         self._parts = _Parts()
         self.timeline: Timeline | None = None
         self.curves: CurvesPanel | None = None
+        self._map: PoolMap | None = None
         self._keys: KeyOverlay | None = None
         self._actions = Actions(self.session, self)
         self._build()
@@ -173,10 +177,16 @@ class PoseLabeller(QWidget):
         project = self.session.project
         if project is None:
             return
-        thumbnails = Thumbnails(_source_opener(project))
-        self.map = PoolMap(self.session, thumbnails, theme_colours(self._viewer.theme), self)
-        self.map.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.map.show()
+        if self._map is not None:
+            self._map.close()
+        self._map = PoolMap(self.session, Thumbnails(_source_opener(project)), theme_colours(self._viewer.theme), self)
+        self._map.finished.connect(self._forget_map)
+        self._map.show()
+
+    def _forget_map(self) -> None:
+        if self._map is not None:
+            self._map.deleteLater()
+            self._map = None
 
     def _on_theme(self, event: Any = None) -> None:
         colours = theme_colours(self._viewer.theme)
