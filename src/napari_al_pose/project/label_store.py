@@ -160,15 +160,13 @@ class LabelStore:
 
     @property
     def can_undo(self) -> bool:
-        """Whether `undo` would do something."""
-        with self._mutex:
-            return not self.read_only and self._undo.next_undo is not None
+        """Whether `undo` would do something; never waits for a thread that reads or writes labels."""
+        return not self.read_only and self._undo.has_done
 
     @property
     def can_redo(self) -> bool:
-        """Whether `redo` would do something."""
-        with self._mutex:
-            return not self.read_only and self._undo.next_redo is not None
+        """Whether `redo` would do something; never waits."""
+        return not self.read_only and self._undo.has_undone
 
     def set_role(self, key: FrameKey, role: FrameRole, *, provenance: str = "", release_holdout: bool = False) -> None:
         """Say what a frame is for and, in ``provenance``, what chose it.

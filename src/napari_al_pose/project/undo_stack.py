@@ -31,6 +31,16 @@ class UndoStack:
             self._undone.clear()
 
     @property
+    def has_done(self) -> bool:
+        """Whether there is something to take back; may be asked from any thread."""
+        return bool(self._done)
+
+    @property
+    def has_undone(self) -> bool:
+        """Whether there is something to bring back; may be asked from any thread."""
+        return bool(self._undone)
+
+    @property
     def next_undo(self) -> int | None:
         """The action an undo would take back."""
         return self._done[-1] if self._done else None
