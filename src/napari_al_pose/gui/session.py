@@ -14,7 +14,7 @@ sourceChanged()
     `source` is another video, or None while one is being opened.
 annotationChanged()
     Labels or guess of the current frame changed.
-bodypartChanged(), queueChanged(), settingsChanged(), scoremapChoiceChanged()
+bodypartChanged(), individualChanged(), queueChanged(), settingsChanged(), scoremapChoiceChanged()
     As named. ``queueChanged`` also when the position in the queue moved.
 modelChanged()
     A new model version is there; `rounds` has its round.
@@ -34,6 +34,8 @@ conflictsChanged()
     `conflicts`, labels that another program changed too, are others.
 videosChanged()
     The project has more videos.
+keysWanted()
+    The list of keys is to be shown, or put away.
 noticeRaised(message: str, hint: str, is_error: bool)
     Something for the user to read.
 
