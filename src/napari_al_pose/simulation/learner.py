@@ -21,13 +21,16 @@ from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.augmentation import Views
-from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.geometry import PAD_MULTIPLE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimising import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
 from napari_al_pose.pose.plan import TrainPlan
 from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
 from napari_al_pose.simulation.dataset import Dataset
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
+
+CUT_SHARE = 0.3
+"""Share of what heads are trained on that is cut from anywhere in a frame, background mostly."""
 
 _AT_ONCE = 16
 
@@ -158,20 +161,40 @@ class _Heads:
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.protocol.bfloat16)
 
     def _batches(self, rows: Sequence[int], seed: int) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
+        """Yield maps, keypoints and weights for ever; each frame once an epoch."""
         rng = np.random.default_rng(seed)
         n = self.protocol.batch_size
         precision = torch.bfloat16 if self.protocol.bfloat16 else torch.float32
-        maps = [_tensor(np.stack([level[row] for row in rows])) for level in self._views]
-        uv = torch.from_numpy(np.stack([self._uv[row] for row in rows]))
         weights = keypoint_weights(torch.from_numpy(self.dataset.states[list(rows)].astype(np.int64)))
         waiting: list[int] = []
         while True:
             while len(waiting) < n:
                 waiting += rng.permutation(len(rows)).tolist()
             frames, waiting = waiting[:n], waiting[n:]
-            views = rng.integers(self.protocol.views, size=n).tolist()
-            chosen = [level[frames, views].to(precision) for level in maps]
-            yield [m.contiguous(memory_format=torch.channels_last) for m in chosen], uv[frames, views], weights[frames]
+            drawn = [self._view(rows[frame], rng) for frame in frames]
+            maps = [
+                _tensor(np.stack([own[level] for own, _ in drawn])).to(precision, memory_format=torch.channels_last)
+                for level in range(len(self.whole))
+            ]
+            yield maps, torch.from_numpy(np.stack([uv for _, uv in drawn])), weights[frames]
+
+    def _view(self, row: int, rng: np.random.Generator) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
+        """Draw one of the fixed views of a frame, or a cut from anywhere in it.
+
+        The few fixed views show little of what lies around the animal: without the cuts, a network that never saw a
+        corner of the cage finds snouts there.
+        """
+        view = int(rng.integers(self.protocol.views))
+        if rng.random() >= CUT_SHARE:
+            return [level[row, view] for level in self._views], self._uv[row, view]
+        room = [whole - own for whole, own in zip(self.dataset.images.shape[1:3], self.dataset.crop, strict=True)]
+        top, left = (PAD_MULTIPLE * int(rng.integers(side // PAD_MULTIPLE + 1)) for side in room)
+        cut = []
+        for level, (whole, views) in enumerate(zip(self.whole, self._views, strict=True)):
+            stride = SCOREMAP_STRIDE * 2**level
+            (y, x), (height, width) = (top // stride, left // stride), views.shape[-2:]
+            cut.append(whole[row][:, y : y + height, x : x + width])
+        return cut, (self.dataset.xy[row] - (left, top)).astype(np.float32)
 
 
 class _TrainedHeads:
