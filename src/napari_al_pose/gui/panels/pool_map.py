@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QSplitter,
@@ -164,7 +165,7 @@ class PoolMap(QDialog):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.plot, 1)
-        column.addWidget(label("● would be chosen   ● labelled   ● darker to brighter: rank of the score", "dim"))
+        column.addWidget(_legend(self._colours))
         sheets = QVBoxLayout(right)
         sheets.setContentsMargins(0, 0, 0, 0)
         for title, sheet in (("Labelled first", self.best), ("Labelled last", self.worst)):
@@ -219,6 +220,21 @@ class _Plot(pyqtgraph.PlotWidget):
     def _on_click(self, _item: Any, points: Any, *_event: Any) -> None:
         if len(points):
             self._go_to(points[0].data().key)
+
+
+def _legend(colours: Colours) -> QLabel:
+    """Return what the colours of the dots mean."""
+    low, high = mix(colours.line, colours.accent, 0.1), colours.accent
+    entries = (
+        (colours.holdout, "would be chosen"),
+        (colours.good, "labelled"),
+        (low, "low score"),
+        (high, "high score, by rank"),
+    )
+    made = QLabel("&nbsp;&nbsp; ".join(f'<span style="color:{c.name()}">●</span> {text}' for c, text in entries))
+    made.setTextFormat(Qt.TextFormat.RichText)
+    made.setProperty("part", "dim")
+    return made
 
 
 def _tip(x: float, y: float, data: MapDot) -> str:
