@@ -37,6 +37,16 @@ def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
     assert not ticks[-1].carried_on
 
 
+def test_a_project_of_one_bodypart_is_calibrated_and_carried_on(disc_frames):
+    """Its labels tell no length of the animal."""
+    frames = [replace(f, xy=f.xy[:1], states=f.states[:1]) for f in disc_frames]
+    settings = TrainSettings(device="cpu", steps=60, batch_size=4, long_side=96)
+    _, model = finish(train(frames[:8], ("red",), settings))
+    ticks, carried = finish(train(frames, ("red",), settings, initial=model), stop_at=1)
+    assert ticks[-1].carried_on
+    assert carried.predict(frames[9].image[None]).likelihood[0, 0] > 0.5
+
+
 def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, monkeypatch):
     monkeypatch.setattr(asking, "AT_ONCE", 1)
     _, model = learnt

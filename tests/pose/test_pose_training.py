@@ -12,7 +12,7 @@ from pose_tools import BODYPARTS, QUICK, finish
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, asking, evaluate, optimising, resolve_device, train
-from napari_al_pose.pose.plan import animal_extent, make_plan
+from napari_al_pose.pose.plan import animal_extent, make_plan, view_is_fixed
 
 
 def test_it_learns_discs_to_a_pixel_or_two(learnt, disc_frames):
@@ -259,6 +259,33 @@ def test_smaller_animals_are_seen_at_a_finer_scale():
     assert make_plan([frame_with_extent(0.2)] * 100, settings).steps > small.steps
     chosen = make_plan([frame_with_extent(0.2)], TrainSettings(long_side=200, steps=7))
     assert (chosen.long_side, chosen.steps) == (200, 7)
+
+
+def arrows(n: int, *, spread_degrees: float, seed: int = 0) -> list[LabelledFrame]:
+    """Return frames with an animal that heads anywhere, and a lever whose ends differ by ``spread_degrees``."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(n):
+        heading, lever = rng.uniform(0, 360), rng.normal(30, spread_degrees)
+        ends = [[50 + 20 * np.cos(a), 50 + 20 * np.sin(a)] for a in np.radians([heading, lever])]
+        xy = np.array([[50.0, 50.0], ends[0], [50.0, 50.0], ends[1]])
+        frames.append(LabelledFrame(np.zeros((100, 120, 3), np.uint8), xy, np.ones(4, np.int8)))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("n", "spread", "fixed"), [(20, 3, True), (8, 3, True), (7, 3, False), (20, 40, False), (30, 25, False)]
+)
+def test_a_fixed_view_is_told_by_what_never_turns(n, spread, fixed):
+    frames = arrows(n, spread_degrees=spread)
+    assert view_is_fixed(frames) == fixed
+    assert (make_plan(frames, TrainSettings()).rotation_degrees < 90) == fixed
+    assert make_plan(frames, TrainSettings(rotation_degrees=70)).rotation_degrees == 70
+
+
+def test_the_rotation_that_was_chosen_is_kept_with_the_model():
+    _, model = finish(train(arrows(8, spread_degrees=2), tuple("abcd"), QUICK))
+    assert 0 < model.settings.rotation_degrees < 90
 
 
 def test_the_extent_of_labels_that_do_not_tell_is_the_frame():

@@ -20,7 +20,11 @@ class TrainSettings(BaseModel):
     steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(
-        default=180.0, ge=0, le=180, description="Largest random rotation; small for side views"
+        default=-1.0,
+        ge=-1,
+        le=180,
+        description="Largest random rotation; small for side views. -1 chooses it: small where some two bodyparts always "
+        "lie in the same direction from each other, all the way round else",
     )
     swap_pairs: str = Field(
         default="auto",

@@ -109,8 +109,13 @@ def reliability_of(
     annotated: NDArray[np.floating],
     states: NDArray[np.integer],
 ) -> Reliability | None:
-    """Return how far the likelihoods (N, K) of predictions (N, K, 2) can be believed; None without a keypoint."""
+    """Return how far the likelihoods (N, K) of predictions (N, K, 2) can be believed.
+
+    None without a keypoint, or without two in any frame: nothing tells then how far is too far.
+    """
     length = reference_length(annotated, states)
+    if not np.isfinite(length):
+        return None
     given = answers(likelihood, predicted, annotated, states, reference_px=length)
     return reliability(given.raw, given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -27,6 +28,10 @@ training, which sees crops."""
 CROP_PER_ANIMAL = 1.9
 """Side of the training crop over the animal's length: room for the crop to miss its centre."""
 
+
+FULL_ROTATION, FIXED_ROTATION = 180.0, 25.0
+TELLING_FRAMES, FIXED_DIRECTION = 8, 0.985
+"""Largest rotation of views; the smaller where labels show a fixed view, and what shows it (a spread of 10 degrees)."""
 
 HOLD_BACK_FROM, HELD_BACK_SHARE, JOIN_AT = 10, 0.2, 0.6
 """From how many labelled frames some are held back at first, how many, and when they join: to calibrate on."""
@@ -59,6 +64,8 @@ class TrainPlan:
         Labelled frames that don't teach at first.
     join_at : float
         Share of the steps after which they do; 1 for never.
+    rotation_degrees : float
+        Largest rotation of views, either way.
     """
 
     long_side: int
@@ -67,6 +74,7 @@ class TrainPlan:
     rate: float = 1.0
     held_back: int = 0
     join_at: float = JOIN_AT
+    rotation_degrees: float = FULL_ROTATION
 
 
 def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> TrainPlan:
@@ -83,6 +91,7 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> Train
         steps=settings.steps or _steps(len(frames)),
         held_back=_held_back(n_placed),
         join_at=1.0 if n_placed >= WATCH_FROM else JOIN_AT,
+        rotation_degrees=_rotation(frames, settings),
     )
     log.info("training plan for %s frames, animal %s of the frame: %s", len(frames), round(extent, 2), plan)
     return plan
@@ -111,6 +120,27 @@ def carry_on(plan: TrainPlan, long_side: int, settings: TrainSettings, *, new_sh
         steps=settings.steps or max(1, round(share * plan.steps)),
         rate=CARRY_ON_RATE,
     )
+
+
+def view_is_fixed(frames: Sequence[LabelledFrame]) -> bool:
+    """Whether some two bodyparts always lie in the same direction from each other, as parts of a fixed set-up do.
+
+    Judged by the steadiest pair: the length of its mean unit vector over at least `TELLING_FRAMES` frames.
+    """
+    xy = np.stack([np.where((f.states == KeypointState.PLACED)[:, None], f.xy, np.nan) for f in frames])
+    for a, b in combinations(range(xy.shape[1]), 2):
+        arrows = xy[:, b] - xy[:, a]
+        lengths = np.hypot(arrows[:, 0], arrows[:, 1])
+        units = arrows[lengths > 0] / lengths[lengths > 0, None]
+        if len(units) >= TELLING_FRAMES and np.hypot(*units.mean(axis=0)) >= FIXED_DIRECTION:
+            return True
+    return False
+
+
+def _rotation(frames: Sequence[LabelledFrame], settings: TrainSettings) -> float:
+    if settings.rotation_degrees >= 0:
+        return settings.rotation_degrees
+    return FIXED_ROTATION if view_is_fixed(frames) else FULL_ROTATION
 
 
 def _held_back(n_frames: int) -> int:

@@ -86,7 +86,12 @@ class _Start:
     network: PoseNetwork
     plan: TrainPlan
     calibration: Calibration
-    carried_on: bool
+    before: PoseModel | None = None
+
+    @property
+    def carried_on(self) -> bool:
+        """Whether it carries on with a model before."""
+        return self.before is not None
 
 
 def train(
@@ -126,8 +131,8 @@ def train(
     Raises
     ------
     AlPoseError
-        If the frames can't be trained on, the trunk or device can't be had, or what goes wrong
-        on the way (a loss that is no number, too little memory) does so again at a lower rate or a smaller batch.
+        If the frames can't be trained on, the trunk or device can't be had, or what goes wrong on the way
+        (a loss that is no number, too little memory) does so again at a lower rate or with a smaller batch.
     """
     check_frames(frames, len(bodyparts))
     if threads is not None:
@@ -152,8 +157,7 @@ class _Training:
         self._settings = settings
         self._holdout = holdout[:HOLDOUT_FRAMES]
         self._device = resolve_device(settings.device)
-        self._mirror = _mirror(settings, self._bodyparts)
-        self._reference = reference_length(np.stack([f.xy for f in frames]), np.stack([f.states for f in frames]))
+        self._reference = _reference(frames)
         self._answer: str | None = None
 
     def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
@@ -165,7 +169,7 @@ class _Training:
             and initial.settings.trunk == self._settings.trunk
         )
         if initial is None or not fits:
-            return _Start(self._network(None), plan, Calibration(), carried_on=False)
+            return _Start(self._network(None), plan, Calibration())
         network, calibration = self._network(initial), initial.calibration
         unseen = [frame for frame in self._frames if frame.fingerprint not in initial.learnt]
         warm = fixed or carry_on(plan, initial.long_side, self._settings, new_share=len(unseen) / len(self._frames))
@@ -177,16 +181,19 @@ class _Training:
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
             if found < USABLE:
                 log.info("model before finds %s of what is new: from the trunk", round(found, 2))
-                return _Start(self._network(None), plan, Calibration(), carried_on=False)
+                return _Start(self._network(None), plan, Calibration())
             calibration = fit_calibration(given, before=calibration)
-        return _Start(network, replace(warm, held_back=0), calibration, carried_on=True)
+        return _Start(network, replace(warm, held_back=0), calibration, initial)
 
     def run(self, start: _Start) -> Generator[TrainTick, str | None, PoseModel]:
         """Train, and make the model."""
         plan, network, learnt = start.plan, start.network, list(self._frames)
         held = [learnt.pop(i) for i in _drawn(learnt, plan.held_back, self._settings.seed)]
-        views = Views(plan.crop, self._settings.rotation_degrees, self._mirror)
-        feed = Feed(views, long_side=plan.long_side, batch_size=self._settings.batch_size, seed=self._settings.seed)
+        settings = self._settings
+        if settings.rotation_degrees < 0:
+            settings = settings.model_copy(update={"rotation_degrees": plan.rotation_degrees})
+        views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
+        feed = Feed(views, long_side=plan.long_side, batch_size=settings.batch_size, seed=settings.seed)
         feed.add(learnt)
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
@@ -221,10 +228,10 @@ class _Training:
         return PoseModel(
             network,
             bodyparts=self._bodyparts,
-            settings=self._settings,
+            settings=settings,
             long_side=plan.long_side,
             calibration=start.calibration,
-            learnt=frozenset(frame.fingerprint for frame in learnt),
+            learnt=frozenset(frame.fingerprint for frame in learnt) | (start.before.learnt if start.before else set()),
         )
 
     def _while_ticking(self, work: Generator[None, None, T], tick: TrainTick) -> Generator[TrainTick, str | None, T]:
@@ -269,6 +276,12 @@ class _Watch:
         """Give the network its best weights."""
         if self._weights:
             network.load_state_dict(self._weights)
+
+
+def _reference(frames: Sequence[LabelledFrame]) -> float:
+    """Return the animal's length, px; where lone keypoints don't tell it, a quarter of the frame's longer side."""
+    length = reference_length(np.stack([f.xy for f in frames]), np.stack([f.states for f in frames]))
+    return length if math.isfinite(length) else 0.25 * float(np.median([max(f.size) for f in frames]))
 
 
 def _mirror(settings: TrainSettings, bodyparts: tuple[str, ...]) -> tuple[int, ...] | None:
