@@ -23,8 +23,8 @@ class TrainSettings(BaseModel):
         default=-1.0,
         ge=-1,
         le=180,
-        description="Largest random rotation; small for side views. -1 chooses it: small where some two bodyparts always "
-        "lie in the same direction from each other, all the way round else",
+        description="Largest random rotation; small for side views. -1 chooses it: small where some two bodyparts "
+        "always lie in the same direction from each other, all the way round else",
     )
     swap_pairs: str = Field(
         default="auto",
