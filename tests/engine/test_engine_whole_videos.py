@@ -18,6 +18,7 @@ import pytest
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine import exporting, whole_videos
+from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.project import open_project
 
@@ -203,3 +204,14 @@ def test_cancelling_while_files_are_written_leaves_none(model_project, tmp_path)
     with suppress(StopIteration):
         next(work)
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".h5", ".csv"}
+
+
+def test_a_model_and_a_folder_that_are_not_there_are_said(model_project, tmp_path):
+    project, _ = model_project
+    loop = ActiveLearningLoop(project.root, device="cpu")
+    loop.refresh(project)
+    with pytest.raises(AlPoseError, match=r"no model 7\. It has: 1"):
+        finish(loop.export(project, [], ExportOptions(version=7)))
+    with pytest.raises(AlPoseError, match=r"no folder .*gone"):
+        finish(loop.export(project, [project.videos[0].name], ExportOptions(folder=str(tmp_path / "gone"))))
+    loop.close()

@@ -53,6 +53,8 @@ class Actions(QObject):
         self._window = window
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
+        self._was_exporting = False
+        session.exportChanged.connect(self._tell_predicted)
         self._asking: ConflictDialog | None = None
         self._checking: LabelCheckDialog | None = None
         session.conflictsChanged.connect(self.conflicts)
@@ -140,6 +142,13 @@ class Actions(QObject):
     def _show_predicted(self, state: PredictedState) -> None:
         if self._exporting is not None:
             self._exporting.show_state(state)
+
+    def _tell_predicted(self) -> None:
+        """Look up anew what is predicted once an export has ended in front of the user."""
+        ended, self._was_exporting = self._was_exporting, self._session.export.busy
+        project = self._session.project
+        if ended and not self._was_exporting and self._exporting is not None and project is not None:
+            self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
 
     def _exported(self) -> None:
         self._exporting = None
