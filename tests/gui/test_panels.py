@@ -23,7 +23,7 @@ from napari_al_pose.domain import (
     Round,
     Suggestion,
 )
-from napari_al_pose.domain.views import BodypartMark, MarkKind
+from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -32,7 +32,7 @@ from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
-from napari_al_pose.gui.timeline import Timeline
+from napari_al_pose.gui.timeline import Lane, Timeline
 
 pytestmark = pytest.mark.gui
 
@@ -399,6 +399,25 @@ def test_undo_takes_the_mark_away(opened, qtbot):
     assert [mark.kind for mark in timeline.lane.marks] == [MarkKind.LABELLED]
     opened.undo()
     assert timeline.lane.marks == ()
+
+
+def test_one_mark_more_or_less_paints_what_all_of_them_anew_would(qtbot):
+    """On a lane with several frames a pixel, so that neighbours share a place."""
+    kinds = (MarkKind.QUEUED, MarkKind.LABELLED, MarkKind.HOLDOUT, MarkKind.QUEUED_HOLDOUT)
+    marks = [Mark(position, kinds[position % 4]) for position in range(0, 3_000, 7)]
+    changed, anew = (shown(qtbot, Lane(DARK)) for _ in range(2))
+    for lane in (changed, anew):
+        lane.resize(640, lane.height())
+        lane.set_axis(FrameAxis(3_000))
+    changed.set_marks(tuple(marks))
+    changed.grab()  # the picture is there
+    for position, kind in ((5, MarkKind.LABELLED), (14, None), (2_100, MarkKind.HOLDOUT), (2_999, MarkKind.QUEUED)):
+        changed.set_mark(position, kind)
+        marks = [mark for mark in marks if mark.position != position]
+        if kind is not None:
+            marks.append(Mark(position, kind))
+    anew.set_marks(tuple(marks))
+    assert changed.grab().toImage() == anew.grab().toImage()
 
 
 # ---- the whole ------------------------------------------------------------------------------------

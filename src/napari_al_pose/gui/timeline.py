@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -17,6 +19,7 @@ from napari_al_pose.domain.views import (
     describe_frame,
     describe_place,
     entry_frame,
+    mark_kind,
     timeline_marks,
 )
 from napari_al_pose.gui.panels.parts import label
@@ -25,6 +28,7 @@ from napari_al_pose.gui.theme import Colours
 
 _LANE_HEIGHT = 26
 _REACH_PX = 4.0
+_PAINT_ORDER = (MarkKind.QUEUED, MarkKind.QUEUED_HOLDOUT, MarkKind.LABELLED, MarkKind.HOLDOUT)
 
 
 class Timeline(QWidget):
@@ -33,7 +37,8 @@ class Timeline(QWidget):
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._counted = (-1, -1)
+        self._counted: tuple[int, int] = (-1, -1)
+        self._marked: tuple[Any, ...] = ()
         self.lane = Lane(colours)
         self.lane.sought.connect(self._go_to_position)
         self._video = QComboBox()
@@ -74,24 +79,43 @@ class Timeline(QWidget):
     def refresh_marks(self) -> None:
         """Show the labels and the queue as they are now."""
         current, session = self._session.current, self._session
-        self._counted = self._counts()
         if current is None:
+            self._marked = ()
             self.lane.set_marks(())
             return
-        marks = timeline_marks(
-            current.video,
-            self.lane.axis,
-            labelled=self._session.tally.labelled,
-            holdout=self._session.tally.holdout,
-            queued=[suggestion.key for suggestion in session.queue.suggestions],
-            queued_holdout=[s.key for s in session.queue.suggestions if s.role is FrameRole.HOLDOUT],
+        # Every step through the queue says that it changed: only other frames in it change the marks.
+        marked = (current.video, self.lane.axis, session.tally, session.queue.suggestions)
+        same = len(self._marked) == len(marked) and all(
+            a is b for a, b in zip(self._marked[1:], marked[1:], strict=True)
         )
-        self.lane.set_marks(marks)
+        if same and self._marked[0] == current.video and self._counts() == self._counted:
+            return
+        self._marked, self._counted = marked, self._counts()
+        self.lane.set_marks(timeline_marks(current.video, self.lane.axis, **self._sets()))
 
     def _on_annotation(self) -> None:
-        """Mark anew only if a frame became labelled or empty: most clicks change nothing here."""
-        if self._counts() != self._counted:
+        """Mark the current frame anew if it became labelled or empty: most clicks change nothing here."""
+        counts, current = self._counts(), self._session.current
+        if counts == self._counted:
+            return
+        one_frame = max(abs(now - before) for now, before in zip(counts, self._counted, strict=True)) == 1
+        known = len(self._marked) == 4 and self._marked[2] is self._session.tally
+        if current is None or not (one_frame and known):
             self.refresh_marks()
+            return
+        self._counted = counts
+        position = self.lane.axis.position(current.frame)
+        if position is not None:
+            self.lane.set_mark(position, mark_kind(current, **self._sets()))
+
+    def _sets(self) -> dict[str, Any]:
+        session = self._session
+        return {
+            "labelled": session.tally.labelled,
+            "holdout": session.tally.holdout,
+            "queued": [suggestion.key for suggestion in session.queue.suggestions],
+            "queued_holdout": [s.key for s in session.queue.suggestions if s.role is FrameRole.HOLDOUT],
+        }
 
     def _counts(self) -> tuple[int, int]:
         return len(self._session.tally.labelled), len(self._session.tally.holdout)
@@ -138,7 +162,7 @@ class Lane(QWidget):
         super().__init__(parent)
         self._colours = colours
         self._axis = FrameAxis(0)
-        self._marks: tuple[Mark, ...] = ()
+        self._marks: dict[int, MarkKind] = {}
         self._position = -1
         self._picture: QPixmap | None = None
         self.setMouseTracking(True)
@@ -154,7 +178,7 @@ class Lane(QWidget):
     @property
     def marks(self) -> tuple[Mark, ...]:
         """What is marked."""
-        return self._marks
+        return tuple(Mark(position, kind) for position, kind in self._marks.items())
 
     def set_axis(self, axis: FrameAxis) -> None:
         """Show another source."""
@@ -163,9 +187,29 @@ class Lane(QWidget):
 
     def set_marks(self, marks: tuple[Mark, ...]) -> None:
         """Show other marks."""
-        if marks != self._marks:
-            self._marks = marks
+        by_position = {mark.position: mark.kind for mark in marks}
+        if by_position != self._marks:
+            self._marks = by_position
             self._repaint_marks()
+
+    def set_mark(self, position: int, kind: MarkKind | None) -> None:
+        """Mark one position otherwise, or no longer; of the picture only its place is painted anew."""
+        if kind is None:
+            self._marks.pop(position, None)
+        else:
+            self._marks[position] = kind
+        if self._picture is not None:
+            x = round(self._axis.x_of(position, self.width()))
+            painter = QPainter(self._picture)
+            area = QRectF(x - 2, 0, 4, self.height())
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.fillRect(area, Qt.GlobalColor.transparent)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+            painter.setClipRect(area)
+            first, last = (self._axis.position_at(edge, self.width()) for edge in (x - 4, x + 5))
+            self._paint_on(painter, range(max(0, first), last + 1))
+            painter.end()
+        self.update()
 
     def set_position(self, position: int) -> None:
         """Show where the user is; -1 for nowhere."""
@@ -192,7 +236,9 @@ class Lane(QWidget):
         if self._axis.n_positions:
             position = self._axis.position_at(event.position().x(), self.width())
             reach = _REACH_PX / max(1, self.width()) * self._axis.n_positions
-            text = describe_frame(self._axis, position, self._marks, reach=reach)
+            near = range(position - math.ceil(reach), position + math.ceil(reach) + 1)
+            marks = [Mark(place, self._marks[place]) for place in near if place in self._marks]
+            text = describe_frame(self._axis, position, marks, reach=reach)
             QToolTip.showText(event.globalPosition().toPoint(), text, self)
 
     def paintEvent(self, event: Any) -> None:
@@ -223,19 +269,24 @@ class Lane(QWidget):
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
+        self._paint_on(painter, self._marks)
+        painter.end()
+        return picture
+
+    def _paint_on(self, painter: QPainter, positions: Iterable[int]) -> None:
+        """Paint the lane, and the marks at ``positions``: queued frames first, each pixel once."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._colours.raised)
         painter.drawRoundedRect(QRectF(0, 7, self.width(), self.height() - 8), 3, 3)
-        drawn: set[tuple[int, MarkKind]] = set()
-        for mark in self._marks:
-            x = round(self._axis.x_of(mark.position, self.width()))
-            if (x, mark.kind) in drawn:
-                continue
-            drawn.add((x, mark.kind))
-            painter.fillRect(_mark_area(x, self.height(), mark.kind), mark_colour(mark.kind, self._colours))
-        painter.end()
-        return picture
+        places: dict[MarkKind, set[int]] = {kind: set() for kind in _PAINT_ORDER}
+        for position in positions:
+            kind = self._marks.get(position)
+            if kind is not None:
+                places[kind].add(round(self._axis.x_of(position, self.width())))
+        for kind, columns in places.items():
+            for x in columns:
+                painter.fillRect(_mark_area(x, self.height(), kind), mark_colour(kind, self._colours))
 
 
 class Legend(QWidget):

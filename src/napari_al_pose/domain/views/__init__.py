@@ -50,6 +50,7 @@ from napari_al_pose.domain.views.timeline import (
     describe_frame,
     describe_place,
     entry_frame,
+    mark_kind,
     timeline_marks,
 )
 from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
@@ -89,6 +90,7 @@ __all__ = [
     "learn_view",
     "learning_verdict",
     "links_among",
+    "mark_kind",
     "model_sentence",
     "parse_bodyparts",
     "parse_links",

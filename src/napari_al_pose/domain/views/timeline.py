@@ -107,6 +107,24 @@ def timeline_marks(
     return tuple(marks)
 
 
+def mark_kind(
+    key: FrameKey,
+    *,
+    labelled: Collection[FrameKey],
+    holdout: Collection[FrameKey],
+    queued: Collection[FrameKey],
+    queued_holdout: Collection[FrameKey] = (),
+) -> MarkKind | None:
+    """Return how one frame is marked, None for not at all; see `timeline_marks`."""
+    if key in holdout:
+        return MarkKind.HOLDOUT
+    if key in labelled:
+        return MarkKind.LABELLED
+    if key in queued_holdout:
+        return MarkKind.QUEUED_HOLDOUT
+    return MarkKind.QUEUED if key in queued else None
+
+
 def describe_frame(axis: FrameAxis, position: int, marks: Sequence[Mark] = (), *, reach: float = 0.0) -> str:
     """Return the tooltip of a place on the lane: number, time, and what is marked within ``reach`` positions."""
     text = f"frame {axis.number(position)}"
