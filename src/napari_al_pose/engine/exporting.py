@@ -19,6 +19,7 @@ from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, predict_planned
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.sleap import import_sleap_io
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed
@@ -54,6 +55,8 @@ def export(
     for folder in {_folder(video, options) for video in videos}:
         if not folder.is_dir():
             raise AlPoseError(f"There is no folder {folder} to write to.", "Choose another one, or make it.")
+    if "sleap" in options.formats:
+        import_sleap_io()  # whether it is there is told now, not after hours
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
     paths: list[Path] = []

@@ -209,9 +209,9 @@ class VideoPredictions:
             path.parent.mkdir(parents=True, exist_ok=True)
             _header_path(path).unlink(missing_ok=True)
             with replacing(path) as temporary:
-                # Sparse where the file system can: zeros until they are written.
                 shape = (header.n_frames, len(header.bodyparts), 3)
                 open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+                _reserve(temporary)
         except (OSError, ValueError) as error:
             raise _cannot_write(path, error) from error
         write_text(_header_path(path), header.model_dump_json())
@@ -257,6 +257,13 @@ def segments(
         if key - cuts[-1] >= length and key < n_frames:
             cuts.append(key)
     return tuple(zip(cuts, [*cuts[1:], n_frames], strict=True)) if n_frames else ()
+
+
+def _reserve(path: Path) -> None:
+    """Claim the file's room on the disk, where the system can: a mapping into a full disk ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 def _header_path(path: Path) -> Path:
