@@ -219,6 +219,6 @@ def test_strategies_get_the_arrays_they_ask_for_or_say_that_they_fell_back(playe
     assert play(Job(next((folder / "cache").iterdir()), "blobs", 0, 0), protocol, files, out_of_time=never)
     found = read_rounds(files.folder)
     fallbacks = {arm: of(found, arm)[1]["fallback"] for arm in arms}
-    assert fallbacks.pop("temporal").startswith("diverse")  # there are no neighbouring frames
+    assert fallbacks.pop("temporal").endswith(" instead of temporal")  # there are no neighbouring frames
     assert set(fallbacks.values()) == {""}
     assert all(of(found, arm)[1]["score_low"] < of(found, arm)[1]["score_high"] for arm in fallbacks)

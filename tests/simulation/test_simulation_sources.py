@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -47,6 +48,8 @@ def test_one_video_is_cut_in_blocks_with_a_gap_and_nothing_is_on_both_sides():
         open_source_of_labels(real("openfield-Pranav-2018-10-30"), rotation_degrees=180),
         Protocol(arms=("uniform",), budgets=(2, 4), long_side=64),
     )
+    assert dataset.fps == 0
+    assert min(b.frame - a.frame for a, b in itertools.pairwise(dataset.times)) >= 1000  # their numbers tell no time
     folds = make_folds(dataset, 4, test_size=1000)
     assert sorted(row for fold in folds for row in fold.test.tolist()) == list(range(116))
     for fold in folds:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, strategies, terms
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.pool import drop_near_duplicates
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.acquisition.strategy import can_score
-from napari_al_pose.domain import FrameKey
 from napari_al_pose.simulation.extras import extras_for
 from napari_al_pose.simulation.learner import Learned, Output
 from napari_al_pose.simulation.measures import frame_errors
@@ -70,37 +71,25 @@ class Ranking:
 
 def start_rows(prepared: Prepared, pool: Sequence[int], n: int, *, seed: int, arm: Arm | None = None) -> list[int]:
     """Choose the frames labelled first: at random, stratified; or, given an arm, as it would without a model."""
-    keys = [prepared.dataset.keys[row] for row in pool]
+    keys = [prepared.dataset.times[row] for row in pool]
+    fps = _fps(prepared)
     if arm is None or not arm.deduplicate:
-        picks = random_batch(keys, n, seed=seed, taken=(), fps={})
+        picks = random_batch(keys, n, seed=seed, taken=(), fps=fps)
     else:
-        picks = diverse_batch(keys, prepared.features[list(pool)], n, seed=seed, fps={})
+        picks = diverse_batch(keys, prepared.features[list(pool)], n, seed=seed, fps=fps)
     return [pool[i] for i in picks]
 
 
-def choose(
-    prepared: Prepared,
-    arm: Arm,
-    model: Learned,
-    n: int,
-    *,
-    pool: Sequence[int],
-    labelled: Sequence[int],
-    reliability: float,
-    seed: int,
-) -> Ranking:
-    """Choose the next ``n`` frames of ``pool`` as the loop would.
+@dataclass(frozen=True, slots=True, eq=False)
+class Situation:
+    """What an arm chooses in.
 
     Parameters
     ----------
     prepared : Prepared
         The data set.
-    arm : Arm
-        Who chooses.
     model : Learned
         Trained on ``labelled``.
-    n : int
-        Frames wanted.
     pool, labelled : sequence of int
         Rows of the data set; what is labelled is never chosen.
     reliability : float
@@ -108,29 +97,30 @@ def choose(
     seed : int
         For all that is drawn.
     """
-    dataset = prepared.dataset
-    done = set(labelled)
-    open_rows = [row for row in pool if row not in done]
-    candidates = open_rows
-    if arm.deduplicate:
-        kept = drop_near_duplicates([dataset.keys[r] for r in open_rows], prepared.features[open_rows], {})
-        candidates = [open_rows[i] for i in kept.tolist()]
-    taken = [dataset.keys[row] for row in labelled]
-    reliability = reliability if arm.trust is None else arm.trust
+
+    prepared: Prepared
+    model: Learned
+    pool: Sequence[int]
+    labelled: Sequence[int]
+    reliability: float
+    seed: int
+
+
+def choose(arm: Arm, n: int, situation: Situation) -> Ranking:
+    """Choose the next ``n`` frames as the loop would."""
+    here = _Choice(arm, situation)
+    done = set(situation.labelled)
+    open_rows = [row for row in situation.pool if row not in done]
+    candidates = here.without_near_duplicates(open_rows) if arm.deduplicate else open_rows
     n_random = math.ceil(arm.explore * n)
-    scored = _score(prepared, arm, model, candidates, labelled, reliability, n - n_random, seed)
-    if isinstance(scored, str):
-        picked = diverse_batch(
-            [dataset.keys[r] for r in candidates], prepared.features[candidates], n, seed=seed, fps={},
-            labelled_keys=taken,
-        )  # fmt: skip
-        picks = [Pick(candidates[i], None, "al") for i in picked]
-        return Ranking(tuple(picks), len(open_rows), len(candidates), fallback=scored)
-    strategy, scores = scored
-    keys = [dataset.keys[row] for row in candidates]
-    chosen = _select(prepared, arm, strategy, keys, candidates, scores, labelled, n - n_random, seed)
-    picks = [Pick(candidates[i], _finite(scores[i]), "al") for i in chosen]
-    picks += _draw(dataset.keys, open_rows, [*labelled, *(pick.row for pick in picks)], n - len(picks), seed)
+    scored = here.score(candidates, n - n_random)
+    if scored is None:
+        picks = [Pick(row, None, "al") for row in here.diverse(candidates, n)]
+        return Ranking(tuple(picks), len(open_rows), len(candidates), fallback="diverse: no strategy can be used")
+    keys = [here.times[row] for row in candidates]
+    scores = scored.scores
+    picks = [Pick(candidates[i], _finite(scores[i]), "al") for i in here.select(candidates, scored, n - n_random)]
+    picks += [Pick(row, None, "random") for row in here.draw(open_rows, picks, n - len(picks))]
     order = [candidates[i] for i in rank_order(keys, scores).tolist()]
     finite = scores[np.isfinite(scores)]
     return Ranking(
@@ -141,105 +131,117 @@ def choose(
         high=float(finite.max()) if len(finite) else None,
         ties=len(finite) - len(np.unique(np.round(finite, 9))),
         unscored=len(scores) - len(finite),
-        fallback="random: all scores are alike" if says_nothing(scores) else "",
+        fallback="random: all scores are alike" if says_nothing(scores) else scored.fallback,
         top=tuple(order[:SHOWN]),
         bottom=tuple(order[: len(finite)][::-1][:SHOWN]),
     )
 
 
-def _score(
-    prepared: Prepared,
-    arm: Arm,
-    model: Learned,
-    rows: Sequence[int],
-    labelled: Sequence[int],
-    reliability: float,
-    n: int,
-    seed: int,
-) -> tuple[Strategy, NDArray[np.float64]] | str:
-    """Return the strategy and its scores of ``rows``, or why it can't be used."""
-    dataset = prepared.dataset
-    strategy = strategies()[DEFAULT if arm.strategy in (ORACLE, ANTI) else arm.strategy]
-    output = model.predict(rows, with_scoremaps=True)
-    if arm.strategy == ORACLE:
-        errors = np.minimum(frame_errors(dataset, np.array(rows, np.int64), output.xy), dataset.cap)
-        known = np.isfinite(errors)
-        return strategy, np.where(
-            known.any(axis=1), np.where(known, errors, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """Scores, the strategy they are of, and, where that is not the arm's own, which it is."""
+
+    strategy: Strategy
+    scores: NDArray[np.float64]
+    fallback: str = ""
+
+
+class _Choice:
+    """The steps of one choice."""
+
+    def __init__(self, arm: Arm, situation: Situation) -> None:
+        self._arm, self._here = arm, situation
+        self._prepared, self._dataset = situation.prepared, situation.prepared.dataset
+        self._fps = _fps(situation.prepared)
+        self.times = self._dataset.times
+        self._taken = [self.times[row] for row in situation.labelled]
+
+    def without_near_duplicates(self, rows: Sequence[int]) -> list[int]:
+        kept = drop_near_duplicates([self.times[row] for row in rows], self._prepared.features[list(rows)], self._fps)
+        return [rows[i] for i in kept.tolist()]
+
+    def score(self, rows: Sequence[int], n: int) -> _Scored | None:
+        """Score ``rows``; what can't be used is replaced by what it names, as in the loop. None if nothing can."""
+        output = self._here.model.predict(rows, with_scoremaps=True)
+        if self._arm.strategy == ORACLE:
+            return _Scored(strategies()[DEFAULT], self._true_errors(rows, output))
+        strategy = strategies()[DEFAULT if self._arm.strategy == ANTI else self._arm.strategy]
+        tried: list[str] = []
+        while strategy.name not in tried:
+            extra = extras_for(strategy, self._dataset, self._here.model, rows, self._here.labelled)
+            context = self._context(output, rows, n, extra)
+            if can_score(strategy, context):
+                scores = strategy.score(context)
+                fallback = f"{strategy.name} instead of {tried[0]}" if tried else ""
+                return _Scored(strategy, -scores if self._arm.strategy == ANTI else scores, fallback)
+            tried.append(strategy.name)
+            strategy = strategies().get(terms(strategy).fallback, strategy)
+        return None
+
+    def _true_errors(self, rows: Sequence[int], output: Output) -> NDArray[np.float64]:
+        """Return each frame's mean capped error; NaN where nothing is placed."""
+        errors = np.minimum(frame_errors(self._dataset, np.array(rows, np.int64), output.xy), self._dataset.cap)
+        known = ~np.isnan(errors)
+        total = np.where(known, errors, 0.0).sum(axis=1)
+        return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
+
+    def _context(
+        self, output: Output, rows: Sequence[int], n: int, extra: Mapping[Extra, NDArray[Any]]
+    ) -> ScoreContext:
+        labelled = list(self._here.labelled)
+        reliability = self._here.reliability if self._arm.trust is None else self._arm.trust
+        return ScoreContext(
+            keys=[self.times[row] for row in rows],
+            skeleton=self._dataset.skeleton,
+            features=self._prepared.features[list(rows)],
+            xy=output.xy,
+            likelihood=output.likelihood,
+            scoremaps=output.scoremaps,
+            grid=output.grid,
+            labelled_features=self._prepared.features[labelled],
+            labelled_keys=self._taken,
+            labelled_xy=self._dataset.xy[labelled],
+            extra=extra,
+            reliability=reliability,
+            batch_size=max(1, n),
+            n_frames=Counter(self.times[row].video for row in rows),
+            seed=self._here.seed,
         )
-    context = _context(prepared, output, rows, labelled, reliability, n, seed)
-    extra = extras_for(strategy, dataset, model, rows, labelled)
-    context = replace(context, extra=extra)
-    if not can_score(strategy, context):
-        return f"diverse: {strategy.name} needs more than there is"
-    scores = strategy.score(context)
-    return strategy, -scores if arm.strategy == ANTI else scores
+
+    def select(self, rows: Sequence[int], scored: _Scored, n: int) -> list[int]:
+        """Return positions in ``rows``: spread as the loop spreads them, or simply the best."""
+        keys, scores = [self.times[row] for row in rows], scored.scores
+        if not self._arm.spread or self._arm.strategy == ANTI:
+            return rank_order(keys, scores)[:n].tolist()
+        if scored.strategy.spreads_batch:
+            return select_best(keys, scores, n, labelled_keys=self._taken, fps=self._fps, seed=self._here.seed)
+        return select_batch(
+            keys,
+            scores,
+            self._prepared.features[list(rows)],
+            n,
+            labelled_keys=self._taken,
+            labelled_features=self._prepared.features[list(self._here.labelled)],
+            fps=self._fps,
+            seed=self._here.seed,
+        )
+
+    def diverse(self, rows: Sequence[int], n: int) -> list[int]:
+        keys, features = [self.times[row] for row in rows], self._prepared.features[list(rows)]
+        picks = diverse_batch(keys, features, n, seed=self._here.seed, fps=self._fps, labelled_keys=self._taken)
+        return [rows[i] for i in picks]
+
+    def draw(self, rows: Sequence[int], picks: Sequence[Pick], n: int) -> list[int]:
+        """Draw the share for exploration, and what the strategy left open."""
+        taken = [*self._taken, *(self.times[pick.row] for pick in picks)]
+        drawn = random_batch([self.times[row] for row in rows], n, seed=self._here.seed, taken=taken, fps=self._fps)
+        return [rows[i] for i in drawn]
 
 
-def _context(
-    prepared: Prepared,
-    output: Output,
-    rows: Sequence[int],
-    labelled: Sequence[int],
-    reliability: float,
-    n: int,
-    seed: int,
-) -> ScoreContext:
+def _fps(prepared: Prepared) -> dict[str, float]:
+    """Return the frame rate of each video, for the rules on time; where none is known, `Dataset.times` keeps away."""
     dataset = prepared.dataset
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[dataset.keys[row].video] = counts.get(dataset.keys[row].video, 0) + 1
-    return ScoreContext(
-        keys=[dataset.keys[row] for row in rows],
-        skeleton=dataset.skeleton,
-        features=prepared.features[list(rows)],
-        xy=output.xy,
-        likelihood=output.likelihood,
-        scoremaps=output.scoremaps,
-        grid=output.grid,
-        labelled_features=prepared.features[list(labelled)],
-        labelled_keys=[dataset.keys[row] for row in labelled],
-        labelled_xy=dataset.xy[list(labelled)],
-        reliability=reliability,
-        batch_size=max(1, n),
-        n_frames=counts,
-        seed=seed,
-    )
-
-
-def _select(
-    prepared: Prepared,
-    arm: Arm,
-    strategy: Strategy,
-    keys: Sequence[FrameKey],
-    rows: Sequence[int],
-    scores: NDArray[np.float64],
-    labelled: Sequence[int],
-    n: int,
-    seed: int,
-) -> list[int]:
-    """Return positions in ``rows``: spread as the loop spreads them, or simply the best."""
-    dataset = prepared.dataset
-    taken = [dataset.keys[row] for row in labelled]
-    if not arm.spread or arm.strategy == ANTI:
-        return rank_order(keys, scores)[:n].tolist()
-    if strategy.spreads_batch:
-        return select_best(keys, scores, n, labelled_keys=taken, fps={}, seed=seed)
-    return select_batch(
-        keys,
-        scores,
-        prepared.features[list(rows)],
-        n,
-        labelled_keys=taken,
-        labelled_features=prepared.features[list(labelled)],
-        fps={},
-        seed=seed,
-    )
-
-
-def _draw(keys: Sequence[FrameKey], rows: Sequence[int], taken: Sequence[int], n: int, seed: int) -> list[Pick]:
-    drawn = random_batch([keys[row] for row in rows], n, seed=seed, taken=[keys[row] for row in taken], fps={})
-    return [Pick(rows[i], None, "random") for i in drawn]
+    return dict.fromkeys(dataset.videos, dataset.fps) if dataset.fps > 0 else {}
 
 
 def _finite(value: float) -> float | None:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
 
+_FAR = 1000
+"""Frames between two pictures when nobody knows: beyond every rule of spacing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -58,6 +61,9 @@ class RawDataset:
     reference : Reference
     rotation_degrees : float
         Largest random rotation that keeps views plausible.
+    fps : float
+        Frames per second that frame numbers count in; 0 where images were picked from videos nobody has, and their
+        numbers tell no time.
     splits : tuple of (base videos, pool videos, test videos)
         Published splits, where there are any.
     """
@@ -71,6 +77,7 @@ class RawDataset:
     read: Callable[[Sequence[int]], Iterator[NDArray[np.uint8]]]
     reference: Reference = Reference()
     rotation_degrees: float = 180.0
+    fps: float = 0.0
     splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
@@ -96,7 +103,7 @@ class Dataset:
         Largest error that counts, in ``reference``.
     crop : (int, int)
         Height and width of the views that are trained on.
-    rotation_degrees : float
+    rotation_degrees, fps : float
     splits : tuple
         As in `RawDataset`.
     """
@@ -112,12 +119,21 @@ class Dataset:
     cap: float
     crop: tuple[int, int]
     rotation_degrees: float = 180.0
+    fps: float = 0.0
     splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
 
     @property
     def videos(self) -> tuple[str, ...]:
         """Names of the videos (or animals), sorted."""
         return tuple(sorted({key.video for key in self.keys}))
+
+    @property
+    def times(self) -> tuple[FrameKey, ...]:
+        """The keys that selection goes by: itself where time is known, else numbers so far apart that no frame is
+        too near to another to be chosen with it."""
+        if self.fps > 0:
+            return self.keys
+        return tuple(FrameKey(key.video, _FAR * row) for row, key in enumerate(self.keys))
 
     def rows_of(self, videos: Sequence[str]) -> NDArray[np.int64]:
         """Return the rows of some videos, ascending."""
@@ -181,6 +197,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
             "cap": dataset.cap if np.isfinite(dataset.cap) else None,
             "crop": dataset.crop,
             "rotation_degrees": dataset.rotation_degrees,
+            "fps": dataset.fps,
             "splits": dataset.splits,
         }
         (temporary / "about.json").write_text(json.dumps(about), encoding="utf-8")
@@ -205,6 +222,7 @@ def load_dataset(folder: Path) -> Dataset:
         cap=np.inf if about["cap"] is None else float(about["cap"]),
         crop=(height, width),
         rotation_degrees=float(about["rotation_degrees"]),
+        fps=float(about["fps"]),
         splits=tuple((tuple(base), tuple(pool), tuple(test)) for base, pool, test in about["splits"]),
         **arrays,
     )

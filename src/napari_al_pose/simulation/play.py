@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_al_pose.acquisition.reliability import agreement, update
 from napari_al_pose.domain import KeypointState
-from napari_al_pose.simulation.choosing import Pick, Ranking, choose, start_rows
+from napari_al_pose.simulation.choosing import Pick, Ranking, Situation, choose, start_rows
 from napari_al_pose.simulation.dataset import Dataset
 from napari_al_pose.simulation.folds import Fold, make_folds
 from napari_al_pose.simulation.learner import Learned, Learner, make_learner
@@ -108,16 +108,10 @@ class _Table:
             ranking = self._start(arm, wanted)
         else:
             state.model = state.model or self._learn(state.labelled, None)[0]
-            ranking = choose(
-                self._prepared,
-                arm,
-                state.model,
-                wanted - self._protocol.frames(budgets[number - 1], n_pool),
-                pool=self._fold.pool.tolist(),
-                labelled=state.labelled,
-                reliability=state.reliability,
-                seed=self._seed + 7919 * number,
-            )
+            new = wanted - self._protocol.frames(budgets[number - 1], n_pool)
+            pool, seed = self._fold.pool.tolist(), self._seed + 7919 * number
+            situation = Situation(self._prepared, state.model, pool, state.labelled, state.reliability, seed)
+            ranking = choose(arm, new, situation)
             rows = [pick.row for pick in ranking.picks]
             if rows:
                 guessed = state.model.predict(rows, with_scoremaps=False).xy

@@ -83,6 +83,7 @@ def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
         protocol.views,
         protocol.long_side,
         raw.rotation_degrees,
+        raw.fps,
         protocol.pool_size,
         [[key.video, key.frame] for key in raw.keys],
     ]
@@ -135,6 +136,7 @@ def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
         cap=raw.reference.cap,
         crop=plan.crop,
         rotation_degrees=raw.rotation_degrees,
+        fps=raw.fps,
         splits=raw.splits,
     )
 

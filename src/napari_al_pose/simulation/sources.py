@@ -21,6 +21,7 @@ from napari_al_pose.formats.json_file import read_json
 from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.project import open_project
 from napari_al_pose.samples.large import FRAMES_A_VIDEO, draw_large, large_scenes, large_skeleton
+from napari_al_pose.samples.motion import FPS
 from napari_al_pose.simulation.dataset import RawDataset, Reference
 
 SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
@@ -143,6 +144,7 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
         sizes=sizes,
         read=read,
         rotation_degrees=rotation_degrees,
+        fps=min((source.fps for name, source in sources.items() if videos[name].has_video), default=0.0),
     )
 
 
@@ -264,6 +266,7 @@ def _synthetic(seed: int, rotation_degrees: float) -> RawDataset:
         sizes=np.full((len(keys), 2), (480, 640), np.int64),
         read=read,
         rotation_degrees=rotation_degrees,
+        fps=float(FPS),
     )
 
 
