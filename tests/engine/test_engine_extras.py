@@ -203,6 +203,31 @@ def test_auxiliary_training_is_the_same_every_time(asked, arrays):
     np.testing.assert_allclose(again[Extra.PREDICTED_LOSS_PP], arrays[Extra.PREDICTED_LOSS_PP], atol=1e-5)
 
 
+def lesson_of(level):
+    """A lesson in which brighter features mean a larger loss, error and length."""
+    n = len(level)
+    features = 0.3 * torch.randn(n, 64, 16, 16, generator=torch.Generator().manual_seed(n))
+    features[:, :8] += 2 * level[:, None, None, None]
+    return auxiliary.Lesson(
+        pooled=features.half(),
+        loss=3 * level + 0.1,
+        squared=(0.1 * level[:, None] ** 2).repeat(1, 3),
+        placed=torch.ones(n, 3),
+        length=(0.2 + level[:, None]).repeat(1, 2),
+        linked=torch.ones(n, 2),
+    )
+
+
+@pytest.mark.parametrize("kind", list(auxiliary.HeadKind))
+def test_auxiliary_networks_learn_what_can_be_learnt(kind, monkeypatch):
+    monkeypatch.setattr(heads, "STEPS", 80)
+    level = torch.linspace(0, 1, 90)
+    head = run(auxiliary.train_head(kind, lesson_of(level)))
+    new = torch.linspace(0.05, 0.95, 31)
+    said = head(lesson_of(new).pooled.float())[:, 0].numpy()
+    assert np.corrcoef(said, new)[0, 1] > 0.8
+
+
 @pytest.fixture
 def offline(monkeypatch):
     """A machine with neither weights nor a way to get them."""

@@ -84,12 +84,12 @@ class AuxiliaryHead(nn.Module):
             nn.Flatten(),
             nn.Linear(64, 32),
             nn.ReLU(),
-            nn.Linear(32, outputs),
         )
+        self.last = nn.Linear(32, outputs)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Return ``(n, outputs)`` of pooled features ``(n, C, 16, 16)``."""
-        return self.layers(pooled)
+        return self.last(self.layers(pooled))
 
     @torch.no_grad()
     def predict(self, insides: Insides) -> NDArray[np.float32]:
@@ -137,6 +137,10 @@ def train_head(kind: HeadKind, lesson: Lesson, *, seed: int = 0) -> Generator[in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = AuxiliaryHead(lesson.pooled.shape[1], kind.outputs(lesson.placed.shape[1], lesson.length.shape[1]))
+    if kind is HeadKind.ALEATORIC:
+        # From the likeliest constant on: far above it all steps would go into coming down.
+        mean = (lesson.squared * lesson.placed).sum() / lesson.placed.sum().clamp(min=1)
+        nn.init.constant_(head.last.bias, float(torch.log(0.5 * mean + 1e-6)))
     head = head.to(lesson.pooled.device)
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=1e-3)
     for step in range(STEPS):
