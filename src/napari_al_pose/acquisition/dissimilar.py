@@ -58,8 +58,7 @@ class DissimilarPairs:
         order = order[unit[order].any(axis=1)]
         order = order[systematic(len(order), min(len(order), _MOST), 0.5)]
         pairs = dissimilar_pairs(unit[order], -(-CHOSEN_PER_SLOT * context.batch_size // 2))
-        ranked = [row for pair in pairs for row in pair]
-        ranked += sorted(set(range(len(order))) - set(ranked))[: len(order) == 1]
+        ranked = [row for pair in pairs for row in pair] or list(range(len(order)))  # a pool of one has no pair
         scores[order[ranked]] = -np.arange(len(ranked), dtype=np.float64)
         return scores
 

@@ -60,13 +60,12 @@ def above_rolling_median(values: NDArray[np.floating], keys: Sequence[FrameKey])
         rows = order[video[order] == number]
         for place, row in enumerate(rows):
             around = np.asarray(values)[rows[max(0, place - _WINDOW // 2) : place + _WINDOW // 2 + 1]]
-            known = np.isfinite(around)
-            usual = np.median(np.where(known, around, np.inf), axis=0) if known.all() else _nanmedian(around)
-            result[row] -= usual
+            result[row] -= _known_median(around)
     return result
 
 
-def _nanmedian(around: NDArray[np.floating]) -> NDArray[np.float64]:
+def _known_median(around: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each column's median of what is known, 0 where nothing is."""
     columns = [column[np.isfinite(column)] for column in around.T]
     return np.array([np.median(column) if len(column) else 0.0 for column in columns])
 
