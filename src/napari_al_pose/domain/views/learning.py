@@ -91,6 +91,8 @@ def _learn_text(engine_state: str, read_only: bool, n_new: int, n_complete: int,
         return "The engine is starting…"
     if n_complete == 0:
         return "Label a frame completely to begin"
+    if learn_after and n_new >= learn_after:
+        return f"{count(n_new, 'new frame')} to learn from"
     if learn_after:
         return f"{n_new} of {count(learn_after, 'new frame')}"
     return f"{count(n_new, 'new frame')} since the last training"
