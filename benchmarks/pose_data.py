@@ -27,6 +27,11 @@ class LabelledData:
     name: str
     frames: Sequence[LabelledFrame]
     bodyparts: Sequence[str]
+    names: Sequence[str]
+
+    def split_names(self, n: int, seed: int) -> list[str]:
+        """Return the images that `split` gives to learn from, as paths within the project."""
+        return [self.names[i] for i in np.random.default_rng(seed).permutation(len(self.frames))[:n]]
 
     def split(self, n: int, seed: int) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
         """Return ``n`` frames to learn from and all others; more frames of one seed hold the fewer."""
@@ -48,7 +53,7 @@ def _read(name: str, table: Path) -> LabelledData:
     labels = pd.read_csv(table, header=[0, 1, 2], index_col=0)
     xy = labels.to_numpy(float).reshape(len(labels), -1, 2)
     states = np.where(np.isnan(xy[..., 0]), KeypointState.NOT_VISIBLE, KeypointState.PLACED).astype(np.int8)
-    frames = []
+    frames, names = [], []
     for path, points, state in zip(labels.index, xy, states, strict=True):
         try:
             image = np.array(Image.open(table.parents[2] / path).convert("RGB"))
@@ -56,4 +61,5 @@ def _read(name: str, table: Path) -> LabelledData:
             logger.warning("%s is left out: %s", path, error)
             continue
         frames.append(LabelledFrame(image, points, state))
-    return LabelledData(name, frames, [str(part) for part in labels.columns.get_level_values(1)[::2]])
+        names.append(str(path))
+    return LabelledData(name, frames, [str(part) for part in labels.columns.get_level_values(1)[::2]], names)

@@ -64,8 +64,9 @@ class Forward:
 
 def has_matrix_units() -> bool:
     """Whether this processor multiplies bfloat16 matrices in hardware, as far as torch can tell."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch 2.8 has none
-    return bool(capabilities().get("amx_bf16", False))
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.8
+        return False
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 def _parts(frames: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
