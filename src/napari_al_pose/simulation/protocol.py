@@ -146,7 +146,7 @@ class Protocol:
 
     arms: tuple[str, ...]
     budgets: tuple[int, ...]
-    steps: int = 300
+    steps: int = 500
     batch_size: int = 8
     trunk: str = "efficientnet_lite0"
     learning: Learning = "heads"

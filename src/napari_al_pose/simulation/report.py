@@ -175,6 +175,8 @@ def _arms_table(result: DatasetResult) -> str:
         "s<sub>d</sub>",
         "detectable",
         f"labels for {result.baseline}'s {result.target}",
+        f"PCK@0.2 at {result.budgets[-1]}",
+        f"PCK@0.5 at {result.budgets[-1]}",
         "keypoints",
         "videos better",
         "fallbacks",
@@ -196,7 +198,8 @@ def _arms_table(result: DatasetResult) -> str:
                 f"{d.detectable:.4f}",
             ]
         estimate, low, high = (_labels(value) for value in arm.labels)
-        cells += [f"{estimate} ({low} to {high})", f"{arm.keypoints:.0f}", "{} of {}".format(*arm.videos_better)]
+        cells += [f"{estimate} ({low} to {high})", *(f"{share:.3f}" for share in arm.pck.values())]
+        cells += [f"{arm.keypoints:.0f}", "{} of {}".format(*arm.videos_better)]
         body.append([*cells, str(arm.fallbacks)])
     return _table(head, body)
 

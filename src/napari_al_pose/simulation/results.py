@@ -41,6 +41,8 @@ class ArmResult:
         Holm's p among the secondary comparisons; the plain p for the primary one.
     labels : (float, float, float)
         Labels for the baseline's error at the target budget, with the interval; infinite if never reached.
+    pck : dict of str to float
+        Share of keypoints within a fifth, and within half, of the reference length at the last budget, mean.
     keypoints : float
         Visible keypoints labelled at the last budget, mean.
     videos_better : (int, int)
@@ -57,6 +59,7 @@ class ArmResult:
     difference: Difference | None
     p_holm: float
     labels: tuple[float, float, float]
+    pck: dict[str, float]
     keypoints: float
     videos_better: tuple[int, int]
     fallbacks: int
@@ -121,7 +124,7 @@ def _dataset(
         found = curves[arm]
         bands = [hierarchical_interval({r: found[r][i] for r in found}) for i in range(len(budgets))]
         own = [row for row in rows if row["arm"] == arm and (row["fold"], row["seed"]) in found]
-        last = [row["keypoints"] for row in own if row["budget"] == budgets[-1]]
+        last = [row for row in own if row["budget"] == budgets[-1]]
         difference = differences.get(arm)
         arms.append(
             ArmResult(
@@ -133,7 +136,8 @@ def _dataset(
                 difference=difference,
                 p_holm=math.nan if difference is None else adjusted.get(arm, difference.p),
                 labels=labels_interval(budgets, found, base, at=at),
-                keypoints=float(np.mean(last)),
+                pck={share: float(np.mean([row[f"pck_{share}"] for row in last])) for share in ("0.2", "0.5")},
+                keypoints=float(np.mean([row["keypoints"] for row in last])),
                 videos_better=_videos_better(rows, arm, baseline),
                 fallbacks=sum(bool(row.get("fallback")) for row in own),
             )

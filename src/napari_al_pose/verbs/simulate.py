@@ -48,7 +48,7 @@ def add(verbs: Any) -> None:
     verb.add_argument("--trunk", default="efficientnet_lite0", help="pretrained network")
     verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="heads on a frozen trunk, or all")
     verb.add_argument("--bfloat16", action="store_true", help="heads in bfloat16: faster on processors that have it")
-    verb.add_argument("--steps", type=positive, default=400, help="optimiser steps of every training (default: 400)")
+    verb.add_argument("--steps", type=positive, default=500, help="optimiser steps of every training (default: 500)")
     verb.add_argument("--batch-size", type=positive, default=8, help="views in a step (default: 8)")
     verb.add_argument("--rotation", type=float, default=180.0, metavar="DEGREES", help="default: 180")
     verb.add_argument("--long-side", type=int, default=0, metavar="PX", help="of the images; 0 chooses it")
