@@ -222,3 +222,31 @@ def test_strategies_get_the_arrays_they_ask_for_or_say_that_they_fell_back(playe
     assert fallbacks.pop("temporal").endswith(" instead of temporal")  # there are no neighbouring frames
     assert set(fallbacks.values()) == {""}
     assert all(of(found, arm)[1]["score_low"] < of(found, arm)[1]["score_high"] for arm in fallbacks)
+
+
+def test_the_loops_own_training_is_played_with_a_fixed_number_of_steps(tmp_path):
+    protocol = replace(PROTOCOL, arms=("uniform", "hybrid+warm"), budgets=(3, 5), learning="all", steps=2)
+    raw = make_blobs(videos=2, frames=8)
+    prepared = prepare(raw, protocol, tmp_path / "cache")
+    assert not (prepared / "maps").exists()
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    assert play(Job(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
+    found = read_rounds(files.folder)
+    assert [row["budget"] for row in of(found, "hybrid+warm")] == [3, 5]
+    assert of(found, "uniform")[0]["error"] == of(found, "hybrid+warm")[0]["error"]
+    assert all(0 < row["error"] <= 1 for row in found)
+
+
+def test_horse10s_design_begins_with_one_horse_and_ends_with_all(tmp_path):
+    protocol = replace(PROTOCOL, arms=("uniform", "hybrid"), budgets=(0, 50, 100), percent=True, steps=3)
+    raw = replace(make_blobs(videos=3, frames=6), splits=((("v0",), ("v1",), ("v2",)),))
+    prepared = prepare(raw, protocol, tmp_path / "cache")
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    assert play(Job(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
+    for arm in protocol.arms:
+        rows = of(read_rounds(files.folder), arm)
+        assert [row["n_labelled"] for row in rows] == [6, 9, 12]
+        assert {video for video, _ in frames(rows)} == {"v1"}
+        assert set(rows[0]["per_video"]) == {"v2"}
+    last = [of(read_rounds(files.folder), arm)[-1]["error"] for arm in protocol.arms]
+    assert last[0] == pytest.approx(last[1])

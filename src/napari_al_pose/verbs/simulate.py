@@ -22,9 +22,21 @@ on where it stopped.
 
 PRESETS: dict[str, dict[str, Any]] = {
     # The DeepLabCut AI Residency: 1 horse from the beginning, 9 to choose from, 20 to measure on.
-    "horse10": {"budgets": (0, 25, 50, 75, 100), "percent": True, "folds": 3, "pool_size": 10_000, "test_size": 10_000},
+    "horse10": {
+        "budgets": (0, 25, 50, 75, 100),
+        "percent": True,
+        "learning": "all",
+        "folds": 3,
+        "pool_size": 10_000,
+        "test_size": 10_000,
+    },
     # Shukla et al. on MPII and LSP/LSPET: 1,000 at first, 1,000 more a stage.
-    "al4pose": {"budgets": (1000, 2000, 3000, 4000, 5000), "pool_size": 50_000, "test_size": 5_000},
+    "al4pose": {
+        "budgets": (1000, 2000, 3000, 4000, 5000),
+        "learning": "all",
+        "pool_size": 50_000,
+        "test_size": 5_000,
+    },
 }
 """What a named protocol fixes; all else is as on the command line."""
 
