@@ -23,6 +23,7 @@ def evaluate_project(
     Parameters
     ----------
     project : Project
+        Left as it is.
     train_frames : int
         Frames to draw for training.
     seed : int
