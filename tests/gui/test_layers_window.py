@@ -113,4 +113,6 @@ def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, scri
     session.close()
     assert not viewer.layers
     assert session._project is None
-    qtbot.waitUntil(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("al-pose")])
+    qtbot.waitUntil(
+        lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("al-pose")], timeout=TIMEOUT
+    )
