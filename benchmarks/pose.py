@@ -3,8 +3,6 @@
 Everything is measured on DeepLabCut's openfield and Reaching examples (``--data``): random labels to learn from, all
 other labelled frames to measure on. ``--short`` takes one seed each instead of five. The plain loop is the least that
 somebody would write: the same pretrained network on whole frames, Adam, a fixed number of steps, no augmentation.
-``python -m benchmarks.peers sleap_nn deeplabcut`` installs the peers, each in an environment of its own; without it
-they are named as absent. They get the same labels and answer the questions in `_ask`.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.peers import Peer, PeerError
 from benchmarks.pose_data import LabelledData, openfield, reaching
-from benchmarks.report import ABSENT, Figure
+from benchmarks.report import Figure
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.whole_videos import predict_stretches
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
@@ -41,7 +38,6 @@ SEEDS = (0, 1, 2, 3, 4)
 INFERENCE_FRAMES, INFERENCE_REPEATS = 400, 3
 PLAIN_STEPS, PLAIN_RATE, PLAIN_BATCH = 300, 1e-3, 8
 GOOD_ENOUGH = 6.0
-PEER_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
     yield _error("pose.reaching_25", hand, 25, seeds, goal="<= 12")
     yield from _warm_round(mouse, thirty, seeds)
     yield _inference(data / VIDEO, thirty[0].model)
-    yield _seconds_to(mouse, data, seeds[0])
+    yield _seconds_to(mouse, seeds[0])
 
 
 def _error(name: str, data: LabelledData, n: int, seeds: Sequence[int], *, goal: str) -> Figure:
@@ -146,11 +142,10 @@ def _inference(path: Path, model: PoseModel) -> Figure:
         "cores": torch.get_num_threads(),
         "by_run": [round(rate, 1) for rate in rates],
     }
-    peers = {"DeepLabCut resnet_50": _ask("deeplabcut", "frames_per_second", video=str(path), frames=INFERENCE_FRAMES)}
-    return Figure("pose.inference", max(rates), "frames/s", goal=">= 60", peers=peers, setting=setting)
+    return Figure("pose.inference", max(rates), "frames/s", goal=">= 60", setting=setting)
 
 
-def _seconds_to(data: LabelledData, folder: Path, seed: int) -> Figure:
+def _seconds_to(data: LabelledData, seed: int) -> Figure:
     """Seconds of training until the error is `GOOD_ENOUGH`, measuring on frames it does not learn from included."""
     chosen, rest = data.split(30, seed)
     began = time.perf_counter()
@@ -158,35 +153,17 @@ def _seconds_to(data: LabelledData, folder: Path, seed: int) -> Figure:
     reached = any(tick.holdout_error <= GOOD_ENOUGH for tick in training)
     took = time.perf_counter() - began
     training.close()
-    details = {"data": str(folder), "train": data.split_names(30, seed), "px": GOOD_ENOUGH}
     return Figure(
         "pose.seconds_to_6_px",
         took,
         "s of training",
-        peers={
-            "sleap-nn, default single-instance U-Net": _ask("sleap_nn", "seconds_to", **details),
-            "DeepLabCut resnet_50, its steps by its seconds a step": _ask(
-                "deeplabcut", "prescribed_seconds", **details
-            ),
-        },
         setting={
             "labels": 30,
             "seed": seed,
             "reached": reached,
             "cores": torch.get_num_threads(),
-            "peers_bounded_at_s": PEER_SECONDS,
         },
     )
-
-
-def _ask(group: str, question: str, **details: Any) -> float | str:
-    """Return a peer's answer, a number; what is not installed is absent, what fails or takes too long says so."""
-    try:
-        with Peer(group) as peer:
-            return float(peer.ask(question, seconds=PEER_SECONDS, **details))
-    except PeerError as error:
-        logger.warning("%s", error)
-        return ABSENT if "absent" in str(error) else str(error)
 
 
 # ---- trainings ------------------------------------------------------------------------------------
