@@ -24,7 +24,7 @@ def main(program: str, checks: list[Callable[[Path], str]]) -> None:
             found, met, failed = f"{type(error).__name__}: {error}", False, True
         version = importlib.metadata.version(program)
         line = {"program": program, "version": version, "file": check.__doc__, "read": met, "found": found[:300]}
-        print(json.dumps(line), flush=True)  # noqa: T201
+        print(json.dumps(line), flush=True)
     sys.exit(1 if failed else 0)
 
 

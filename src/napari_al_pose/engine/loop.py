@@ -205,9 +205,7 @@ class ActiveLearningLoop:
         chosen = choose_videos(project, videos)
         with _cluster(scheduler, project) as cluster:
             predict = predict_planned if cluster is None else cluster.predict_planned
-            return (
-                yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict)
-            )
+            return (yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict))
 
     def check_labels(self, project: Project, job: int = 0) -> Generator[Progress, None, Checked]:
         """Find the labels worth a second look, with models that did not see them; none before the first model."""
