@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import benchmarks
+from benchmarks import peers
 
 
 def available() -> list[str]:
@@ -30,6 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--short", action="store_true", help="fewer repeats, where a benchmark takes many minutes (pose)"
     )
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        type=_bound,
+        metavar="PEER[=MINUTES]",
+        help="train other programs as well, at most so long (pose; default: all of them, as long as they may need)",
+    )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(available()))
     if unknown:
@@ -38,14 +46,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if data is not None and not data.is_dir():
         parser.error(f"{data} is no folder; leave --data out to measure on made-up data")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    wishes = {"short": options.short or None, "peers": None if options.peers is None else dict(options.peers)}
     all_met = True
     for name in options.names or available():
         measure = importlib.import_module(f"benchmarks.{name}").figures
-        shorter = {"short": True} if options.short and "short" in inspect.signature(measure).parameters else {}
-        for figure in measure(data, **shorter):
+        known = inspect.signature(measure).parameters
+        heard = {name: wish for name, wish in wishes.items() if wish is not None and name in known}
+        for figure in measure(data, **heard):
             print(figure.to_json(), flush=True)
             all_met &= figure.met is not False
     return 0 if all_met else 1
+
+
+def _bound(word: str) -> tuple[str, float | None]:
+    """Return a peer's name and its minutes, None if they are not said."""
+    name, _, minutes = word.partition("=")
+    if name not in peers.available():
+        raise argparse.ArgumentTypeError(f"no peer {name!r}; there are: {', '.join(peers.available())}")
+    try:
+        return name, float(minutes) if minutes else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected minutes after {name}=, got {minutes!r}") from None
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Everything is measured on DeepLabCut's openfield and Reaching examples (``--data``): random labels to learn from, all
 other labelled frames to measure on. ``--short`` takes one seed each instead of five. The plain loop is the least that
 somebody would write: the same pretrained network on whole frames, Adam, a fixed number of steps, no augmentation.
+``--peers`` adds what `benchmarks.pose_peers` measures.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.pose_data import LabelledData, openfield, reaching
+from benchmarks.pose_data import OPENFIELD, LabelledData, openfield, reaching
+from benchmarks.pose_peers import GOOD_ENOUGH, Ours, Task, side_by_side
 from benchmarks.report import Figure
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.whole_videos import predict_stretches
@@ -37,7 +39,6 @@ VIDEO = Path("openfield-Pranav-2018-10-30/videos/m3v1mp4.mp4")
 SEEDS = (0, 1, 2, 3, 4)
 INFERENCE_FRAMES, INFERENCE_REPEATS = 400, 3
 PLAIN_STEPS, PLAIN_RATE, PLAIN_BATCH = 300, 1e-3, 8
-GOOD_ENOUGH = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class _Trained:
     calibration_error: float
 
 
-def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
-    """Measure trainings, a warm round and inference."""
+def figures(
+    data: Path | None, *, short: bool = False, peers: Mapping[str, float | None] | None = None
+) -> Iterator[Figure]:
+    """Measure trainings, a warm round, inference, and what these take ``peers``, each within so many minutes."""
     if data is None:
         logger.warning("no --data: nothing to learn from, no figure")
         return
@@ -87,8 +90,17 @@ def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
     yield _error("pose.openfield_10", mouse, 10, seeds, goal="<= 8")
     yield _error("pose.reaching_25", hand, 25, seeds, goal="<= 12")
     yield from _warm_round(mouse, thirty, seeds)
-    yield _inference(data / VIDEO, thirty[0].model)
-    yield _seconds_to(mouse, seeds[0])
+    inference, seconds_to = _inference(data / VIDEO, thirty[0].model), _seconds_to(mouse, seeds[0])
+    yield from (inference, seconds_to)
+    if peers is not None:
+        ours = Ours(
+            seconds_to=seconds_to.value if seconds_to.setting["reached"] else float("inf"),
+            seconds=thirty[0].seconds,
+            frames_per_second=inference.value,
+        )
+        names = mouse.split_names(30, seeds[0])
+        task = Task(labels=data / OPENFIELD, names=names, video=data / VIDEO, threads=threads)
+        yield from side_by_side(task, ours, peers)
 
 
 def _error(name: str, data: LabelledData, n: int, seeds: Sequence[int], *, goal: str) -> Figure:
@@ -170,7 +182,7 @@ def _seconds_to(data: LabelledData, seed: int) -> Figure:
 
 
 def _train(data: LabelledData, n: int, seed: int, *, initial: PoseModel | None = None) -> _Trained:
-    """Train on the first ``n`` frames of the seed's draw and measure on all from the 41st or the next."""
+    """Train on the first ``n`` frames of the seed's draw and measure on all others."""
     chosen, rest = data.split(n, seed)
     began, steps = time.perf_counter(), 0
     training = train(chosen, data.bodyparts, TrainSettings(seed=seed), initial=initial)
