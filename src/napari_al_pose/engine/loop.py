@@ -89,7 +89,13 @@ class ActiveLearningLoop:
         """Train the next version on the labels as they are; what was learnt is kept when ``should_stop`` says so."""
         sources = self._sources.refresh(project)
         self._model = yield from train_round(
-            project, sources, job, previous=self._model, threads=self._threads, should_stop=should_stop
+            project,
+            sources,
+            job,
+            previous=self._model,
+            previous_version=self.version,
+            threads=self._threads,
+            should_stop=should_stop,
         )
         self.version = project.models.latest()
 

@@ -96,6 +96,7 @@ def train_round(
     job: int,
     *,
     previous: Predictor | None,
+    previous_version: int,
     threads: int,
     should_stop: Callable[[], bool],
 ) -> Generator[Progress | TrainStep | Trained, None, PoseModel]:
@@ -137,7 +138,7 @@ def train_round(
         train_seconds=round(seconds, 2),
         steps=last.step,
         reliability=likelihoods,
-        started_from=project.models.latest() - 1 if last.carried_on else 0,
+        started_from=previous_version if last.carried_on else 0,
         input_size=model.input_size_for(*frames[0].size),
     )
     project.rounds.append(done)
