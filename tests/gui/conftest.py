@@ -39,3 +39,23 @@ def opened(session, sample_copy, qtbot):
     session.open_project(sample_copy)
     qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
     return session
+
+
+@pytest.fixture
+def window(qtbot):
+    """What dialogs open over."""
+    from qtpy.QtWidgets import QWidget
+
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def actions(session, window):
+    """The header's actions on the session."""
+    from napari_al_pose.gui.actions import Actions
+
+    made = Actions(session, window)
+    yield made
+    made.close()

@@ -9,6 +9,13 @@ from napari_al_pose.engine.messages import Ready
 TIMEOUT = 20_000
 
 
+def dialog_of(window, kind):
+    """Return the one dialog of a kind that is open over ``window``."""
+    found = [child for child in window.findChildren(kind) if child.isVisible()]
+    assert len(found) == 1
+    return found[0]
+
+
 class ScriptedEngine:
     """Stands in for the engine process where a test is not about it: notes requests, answers what it is told to.
 

@@ -5,43 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sleap_io as sio
-from qtpy.QtCore import QSettings
-from qtpy.QtWidgets import QMenu, QWidget
-from session_tools import TIMEOUT
+from qtpy.QtWidgets import QMenu
+from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui import actions as actions_module
-from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.panels.project import ProjectPanel
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path):
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
-
-
-@pytest.fixture
-def window(qtbot):
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
-
-
-@pytest.fixture
-def actions(opened, window):
-    made = Actions(opened, window)
-    yield made
-    made.close()
-
-
-def dialog_of(window, kind):
-    found = [child for child in window.findChildren(kind) if child.isVisible()]
-    assert len(found) == 1
-    return found[0]
 
 
 @pytest.fixture

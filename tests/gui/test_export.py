@@ -7,32 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Cancelled, Export, Exported, Failed, Finished, Progress, Rank, Stop, Train
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
-from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def window(qtbot):
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
-
-
-@pytest.fixture
-def actions(opened, window):
-    made = Actions(opened, window)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -6,45 +6,17 @@ from pathlib import Path
 
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QSettings
-from qtpy.QtWidgets import QDialogButtonBox, QWidget
-from session_tools import TIMEOUT
+from qtpy.QtWidgets import QDialogButtonBox
+from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.gui import actions as actions_module
-from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.dialogs import NewProjectDialog, SettingsDialog
 from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.settings_form import SettingsForm
 from napari_al_pose.gui.recent import recent_projects, remember_project
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path):
-    """Keep the list of recent projects apart from other tests'."""
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
-
-
-@pytest.fixture
-def window(qtbot):
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
-
-
-@pytest.fixture
-def actions(opened, window):
-    made = Actions(opened, window)
-    yield made
-    made.close()
-
-
-def dialog_of(window, kind):
-    found = [child for child in window.findChildren(kind) if child.isVisible()]
-    assert len(found) == 1
-    return found[0]
 
 
 # ---- settings -------------------------------------------------------------------------------------

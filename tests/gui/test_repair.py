@@ -5,37 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QSettings, Qt
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.history import HistoryDialog
 from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path):
-    """Keep the list of recent projects apart from other tests'."""
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
-
-
-@pytest.fixture
-def window(qtbot):
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
-
-
-@pytest.fixture
-def actions(session, window):
-    made = Actions(session, window)
-    yield made
-    made.close()
 
 
 def press(dialog, text):
