@@ -68,7 +68,7 @@ class Task:
 
 def side_by_side(task: Task, ours: Ours, bounds: Mapping[str, float | None]) -> Iterator[Figure]:
     """Ask the peers that ``bounds`` names, or all; each trains at most that many minutes."""
-    minutes = {name: bounds[name] or MINUTES[name] for name in bounds or MINUTES if name in MINUTES}
+    minutes = {name: bounds.get(name) or MINUTES[name] for name in bounds or MINUTES if name in MINUTES}
     if SLEAP_NN in minutes:
         yield _trained(SLEAP_NN, task, ours, minutes[SLEAP_NN], "sleap-nn's single-instance U-Net, its defaults")
     if DEEPLABCUT in minutes:
