@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
+from napari_al_pose.acquisition.quotas import level
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
 from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
@@ -257,3 +258,47 @@ def test_spacing_is_to_the_nearest_taken_frame(taken, frame, fps):
     for _ in range(10):
         spacing.relax()
     assert spacing.fits(FrameKey("v", frame)) == (frame not in taken)
+
+
+@pytest.mark.parametrize(
+    ("n", "have", "capacities", "sure", "most"),
+    [
+        (4, [0, 3, 1], [9, 9, 9], [2, 0, 1], [3, 0, 2]),
+        (5, [0, 3, 1], [9, 9, 9], [2, 0, 1], [3, 0, 2]),
+        (6, [0, 3, 1], [9, 9, 9], [3, 0, 2], [4, 1, 3]),
+        (6, [0, 3, 1], [2, 9, 9], [2, 0, 2], [2, 1, 3]),
+        (2, [0, 0, 0], [9, 9, 9], [0, 0, 0], [1, 1, 1]),
+        (9, [0, 0], [1, 2], [1, 1], [1, 2]),
+        (0, [1], [1], [0], [0]),
+    ],
+)
+def test_level_fills_the_lowest_first(n, have, capacities, sure, most):
+    found = level(n, have, capacities)
+    assert [part.tolist() for part in found] == [sure, most]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 24), st.integers(1, 6))
+def test_no_video_is_left_behind_whatever_the_scores_say(seed, n, n_videos):
+    rng = np.random.default_rng(seed)
+    pool = [FrameKey(f"v{v}", 1000 * i) for v in range(n_videos) for i in range(12)]
+    labelled = [FrameKey(f"v{v}", 1000 * i + 500) for v in range(n_videos) for i in range(int(rng.integers(4)))]
+    scores = np.array([10.0 * int(key.video[1:]) for key in pool]) + rng.random(len(pool))  # one video outscores all
+    picks = select_batch(
+        pool,
+        scores,
+        rng.standard_normal((len(pool), 6)),
+        n,
+        labelled_keys=labelled,
+        labelled_features=None,
+        fps={},
+        seed=0,
+    )
+    assert len(set(picks)) == min(n, len(pool))
+    had = Counter(key.video for key in labelled)
+    got = Counter(pool[row].video for row in picks)
+    after = {f"v{v}": had[f"v{v}"] + got[f"v{v}"] for v in range(n_videos)}
+    for video, count in after.items():
+        # Nobody gets more while another, with frames left, has two fewer.
+        if got[video]:
+            assert count - min((after[v] for v in after if got[v] < 12), default=count) <= 1

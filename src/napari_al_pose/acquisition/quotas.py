@@ -48,6 +48,35 @@ def allocate(total: int, weights: Sequence[float], capacities: Sequence[int]) ->
     return given
 
 
+def level(n: int, have: Sequence[int], capacities: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give out ``n`` so that all come to the same height, as water fills a basin.
+
+    Parameters
+    ----------
+    n : int
+        What is to be given out.
+    have : sequence of int
+        What each has already.
+    capacities : sequence of int
+        What each can still take.
+
+    Returns
+    -------
+    sure : int64 array
+        What each gets: below the last step, which there is not enough for.
+    most : int64 array
+        The same with the last step, of which some get one more.
+    """
+    start, room = np.asarray(have, np.int64), np.asarray(capacities, np.int64)
+    wanted = min(n, int(room.sum()))
+    height = int(start.min()) if len(start) else 0
+    sure = most = np.zeros(len(start), np.int64)
+    while int(most.sum()) < wanted:
+        height += 1
+        sure, most = most, np.clip(height - start, 0, room)
+    return sure, most
+
+
 def systematic(n: int, quota: int, offset: float) -> NDArray[np.int64]:
     """Return ``quota`` of ``range(n)``, evenly spread over its whole span.
 

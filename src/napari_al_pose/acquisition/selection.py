@@ -6,7 +6,7 @@ Every function takes the pool in any row order and returns rows of it, in the or
 from __future__ import annotations
 
 import logging
-import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.clusters import kmeans, round_robin, typical_first
 from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing
 from napari_al_pose.acquisition.pool import near_duplicate_limits
-from napari_al_pose.acquisition.quotas import allocate, systematic
+from napari_al_pose.acquisition.quotas import allocate, level, systematic
 from napari_al_pose.acquisition.spacing import Spacing, take_spaced
 from napari_al_pose.acquisition.vectors import nearest_cosine_distance, unit_rows
 from napari_al_pose.domain import FrameKey
@@ -38,9 +38,12 @@ def select_batch(
 ) -> list[int]:
     """Choose the best-scored frames that differ from each other.
 
-    The ``5 n`` best, at most ``5 ceil(1.5 n / videos)`` of a video, without those that look like a labelled
-    frame, are clustered by appearance; clusters take turns, best first, and a frame too near in time to a taken
-    one is passed over. If that does not fill the batch, the time gap is halved and the ranking gone through.
+    Videos are kept level: each may get what lifts it to the same number of labelled frames as the others
+    (`napari_al_pose.acquisition.quotas.level`). The best five of every frame it may get, without those that look like
+    a labelled frame, are clustered by appearance over all videos; clusters take turns, best first, and a frame too near
+    in time to a taken one is passed over. If that does not fill the batch, the time gap is halved and the ranking
+    gone through. Without levels a batch leaves out whole animals: on the development data of `docs/protocol.md`
+    `hybrid` then lost to evenly spread frames.
 
     Parameters
     ----------
@@ -75,11 +78,15 @@ def select_batch(
     ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])]
     unit = unit_rows(np.asarray(features)[ranked])
     limits = near_duplicate_limits([keys[row] for row in ranked], unit, fps)
-    candidates = _candidates([keys[row] for row in ranked], n)
+    sure, most = _room([keys[row] for row in ranked], labelled_keys, n)
+    candidates = _candidates([keys[row] for row in ranked], most)
     candidates = _unlike_labelled(candidates, unit, [limits[keys[row].video] for row in ranked], labelled_features)
     turns = _take_turns(candidates, unit, [keys[row] for row in ranked], n, seed)
     spacing = Spacing(labelled_keys, fps)
-    return take_spaced(keys, ranked[turns].tolist(), n, spacing=spacing, others=ranked.tolist())
+    preferred, others = ranked[turns].tolist(), ranked.tolist()
+    picks = take_spaced(keys, preferred, min(n, sum(sure.values())), spacing=spacing, others=others, room=sure)
+    left = Counter(most) - Counter(keys[row].video for row in picks)
+    return picks + take_spaced(keys, preferred, n - len(picks), spacing=spacing, others=others, room=left)
 
 
 def select_best(
@@ -219,17 +226,24 @@ def _by_video(keys: Sequence[FrameKey]) -> list[NDArray[np.int64]]:
     return [np.array(members[name], np.int64) for name in sorted(members)]
 
 
-def _candidates(ranked_keys: Sequence[FrameKey], n: int) -> NDArray[np.int64]:
-    """Positions in the ranking of the best ``5 n``, no video having too many."""
-    n_videos = len({key.video for key in ranked_keys})
-    cap = _CANDIDATES_A_PICK * math.ceil(1.5 * n / n_videos)
-    used: dict[str, int] = {}
+def _room(
+    ranked_keys: Sequence[FrameKey], labelled_keys: Collection[FrameKey], n: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many frames of a batch of ``n`` each video gets for sure, and at most."""
+    frames = Counter(key.video for key in ranked_keys)
+    labelled = Counter(key.video for key in labelled_keys)
+    videos = sorted(frames)
+    sure, most = level(n, [labelled[video] for video in videos], [frames[video] for video in videos])
+    return dict(zip(videos, sure.tolist(), strict=True)), dict(zip(videos, most.tolist(), strict=True))
+
+
+def _candidates(ranked_keys: Sequence[FrameKey], room: Mapping[str, int]) -> NDArray[np.int64]:
+    """Positions in the ranking of the best five of each video for every frame it may get."""
+    used: Counter[str] = Counter()
     kept: list[int] = []
     for position, key in enumerate(ranked_keys):
-        if len(kept) == _CANDIDATES_A_PICK * n:
-            break
-        if used.get(key.video, 0) < cap:
-            used[key.video] = used.get(key.video, 0) + 1
+        if used[key.video] < _CANDIDATES_A_PICK * room[key.video]:
+            used[key.video] += 1
             kept.append(position)
     return np.array(kept, np.int64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from napari_al_pose.domain import FrameKey
@@ -56,7 +57,13 @@ class Spacing:
 
 
 def take_spaced(
-    keys: Sequence[FrameKey], preferred: Iterable[int], n: int, *, spacing: Spacing, others: Sequence[int] = ()
+    keys: Sequence[FrameKey],
+    preferred: Iterable[int],
+    n: int,
+    *,
+    spacing: Spacing,
+    others: Sequence[int] = (),
+    room: Mapping[str, int] | None = None,
 ) -> list[int]:
     """Take ``n`` rows in the order preferred, as far as they fit; then from ``others``, with ever smaller gaps.
 
@@ -70,28 +77,34 @@ def take_spaced(
         Rows wanted.
     spacing : Spacing
         Takes what is chosen; its gaps are halved where they have to be.
+    room : mapping of str to int, optional
+        Most frames of each video; by default as many as there are.
 
     Returns
     -------
     list of int
         ``n`` rows, fewer only if there are no more.
     """
-    picks = _take_fitting(keys, preferred, n, spacing)
+    left = Counter(key.video for key in keys) if room is None else Counter(room)
+    picks = _take_fitting(keys, preferred, n, spacing, left)
     videos = {key.video for key in keys}
     while len(picks) < n:
-        picks += _take_fitting(keys, others, n - len(picks), spacing)
-        if spacing.relaxed(videos):
+        picks += _take_fitting(keys, others, n - len(picks), spacing, left)
+        if len(picks) == n or spacing.relaxed(videos):
             break
         spacing.relax()
     return picks
 
 
-def _take_fitting(keys: Sequence[FrameKey], rows: Iterable[int], n: int, spacing: Spacing) -> list[int]:
+def _take_fitting(
+    keys: Sequence[FrameKey], rows: Iterable[int], n: int, spacing: Spacing, left: Counter[str]
+) -> list[int]:
     picks: list[int] = []
     for row in rows:
         if len(picks) == n:
             break
-        if spacing.fits(keys[row]):
+        if left[keys[row].video] > 0 and spacing.fits(keys[row]):
             spacing.add(keys[row])
+            left[keys[row].video] -= 1
             picks.append(row)
     return picks
