@@ -21,6 +21,7 @@ from napari_al_pose.pose.auxiliary import losses
 from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, resize_frames
+from napari_al_pose.pose.plan import FULL_ROTATION
 from napari_al_pose.pose.targets import render
 
 VIEWS = 4
@@ -175,7 +176,8 @@ def _lesson(
     uv = geometry.to_network(frame.xy)
     uv[frame.states != KeypointState.PLACED] = np.nan
     sides = np.array([geometry.resized[1], geometry.resized[0]], np.float64)
-    rotation = view.model.settings.rotation_degrees
+    said = view.model.settings.rotation_degrees
+    rotation = said if said >= 0 else FULL_ROTATION  # a training puts there what it chose
     copies, moved = [], []
     for _ in range(VIEWS):
         centre = (sides - 1) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * sides
