@@ -20,7 +20,7 @@ demo: setup
 	@scripts/demo.sh
 
 test: setup
-	scripts/on-screen.sh --virtual .venv/bin/python -m pytest $(PYTEST_ARGS)
+	scripts/test.sh $(PYTEST_ARGS)
 
 lint: setup
 	.venv/bin/ruff check

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# All tests, in two halves side by side: those with a window, on a screen of their own, and the others.
+# With arguments: pytest with these, alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly PYTEST=(.venv/bin/python -m pytest)
+readonly WINDOW=(tests/gui tests/e2e tests/test_readers.py)
+
+if [[ $# -gt 0 ]]; then
+    exec scripts/on-screen.sh --virtual "${PYTEST[@]}" "$@"
+fi
+
+others=()
+for path in tests/*; do
+    [[ " ${WINDOW[*]} " == *" $path "* || $path == */conftest.py || $path == */__pycache__ ]] || others+=("$path")
+done
+log=$(mktemp)
+trap 'kill "$half" 2>/dev/null || true; rm -f "$log"' EXIT
+"${PYTEST[@]}" -p no:cacheprovider -p no:napari -p no:npe2 -p no:pytest-qt --durations=15 "${others[@]}" >"$log" 2>&1 &
+half=$!
+failed=0
+scripts/on-screen.sh --virtual "${PYTEST[@]}" --durations=15 "${WINDOW[@]}" || failed=1
+printf '%s\n' "The window's half is done; the other half:"
+wait "$half" || failed=1
+cat "$log"
+exit "$failed"
