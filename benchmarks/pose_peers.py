@@ -70,7 +70,9 @@ def side_by_side(task: Task, ours: Ours, bounds: Mapping[str, float | None]) -> 
     """Ask the peers that ``bounds`` names, or all; each trains at most that many minutes."""
     minutes = {name: bounds.get(name) or MINUTES[name] for name in bounds or MINUTES if name in MINUTES}
     if SLEAP_NN in minutes:
-        yield _trained(SLEAP_NN, task, ours, minutes[SLEAP_NN], "sleap-nn's single-instance U-Net, its defaults")
+        yield _trained(
+            SLEAP_NN, task, ours, minutes[SLEAP_NN], "sleap-nn's single-instance U-Net, its defaults and split"
+        )
     if DEEPLABCUT in minutes:
         yield _default_training(task, ours)
         yield _trained(DEEPLABCUT, task, ours, minutes[DEEPLABCUT], "DeepLabCut resnet_50 from random weights")

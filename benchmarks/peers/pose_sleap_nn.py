@@ -65,7 +65,7 @@ class Watch(lightning.Callback):
             self.since = time.perf_counter()
 
     def error(self, trainer: Any) -> float:
-        """Return the mean distance over all labelled points: no guess is left out for being uncertain."""
+        """Return the mean distance over all labelled points: no guess is left out for being uncertain, none counts as the corner."""
         trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
         found = predict(self.held_out, model_paths=[str(self.folder)], device="cpu", peak_threshold=0.0)
         guesses = {frame.frame_idx: frame.instances[0].numpy() for frame in found if len(frame.instances)}
@@ -95,7 +95,7 @@ def configure(labels: Path, folder: Path) -> DictConfig:
 
 
 def train(labels: str, names: list[str], px: float, limit: float, threads: int) -> dict[str, Any]:
-    """Train on the images of these names, at most ``limit`` seconds; return the curve on all others and what it was."""
+    """Train on the images of these names, at most ``limit`` seconds; return the curve on all others."""
     torch.set_num_threads(threads)
     everything = sleap_io.load_dlc(labels)
     chosen, rest = [], []
@@ -110,13 +110,7 @@ def train(labels: str, names: list[str], px: float, limit: float, threads: int) 
         trainer = WatchedTrainer.get_model_trainer_from_config(config, train_labels=[learn])
         trainer.watch = watch = Watch(sleap_io.Labels(rest), folder / "run", px=px, limit=limit)
         trainer.train()
-    return {
-        "curve": watch.curve,
-        "learnt_from": len(chosen),
-        "measured_on": len(rest),
-        "batch": config.trainer_config.train_data_loader.batch_size,
-        "parameters": sum(p.numel() for p in trainer.lightning_model.parameters()),
-    }
+    return {"curve": watch.curve, "batch": config.trainer_config.train_data_loader.batch_size}
 
 
 if __name__ == "__main__":
