@@ -65,7 +65,7 @@ class Watch(lightning.Callback):
             self.since = time.perf_counter()
 
     def error(self, trainer: Any) -> float:
-        """Return the mean distance over all labelled points: no guess is left out for being uncertain, none counts as the corner."""
+        """Return the mean distance over all labelled points; where there is no guess the corner is taken for one."""
         trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
         found = predict(self.held_out, model_paths=[str(self.folder)], device="cpu", peak_threshold=0.0)
         guesses = {frame.frame_idx: frame.instances[0].numpy() for frame in found if len(frame.instances)}
