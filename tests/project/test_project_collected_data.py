@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from project_tools import BODYPARTS, collected, make_video, save_images, save_labels, write_config
 
-from conftest import BODYPARTS, collected, make_video, save_images, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.formats.deeplabcut import read_annotations
 from napari_al_pose.project import backups, collected_data, open_project

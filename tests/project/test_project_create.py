@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from project_tools import make_video
 from ruamel.yaml import YAML
 
-from conftest import make_video
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.project import create_project, open_project
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from project_tools import make_video, save_labels, write_config
 
-from conftest import make_video, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.project import open_project

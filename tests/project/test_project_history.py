@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from project_tools import make_video, save_images, save_labels, write_config
 
-from conftest import make_video, save_images, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.project import LabelStore, label_log, open_project

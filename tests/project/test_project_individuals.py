@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from project_tools import make_video, save_images, write_config
 
-from conftest import make_video, save_images, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.formats.deeplabcut import read_config

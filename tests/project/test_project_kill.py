@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import make_video, write_config
+from project_tools import make_video, write_config
 
 KILLS = 200
 LANES = 4

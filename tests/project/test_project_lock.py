@@ -11,8 +11,8 @@ import sys
 import time
 
 import pytest
+from project_tools import write_config
 
-from conftest import write_config
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.project import lock as lock_module
 from napari_al_pose.project import open_project

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from project_tools import BODYPARTS, make_video, save_images, save_labels, write_config
 
-from conftest import BODYPARTS, make_video, save_images, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.project import open_project

@@ -8,8 +8,8 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
+from project_tools import save_images, save_labels, write_config
 
-from conftest import save_images, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Prediction, Skeleton, Suggestion
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton
 from napari_al_pose.domain.suggestion import BodypartReason

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from project_tools import BODYPARTS, collected, save_images, save_labels
 
-from conftest import BODYPARTS, collected, save_images, save_labels
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.project import open_project
 
