@@ -207,8 +207,8 @@ class ActiveLearningLoop:
         AlPoseError
             If there is no such model or video, or something can't be written.
         """
-        model, version = self._chosen_model(project, options.version)
         chosen = choose_videos(project, videos)
+        model, version = self._chosen_model(project, options.version)
         with _cluster(scheduler, project) as cluster:
             predict = predict_planned if cluster is None else cluster.predict_planned
             return (yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict))
