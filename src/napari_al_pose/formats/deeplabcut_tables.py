@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTa
     )
 
 
+@lru_cache(maxsize=2**16)  # each writing of a table reads its rows four times
 def row_location(label: Any) -> tuple[str, str]:
     """Return ``(video, image name)`` of a row label in any of DeepLabCut's forms; "" where it has none.
 
@@ -74,6 +76,7 @@ def row_location(label: Any) -> tuple[str, str]:
     return (video if is_safe_name(video) else "", image if is_safe_name(image) else "")
 
 
+@lru_cache(maxsize=2**16)
 def frame_number(image: str) -> int | None:
     """Return the frame number in an image's name (the digits its stem ends with), None if there is none."""
     match = re.search(r"(\d{1,12})$", image.rpartition(".")[0])

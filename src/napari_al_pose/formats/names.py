@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 VIDEO_SUFFIXES = (
     ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv", ".tif", ".tiff",
@@ -12,6 +13,7 @@ VIDEO_SUFFIXES = (
 _FORBIDDEN = '/\\:*?"<>|' if os.name == "nt" else "/\\"
 
 
+@lru_cache(maxsize=2**16)  # tables name the same thousands of images each time they are read
 def is_safe_name(name: str) -> bool:
     """Return whether ``name`` can be one file or folder name: no separator, no way up, nothing unprintable."""
     return (

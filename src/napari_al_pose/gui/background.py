@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from qtpy.QtCore import QObject, Qt, Signal, Slot
 from napari_al_pose.domain import AlPoseError
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter to itself. Python's own 5 ms, at every call into Qt and back, make a click
+wait for ten times as long while a file of 20,000 labels is written beside the window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +41,7 @@ class Background(QObject):
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._open = True
         self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
