@@ -106,6 +106,7 @@ def test_the_keys_reach_the_session(session, hand, qtbot):
 
 
 def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, scripted_engine, sample_copy, qtbot):
+    before = set(threading.enumerate())
     viewer = make_napari_viewer(show=True)
     session = session_for(viewer)
     session.open_project(sample_copy)
@@ -113,6 +114,9 @@ def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, scri
     session.close()
     assert not viewer.layers
     assert session._project is None
-    qtbot.waitUntil(
-        lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("al-pose")], timeout=TIMEOUT
-    )
+
+    def no_thread_of_ours():
+        started = [thread.name for thread in threading.enumerate() if thread not in before]
+        assert not [name for name in started if name.startswith("al-pose")]
+
+    qtbot.waitUntil(no_thread_of_ours, timeout=TIMEOUT)
