@@ -184,8 +184,10 @@ def test_a_waiting_job_is_cancelled_before_it_begins(engine):
 
 
 def test_predicting_without_a_model_says_so(engine):
-    client, inbox, _ = engine
-    client.send(Export(client.next_job(), ("anything",), ExportOptions()))
+    client, inbox, config = engine
+    with open_project(config, read_only=True) as project:
+        names = (project.videos[0].name,)
+    client.send(Export(client.next_job(), names, ExportOptions()))
     assert "no model" in inbox.until(Failed).message.lower()
     assert client.alive
 
