@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QDialog, QWidget
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.exchange import Imported
 from napari_al_pose.exchange.asking import summary
-from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs import (
@@ -158,8 +157,7 @@ class Actions(QObject):
         project = self._session.project
         if project is None:
             return
-        found = find_snapshots(project.root)
-        path = ask_for_model(self._window, found[0] if found else project.root)
+        path = ask_for_model(self._window, project.root)
         if path is not None:
             self._session.adopt_model(path)
 

@@ -16,8 +16,8 @@ from napari_al_pose.domain import AlPoseError
 log = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter to itself. Python's own 5 ms, at every call into Qt and back, make a click
-wait for ten times as long while a file of 20,000 labels is written beside the window."""
+"""How long a thread may keep the interpreter to itself: with Python's own 5 ms, the window waits so long for each turn
+while a large file of labels is written beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

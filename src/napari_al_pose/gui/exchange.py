@@ -102,7 +102,6 @@ class _ExchangeDialog(QDialog):
         self.cancel_button = buttons.button(QDialogButtonBox.StandardButton.Cancel)
         self.start_button = QPushButton(start)
         buttons.addButton(self.start_button, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self.start)
         buttons.rejected.connect(self.reject)
         rows = QVBoxLayout(self)
         rows.setSpacing(10)
@@ -128,10 +127,6 @@ class _ExchangeDialog(QDialog):
         """Close, and take no more work."""
         self._background.close(wait=False)
         super().done(result)
-
-    def start(self) -> None:
-        """Begin what the form says."""
-        raise NotImplementedError
 
     def _begin(self) -> ExchangeJob:
         job = self._job = ExchangeJob(self)
@@ -187,6 +182,7 @@ class ImportDialog(_ExchangeDialog):
 
     def __init__(self, session: Session, source: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__("Import labels", "Import", session, parent)
+        self.start_button.clicked.connect(lambda _checked=False: self.start())
         self.source = QLineEdit(placeholderText="config.yaml, CollectedData, .slp, .csv, .json or joints.mat")
         self.format = QComboBox()
         self.format.addItem("Find out from the file", "")
@@ -262,6 +258,7 @@ class ExportLabelsDialog(_ExchangeDialog):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Export labels", "Export", session, parent)
+        self.start_button.clicked.connect(lambda _checked=False: self.start())
         self.format = QComboBox()
         for known in FORMATS:
             self.format.addItem(known.title, known.name)
