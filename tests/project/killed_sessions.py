@@ -166,7 +166,8 @@ def _files_as_they_lie(root: Path, complete: set[int] | None = None) -> Iterator
         read = pd.read_csv(csv, header=[0, 1, 2], index_col=[0, 1, 2])
         if complete is not None and not np.array_equal(read.to_numpy(float), table.to_numpy(), equal_nan=True):
             yield "csv and h5 differ"
-    if complete is not None and (left := [path.name for path in folder.iterdir() if path.name.startswith(".")]):
+    # Killed before the first frame was complete, it has no folder yet.
+    if complete is not None and (left := [path.name for path in folder.glob(".*")]):
         yield f"left behind: {left}"
 
 

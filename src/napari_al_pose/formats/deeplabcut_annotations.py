@@ -139,8 +139,8 @@ def write_annotations(
 ) -> AnnotationTable:
     """Put labels into ``CollectedData_<scorer>.h5`` and ``.csv``; rows and columns of others stay.
 
-    Each file is written beside, read back, compared, and then put in place; first the ``.h5``, which counts.
-    A damaged ``.h5`` is kept as ``.h5.damaged``.
+    Each file is written beside, read back, compared, and then put in place; last the ``.h5``, which counts: as long
+    as it is as it was, all of this is to be done again. A damaged ``.h5`` is kept as ``.h5.damaged``.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def write_annotations(
     if present.damaged == h5:
         os.replace(h5, h5.with_suffix(".h5.damaged"))
     table = AnnotationTable(rows, columns, xy, h5)
-    for path in (h5, h5.with_suffix(".csv")):
+    for path in (h5.with_suffix(".csv"), h5):
         _write(table, path, scorer)
     return table
 

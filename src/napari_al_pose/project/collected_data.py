@@ -336,6 +336,7 @@ class CollectedData:
             base=exchange.exported(self.name),
             ours=exchange.labels(self.name),
             edited=exchange.edited_keys(self.name),
+            since=exchange.values_since(self.name),
         )
 
     def _realign(self, store: LabelStore) -> list[str]:

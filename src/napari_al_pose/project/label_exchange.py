@@ -91,6 +91,23 @@ class LabelExchange:
             now = {since: self._log.names_since(since - 1) if since else {} for *_, since in found}
             return {KeypointKey(v, n, who, now[since].get(name, name)) for v, n, who, name, since in found}
 
+    def values_since(self, video: str) -> dict[KeypointKey, list[Keypoint]]:
+        """Return what keypoints of ``video`` were made here since its files were last known to be written."""
+        with self._mutex:
+            action = self.state(video).action
+            if not action:
+                return {}
+            query = (
+                "SELECT edits.action FROM edits JOIN actions ON actions.id = edits.action"
+                " WHERE edits.action > ? AND video = ? AND kind NOT IN ('import', 'merge', 'conflict')"
+                " GROUP BY edits.action"
+            )
+            found: dict[KeypointKey, list[Keypoint]] = {}
+            for (later,) in self._log.rows(query, (action, video)):
+                for key, _, after in self._log.edits_of(later):
+                    found.setdefault(key, []).append(after)
+            return found
+
     def edited_frames(self, video: str, *, since: int) -> set[int]:
         """Return the frames of ``video`` changed by anything but a first import after action ``since``."""
         query = (

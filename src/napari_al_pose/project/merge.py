@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -124,7 +125,14 @@ def join_files(h5: State, csv: State, base: State) -> tuple[dict[KeypointKey, Ke
     return joined, otherwise
 
 
-def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointKey]) -> MergePlan:
+def plan_merge(
+    theirs: State,
+    *,
+    base: State,
+    ours: State,
+    edited: Set[KeypointKey],
+    since: Mapping[KeypointKey, Collection[Keypoint]] = MappingProxyType({}),
+) -> MergePlan:
     """Compare three ways: what the file says, what it said last, and what we have.
 
     Parameters
@@ -137,12 +145,16 @@ def plan_merge(theirs: State, *, base: State, ours: State, edited: Set[KeypointK
         The labels now.
     edited : set of KeypointKey
         Every keypoint the log knows, cleared ones too.
+    since : mapping of KeypointKey to collection of Keypoint
+        What each was here since the file was last known to be written. A file that says so was written by us, and
+        we were killed before we could remember it.
     """
     plan = MergePlan([], [], [])
     for key, their in theirs.items():
         mine = ours.get(key, Keypoint())
         before = base.get(key)
-        if same_keypoint(their, mine) or (before is not None and same_keypoint(their, before)):
+        known = (mine, *since.get(key, ()), *(() if before is None else (before,)))
+        if any(same_keypoint(their, value) for value in known):
             continue
         if key not in edited:
             plan.new.append((key, their))
