@@ -168,12 +168,13 @@ class Brightest:
 
     network = torch.nn.Conv2d(1, 1, 1)
 
-    def geometry(self, size):
-        return InputGeometry.fit(size, 128)
+    def pictures(self, frames):
+        geometry = InputGeometry.fit(frames.shape[1:3], 128)
+        return resize_frames(frames, geometry), geometry
 
     def look(self, frames):
-        geometry = self.geometry(frames.shape[1:3])
-        return self.look_at_images(resize_frames(frames, geometry).float(), geometry)
+        images, geometry = self.pictures(frames)
+        return self.look_at_images(images.float(), geometry)
 
     def look_at_images(self, images, geometry):
         maps = torch.nn.functional.avg_pool2d(images.mean(dim=1, keepdim=True) / 255, 4)

@@ -103,7 +103,7 @@ def test_a_snapshot_decodes_as_deeplabcut_does(trained, size):
         np.testing.assert_allclose(said.xy[0, i], expected, rtol=1e-4, atol=1e-3)
         np.testing.assert_allclose(said.likelihood[0, i], np.clip(float(maps[0, k].max()), 0, 1), atol=1e-3)
         np.testing.assert_allclose(said.scoremaps[0, i], maps[0, k].clamp(0, 1), atol=1e-3)
-        centre = said.grid.to_source(np.array([[column, row]], float))[0]
+        centre = said.grids[0].to_source(np.array([[column, row]], float))[0]
         np.testing.assert_allclose(centre, [column * stride + stride / 2, row * stride + stride / 2])
 
 

@@ -15,6 +15,7 @@ from napari_al_pose.pose import LabelledFrame, asking, train, training
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.plan import TrainPlan, make_plan
+from napari_al_pose.pose.window import Window
 
 
 def test_a_good_model_is_carried_on_in_fewer_steps(learnt, disc_frames):
@@ -109,6 +110,6 @@ def test_a_small_animal_in_a_large_frame_is_found():
         frames.append(LabelledFrame(image, xy, np.full(2, KeypointState.PLACED, np.int8)))
     settings = TrainSettings(device="cpu", steps=60)
     _, model = finish(train(frames[:8], BODYPARTS, settings))
-    assert model.long_side == 1024
+    assert (model.long_side, model.window) == (1920, Window(96, 864))
     for frame in frames[8:]:
         np.testing.assert_allclose(model.predict(frame.image[None]).xy[0], frame.xy, atol=6)

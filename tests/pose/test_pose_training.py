@@ -47,7 +47,7 @@ def test_prediction_has_the_promised_shapes(learnt, disc_frames):
     assert 0 <= batch.scoremaps.min() <= batch.scoremaps.max() <= 1
     np.testing.assert_array_equal(batch.scoremaps.max(axis=(2, 3)), batch.likelihood)
     rows, columns = np.divmod(batch.scoremaps.reshape(12, 2, -1).argmax(-1), 24)
-    cells = batch.grid.to_cells(batch.xy)
+    cells = batch.grids[0].to_cells(batch.xy)
     np.testing.assert_allclose(cells, np.stack([columns, rows], -1), atol=0.51)
 
 

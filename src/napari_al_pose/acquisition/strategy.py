@@ -58,9 +58,10 @@ class ScoreContext:
     scoremaps : float array, (N, K, h, w), optional
         In [0, 1]; may be a memory map.
     grid : ScoremapGrid, optional
-        Where scoremap cells lie in the image; for videos that ``grids`` doesn't name.
-    grids : mapping of str to ScoremapGrid
-        The same for each video, since videos differ in size.
+        Where scoremap cells lie in the image; for frames that ``grids`` doesn't name.
+    grids : mapping of FrameKey, or str, to ScoremapGrid
+        The same for frames, since a model may look at a window that follows the animal, or for videos, which differ in
+        size.
     labelled_features : float array, (M, d), optional
         Features of the frames that are labelled already.
     labelled_keys : sequence of FrameKey, M
@@ -91,7 +92,7 @@ class ScoreContext:
     likelihood: NDArray[np.floating] | None = None
     scoremaps: NDArray[np.floating] | None = None
     grid: ScoremapGrid | None = None
-    grids: Mapping[str, ScoremapGrid] = field(default_factory=dict)
+    grids: Mapping[FrameKey | str, ScoremapGrid] = field(default_factory=dict)
     labelled_features: NDArray[np.floating] | None = None
     labelled_keys: Sequence[FrameKey] = ()
     labelled_xy: NDArray[np.floating] | None = None
@@ -129,7 +130,8 @@ class ScoreContext:
 
     def grid_of(self, index: int) -> ScoremapGrid | None:
         """Return where the scoremaps of frame ``index`` lie; None if nobody knows."""
-        return self.grids.get(self.keys[index].video, self.grid)
+        key = self.keys[index]
+        return self.grids.get(key, self.grids.get(key.video, self.grid))
 
     @property
     def available(self) -> Requires:

@@ -142,7 +142,7 @@ class StaticVL4Pose:
         lengths = _lengths(context)
         peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps"))
         likelihood = np.full((len(context.keys), len(lengths.links)), np.nan)
-        for grid, rows in _by_grid(context):
+        for grid, rows in _by_scale(context):
             likelihood[rows] = link_log_likelihoods(_rows(peaks, rows), grid, lengths)
         return aggregate(-likelihood, "mean")
 
@@ -182,7 +182,7 @@ class VL4Pose:
         """Return minus the mean log-likelihood over links, ``(N,)``; NaN without links, or where none is found."""
         peaks = _FINDER.peaks(given(context.scoremaps, "scoremaps"))
         likelihood = np.full((len(context.keys), len(context.skeleton.links)), np.nan)
-        for grid, rows in _by_grid(context):
+        for grid, rows in _by_scale(context):
             likelihood[rows] = self._log_likelihoods(context, _rows(peaks, rows), grid, rows)
         return aggregate(-likelihood, "mean")
 
@@ -223,12 +223,18 @@ class VL4Pose:
         return result
 
 
-def _by_grid(context: ScoreContext) -> Iterator[tuple[ScoremapGrid, NDArray[np.int64]]]:
-    """Yield each grid with the rows whose scoremaps lie on it."""
-    grids = [context.grid_of(row) for row in range(len(context.keys))]
-    for grid in dict.fromkeys(grids):
+def _by_scale(context: ScoreContext) -> Iterator[tuple[ScoremapGrid, NDArray[np.int64]]]:
+    """Yield a grid for each size of cells with the rows that have it: lengths are the same wherever the cells lie."""
+    rows: dict[tuple[float, float], list[int]] = {}
+    grids: dict[tuple[float, float], ScoremapGrid] = {}
+    for row in range(len(context.keys)):
+        grid = context.grid_of(row)
         if grid is not None:
-            yield grid, np.array([row for row, own in enumerate(grids) if own == grid], np.int64)
+            scale = (grid.stride_x, grid.stride_y)
+            grids.setdefault(scale, grid)
+            rows.setdefault(scale, []).append(row)
+    for scale, grid in grids.items():
+        yield grid, np.array(rows[scale], np.int64)
 
 
 def _link_reasons(

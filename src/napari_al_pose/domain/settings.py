@@ -17,6 +17,11 @@ class TrainSettings(BaseModel):
     trunk: str = Field(default=DEFAULT_TRUNK, description="Name of the pretrained network the heads sit on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
     long_side: int = Field(default=0, ge=0, le=2048, description="Longer image side the network sees, px; 0 chooses it")
+    follow_animal: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Look at a window around the animal, which a first pass over the frame finds. "
+        "'auto' does where labels show it too small to be told apart in the whole frame",
+    )
     steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(

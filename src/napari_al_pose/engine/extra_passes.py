@@ -158,7 +158,7 @@ def _change(own: PoseBatch, row: int, others: PoseBatch, number: int) -> NDArray
     """Return how much the scoremaps of one frame differ from another's, the animal's motion taken out, ``(K,)``."""
     assert own.scoremaps is not None  # both were asked for
     assert others.scoremaps is not None
-    moved = own.grid.to_cells(own.xy[row]) - own.grid.to_cells(others.xy[number])
+    moved = own.grids[row].to_cells(own.xy[row]) - others.grids[number].to_cells(others.xy[number])
     known = moved[np.isfinite(moved).all(axis=1)]
     columns, rows = np.median(known, axis=0).round().astype(int).tolist() if len(known) else (0, 0)
     return scoremap_change(own.scoremaps[row], shifted(others.scoremaps[number], (columns, rows)))

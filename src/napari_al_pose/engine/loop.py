@@ -191,7 +191,7 @@ class ActiveLearningLoop:
         return Looked(
             job,
             key,
-            Scoremaps(key, self.version, result.scoremaps[0].astype(np.float16), result.grid),
+            Scoremaps(key, self.version, result.scoremaps[0].astype(np.float16), result.grids[0]),
             Prediction(key, self.version, result.xy[0], result.likelihood[0]),
         )
 

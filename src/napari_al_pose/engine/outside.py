@@ -47,7 +47,7 @@ class OutsidePredictions:
         blank = np.full((self.n_bodyparts, 2), np.nan, np.float32), np.zeros(self.n_bodyparts, np.float32)
         xy = np.stack([blank[0] if p is None else p.xy for p in said])
         likelihood = np.stack([blank[1] if p is None else p.likelihood for p in said])
-        return PoolOutput(xy, likelihood, None, {})
+        return PoolOutput(xy, likelihood, None, ())
 
     def neighbour_pass(self, batch: Batch) -> Rows:
         """Return the poses one frame before and one after each."""

@@ -57,14 +57,14 @@ class PoolOutput:
     xy : float32 array, (N, K, 2)
     likelihood : float32 array, (N, K)
     scoremaps : float16 array, (N, K, h, w), or None
-    grids : mapping of str to ScoremapGrid
-        By video.
+    grids : sequence of ScoremapGrid, N
+        Where the cells of each lie; empty without a word on any frame.
     """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float16] | None
-    grids: Mapping[str, ScoremapGrid]
+    grids: Sequence[ScoremapGrid]
 
 
 def build_pool(
@@ -106,7 +106,7 @@ class PoolPart:
     video : str
     xy, likelihood, scoremaps : array
         Of these frames; see `PoolOutput`.
-    grid : ScoremapGrid
+    grids : sequence of ScoremapGrid, n
     """
 
     indices: NDArray[np.int64]
@@ -114,7 +114,7 @@ class PoolPart:
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.floating] | None
-    grid: ScoremapGrid
+    grids: Sequence[ScoremapGrid]
 
 
 def predict_frames(
@@ -125,7 +125,7 @@ def predict_frames(
     def parts() -> Iterator[PoolPart]:
         for batch in read_batches(keys, sources, batch_size=4):
             said = model.predict(batch.frames, with_scoremaps=with_scoremaps)
-            yield PoolPart(batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grid)
+            yield PoolPart(batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grids)
 
     return (yield from gather(parts(), len(keys), len(model.bodyparts), job))
 
@@ -134,19 +134,19 @@ def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Pro
     """Put together what is said, in any order, about ``n`` frames with ``k`` bodyparts."""
     xy, likelihood = np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32)
     scoremaps: NDArray[np.float16] | None = None
-    grids: dict[str, ScoremapGrid] = {}
+    grids: dict[int, ScoremapGrid] = {}
     reporter = ProgressReporter(job, "Looking at the pool", n)
     done = 0
     for part in parts:
         xy[part.indices], likelihood[part.indices] = part.xy, part.likelihood
-        grids[part.video] = part.grid
+        grids.update(zip(part.indices.tolist(), part.grids, strict=True))
         if part.scoremaps is not None:
             scoremaps = _roomy(scoremaps, n, part.scoremaps.shape)
             height, width = part.scoremaps.shape[2:]
             scoremaps[part.indices, :, :height, :width] = part.scoremaps
         done += len(part.indices)
         yield from reporter.report(done)
-    return PoolOutput(xy, likelihood, scoremaps, grids)
+    return PoolOutput(xy, likelihood, scoremaps, [grids[index] for index in range(n)])
 
 
 def _roomy(scoremaps: NDArray[np.float16] | None, n: int, shape: tuple[int, ...]) -> NDArray[np.float16]:

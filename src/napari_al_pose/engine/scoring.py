@@ -119,7 +119,7 @@ def _context(asked: Asked, output: PoolOutput | None, extras: Extras, batch_size
         xy=None if output is None else output.xy,
         likelihood=None if output is None else output.likelihood,
         scoremaps=None if output is None else output.scoremaps,
-        grids={} if output is None else output.grids,
+        grids={} if output is None else dict(zip(pool.keys, output.grids, strict=False)),
         labelled_features=pool.labelled_features,
         labelled_keys=pool.labelled,
         labelled_xy=np.stack(poses) if poses else None,

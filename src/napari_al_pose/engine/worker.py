@@ -37,8 +37,8 @@ def worker_segment(checkpoint: str, video: str, first: int, stop: int) -> NDArra
 
 def worker_frames(
     checkpoint: str, video: str, positions: tuple[int, ...], with_scoremaps: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None, ScoremapGrid]:
-    """Return positions, likelihoods, scoremaps (if asked for) and their grid of some frames of a video.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None, tuple[ScoremapGrid, ...]]:
+    """Return positions, likelihoods, scoremaps (if asked for) and their grids of some frames of a video.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def worker_frames(
     frames = np.stack([source[position] for position in positions])
     result = model.predict(frames, with_scoremaps=with_scoremaps)
     maps = None if result.scoremaps is None else result.scoremaps.astype(np.float16)
-    return result.xy, result.likelihood, maps, result.grid
+    return result.xy, result.likelihood, maps, result.grids
 
 
 def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:

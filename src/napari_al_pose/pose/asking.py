@@ -14,6 +14,7 @@ from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry
 from napari_al_pose.pose.metrics import distances
 from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.window import Window
 
 AT_ONCE = 4
 """Frames between two ticks: whoever waits for the generator waits no longer than for a step."""
@@ -50,15 +51,17 @@ class Said:
         return np.stack([f.xy for f in self.frames]), np.stack([f.states for f in self.frames])
 
 
-def ask(network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int) -> Generator[None, None, Said]:
+def ask(
+    network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int, window: Window | None = None
+) -> Generator[None, None, Said]:
     """Return what ``network`` says about ``frames``, at least one; yields now and then on the way."""
     network.eval()
     poses, likelihoods = [], []
     for i, frame in enumerate(frames):
         geometry = InputGeometry.fit(frame.size, long_side)
-        xy, raw, _ = predict_chunk(network, frame.image[None], geometry, with_scoremaps=False)
-        poses.append(xy)
-        likelihoods.append(raw)
+        chunk = predict_chunk(network, frame.image[None], geometry, window, with_scoremaps=False)
+        poses.append(chunk.xy)
+        likelihoods.append(chunk.likelihood)
         if i % AT_ONCE == AT_ONCE - 1 and i + 1 < len(frames):
             yield
     return Said(tuple(frames), np.concatenate(poses), np.concatenate(likelihoods))

@@ -50,7 +50,7 @@ class Views:
     mirror: tuple[int, ...] | None = None
 
     def draw(
-        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator
+        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, anywhere: bool = False
     ) -> tuple[Tensor, NDArray[np.float64]]:
         """Return one random view.
 
@@ -62,6 +62,8 @@ class Views:
             Its keypoints in the image's pixels, NaN where there is none.
         rng : Generator
             Draws everything.
+        anywhere : bool
+            Whether the view need not show the animal.
 
         Returns
         -------
@@ -72,16 +74,18 @@ class Views:
         """
         angle = float(rng.uniform(-self.rotation_degrees, self.rotation_degrees))
         scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
-        centre = self._centre(image, uv, rng)
+        centre = self._centre(image, uv, rng, anywhere=anywhere)
         view, moved = cut(image, uv, centre=centre, angle=angle, scale=scale, size=self.crop)
         if self.mirror is not None and rng.random() < 0.5:
             view, moved = flip(view, moved, self.mirror)
         return cover(disturb(view, rng), rng), moved
 
-    def _centre(self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def _centre(
+        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, anywhere: bool
+    ) -> NDArray[np.float64]:
         height, width = image.shape[-2:]
         placed = uv[np.isfinite(uv[:, 0])]
-        if len(placed) == 0 or rng.random() < BACKGROUND_SHARE:
+        if anywhere or len(placed) == 0 or rng.random() < BACKGROUND_SHARE:
             return rng.uniform([0.0, 0.0], [width, height])
         middle = (placed.min(axis=0) + placed.max(axis=0)) / 2
         sides, whole = np.array([self.crop[1], self.crop[0]]), np.array([width, height])

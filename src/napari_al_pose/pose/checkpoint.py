@@ -18,9 +18,14 @@ from torch import Tensor
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose.calibration import Calibration
+from napari_al_pose.pose.geometry import PAD_MULTIPLE
+from napari_al_pose.pose.window import Window
 
 FORMAT = "napari-al-pose model"
 FORMAT_VERSION = 1
+
+LARGEST_SIDE = 16384
+"""Sides above this are no frame's."""
 
 _HINT = "Choose another model version, or learn once more."
 
@@ -32,6 +37,7 @@ class Checkpoint:
     bodyparts: tuple[str, ...]
     settings: TrainSettings
     long_side: int
+    window: Window | None
     calibration: Calibration
     learnt: frozenset[str]
     state: dict[str, Tensor]
@@ -51,6 +57,7 @@ def write_checkpoint(path: Path, model: Checkpoint) -> None:
         "bodyparts": list(model.bodyparts),
         "settings": model.settings.model_dump(),
         "long_side": model.long_side,
+        "window": None if model.window is None else [model.window.side, model.window.search_side],
         "calibration": [model.calibration.slope, model.calibration.shift],
         "learnt": sorted(model.learnt),
         "state": model.state,
@@ -90,13 +97,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except ValidationError as error:
         raise AlPoseError(f"The model {path} is damaged: its settings are not valid.", _HINT) from error
     bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
-    # Models from before there were these have neither.
+    # Models from before there were these have none.
     calibration, learnt = content.get("calibration", [1.0, 0.0]), content.get("learnt", [])
+    window = content.get("window")
     if not (
         _is_list(bodyparts, str)
         and bodyparts
         and isinstance(long_side, int)
-        and 1 <= long_side <= 4096
+        and 1 <= long_side <= LARGEST_SIDE
+        and (window is None or _is_window(window))
         and _is_list(calibration, float)
         and len(calibration) == 2
         and all(math.isfinite(value) for value in calibration)
@@ -108,6 +117,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         bodyparts=tuple(bodyparts),
         settings=settings,
         long_side=long_side,
+        window=None if window is None else Window(*window),
         calibration=Calibration(*calibration),
         learnt=frozenset(learnt),
         state=state,
@@ -132,3 +142,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_list(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+def _is_window(value: Any) -> bool:
+    if not _is_list(value, int) or len(value) != 2:
+        return False
+    side, search_side = value
+    return side % PAD_MULTIPLE == 0 and all(PAD_MULTIPLE <= length <= LARGEST_SIDE for length in (side, search_side))

@@ -14,17 +14,35 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.window import Window
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
+COARSE_SHARE, ELSEWHERE_SHARE = 0.25, 0.1
+"""Where the network follows the animal: share of the views at the scale of the first pass, and of those from anywhere
+in the frame at the scale of the second."""
+
+SURROUNDINGS = 3
+"""Sides kept around the animal then, in crop sides: more would fill the memory with frames."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """A frame at the network's scale."""
+class _Picture:
+    """A frame, or a part of it, at a scale of the network's."""
 
     image: Tensor
     uv: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """What views of a labelled frame are drawn from; more than ``near`` where the network follows the animal."""
+
+    near: _Picture
     states: Tensor
+    coarse: _Picture | None = None
+    elsewhere: _Picture | None = None
 
 
 class Feed:
@@ -39,19 +57,24 @@ class Feed:
     batch_size : int
         Views of a batch; may be changed between two.
     seed : int
+    window : Window, optional
+        How the network follows the animal.
     """
 
-    def __init__(self, views: Views, *, long_side: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, views: Views, *, long_side: int, batch_size: int, seed: int, window: Window | None = None
+    ) -> None:
         self.batch_size = batch_size
         self._views = views
         self._long_side = long_side
+        self._window = window
         self._rng = np.random.default_rng(seed)
         self._frames: list[_Prepared] = []
         self._waiting: list[int] = []
 
     def add(self, frames: Iterable[LabelledFrame]) -> None:
         """Draw from these as well from now on; what has no labels at all is left out."""
-        self._frames += [_prepare(frame, self._long_side) for frame in frames if frame.states.any()]
+        self._frames += [self._prepare(frame) for frame in frames if frame.states.any()]
         self._waiting = []
 
     def batch(self) -> Batch:
@@ -60,16 +83,49 @@ class Feed:
         for _ in range(self.batch_size):
             self._waiting = self._waiting or [int(i) for i in self._rng.permutation(len(self._frames))]
             chosen = self._frames[self._waiting.pop()]
-            image, uv = self._views.draw(chosen.image, chosen.uv, self._rng)
+            picture = self._picture(chosen)
+            image, uv = self._views.draw(picture.image, picture.uv, self._rng, anywhere=picture is chosen.elsewhere)
             images.append(image)
             uvs.append(torch.from_numpy(uv))
             states.append(chosen.states)
         return torch.stack(images), torch.stack(uvs).float(), torch.stack(states)
 
+    def _picture(self, frame: _Prepared) -> _Picture:
+        if frame.coarse is None or frame.elsewhere is None:
+            return frame.near
+        chance = self._rng.random()
+        if chance < COARSE_SHARE:
+            return frame.coarse
+        return frame.elsewhere if chance < COARSE_SHARE + ELSEWHERE_SHARE else frame.near
 
-def _prepare(frame: LabelledFrame, long_side: int) -> _Prepared:
+    def _prepare(self, frame: LabelledFrame) -> _Prepared:
+        whole, states = _scaled(frame, self._long_side), torch.from_numpy(np.asarray(frame.states, np.int64))
+        if self._window is None:
+            return _Prepared(whole, states)
+        placed = whole.uv[np.isfinite(whole.uv[:, 0])]
+        sides = np.array(whole.image.shape[:-3:-1])
+        somewhere = self._rng.uniform(0, sides)
+        middle = (placed.min(axis=0) + placed.max(axis=0)) / 2 if len(placed) else somewhere
+        reach = SURROUNDINGS * max(self._views.crop)
+        return _Prepared(
+            _part(whole, middle, reach),
+            states,
+            _scaled(frame, self._window.search_side),
+            _part(whole, somewhere, reach),
+        )
+
+
+def _scaled(frame: LabelledFrame, long_side: int) -> _Picture:
     geometry = InputGeometry.fit(frame.size, long_side)
     uv = geometry.to_network(frame.xy)
     uv[frame.states != KeypointState.PLACED] = np.nan
-    image = resize_frames(frame.image[None], geometry)[0]
-    return _Prepared(image, uv, torch.from_numpy(np.asarray(frame.states, np.int64)))
+    return _Picture(resize_frames(frame.image[None], geometry)[0], uv)
+
+
+def _part(whole: _Picture, middle: NDArray[np.float64], side: int) -> _Picture:
+    """Return what lies within a square of ``side`` around ``middle``, as far as the picture goes."""
+    height, width = whole.image.shape[-2:]
+    last = np.maximum(np.array([width, height]) - side, 0)
+    left, top = np.clip(np.round(middle - side / 2), 0, last).astype(int).tolist()
+    image = whole.image[:, top : top + side, left : left + side].clone()
+    return _Picture(image, whole.uv - (left, top))

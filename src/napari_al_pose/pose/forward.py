@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
+from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.pose import efficientnet
-from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.memory import give_back, is_out_of_memory, usable_bytes
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
+from napari_al_pose.pose.window import Window, show
+
+log = logging.getLogger(__name__)
 
 _PIXELS_AT_ONCE = 8 * 512 * 512
-"""Network pixels of one pass on a GPU: bounds its memory to some hundred megabytes."""
+"""Network pixels of one pass on a GPU: more are not faster."""
 
-Chunk = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]
+_MOST_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Positions, raw likelihoods, raw scoremaps (if asked for) and where these lie, of some frames."""
+
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+    scoremaps: NDArray[np.float32] | None
+    grids: tuple[ScoremapGrid, ...]
 
 
 class Forward:
@@ -32,33 +48,63 @@ class Forward:
     ----------
     network : PoseNetwork
         Left as it is.
+    window : Window, optional
+        What it looks at of the frames; by default all.
     """
 
-    def __init__(self, network: PoseNetwork) -> None:
+    def __init__(self, network: PoseNetwork, window: Window | None = None) -> None:
         fused = network.fused().to(memory_format=torch.channels_last)
         self._device = next(fused.parameters()).device
         half = self._device.type == "cpu" and isinstance(fused.trunk, efficientnet.Pyramid) and has_matrix_units()
         self._network = fused.half_precision() if half else fused
+        self._window = window
+        self._most = _MOST_AT_ONCE
 
     def __call__(self, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool) -> list[Chunk]:
-        """Return positions, raw likelihoods and raw scoremaps of frames of one size, in their order."""
+        """Return what the network says of frames of one size, in their order.
+
+        Raises
+        ------
+        AlPoseError
+            If there is too little memory for a single one.
+        """
+        while True:
+            at_once = self._at_once(geometry)
+            try:
+                return self._pass(frames, geometry, at_once, with_scoremaps=with_scoremaps)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if at_once == 1:
+                    raise AlPoseError(
+                        "There is too little memory to look at a frame.",
+                        "Close other programs, or choose a smaller network input in the settings and learn again.",
+                    ) from error
+                self._most = at_once // 2
+                log.warning("out of memory: on with %s frames at once", self._most)
+            give_back()
+
+    def _at_once(self, geometry: InputGeometry) -> int:
+        """Return how many frames to look at at the same time."""
+        seen = geometry if self._window is None else InputGeometry.fit(geometry.resized, self._window.search_side)
+        pixels = seen.padded[0] * seen.padded[1]
+        fitting = usable_bytes(self._device.type) // (pixels * self._network.memory.predicting)
+        most = torch.get_num_threads() if self._device.type == "cpu" else _PIXELS_AT_ONCE // pixels
+        return max(1, min(self._most, most, fitting))
+
+    def _pass(
+        self, frames: NDArray[np.uint8], geometry: InputGeometry, at_once: int, *, with_scoremaps: bool
+    ) -> list[Chunk]:
+        def look(part: NDArray[np.uint8]) -> Chunk:
+            return predict_chunk(self._network, part, geometry, self._window, with_scoremaps=with_scoremaps)
+
         if self._device.type != "cpu":
-            at_once = max(1, min(8, _PIXELS_AT_ONCE // (geometry.padded[0] * geometry.padded[1])))
-            return [
-                predict_chunk(self._network, part, geometry, with_scoremaps=with_scoremaps)
-                for part in _parts(frames, at_once)
-            ]
-        workers = min(torch.get_num_threads(), len(frames))
+            return [look(part) for part in _parts(frames, at_once)]
+        workers = min(at_once, len(frames))
         if workers <= 1:
-            return [
-                predict_chunk(self._network, part, geometry, with_scoremaps=with_scoremaps)
-                for part in _parts(frames, 1)
-            ]
+            return [look(part) for part in _parts(frames, 1)]
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            jobs = [
-                pool.submit(predict_chunk, self._network, part, geometry, with_scoremaps=with_scoremaps)
-                for part in _parts(frames, 1)
-            ]
+            jobs = [pool.submit(look, part) for part in _parts(frames, 1)]
             return [job.result() for job in jobs]
 
 
@@ -76,17 +122,18 @@ def _parts(frames: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
 
 @torch.inference_mode()
 def predict_chunk(
-    network: PoseNetwork, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool
+    network: PoseNetwork,
+    frames: NDArray[np.uint8],
+    geometry: InputGeometry,
+    window: Window | None,
+    *,
+    with_scoremaps: bool,
 ) -> Chunk:
-    """Return source positions, likelihoods and scoremaps of frames that fit into memory at once."""
-    device = next(network.parameters()).device
-    images = resize_frames(frames, geometry).to(device)
-    (height, width), (padded_height, padded_width) = geometry.resized, geometry.padded
-    # Filled with the mean, which becomes zero: what the network's own padding looks like.
-    images = F.pad(images.float(), (0, padded_width - width, 0, padded_height - height), value=network.mean)
-    rows, columns = geometry.cells
+    """Return source positions, likelihoods, scoremaps and their grids of frames that fit into memory at once."""
+    images, seen = show(network, frames, geometry, window)
+    rows, columns = seen.cells
     scoremaps = network(images)[:, :, :rows, :columns].float().sigmoid()
     cells, likelihood = decode(scoremaps)
-    xy = geometry.grid.to_source(cells.cpu().numpy().astype(np.float64)).astype(np.float32)
+    xy = seen.to_source(cells.cpu().numpy().astype(np.float64)).astype(np.float32)
     maps = scoremaps.cpu().numpy() if with_scoremaps else None
-    return xy, likelihood.cpu().numpy(), maps
+    return Chunk(xy, likelihood.cpu().numpy(), maps, seen.grids(len(frames)))

@@ -6,7 +6,7 @@ of scoremap cell ``j`` lies at network pixel ``4 j + 1.5``: in the middle of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -80,6 +80,86 @@ class InputGeometry:
         """Map ``(..., 2)`` source pixels to network pixels."""
         return (np.asarray(xy, np.float64) + 0.5) * self.scale_xy - 0.5
 
+    def to_source(self, cells: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Map ``(n, ..., 2)`` scoremap cells of frames to source pixels."""
+        return self.grid.to_source(cells)
+
+    def grids(self, n: int) -> tuple[ScoremapGrid, ...]:
+        """Return where the cells of each of ``n`` frames lie: the same for all."""
+        return (self.grid,) * n
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """How frames of one size are shown to the network where it sees no more than a window of each.
+
+    Parameters
+    ----------
+    whole : InputGeometry
+        The frames at the scale of the windows.
+    corners : int64 array, (N, 2)
+        Column and row of each window's first pixel, network pixels.
+    side : int
+        Their sides where the frames are large enough, network pixels, a multiple of 32.
+    """
+
+    whole: InputGeometry
+    corners: NDArray[np.int64]
+    side: int
+
+    @classmethod
+    def around(cls, uv: NDArray[np.floating], whole: InputGeometry, side: int) -> Windows:
+        """Return windows with ``uv``, (N, 2), network pixels, in their middle, moved to lie inside the frame."""
+        last = np.maximum(np.array(whole.resized[::-1]) - side, 0)
+        corners = np.clip(np.round(uv - (side - 1) / 2), 0, last).astype(np.int64)
+        return cls(whole, corners, side)
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        height, width = self.whole.padded
+        return min(self.side, height), min(self.side, width)
+
+    @property
+    def resized(self) -> tuple[int, int]:
+        """Height and width of the windows, before padding."""
+        height, width = self.whole.resized
+        return min(self.side, height), min(self.side, width)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the scoremaps that lie on the windows."""
+        return -(-self.resized[0] // SCOREMAP_STRIDE), -(-self.resized[1] // SCOREMAP_STRIDE)
+
+    @property
+    def scale_xy(self) -> NDArray[np.float64]:
+        """Network pixels a source pixel, in x and in y."""
+        return self.whole.scale_xy
+
+    def to_network(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Map ``(N, K, 2)`` source pixels to pixels of the windows."""
+        return self.whole.to_network(xy) - self.corners[:, None]
+
+    def to_source(self, cells: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Map ``(N, ..., 2)`` scoremap cells of the windows to source pixels."""
+        shift = (self.corners / self.scale_xy).reshape(-1, *(1,) * (cells.ndim - 2), 2)
+        return self.whole.grid.to_source(cells) + shift
+
+    def grids(self, n: int) -> tuple[ScoremapGrid, ...]:
+        """Return where the cells of each of the ``n`` windows lie."""
+        assert n == len(self.corners)
+        grid = self.whole.grid
+        return tuple(
+            replace(grid, offset_x=grid.offset_x + float(x), offset_y=grid.offset_y + float(y))
+            for x, y in self.corners / self.scale_xy
+        )
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Return the windows ``(N, 3, h, w)`` of resized frames ``(N, 3, H, W)``."""
+        height, width = self.resized
+        corners = zip(images, self.corners.tolist(), strict=True)
+        return torch.stack([image[:, y : y + height, x : x + width] for image, (x, y) in corners])
+
 
 def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     """Resize frames with antialiasing, as training and prediction both see them.
@@ -102,3 +182,12 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     if tuple(images.shape[-2:]) == geometry.resized:
         return images
     return F.interpolate(images, geometry.resized, mode="bilinear", antialias=True)
+
+
+def network_input(images: Tensor, geometry: InputGeometry | Windows, fill: float) -> Tensor:
+    """Return resized images, or windows, as float, padded at the right and the bottom.
+
+    ``fill`` is the network's mean, which becomes zero: what its own padding looks like.
+    """
+    (height, width), (padded_height, padded_width) = images.shape[-2:], geometry.padded
+    return F.pad(images.float(), (0, padded_width - width, 0, padded_height - height), value=fill)

@@ -14,8 +14,9 @@ from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.forward import Forward
-from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.geometry import InputGeometry, Windows
 from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.window import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +32,14 @@ class PoseBatch:
         animal's length of the pose, as far as the model is calibrated.
     scoremaps : float32 array, (N, K, h, w), or None
         In [0, 1], calibrated as well.
-    grid : ScoremapGrid
-        Where the scoremap cells lie.
+    grids : tuple of ScoremapGrid, N
+        Where the scoremap cells of each frame lie.
     """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float32] | None
-    grid: ScoremapGrid
+    grids: tuple[ScoremapGrid, ...]
 
 
 class PoseModel:
@@ -53,7 +54,9 @@ class PoseModel:
     settings : TrainSettings
         What it was trained with.
     long_side : int
-        Longer side of the images the network sees, px.
+        Longer side of the whole frame at the network's scale, px.
+    window : Window, optional
+        What the network looks at of it; by default all.
     calibration : Calibration
         Of the likelihoods; without one they are what the network says.
     learnt : frozenset of str
@@ -69,6 +72,7 @@ class PoseModel:
         bodyparts: tuple[str, ...],
         settings: TrainSettings,
         long_side: int,
+        window: Window | None = None,
         calibration: Calibration | None = None,
         learnt: frozenset[str] = frozenset(),
     ) -> None:
@@ -76,6 +80,7 @@ class PoseModel:
         self.bodyparts = bodyparts
         self.settings = settings
         self.long_side = long_side
+        self.window = window
         self.calibration = calibration or Calibration()
         self.learnt = learnt
         self._forward: Forward | None = None
@@ -110,19 +115,21 @@ class PoseModel:
         """
         check_frames(frames)
         if self._forward is None:
-            self._forward = Forward(self.network)
+            self._forward = Forward(self.network, self.window)
         geometry = InputGeometry.fit(source or (frames.shape[1], frames.shape[2]), self.long_side)
         chunks = self._forward(frames, geometry, with_scoremaps=with_scoremaps)
         if not chunks:
             return self._empty(geometry, with_scoremaps=with_scoremaps)
-        xy, likelihood = (np.concatenate([chunk[i] for chunk in chunks]) for i in (0, 1))
-        maps = [self.calibration(chunk[2]) for chunk in chunks if chunk[2] is not None]
-        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, geometry.grid)
+        xy, likelihood = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("xy", "likelihood"))
+        maps = [self.calibration(chunk.scoremaps) for chunk in chunks if chunk.scoremaps is not None]
+        grids = tuple(grid for chunk in chunks for grid in chunk.grids)
+        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, grids)
 
     def _empty(self, geometry: InputGeometry, *, with_scoremaps: bool) -> PoseBatch:
         k = len(self.bodyparts)
-        maps = np.empty((0, k, *geometry.cells), np.float32) if with_scoremaps else None
-        return PoseBatch(np.empty((0, k, 2), np.float32), np.empty((0, k), np.float32), maps, geometry.grid)
+        seen = geometry if self.window is None else Windows(geometry, np.empty((0, 2), np.int64), self.window.side)
+        maps = np.empty((0, k, *seen.cells), np.float32) if with_scoremaps else None
+        return PoseBatch(np.empty((0, k, 2), np.float32), np.empty((0, k), np.float32), maps, ())
 
     def save(self, path: Path) -> None:
         """Write the model to one file, whole or not at all; AlPoseError if it can't be written."""
@@ -133,6 +140,7 @@ class PoseModel:
                 bodyparts=self.bodyparts,
                 settings=self.settings,
                 long_side=self.long_side,
+                window=self.window,
                 calibration=self.calibration,
                 learnt=self.learnt,
                 state=state,
@@ -162,6 +170,7 @@ class PoseModel:
             bodyparts=content.bodyparts,
             settings=content.settings,
             long_side=content.long_side,
+            window=content.window,
             calibration=content.calibration,
             learnt=content.learnt,
         )

@@ -37,6 +37,7 @@ class PoseNetwork(nn.Module):
         entry = get_trunk(trunk)
         self.trunk = entry.pretrained_pyramid() if pretrained else entry.pyramid()
         self.mean, self.std = entry.mean, entry.std
+        self.memory = entry.memory
         channels: tuple[int, ...] = self.trunk.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
         self.laterals = nn.ModuleList(_conv_norm(c, HEAD_CHANNELS, 1) for c in channels)
         self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)

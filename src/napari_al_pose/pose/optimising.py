@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose.feed import Batch, Feed
 from napari_al_pose.pose.geometry import SCOREMAP_STRIDE
+from napari_al_pose.pose.memory import give_back, is_out_of_memory
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
 
@@ -55,6 +56,7 @@ class Optimising:
         self._steps = steps
         self._rate = rate
         self._step = 0
+        self.notice = ""
         self._optimiser = self._new_optimiser()
         self._safe = self.weights()
 
@@ -94,7 +96,6 @@ class Optimising:
             try:
                 return self._backward(self._feed.batch())
             except RuntimeError as error:
-                # OutOfMemoryError of a GPU is one; a processor's allocator says it in words.
                 if not is_out_of_memory(error):
                     raise
                 self._optimiser.zero_grad(set_to_none=True)
@@ -105,9 +106,9 @@ class Optimising:
                         "The model before is still in place.",
                     ) from error
                 self._feed.batch_size //= 2
-                log.warning("out of memory: on with batches of %s", self._feed.batch_size)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+                self.notice = f"Memory ran out; training went on with batches of {self._feed.batch_size}."
+                log.warning("step %s: %s", self._step, self.notice)
+            give_back()
 
     def _backward(self, batch: Batch) -> float:
         device = next(self._network.parameters()).device
@@ -138,9 +139,3 @@ def rate_at(step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (steps - warm + 1))))
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says that there is no memory left."""
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -11,8 +11,12 @@ import numpy as np
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, padded
+from napari_al_pose.pose.memory import usable_bytes
+from napari_al_pose.pose.trunks import get_trunk
+from napari_al_pose.pose.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,10 @@ SMALLEST_SIDE, LARGEST_SIDE = 256, 448
 
 SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
 """Above `LARGEST_SIDE` only as far as a small animal in a large frame needs to be this long; it slows prediction, not
-training, which sees crops."""
+training, which sees crops. Where it would, the network follows the animal instead, if that is allowed."""
+
+SEARCHED_ANIMAL, LEAST_GAIN = 16.0, 1.5
+"""How long an animal should be in the first pass, network pixels; how much finer the second must be to be worth it."""
 
 CROP_PER_ANIMAL = 1.9
 """Side of the training crop over the animal's length: room for the crop to miss its centre."""
@@ -53,7 +60,7 @@ class TrainPlan:
     Parameters
     ----------
     long_side : int
-        Longer side of the image the network sees, px.
+        Longer side of the whole frame at the network's scale, px.
     crop : (int, int)
         Height and width of the training crops, network pixels, multiples of 32.
     steps : int
@@ -66,6 +73,12 @@ class TrainPlan:
         Share of the steps after which they do; 1 for never.
     rotation_degrees : float
         Largest rotation of views, either way.
+    window : Window, optional
+        What the network looks at of the frame; by default all.
+    batch_size : int
+        Views of a batch; 0 for the settings'.
+    notice : str
+        What little memory made of it, for the user; empty if nothing.
     """
 
     long_side: int
@@ -75,37 +88,52 @@ class TrainPlan:
     held_back: int = 0
     join_at: float = JOIN_AT
     rotation_degrees: float = FULL_ROTATION
+    window: Window | None = None
+    batch_size: int = 0
+    notice: str = ""
 
 
 def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> TrainPlan:
     """Choose scale, crop and number of steps for these labels."""
     extent = animal_extent(frames)
-    long_side = settings.long_side or _long_side(frames, extent)
+    long_side, search_side = _scales(frames, extent, settings)
+    memory, usable = get_trunk(settings.trunk).memory, usable_bytes(resolve_device(settings.device))
+    fitting = _fitting_side(frames, usable // memory.predicting)
+    notice = _less(search_side or long_side, fitting, "frames are seen at {} px for {} px")
+    long_side, search_side = (long_side, min(search_side, fitting)) if search_side else (min(long_side, fitting), 0)
     geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
     whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
     side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
+    crop = min(side, whole[0]), min(side, whole[1])
+    batch_size = max(1, usable // (crop[0] * crop[1] * memory.training))
+    notice = notice or _less(settings.batch_size, batch_size, "batches are of {} views for {}")
     n_placed = sum(bool((frame.states == KeypointState.PLACED).any()) for frame in frames)
     plan = TrainPlan(
         long_side=long_side,
-        crop=(min(side, whole[0]), min(side, whole[1])),
+        crop=crop,
         steps=settings.steps or _steps(len(frames)),
         held_back=_held_back(n_placed),
         join_at=1.0 if n_placed >= WATCH_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
+        window=Window(side, search_side) if search_side else None,
+        batch_size=min(settings.batch_size, batch_size),
+        notice=notice,
     )
     log.info("training plan for %s frames, animal %s of the frame: %s", len(frames), round(extent, 2), plan)
     return plan
 
 
-def carry_on(plan: TrainPlan, long_side: int, settings: TrainSettings, *, new_share: float) -> TrainPlan:
+def carry_on(
+    plan: TrainPlan, long_side: int, window: Window | None, settings: TrainSettings, *, new_share: float
+) -> TrainPlan:
     """Return the plan for carrying on with a model.
 
     Parameters
     ----------
     plan : TrainPlan
         For the same labels from the trunk.
-    long_side : int
-        The model's.
+    long_side, window : int and Window or None
+        The model's; it follows the animal if the plan does.
     settings : TrainSettings
         What is fixed in them stays so.
     new_share : float
@@ -117,6 +145,7 @@ def carry_on(plan: TrainPlan, long_side: int, settings: TrainSettings, *, new_sh
     return replace(
         plan,
         long_side=long_side if keeps else plan.long_side,
+        window=window if keeps else plan.window,
         steps=settings.steps or max(1, round(share * plan.steps)),
         rate=CARRY_ON_RATE,
     )
@@ -162,12 +191,40 @@ def animal_extent(frames: Sequence[LabelledFrame]) -> float:
     return min(1.0, float(np.quantile(extents, 0.75))) if extents else 1.0
 
 
+def _scales(frames: Sequence[LabelledFrame], extent: float, settings: TrainSettings) -> tuple[int, int]:
+    """Return the longer side of the frame at the network's scale, and in a first pass; 0 where there is none."""
+    if settings.follow_animal != "off":
+        wanted = round(ANIMAL_SIZE / max(extent, 1e-3))
+        fine = settings.long_side or min(wanted, max(max(frame.size) for frame in frames))
+        search = min(max(SMALLEST_SIDE, padded(round(SEARCHED_ANIMAL / max(extent, 1e-3)))), LARGEST_FOR_SMALL)
+        is_small = not settings.long_side and _needed(extent) > LARGEST_SIDE
+        if fine >= LEAST_GAIN * search and (is_small or settings.follow_animal == "on"):
+            return fine, search
+    return settings.long_side or _long_side(frames, extent), 0
+
+
 def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
     """Return the side at which the animal is `ANIMAL_SIZE` long, within bounds and never above the source's."""
     wanted = padded(round(ANIMAL_SIZE / max(extent, 1e-3)))
-    needed = min(padded(round(SMALL_ANIMAL / max(extent, 1e-3))), LARGEST_FOR_SMALL)
+    needed = min(_needed(extent), LARGEST_FOR_SMALL)
     source = padded(max(max(frame.size) for frame in frames))
     return min(max(SMALLEST_SIDE, min(wanted, LARGEST_SIDE), needed), source)
+
+
+def _needed(extent: float) -> int:
+    """Return the side at which the animal is `SMALL_ANIMAL` long."""
+    return padded(round(SMALL_ANIMAL / max(extent, 1e-3)))
+
+
+def _fitting_side(frames: Sequence[LabelledFrame], pixels: int) -> int:
+    """Return the longest side, a multiple of 32, at which every frame has this many pixels or fewer."""
+    flattest = max(min(frame.size) / max(frame.size) for frame in frames)
+    return max(PAD_MULTIPLE, int(np.sqrt(pixels / flattest)) // PAD_MULTIPLE * PAD_MULTIPLE)
+
+
+def _less(wanted: int, had: int, what: str) -> str:
+    """Say that there is memory for less than was wanted; nothing if there is enough."""
+    return "" if had >= wanted else f"Little memory is free: {what.format(had, wanted)}."
 
 
 def _steps(n_frames: int) -> int:

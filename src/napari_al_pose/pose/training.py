@@ -69,6 +69,8 @@ class TrainTick:
         Negative while nobody can tell.
     carried_on : bool
         Whether it carries on with the model before.
+    notice : str
+        What little memory made of it, for the user; empty if nothing.
     """
 
     step: int
@@ -77,6 +79,7 @@ class TrainTick:
     holdout_error: float = math.nan
     seconds_left: float = -1.0
     carried_on: bool = False
+    notice: str = ""
 
 
 @dataclass(slots=True)
@@ -167,16 +170,19 @@ class _Training:
             initial is not None
             and initial.bodyparts == self._bodyparts
             and initial.settings.trunk == self._settings.trunk
+            and (initial.window is None) == (plan.window is None)
         )
         if initial is None or not fits:
             return _Start(self._network(None), plan, Calibration())
         network, calibration = self._network(initial), initial.calibration
         unseen = [frame for frame in self._frames if frame.fingerprint not in initial.learnt]
-        warm = fixed or carry_on(plan, initial.long_side, self._settings, new_share=len(unseen) / len(self._frames))
+        share = len(unseen) / len(self._frames)
+        warm = fixed or carry_on(plan, initial.long_side, initial.window, self._settings, new_share=share)
         # A model from before fingerprints were kept may have seen them all.
         if unseen and initial.learnt and fixed is None:
             waiting = TrainTick(0, warm.steps, math.nan)
-            said = yield from self._while_ticking(ask(network, unseen[:ASKED_FRAMES], initial.long_side), waiting)
+            asking = ask(network, unseen[:ASKED_FRAMES], initial.long_side, initial.window)
+            said = yield from self._while_ticking(asking, waiting)
             given = said.answers(self._reference)
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
             if found < USABLE:
@@ -193,12 +199,18 @@ class _Training:
         if settings.rotation_degrees < 0:
             settings = settings.model_copy(update={"rotation_degrees": plan.rotation_degrees})
         views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
-        feed = Feed(views, long_side=plan.long_side, batch_size=settings.batch_size, seed=settings.seed)
+        feed = Feed(
+            views,
+            long_side=plan.long_side,
+            batch_size=plan.batch_size or settings.batch_size,
+            seed=settings.seed,
+            window=plan.window,
+        )
         feed.add(learnt)
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
         pace = _Pace(plan.steps)
-        tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on)
+        tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on, notice=plan.notice)
         if self._answer != "stop":
             self._answer = yield tick
         step = 0
@@ -207,13 +219,14 @@ class _Training:
             loss = optimising.step()
             step += 1
             pace.note(time.monotonic() - began)
-            tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=pace.left(step))
+            left, notice = pace.left(step), optimising.notice or plan.notice
+            tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=left, notice=notice)
             due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
             if self._holdout and due:
-                said = yield from self._while_ticking(ask(network, self._holdout, plan.long_side), tick)
+                said = yield from self._while_ticking(ask(network, self._holdout, plan.long_side, plan.window), tick)
                 tick = replace(tick, holdout_error=said.mean_error)
             if held and (due if watch else step >= round(plan.join_at * plan.steps)):
-                said = yield from self._while_ticking(ask(network, held, plan.long_side), tick)
+                said = yield from self._while_ticking(ask(network, held, plan.long_side, plan.window), tick)
                 start.calibration = fit_calibration(said.answers(self._reference))
                 if watch is None:
                     feed.add(held)
@@ -230,6 +243,7 @@ class _Training:
             bodyparts=self._bodyparts,
             settings=settings,
             long_side=plan.long_side,
+            window=plan.window,
             calibration=start.calibration,
             learnt=frozenset(frame.fingerprint for frame in learnt) | (start.before.learnt if start.before else set()),
         )

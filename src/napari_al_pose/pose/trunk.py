@@ -29,6 +29,22 @@ class Pyramid(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes a network takes for each pixel of its input, measured with some to spare.
+
+    Parameters
+    ----------
+    predicting, training : int
+    """
+
+    predicting: int
+    training: int
+
+
+LIGHT, HEAVY = Memory(300, 900), Memory(800, 3000)
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """One entry of the registry.
 
@@ -44,6 +60,8 @@ class Trunk:
         Returns a pretrained module giving (N, d) features of images.
     mean, std : float
         The network wants ``(value - mean) / std`` of pixel values 0 to 255.
+    memory : Memory
+        What a pose network on it takes.
     """
 
     name: str
@@ -52,6 +70,7 @@ class Trunk:
     embedder: Callable[[], nn.Module]
     mean: float = MEAN
     std: float = STD
+    memory: Memory = HEAVY
 
 
 class ImageNetColours(nn.Module):

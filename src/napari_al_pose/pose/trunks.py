@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 from napari_al_pose.pose import efficientnet, hourglass, trunks_timm, trunks_torchvision
-from napari_al_pose.pose.trunk import Trunk, WeightsMissingError
+from napari_al_pose.pose.trunk import LIGHT, Trunk, WeightsMissingError
 
 
 def get_trunk(name: str) -> Trunk:
@@ -127,6 +127,7 @@ TRUNKS = {
             embedder=lambda: _Embedder(load_efficientnet_lite0()),
             mean=efficientnet.MEAN,
             std=efficientnet.STD,
+            memory=LIGHT,
         ),
         *trunks_torchvision.TRUNKS,
         *trunks_timm.TRUNKS,

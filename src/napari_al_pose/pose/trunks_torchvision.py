@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torchvision import models
 
-from napari_al_pose.pose.trunk import ImageNetColours, MeanOfLast, Trunk, no_weights
+from napari_al_pose.pose.trunk import HEAVY, LIGHT, ImageNetColours, MeanOfLast, Memory, Trunk, no_weights
 
 _MOBILE_MAPS = (3, 6, 12, 16)
 """Blocks of MobileNetV3-Large that are the last of strides 4, 8, 16 and 32."""
@@ -73,12 +73,16 @@ def _with_weights(network: nn.Module, weights: models.WeightsEnum) -> nn.Module:
 
 
 def _entry(
-    name: str, build: Callable[[], nn.Module], weights: models.WeightsEnum, pyramid: Callable[[nn.Module], nn.Module]
+    name: str,
+    build: Callable[[], nn.Module],
+    weights: models.WeightsEnum,
+    pyramid: Callable[[nn.Module], nn.Module],
+    memory: Memory = HEAVY,
 ) -> Trunk:
     def pretrained() -> nn.Module:
         return pyramid(_with_weights(build(), weights))
 
-    return Trunk(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()))
+    return Trunk(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
 
 
 TRUNKS = (
@@ -87,6 +91,7 @@ TRUNKS = (
         models.mobilenet_v3_large,
         models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
         MobileNetPyramid,
+        LIGHT,
     ),
     _entry("resnet18", models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1, ResNetPyramid),
     _entry("resnet50", models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, ResNetPyramid),

@@ -279,7 +279,7 @@ class _TrainedNetwork:
         """Predict rows; see `Learned`."""
         batch = self.model.predict(np.asarray(self._dataset.images[list(rows)]), with_scoremaps=with_scoremaps)
         maps = None if batch.scoremaps is None else batch.scoremaps.astype(np.float16)
-        return Output(batch.xy, batch.likelihood, maps, batch.grid)
+        return Output(batch.xy, batch.likelihood, maps, _grid(self._dataset))
 
 
 def _image(dataset: Dataset, row: int) -> Tensor:

@@ -148,7 +148,7 @@ def _plan(raw: RawDataset, rows: list[int], protocol: Protocol) -> TrainPlan:
         LabelledFrame(np.broadcast_to(blank, (int(h), int(w), 3)), raw.xy[row], raw.states[row])
         for row, (h, w) in zip(rows, raw.sizes[rows], strict=True)
     ]
-    return make_plan(frames, TrainSettings(long_side=protocol.long_side, steps=protocol.steps))
+    return make_plan(frames, TrainSettings(long_side=protocol.long_side, follow_animal="off", steps=protocol.steps))
 
 
 def _features(dataset: Dataset, trunk: str) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_al_pose.pose.auxiliary.insides import Insides, InsideView, network_input
+from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
 
 
 @torch.inference_mode()
@@ -52,11 +52,11 @@ def full_gradient_lengths(
     network = copy.deepcopy(view.model.network).eval().requires_grad_(False)
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     parameters = [parameter.requires_grad_(True) for layer in layers for parameter in layer.parameters()]
-    geometry = view.geometry((frames.shape[1], frames.shape[2]))
-    rows, columns = geometry.cells
+    images, seen = view.input(frames)
+    rows, columns = seen.cells
     result = []
-    for frame, targets in zip(frames, others, strict=True):
-        maps = network(network_input(frame[None], geometry, network))[0, :, :rows, :columns].float().sigmoid()
+    for image, targets in zip(images, others, strict=True):
+        maps = network(image[None])[0, :, :rows, :columns].float().sigmoid()
         lengths = []
         for wanted in _resized(targets, (rows, columns)).clone():
             gradients = torch.autograd.grad(F.mse_loss(maps, wanted), parameters, retain_graph=True)

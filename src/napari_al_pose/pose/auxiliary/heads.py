@@ -20,7 +20,7 @@ from napari_al_pose.pose.augmentation import cut, disturb
 from napari_al_pose.pose.auxiliary import losses
 from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
 from napari_al_pose.pose.frames import LabelledFrame
-from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, resize_frames
+from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.plan import FULL_ROTATION
 from napari_al_pose.pose.targets import render
 
@@ -171,9 +171,8 @@ def _lesson(
     view: InsideView, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
 ) -> Lesson:
     """Make the copies of one frame and note what is true of them."""
-    geometry = view.geometry(frame.size)
-    image = resize_frames(frame.image[None], geometry)[0]
-    uv = geometry.to_network(frame.xy)
+    images, geometry = view.pictures(frame.image[None])
+    image, uv = images[0], geometry.to_network(frame.xy[None])[0]
     uv[frame.states != KeypointState.PLACED] = np.nan
     sides = np.array([geometry.resized[1], geometry.resized[0]], np.float64)
     said = view.model.settings.rotation_degrees

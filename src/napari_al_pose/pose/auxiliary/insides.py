@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.geometry import InputGeometry, Windows, network_input
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.targets import decode
+from napari_al_pose.pose.window import pictures
 
 POOLED = 16
 """Side of the features that auxiliary networks see, whatever the frame's."""
@@ -33,14 +34,14 @@ class Insides:
         In [0, 1].
     cells : Tensor, (n, K, 2)
         Column and row of the predicted places.
-    geometry : InputGeometry
-        Of the frames.
+    geometry : InputGeometry or Windows
+        Of what the network looked at.
     """
 
     features: Tensor
     scoremaps: Tensor
     cells: Tensor
-    geometry: InputGeometry
+    geometry: InputGeometry | Windows
 
     @property
     def xy(self) -> NDArray[np.float32]:
@@ -65,9 +66,9 @@ class Insides:
         return F.adaptive_avg_pool2d(self.features, POOLED)
 
 
-def to_source(cells: Tensor, geometry: InputGeometry) -> NDArray[np.float32]:
-    """Map cells ``(..., 2)`` to source pixels."""
-    return np.asarray(geometry.grid.to_source(cells.cpu().numpy().astype(np.float64)), np.float32)
+def to_source(cells: Tensor, geometry: InputGeometry | Windows) -> NDArray[np.float32]:
+    """Map cells ``(n, ..., 2)`` of n frames to source pixels."""
+    return np.asarray(geometry.to_source(cells.cpu().numpy().astype(np.float64)), np.float32)
 
 
 class InsideView:
@@ -103,17 +104,22 @@ class InsideView:
         """The last layer."""
         return self.network.scoremaps
 
-    def geometry(self, size: tuple[int, int]) -> InputGeometry:
-        """Return how frames of ``size`` (height, width) are shown to the network."""
-        return InputGeometry.fit(size, self.model.long_side)
+    def pictures(self, frames: NDArray[np.uint8]) -> tuple[Tensor, InputGeometry | Windows]:
+        """Return what the network looks at in uint8 frames ``(n, H, W, 3)``: see `window.pictures`."""
+        geometry = InputGeometry.fit((frames.shape[1], frames.shape[2]), self.model.long_side)
+        return pictures(self.network, frames, geometry, self.model.window)
 
     def look(self, frames: NDArray[np.uint8]) -> Insides:
         """Look at uint8 frames ``(n, H, W, 3)``, few enough to fit into memory at once."""
-        geometry = self.geometry((frames.shape[1], frames.shape[2]))
-        return self.look_at_images(network_input(frames, geometry, self.network), geometry)
+        return self.look_at_images(*self.input(frames))
+
+    def input(self, frames: NDArray[np.uint8]) -> tuple[Tensor, InputGeometry | Windows]:
+        """Return what the network looks at as it takes it."""
+        images, seen = self.pictures(frames)
+        return network_input(images.to(next(self.network.parameters()).device), seen, self.network.mean), seen
 
     @torch.inference_mode()
-    def look_at_images(self, images: Tensor, geometry: InputGeometry) -> Insides:
+    def look_at_images(self, images: Tensor, geometry: InputGeometry | Windows) -> Insides:
         """Look at network input ``(n, 3, h, w)``, pixel values from 0 to 255."""
         rows, columns = geometry.cells
         logits = self.network(images)
@@ -122,11 +128,3 @@ class InsideView:
         scoremaps = logits[:, :, :rows, :columns].float().sigmoid()
         cells, _ = decode(scoremaps)
         return Insides(features, scoremaps, cells, geometry)
-
-
-def network_input(frames: NDArray[np.uint8], geometry: InputGeometry, network: PoseNetwork) -> Tensor:
-    """Return frames as the network takes them, padded with what becomes zero."""
-    device = next(network.parameters()).device
-    (height, width), (padded_height, padded_width) = geometry.resized, geometry.padded
-    images = resize_frames(frames, geometry).to(device).float()
-    return F.pad(images, (0, padded_width - width, 0, padded_height - height), value=network.mean)

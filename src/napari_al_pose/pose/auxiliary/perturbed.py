@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_al_pose.pose.augmentation import cut
 from napari_al_pose.pose.auxiliary.insides import Insides, InsideView, to_source
-from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, resize_frames
+from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, Windows
 from napari_al_pose.pose.targets import decode
 
 DROPOUT_PASSES = 10
@@ -37,15 +37,14 @@ def dropout_poses(view: InsideView, insides: Insides) -> NDArray[np.float32]:
 
 def turned_poses(view: InsideView, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return poses of the frames ``(n, H, W, 3)`` and their turned copies, ``(n, 5, K, 2)``, source pixels."""
-    geometry = view.geometry((frames.shape[1], frames.shape[2]))
-    images = resize_frames(frames, geometry)
+    images, geometry = view.pictures(frames)
     poses = [view.look(frames).xy]
     poses += [_turned(view, images, geometry, angle, scale) for angle, scale in _TURNS]
     return np.stack(poses, axis=1)
 
 
 def _turned(
-    view: InsideView, images: Tensor, geometry: InputGeometry, angle: float, scale: float
+    view: InsideView, images: Tensor, geometry: InputGeometry | Windows, angle: float, scale: float
 ) -> NDArray[np.float32]:
     height, width = geometry.resized
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -61,4 +60,4 @@ def _turned(
     uv = seen.cells.cpu().numpy().astype(np.float64) * SCOREMAP_STRIDE + CELL_CENTRE
     back = np.linalg.solve(np.c_[moved, np.ones(3)], marks)
     uv = np.concatenate([uv, np.ones((*uv.shape[:2], 1))], axis=-1) @ back
-    return ((uv + 0.5) / geometry.scale_xy - 0.5).astype(np.float32)
+    return geometry.to_source((uv - CELL_CENTRE) / SCOREMAP_STRIDE).astype(np.float32)

@@ -82,7 +82,7 @@ class DeepLabCutModel:
         chunks = [self._predict(frames[start : start + at_once], with_scoremaps=with_scoremaps) for start in starts]
         xy, likelihood = (np.concatenate([chunk[i] for chunk in chunks]) for i in (0, 1))
         maps = [chunk[2] for chunk in chunks if chunk[2] is not None]
-        return PoseBatch(xy, likelihood, np.concatenate(maps) if maps else None, self.grid)
+        return PoseBatch(xy, likelihood, np.concatenate(maps) if maps else None, (self.grid,) * len(frames))
 
     @torch.inference_mode()
     def _predict(

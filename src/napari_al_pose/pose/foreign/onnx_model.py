@@ -96,16 +96,18 @@ class OnnxModel:
         geometry = self._geometry(height, width)
         k = len(self.bodyparts)
         xy, likelihood = np.empty((len(frames), k, 2), np.float32), np.empty((len(frames), k), np.float32)
-        grid, shown = ScoremapGrid(1, 1, 0, 0), []
+        grids, shown = list[ScoremapGrid](), []
         for i in range(len(frames)):
-            maps, grid = self._scoremaps(frames[i : i + 1], geometry)
-            cells, heights = decode(maps)
+            found, grid = self._scoremaps(frames[i : i + 1], geometry)
+            grids.append(grid)
+            cells, heights = decode(found)
             xy[i] = grid.to_source(cells[0].numpy().astype(np.float64))
             likelihood[i] = heights[0].numpy()
             if with_scoremaps:
-                shown.append(maps.numpy())
+                shown.append(found.numpy())
         empty = np.empty((0, k, 1, 1), np.float32)
-        return PoseBatch(xy, likelihood, (np.concatenate(shown) if shown else empty) if with_scoremaps else None, grid)
+        maps = (np.concatenate(shown) if shown else empty) if with_scoremaps else None
+        return PoseBatch(xy, likelihood, maps, tuple(grids))
 
     def _geometry(self, height: int, width: int) -> InputGeometry:
         if self._fixed is None:
