@@ -18,6 +18,7 @@ from napari_al_pose.video import SupersededError, lazy_array, open_source
 from napari_al_pose.video.decoder import FrameDecoder
 
 LONG_GROUP = Recipe("long_group.mp4", "libx264", B_FRAMES, n_frames=200, gop=250)
+WIDE = Recipe("wide.mp4", "mpeg4", n_frames=120, size=(640, 480), gop=250)
 LATE_SEEKS = Recipe("late_seeks.mpg", "mpeg2video", {"bf": "2"}, n_frames=300, gop=15, size=(320, 240))
 
 
@@ -146,10 +147,26 @@ def test_videos_one_after_another_leave_nothing_behind(written):
     assert psutil.Process().memory_info().rss - memory < 40 * 2**20
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages the system hands out")
+def test_a_run_through_the_video_fills_the_same_memory_again_and_again(written):
+    import resource
+
+    def pages() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    with open_source(written(WIDE)) as video:
+        for i in range(20):
+            video[i]
+        before = pages()
+        for i in range(20, 120):
+            video[i]
+        pages_of_a_frame = video[0].nbytes / resource.getpagesize()
+        assert (pages() - before) / 100 < pages_of_a_frame / 4
+
+
 def test_frames_do_not_hold_on_to_the_decoders_memory(written):
     """Asking each frame for its display matrix would, through a cycle in PyAV, until the garbage is collected."""
-    wide = Recipe("wide.mp4", "mpeg4", n_frames=120, size=(640, 480), gop=250)
-    with open_source(written(wide), cache_bytes=0) as video:
+    with open_source(written(WIDE), cache_bytes=0) as video:
         video[0]
         gc.collect()
         gc.disable()

@@ -25,7 +25,7 @@ from numbered_videos import HEIGHT, WIDTH, Recipe, numbers, read_number
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.video import VideoFile, lazy_array, open_source
-from napari_al_pose.video.cache import FrameCache
+from napari_al_pose.video.cache import KEPT_IN_PASSING, FrameCache
 
 PLAIN = Recipe("plain.mp4", "libx264", {"bf": "2", "b_strategy": "0"})
 SMALL = Recipe("small.mkv", "ffv1", n_frames=6)
@@ -209,18 +209,39 @@ def test_the_cache_never_outgrows_its_bytes(written):
             assert len(video._cache) == video._cache.n_bytes // FRAME_BYTES
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=60))
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.booleans()), max_size=60))
 def test_the_cache_forgets_what_was_used_longest_ago(steps):
     cache, expected = FrameCache(4 * 12), []
-    for is_put, position in steps:
+    for is_put, position, in_passing in steps:
         if is_put:
-            cache.put(position, np.zeros((2, 2, 3), np.uint8))
+            cache.put(position, np.zeros((2, 2, 3), np.uint8), in_passing=in_passing)
         elif cache.get(position) is None:
             assert position not in expected
             continue
         expected = [*(i for i in expected if i != position), position][-4:]
         assert sorted(i for i in range(10) if i in cache) == sorted(expected)
         assert cache.n_bytes == 12 * len(expected)
+
+
+def test_a_run_through_the_video_leaves_the_cache_to_others(written):
+    with open_source(written(PLAIN), cache_bytes=20 * FRAME_BYTES) as video:
+        others = [50, 7, 33]
+        for i in others:
+            video[i]
+        assert numbers([video[i] for i in range(10, 33)]) == list(range(10, 33))
+        assert all(video.cached(i) for i in others)
+        assert [i for i in range(10, 33) if video.cached(i)] == [10, *range(33 - KEPT_IN_PASSING, 33)]
+        assert numbers([video[i] for i in range(31, 9, -1)]) == list(range(31, 9, -1))
+
+
+def test_a_frame_of_a_run_that_is_used_again_stays():
+    cache = FrameCache(100 * 12)
+    for position in range(30):
+        cache.put(position, np.zeros((2, 2, 3), np.uint8), in_passing=True)
+        if position == 5:
+            cache.get(3)
+    assert [i for i in range(30) if i in cache] == [3, *range(30 - KEPT_IN_PASSING, 30)]
+    assert cache.n_bytes == 12 * len(cache)
 
 
 def test_peek_does_not_decode(video, monkeypatch):

@@ -8,9 +8,16 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+KEPT_IN_PASSING = 8
+"""Frames of a run from one to the next that are kept: enough for a few steps back."""
+
 
 class FrameCache:
     """Keeps the frames used last; safe to use from several threads.
+
+    Of frames put in passing only the last few stay, unless they are used again: whoever goes straight through a video
+    does not push out what others come back to, and fills the same memory again and again. Memory never used before is
+    handed out page by page, which at 1080p takes half as long as decoding.
 
     Parameters
     ----------
@@ -20,7 +27,9 @@ class FrameCache:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        _keep_freed_memory()
         self._frames: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._in_passing: OrderedDict[int, None] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
 
@@ -42,21 +51,42 @@ class FrameCache:
             frame = self._frames.get(position)
             if frame is not None:
                 self._frames.move_to_end(position)
+                self._in_passing.pop(position, None)
             return frame
 
-    def put(self, position: int, frame: NDArray[np.uint8]) -> None:
+    def put(self, position: int, frame: NDArray[np.uint8], *, in_passing: bool = False) -> None:
         """Keep a frame, which nobody may write to from now on."""
         frame.flags.writeable = False
         with self._lock:
-            old = self._frames.pop(position, None)
-            self._n_bytes += frame.nbytes - (0 if old is None else old.nbytes)
+            self._drop(position)
+            self._n_bytes += frame.nbytes
             self._frames[position] = frame
+            if in_passing:
+                self._in_passing[position] = None
+            if len(self._in_passing) > KEPT_IN_PASSING:
+                self._drop(next(iter(self._in_passing)))
             while self._n_bytes > self.max_bytes:
-                _, oldest = self._frames.popitem(last=False)
-                self._n_bytes -= oldest.nbytes
+                self._drop(next(iter(self._frames)))
 
     def clear(self) -> None:
         """Forget all frames."""
         with self._lock:
             self._frames.clear()
+            self._in_passing.clear()
             self._n_bytes = 0
+
+    def _drop(self, position: int) -> None:
+        frame = self._frames.pop(position, None)
+        if frame is not None:
+            self._n_bytes -= frame.nbytes
+            self._in_passing.pop(position, None)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep the memory of frames pushed out for the next ones, instead of returning it to the system.
+
+    glibc decides by the largest block that was ever freed, up to 32 MB, and keeps twice that
+    (``M_MMAP_THRESHOLD`` in mallopt(3)). The block freed here is never touched, so that it costs nothing; on other
+    systems it does nothing.
+    """
+    np.empty(31 * 2**20, np.uint8)

@@ -141,7 +141,8 @@ class VideoFile(CachedFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if not self._undecodable[position]:
-            frame = self._decode(self._decoder, self._keep_from(position), position, superseded)
+            in_passing = position == self._read_last + 1
+            frame = self._decode(self._decoder, self._keep_from(position), position, superseded, in_passing=in_passing)
             if frame is not None:
                 return frame
         frame = placeholder(*self._shape[1:3])
@@ -174,13 +175,19 @@ class VideoFile(CachedFrames):
                 return
 
     def _decode(
-        self, decoder: FrameDecoder, first: int, last: int, superseded: Callable[[], bool] | None = None
+        self,
+        decoder: FrameDecoder,
+        first: int,
+        last: int,
+        superseded: Callable[[], bool] | None = None,
+        *,
+        in_passing: bool = False,
     ) -> NDArray[np.uint8] | None:
         """Decode into the cache; returns the last frame, None if it is undecodable."""
         wanted = None
         for position, frame in decoder.frames(first, last, superseded=superseded):
             fitted = fit(frame, *self._shape[1:3])
-            self._cache.put(position, fitted)
+            self._cache.put(position, fitted, in_passing=in_passing)
             if position == last:
                 wanted = fitted
         return wanted
