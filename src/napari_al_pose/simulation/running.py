@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tqdm import tqdm
@@ -163,5 +165,22 @@ def _executor(run: Run) -> Iterator[Executor]:
             yield client.get_executor(pure=False)
     else:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        with ProcessPoolExecutor(max(1, run.jobs), mp_context=get_context("spawn")) as executor:
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(max(1, run.jobs), mp_context=spawn, initializer=end_with_parent) as executor:
             yield executor
+
+
+def end_with_parent() -> None:
+    """End this worker process as soon as the one that started it is gone, however that ended.
+
+    A job goes on for minutes; without this, the workers of a run that was killed would play on beside the next.
+    Rounds are written whole or not at all, so that nothing is torn.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_wait_and_end, args=(parent.sentinel,), name="al-pose-parent", daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
