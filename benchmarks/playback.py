@@ -1,7 +1,8 @@
 """Moving through a video in a window: dragging the slider, and playing.
 
-Dragging is measured with our array, which never waits, beside what napari does with the plain lazy array: sliced in the
-GUI thread (its default), and by its own asynchronous slicing (an experimental setting).
+Dragging is measured with our array, which never waits, in our window and in a plain layer as *File > Open* makes it,
+beside what napari does with the lazy array alone: sliced in the GUI thread (its default), and by its own asynchronous
+slicing (an experimental setting).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def figures(data: Path | None) -> Iterator[Figure]:
         if path is None or not path.exists():
             path = write_texture(folder / "made_up.mp4", n_frames=1000, size=(640, 480), gop=250)
         setting = {"video": path.name, "steps": DRAG_STEPS, "interval_ms": 1e3 * DRAG_INTERVAL}
-        took = {name: _drags(path, name) for name in ("ours", "napari", "napari, asynchronous")}
+        took = {name: _drags(path, name) for name in ("ours", "ours, plain layer", "napari", "napari, asynchronous")}
         for what, unit in (("block", "ms, the longest step"), ("settle", "ms until the last frame is shown")):
             value, *others = (each[what] for each in took.values())
             peers = dict(zip(list(took)[1:], others, strict=True))
@@ -53,7 +54,7 @@ def _drag(path: Path, kind: str, seed: int) -> dict[str, float]:
 
     from napari_al_pose.gui.frames import NewestFrame
     from napari_al_pose.gui.layers.video import VideoLayer
-    from napari_al_pose.readers import LazyFrames
+    from napari_al_pose.readers import LazyFrames, video_layer
     from napari_al_pose.video import VideoFile, lazy_array
 
     get_settings().experimental.async_ = kind == "napari, asynchronous"
@@ -64,6 +65,10 @@ def _drag(path: Path, kind: str, seed: int) -> dict[str, float]:
         if kind == "ours":
             layer = VideoLayer(viewer, NewestFrame(video, lazy_array(video)), parent)
             shown: Callable[[int], bool] = lambda position: layer.shown_position == position  # noqa: E731
+        elif kind == "ours, plain layer":
+            frames, options, _ = video_layer(video)
+            viewer.add_image(frames, **options)
+            shown = lambda position: frames.shown.shown_position == position  # noqa: E731
         else:
             image = viewer.add_image(LazyFrames(video), rgb=True, cache=False)
             shown = lambda position: image.loaded and image._slice_input.world_slice.point[0] == position  # noqa: E731
@@ -82,6 +87,9 @@ def _drag(path: Path, kind: str, seed: int) -> dict[str, float]:
         if kind == "ours":
             layer.stop()
             layer.frames.join()
+        elif kind == "ours, plain layer":
+            frames.shown.close()
+            frames.shown.join()
     finally:
         get_settings().experimental.async_ = False
         viewer.close()

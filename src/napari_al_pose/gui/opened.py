@@ -1,0 +1,69 @@
+"""Videos opened by napari's own *File > Open*: the slider never waits for them, and everybody else gets the very frame.
+
+napari's slicing and a script index the same array, so the array looks at who asks: see
+`napari_al_pose.readers.LazyFrames`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, cast
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Slot
+
+from napari_al_pose.gui.frames import NewestFrame
+from napari_al_pose.gui.sources import CachedSource
+from napari_al_pose.readers import LazyFrames
+
+
+def watch(viewer: Any) -> None:
+    """Show videos that are put into this viewer from now on as they arrive; does nothing the second time."""
+    # Before napari itself slices the layer at whatever frame the slider is.
+    viewer.layers.events.inserted.connect(_on_inserted, position="first")
+
+
+def _on_inserted(event: Any) -> None:
+    layer = event.value
+    if not isinstance(layer, Image) or not isinstance(layer.data, LazyFrames):
+        return
+    if layer.data.shown is None:
+        layer.data.shown = _Shown(layer.data)
+    if isinstance(layer.data.shown, _Shown):
+        layer.data.shown.layers.add(layer)
+
+
+class _Shown(NewestFrame):
+    """What napari's slicing gets of a video: a layer is sliced again once the frame it wants has arrived.
+
+    Parameters
+    ----------
+    frames : LazyFrames
+        The thread that decodes ends with them.
+    """
+
+    def __init__(self, frames: LazyFrames) -> None:
+        super().__init__(cast("CachedSource", frames.source), frames.array)
+        self.layers: weakref.WeakSet[Image] = weakref.WeakSet()
+        self._listener = _Listener(self.layers)
+        self.news.arrived.connect(self._listener.refresh)
+        self.news.failed.connect(self._listener.tell)
+        weakref.finalize(frames, self.close).atexit = False
+
+
+class _Listener(QObject):
+    """A QObject because it hears of frames from their thread: only Qt objects take signals across threads safely."""
+
+    def __init__(self, layers: weakref.WeakSet[Image]) -> None:
+        super().__init__()
+        self._layers = layers
+
+    @Slot(int)
+    def refresh(self, _position: int) -> None:
+        for layer in list(self._layers):
+            layer.refresh(highlight=False, extent=False)
+
+    @Slot(str, str)
+    def tell(self, message: str, hint: str) -> None:
+        show_error(f"{message} {hint}")
