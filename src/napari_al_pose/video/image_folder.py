@@ -6,16 +6,15 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.index import UNKNOWN_FPS
 from napari_al_pose.video.pixels import fit, placeholder
-from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
+from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
+from napari_al_pose.video.stills import StillFrames
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ _UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.D
 """What Pillow raises for damaged images."""
 
 
-class ImageFolder(CachedFrames):
+class ImageFolder(StillFrames):
     """Images named by their frame number (``img0123.png``), in the order of the numbers.
 
     Images smaller than the largest are padded at the bottom and the right, so that coordinates stay.
@@ -56,16 +55,6 @@ class ImageFolder(CachedFrames):
         super().__init__(name or self.path.name, (len(self._files), height, width, 3), cache_bytes=cache_bytes)
 
     @property
-    def fps(self) -> float:
-        """Unknown, so 30."""
-        return UNKNOWN_FPS
-
-    @property
-    def keyframes(self) -> NDArray[np.int64]:
-        """Every position."""
-        return np.arange(len(self), dtype=np.int64)
-
-    @property
     def notice(self) -> str:
         """Which images are passed over or can't be read, for the user; "" if none."""
         found = []
@@ -90,9 +79,6 @@ class ImageFolder(CachedFrames):
         """Return where the image with this frame number is; KeyError if there is none."""
         return self._positions[number]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.path, self._name, self._cache.max_bytes)
-
     def __dask_tokenize__(self) -> tuple[str, str, tuple[tuple[str, int, int], ...]]:
         status = ((file.name, file.stat()) for file in self._files if file.exists())
         stamps = tuple((file_name, stat.st_size, stat.st_mtime_ns) for file_name, stat in status)
@@ -113,7 +99,7 @@ class ImageFolder(CachedFrames):
             )
         return max(width for width, _ in sizes), max(height for _, height in sizes)
 
-    def _load(self, position: int, superseded: Callable[[], bool] | None = None) -> NDArray[np.uint8]:
+    def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         try:
             frame = fit(_read_rgb(self._files[position]), *self._shape[1:3])
         except _UNREADABLE as error:
@@ -122,11 +108,6 @@ class ImageFolder(CachedFrames):
             frame = placeholder(*self._shape[1:3])
         self._cache.put(position, frame)
         return frame
-
-    def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
-        for position in range(first, last + 1):
-            if position not in self._cache and not superseded():
-                self._load(position)
 
     def _release(self) -> None:
         """Nothing is kept open."""
@@ -165,7 +146,3 @@ def _read_rgb(file: Path) -> NDArray[np.uint8]:
             grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
         return np.array(image.convert("RGB"))
-
-
-def _reopen(path: Path, name: str, cache_bytes: int) -> ImageFolder:
-    return ImageFolder(path, name=name, cache_bytes=cache_bytes)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.index import UNKNOWN_FPS
 from napari_al_pose.video.pixels import placeholder
-from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
+from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
+from napari_al_pose.video.stills import StillFrames
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _UNREADABLE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeErro
 """What tifffile and Pillow raise for damaged pages."""
 
 
-class TiffStack(CachedFrames):
+class TiffStack(StillFrames):
     """The pages of one TIFF file, read when asked for: grey, RGB or palette, of any depth.
 
     Values beyond 8 bits are scaled alike in all pages: whole numbers by the bits that a sample of the pages uses
@@ -64,16 +64,6 @@ class TiffStack(CachedFrames):
         super().__init__(name or self.path.stem, shape, cache_bytes=cache_bytes)
 
     @property
-    def fps(self) -> float:
-        """Unknown, so 30."""
-        return UNKNOWN_FPS
-
-    @property
-    def keyframes(self) -> NDArray[np.int64]:
-        """Every position."""
-        return np.arange(len(self), dtype=np.int64)
-
-    @property
     def notice(self) -> str:
         """Which pages are passed over or can't be read, for the user; "" if none is known to be."""
         found = []
@@ -99,9 +89,6 @@ class TiffStack(CachedFrames):
         if not 0 <= number < len(self):
             raise KeyError(number)
         return number
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.path, self._name, self._cache.max_bytes)
 
     def __dask_tokenize__(self) -> tuple[str, str, int, int]:
         status = self.path.stat()
@@ -135,16 +122,11 @@ class TiffStack(CachedFrames):
             self._unreadable[position] = str(error)
             return None
 
-    def _load(self, position: int, superseded: Callable[[], bool] | None = None) -> NDArray[np.uint8]:
+    def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         page = self._page(position)
         frame = placeholder(*self._shape[1:3]) if page is None else _to_rgb(page, self._low, self._high)
         self._cache.put(position, frame)
         return frame
-
-    def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
-        for position in range(first, last + 1):
-            if position not in self._cache and not superseded():
-                self._load(position)
 
     def _release(self) -> None:
         with self._file_lock:
@@ -255,7 +237,3 @@ def _to_rgb(page: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
         return np.ascontiguousarray(scaled[..., :3])
     grey = scaled if scaled.ndim == 2 else scaled[..., 0]
     return np.repeat(grey[..., None], 3, axis=-1)
-
-
-def _reopen(path: Path, name: str, cache_bytes: int) -> TiffStack:
-    return TiffStack(path, name=name, cache_bytes=cache_bytes)
