@@ -14,7 +14,7 @@ from napari_al_pose.video.source import CachedFrames
 
 
 class StillFrames(CachedFrames):
-    """Pictures that stand for themselves, read one by one; a subclass has a ``path``, which stands for it in pickles."""
+    """Pictures read one by one; a subclass has a ``path``, which stands for it in pickles."""
 
     path: Path
 
