@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
-from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, asking, train, training
+from napari_al_pose.pose import asking, train, training
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.plan import TrainPlan, make_plan
-from napari_al_pose.pose.window import Window
 
 
 def test_a_good_model_is_carried_on_in_fewer_steps(learnt, disc_frames):
@@ -96,20 +93,3 @@ def test_pairs_found_by_name_mirror_views_that_are_not_turned_all_the_way(disc_f
         settings = QUICK.model_copy(update={"rotation_degrees": rotation, "swap_pairs": pairs})
         finish(train(disc_frames, ("left", "right"), settings), stop_at=0)
     assert seen == [None, (1, 0), (1, 0), None]
-
-
-def test_a_small_animal_in_a_large_frame_is_found():
-    """Two dots of 8 pixels in a frame of 1920 x 1080: at the scale that suits a large animal they would be one."""
-    rng = np.random.default_rng(0)
-    frames = []
-    for _ in range(10):
-        xy = rng.uniform([60, 60], [1860, 1020]) + np.array([[0.0, 0.0], [36.0, 0.0]])
-        image = rng.integers(90, 110, (1080, 1920, 3)).astype(np.uint8)
-        for (x, y), colour in zip(xy.round().astype(int), ([250, 30, 30], [30, 30, 250]), strict=True):
-            image[y - 4 : y + 5, x - 4 : x + 5] = colour
-        frames.append(LabelledFrame(image, xy, np.full(2, KeypointState.PLACED, np.int8)))
-    settings = TrainSettings(device="cpu", steps=60)
-    _, model = finish(train(frames[:8], BODYPARTS, settings))
-    assert (model.long_side, model.window) == (1920, Window(96, 864))
-    for frame in frames[8:]:
-        np.testing.assert_allclose(model.predict(frame.image[None]).xy[0], frame.xy, atol=6)

@@ -15,13 +15,13 @@ from napari_al_pose.domain.trunks import TRUNK_WORDS
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0, SamePadConv2d
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.trunk import WeightsMissingError
 from napari_al_pose.pose.trunks import (
     TRUNKS,
     get_trunk,
     load_by_order,
     load_efficientnet_lite0,
     read_tensors,
-    trunk_in_reach,
 )
 
 BELL_COTE, DAISY = 442, 985
@@ -96,7 +96,7 @@ def test_the_settings_know_every_trunk():
 
 
 @pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])
-def test_weights_out_of_reach_give_the_default_and_a_message(name, tmp_path, monkeypatch):
+def test_weights_out_of_reach_are_told_at_once(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
 
@@ -106,10 +106,8 @@ def test_weights_out_of_reach_give_the_default_and_a_message(name, tmp_path, mon
     monkeypatch.setattr(socket, "create_connection", offline)
     monkeypatch.setattr("urllib.request.urlopen", offline)
     monkeypatch.setattr("napari_al_pose.pose.trunks_timm.getproxies", dict)
-    trunk, notice = trunk_in_reach(name)
-    assert trunk == "efficientnet_lite0"
-    assert "no route to host" in notice
-    assert "efficientnet_lite0" in notice
+    with pytest.raises(WeightsMissingError, match=r"no route to host.*efficientnet_lite0"):
+        get_trunk(name).pretrained_pyramid()
 
 
 @pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])

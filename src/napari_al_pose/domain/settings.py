@@ -53,4 +53,9 @@ class LoopSettings(BaseModel):
         default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on"
     )
     pool_size: int = Field(default=600, ge=10, le=20_000, description="Candidate frames over all videos")
+    regions: dict[str, tuple[int, int, int, int]] = Field(
+        default={},
+        description="By video: the rectangle that is looked at, x1, x2, y1, y2 in pixels, as in config.yaml's crop, "
+        "which counts where nothing is said. Zeros for the whole frame",
+    )
     train: TrainSettings = TrainSettings()

@@ -110,6 +110,10 @@ class Round:
         The model version whose training was carried on; 0 for the pretrained trunk.
     input_size : (int, int)
         Height and width to which the network's input is resized; (0, 0) in rounds of older versions.
+    window : int
+        Side of the window that follows the animal, source px; 0 where the network sees the whole frame.
+    scale : float
+        Network pixels a source pixel; 0 in rounds of older versions.
     """
 
     number: int
@@ -124,3 +128,5 @@ class Round:
     reliability: Reliability | None = None
     started_from: int = 0
     input_size: tuple[int, int] = (0, 0)
+    window: int = 0
+    scale: float = 0.0

@@ -18,6 +18,7 @@ from napari_al_pose.engine.whole_videos import PlannedVideo, file_of
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
+from napari_al_pose.video.region import Region
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -90,7 +91,10 @@ class Cluster:
         reporter = ProgressReporter(job, f"Predicting on {self._n_workers()} workers", total, begun=done)
         yield from reporter.report(done)
         tasks: Iterator[Task] = (
-            ((item.run, segment), (checkpoint, str(file_of(item.video)), *item.run.header.segments[segment]))
+            (
+                (item.run, segment),
+                (checkpoint, str(file_of(item.video)), item.region, *item.run.header.segments[segment]),
+            )
             for item in planned
             for checkpoint in [self._checkpoint(item.run.header.model_version)]
             for segment in item.run.missing
@@ -134,7 +138,8 @@ class Cluster:
             for start in range(0, len(indices), _FRAMES_A_TASK):
                 part = indices[start : start + _FRAMES_A_TASK]
                 positions = tuple(source.position(keys[index].frame) for index in part)
-                yield (np.array(part, np.int64), video), (checkpoint, where, positions, with_scoremaps)
+                region = source.rectangle if isinstance(source, Region) else None
+                yield (np.array(part, np.int64), video), (checkpoint, where, region, positions, with_scoremaps)
 
     def _results(self, function: Callable[..., Any], tasks: Iterator[Task]) -> Iterator[tuple[Any, Any]]:
         """Yield what each task belongs to with its result, in the order they come; cancels the rest if closed."""

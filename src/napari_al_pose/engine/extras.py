@@ -37,6 +37,7 @@ from napari_al_pose.pose.auxiliary import (
 )
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
+from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ _HEADS = {
 _GRADIENTS = frozenset({Extra.GRADIENT_LENGTHS, Extra.FULL_GRADIENT_LENGTHS})
 _INSIDE = frozenset({Extra.EMBEDDING, Extra.KEYPOINT_FEATURES, Extra.DROPOUT_XY, *_HEADS}) | _GRADIENTS
 _NEIGHBOURS = frozenset({Extra.NEIGHBOUR_XY, Extra.SCOREMAP_CHANGE})
+_PLACES = frozenset({Extra.NEIGHBOUR_XY, Extra.DROPOUT_XY, Extra.TURNED_XY})
 _PICTURES = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})
 _DESCRIPTORS = frozenset({Extra.ALEXNET, Extra.DINOV2})
 OF_NO_MODEL = _PICTURES | _DESCRIPTORS | {Extra.DINOV2_LABELLED}
@@ -116,6 +118,7 @@ class ExtraCache:
         self._lesson: Lesson | None = None
         self._view: InsideView | None = None
         self._labelled: tuple[FrameKey, ...] = ()
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def fetch(self, wanted: Iterable[Extra], asked: Asked) -> Generator[Progress, None, Extras]:
         """Return the arrays ``wanted``, rows in the order of the pool's keys or its labelled ones."""
@@ -143,7 +146,15 @@ class ExtraCache:
         return extras
 
     def _forget(self, asked: Asked) -> None:
-        """Let go of what another model said, and of gradients towards other labels."""
+        """Let go of what another model said or another region showed, and of gradients towards other labels."""
+        shapes = {name: (*source.shape, *origin_of(source)) for name, source in asked.sources.items()}
+        changed = {name for name, shape in shapes.items() if self._shapes.get(name, shape) != shape}
+        if changed:
+            self._rows = {
+                name: {key: row for key, row in rows.items() if key.video not in changed}
+                for name, rows in self._rows.items()
+            }
+        self._shapes = shapes
         if asked.version != self._version:
             self._rows = {name: rows for name, rows in self._rows.items() if name in OF_NO_MODEL}
             self._heads, self._lesson, self._view, self._version = {}, None, None, asked.version
@@ -172,6 +183,8 @@ class ExtraCache:
             own = tuple(missing[index] for index in batch.indices)
             found = run(passes.Batch(own, batch.frames, asked.sources[batch.video]))
             for base, values in found.items():
+                if base in _PLACES and asked.model is not None:
+                    values = values + batch.origin.astype(values.dtype)
                 self._rows.setdefault(base, {}).update(zip(own, values, strict=True))
             done += len(own)
             yield from reporter.report(done)

@@ -18,6 +18,7 @@ from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.video import is_placeholder
+from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class FeatureCache:
 
         What is not known yet is computed.
         """
-        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        names = {name: _shown_name(source) for name, source in sources.items()}
+        missing = [key for key in dict.fromkeys(keys) if _renamed(key, names) not in self._known]
         if missing:
             yield Progress(job, "Reading image features", 0, len(missing), -1.0)
             self._extractor = self._extractor or FeatureExtractor(self._device)
@@ -55,11 +57,12 @@ class FeatureCache:
             for batch in read_batches(missing, sources, batch_size=8):
                 vectors = self._extractor.extract(batch.frames)
                 for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
-                    self._known[missing[index]] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector
+                    name = _renamed(missing[index], names)
+                    self._known[name] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write()
-        return np.stack([self._known[key] for key in keys]) if keys else np.empty((0, 0), np.float32)
+        return np.stack([self._known[_renamed(key, names)] for key in keys]) if keys else np.empty((0, 0), np.float32)
 
     def _write(self) -> None:
         keys = list(self._known)
@@ -76,6 +79,15 @@ class FeatureCache:
             os.replace(temporary, self._path)
         except OSError as error:
             log.warning("features are not kept: %s", error)
+
+
+def _shown_name(source: FrameSource) -> str:
+    """Return a name that a video and its regions don't share."""
+    return f"{source.name}:{source.rectangle}" if isinstance(source, Region) else source.name
+
+
+def _renamed(key: FrameKey, names: dict[str, str]) -> FrameKey:
+    return FrameKey(names.get(key.video, key.video), key.frame)
 
 
 def _shows_nothing(frame: NDArray[np.uint8]) -> bool:

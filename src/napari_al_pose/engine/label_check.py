@@ -23,6 +23,7 @@ from napari_al_pose.pose import LabelledFrame, train
 from napari_al_pose.pose.plan import make_plan
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
+from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +64,9 @@ def check_labels(
     missing = [label for label in labels if label.key not in unseen and label.role != FrameRole.HOLDOUT]
     cross_fits = bool(missing) and len(labels) >= MIN_FRAMES
     frames = yield from _frames(labels if cross_fits else held, sources, job)
-    unseen.update((yield from _asked(model, version, held, frames, job)))
+    unseen.update((yield from _asked(model, version, held, frames, sources, job)))
     if cross_fits:
-        unseen.update((yield from _cross_fitted(project, missing, frames, job, threads)))
+        unseen.update((yield from _cross_fitted(project, missing, frames, sources, job, threads)))
     keys = [label.key for label in labels if label.key in unseen]
     if keys:
         xy, likelihood = (np.stack([getattr(unseen[key], name) for key in keys]) for name in ("xy", "likelihood"))
@@ -106,6 +107,7 @@ def _cross_fitted(
     project: Project,
     missing: Sequence[Annotation],
     frames: dict[FrameKey, LabelledFrame],
+    sources: dict[str, FrameSource],
     job: int,
     threads: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
@@ -118,7 +120,7 @@ def _cross_fitted(
         rest = [frame for key, frame in frames.items() if key not in keys]
         if left_out and any((frame.states == KeypointState.PLACED).any() for frame in rest):
             model = yield from _trained(project, rest, job, fold, threads)
-            said.update((yield from _asked(model, 0, left_out, frames, job)))
+            said.update((yield from _asked(model, 0, left_out, frames, sources, job)))
     return said
 
 
@@ -141,12 +143,17 @@ def _trained(
 
 
 def _asked(
-    model: Predictor, version: int, labels: Sequence[Annotation], frames: dict[FrameKey, LabelledFrame], job: int
+    model: Predictor,
+    version: int,
+    labels: Sequence[Annotation],
+    frames: dict[FrameKey, LabelledFrame],
+    sources: dict[str, FrameSource],
+    job: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     said: dict[FrameKey, Prediction] = {}
     readable = [label.key for label in labels if label.key in frames]
     for i, key in enumerate(readable):
-        result = model.predict(frames[key].image[None], with_scoremaps=False)
+        result = model.predict(frames[key].image[None], with_scoremaps=False).moved(origin_of(sources[key.video]))
         said[key] = Prediction(key, version, result.xy[0], result.likelihood[0])
         yield Progress(job, STAGE, i + 1, len(readable), -1.0)
     return said

@@ -186,7 +186,8 @@ class ActiveLearningLoop:
         """
         if self._model is None:
             return Looked(job, key, None, None)
-        result = self._model.predict(self._sources.frame(key)[None], with_scoremaps=True)
+        frame, origin = self._sources.frame(key)
+        result = self._model.predict(frame[None], with_scoremaps=True).moved(origin)
         assert result.scoremaps is not None  # they were asked for
         return Looked(
             job,

@@ -124,7 +124,7 @@ def predict_frames(
 
     def parts() -> Iterator[PoolPart]:
         for batch in read_batches(keys, sources, batch_size=4):
-            said = model.predict(batch.frames, with_scoremaps=with_scoremaps)
+            said = model.predict(batch.frames, with_scoremaps=with_scoremaps).moved(batch.origin)
             yield PoolPart(batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grids)
 
     return (yield from gather(parts(), len(keys), len(model.bodyparts), job))

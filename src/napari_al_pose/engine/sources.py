@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.engine.regions import in_region, region_of
 from napari_al_pose.project import Project
+from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)
 
 CACHE_BYTES = 64 * 2**20
+BATCH_BYTES = 96 * 2**20
+"""Frames read at once take no more than this, or are one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +32,15 @@ class FrameBatch:
         Where the frames stand in the list of keys that was asked for.
     video : str
     frames : uint8 array, (n, height, width, 3)
+        What is looked at of them.
+    origin : float array, (2,)
+        Where their first pixel lies in the video, x and y.
     """
 
     indices: NDArray[np.int64]
     video: str
     frames: NDArray[np.uint8]
+    origin: NDArray[np.float64]
 
 
 class Sources:
@@ -43,10 +51,14 @@ class Sources:
 
     def __init__(self) -> None:
         self._open: dict[str, FrameSource] = {}
+        self._shown: dict[str, FrameSource] = {}
         self.notices: list[str] = []
 
     def refresh(self, project: Project) -> dict[str, FrameSource]:
-        """Open what the project has and is not open yet; return all that could be opened, by name."""
+        """Open what the project has and is not open yet; return all that could be opened, by name.
+
+        Of a video with a region it is that region.
+        """
         self.notices = []
         names = {video.name for video in project.videos}
         for gone in self._open.keys() - names:
@@ -58,31 +70,37 @@ class Sources:
                 except AlPoseError as error:
                     log.warning("%s", error)
                     self.notices.append(str(error))
-        return dict(self._open)
+        opened = {video.name: video for video in project.videos if video.name in self._open}
+        self._shown = {
+            name: in_region(self._open[name], region_of(project, video, self._open[name]))
+            for name, video in opened.items()
+        }
+        return dict(self._shown)
 
     def __contains__(self, name: str) -> bool:
         return name in self._open
 
-    def frame(self, key: FrameKey) -> NDArray[np.uint8]:
-        """Return one frame, RGB ``(height, width, 3)``.
+    def frame(self, key: FrameKey) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Return one frame, RGB ``(height, width, 3)``, and where its first pixel lies in the video, x and y.
 
         Raises
         ------
         AlPoseError
             If the project has no such frame.
         """
-        source = self._open.get(key.video)
+        source = self._shown.get(key.video)
         if source is None:
             raise AlPoseError(
                 f"The video {key.video!r} can't be opened.", "Put the file back where the project has it."
             )
-        return source[_position(source, key)]
+        return source[_position(source, key)], origin_of(source)
 
     def close(self) -> None:
         """Close every video."""
         for source in self._open.values():
             source.close()
         self._open.clear()
+        self._shown.clear()
 
 
 def available(keys: Sequence[FrameKey], sources: dict[str, FrameSource]) -> list[FrameKey]:
@@ -100,10 +118,11 @@ def read_batches(
     for video, indices in by_video.items():
         source = sources[video]
         indices.sort(key=lambda index: keys[index].frame)
+        batch_size = max(1, min(batch_size, BATCH_BYTES // (3 * source.shape[1] * source.shape[2])))
         for start in range(0, len(indices), batch_size):
             part = indices[start : start + batch_size]
             frames = np.stack([source[_position(source, keys[index])] for index in part])
-            yield FrameBatch(np.array(part, np.int64), video, frames)
+            yield FrameBatch(np.array(part, np.int64), video, frames, origin_of(source))
 
 
 def _has(source: FrameSource, key: FrameKey) -> bool:

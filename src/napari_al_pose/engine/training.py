@@ -9,6 +9,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_al_pose.domain import (
     AlPoseError,
     Annotation,
@@ -19,6 +22,8 @@ from napari_al_pose.domain import (
     Reliability,
     Round,
 )
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
@@ -28,13 +33,16 @@ from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, 
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
 from napari_al_pose.pose.predictor import Predictor
-from napari_al_pose.pose.trunks import trunk_in_reach
+from napari_al_pose.pose.trunk import WeightsMissingError
 from napari_al_pose.project import Project
 from napari_al_pose.video import is_placeholder
+from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
 
 MIN_FRAMES = 2
+
+Training = Generator[TrainStep, None, tuple[PoseModel, TrainTick, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,10 @@ def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSpli
 def load_labelled(
     annotations: tuple[Annotation, ...], sources: dict[str, FrameSource], job: int
 ) -> Generator[Progress, None, list[LabelledFrame]]:
-    """Read the labelled frames, reporting progress; those that can't be decoded are left out."""
+    """Read the labelled frames, reporting progress; those that can't be decoded are left out.
+
+    Keypoints are in pixels of what is looked at; those outside count as not looked at.
+    """
     frames: list[LabelledFrame | None] = [None] * len(annotations)
     room = FrameRoom()
     reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
@@ -84,10 +95,21 @@ def load_labelled(
             if is_placeholder(image):
                 log.warning("%s is left out: it can't be decoded", annotation.key)
                 continue
-            frames[index] = LabelledFrame(room.keep(image), annotation.xy, annotation.states, annotation.key.video)
+            xy, states = annotation.xy, annotation.states
+            if isinstance(sources[batch.video], Region):
+                xy = xy - batch.origin
+                states = np.where(_outside(xy, image), np.int8(KeypointState.UNSEEN), states)
+            frames[index] = LabelledFrame(room.keep(image), xy, states, annotation.key.video)
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]
+
+
+def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which keypoints lie outside the image; what has no place does not."""
+    height, width = image.shape[:2]
+    inside = ((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(axis=1)
+    return np.asarray(np.isfinite(xy).all(axis=1) & ~inside, np.bool_)
 
 
 def train_round(
@@ -111,18 +133,18 @@ def train_round(
     bodyparts = project.skeleton.bodyparts
     # Another program's model can't be trained further here.
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
-    settings, notice = project.settings.train, ""
-    if initial is None or initial.settings.trunk != settings.trunk:
-        trunk, notice = trunk_in_reach(settings.trunk)
-        settings = settings.model_copy(update={"trunk": trunk})
-    if notice:
+
+    def training(settings: TrainSettings) -> Training:
+        ticks = train(frames, bodyparts, settings, initial=initial, holdout=holdout, threads=threads)
+        return _optimise(ticks, job, should_stop)
+
+    began, notice = time.monotonic(), ""
+    try:
+        model, last, stopped = yield from training(project.settings.train)
+    except WeightsMissingError as missing:
+        notice = f"{missing.message} Learnt with {DEFAULT_TRUNK} instead."
         log.warning("%s", notice)
-    began = time.monotonic()
-    model, last, stopped = yield from _optimise(
-        train(frames, bodyparts, settings, initial=initial, holdout=holdout, threads=threads),
-        job,
-        should_stop,
-    )
+        model, last, stopped = yield from training(project.settings.train.model_copy(update={"trunk": DEFAULT_TRUNK}))
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
@@ -140,16 +162,18 @@ def train_round(
         reliability=likelihoods,
         started_from=previous_version if last.carried_on else 0,
         input_size=model.input_size_for(*frames[0].size),
+        window=model.window_in(*frames[0].size),
+        scale=round(max(model.input_size_for(*frames[0].size)) / max(frames[0].size), 4),
     )
     project.rounds.append(done)
     log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, done.steps, done.train_seconds)
-    yield Trained(job, done, stopped, notice)
+    yield Trained(job, done, stopped, f"{notice} {last.notice}".strip())
     return model
 
 
 def _optimise(
     training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
-) -> Generator[TrainStep, None, tuple[PoseModel, TrainTick, bool]]:
+) -> Training:
     """Pass the ticks on as messages and the wish to stop down to the training; return the model and the last tick."""
     tick, stopped = TrainTick(0, 0, math.nan), False
     try:

@@ -14,27 +14,32 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.regions import in_region, region_of
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
 from napari_al_pose.video.index_cache import file_identity
+from napari_al_pose.video.region import Rectangle, origin_of
 from napari_al_pose.video.scan import ScannedFrames, Scanner
 
 log = logging.getLogger(__name__)
 
 BATCH = 8
 """Frames the network sees at once. Part of the result, bit by bit: segments are cut into batches from their start."""
+BATCH_BYTES = 64 * 2**20
+"""Fewer of them where they are so large that those decoded ahead would fill the memory."""
 SEGMENT, LONGEST_SEGMENT = 250, 1000
 """Frames of a segment: what a kill costs. x264 writes a keyframe every 250 frames unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A video with its run, begun or about to begin."""
+    """A video with its run, begun or about to begin, and the rectangle of it that is looked at."""
 
     video: ProjectVideo
     run: VideoRun
+    region: Rectangle | None = None
 
 
 def file_of(video: ProjectVideo) -> Path:
@@ -61,9 +66,10 @@ def plan(
         where = file_of(video)
         source = video.open(cache_bytes=CACHE_BYTES)
         try:
+            region = region_of(project, video, source)
             header = RunHeader(
                 video=video.name,
-                identity=_identity(where),
+                identity=_identity(where) + ("" if region is None else f" {region}"),
                 model_version=version,
                 bodyparts=tuple(model.bodyparts),
                 numbers=None if video.path else tuple(source.number(i) for i in range(len(source))),
@@ -71,7 +77,7 @@ def plan(
             )
         finally:
             source.close()
-        planned.append(PlannedVideo(video, project.video_predictions.resume(header)))
+        planned.append(PlannedVideo(video, project.video_predictions.resume(header), region))
     return planned
 
 
@@ -84,7 +90,7 @@ def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int)
             continue
         number = f" ({i + 1} of {len(planned)})" if len(planned) > 1 else ""
         reporter.stage = f"Predicting {item.video.name}{number}"
-        source = item.video.open(cache_bytes=CACHE_BYTES)
+        source = in_region(item.video.open(cache_bytes=CACHE_BYTES), item.region)
         try:
             for n in predict_run(item.run, source, model):
                 done += n
@@ -111,14 +117,16 @@ def predict_stretches(
     """Yield, batch by batch, the first position and x, y and likelihood, ``(n, K, 3)``, of stretches of a video."""
     height, width = source.shape[1:3]
     size = model.input_size_for(height, width)
-    with Scanner(source, stretches, batch_size=BATCH, size=size) as scanner:
+    at_once = max(1, min(BATCH, BATCH_BYTES // (3 * size[0] * size[1])))
+    with Scanner(source, stretches, batch_size=at_once, size=size) as scanner:
         for batch in scanner:
-            yield batch.first, _predict_batch(model, batch, (height, width))
+            yield batch.first, _predict_batch(model, batch, source)
 
 
-def _predict_batch(model: Predictor, batch: ScannedFrames, source: tuple[int, int]) -> NDArray[np.float32]:
+def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) -> NDArray[np.float32]:
     """Return x, y and likelihood; NaN and 0 where a frame does not decode."""
-    result = model.predict(batch.frames, source=source, with_scoremaps=False)
+    result = model.predict(batch.frames, source=(source.shape[1], source.shape[2]), with_scoremaps=False)
+    result = result.moved(origin_of(source))
     rows = np.concatenate([result.xy, result.likelihood[..., None]], axis=-1, dtype=np.float32)
     rows[~batch.decoded] = (np.nan, np.nan, 0)
     return rows

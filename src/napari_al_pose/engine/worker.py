@@ -14,29 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource, ScoremapGrid
+from napari_al_pose.engine.regions import in_region
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import predict_stretches
 from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.video import open_source
+from napari_al_pose.video.region import Rectangle, origin_of
 
 _opening = threading.Lock()
 """Threads of one worker wait for one another instead of opening things twice."""
 
 
-def worker_segment(checkpoint: str, video: str, first: int, stop: int) -> NDArray[np.float32]:
-    """Return x, y and likelihood, ``(stop - first, K, 3)``, of a stretch of a video.
+def worker_segment(checkpoint: str, video: str, region: Rectangle | None, first: int, stop: int) -> NDArray[np.float32]:
+    """Return x, y and likelihood, ``(stop - first, K, 3)``, of a stretch of a video, or of a region of it.
 
     Raises
     ------
     AlPoseError
         If the model or the video can't be opened from this machine.
     """
-    model, source = _opened(checkpoint, video)
+    model, whole = _opened(checkpoint, video)
+    source = in_region(whole, region)
     return np.concatenate([rows for _, rows in predict_stretches(source, [(first, stop)], model)])
 
 
 def worker_frames(
-    checkpoint: str, video: str, positions: tuple[int, ...], with_scoremaps: bool
+    checkpoint: str, video: str, region: Rectangle | None, positions: tuple[int, ...], with_scoremaps: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None, tuple[ScoremapGrid, ...]]:
     """Return positions, likelihoods, scoremaps (if asked for) and their grids of some frames of a video.
 
@@ -45,9 +48,10 @@ def worker_frames(
     AlPoseError
         If the model or the video can't be opened from this machine.
     """
-    model, source = _opened(checkpoint, video)
+    model, whole = _opened(checkpoint, video)
+    source = in_region(whole, region)
     frames = np.stack([source[position] for position in positions])
-    result = model.predict(frames, with_scoremaps=with_scoremaps)
+    result = model.predict(frames, with_scoremaps=with_scoremaps).moved(origin_of(source))
     maps = None if result.scoremaps is None else result.scoremaps.astype(np.float16)
     return result.xy, result.likelihood, maps, result.grids
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,10 +22,8 @@ from napari_al_pose.pose.window import Window, show
 
 log = logging.getLogger(__name__)
 
-_PIXELS_AT_ONCE = 8 * 512 * 512
-"""Network pixels of one pass on a GPU: more are not faster."""
-
-_MOST_AT_ONCE = 256
+_MOST_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
+"""Frames, and network pixels, of one pass on a GPU: more are not faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +57,8 @@ class Forward:
         half = self._device.type == "cpu" and isinstance(fused.trunk, efficientnet.Pyramid) and has_matrix_units()
         self._network = fused.half_precision() if half else fused
         self._window = window
-        self._most = _MOST_AT_ONCE
+        self._most = sys.maxsize
+        """How many frames at once there was memory for; all until it runs out."""
 
     def __call__(self, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool) -> list[Chunk]:
         """Return what the network says of frames of one size, in their order.
@@ -69,7 +69,7 @@ class Forward:
             If there is too little memory for a single one.
         """
         while True:
-            at_once = self._at_once(geometry)
+            at_once = self._at_once(len(frames), geometry)
             try:
                 return self._pass(frames, geometry, at_once, with_scoremaps=with_scoremaps)
             except RuntimeError as error:
@@ -84,13 +84,16 @@ class Forward:
                 log.warning("out of memory: on with %s frames at once", self._most)
             give_back()
 
-    def _at_once(self, geometry: InputGeometry) -> int:
-        """Return how many frames to look at at the same time."""
+    def _at_once(self, n: int, geometry: InputGeometry) -> int:
+        """Return how many of ``n`` frames to look at at the same time."""
         seen = geometry if self._window is None else InputGeometry.fit(geometry.resized, self._window.search_side)
         pixels = seen.padded[0] * seen.padded[1]
         fitting = usable_bytes(self._device.type) // (pixels * self._network.memory.predicting)
-        most = torch.get_num_threads() if self._device.type == "cpu" else _PIXELS_AT_ONCE // pixels
-        return max(1, min(self._most, most, fitting))
+        if self._device.type == "cpu":
+            most = torch.get_num_threads()
+        else:
+            most = min(_MOST_AT_ONCE, _PIXELS_AT_ONCE // pixels)
+        return max(1, min(n, self._most, most, fitting))
 
     def _pass(
         self, frames: NDArray[np.uint8], geometry: InputGeometry, at_once: int, *, with_scoremaps: bool
@@ -100,10 +103,9 @@ class Forward:
 
         if self._device.type != "cpu":
             return [look(part) for part in _parts(frames, at_once)]
-        workers = min(at_once, len(frames))
-        if workers <= 1:
+        if at_once == 1:
             return [look(part) for part in _parts(frames, 1)]
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             jobs = [pool.submit(look, part) for part in _parts(frames, 1)]
             return [job.result() for job in jobs]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,16 @@ class PoseBatch:
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float32] | None
     grids: tuple[ScoremapGrid, ...]
+
+    def moved(self, by: NDArray[np.floating]) -> PoseBatch:
+        """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""
+        if not by.any():
+            return self
+        grids = (
+            replace(grid, offset_x=grid.offset_x + float(by[0]), offset_y=grid.offset_y + float(by[1]))
+            for grid in self.grids
+        )
+        return replace(self, xy=(self.xy + by).astype(np.float32), grids=tuple(grids))
 
 
 class PoseModel:
@@ -98,6 +108,10 @@ class PoseModel:
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width to which frames of ``height`` by ``width`` are resized."""
         return InputGeometry.fit((height, width), self.long_side).resized
+
+    def window_in(self, height: int, width: int) -> int:
+        """Return the side, in pixels of such frames, of the window that follows the animal; 0 for whole frames."""
+        return 0 if self.window is None else round(self.window.side * max(height, width) / self.long_side)
 
     def predict(
         self, frames: NDArray[np.uint8], *, source: tuple[int, int] | None = None, with_scoremaps: bool = True

@@ -29,7 +29,7 @@ SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
 """Above `LARGEST_SIDE` only as far as a small animal in a large frame needs to be this long; it slows prediction, not
 training, which sees crops. Where it would, the network follows the animal instead, if that is allowed."""
 
-SEARCHED_ANIMAL, LEAST_GAIN = 16.0, 1.5
+SEARCHED_ANIMAL, LEAST_GAIN = 12.0, 1.5
 """How long an animal should be in the first pass, network pixels; how much finer the second must be to be worth it."""
 
 CROP_PER_ANIMAL = 1.9
@@ -98,9 +98,11 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> Train
     extent = animal_extent(frames)
     long_side, search_side = _scales(frames, extent, settings)
     memory, usable = get_trunk(settings.trunk).memory, usable_bytes(resolve_device(settings.device))
-    fitting = _fitting_side(frames, usable // memory.predicting)
-    notice = _less(search_side or long_side, fitting, "frames are seen at {} px for {} px")
-    long_side, search_side = (long_side, min(search_side, fitting)) if search_side else (min(long_side, fitting), 0)
+    fitting = _fitting_side(frames, usable / memory.predicting)
+    trainable = _side(usable / memory.training, min(1.0, CROP_PER_ANIMAL * max(extent, 1e-3)))
+    largest = trainable if search_side else min(fitting, trainable)
+    notice = _less(long_side, largest, "frames are seen at {} px for {} px")
+    long_side, search_side = min(long_side, largest), min(search_side, fitting)
     geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
     whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
     side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
@@ -216,10 +218,14 @@ def _needed(extent: float) -> int:
     return padded(round(SMALL_ANIMAL / max(extent, 1e-3)))
 
 
-def _fitting_side(frames: Sequence[LabelledFrame], pixels: int) -> int:
-    """Return the longest side, a multiple of 32, at which every frame has this many pixels or fewer."""
-    flattest = max(min(frame.size) / max(frame.size) for frame in frames)
-    return max(PAD_MULTIPLE, int(np.sqrt(pixels / flattest)) // PAD_MULTIPLE * PAD_MULTIPLE)
+def _fitting_side(frames: Sequence[LabelledFrame], pixels: float) -> int:
+    """Return the longest side at which every frame has this many pixels or fewer."""
+    return _side(pixels, float(np.sqrt(max(min(frame.size) / max(frame.size) for frame in frames))))
+
+
+def _side(pixels: float, share: float) -> int:
+    """Return the side, a multiple of 32, of which a ``share`` squared has this many pixels."""
+    return max(PAD_MULTIPLE, int(np.sqrt(pixels) / share) // PAD_MULTIPLE * PAD_MULTIPLE)
 
 
 def _less(wanted: int, had: int, what: str) -> str:

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 from napari_al_pose.pose import efficientnet, hourglass, trunks_timm, trunks_torchvision
-from napari_al_pose.pose.trunk import LIGHT, Trunk, WeightsMissingError
+from napari_al_pose.pose.trunk import LIGHT, Trunk
 
 
 def get_trunk(name: str) -> Trunk:
@@ -28,21 +27,6 @@ def get_trunk(name: str) -> Trunk:
     if name not in TRUNKS:
         raise AlPoseError(f"Expected a known trunk, got {name!r}.", f"Choose one of: {', '.join(TRUNKS)}.")
     return TRUNKS[name]
-
-
-def trunk_in_reach(name: str) -> tuple[str, str]:
-    """Return ``name`` if its weights are here or can be fetched, else the default, and what to tell the user, or "".
-
-    Raises
-    ------
-    AlPoseError
-        If there is no trunk of that name.
-    """
-    try:
-        get_trunk(name).pretrained_pyramid()
-    except WeightsMissingError as error:
-        return DEFAULT_TRUNK, f"{error.message} Learnt with {DEFAULT_TRUNK} instead."
-    return name, ""
 
 
 def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:

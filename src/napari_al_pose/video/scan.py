@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.video.decoder import FrameDecoder
 from napari_al_pose.video.pixels import RgbConverter
+from napari_al_pose.video.region import Region
 from napari_al_pose.video.video_file import VideoFile
 
 AHEAD = 4
@@ -54,11 +56,19 @@ def scan(
         Height and width to scale to, see `napari_al_pose.video.pixels.RgbConverter`.
     """
     converter = RgbConverter((source.shape[1], source.shape[2]), size)
-    if not isinstance(source, VideoFile):
+    file = source.source if isinstance(source, Region) else source
+    if not isinstance(file, VideoFile):
         for first, stop in stretches:
             yield from (converter.scale(source[position]) for position in range(first, stop))
         return
-    decoder = FrameDecoder(source.path, source.index, np.zeros(len(source), bool), to_rgb=converter)
+    to_rgb: Callable[[av.VideoFrame], NDArray[np.uint8]] = converter
+    if isinstance(source, Region):
+        whole, region = RgbConverter((file.shape[1], file.shape[2])), source
+
+        def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
+            return converter.scale(region.cut(whole(frame)))
+
+    decoder = FrameDecoder(file.path, file.index, np.zeros(len(file), bool), to_rgb=to_rgb)
     try:
         for first, stop in stretches:
             expected = first

@@ -200,12 +200,18 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
 
 
 def model_sentence(rounds: Sequence[Round]) -> str:
-    """Return what the newest model sees and where it began: "Model 3 sees 384 x 288 px, carried on from model 2"."""
+    """Return what the newest model sees and where it began: "Model 3 sees 384 x 288 px, carried on from model 2".
+
+    Or, where it follows the animal: "Model 3 looks at a 320 px window around the animal, at scale 0.5, ...".
+    """
     if not rounds or rounds[-1].input_size == (0, 0):
         return ""
     last = rounds[-1]
     height, width = last.input_size
     begun = f"carried on from model {last.started_from}" if last.started_from else "trained from the start"
+    if last.window:
+        seen = f"looks at a {last.window} px window around the animal, at scale {last.scale:.2g}"
+        return f"Model {last.number} {seen}, {begun}"
     return f"Model {last.number} sees {width} × {height} px, {begun}"
 
 

@@ -22,6 +22,7 @@ _TRAIN_TITLES = {
     "trunk": "Network",
     "device": "Device",
     "long_side": "Network input, px",
+    "follow_animal": "Follow the animal",
     "steps": "Steps a round",
     "rotation_degrees": "Largest rotation, °",
     "swap_pairs": "Left/right pairs",

@@ -1,0 +1,21 @@
+"""Which part of each video is looked at."""
+
+from __future__ import annotations
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.video.region import Rectangle, Region, narrowed
+
+
+def region_of(project: Project, video: ProjectVideo, source: FrameSource) -> Rectangle | None:
+    """Return the rectangle of the video that the user chose, or else config.yaml's crop; None for whole frames.
+
+    The crop does not count for extracted images, which are cropped already.
+    """
+    rectangle = project.settings.regions.get(video.name, video.crop if video.has_video else None)
+    return None if rectangle is None else narrowed(rectangle, *source.shape[1:3])
+
+
+def in_region(source: FrameSource, rectangle: Rectangle | None) -> FrameSource:
+    """Return the source as far as it is looked at."""
+    return source if rectangle is None else Region(source, rectangle)
