@@ -11,7 +11,7 @@ from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
-from napari_al_pose.engine.regions import in_region
+from napari_al_pose.project.regions import in_region
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.engine.whole_videos import plan, predict_planned

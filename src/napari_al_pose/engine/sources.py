@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
-from napari_al_pose.engine.regions import in_region, region_of
 from napari_al_pose.project import Project
+from napari_al_pose.project.regions import in_region, region_of
 from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
-from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
+from napari_al_pose.domain.views.regions import Rectangle
 from napari_al_pose.exchange import Imported
 from napari_al_pose.exchange.asking import summary
 from napari_al_pose.gui.background import Background
@@ -26,9 +29,11 @@ from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
 from napari_al_pose.gui.label_checks import LabelCheckDialog
+from napari_al_pose.gui.region_dialog import RegionDialog
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
 from napari_al_pose.project import Project
+from napari_al_pose.project.regions import region_of
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +104,28 @@ class Actions(QObject):
     def settings(self) -> None:
         """Show the settings."""
         self._open(SettingsDialog(self._session.settings, self._session.set_settings, self._window))
+
+    def region(self) -> None:
+        """Ask which rectangle of the video in front of the user is looked at."""
+        source, position, current = self._session.source, self._session.position, self._session.current
+        if source is not None and current is not None:
+            self._background.run(
+                lambda: source[position], lambda frame: self._ask_region(current.video, source, frame), self._tell
+            )
+
+    def _ask_region(self, name: str, source: FrameSource, frame: NDArray[np.uint8]) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        rectangle = region_of(project, project.video(name), source)
+
+        def keep(chosen: Rectangle, everywhere: bool) -> None:
+            names = [video.name for video in project.videos] if everywhere else [name]
+            settings = self._session.settings
+            regions = {**settings.regions, **dict.fromkeys(names, chosen)}
+            self._session.set_settings(settings.model_copy(update={"regions": regions}))
+
+        self._open(RegionDialog(name, frame, rectangle, keep, self._window))
 
     def import_labels(self, source: Path | None = None) -> None:
         """Ask for labels of another program and where they go; a new project is opened."""

@@ -170,7 +170,9 @@ class SettingsDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         buttons.button(standard.RestoreDefaults).clicked.connect(
-            lambda _checked=False: self.form.show(LoopSettings.model_validate({"strategy": strategy}))
+            lambda _checked=False: self.form.show(
+                LoopSettings.model_validate({"strategy": strategy, "regions": settings.regions})
+            )
         )
         rows = QVBoxLayout(self)
         rows.addWidget(self.form.widget)

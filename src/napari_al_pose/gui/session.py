@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL_BODYPARTS", "Session", "session_for"]
 
-RANKING_SETTINGS = ("strategy", "batch_size", "holdout_share", "pool_size")
+RANKING_SETTINGS = ("strategy", "batch_size", "holdout_share", "pool_size", "regions")
 """Settings that change the queue."""
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from napari_al_pose.domain import FrameSource
-from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.project.project import Project
+from napari_al_pose.project.videos import ProjectVideo
 from napari_al_pose.video.region import Rectangle, Region, narrowed
 
 
