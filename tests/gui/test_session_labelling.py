@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from session_tools import TIMEOUT, ScriptedEngine
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
 from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, Ranked, Train
+from napari_al_pose.gui import saving
 from napari_al_pose.gui.session import Session
 from napari_al_pose.project import open_project
 
@@ -230,6 +232,25 @@ def test_deeplabcut_files_follow_a_complete_frame(opened, qtbot):
     label_all(opened)
     qtbot.waitUntil(file.is_file, timeout=TIMEOUT)
     assert not opened.errors
+
+
+def test_many_labels_are_written_by_a_process_that_ends_with_the_window(opened, qtbot, monkeypatch):
+    monkeypatch.setattr(saving, "MANY", 2)
+    folder = opened.project.root / "labeled-data" / opened.current.video
+    with qtbot.waitSignal(opened._saver.written, timeout=TIMEOUT):
+        label_all(opened)
+    assert opened._saver._process.pid is None
+    opened.go_to(frame(opened, 7))
+    with qtbot.waitSignal(opened._saver.written, timeout=TIMEOUT):
+        label_all(opened)
+    process = opened._saver._process._process
+    assert process.poll() is None
+    opened.go_to(frame(opened, 9))
+    label_all(opened)
+    opened.close()
+    assert process.poll() == 0
+    table = pd.read_hdf(next(folder.glob("CollectedData_*.h5")))
+    assert {7, 9} < {int(image[3:-4]) for *_, image in table.index}
 
 
 def test_closing_writes_what_is_left_and_everything_is_there_again(opened, qtbot, sample_copy):

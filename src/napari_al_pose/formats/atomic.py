@@ -74,6 +74,14 @@ def cannot_write(path: Path, error: OSError) -> AlPoseError:
     )
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` if it is not there; AlPoseError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside ``folder`` survive a power cut, where the system can."""
     if os.name == "nt":

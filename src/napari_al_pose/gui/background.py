@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,10 +13,6 @@ from qtpy.QtCore import QObject, Qt, Signal, Slot
 from napari_al_pose.domain import AlPoseError
 
 log = logging.getLogger(__name__)
-
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter to itself: with Python's own 5 ms, the window waits so long for each turn
-while a large file of labels is written beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +36,6 @@ class Background(QObject):
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._open = True
         self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)

@@ -75,6 +75,7 @@ class Opening(Navigation):
         self._leave()
         self._shelf.close()
         self._desk.close()
+        self._saver.close()
 
     def add_videos(self, paths: Sequence[Path]) -> None:
         """Add videos to the project and rank the queue anew."""

@@ -9,9 +9,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.background import Background
 from napari_al_pose.project import Project
+from napari_al_pose.project.writing_process import WritingProcess
 
 DELAY_MS = 400
 """After the last edit, so that the files follow within a second; the label store itself has every edit at once."""
+MANY = 300
+"""Labelled frames from which on a process of its own writes the files: the time a thread takes from the window grows
+with them, and for fewer it is not worth the process's start."""
 
 
 class LabelSaver(QObject):
@@ -32,6 +36,7 @@ class LabelSaver(QObject):
         super().__init__(parent)
         self._background = background
         self._project: Project | None = None
+        self._process = WritingProcess()
         self._changed: set[str] = set()
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._timer.timeout.connect(self._write)
@@ -39,6 +44,7 @@ class LabelSaver(QObject):
     def watch(self, project: Project) -> None:
         """Write the files of ``project`` from now on."""
         self._project = project
+        self._background.run(lambda: self._choose_writer(project), then=_nothing, failed=_nothing)
 
     def touch(self, video: str) -> None:
         """A complete frame of ``video`` was edited."""
@@ -61,13 +67,28 @@ class LabelSaver(QObject):
 
         return work
 
+    def close(self) -> None:
+        """End the process that writes, after the last writing; waits for it."""
+        self._process.close()
+
+    def _choose_writer(self, project: Project) -> None:
+        """On the worker thread: have the process ready, and let it write, where there is much to write."""
+        if project.labels.n_labelled >= MANY and not project.read_only:
+            self._process.start()
+            project.writer = self._process
+
     def _write(self) -> None:
         project = self._project
         if project is None or project.read_only or not self._changed:
             return
         changed = self._take()
+
+        def work() -> None:
+            self._choose_writer(project)
+            project.export_labels(changed)
+
         self._background.run(
-            lambda: project.export_labels(changed),
+            work,
             then=lambda _result: self.written.emit(),
             failed=lambda error: self._again(project, changed, error),
         )
@@ -82,3 +103,7 @@ class LabelSaver(QObject):
         self._timer.stop()
         changed, self._changed = self._changed, set()
         return changed
+
+
+def _nothing(_outcome: object) -> None:
+    """Nobody waits for it."""

@@ -155,7 +155,7 @@ class Session(Repair):
                 "There is nothing to learn from yet.", "Label some frames of the queue first.", False
             )
             return
-        self._n_trained_on = self._n_to_train_on
+        self._n_trained_on = self._tally.n_trainable
         if self.training.kind == "rank":
             self._engine.end_job()  # the training ranks anew
         self._desk.run(lambda: mark_holdout(project), then=lambda t: self._train(project, t), failed=self._refuse)

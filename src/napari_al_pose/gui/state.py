@@ -203,7 +203,7 @@ class SessionState(QObject):
     @property
     def n_complete_since_training(self) -> int:
         """Complete training frames since the last training began."""
-        return max(0, self._n_to_train_on - self._n_trained_on)
+        return max(0, self._tally.n_trainable - self._n_trained_on)
 
     @property
     def n_complete(self) -> int:
@@ -214,10 +214,6 @@ class SessionState(QObject):
     def tally(self) -> LabelTally:
         """Which frames are labelled, complete, hold-out; replaced with the project, updated with every edit."""
         return self._tally
-
-    @property
-    def _n_to_train_on(self) -> int:
-        return len(self._tally.complete - self._tally.holdout)
 
     @property
     def busy(self) -> str:

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameSource, Skeleton
+from napari_al_pose.domain import AlPoseError, Annotation, Skeleton
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
     AnnotationTable,
-    is_annotation_file,
     read_annotation_file,
     read_annotations,
     rename_columns,
-    write_annotations,
 )
 from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.backups import LabelBackups
-from napari_al_pose.project.extracted_images import ExtractedImages, shown_frames
-from napari_al_pose.project.label_exchange import ExchangeState
+from napari_al_pose.project.extracted_images import shown_frames
+from napari_al_pose.project.label_exchange import AS_EXPORTED, ExchangeState
+from napari_al_pose.project.label_files import Points, Writer, WritingJob, backups_of, files_state, keep_version
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
-from napari_al_pose.project.merge import SAME_PX, MergePlan, join_files, keypoints_of, plan_merge
+from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, plan_merge
 from napari_al_pose.project.skeleton_log import SkeletonChange
 from napari_al_pose.project.videos import ProjectVideo
 
-Points = NDArray[np.float64]
+_ATTEMPTS = 3
+"""Times that files which another program writes meanwhile are merged and written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,6 @@ class CollectedData:
     offset: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Once: it looks at the images, of which there may be tens of thousands.
         offset = (0.0, 0.0)
         if self.video is not None:
             image, shown = self.video.image_origin(), self.video.shown_origin()
@@ -114,7 +110,8 @@ class CollectedData:
         told += [beside] if isinstance(beside, str) else []
         csv = {} if isinstance(beside, str) else self._keypoints(beside)
         with exchange.exclusive():
-            theirs, otherwise = join_files(self._keypoints(table), csv, exchange.exported(self.name))
+            by_h5 = self._keypoints(table)
+            theirs, otherwise = join_files(by_h5, csv, exchange.exported(self.name))
             plan = self._plan(theirs, store)
             disagreeing = list(otherwise.items())
             exchange.merge(
@@ -122,8 +119,11 @@ class CollectedData:
                 theirs.items(),
                 {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts},
                 source=str(table.path or self.folder),
-                # Files with something to tell the user are read, and told of, each time.
-                state=ExchangeState(self._settings(), "" if table.notices else files),
+                # Files with something to tell the user are read, and told of, each time. Where only the .csv says
+                # something, the .h5 lacks it.
+                state=ExchangeState(
+                    self._settings(), "" if table.notices else files, AS_EXPORTED if theirs == by_h5 else 0
+                ),
                 otherwise=(str((table.path or self.folder).with_suffix(".csv")), disagreeing),
             )
         notices += told
@@ -151,7 +151,7 @@ class CollectedData:
         except AlPoseError as error:
             return f"{error.message} The labels were read from the .h5 beside it, and the next writing replaces it."
 
-    def export(self, store: LabelStore, source: FrameSource | None = None) -> list[str]:
+    def export(self, store: LabelStore, writer: Writer) -> list[str]:
         """Write the complete frames of the video and extract their images.
 
         Frames that other programs labelled and frames that are not complete stay in the files as they are; a frame
@@ -161,8 +161,8 @@ class CollectedData:
         ----------
         store : LabelStore
             Is merged into first, so that nothing another program changed is written over.
-        source : FrameSource, optional
-            Where images come from; the video is opened if one is missing and this is not given.
+        writer : Writer
+            Who writes the files.
 
         Returns
         -------
@@ -177,34 +177,24 @@ class CollectedData:
         if not is_safe_name(self.name):
             raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")
         exchange = store.exchange
-        notices = self.merge_into(store)
-        revision = store.revision
-        pending = self._pending(store)
-        if pending is not None and not pending:
-            return notices
-        table = self.read()
-        present = table.frames(self.name)
-        wanted = self._complete_frames(store.annotations(self.name, pending))
-        changed = self._differing(wanted, table, present)
-        with closing(ExtractedImages(self.folder, self.video, source, [image for _, image in table.rows])) as images:
-            names = {n: images.extract(n, present[n][0] if n in present else None) for n in wanted}
-        cleared = {n for n in exchange.cleared_frames(self.name) if n in present and (pending is None or n in pending)}
-        of_another_scorer = table.path is not None and not (self.folder / f"CollectedData_{self.scorer}.h5").is_file()
-        told = bool(table.notices)
-        if changed or cleared or of_another_scorer:
-            self._keep_version(ours=exchange.state(self.name).action > 0)
-            table = write_annotations(
-                self.folder,
-                scorer=self.scorer,
-                bodyparts=self.skeleton.bodyparts,
-                individuals=self.skeleton.individuals,
-                frames={names[number]: points for number, points in changed.items()},
-                remove=[present[number][0] for number in cleared],
-                unique_bodyparts=self.unique_bodyparts,
+        notices: list[str] = []
+        for _ in range(_ATTEMPTS):
+            notices += self.merge_into(store)
+            revision = store.revision
+            job = self._job(store)
+            if job is None:
+                return notices
+            written = writer.write(job)
+            if written is not None:
+                break
+        else:
+            raise AlPoseError(
+                f"The files of labels in {self.folder} change all the time; they were not written over.",
+                "See which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
             )
-        state = ExchangeState(self._settings(), "" if told else self._files(), revision)
-        exchange.remember(self.name, {*changed, *cleared}, self._keypoints(table, changed).items(), state)
-        return [*notices, *images.notices()]
+        state = ExchangeState(self._settings(), written.files, revision)
+        exchange.remember(self.name, written.frames, written.keypoints.items(), state)
+        return [*notices, *written.notices]
 
     def h5_state(self) -> str:
         """Return size and time of the ``.h5``, "" if there is none: they change when it is written."""
@@ -217,7 +207,7 @@ class CollectedData:
     @property
     def backups(self) -> LabelBackups:
         """Earlier versions of the files."""
-        return LabelBackups(self.folder.parents[1] / "al-pose" / "backups" / self.name)
+        return backups_of(self.folder)
 
     def restore(self, number: int, store: LabelStore) -> None:
         """Take the labels of an earlier version of the files, as one action that can be undone.
@@ -243,7 +233,7 @@ class CollectedData:
             If a file cannot be read or written.
         """
         removed = removed_bodyparts(change.before, change.edit)
-        self._keep_version(ours=True, for_good=bool(removed))
+        keep_version(self.folder, self.scorer, ours=True, for_good=bool(removed))
         rename_columns(
             self.folder,
             scorer=self.scorer,
@@ -255,23 +245,31 @@ class CollectedData:
         # Of no action: frames that lacked a removed bodypart may be complete now, and all are looked at again.
         store.exchange.remember(self.name, (), (), ExchangeState(self._settings(), self._files()))
 
-    def _keep_version(self, *, ours: bool, for_good: bool = False) -> None:
-        files = [self.folder / f"CollectedData_{self.scorer}{suffix}" for suffix in (".h5", ".csv")]
-        self.backups.keep([path for path in files if path.is_file()], ours=ours, for_good=for_good)
-
-    def _differing(
-        self, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
-    ) -> dict[int, Points]:
-        """Return those of the frames that the file does not have, or has otherwise."""
-        columns = [(i, b) for i in self.skeleton.individuals for b in self.skeleton.bodyparts]
-        if any(column not in table.columns for column in columns):
-            return dict(wanted)
-        order = [table.columns.index(column) for column in columns]
-        return {
-            number: points
-            for number, points in wanted.items()
-            if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
-        }
+    def _job(self, store: LabelStore) -> WritingJob | None:
+        """Return what is to be written, None if there is nothing."""
+        exchange = store.exchange
+        state = exchange.state(self.name)
+        pending: set[int] | None = None
+        with_images: set[int] = set()
+        if state.action == AS_EXPORTED:
+            pending, with_images = exchange.differing_frames(self.name), store.complete_frames(self.name)
+        elif state.action:
+            pending = exchange.edited_frames(self.name, since=state.action)
+        if not (pending is None or pending or with_images):
+            return None
+        return WritingJob(
+            self.folder,
+            self.video,
+            self.scorer,
+            self.skeleton,
+            self.unique_bodyparts,
+            self.offset,
+            files=state.files,
+            frames=self._complete_frames(store.annotations(self.name, pending)),
+            cleared=exchange.cleared_frames(self.name, pending),
+            with_images=with_images,
+            ours=state.action > 0,
+        )
 
     def _unknown(self, table: AnnotationTable) -> list[str]:
         """Tell which columns of the file are not shown, as ``config.yaml`` does not list them."""
@@ -302,13 +300,6 @@ class CollectedData:
         image_words = f"the image of {size[0]} x {size[1]} pixels"
         return [f"{table.path}: {where}{more} outside {image_words}. Shown as it is; DeepLabCut leaves it out."]
 
-    def _pending(self, store: LabelStore) -> set[int] | None:
-        """Return the frames edited since the last export; None for all, if the files changed their meaning."""
-        state = store.exchange.state(self.name)
-        if state.settings != self._settings() or not state.action:
-            return None
-        return store.exchange.edited_frames(self.name, since=state.action)
-
     def _is_known(self, state: ExchangeState) -> bool:
         """Whether the files are as they were last read or written, and mean the same."""
         return bool(state.settings) and state.settings == self._settings() and state.files == self._files()
@@ -319,15 +310,10 @@ class CollectedData:
         return json.dumps([self.scorer, self.skeleton.bodyparts, self.skeleton.individuals, self.offset, has_video])
 
     def _files(self) -> str:
-        """The files of labels with size and time; they change when another program writes one."""
-        if not self.folder.is_dir():
-            return "[]"
-        names = sorted(name for name in os.listdir(self.folder) if is_annotation_file(name))
-        stats = [(self.folder / name).stat() for name in names]
-        return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
+        return files_state(self.folder, self.scorer)
 
-    def _keypoints(self, table: AnnotationTable, frames: Collection[int] | None = None) -> dict[KeypointKey, Keypoint]:
-        return keypoints_of(table, self.name, self.skeleton, self.offset, frames)
+    def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
+        return keypoints_of(table, self.name, self.skeleton, self.offset)
 
     def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
         exchange = store.exchange
@@ -364,10 +350,6 @@ class CollectedData:
                     points[self.skeleton.individuals.index(annotation.individual)] = annotation.xy - self.offset
                 complete[frame] = points
         return complete
-
-
-def _same_points(a: Points, b: Points) -> bool:
-    return bool(((np.abs(a - b) <= SAME_PX) | (np.isnan(a) & np.isnan(b))).all())
 
 
 def _labels(changes: Sequence[tuple[KeypointKey, object]]) -> str:

@@ -33,9 +33,18 @@ class Completeness:
             self._complete.pop(key, None)
             self._complete.update(self._count(key))
 
+    @property
+    def n_labelled(self) -> int:
+        """The number of `labelled_keys`."""
+        return len(self._complete)
+
     def complete_keys(self) -> list[FrameKey]:
         """Return the complete frames, sorted."""
         return sorted(key for key, complete in self._complete.items() if complete)
+
+    def complete_frames(self, video: str) -> set[int]:
+        """Return the numbers of the complete frames of ``video``."""
+        return {key.frame for key, complete in self._complete.items() if complete and key.video == video}
 
     def labelled_keys(self) -> list[FrameKey]:
         """Return the frames in which at least one bodypart was looked at, sorted."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
-from napari_al_pose.formats.atomic import replacing
-from napari_al_pose.formats.deeplabcut import frame_number, image_files, image_name
+from napari_al_pose.formats.atomic import make_folder, replacing
+from napari_al_pose.formats.deeplabcut import frame_number, image_name, image_names
 from napari_al_pose.project.videos import ProjectVideo
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class ExtractedImages:
     @cached_property
     def _present(self) -> dict[int | None, str]:
         """The images that are there, by frame number."""
-        return {frame_number(path.name): path.name for path in reversed(image_files(self._folder))}
+        return {frame_number(name): name for name in reversed(image_names(self._folder))}
 
     def _pixels(self, number: int) -> NDArray[np.uint8] | None:
         """Return a frame; None where no video has it, or what has it cannot be read any more."""
@@ -105,7 +105,7 @@ class ExtractedImages:
         if video is not None and video.crop is not None and video.image_origin() != (0.0, 0.0):
             x1, x2, y1, y2 = video.crop
             pixels = pixels[y1:y2, x1:x2]
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as temporary:
             Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG")
 

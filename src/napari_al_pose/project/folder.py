@@ -27,6 +27,7 @@ from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.checks import CheckStore
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.known_videos import KnownVideos
+from napari_al_pose.project.label_files import LabelFiles, Writer
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import ProjectLock
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
@@ -67,6 +68,7 @@ class ProjectFolder:
             labels.ask_before_writing(lock.refuse_if_taken)
         self._notices: list[str] = []
         self._exporting = threading.Lock()
+        self.writer: Writer = LabelFiles()
         self._known_videos = KnownVideos(folder / "videos.json")
         self._videos: list[ProjectVideo] = []
         self._find_videos()

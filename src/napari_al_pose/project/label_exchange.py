@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+from napari_al_pose.project.merge import SAME_PX
+
+_AT_A_TIME = 10_000
+"""Labels looked at in one go, so that a click never waits for all of them."""
+_TURN_SECONDS = 0.001
+"""Rest in between: a thread that takes the lock again at once would leave none of it to those who wait."""
+_LAST_FRAME = 2**62
+
+AS_EXPORTED = -1
+"""In place of an action: the files hold what `LabelExchange.exported` says, whoever wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,8 @@ class ExchangeState:
     files : str
         The files, with size and time.
     action : int
-        The last action whose labels are in the files; 0 if another program wrote them since.
+        The last action whose labels are in the files; `AS_EXPORTED` if another program wrote them since, 0 if nobody
+        knows.
     """
 
     settings: str = ""
@@ -95,11 +107,11 @@ class LabelExchange:
         """Return what keypoints of ``video`` were made here since its files were last known to be written."""
         with self._mutex:
             action = self.state(video).action
-            if not action:
+            if action <= 0:
                 return {}
             query = (
                 "SELECT edits.action FROM edits JOIN actions ON actions.id = edits.action"
-                " WHERE edits.action > ? AND video = ? AND kind NOT IN ('import', 'merge', 'conflict')"
+                " WHERE edits.action > ? AND +video = ? AND kind NOT IN ('import', 'merge', 'conflict')"
                 " GROUP BY edits.action"
             )
             found: dict[KeypointKey, list[Keypoint]] = {}
@@ -110,19 +122,39 @@ class LabelExchange:
 
     def edited_frames(self, video: str, *, since: int) -> set[int]:
         """Return the frames of ``video`` changed by anything but a first import after action ``since``."""
+        # The plus keeps SQLite from going through all edits of the video: there are few since.
         query = (
             "SELECT DISTINCT frame FROM edits JOIN actions ON actions.id = edits.action"
-            " WHERE edits.action > ? AND video = ? AND kind != 'import'"
+            " WHERE edits.action > ? AND +video = ? AND kind != 'import'"
         )
-        with self._mutex:
-            return {frame for (frame,) in self._log.rows(query, (since, video))}
+        return self._frames(query, (since, video))
 
-    def cleared_frames(self, video: str) -> set[int]:
-        """Return the frames of ``video`` that the files have labels of and the store has none."""
-        query = "SELECT DISTINCT frame FROM {} WHERE video = ?"
-        with self._mutex:
-            there, here = ({n for (n,) in self._log.rows(query.format(t), (video,))} for t in ("exported", "labels"))
-        return there - here
+    def differing_frames(self, video: str) -> set[int]:
+        """Return the frames of ``video`` whose labels are not what `exported` says of them."""
+        same = "l.frame = e.frame AND l.individual = e.individual AND l.bodypart = e.bodypart AND l.video = e.video"
+        query = (
+            f"SELECT DISTINCT l.frame FROM labels l LEFT JOIN exported e ON {same}"
+            " WHERE l.video = ?1 AND l.frame BETWEEN ?2 AND ?3"
+            " AND (e.state IS NOT l.state OR abs(l.x - e.x) > ?4 OR abs(l.y - e.y) > ?4)"
+            f" UNION SELECT e.frame FROM exported e LEFT JOIN labels l ON {same}"
+            " WHERE e.video = ?1 AND e.frame BETWEEN ?2 AND ?3 AND l.state IS NULL"
+        )
+        found: set[int] = set()
+        for first, last in self._ranges(video):
+            found |= self._frames(query, (video, first, last, SAME_PX))
+            time.sleep(_TURN_SECONDS)
+        return found
+
+    def cleared_frames(self, video: str, among: Collection[int] | None = None) -> set[int]:
+        """Return the frames of ``video`` (``among`` some) that the files have labels of and the store has none."""
+        if among is None:
+            query = "SELECT frame FROM exported WHERE video = ? EXCEPT SELECT frame FROM labels WHERE video = ?"
+            return self._frames(query, (video, video))
+        query = (
+            "SELECT ?2 WHERE EXISTS (SELECT 1 FROM exported WHERE video = ?1 AND frame = ?2)"
+            " AND NOT EXISTS (SELECT 1 FROM labels WHERE video = ?1 AND frame = ?2)"
+        )
+        return set[int]().union(*(self._frames(query, (video, frame)) for frame in among))
 
     def realign(self, video: str, origin: tuple[float, float]) -> None:
         """Shift all labels of ``video`` from the recorded origin to ``origin``; earlier undo steps end here."""
@@ -225,6 +257,20 @@ class LabelExchange:
                 action = self._log.append_action("merge", source=source)
                 self._log.append_edits(action, real)
             self._note("merge", action)
+
+    def _ranges(self, video: str) -> Iterator[tuple[int, int]]:
+        """Yield ranges of frame numbers with about `_AT_A_TIME` labels each, which cover all there are."""
+        query = f"SELECT frame FROM labels WHERE video = ? AND frame >= ? ORDER BY frame LIMIT 1 OFFSET {_AT_A_TIME}"
+        first = 0
+        while following := self._frames(query, (video, first)):
+            last = following.pop()
+            yield first, last
+            first = last + 1
+        yield first, _LAST_FRAME
+
+    def _frames(self, query: str, parameters: tuple[str | float, ...]) -> set[int]:
+        with self._mutex:
+            return {frame for (frame,) in self._log.rows(query, parameters)}
 
     def remember(
         self, video: str, frames: Collection[int], found: Iterable[tuple[KeypointKey, Keypoint]], state: ExchangeState

@@ -255,6 +255,17 @@ class LabelStore:
             self._catch_up()
             return self._complete.complete_keys()
 
+    @property
+    def n_labelled(self) -> int:
+        """Number of `labelled_keys`; never waits for a thread that reads or writes labels."""
+        return self._complete.n_labelled
+
+    def complete_frames(self, video: str) -> set[int]:
+        """Return the numbers of those of `complete_keys` that lie in ``video``."""
+        with self._mutex:
+            self._catch_up()
+            return self._complete.complete_frames(video)
+
     def labelled_keys(self) -> list[FrameKey]:
         """Return the frames in which at least one bodypart was looked at, sorted."""
         with self._mutex:

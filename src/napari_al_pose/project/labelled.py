@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData
 from napari_al_pose.project.folder import ProjectFolder
+from napari_al_pose.project.label_files import LabelFiles
 
 LARGEST_HOLDOUT = 30
 FEWEST_FOR_HOLDOUT = 20
@@ -110,7 +113,8 @@ class LabelledProject(ProjectFolder):
 
     def _export(self, videos: Iterable[str], sources: Mapping[str, FrameSource]) -> None:
         for name in sorted(videos):
-            self.notice(*self._collected_data(name).export(self.labels, sources.get(name)))
+            writer = LabelFiles(sources[name]) if name in sources else self.writer
+            self.notice(*self._collected_data(name).export(self.labels, writer))
 
     def _videos_with_labels(self) -> set[str]:
         return {*self._labelled_folders(), *self.labels.exchange.videos()}
@@ -118,7 +122,15 @@ class LabelledProject(ProjectFolder):
     def _collected_data(self, name: str) -> CollectedData:
         video = next((video for video in self._videos if video.name == name), None)
         folder = self.root / "labeled-data" / name
-        return CollectedData(folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
+        made_of = (folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
+        if made_of not in self._data:
+            self._data[made_of] = CollectedData(*made_of)
+        return self._data[made_of]
+
+    @cached_property
+    def _data(self) -> dict[tuple[Any, ...], CollectedData]:
+        """What was made: making one looks through the images, of which there may be tens of thousands."""
+        return {}
 
     def _labelled_folders(self) -> list[str]:
         folder = self.root / "labeled-data"

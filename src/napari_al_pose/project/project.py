@@ -30,6 +30,8 @@ class Project(LabelledProject):
     video_predictions : VideoPredictions
     rounds : RoundStore
     queue : QueueStore
+    writer : Writer
+        Who writes the files of labels; this process, unless another one is given.
     lock_holder : str
         Who else has it open for writing; "" if nobody.
     """

@@ -1,0 +1,55 @@
+"""The process that writes files of labels beside a window: ``python -m napari_al_pose.project.writing_child``."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+from typing import IO
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.project.label_files import LabelFiles, WritingJob
+
+NICENESS = 10
+
+
+def main() -> None:
+    """Do the jobs that come in on standard input until it ends; answers go to standard output."""
+    # Whatever prints to standard output must not end up between the answers.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal ends the window, which ends this
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    import pandas  # noqa: F401  # slow to import, and soon needed
+    import tables  # noqa: F401
+
+    serve(sys.stdin.buffer, out)
+
+
+def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer each job with ``("written", result)``, ``("refused", message, hint)`` or ``("failed", traceback)``."""
+    files = LabelFiles()
+    while True:
+        try:
+            job: WritingJob = pickle.load(jobs)
+        except EOFError:
+            return
+        answer: tuple[object, ...]
+        try:
+            answer = ("written", files.write(job))
+        except AlPoseError as error:
+            answer = ("refused", error.message, error.hint)
+        except Exception:  # noqa: BLE001  # the window shows it
+            answer = ("failed", traceback.format_exc())
+        try:
+            pickle.dump(answer, answers)
+            answers.flush()
+        except BrokenPipeError:
+            return
+
+
+if __name__ == "__main__":
+    main()

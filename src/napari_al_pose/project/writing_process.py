@@ -1,0 +1,98 @@
+"""Writing files of labels in a process of its own, beside a window.
+
+Twenty thousand labelled frames take a second of Python to write, which a thread would take from the window: the two
+share one interpreter. The process is our own child, at low priority, and hears of nobody but us through its pipes,
+which is why what goes through them may be pickled; it ends when the pipe from its parent does.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.project.label_files import LabelFiles, WritingJob, Written
+
+log = logging.getLogger(__name__)
+
+EXIT_SECONDS = 5.0
+
+
+class WritingProcess:
+    """A `Writer` that has a child process do the work; where that is not to be had, the work is done here."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._here = LabelFiles()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while there is no process."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process, unless it runs, so that it is ready when there is something to write."""
+        with self._lock:
+            try:
+                self._start()
+            except OSError as error:
+                log.warning("no process to write labels: %s", error)
+
+    def write(self, job: WritingJob) -> Written | None:
+        """Do ``job``; see `LabelFiles.write`."""
+        with self._lock:
+            try:
+                kind, *answer = self._ask(job)
+            except (OSError, EOFError, pickle.UnpicklingError) as error:
+                # Whatever it had begun is begun again: each file is written whole or not at all.
+                log.warning("the process that writes labels ended; they are written in this one: %s", error)
+                self._end()
+                return self._here.write(job)
+        if kind == "refused":
+            raise AlPoseError(*answer)
+        if kind == "failed":
+            raise RuntimeError(f"The process that writes labels failed:\n{answer[0]}")
+        written: Written | None = answer[0]
+        return written
+
+    def close(self) -> None:
+        """End the process once it has written what it was asked to."""
+        with self._lock:
+            self._end()
+
+    def _ask(self, job: WritingJob) -> Any:
+        process = self._start()
+        assert process.stdin is not None  # both pipes were asked for
+        assert process.stdout is not None
+        pickle.dump(job, process.stdin)
+        process.stdin.flush()
+        return pickle.load(process.stdout)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            # As the engine: no fork, which would copy Qt's threads, and no multiprocessing, which would import the
+            # user's __main__ again. -P keeps a stray module in the working directory from being imported.
+            command = [sys.executable, "-P", "-m", "napari_al_pose.project.writing_child"]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for stream in (process.stdin, process.stdout):
+            try:
+                if stream is not None:
+                    stream.close()
+            except OSError as error:
+                log.debug("closing a pipe: %s", error)
+        try:
+            process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
