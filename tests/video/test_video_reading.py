@@ -17,6 +17,7 @@ from pathlib import Path
 
 import dask
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -242,6 +243,17 @@ def test_a_frame_of_a_run_that_is_used_again_stays():
             cache.get(3)
     assert [i for i in range(30) if i in cache] == [3, *range(30 - KEPT_IN_PASSING, 30)]
     assert cache.n_bytes == 12 * len(cache)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what was freed")
+def test_an_emptied_cache_gives_its_memory_back():
+    process, cache, others = psutil.Process(), FrameCache(200 * 2**20), []
+    before = process.memory_info().rss
+    for position in range(150):
+        cache.put(position, np.ones((1024, 1024), np.uint8))
+        others.append(bytes(50_000))  # something else lies between
+    cache.clear()
+    assert process.memory_info().rss - before < 40 * 2**20
 
 
 def test_peek_does_not_decode(video, monkeypatch):

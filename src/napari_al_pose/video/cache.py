@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import threading
 from collections import OrderedDict
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 KEPT_IN_PASSING = 8
 """Frames of a run from one to the next that are kept: enough for a few steps back."""
+_WORTH_RETURNING = 64 * 2**20
 
 
 class FrameCache:
@@ -71,9 +74,11 @@ class FrameCache:
     def clear(self) -> None:
         """Forget all frames."""
         with self._lock:
+            n_bytes, self._n_bytes = self._n_bytes, 0
             self._frames.clear()
             self._in_passing.clear()
-            self._n_bytes = 0
+        if n_bytes > _WORTH_RETURNING:
+            _return_freed_memory()
 
     def _drop(self, position: int) -> None:
         frame = self._frames.pop(position, None)
@@ -90,3 +95,9 @@ def _keep_freed_memory() -> None:
     systems it does nothing.
     """
     np.empty(31 * 2**20, np.uint8)
+
+
+def _return_freed_memory() -> None:
+    """Give freed memory back to the system, also what lies below blocks still in use, where glibc would keep it."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # each from another system
+        ctypes.CDLL(None).malloc_trim(0)
