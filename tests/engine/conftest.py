@@ -10,7 +10,7 @@ from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.project import open_project
 
 
-def _add_model(project, *, long_side=64):
+def _add_model(project, *, long_side=64, window=None):
     """Put an untrained model into the project: what it says makes no sense, but it always says the same."""
     import torch
 
@@ -18,7 +18,7 @@ def _add_model(project, *, long_side=64):
     bodyparts = project.skeleton.bodyparts
     network = PoseNetwork("efficientnet_lite0", len(bodyparts), pretrained=True).eval()
     torch.nn.init.normal_(network.scoremaps.weight, std=1.0)
-    model = PoseModel(network, bodyparts=bodyparts, settings=TrainSettings(), long_side=long_side)
+    model = PoseModel(network, bodyparts=bodyparts, settings=TrainSettings(), long_side=long_side, window=window)
     with project.models.new_folder() as folder:
         model.save(folder / "model.pt")
     return model

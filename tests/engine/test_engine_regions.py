@@ -11,13 +11,13 @@ from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
-from napari_al_pose.project.regions import in_region
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.auxiliary import InsideView
 from napari_al_pose.project import open_project
+from napari_al_pose.project.regions import in_region
 from napari_al_pose.video.region import Region, narrowed, origin_of
 from napari_al_pose.video.scan import scan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey
@@ -9,6 +10,7 @@ from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
 from napari_al_pose.pose import trunks, trunks_torchvision
+from napari_al_pose.pose.window import Window
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
@@ -35,6 +37,14 @@ def learn(project):
     model, _ = loop._chosen_model(project, 0)
     loop.close()
     return trained, model
+
+
+def run(generator):
+    try:
+        while True:
+            next(generator)
+    except StopIteration as end:
+        return end.value
 
 
 def test_weights_out_of_reach_give_the_default_and_a_message(labelled, monkeypatch):
@@ -79,3 +89,28 @@ def test_a_round_says_what_the_network_looks_at(labelled):
     assert trained.round.window == model.window_in(480, 640) == model.window.side
     assert trained.round.scale == 1
     assert labelled.rounds.all()[-1] == trained.round
+
+
+@pytest.mark.parametrize("strategy", ["mpe", "vl4pose_static", "thc"])
+def test_what_follows_the_animal_is_ranked_in_pixels_of_the_video(labelled, add_model, strategy):
+    """The peaks that made a score lie where the scoremap of that frame, in a window of its own, is as high."""
+    labelled.save_settings(LoopSettings(train=QUICK, pool_size=12, batch_size=6, holdout_share=0.0))
+    add_model(labelled, long_side=640, window=Window(160, 256))
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    loop.refresh(labelled)
+    ranked = run(loop.rank(labelled, strategy=strategy))
+    looked = {suggestion.key: loop.look(suggestion.key).scoremaps for suggestion in ranked.suggestions}
+    loop.close()
+    assert ranked.notice == ""
+    assert len({maps.grid for maps in looked.values()}) > 3
+    compared = 0
+    for suggestion in ranked.suggestions:
+        assert suggestion.strategy == strategy
+        maps = looked[suggestion.key]
+        for k, reason in enumerate(suggestion.reasons):
+            for x, y, height in reason.peaks:
+                column, row = maps.grid.to_cells(np.array([x, y]))
+                assert (column, row) == (pytest.approx(round(column)), pytest.approx(round(row)))
+                assert maps.maps[k, round(row), round(column)] == pytest.approx(height, abs=0.01)
+                compared += 1
+    assert compared > 0 or strategy == "thc"

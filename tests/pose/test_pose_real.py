@@ -13,6 +13,7 @@ from PIL import Image
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import Evaluation, LabelledFrame, evaluate
+from napari_al_pose.pose.plan import make_plan
 
 
 def is_readable(path: Path) -> bool:
@@ -46,6 +47,21 @@ def run(frames: list[LabelledFrame], bodyparts: list[str], *, train_frames: int,
             next(work)
         except StopIteration as end:
             return end.value
+
+
+@pytest.mark.parametrize(
+    ("project", "table", "long_side"),
+    [
+        ("openfield-Pranav-2018-10-30", "labeled-data/m4s1/CollectedData_Pranav.csv", 384),
+        ("Reaching-Mackenzie-2018-08-30", "labeled-data/reachingvideo1/CollectedData_Mackenzie.csv", 256),
+    ],
+)
+def test_animals_that_fill_the_frame_are_looked_at_as_ever(data_dir, project, table, long_side):
+    """No window, no less memory than there always was: the plan is the same as with both left out of it."""
+    frames, _ = read_labels(data_dir / project, table)
+    plan = make_plan(frames, TrainSettings(device="cpu"))
+    assert (plan.long_side, plan.window, plan.batch_size, plan.notice) == (long_side, None, 8, "")
+    assert plan == make_plan(frames, TrainSettings(device="cpu", follow_animal="off"))
 
 
 @pytest.mark.slow

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 
+Rectangle = tuple[int, int, int, int]
+"""``x1, x2, y1, y2`` in pixels of the frame, the ends left out: the order of DeepLabCut's ``crop``."""
+
 
 class TrainSettings(BaseModel):
     """How one round trains the built-in network."""
@@ -53,7 +56,7 @@ class LoopSettings(BaseModel):
         default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on"
     )
     pool_size: int = Field(default=600, ge=10, le=20_000, description="Candidate frames over all videos")
-    regions: dict[str, tuple[int, int, int, int]] = Field(
+    regions: dict[str, Rectangle] = Field(
         default={},
         description="By video: the rectangle that is looked at, x1, x2, y1, y2 in pixels, as in config.yaml's crop, "
         "which counts where nothing is said. Zeros for the whole frame",

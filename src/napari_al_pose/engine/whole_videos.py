@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
@@ -20,7 +21,7 @@ from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.regions import in_region, region_of
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
 from napari_al_pose.video.index_cache import file_identity
-from napari_al_pose.video.region import Rectangle, origin_of
+from napari_al_pose.video.region import origin_of
 from napari_al_pose.video.scan import ScannedFrames, Scanner
 
 log = logging.getLogger(__name__)

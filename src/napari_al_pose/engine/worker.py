@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource, ScoremapGrid
+from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import predict_stretches
 from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project.regions import in_region
 from napari_al_pose.video import open_source
-from napari_al_pose.video.region import Rectangle, origin_of
+from napari_al_pose.video.region import origin_of
 
 _opening = threading.Lock()
 """Threads of one worker wait for one another instead of opening things twice."""

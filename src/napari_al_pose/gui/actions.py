@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
-from napari_al_pose.domain.views.regions import Rectangle
+from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.exchange import Imported
 from napari_al_pose.exchange.asking import summary
 from napari_al_pose.gui.background import Background

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_al_pose.domain.views.regions import Rectangle, dragged, region_sentence
+from napari_al_pose.domain.settings import Rectangle
+from napari_al_pose.domain.views.regions import dragged, region_sentence
 from napari_al_pose.gui.panels.parts import label
 from napari_al_pose.video.region import SMALLEST
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.project.project import Project
 from napari_al_pose.project.videos import ProjectVideo
-from napari_al_pose.video.region import Rectangle, Region, narrowed
+from napari_al_pose.video.region import Region, narrowed
 
 
 def region_of(project: Project, video: ProjectVideo, source: FrameSource) -> Rectangle | None:

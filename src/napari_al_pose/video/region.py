@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.video.pixels import is_placeholder, placeholder
 
 SMALLEST = 32
 """Sides below this, in pixels, show no animal."""
-
-Rectangle = tuple[int, int, int, int]
-"""``x1, x2, y1, y2`` in pixels of the frame, the ends left out: the order of DeepLabCut's ``crop``."""
 
 
 def narrowed(rectangle: Rectangle, height: int, width: int) -> Rectangle | None:

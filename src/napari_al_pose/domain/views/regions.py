@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-Rectangle = tuple[int, int, int, int]
-"""``x1, x2, y1, y2`` in pixels of the frame, the ends left out."""
+from napari_al_pose.domain.settings import Rectangle
 
 
 def dragged(start: tuple[float, float], end: tuple[float, float], height: int, width: int) -> Rectangle:
