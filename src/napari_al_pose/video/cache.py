@@ -10,15 +10,15 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT_IN_PASSING = 8
-"""Frames of a run from one to the next that are kept: enough for a few steps back."""
+KEPT_IN_PASSING = 2
+"""Frames put in passing that are kept; each more is memory farther away from the processor."""
 _WORTH_RETURNING = 64 * 2**20
 
 
 class FrameCache:
     """Keeps the frames used last; safe to use from several threads.
 
-    Of frames put in passing only the last few stay, unless they are used again: whoever goes straight through a video
+    Of frames put in passing only the last two stay, unless they are used again: whoever goes straight through a video
     does not push out what others come back to, and fills the same memory again and again. Memory never used before is
     handed out page by page, which at 1080p takes half as long as decoding.
 

@@ -141,7 +141,8 @@ class VideoFile(CachedFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if not self._undecodable[position]:
-            in_passing = position == self._read_last + 1
+            # A run from one frame to the next; but a user who looks at them, and so may give up, will step back.
+            in_passing = position == self._read_last + 1 and superseded is None
             frame = self._decode(self._decoder, self._keep_from(position), position, superseded, in_passing=in_passing)
             if frame is not None:
                 return frame
