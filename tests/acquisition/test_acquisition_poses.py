@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from napari_al_pose.acquisition import Peaks, ScoreContext
 from napari_al_pose.acquisition.baselines import Random, Uniform
 from napari_al_pose.acquisition.confidence import LeastConfidence, Margin, peak_margins
+from napari_al_pose.acquisition.coverage import Coverage
 from napari_al_pose.acquisition.dynamic import Dynamic
 from napari_al_pose.acquisition.fusion import min_max, pool_quantiles
 from napari_al_pose.acquisition.hybrid import Hybrid
@@ -276,17 +277,17 @@ def test_hybrid_weighs_quantiles_and_never_trusts_the_model_alone():
     trusted = combined(1.0)
     entropy = pool_quantiles(MultiplePeakEntropy(aggregation="mean").score(trusted))
     doubt = pool_quantiles(LeastConfidence().score(trusted))
-    typical = pool_quantiles(Influence().score(trusted))
-    assert_allclose(Hybrid().score(trusted), 0.8 * (entropy + doubt) / 2 + 0.2 * typical)
-    assert_allclose(Hybrid().score(combined(0.0)), typical)
+    uncovered = pool_quantiles(Coverage().score(trusted))
+    assert_allclose(Hybrid().score(trusted), 0.8 * (entropy + doubt) / 2 + 0.2 * uncovered)
+    assert_allclose(Hybrid().score(combined(0.0)), uncovered)
     assert Hybrid().explain(trusted, 11).sentence.startswith("nose: two peaks, 0.90 and 0.90; ")
 
 
-def test_hybrid_without_a_model_is_influence():
+def test_hybrid_without_a_model_is_coverage():
     pool = combined(0.7)
     bare = dataclasses.replace(pool, scoremaps=None, grid=None, xy=None, likelihood=None)
-    assert_allclose(Hybrid().score(bare), pool_quantiles(Influence().score(bare)))
-    assert Hybrid().explain(bare, 0) == Influence().explain(bare, 0)
+    assert_allclose(Hybrid().score(bare), pool_quantiles(Coverage().score(bare)))
+    assert Hybrid().explain(bare, 0) == Coverage().explain(bare, 0)
 
 
 # ---- reliability ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import signal
@@ -13,7 +14,7 @@ import time
 import numpy as np
 import pytest
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
@@ -67,7 +68,6 @@ class Inbox:
 @pytest.fixture
 def labelled(sample_copy):
     """A sample project with eight labelled frames, the last two held out."""
-    from napari_al_pose.domain import FrameRole
 
     truth = ground_truth(sample_copy.parent)
     with open_project(sample_copy) as project:
@@ -125,6 +125,18 @@ def test_train_publishes_a_model_and_ranks_and_serves_looks_between_steps(engine
     ranked = inbox.until(Ranked)
     assert ranked.model_version == 1
     assert len(ranked.guesses) == len(ranked.suggestions)
+    inbox.until(Finished)
+
+    # Half of what hybrid gives to learn from is drawn; those frames have guesses too.
+    client.send(Rank(client.next_job(), "hybrid"))
+    mixed = inbox.until(Ranked)
+    assert {guess.key for guess in mixed.guesses} == {s.key for s in mixed.suggestions}
+    to_learn = [s for s in mixed.suggestions if s.role is FrameRole.TRAIN]
+    drawn = [s for s in to_learn if s.strategy == "random"]
+    assert len(drawn) == math.ceil(len(to_learn) / 2)
+    assert all(math.isnan(s.score) and "evenly" in s.sentence for s in drawn)
+    assert {s.strategy for s in to_learn} == {"random", "hybrid"}
+    assert to_learn[0].strategy == "hybrid"
     inbox.until(Finished)
 
     # The second training serves a look by the first model before it ends.

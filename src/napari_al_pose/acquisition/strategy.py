@@ -12,6 +12,7 @@ class whose constructor needs no argument and name it in that package's ``pyproj
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -226,6 +227,8 @@ class Terms:
         Name of the strategy that takes its place where it can't be used.
     cost : str
         What a ranking by it costs, in words.
+    explores : float
+        Share of its batches that is drawn evenly from the videos instead of chosen by score, in [0, 1].
     """
 
     needs: frozenset[Extra] = frozenset()
@@ -234,6 +237,11 @@ class Terms:
     fewest_labels: int = 0
     fallback: str = "hybrid"
     cost: str = ""
+    explores: float = 0.0
+
+    def n_drawn(self, n: int) -> int:
+        """Return how many of a batch of ``n`` are drawn instead of chosen."""
+        return min(n, math.ceil(self.explores * n))
 
 
 def terms(strategy: Strategy) -> Terms:

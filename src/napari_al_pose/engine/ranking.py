@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition import ScoreContext, Strategy, strategies, terms
 from napari_al_pose.acquisition.kcenter import nearest_labelled
 from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
@@ -97,12 +97,16 @@ def rank(
         if output is not None and outside is not None:
             notice = f"{outside.sentence} {notice}".strip()
     notice = f"{notice} {problem}".strip()
-    chosen = choose(scoring, scores, pool, holdout, n_train, ranking.seed, version)
-    suggestions = interleave(chosen, [_holdout_suggestion(key, version) for key in holdout])
+    n_drawn = 0 if scoring.strategy is None else terms(scoring.strategy).n_drawn(n_train)
+    chosen = choose(scoring, scores, pool, holdout, n_train - n_drawn, ranking.seed, version)
+    explored = _explored_frames(pool, [*holdout, *(s.key for s in chosen)], n_drawn, ranking.seed)
+    to_learn = interleave(chosen, [_explored_suggestion(key, version) for key in explored])
+    suggestions = interleave(to_learn, [_holdout_suggestion(key, version) for key in holdout])
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
-        extra = yield from predict_frames(model, holdout, sources, job, with_scoremaps=False)
-        guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(holdout, extra)})
+        drawn = [*explored, *holdout]
+        extra = yield from predict_frames(model, drawn, sources, job, with_scoremaps=False)
+        guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(drawn, extra)})
     elif outside is not None:
         said = (outside.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in said if prediction is not None)
@@ -121,14 +125,14 @@ def choose(
     """Return the ``n`` frames to label, with reasons; none of ``holdout``. Diverse ones where nothing could score."""
     if scoring.strategy is None or scoring.context is None:
         return _diverse(pool, holdout, n, seed, version)
-    return _scored(scoring.strategy, scoring.context, scores, pool, holdout, version)
+    return _scored(scoring.strategy, scoring.context, scores, pool, holdout, n, version)
 
 
-def interleave(ranked: Sequence[Suggestion], holdout: Sequence[Suggestion]) -> list[Suggestion]:
-    """Spread the hold-out frames evenly through the queue, the best frame staying first."""
+def interleave(ranked: Sequence[Suggestion], drawn: Sequence[Suggestion]) -> list[Suggestion]:
+    """Spread the frames that were drawn evenly through the queue, the best frame staying first."""
     queue = list(ranked)
-    spacing = len(ranked) / len(holdout) if holdout else 0.0
-    for i, suggestion in enumerate(holdout):
+    spacing = len(ranked) / len(drawn) if drawn else 0.0
+    for i, suggestion in enumerate(drawn):
         queue.insert(min(len(queue), max(1, round((i + 1) * spacing)) + i), suggestion)
     return queue
 
@@ -155,6 +159,14 @@ def _holdout_frames(project: Project, pool: Pool, ranking: Ranking) -> list[Fram
     return [pool.candidates[i] for i in picks]
 
 
+def _explored_frames(pool: Pool, taken: Sequence[FrameKey], n: int, seed: int) -> list[FrameKey]:
+    """Draw the frames to learn from that no score has chosen."""
+    picks = random_batch(
+        pool.candidates, n, seed=seed, taken=[*pool.labelled, *taken], fps=pool.fps, n_frames=pool.n_frames
+    )
+    return [pool.candidates[i] for i in picks]
+
+
 def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version: int) -> list[Suggestion]:
     picks = diverse_batch(
         pool.keys, pool.features, n, seed=seed, fps=pool.fps, labelled_keys=[*pool.labelled, *holdout]
@@ -169,10 +181,10 @@ def _scored(
     scores: NDArray[np.float64],
     pool: Pool,
     holdout: Sequence[FrameKey],
+    n: int,
     version: int,
 ) -> list[Suggestion]:
-    taken = [*pool.labelled, *holdout]
-    n, seed = context.batch_size, context.seed
+    taken, seed = [*pool.labelled, *holdout], context.seed
     if strategy.spreads_batch:
         picks = select_best(pool.keys, scores, n, labelled_keys=taken, fps=pool.fps, seed=seed)
     else:
@@ -203,6 +215,16 @@ def _suggestion(strategy: Strategy, context: ScoreContext, index: int, score: fl
         model_version=version,
         reasons=why.reasons,
         sentence=sentence,
+    )
+
+
+def _explored_suggestion(key: FrameKey, version: int) -> Suggestion:
+    return Suggestion(
+        key,
+        float("nan"),
+        RANDOM,
+        model_version=version,
+        sentence="Drawn evenly from the videos: a part of every queue shows them as they are, whatever the scores say.",
     )
 
 

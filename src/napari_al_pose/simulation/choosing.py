@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, Terms, strategies, terms
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.pool import drop_near_duplicates
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
@@ -112,7 +112,7 @@ def choose(arm: Arm, n: int, situation: Situation) -> Ranking:
     done = set(situation.labelled)
     open_rows = [row for row in situation.pool if row not in done]
     candidates = here.without_near_duplicates(open_rows) if arm.deduplicate else open_rows
-    n_random = math.ceil(arm.explore * n)
+    n_random = _terms(arm).n_drawn(n)
     scored = here.score(candidates, n - n_random)
     if scored is None:
         picks = [Pick(row, None, "al") for row in here.diverse(candidates, n)]
@@ -135,6 +135,12 @@ def choose(arm: Arm, n: int, situation: Situation) -> Ranking:
         top=tuple(order[:SHOWN]),
         bottom=tuple(order[: len(finite)][::-1][:SHOWN]),
     )
+
+
+def _terms(arm: Arm) -> Terms:
+    """Return what the arm's strategy says of itself, with the share of exploration that the arm prescribes."""
+    own = Terms() if arm.strategy in (ORACLE, ANTI) else terms(strategies()[arm.strategy])
+    return own if arm.explore is None else replace(own, explores=arm.explore)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,8 +35,8 @@ class Arm:
         Whether near-duplicates leave the pool before it is scored.
     spread : bool
         Whether the batch is spread by clusters and time gaps; else the best-scored are taken as they come.
-    explore : float
-        Share of each batch that is drawn at random instead.
+    explore : float or None
+        Share of each batch that is drawn at random instead; None leaves it to the strategy.
     warm : bool
         Whether training goes on from the round before instead of from the start.
     trust : float or None
@@ -47,7 +47,7 @@ class Arm:
     strategy: str
     deduplicate: bool = True
     spread: bool = True
-    explore: float = 0.0
+    explore: float | None = None
     warm: bool = False
     trust: float | None = None
 
@@ -88,7 +88,7 @@ class Arm:
             parts.append("dedup" if self.deduplicate else "nodedup")
         if not self.spread:
             parts.append("nospread")
-        if self.explore:
+        if self.explore is not None:
             parts.append(f"explore{round(100 * self.explore):02d}")
         if self.trust is not None:
             parts.append(f"trust{round(100 * self.trust):02d}")

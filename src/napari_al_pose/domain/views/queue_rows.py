@@ -22,7 +22,7 @@ class QueueRow:
     title, detail : str
         The video, and the frame number in words.
     score : str
-        The score as text; "random" for a hold-out frame, which nobody scored.
+        The score as text; "random" for a hold-out frame and for others that were drawn, which nobody scored.
     fraction : float
         The score's length as a bar, in [0, 1] of the best in the queue.
     is_done, is_holdout, is_current : bool
@@ -99,13 +99,19 @@ def _row(
         key=suggestion.key,
         title=suggestion.key.video,
         detail=f"frame {suggestion.key.frame}",
-        score="random" if is_holdout else number(suggestion.score) if scored else "",
+        score=_score_text(suggestion, scored=scored, is_holdout=is_holdout),
         fraction=fraction,
         is_done=is_done,
         is_holdout=is_holdout,
         is_current=is_current,
         tooltip=_tooltip(suggestion, is_done=is_done, is_holdout=is_holdout),
     )
+
+
+def _score_text(suggestion: Suggestion, *, scored: bool, is_holdout: bool) -> str:
+    if is_holdout or (not scored and suggestion.strategy == "random"):
+        return "random"
+    return number(suggestion.score) if scored else ""
 
 
 def _tooltip(suggestion: Suggestion, *, is_done: bool, is_holdout: bool) -> str:
