@@ -54,8 +54,8 @@ def _drag(path: Path, kind: str, seed: int) -> dict[str, float]:
 
     from napari_al_pose.gui.frames import NewestFrame
     from napari_al_pose.gui.layers.video import VideoLayer
-    from napari_al_pose.readers import LazyFrames, video_layer
-    from napari_al_pose.video import VideoFile, lazy_array
+    from napari_al_pose.readers import video_layer
+    from napari_al_pose.video import LazyFrames, VideoFile, lazy_array
 
     get_settings().experimental.async_ = kind == "napari, asynchronous"
     video = VideoFile(path)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.views.colours import bodypart_colours
@@ -25,53 +23,6 @@ Reader = Callable[[str], list[LayerTuple]]
 
 _CONFIG_KEYS = ("Task", "scorer", "multianimalproject", "video_sets", "bodyparts", "TrainingFraction")
 _CONFIG_BYTES = 1 << 16
-
-
-class LazyFrames:
-    """The array-like that napari's image layer gets in place of a dask array: it slices that array itself.
-
-    napari slices dask layers with task fusion switched off and would read a whole chunk of frames for each one.
-
-    Indexing gives the frames asked for, whoever asks. Only napari's own slicing in the window's thread, which shows
-    what it gets and must not wait for a decoder, is answered by ``shown`` once a window has set that.
-
-    Parameters
-    ----------
-    source : FrameSource
-    """
-
-    def __init__(self, source: FrameSource) -> None:
-        from napari_al_pose.video import lazy_array
-
-        self.source = source
-        self.array = lazy_array(source)
-        self.shown: _Indexable | None = None
-        self.shape: tuple[int, ...] = self.array.shape
-        self.dtype = self.array.dtype
-        self.ndim: int = self.array.ndim
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        if self.shown is not None and _is_asked_by_slicing():
-            return self.shown[key]
-        return np.asarray(self.array[key])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LazyFrames, (self.source,)
-
-
-class _Indexable(Protocol):
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]: ...
-
-
-def _is_asked_by_slicing() -> bool:
-    """Whether who called our caller is napari's slicing, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return False  # asynchronous slicing, which may wait
-    module = str(sys._getframe(2).f_globals.get("__name__"))
-    return module.startswith("napari.layers.") and module.endswith("._slice")
 
 
 def get_project_reader(path: str | list[str]) -> Reader | None:
@@ -168,6 +119,8 @@ def read_project(path: str) -> list[LayerTuple]:
 
 def video_layer(source: FrameSource) -> LayerTuple:
     """Return ``source`` as a lazy RGB image layer, which the open window shows without waiting for frames."""
+    from napari_al_pose.video import LazyFrames
+
     _watch_window()
     return (LazyFrames(source), {"name": source.name, "rgb": True, "cache": False}, "image")
 

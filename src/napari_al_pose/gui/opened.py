@@ -1,7 +1,7 @@
 """Videos opened by napari's own *File > Open*: the slider never waits for them, and everybody else gets the very frame.
 
 napari's slicing and a script index the same array, so the array looks at who asks: see
-`napari_al_pose.readers.LazyFrames`.
+`napari_al_pose.video.LazyFrames`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.sources import CachedSource
-from napari_al_pose.readers import LazyFrames
+from napari_al_pose.video import LazyFrames
 
 
 def watch(viewer: Any) -> None:

@@ -4,7 +4,7 @@ from napari_al_pose.video.decoder import SupersededError
 from napari_al_pose.video.exact_copy import write_exact_copy
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.index import OpeningCancelledError, PacketIndex
-from napari_al_pose.video.lazy import lazy_array
+from napari_al_pose.video.lazy import LazyFrames, lazy_array
 from napari_al_pose.video.opening import open_source
 from napari_al_pose.video.pixels import is_placeholder
 from napari_al_pose.video.tiff_stack import TiffStack
@@ -13,6 +13,7 @@ from napari_al_pose.video.video_file import VideoFile
 
 __all__ = [
     "ImageFolder",
+    "LazyFrames",
     "OpeningCancelledError",
     "PacketIndex",
     "SupersededError",
