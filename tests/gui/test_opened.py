@@ -86,6 +86,16 @@ def test_everybody_else_gets_the_very_frame(make_napari_viewer, path):
         assert np.asarray(layer.data[5:60:20]).shape == (3, 480, 640, 3)
 
 
+def test_a_screenshot_shows_the_frame_the_slider_is_at(make_napari_viewer, path):
+    viewer = make_napari_viewer()
+    layer = opened(viewer, path)
+    with open_source(path) as video:
+        for position in (77, 12, 101):
+            viewer.dims.set_current_step(0, position)
+            viewer.screenshot(canvas_only=True, flash=False)
+            np.testing.assert_array_equal(on_screen(layer), video[position])
+
+
 def test_two_layers_of_one_video_both_follow(make_napari_viewer, path):
     viewer = make_napari_viewer()
     layer = opened(viewer, path)

@@ -17,11 +17,38 @@ from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import LazyFrames
 
+_watched: weakref.WeakSet[Any] = weakref.WeakSet()
+
 
 def watch(viewer: Any) -> None:
     """Show videos that are put into this viewer from now on as they arrive; does nothing the second time."""
+    if viewer in _watched:
+        return
+    _watched.add(viewer)
     # Before napari itself slices the layer at whatever frame the slider is.
     viewer.layers.events.inserted.connect(_on_inserted, position="first")
+    _let_screenshots_wait(viewer)
+
+
+def _let_screenshots_wait(viewer: Any) -> None:
+    """Have a picture of the canvas show the frame the slider is at, as pictures for an animation must.
+
+    Before it takes one, napari waits for its slicer, which knows nothing of our frames and has no event to tell of it.
+    """
+    layers, slicer = viewer.layers, viewer._layer_slicer
+    wait = slicer.wait_until_idle
+
+    def wait_for_frames_too(timeout: float | None = None) -> None:
+        for layer in layers:
+            if isinstance(layer, Image) and isinstance(layer.data, LazyFrames):
+                shown, layer.data.shown = layer.data.shown, None
+                try:
+                    layer.refresh(highlight=False, extent=False)
+                finally:
+                    layer.data.shown = shown
+        wait(timeout)
+
+    slicer.wait_until_idle = wait_for_frames_too
 
 
 def _on_inserted(event: Any) -> None:
