@@ -89,6 +89,24 @@ def test_killed_at_forty_percent_and_resumed_gives_the_same(sample_copy, add_mod
         assert run_command() == expected
 
 
+def test_a_model_that_ran_out_of_memory_goes_on_and_says_so(model_project, short_segments, monkeypatch):
+    project, model = model_project
+    usual = model.network.__class__.forward
+    fails = iter([True])
+
+    def once(self, images):
+        if next(fails, False):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return usual(self, images)
+
+    monkeypatch.setattr(model.network.__class__, "forward", once)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    planned, _ = finish(plan(project, project.videos[:1], model, 1, 5))
+    _, told = finish(predict_planned(planned, model, 5))
+    assert planned[0].run.is_complete
+    assert told[-1].stage == f"Predicting {project.videos[0].name}, little memory: 1 at once"
+
+
 def test_a_run_that_is_given_up_goes_on_and_predicts_nothing_twice(model_project, short_segments):
     project, model = model_project
     videos = project.videos[:2]

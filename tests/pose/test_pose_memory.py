@@ -106,6 +106,7 @@ def test_a_full_gpu_in_prediction_halves_the_batch_and_goes_on(learnt, disc_fram
     assert sizes == [8, 4, *[2] * 6]
     assert "out of memory" in caplog.text
     np.testing.assert_allclose(said.xy, expected.xy, atol=0.05)
+    assert fresh.notice == "little memory: 2 at once"
     sizes.clear()
     fresh.predict(frames)  # and does not try again what did not fit
     assert max(sizes) <= 2

@@ -90,11 +90,12 @@ def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int)
         if item.run.is_complete:
             continue
         number = f" ({i + 1} of {len(planned)})" if len(planned) > 1 else ""
-        reporter.stage = f"Predicting {item.video.name}{number}"
+        stage = f"Predicting {item.video.name}{number}"
         source = in_region(item.video.open(cache_bytes=CACHE_BYTES), item.region)
         try:
             for n in predict_run(item.run, source, model):
                 done += n
+                reporter.stage = f"{stage}, {model.notice}" if model.notice else stage
                 yield from reporter.report(done)
         finally:
             source.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError, ScoremapGrid
+from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.pose import efficientnet
 from napari_al_pose.pose.geometry import InputGeometry
-from napari_al_pose.pose.memory import give_back, is_out_of_memory, usable_bytes
+from napari_al_pose.pose.memory import usable_bytes, with_what_there_is
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
 from napari_al_pose.pose.window import Window, show
-
-log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
 """Frames, and network pixels, of one pass on a GPU: more are not faster."""
@@ -68,21 +65,18 @@ class Forward:
         AlPoseError
             If there is too little memory for a single one.
         """
-        while True:
-            at_once = self._at_once(len(frames), geometry)
-            try:
-                return self._pass(frames, geometry, at_once, with_scoremaps=with_scoremaps)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if at_once == 1:
-                    raise AlPoseError(
-                        "There is too little memory to look at a frame.",
-                        "Close other programs, or choose a smaller network input in the settings and learn again.",
-                    ) from error
-                self._most = at_once // 2
-                log.warning("out of memory: on with %s frames at once", self._most)
-            give_back()
+        wanted = self._at_once(len(frames), geometry)
+        chunks, at_once = with_what_there_is(
+            lambda n: self._pass(frames, geometry, n, with_scoremaps=with_scoremaps), wanted
+        )
+        if at_once < wanted:
+            self._most = at_once
+        return chunks
+
+    @property
+    def notice(self) -> str:
+        """What little memory makes of it; empty if nothing."""
+        return "" if self._most == sys.maxsize else f"little memory: {self._most} at once"
 
     def _at_once(self, n: int, geometry: InputGeometry) -> int:
         """Return how many of ``n`` frames to look at at the same time."""

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
 import psutil  # type: ignore[import-untyped]  # it has no stubs
 import torch
+
+from napari_al_pose.domain import AlPoseError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 USABLE = 0.5
 """Share of what is free that one network may take: frames, decoders and a window need some as well."""
@@ -29,3 +39,27 @@ def give_back() -> None:
     """Return what torch keeps of a GPU's memory for later."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def with_what_there_is(work: Callable[[int], T], at_once: int) -> tuple[T, int]:
+    """Return what ``work`` gives with ``at_once`` frames, halved as long as memory runs out, and how many these were.
+
+    Raises
+    ------
+    AlPoseError
+        If there is too little memory for a single frame.
+    """
+    while True:
+        try:
+            return work(at_once), at_once
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if at_once == 1:
+                raise AlPoseError(
+                    "There is too little memory to look at a frame.",
+                    "Close other programs, or choose a smaller network input in the settings and learn again.",
+                ) from error
+        at_once //= 2
+        log.warning("out of memory: on with %s frames at once", at_once)
+        give_back()

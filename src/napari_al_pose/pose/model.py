@@ -105,6 +105,11 @@ class PoseModel:
         """The trunk's name, for scorers."""
         return self.settings.trunk
 
+    @property
+    def notice(self) -> str:
+        """What little memory makes of predictions; empty if nothing."""
+        return "" if self._forward is None else self._forward.notice
+
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width to which frames of ``height`` by ``width`` are resized."""
         return InputGeometry.fit((height, width), self.long_side).resized

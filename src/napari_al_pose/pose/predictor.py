@@ -23,6 +23,11 @@ class Predictor(Protocol):
         """Name of the network, for scorers."""
         ...
 
+    @property
+    def notice(self) -> str:
+        """What little memory makes of predictions, in a few words; empty if nothing."""
+        ...
+
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width to which frames may be scaled before `predict`."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, Snapshot, read_config
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
 from napari_al_pose.pose.foreign.ordering import bodypart_order
+from napari_al_pose.pose.memory import with_what_there_is
 from napari_al_pose.pose.model import PoseBatch, check_frames
 
 FORMAT = "napari-al-pose copy of a DeepLabCut snapshot"
@@ -55,6 +57,7 @@ class DeepLabCutModel:
         self._snapshot = snapshot
         self._order = bodypart_order(bodyparts, snapshot.bodyparts)
         stride = snapshot.stride
+        self._most = sys.maxsize
         self.grid = ScoremapGrid(stride, stride, stride / 2, stride / 2)
 
     @property
@@ -67,6 +70,11 @@ class DeepLabCutModel:
         """Height and width are padded to multiples of these."""
         return self._snapshot.pad_to
 
+    @property
+    def notice(self) -> str:
+        """What little memory makes of predictions; empty if nothing."""
+        return "" if self._most == sys.maxsize else f"little memory: {self._most} at once"
+
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return the frames' own size: DeepLabCut predicts at full resolution."""
         return height, width
@@ -77,9 +85,15 @@ class DeepLabCutModel:
         """Predict the pose in each frame; see `PoseModel.predict`. Scoremaps are clipped to [0, 1]."""
         check_frames(frames)
         height, width = frames.shape[1:3]
-        at_once = max(1, _PIXELS_AT_ONCE // max(1, height * width))
-        starts = range(0, max(len(frames), 1), at_once)
-        chunks = [self._predict(frames[start : start + at_once], with_scoremaps=with_scoremaps) for start in starts]
+        wanted = max(1, min(self._most, _PIXELS_AT_ONCE // max(1, height * width), len(frames)))
+
+        def look(n: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]]:
+            starts = range(0, max(len(frames), 1), n)
+            return [self._predict(frames[start : start + n], with_scoremaps=with_scoremaps) for start in starts]
+
+        chunks, at_once = with_what_there_is(look, wanted)
+        if at_once < wanted:
+            self._most = at_once
         xy, likelihood = (np.concatenate([chunk[i] for chunk in chunks]) for i in (0, 1))
         maps = [chunk[2] for chunk in chunks if chunk[2] is not None]
         return PoseBatch(xy, likelihood, np.concatenate(maps) if maps else None, (self.grid,) * len(frames))

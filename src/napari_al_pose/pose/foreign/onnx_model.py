@@ -83,6 +83,11 @@ class OnnxModel:
         self._fixed = (height, width) if height and width else None
         self._output, self._maps_last = _scoremap_output(self._session, len(options.bodyparts))
 
+    @property
+    def notice(self) -> str:
+        """Nothing: frames are looked at one by one."""
+        return ""
+
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width to which frames of ``height`` by ``width`` are resized."""
         return self._geometry(height, width).resized
