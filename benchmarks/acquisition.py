@@ -182,6 +182,7 @@ def _large_pool() -> Iterator[Figure]:
     found = strategies()
     jobs: dict[str, Callable[[], object]] = {
         "influence": lambda: found["influence"].score(context),
+        "coverage": lambda: found["coverage"].score(context),
         "kcenter": lambda: found["kcenter"].score(context),
         "clustering": lambda: kmeans(features, context.batch_size, seed=0),
     }

@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 
 def rank(
-    path: Path, *, strategy: str, top: int, scheduler: str = "", contact_sheet: Path | None = None
+    path: Path, *, strategy: str | None, top: int, scheduler: str = "", contact_sheet: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Rank the pool; a list of frames, best first, none of them a near-duplicate of another.
+    """Rank the pool; frames in the order to label them in, none a near-duplicate of another.
 
     Without a model in the project the frames are a diverse first batch and their score is None. The workers of a dask
     ``scheduler`` run the model where one is named. A ``contact_sheet`` (PNG) shows the frames of the pool that the
@@ -33,6 +33,7 @@ def rank(
     """
     with open_project(path) as project:
         loop = _loop(project)
+        strategy = strategy or project.settings.strategy
         work = loop.rank(project, strategy=strategy, size=top, holdout_share=0.0, scheduler=scheduler)
         ranked: Ranked = show_progress(work)
         _tell(ranked.notice)

@@ -47,7 +47,7 @@ class LoopSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    strategy: str = Field(default="mpe", description="Acquisition strategy that ranks the queue")
+    strategy: str = Field(default="hybrid", description="Acquisition strategy that ranks the queue")
     batch_size: int = Field(default=20, ge=1, le=1000, description="Frames in the queue")
     learn_after: int = Field(
         default=10, ge=0, description="Complete new frames after which training starts; 0 never does"

@@ -12,7 +12,7 @@ from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, s
 def add(verbs: Any) -> None:
     """Add the verbs."""
     rank = project_verb(verbs, "rank", "rank unlabelled frames, best first", _rank)
-    rank.add_argument("--strategy", default="mpe", help="acquisition strategy (default: mpe)")
+    rank.add_argument("--strategy", help="acquisition strategy (default: the project's)")
     rank.add_argument("--top", type=positive, default=20, metavar="N", help="frames to list (default: 20)")
     rank.add_argument(
         "--contact-sheet",

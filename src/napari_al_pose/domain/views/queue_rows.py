@@ -79,7 +79,7 @@ def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> st
     return "The queue is done.\nPress Learn to train on your labels and get new frames."
 
 
-USUAL_STRATEGIES = ("mpe", "influence", "hybrid", "least_confidence", "uniform", "random")
+USUAL_STRATEGIES = ("hybrid", "mpe", "influence", "coverage", "least_confidence", "uniform", "random")
 """What most people choose between; the others are for comparing methods and for labs' own."""
 
 
