@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from project_tools import BODYPARTS, make_video, save_images, save_labels, write_config
 
@@ -224,11 +225,39 @@ def test_damaged_files_are_named_and_kept(project_root):
     h5 = project_root / "labeled-data" / "mouse" / "CollectedData_Me.h5"
     h5.with_suffix(".csv").unlink()
     h5.write_bytes(b"garbage")
-    with pytest.raises(AlPoseError, match=r"CollectedData_Me\.h5"):
-        open_project(project_root)
+    with open_project(project_root) as project:
+        assert any(notice.startswith(f"{h5} is not an HDF5 file") for notice in project.notices)
     shutil.rmtree(h5.parent)
     with open_project(project_root) as project:
         assert len(project.labels.labelled_keys()) == 3, "absence is never deletion"
+
+
+def test_file_of_labels_that_cannot_be_read_stops_no_other_video(project_root):
+    for name in ("mouse", "rat"):
+        make_video(project_root / "videos" / f"{name}.mp4")
+    save_labels(project_root, XY, FRAMES, video="rat")
+    bad = save_labels(project_root, XY, FRAMES, video="mouse")
+    with open_project(project_root) as project:
+        project.labels.place(FrameKey("mouse", FRAMES[0]), "nose", 50, 60)
+    bad.with_suffix(".csv").unlink()
+    bad.write_bytes(b"garbage")
+    with open_project(project_root) as project:
+        (notice,) = [notice for notice in project.notices if str(bad) in notice]
+        assert "left as it is" in notice
+        assert "Restore it from a backup" in notice
+        rat, mouse = FrameKey("rat", FRAMES[0]), FrameKey("mouse", FRAMES[0])
+        assert project.labels.annotation(rat).xy[0].tolist() == XY[0, 0].tolist()
+        assert project.labels.annotation(mouse).xy[0].tolist() == [50, 60], "our own labels are there"
+        for key in (mouse, rat):
+            project.labels.place(key, "nose", 70, 80)
+        with pytest.raises(AlPoseError, match=r"mouse.*not an HDF5 file"):
+            project.export_labels()
+        table = pd.read_hdf(project_root / "labeled-data" / "rat" / "CollectedData_Me.h5")
+        assert table.iloc[0, 0] == 70, "the other video is written"
+        assert bad.read_bytes() == b"garbage"
+        bad.unlink()
+        project.export_labels()
+    assert pd.read_hdf(bad).iloc[0, 0] == 70
 
 
 def test_bodyparts_renamed_added_and_removed(project_root):

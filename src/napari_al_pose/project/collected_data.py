@@ -33,6 +33,10 @@ _ATTEMPTS = 3
 """Times that files which another program writes meanwhile are merged and written."""
 
 
+class UnreadableLabelsError(AlPoseError):
+    """A file of labels is there and cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class CollectedData:
     """The DeepLabCut labels of one video, and how they relate to the store.
@@ -74,8 +78,11 @@ class CollectedData:
         return self.folder.name
 
     def read(self) -> AnnotationTable:
-        """Read the files; AlPoseError if there are some and none can be read."""
-        return read_annotations(self.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+        """Read the files; UnreadableLabelsError if there are some and none can be read."""
+        try:
+            return read_annotations(self.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+        except AlPoseError as error:
+            raise UnreadableLabelsError(error.message, error.hint) from error
 
     def differs_from(self, store: LabelStore) -> bool:
         """Return whether other programs changed something that `merge_into` would take in."""
@@ -96,8 +103,10 @@ class CollectedData:
 
         Raises
         ------
+        UnreadableLabelsError
+            If the files cannot be read.
         AlPoseError
-            If the files cannot be read or the store cannot be written.
+            If the store cannot be written.
         """
         exchange = store.exchange
         notices = self._realign(store)
@@ -171,8 +180,10 @@ class CollectedData:
 
         Raises
         ------
+        UnreadableLabelsError
+            If the files cannot be read; they stay as they are.
         AlPoseError
-            If a file cannot be read or written.
+            If a file cannot be written.
         """
         if not is_safe_name(self.name):
             raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
 from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.backups import LabelVersion
-from napari_al_pose.project.collected_data import CollectedData
+from napari_al_pose.project.collected_data import CollectedData, UnreadableLabelsError
 from napari_al_pose.project.folder import ProjectFolder
 from napari_al_pose.project.label_files import LabelFiles
 
@@ -25,22 +26,33 @@ class LabelledProject(ProjectFolder):
     def merge_labels(self) -> None:
         """Take in what other programs changed in CollectedData since it was last read or written.
 
+        A file that cannot be read is named among the notices; it stays as it is, and so do the labels of its video.
+
         Raises
         ------
         AlPoseError
-            If a file cannot be read; the message names it.
+            If the labels cannot be written.
         """
         for name in self._labelled_folders():
-            self.notice(*self._collected_data(name).merge_into(self.labels))
+            with self._passing_over_unreadable():
+                self.notice(*self._collected_data(name).merge_into(self.labels))
 
     def check_labels(self) -> None:
         """Add a notice for each video whose CollectedData holds changes that a read-only project cannot take in."""
         for name in self._labelled_folders():
             data = self._collected_data(name)
-            if data.differs_from(self.labels):
-                self.notice(
-                    f"{data.folder} holds labels by another program that are not shown: the folder is read-only."
-                )
+            with self._passing_over_unreadable():
+                if data.differs_from(self.labels):
+                    self.notice(
+                        f"{data.folder} holds labels by another program that are not shown: the folder is read-only."
+                    )
+
+    @contextmanager
+    def _passing_over_unreadable(self) -> Iterator[None]:
+        try:
+            yield
+        except UnreadableLabelsError as error:
+            self.notice(f"{error.message} What it holds is not shown, and it is left as it is. {error.hint}")
 
     def export_labels(
         self, videos: Iterable[str] | None = None, *, sources: Mapping[str, FrameSource] | None = None
@@ -57,7 +69,8 @@ class LabelledProject(ProjectFolder):
         Raises
         ------
         AlPoseError
-            If the project is read-only, or a file cannot be read or written.
+            If the project is read-only, or a file cannot be read or written. One that cannot be read keeps no other
+            video from being written.
         """
         self._refuse_if_read_only()
         with self._exporting:
@@ -112,9 +125,15 @@ class LabelledProject(ProjectFolder):
         """Do what was left undone, before files are written."""
 
     def _export(self, videos: Iterable[str], sources: Mapping[str, FrameSource]) -> None:
+        unreadable: UnreadableLabelsError | None = None
         for name in sorted(videos):
             writer = LabelFiles(sources[name]) if name in sources else self.writer
-            self.notice(*self._collected_data(name).export(self.labels, writer))
+            try:
+                self.notice(*self._collected_data(name).export(self.labels, writer))
+            except UnreadableLabelsError as error:
+                unreadable = unreadable or error
+        if unreadable is not None:  # after the other videos are written
+            raise unreadable
 
     def _videos_with_labels(self) -> set[str]:
         return {*self._labelled_folders(), *self.labels.exchange.videos()}
