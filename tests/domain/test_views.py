@@ -321,6 +321,10 @@ def test_the_newest_model_says_what_it_sees_and_where_it_began():
     assert model_sentence([first, replace(first, number=2, started_from=1)]).endswith("carried on from model 1")
     assert model_sentence([finished(1, 9, 2)]) == ""
     assert model_sentence([]) == ""
+    following = replace(first, input_size=(540, 960), window=320, scale=0.5)
+    assert model_sentence([following]) == (
+        "Model 1 looks at a 320 px window around the animal, at scale 0.5, trained from the start"
+    )
 
 
 @pytest.mark.parametrize(
