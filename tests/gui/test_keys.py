@@ -14,10 +14,14 @@ from qtpy.QtTest import QTest
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.tools import Tool
 from napari_al_pose.gui.key_dialog import KeyDialog
 from napari_al_pose.gui.key_table import HELP, KEYS, NAPARI_S, changed_keys, check_key, napari_name, spoken
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
+from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.label_menu import LabelMenu
+from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui
 
@@ -126,6 +130,40 @@ def test_a_key_that_is_taken_is_refused_by_name():
 def test_keys_are_written_as_people_do():
     assert spoken("Control-Shift-Z") == "Ctrl+Shift+Z"
     assert spoken("Shift-Right") == "Shift+→"
+
+
+@pytest.fixture
+def bodypart_panel(keys, opened, qtbot):
+    opened.keys = keys
+    panel = BodypartPanel(opened, theme_colours("dark"))
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_tooltips_menus_prompts_and_hints_name_the_key_the_user_chose(viewer, keys, opened, bodypart_panel, qtbot):
+    panel, menu = bodypart_panel, LabelMenu(opened, lambda: None, bodypart_panel)
+    text = viewer.canvas.overlays.text
+    assert panel._hide.toolTip().endswith("(X)")
+    assert "X: not visible" in text.text
+    for action, arguments, pressed in (
+        ("mark_not_visible", (), "J"),
+        ("copy_pose", (), "Control-J"),
+        ("options.set", ("tool", Tool.SELECT), "9"),
+        ("next_label_mode", (), "K"),
+    ):
+        keys.change(by_action(action, *arguments), pressed)
+    assert panel._hide.toolTip().endswith("(J)")
+    assert panel._undo.toolTip().endswith("(Ctrl+Z)")
+    assert panel.tools._tools[Tool.SELECT].toolTip().endswith("(9)")
+    assert "(K)" in panel.tools._mode.toolTip()
+    assert "J: not visible" in text.text
+    menu.fill()
+    assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
+    with qtbot.waitSignal(opened.noticeRaised) as notice:
+        opened.paste_pose()
+    assert notice.args[1] == "Copy the labels of a frame with Ctrl+J first."
+    keys.restore()
+    assert panel._hide.toolTip().endswith("(X)")
 
 
 # ---- on the viewer --------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class ConflictDialog(QDialog):
         everywhere = QHBoxLayout()
         everywhere.addStretch(1)
         everywhere.addWidget(button("Keep mine in all frames", "No label changes", self.keep_ours_everywhere))
-        theirs_tip = "Ctrl+Z takes it back, frame by frame"
+        theirs_tip = self._session.with_keys("{undo} takes it back, frame by frame")
         everywhere.addWidget(button("Take theirs in all frames", theirs_tip, self.take_theirs_everywhere))
         everywhere.addWidget(button("Later", "Mine are kept until then; the project asks again", self.reject))
         rows = QVBoxLayout(self)

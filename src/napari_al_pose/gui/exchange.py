@@ -194,7 +194,7 @@ class ImportDialog(_ExchangeDialog):
             f"This project ({project.config.task})" if project is not None else "This project"
         )
         self.into_open.setEnabled(writable)
-        self.into_open.setToolTip("Labels that are there already stay; Ctrl+Z takes the import back")
+        self.into_open.setToolTip(session.with_keys("Labels that are there already stay; {undo} takes the import back"))
         self.into_new = QRadioButton("A new project, a folder of its own")
         (self.into_open if writable and source is None else self.into_new).setChecked(True)
         self.folder = QLineEdit()

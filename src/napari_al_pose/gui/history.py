@@ -52,7 +52,7 @@ class HistoryDialog(QDialog):
         self.words = label("", "dim", wrap=True)
         self.close_up = QCheckBox("Close up")
         self.bring_back = QPushButton("Bring this state back")
-        self.bring_back.setToolTip("Ctrl+Z takes it back again")
+        self.bring_back.setToolTip(session.with_keys("{undo} takes it back again"))
         self._pictures = FramePictures(project, self)
         self._pictures.ready.connect(self._show_image)
         self._lay_out()

@@ -175,6 +175,19 @@ def napari_name(qt_text: str) -> str:
     return "-".join([*held, *named[-1:]])
 
 
+def with_keys(text: str, table: Sequence[Key] = KEYS) -> str:
+    """Return ``text`` with each ``{name}`` of an action (`Key.name`) replaced by the key that does it.
+
+    Examples
+    --------
+    >>> with_keys("Undo ({undo})")
+    'Undo (Ctrl+Z)'
+    """
+    for key in table:
+        text = text.replace(f"{{{key.name}}}", spoken(key.keys[0]))
+    return text
+
+
 def spoken(key: str) -> str:
     """Return a key as people write it: "Ctrl+Shift+Z", "\u2192"."""
     arrows = {"Right": "\u2192", "Left": "\u2190", "Up": "\u2191", "Down": "\u2193"}

@@ -91,6 +91,7 @@ class KeyBindings(QObject):
         self._replaced: dict[str, Any] = {}
         self._bind()
         stack.built.connect(self._bind_layers)
+        self.changed.connect(stack.show_prompt)
 
     @property
     def table(self) -> tuple[Key, ...]:

@@ -155,7 +155,8 @@ class Labelling(Opening):
         self._copied = pose_of(self.annotation, self.bodyparts) or self._copied
         n = len(pose_of(self.annotation, self.bodyparts))
         if n:
-            self.noticeRaised.emit(f"Copied {n} of {len(self.bodyparts)} bodyparts.", "Paste them with Ctrl+V.", False)
+            hint = self.with_keys("Paste them with {paste_pose}.")
+            self.noticeRaised.emit(f"Copied {n} of {len(self.bodyparts)} bodyparts.", hint, False)
         else:
             self.noticeRaised.emit("There is no label to copy in this frame.", "", False)
 
@@ -164,7 +165,8 @@ class Labelling(Opening):
         if self.annotation is None:
             return
         if not self._copied:
-            self.noticeRaised.emit("Nothing is copied.", "Copy the labels of a frame with Ctrl+C first.", False)
+            hint = self.with_keys("Copy the labels of a frame with {copy_pose} first.")
+            self.noticeRaised.emit("Nothing is copied.", hint, False)
             return
         points = pasted(self._copied, self.annotation, self.bodyparts)
         if points:

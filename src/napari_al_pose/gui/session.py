@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import QCoreApplication, QObject, Slot
@@ -66,9 +66,6 @@ from napari_al_pose.gui.stored_guesses import StoredGuesses
 from napari_al_pose.project import Project
 from napari_al_pose.project.outside_predictions import take_in, video_of
 from napari_al_pose.project.video_predictions import VideoRun
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.keys import KeyBindings
 
 __all__ = ["ALL_BODYPARTS", "Session", "session_for"]
 
@@ -108,8 +105,6 @@ class Session(Repair):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.keys: KeyBindings | None = None
-        """The keys on the viewer; None without one."""
         self.label_checks = LabelChecks(self, self._engine.checked, self._desk)
         """The labels worth a second look."""
         self._last_scoremap = ALL_BODYPARTS

@@ -14,12 +14,14 @@ from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.bridge import EngineBridge
 from napari_al_pose.gui.exporting import ExportView
+from napari_al_pose.gui.key_table import KEYS, with_keys
 from napari_al_pose.gui.options import ViewOptions
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.training import TrainingView
 
 if TYPE_CHECKING:
     from napari_al_pose.acquisition import Strategy
+    from napari_al_pose.gui.keys import KeyBindings
     from napari_al_pose.project import Project
 
 ALL_BODYPARTS = "*"
@@ -69,7 +71,13 @@ class SessionState(QObject):
         self._n_trained_on = 0
         self._busy = ""
         self.options = ViewOptions(self)
+        self.keys: KeyBindings | None = None
+        """The keys on the viewer; None without one."""
         self._picture_check: Callable[[], bool] = lambda: False
+
+    def with_keys(self, text: str) -> str:
+        """Return ``text`` with each ``{name}`` of an action replaced by the key that does it now."""
+        return with_keys(text, KEYS if self.keys is None else self.keys.table)
 
     @property
     def project(self) -> Project | None:

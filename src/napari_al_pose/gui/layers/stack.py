@@ -222,12 +222,12 @@ class LayerStack(QObject):
         if self._keypoints is not None:
             session = self._session
             self._keypoints.show(session.position, session.annotations, session.guess, session.individual_index)
-            self._show_prompt()
+            self.show_prompt()
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
             self._keypoints.choose(self._session.individual_index, self._session.bodypart)
-            self._show_prompt()
+            self.show_prompt()
             if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
                 self.camera.close_up(place)
 
@@ -286,12 +286,12 @@ class LayerStack(QObject):
                 layer.cursor = CURSORS[options.tool]
         elif name == "follow" and options.follow:
             self._follow()
-        self._show_prompt()
+        self.show_prompt()
 
     def _on_playing(self, playing: bool) -> None:
         if self._keypoints is not None:
             self._keypoints.show_skeleton(self._session.options.points and not playing)
-            self._show_prompt()
+            self.show_prompt()
 
     def _show_scoremap(self) -> None:
         if self._scoremap is None or self._keypoints is None:
@@ -302,7 +302,8 @@ class LayerStack(QObject):
         self._scoremap.show(None if looked is None else looked.scoremaps, chosen)
         self._keypoints.show_peaks(session.suggestion, set(chosen))
 
-    def _show_prompt(self) -> None:
+    def show_prompt(self) -> None:
+        """Say on the canvas what the next click does."""
         viewer, session = self._viewer_ref(), self._session
         if viewer is None:
             return
@@ -313,7 +314,8 @@ class LayerStack(QObject):
             overlay.color = HOLDOUT_COLOUR if is_holdout else None  # None: what can be read on the canvas
         if self.context.is_playing:
             first, last = self.context.span
-            overlay.text = f"playing {last - first + 1} frames around this one \u00b7 P: back to it"
+            back = session.with_keys("{layers.toggle_context}: back to it")
+            overlay.text = f"playing {last - first + 1} frames around this one \u00b7 {back}"
             return
         overlay.text = prompt(
             session.annotation,
@@ -324,6 +326,7 @@ class LayerStack(QObject):
             mode=options.label_mode,
             individuals=session.individuals,
             read_only=session.read_only,
+            say=session.with_keys,
         )
 
     def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
-from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, tool_button
+from napari_al_pose.gui.panels.parts import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 from napari_al_pose.gui.panels.tools import ToolRows
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -115,11 +115,19 @@ class BodypartPanel(Section):
 
     def _buttons(self) -> QHBoxLayout:
         session = self._session
-        self._hide = button("Not visible", "This bodypart can't be seen in this frame (X)", session.mark_not_visible)
-        self._clear = button("Clear", "Take this bodypart's label back (Backspace)", session.clear)
-        self._accept = button("Accept guess", "Make the model's whole guess labels (Enter)", session.accept_guess)
-        self._undo = button("↶", "Undo: take back the last edit, in any frame (Ctrl+Z)", session.undo)
-        self._redo = button("↷", "Redo: do again what was taken back (Ctrl+Shift+Z)", session.redo)
+        self._hide = button("Not visible", "", session.mark_not_visible)
+        self._clear = button("Clear", "", session.clear)
+        self._accept = button("Accept guess", "", session.accept_guess)
+        self._undo = button("↶", "", session.undo)
+        self._redo = button("↷", "", session.redo)
+        for made, tip in (
+            (self._hide, "This bodypart can't be seen in this frame ({mark_not_visible})"),
+            (self._clear, "Take this bodypart's label back ({clear})"),
+            (self._accept, "Make the model's whole guess labels ({accept_guess})"),
+            (self._undo, "Undo: take back the last edit, in any frame ({undo})"),
+            (self._redo, "Redo: do again what was taken back ({redo})"),
+        ):
+            KeyTip(made, tip, session)
         row = QHBoxLayout()
         row.setSpacing(4)
         for made in (self._hide, self._clear, self._accept):

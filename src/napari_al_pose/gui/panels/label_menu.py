@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
-from napari_al_pose.gui.key_table import KEYS, spoken
 from napari_al_pose.gui.session import Session
 
 
@@ -74,9 +73,7 @@ class LabelMenu(QMenu):
         checked: bool | None = None,
     ) -> None:
         """Add a line; ``key_name`` says under which `Key.name` its key is found."""
-        table = KEYS if self._session.keys is None else self._session.keys.table
-        found = next((key.keys[0] for key in table if key.name == key_name), "")
-        made = self.addAction(f"{text}\t{spoken(found)}" if found else text)
+        made = self.addAction(self._session.with_keys(f"{text}\t{{{key_name}}}") if key_name else text)
         made.setEnabled(enabled)
         if checked is not None:
             made.setCheckable(True)

@@ -7,7 +7,7 @@ from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import learn_view, model_sentence, stop_view, training_sentence
 from napari_al_pose.domain.views.label_checks import check_button_text
-from napari_al_pose.gui.panels.parts import Section, button, label
+from napari_al_pose.gui.panels.parts import KeyTip, Section, button, label
 from napari_al_pose.gui.session import Session
 
 _PLOT_EVERY_MS = 800
@@ -96,7 +96,8 @@ class LearnPanel(Section):
 
     def _idle_row(self) -> QWidget:
         session = self._session
-        self._learn = button("Learn", "Train on your labels, then rank the queue anew (L)", session.learn, part="main")
+        self._learn = button("Learn", "", session.learn, part="main")
+        KeyTip(self._learn, "Train on your labels, then rank the queue anew ({learn})", session)
         self._restart = button(
             "Restart engine", "Start the engine again; labels and models are safe", session.restart_engine, part="main"
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -19,6 +19,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.gui.remembered import remember, remembered
+
+if TYPE_CHECKING:
+    from napari_al_pose.gui.state import SessionState
 
 ROW = Qt.ItemDataRole.UserRole
 """Role under which a list's model gives the row itself."""
@@ -113,6 +116,31 @@ def button(text: str, tooltip: str, clicked: Callable[[], Any], *, part: str = "
     made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
     made.clicked.connect(lambda _checked=False: clicked())
     return made
+
+
+class KeyTip(QObject):
+    """The tooltip of a widget that names keys, as they are now and when the user has changed them.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Becomes the parent.
+    text : str
+        With ``{name}`` for the key of an action, see `napari_al_pose.gui.key_table.with_keys`.
+    session : SessionState
+    """
+
+    def __init__(self, widget: QWidget, text: str, session: SessionState) -> None:
+        super().__init__(widget)
+        self._widget, self._text, self._session = widget, text, session
+        if session.keys is not None:
+            session.keys.changed.connect(self.show)
+        self.show()
+
+    @Slot()
+    def show(self) -> None:
+        """Name the keys as they are now."""
+        self._widget.setToolTip(self._session.with_keys(self._text))
 
 
 def tool_button(text: str, tooltip: str, *, part: str, checkable: bool = False) -> QToolButton:

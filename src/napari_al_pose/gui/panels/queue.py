@@ -21,7 +21,7 @@ from napari_al_pose.acquisition import Strategy
 from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows, strategy_groups
-from napari_al_pose.gui.panels.parts import ROW, RowsModel, RowsView, Section, button, label
+from napari_al_pose.gui.panels.parts import ROW, KeyTip, RowsModel, RowsView, Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
@@ -107,8 +107,10 @@ class QueuePanel(Section):
 
     def _buttons(self) -> QHBoxLayout:
         session = self._session
-        self._previous = button("Previous", "The suggestion before this one (Shift+N)", session.previous_suggestion)
-        self._next = button("Next frame", "The next suggested frame (N)", session.next_suggestion, part="main")
+        self._previous = button("Previous", "", session.previous_suggestion)
+        self._next = button("Next frame", "", session.next_suggestion, part="main")
+        KeyTip(self._previous, "The suggestion before this one ({previous_suggestion})", session)
+        KeyTip(self._next, "The next suggested frame ({next_suggestion})", session)
         row = QHBoxLayout()
         row.setSpacing(4)
         self.map = button("Map", "See how strategies sample the videos: every candidate frame as a dot", lambda: None)

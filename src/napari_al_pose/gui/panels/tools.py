@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.gui.panels.parts import label, tool_button
+from napari_al_pose.gui.panels.parts import KeyTip, label, tool_button
 from napari_al_pose.gui.session import Session
 
 _TOOLS = (
-    (Tool.ADD, "Add", "A click places the chosen bodypart; a drag moves a point (2)"),
-    (Tool.SELECT, "Select", "A click chooses a bodypart, the arrow keys nudge it, Shift by 10 px (3)"),
-    (Tool.PAN, "Pan", "The mouse moves the view and changes nothing (4)"),
+    (Tool.ADD, "Add", "A click places the chosen bodypart; a drag moves a point"),
+    (Tool.SELECT, "Select", "A click chooses a bodypart, the arrow keys nudge it, Shift by 10 px"),
+    (Tool.PAN, "Pan", "The mouse moves the view and changes nothing"),
 )
 _MODES = (
     (LabelMode.SEQUENTIAL, "Sequential", "The bodyparts one after the other; a click never moves a label"),
@@ -39,6 +39,8 @@ class ToolRows(QWidget):
         session.options.changed.connect(self._on_option)
         session.projectChanged.connect(self._on_project)
         session.individualChanged.connect(self._show_individual)
+        if session.keys is not None:
+            session.keys.changed.connect(self._on_keys)
         self._on_option("tool")
         self._on_option("label_mode")
         self._on_project()
@@ -50,7 +52,8 @@ class ToolRows(QWidget):
         group = QButtonGroup(self)
         self._tools = {}
         for tool, text, tooltip in _TOOLS:
-            made = tool_button(text, tooltip, part="choice", checkable=True)
+            made = tool_button(text, "", part="choice", checkable=True)
+            KeyTip(made, f"{tooltip} ({{options.set tool {tool}}})", self._session)
             made.clicked.connect(lambda _checked=False, tool=tool: options.set("tool", tool))
             group.addButton(made)
             row.addWidget(made)
@@ -67,7 +70,7 @@ class ToolRows(QWidget):
 
     def _individual_row(self) -> QWidget:
         self._individual = QComboBox()
-        self._individual.setToolTip("The animal the next click labels (I: the next one)")
+        KeyTip(self._individual, "The animal the next click labels ({next_individual}: the next one)", self._session)
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._session.choose_individual(self._individual.itemText(i)))
         note = label("learns the first one only", "warning")
@@ -89,7 +92,11 @@ class ToolRows(QWidget):
             i = self._mode.findData(options.label_mode)
             self._mode.setCurrentIndex(i)
             what = self._mode.itemData(i, Qt.ItemDataRole.ToolTipRole)
-            self._mode.setToolTip(f"What follows a click (M). {what}.")
+            self._mode.setToolTip(self._session.with_keys(f"What follows a click ({{next_label_mode}}). {what}."))
+
+    @Slot()
+    def _on_keys(self) -> None:
+        self._on_option("label_mode")
 
     def _on_project(self) -> None:
         names = self._session.individuals
