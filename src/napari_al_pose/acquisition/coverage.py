@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
@@ -83,12 +83,10 @@ class Coverage:
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool would add less."""
-        scores = np.round(self.score(context), 9)
+        scores = self.score(context)
         if not np.isfinite(scores[index]):
             return Explanation(sentence="no usable image features")
-        others = np.delete(scores, index)
-        others = others[np.isfinite(others)]
-        share = float((others < scores[index]).mean()) if len(others) else 1.0
+        share = share_below(scores, index)
         if share in (0.0, 1.0):
             return Explanation(sentence=f"stands for {'more' if share else 'less'} unlabelled frames than any other")
         return Explanation(sentence=f"stands for more unlabelled frames than {percent_of_pool(share)}")

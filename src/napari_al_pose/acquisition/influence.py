@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
@@ -94,12 +95,10 @@ class Influence:
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool the frame is more typical than."""
-        scores = np.round(self.score(context), 9)
+        scores = self.score(context)
         if not np.isfinite(scores[index]):
             return Explanation(sentence="no usable image features")
-        others = np.delete(scores, index)
-        others = others[np.isfinite(others)]
-        share = float((others < scores[index]).mean())
+        share = share_below(scores, index)
         if share in (0.0, 1.0):
             return Explanation(sentence=f"the {'most' if share else 'least'} typical of the pool")
         return Explanation(sentence=f"more typical than {percent_of_pool(share)}")

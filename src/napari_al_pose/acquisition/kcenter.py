@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.influence import mean_cosine_similarity
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import nearest_cosine_distance, row_chunks, unit_rows
@@ -149,11 +149,9 @@ def unlike_labelled(context: ScoreContext, index: int) -> str:
     unit = unit_rows(given(context.features, "features"))
     if context.labelled_features is None or not len(context.labelled_features):
         return "no frame is labelled yet to compare with"
-    distance = np.round(nearest_cosine_distance(unit, unit_rows(context.labelled_features)), 9)
     if not unit[index].any():
         return "no usable image features"
-    others = np.delete(distance, index)
-    share = float((others < distance[index]).mean()) if len(others) else 1.0
+    share = share_below(nearest_cosine_distance(unit, unit_rows(context.labelled_features)), index)
     return f"less like any labelled frame than {percent_of_pool(share)}"
 
 

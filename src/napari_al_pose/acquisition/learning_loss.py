@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 
@@ -52,9 +53,7 @@ class LearningLoss:
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say on which share of the pool the model should do better."""
-        losses = np.round(self._losses(context), 9)
-        others = np.delete(losses, index)
-        share = float((others < losses[index]).mean()) if len(others) else 1.0
+        share = share_below(self._losses(context), index)
         return Explanation(sentence=f"the model should do worse here than on {percent_of_pool(share)}")
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.extras import Extra
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.sleap_baselines import principal
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
@@ -65,6 +65,4 @@ class MotionKMeans:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool moves less."""
         energy = np.nan_to_num(context.extra_of(Extra.MOTION_ENERGY))
-        others = np.delete(energy, index)
-        share = float((others < energy[index]).mean()) if len(others) else 1.0
-        return Explanation(sentence=f"moves more than {percent_of_pool(share)}")
+        return Explanation(sentence=f"moves more than {percent_of_pool(share_below(energy, index))}")

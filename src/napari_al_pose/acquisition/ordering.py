@@ -39,3 +39,11 @@ def says_nothing(scores: NDArray[np.floating]) -> bool:
     """Whether no frame stands out: every score is NaN, or all that aren't are equal."""
     rounded = np.round(min_max(scores), 9)
     return len(np.unique(rounded[np.isfinite(rounded)])) < 2
+
+
+def share_below(values: NDArray[np.floating], index: int) -> float:
+    """Return the share of the other finite values that are below the one at ``index``; 1 if there are no others."""
+    known = np.round(np.asarray(values, np.float64), 9)
+    others = np.delete(known, index)
+    others = others[np.isfinite(others)]
+    return float((others < known[index]).mean()) if len(others) else 1.0
