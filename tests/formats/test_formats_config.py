@@ -45,6 +45,14 @@ def test_reads_what_people_have(tmp_path):
     assert config.individuals == ()
     assert [entry.crop for entry in config.video_sets] == [(0, 640, 0, 480), (10, 110, 20, 80), None]
     assert [video_stem(entry.path) for entry in config.video_sets] == ["one", "two", None]
+    assert config.pcutoff == 0.6, "DeepLabCut's own, where the file has none"
+
+
+@pytest.mark.parametrize(("written", "read"), [("0.35", 0.35), ("1", 1.0), ("60", 0.6), ("often", 0.6), ("true", 0.6)])
+def test_cutoff_of_likelihoods(tmp_path, written, read):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{HAND_WRITTEN}pcutoff: {written}\n")
+    assert read_config(path).pcutoff == read
 
 
 def test_several_animals(tmp_path):

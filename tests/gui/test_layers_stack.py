@@ -78,6 +78,18 @@ class Persistent:
         return getattr(object.__getattribute__(self, "__wrapped__"), name)
 
 
+PCUTOFF = 0.3
+"""Likelihood cutoff in the project's config.yaml; not DeepLabCut's default."""
+
+
+@pytest.fixture
+def sample_copy(sample_copy):
+    text = sample_copy.read_text()
+    assert "pcutoff: 0.6\n" in text
+    sample_copy.write_text(text.replace("pcutoff: 0.6\n", f"pcutoff: {PCUTOFF}\n"))
+    return sample_copy
+
+
 @pytest.fixture
 def viewer():
     return ViewerModel()
@@ -338,7 +350,7 @@ def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened
     opened._engine.looked.emit(Looked(1, key, None, doubted))
     opened.options.toggle("borders")
     red = (guesses.border_color[:, :3] == np.float32([1, 0.1, 0.1])).all(axis=1)
-    np.testing.assert_array_equal(red, doubted.likelihood < 0.6)
+    np.testing.assert_array_equal(red, doubted.likelihood < PCUTOFF)
     assert not labels.text.visible
     opened.options.toggle("names")
     assert labels.text.visible

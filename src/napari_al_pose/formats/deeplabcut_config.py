@@ -19,6 +19,9 @@ from napari_al_pose.formats.names import is_safe_name
 UNIQUE_INDIVIDUAL = "single"
 """The individual under which DeepLabCut files bodyparts that belong to no animal."""
 
+PCUTOFF = 0.6
+"""DeepLabCut's default."""
+
 Crop = tuple[int, int, int, int]
 """``(x1, x2, y1, y2)`` in pixels of the full video, as in ``video_sets``; x2 and y2 excluded."""
 
@@ -51,6 +54,8 @@ class DeepLabCutConfig:
     unique_bodyparts : tuple of str
         Multi-animal only: bodyparts that belong to no individual.
     video_sets : tuple of VideoSet
+    pcutoff : float
+        Likelihood below which DeepLabCut takes a prediction for no point.
     """
 
     path: Path
@@ -63,6 +68,7 @@ class DeepLabCutConfig:
     multianimal: bool = False
     unique_bodyparts: tuple[str, ...] = ()
     video_sets: tuple[VideoSet, ...] = ()
+    pcutoff: float = PCUTOFF
 
 
 def read_config(path: Path) -> DeepLabCutConfig:
@@ -92,6 +98,7 @@ def read_config(path: Path) -> DeepLabCutConfig:
         multianimal=multianimal,
         unique_bodyparts=_names(document, "uniquebodyparts", path, required=False) if multianimal else (),
         video_sets=_video_sets(document),
+        pcutoff=_share(document.get("pcutoff"), PCUTOFF),
     )
 
 
@@ -187,6 +194,11 @@ def is_multianimal(document: Any) -> bool:
 
 def _text(value: Any) -> str:
     return "" if value is None or isinstance(value, (list, dict)) else str(value).strip()
+
+
+def _share(value: Any, default: float) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= 1 else default
 
 
 def _names(document: Any, field: str, path: Path, *, required: bool = True) -> tuple[str, ...]:

@@ -39,9 +39,6 @@ BORDER = (0.0, 0.0, 0.0, 0.8)
 DOUBTED = (1.0, 0.1, 0.1)
 """Ring of a guess below the likelihood cutoff, where the user asks for it; napari-deeplabcut's colour for it."""
 
-CUTOFF = 0.6
-"""DeepLabCut's default ``pcutoff``."""
-
 
 class KeypointLayers:
     """Four small layers that are filled anew for each frame and edit.
@@ -56,10 +53,18 @@ class KeypointLayers:
         Longer side of the video's frames, in pixels: the size of the points follows it.
     colour_by : ColourBy
         What a point's colour stands for.
+    cutoff : float
+        Likelihood below which a guess is doubted.
     """
 
     def __init__(
-        self, viewer: Any, skeleton: Skeleton, long_side: int, colour_by: ColourBy = ColourBy.BODYPART
+        self,
+        viewer: Any,
+        skeleton: Skeleton,
+        long_side: int,
+        *,
+        colour_by: ColourBy = ColourBy.BODYPART,
+        cutoff: float,
     ) -> None:
         self._skeleton = skeleton
         n, size = skeleton.n_bodyparts * len(skeleton.individuals), max(3.0, LABEL_SIZE * long_side)
@@ -67,7 +72,7 @@ class KeypointLayers:
         self._xy = np.full((n, 2), np.nan)
         self._position = -1
         self._likelihood = np.zeros(n)
-        self._mark_doubted = False
+        self._mark_doubted, self._cutoff = False, cutoff
         self._chosen = -1
         solid = np.column_stack([self._rgb, np.ones(n)])
         hollow = {"face_color": "transparent", "border_width": 0.22, "canvas_size_limits": CANVAS_SIZE}
@@ -225,7 +230,7 @@ class KeypointLayers:
             self._likelihood = np.array(likelihood)
             rings = fade(self._rgb, likelihood)
             if self._mark_doubted:
-                rings[likelihood < CUTOFF] = (*DOUBTED, 1.0)
+                rings[likelihood < self._cutoff] = (*DOUBTED, 1.0)
             self._guesses.layer.border_color = rings
 
     def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:

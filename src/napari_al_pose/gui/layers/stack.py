@@ -161,15 +161,21 @@ class LayerStack(QObject):
         self._show_frame()
 
     def _build(self, source: CachedSource) -> None:
-        viewer, skeleton = self._viewer_ref(), self._session.skeleton
-        if viewer is None or skeleton is None:
+        viewer, project, skeleton = self._viewer_ref(), self._session.project, self._session.skeleton
+        if viewer is None or project is None or skeleton is None:
             return
         self.remove()
         self._syncing = True
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
             self._scoremap = ScoremapLayer(viewer, skeleton)
-            self._keypoints = KeypointLayers(viewer, skeleton, max(source.shape[1:3]), self._session.options.colour_by)
+            self._keypoints = KeypointLayers(
+                viewer,
+                skeleton,
+                max(source.shape[1:3]),
+                colour_by=self._session.options.colour_by,
+                cutoff=project.config.pcutoff,
+            )
         finally:
             self._syncing = False
         text = viewer.canvas.overlays.text
