@@ -15,7 +15,7 @@ from scipy.io import loadmat, savemat
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.exchange import detect_format
-from napari_al_pose.formats.coco import read_coco
+from napari_al_pose.formats.coco import read_coco, write_coco
 from napari_al_pose.formats.deeplabcut import write_annotations
 from napari_al_pose.formats.horse10 import read_horse10
 from napari_al_pose.formats.image_sets import find_file, number_images
@@ -221,6 +221,30 @@ def test_species_with_the_same_keypoints(tmp_path):
     told = " ".join(labels.notices)
     for what in ("1 annotation without keypoints", "1 occluded point", "1 point without a place"):
         assert what in told
+
+
+def test_what_coco_says_beyond_keypoints_is_named(tmp_path):
+    keypoints = {"image_id": 1, "category_id": 2, "keypoints": [1, 2, 2, 3, 5, 2], "track_id": 7}
+    images = [{"id": 1, "file_name": "000001.jpg", "license": 3}, {"id": 2, "file_name": "000002.jpg"}]
+    annotations = [
+        {"id": 1, **keypoints, "bbox": [1, 2, 2, 3], "segmentation": []},
+        {"id": 2, **keypoints, "bbox": [0, 0, 40, 30], "segmentation": [[1, 2, 3, 4, 5, 6]], "image_id": 2},
+        {"id": 3, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": [[1, 2, 3]]},
+    ]
+    path = coco_file(tmp_path / "more.json", images=images, annotations=annotations, info={"year": 2021}, licenses=[])
+    assert read_coco(path).notices[-3:] == (
+        f"{path}: the boxes of 1 annotation not kept.",
+        f"{path}: species (categories) not kept: 'dog' (2 annotations); all are animals of one kind here.",
+        f"{path}: not kept: 'track_id' in 2 of the annotations, 'segmentation' in 1 of the annotations, "
+        "'license' in 1 of the images, 'info'.",
+    )
+
+
+def test_nothing_is_said_to_be_left_out_of_coco_written_here(tmp_path):
+    labels = read_coco(coco_file(tmp_path / "theirs.json"))
+    write_coco(labels, tmp_path / "ours.json")
+    told = read_coco(tmp_path / "ours.json").notices
+    assert not [notice for notice in told if "not kept" in notice]
 
 
 def test_species_with_other_keypoints_are_refused(tmp_path):

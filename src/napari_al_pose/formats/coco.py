@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
+from napari_al_pose.formats.coco_extras import ANIMAL, not_kept
 from napari_al_pose.formats.image_sets import check_count, finite, number_images, whole
 from napari_al_pose.formats.json_file import field, read_json, write_json
 from napari_al_pose.formats.label_set import Holds, LabelSet, annotation_of, counted, numbered_individuals, skeleton_in
@@ -47,7 +48,8 @@ def read_coco(path: Path) -> LabelSet:
     keys, videos, notices = number_images(list(files.values()), path.stem, sizes)
     reader = _Annotations(path, skeleton, {identity: keys[file] for identity, file in files.items()})
     reader.read(annotations)
-    return LabelSet(reader.skeleton(), videos, tuple(reader.made()), (*notices, *reader.notices()))
+    told = (*notices, *reader.notices(), *not_kept(document, path))
+    return LabelSet(reader.skeleton(), videos, tuple(reader.made()), told)
 
 
 def write_coco(labels: LabelSet, path: Path) -> None:
@@ -71,8 +73,8 @@ def write_coco(labels: LabelSet, path: Path) -> None:
             annotations.append(entry if single else entry | {"individual": annotation.individual})
     category = {
         "id": 1,
-        "name": "animal",
-        "supercategory": "animal",
+        "name": ANIMAL,
+        "supercategory": ANIMAL,
         "keypoints": list(labels.skeleton.bodyparts),
         "skeleton": [[a + 1, b + 1] for a, b in labels.skeleton.link_indices()],
     }

@@ -1,0 +1,79 @@
+"""What a file of COCO keypoints says beyond keypoints, which has no place in a project, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_al_pose.formats.label_set import counted
+
+ANIMAL = "animal"
+"""The category that files written here have."""
+
+_SAME_PX = 1.0
+_USED = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "iscrowd", "individual", "bbox", "area")
+_READ = {
+    "annotations": _USED,
+    "images": ("id", "file_name", "width", "height"),
+    "categories": ("id", "name", "supercategory", "keypoints", "skeleton"),
+}
+"""What is read of each kind of entry, or follows from what is read."""
+
+
+def not_kept(document: dict[str, Any], path: Path) -> list[str]:
+    """Return a sentence for each kind of thing in ``document`` that importing it leaves out.
+
+    Entries that were passed over whole, which the reader names, are not looked at.
+    """
+    entries = [entry for entry in document["annotations"] if entry.get("keypoints") and entry.get("iscrowd") != 1]
+    told = []
+    boxes = sum(_has_own_box(entry) for entry in entries)
+    if boxes:
+        told.append(f"{path}: the boxes of {counted(boxes, 'annotation')} not kept.")
+    categories = [category for category in document["categories"] if isinstance(category, dict)]
+    names = {str(category.get("id")): str(category.get("name", "")) for category in categories}
+    kinds = Counter(names.get(str(entry.get("category_id")), "") for entry in entries)
+    if set(kinds) - {"", ANIMAL}:
+        listed = ", ".join(f"{kind!r} ({counted(n, 'annotation')})" for kind, n in kinds.most_common(5))
+        more = f" and {len(kinds) - 5} more" if len(kinds) > 5 else ""
+        told.append(f"{path}: species (categories) not kept: {listed}{more}; all are animals of one kind here.")
+    others = [
+        f"{name!r} in {n:,} of the {kind}"
+        for kind, read in _READ.items()
+        for name, n in _others(entries if kind == "annotations" else document[kind], read).items()
+    ]
+    others += [repr(name) for name, value in document.items() if name not in _READ and not _is_empty(value)]
+    if others:
+        told.append(f"{path}: not kept: {', '.join(others)}.")
+    return told
+
+
+def _has_own_box(entry: dict[str, Any]) -> bool:
+    """Whether the box is more than what the points span, as those written here are."""
+    try:
+        x, y, width, height = (float(value) for value in entry.get("bbox", ()))
+    except (TypeError, ValueError):
+        return not _is_empty(entry.get("bbox"))
+    table = np.array(entry["keypoints"], float).reshape(-1, 3)
+    placed = table[table[:, 2] > 0, :2]
+    if not len(placed):
+        return False  # passed over, and named as such
+    span = [*placed.min(axis=0), *np.ptp(placed, axis=0)]
+    return not np.allclose([x, y, width, height], span, rtol=0, atol=_SAME_PX)
+
+
+def _others(entries: list[Any], read: tuple[str, ...]) -> Counter[str]:
+    return Counter(
+        str(name)
+        for entry in entries
+        if isinstance(entry, dict)
+        for name, value in entry.items()
+        if name not in read and not _is_empty(value)
+    )
+
+
+def _is_empty(value: Any) -> bool:
+    return value in (None, "", [], {}, 0, False)
