@@ -232,11 +232,11 @@ def test_what_coco_says_beyond_keypoints_is_named(tmp_path):
         {"id": 3, "image_id": 2, "category_id": 1, "iscrowd": 1, "segmentation": [[1, 2, 3]]},
     ]
     path = coco_file(tmp_path / "more.json", images=images, annotations=annotations, info={"year": 2021}, licenses=[])
+    others = "'track_id' in 2 of the annotations, 'segmentation' in 1 of the annotations, 'license' in 1 of the images"
     assert read_coco(path).notices[-3:] == (
         f"{path}: the boxes of 1 annotation not kept.",
         f"{path}: species (categories) not kept: 'dog' (2 annotations); all are animals of one kind here.",
-        f"{path}: not kept: 'track_id' in 2 of the annotations, 'segmentation' in 1 of the annotations, "
-        "'license' in 1 of the images, 'info'.",
+        f"{path}: not kept: {others}, 'info'.",
     )
 
 

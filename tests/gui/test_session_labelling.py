@@ -12,6 +12,7 @@ from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, R
 from napari_al_pose.gui import saving
 from napari_al_pose.gui.session import Session
 from napari_al_pose.project import open_project
+from napari_al_pose.project.label_log import Keypoint, KeypointKey
 
 pytestmark = pytest.mark.gui
 
@@ -65,6 +66,23 @@ def test_placing_in_order_completes_the_frame_and_is_on_disk_at_once(opened):
     assert opened.annotation.is_complete
     assert opened.bodypart == names[-1]
     assert opened.n_complete == opened.n_complete_since_training == 1
+
+
+def test_undo_of_an_import_into_many_frames_counts_all_of_them(opened, qtbot):
+    video, place = opened.current.video, Keypoint(KeypointState.PLACED, 3.0, 4.0)
+    keys = [FrameKey(video, number) for number in (4, 8, 15)]
+    changes = [(KeypointKey(video, key.frame, "", name), place) for key in keys for name in opened.bodyparts]
+    with qtbot.waitSignal(opened.projectChanged, timeout=TIMEOUT):
+        opened.change_labels(
+            "Importing", lambda project: project.labels.exchange.take_in(changes, source="labels.csv", undoable=True)
+        )
+    assert opened.tally.complete >= set(keys)
+    before = opened.tally.labelled - set(keys)
+    opened.undo()
+    assert opened.current == keys[0]
+    assert opened.tally.labelled == before
+    opened.redo()
+    assert opened.tally.complete >= set(keys)
 
 
 def test_not_visible_clear_undo_and_redo(opened):

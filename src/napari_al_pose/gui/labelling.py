@@ -294,6 +294,7 @@ class Labelling(Opening):
         if key is None:
             return
         self._saver.touch(key.video)
+        self._count_anew(project)
         before = self._annotations
         if key != self._current:
             self.go_to(key)
@@ -303,6 +304,20 @@ class Labelling(Opening):
         if key == self._current:
             self._tally.update(*self._annotations)
             self._after_travel(before)
+
+    def _count_anew(self, project: Project) -> None:
+        """Keep the tally and the files in step with an action that may have changed many frames of many videos."""
+        changed: dict[str, set[int]] = {}
+        for key in project.labels.last_frames():
+            changed.setdefault(key.video, set()).add(key.frame)
+        for video, frames in changed.items():
+            self._saver.touch(video)
+            found: dict[int, list[Annotation]] = {frame: [] for frame in frames}
+            for annotation in project.labels.annotations(video, frames):
+                found[annotation.key.frame].append(annotation)
+            for frame, of_frame in found.items():
+                empty = Annotation.empty(FrameKey(video, frame), len(self.bodyparts))
+                self._tally.update(*(of_frame or [empty]))
 
     def _after_travel(self, before: tuple[Annotation, ...]) -> None:
         """Choose what the undo or redo has changed."""

@@ -284,6 +284,12 @@ class LabelStore:
         with self._mutex:
             return self._log.last_action()
 
+    def last_frames(self) -> list[FrameKey]:
+        """Return the frames whose labels the last action changed, sorted."""
+        query = "SELECT DISTINCT video, frame FROM edits WHERE action = ? ORDER BY video, frame"
+        with self._mutex:
+            return [FrameKey(*row) for row in self._log.rows(query, (self._log.last_action(),))]
+
     def unknown_bodyparts(self) -> dict[str, int]:
         """Return the bodyparts that have labels but are not in the skeleton, with the number of labels."""
         with self._mutex:
