@@ -147,9 +147,10 @@ class LabelExchange:
 
     def cleared_frames(self, video: str, among: Collection[int] | None = None) -> set[int]:
         """Return the frames of ``video`` (``among`` some) that the files have labels of and the store has none."""
-        if among is None:
+        if among is None or len(among) > _AT_A_TIME:
             query = "SELECT frame FROM exported WHERE video = ? EXCEPT SELECT frame FROM labels WHERE video = ?"
-            return self._frames(query, (video, video))
+            found = self._frames(query, (video, video))
+            return found if among is None else found & set(among)
         query = (
             "SELECT ?2 WHERE EXISTS (SELECT 1 FROM exported WHERE video = ?1 AND frame = ?2)"
             " AND NOT EXISTS (SELECT 1 FROM labels WHERE video = ?1 AND frame = ?2)"
