@@ -174,6 +174,20 @@ def test_csv_edited_alone_is_taken_in(project_root):
         assert project.labels.annotation(KEY).xy[0].tolist() == [1, 2]
 
 
+def test_csv_edited_alone_stays_taken_in_when_the_h5_changes_elsewhere(project_root):
+    save_labels(project_root, XY, [5, 12])
+    open_project(project_root).close()
+    save_csv(project_root, changed(0, 0, [70, 80]))
+    open_project(project_root).close()
+    h5 = save_labels(project_root, changed(1, 2, [90, 91]), [5, 12])
+    save_csv(project_root, changed(0, 0, [70, 80]))
+    assert pd.read_hdf(h5).iloc[0, 0] == 1, "it has the old label of frame 5"
+    with open_project(project_root) as project:
+        assert project.labels.annotation(KEY).xy[0].tolist() == [70, 80]
+        assert project.labels.annotation(FrameKey("mouse", 12)).xy[2].tolist() == [90, 91]
+        assert project.labels.conflicts.all() == []
+
+
 def test_csv_that_was_not_written_again_is_stale(project_root):
     save_labels(project_root, XY, [5, 12])
     open_project(project_root).close()

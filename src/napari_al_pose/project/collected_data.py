@@ -125,7 +125,8 @@ class CollectedData:
             disagreeing = list(otherwise.items())
             exchange.merge(
                 self.name,
-                theirs.items(),
+                # Where the two files differ, the .h5's word: else the .csv's would look old the next time.
+                {**theirs, **by_h5}.items(),
                 {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts},
                 source=str(table.path or self.folder),
                 # Files with something to tell the user are read, and told of, each time. Where only the .csv says
