@@ -21,15 +21,7 @@ def no_bodyparts(config):
     return config
 
 
-def no_hdf5(config):
-    folder = config.parent / "labeled-data" / "black-mouse"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "CollectedData_synthetic.h5"
-    file.write_bytes(b"this is no hdf5 file")
-    return file
-
-
-@pytest.mark.parametrize("damage", [no_yaml, no_bodyparts, no_hdf5])
+@pytest.mark.parametrize("damage", [no_yaml, no_bodyparts])
 def test_what_cannot_be_opened_is_named_with_a_remedy(opened, sample_project, tmp_path, qtbot, damage):
     bad = tmp_path / "bad"
     shutil.copytree(sample_project.parent, bad)
@@ -42,6 +34,22 @@ def test_what_cannot_be_opened_is_named_with_a_remedy(opened, sample_project, tm
     assert named.stem in f"{message} {hint}"
     assert hint
     assert "Traceback" not in message
+
+
+def test_a_damaged_file_of_labels_is_named_and_left_and_the_project_opens(session, sample_copy, qtbot):
+    folder = sample_copy.parent / "labeled-data" / "black-mouse"
+    folder.mkdir(parents=True, exist_ok=True)
+    damaged = folder / "CollectedData_synthetic.h5"
+    damaged.write_bytes(b"this is no hdf5 file")
+    notices = []
+    session.noticeRaised.connect(lambda message, hint, is_error: notices.append(f"{message} {hint}"))
+    session.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.source is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: any(damaged.name in notice for notice in notices), timeout=TIMEOUT)
+    (told,) = (notice for notice in notices if damaged.name in notice)
+    assert "backup" in told
+    assert "Traceback" not in told
+    assert damaged.read_bytes() == b"this is no hdf5 file"
 
 
 def test_of_a_video_cut_in_half_the_first_part_is_shown_and_the_cut_is_named(session, sample_copy, qtbot):
