@@ -31,7 +31,7 @@ def rank(
     ``scheduler`` run the model where one is named. A ``contact_sheet`` (PNG) shows the frames of the pool that the
     strategy puts first and last.
     """
-    with open_project(path) as project:
+    with opened(path) as project:
         loop = _loop(project)
         strategy = strategy or project.settings.strategy
         work = loop.rank(project, strategy=strategy, size=top, holdout_share=0.0, scheduler=scheduler)
@@ -99,7 +99,7 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, schedu
 
     The workers of a dask ``scheduler`` do it where one is named.
     """
-    with open_project(path) as project:
+    with opened(path) as project:
         loop = _loop(project)
         try:
             exported = show_progress(loop.export(project, videos, options, scheduler=scheduler))
@@ -114,7 +114,7 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, schedu
 
 def evaluate(path: Path, *, train_frames: int, seed: int, reference: tuple[str, str] | None = None) -> dict[str, Any]:
     """Train on randomly drawn labelled frames and measure on all the others; the project is left as it is."""
-    with open_project(path, read_only=True) as project:
+    with opened(path, read_only=True) as project:
         from napari_al_pose.engine.evaluation import evaluate_project
 
         return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed, reference=reference))
@@ -202,8 +202,16 @@ def _tell(sentence: str) -> None:
         tqdm.write(sentence, file=sys.stderr)
 
 
+def opened(path: Path, *, read_only: bool = False) -> Project:
+    """Open a project and say what there is to know of it: a file of labels that can't be read, a missing video."""
+    project = open_project(path, read_only=read_only)
+    for notice in project.notices:
+        _tell(notice)
+    return project
+
+
 def _writable(path: Path) -> Project:
-    project = open_project(path)
+    project = opened(path)
     if project.read_only:
         holder = project.lock_holder
         project.close()

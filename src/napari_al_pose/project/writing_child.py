@@ -12,7 +12,7 @@ from typing import IO
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.project.label_files import LabelFiles, WritingJob
 
-NICENESS = 10
+NICENESS = 19
 
 
 def main() -> None:

@@ -44,10 +44,9 @@ def _import(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from napari_al_pose.exchange import Exported, export_labels, format_named
-    from napari_al_pose.headless import show_progress
-    from napari_al_pose.project import open_project
+    from napari_al_pose.headless import opened, show_progress
 
-    with open_project(options.project) as project:
+    with opened(options.project) as project:
         done: Exported = show_progress(export_labels(project, format_named(options.format), options.output))
     _tell(done, done.path, f"{done.frames:,} labelled frames ({done.points:,} points) written to {done.path}", options)
 

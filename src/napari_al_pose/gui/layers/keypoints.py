@@ -30,6 +30,9 @@ LABEL_SIZE = 0.016
 CANVAS_SIZE = (0, 26)
 """Smallest and largest point, screen pixels; above 0 napari would show the point it keeps in an empty layer."""
 
+NAMES = {"string": "{bodypart}", "size": 9, "color": "white", "anchor": "upper_left", "visible": False}
+"""How the bodyparts' names stand beside their labels."""
+
 PEAKS = 5
 """Peaks drawn of one bodypart."""
 
@@ -109,14 +112,7 @@ class KeypointLayers:
             border_width=0.12,
             canvas_size_limits=CANVAS_SIZE,
             features={"bodypart": list(skeleton.bodyparts) * len(skeleton.individuals)},
-            text={
-                "string": "{bodypart}",
-                "size": 9,
-                "color": "white",
-                "anchor": "upper_left",
-                "translation": [0, 0, size],
-                "visible": False,
-            },
+            text={**NAMES, "translation": [0, 0, size]},
         )
 
     @property
