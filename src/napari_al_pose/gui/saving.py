@@ -11,7 +11,7 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.project import Project
 from napari_al_pose.project.writing_process import WritingProcess
 
-DELAY_MS = 400
+DELAY_MS = 200
 """After the last edit, so that the files follow within a second; the label store itself has every edit at once."""
 MANY = 300
 """Labelled frames from which on a process of its own writes the files: the time a thread takes from the window grows
