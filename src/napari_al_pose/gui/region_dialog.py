@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -24,8 +23,6 @@ from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.views.regions import dragged, region_sentence
 from napari_al_pose.gui.panels.parts import label
 from napari_al_pose.video.region import SMALLEST
-
-logger = logging.getLogger(__name__)
 
 _EDGES = ("Left", "Right", "Top", "Bottom")
 _SHADE, _EDGE = QColor(0, 0, 0, 150), QColor(255, 200, 60)
@@ -168,21 +165,18 @@ class _Picture(QWidget):
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Draw the frame, what is left out darker."""
-        try:
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            target, _scale = self._target()
-            painter.drawPixmap(target, self._pixmap, QRectF(self._pixmap.rect()))
-            x1, x2, y1, y2 = self._rectangle
-            inside = QRectF(self.place_of(x1, y1), self.place_of(x2, y2))
-            painter.setClipRect(target)
-            for part in _around(target, inside):
-                painter.fillRect(part, _SHADE)
-            painter.setPen(QPen(_EDGE, 2))
-            painter.drawRect(inside)
-            painter.end()
-        except Exception:  # an exception in here would end the process
-            logger.exception("The frame could not be drawn")
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        target, _scale = self._target()
+        painter.drawPixmap(target, self._pixmap, QRectF(self._pixmap.rect()))
+        x1, x2, y1, y2 = self._rectangle
+        inside = QRectF(self.place_of(x1, y1), self.place_of(x2, y2))
+        painter.setClipRect(target)
+        for part in _around(target, inside):
+            painter.fillRect(part, _SHADE)
+        painter.setPen(QPen(_EDGE, 2))
+        painter.drawRect(inside)
+        painter.end()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Begin a rectangle."""

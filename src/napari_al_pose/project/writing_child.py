@@ -6,7 +6,6 @@ import os
 import pickle
 import signal
 import sys
-import traceback
 from typing import IO
 
 from napari_al_pose.domain import AlPoseError
@@ -30,7 +29,10 @@ def main() -> None:
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer each job with ``("written", result)``, ``("refused", message, hint)`` or ``("failed", traceback)``."""
+    """Answer each job with ``("written", result)`` or ``("refused", message, hint)``.
+
+    A fault of ours ends the process; the one that asked does the job itself, and the fault is raised there.
+    """
     files = LabelFiles()
     while True:
         try:
@@ -42,8 +44,6 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
             answer = ("written", files.write(job))
         except AlPoseError as error:
             answer = ("refused", error.message, error.hint)
-        except Exception:  # noqa: BLE001  # the window shows it
-            answer = ("failed", traceback.format_exc())
         try:
             pickle.dump(answer, answers)
             answers.flush()

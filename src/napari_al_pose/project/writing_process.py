@@ -55,8 +55,6 @@ class WritingProcess:
                 return self._here.write(job)
         if kind == "refused":
             raise AlPoseError(*answer)
-        if kind == "failed":
-            raise RuntimeError(f"The process that writes labels failed:\n{answer[0]}")
         written: Written | None = answer[0]
         return written
 
