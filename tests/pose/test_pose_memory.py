@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import subprocess
 import sys
@@ -28,6 +29,7 @@ def free(monkeypatch):
     """Return what sets how many bytes are free."""
 
     def say(n_bytes):
+        monkeypatch.setattr(memory, "free_in_container", lambda: math.inf)
         monkeypatch.setattr(
             memory, "psutil", SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=n_bytes))
         )

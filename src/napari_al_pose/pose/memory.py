@@ -10,6 +10,7 @@ import psutil  # type: ignore[import-untyped]  # it has no stubs
 import torch
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose.container import free_in_container
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def usable_bytes(device: str) -> int:
         free, _ = torch.cuda.mem_get_info()
         held = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch's own, to be used again
         return int(USABLE * (free + held))
-    return int(USABLE * psutil.virtual_memory().available)
+    return int(USABLE * min(psutil.virtual_memory().available, free_in_container()))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
