@@ -21,6 +21,8 @@ COUNTS = (0, 1_000, 20_000)
 """Labelled frames in the project."""
 TURNS = 2
 """Each project is measured so often, in turn, so that a busy moment of the computer hits all of them."""
+FOLLOWED = 3
+"""Frames after which the files are waited for, each time; the first right after the project was opened."""
 FRAMES_A_TURN = 4
 """Frames that are labelled each time, by clicks and by keys."""
 BODYPARTS = ("snout", "leftear", "rightear", "spine", "tailbase", "tailmid", "tailtip")
@@ -41,17 +43,26 @@ def figures(_data: Path | None) -> Iterator[Figure]:
         viewer, session = open_window()
         times: dict[int, dict[str, list[float]]] = {count: {"click": [], "key": []} for count in COUNTS}
         opening: dict[int, float] = {}
+        following: dict[str, list[float]] = {"first": [], "later": []}
         try:
             for turn in range(TURNS):
                 for count in COUNTS:
                     seconds = _open(session, projects[count])
                     opening.setdefault(count, seconds)
+                    if count == COUNTS[-1]:
+                        first, *later = _follow(viewer, session, projects[count], turn)
+                        following["first"].append(first)
+                        following["later"] += later
                     for kind, found in _label(viewer, session, turn).items():
                         times[count][kind] += found
                     session.close_project()
         finally:
             viewer.close()
     yield from _report(times, opening, frame_ms)
+    for kind, found in following.items():
+        setting = {"labelled_frames": COUNTS[-1], "n": len(found), "median_s": float(np.median(found))}
+        unit = "s from the last edit to both files in place, the longest"
+        yield Figure(f"labels.files_follow_{kind}", max(found), unit, "<= 1", setting=setting)
 
 
 def _report(times: dict[int, dict[str, list[float]]], opening: dict[int, float], frame_ms: float) -> Iterator[Figure]:
@@ -152,6 +163,28 @@ def _label(viewer: Any, session: Any, turn: int) -> dict[str, list[float]]:
                 times["click"].append(paint.milliseconds(lambda x=x, y=y: hand.click(x, y)))  # type: ignore[misc]  # mypy can't type lambda defaults
     paint.close()
     return times
+
+
+def _follow(viewer: Any, session: Any, config: Path, turn: int) -> list[float]:
+    """Complete frames; return how long after each the files were in place, s. The ``.h5`` is the last."""
+    from qtpy.QtCore import Qt
+
+    from napari_al_pose.demo.annotator import MouseAnnotator, wait_until
+    from napari_al_pose.domain import FrameKey
+
+    hand = MouseAnnotator(viewer, session, {})
+    h5 = config.parent / "labeled-data" / "mouse" / "CollectedData_me.h5"
+    seconds = []
+    for i in range(FOLLOWED):
+        session.go_to(FrameKey("mouse", _FIRST_FREE + 500 + 10 * (turn * FOLLOWED + i)))
+        wait_until(lambda: session.picture_is_current, seconds=60, what="the frame")
+        before = h5.stat().st_mtime_ns
+        for _ in BODYPARTS:
+            hand.press(Qt.Key.Key_X)
+        start = time.perf_counter()
+        wait_until(lambda before=before: h5.stat().st_mtime_ns != before, seconds=60, what="the files of labels")  # type: ignore[misc]  # mypy can't type lambda defaults
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 class _Paint:

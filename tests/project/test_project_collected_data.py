@@ -16,7 +16,7 @@ from project_tools import BODYPARTS, collected, make_video, save_images, save_la
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.formats.deeplabcut import read_annotations
-from napari_al_pose.project import backups, collected_data, open_project
+from napari_al_pose.project import backups, label_folder, open_project
 
 XY = np.array([[[1.0, 2], [3, 4], [5, 6]], [[7, 8], [np.nan, np.nan], [9, 10]]])
 KEY = FrameKey("mouse", 5)
@@ -345,7 +345,7 @@ def test_files_that_did_not_change_are_not_read_again(project_root, monkeypatch)
         reads.append(folder.name)
         return read_annotations(folder, **options)
 
-    monkeypatch.setattr(collected_data, "read_annotations", counted)
+    monkeypatch.setattr(label_folder, "read_annotations", counted)
     with open_project(project_root) as project:
         assert reads == []
         project.export_labels()

@@ -120,7 +120,7 @@ def test_removed_bodypart_is_archived_and_comes_back(root):
 
 def _versions(root):
     with open_project(root, read_only=True) as project:
-        return project._collected_data("mouse").backups.versions()
+        return project._collected_data("mouse").folder.backups.versions()
 
 
 def test_all_bodyparts_replaced(root):

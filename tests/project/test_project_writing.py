@@ -11,7 +11,7 @@ import pytest
 from project_tools import make_video, save_images, save_labels
 
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.project import label_exchange, open_project
+from napari_al_pose.project import label_exchange, label_folder, open_project
 from napari_al_pose.project.label_files import LabelFiles
 from napari_al_pose.project.writing_process import WritingProcess
 
@@ -74,6 +74,42 @@ def test_another_process_writes_as_this_one_does(project_root, process):
         complete(project, 20, x=3)
         with pytest.raises(AlPoseError, match=r"CollectedData_Me\.h5 is not an HDF5 file"):
             project.export_labels()
+
+
+def test_writer_that_was_prepared_reads_no_file_again(project_root, monkeypatch):
+    save_labels(project_root, XY, [5, 12])
+    reads = []
+    read = label_folder.read_annotations
+    monkeypatch.setattr(label_folder, "read_annotations", lambda *args, **kw: reads.append(args) or read(*args, **kw))
+    with open_project(project_root) as project:
+        project.let_write(LabelFiles())
+        reads.clear()
+        complete(project, 20)
+        project.export_labels()
+        assert nose_by_frame(project_root) == {5: 1, 12: 7, 20: 1}
+        assert not reads
+        change_by_another(project_root, 12, 70)
+        complete(project, 20, x=2)
+        project.export_labels()
+        assert nose_by_frame(project_root) == {5: 1, 12: 70, 20: 2}
+        assert reads
+
+
+def test_process_is_prepared_for_files_that_cannot_be_read(project_root, process):
+    save_labels(project_root, XY, [5, 12])
+    with open_project(project_root) as project:
+        own = project_root / "labeled-data" / "mouse" / "CollectedData_Me.h5"
+        good = own.read_bytes()
+        own.write_bytes(b"not a table")
+        own.with_suffix(".csv").unlink()
+        project.let_write(process)
+        complete(project, 20)
+        with pytest.raises(AlPoseError, match=r"CollectedData_Me\.h5 is not an HDF5 file"):
+            project.export_labels()
+        own.write_bytes(good)
+        project.export_labels()
+        assert process.pid not in (None, os.getpid())
+    assert nose_by_frame(project_root) == {5: 1, 12: 7, 20: 1}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")

@@ -11,7 +11,7 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.project import Project
 from napari_al_pose.project.writing_process import WritingProcess
 
-DELAY_MS = 200
+DELAY_MS = 100
 """After the last edit, so that the files follow within a second; the label store itself has every edit at once."""
 MANY = 300
 """Labelled frames from which on a process of its own writes the files: the time a thread takes from the window grows
@@ -72,10 +72,9 @@ class LabelSaver(QObject):
         self._process.close()
 
     def _choose_writer(self, project: Project) -> None:
-        """On the worker thread: have the process ready, and let it write, where there is much to write."""
-        if project.labels.n_labelled >= MANY and not project.read_only:
-            self._process.start()
-            project.writer = self._process
+        """On the worker thread: let a process write, and have it ready, where there is much to write."""
+        if project.labels.n_labelled >= MANY and not project.read_only and project.writer is not self._process:
+            project.let_write(self._process)
 
     def _write(self) -> None:
         project = self._project

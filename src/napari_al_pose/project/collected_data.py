@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, Annotation, Skeleton
+from napari_al_pose.domain import AlPoseError, Annotation
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
     AnnotationTable,
-    read_annotation_file,
     read_annotations,
     rename_columns,
 )
 from napari_al_pose.formats.names import is_safe_name
-from napari_al_pose.project.backups import LabelBackups
 from napari_al_pose.project.extracted_images import shown_frames
 from napari_al_pose.project.label_exchange import AS_EXPORTED, ExchangeState
-from napari_al_pose.project.label_files import Points, Writer, WritingJob, backups_of, files_state, keep_version
+from napari_al_pose.project.label_files import Points, Writer, WritingJob
+from napari_al_pose.project.label_folder import LabelFolder
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, plan_merge
 from napari_al_pose.project.skeleton_log import SkeletonChange
-from napari_al_pose.project.videos import ProjectVideo
 
 _ATTEMPTS = 3
 """Times that files which another program writes meanwhile are merged and written."""
@@ -39,48 +36,19 @@ class UnreadableLabelsError(AlPoseError):
 
 @dataclass(frozen=True, slots=True)
 class CollectedData:
-    """The DeepLabCut labels of one video, and how they relate to the store.
+    """The DeepLabCut labels of one video, and how they relate to the store."""
 
-    Parameters
-    ----------
-    folder : Path
-        ``labeled-data/<video>``; its name is the video's.
-    video : ProjectVideo or None
-        None if neither video nor images are there.
-    scorer : str
-    skeleton : Skeleton
-    unique_bodyparts : tuple of str
-        Of a multi-animal project; they are kept in the files and not labelled here.
-
-    Attributes
-    ----------
-    offset : (float, float)
-        What to add to coordinates in the files to have those of the source, in pixels.
-    """
-
-    folder: Path
-    video: ProjectVideo | None
-    scorer: str
-    skeleton: Skeleton
-    unique_bodyparts: tuple[str, ...] = ()
-    offset: tuple[float, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        offset = (0.0, 0.0)
-        if self.video is not None:
-            image, shown = self.video.image_origin(), self.video.shown_origin()
-            offset = (image[0] - shown[0], image[1] - shown[1])
-        object.__setattr__(self, "offset", offset)
+    folder: LabelFolder
 
     @property
     def name(self) -> str:
         """The video's name."""
-        return self.folder.name
+        return self.folder.path.name
 
     def read(self) -> AnnotationTable:
         """Read the files; UnreadableLabelsError if there are some and none can be read."""
         try:
-            return read_annotations(self.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+            return self.folder.read()
         except AlPoseError as error:
             raise UnreadableLabelsError(error.message, error.hint) from error
 
@@ -113,7 +81,7 @@ class CollectedData:
         state = exchange.state(self.name)
         if self._is_known(state):
             return notices
-        files = self._files()
+        files = self.folder.state()
         table, beside = self.read(), self._read_csv_beside()
         told = [*table.notices, *self._unknown(table), *self._outside(table)]
         told += [beside] if isinstance(beside, str) else []
@@ -128,13 +96,13 @@ class CollectedData:
                 # Where the two files differ, the .h5's word: else the .csv's would look old the next time.
                 {**theirs, **by_h5}.items(),
                 {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts},
-                source=str(table.path or self.folder),
+                source=str(table.path or self.folder.path),
                 # Files with something to tell the user are read, and told of, each time. Where only the .csv says
                 # something, the .h5 lacks it.
                 state=ExchangeState(
                     self._settings(), "" if table.notices else files, AS_EXPORTED if theirs == by_h5 else 0
                 ),
-                otherwise=(str((table.path or self.folder).with_suffix(".csv")), disagreeing),
+                otherwise=(str((table.path or self.folder.path).with_suffix(".csv")), disagreeing),
             )
         notices += told
         if plan.changed:
@@ -153,11 +121,11 @@ class CollectedData:
 
     def _read_csv_beside(self) -> AnnotationTable | str:
         """Read the ``.csv`` beside an ``.h5``; a sentence for the user if it cannot be read."""
-        path = self.folder / f"CollectedData_{self.scorer}.csv"
-        if not path.is_file() or not path.with_suffix(".h5").is_file():
+        h5, csv = self.folder.files
+        if not (h5.is_file() and csv.is_file()):
             return AnnotationTable()
         try:
-            return read_annotation_file(path, scorer=self.scorer, individuals=self.skeleton.individuals)
+            return self.folder.read_file(csv)
         except AlPoseError as error:
             return f"{error.message} The labels were read from the .h5 beside it, and the next writing replaces it."
 
@@ -201,7 +169,7 @@ class CollectedData:
                 break
         else:
             raise AlPoseError(
-                f"The files of labels in {self.folder} change all the time; they were not written over.",
+                f"The files of labels in {self.folder.path} change all the time; they were not written over.",
                 "See which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
             )
         state = ExchangeState(self._settings(), written.files, revision)
@@ -210,16 +178,11 @@ class CollectedData:
 
     def h5_state(self) -> str:
         """Return size and time of the ``.h5``, "" if there is none: they change when it is written."""
-        path = self.folder / f"CollectedData_{self.scorer}.h5"
-        if not path.is_file():
+        h5, _ = self.folder.files
+        if not h5.is_file():
             return ""
-        stat = path.stat()
+        stat = h5.stat()
         return f"{stat.st_size} {stat.st_mtime_ns}"
-
-    @property
-    def backups(self) -> LabelBackups:
-        """Earlier versions of the files."""
-        return backups_of(self.folder)
 
     def restore(self, number: int, store: LabelStore) -> None:
         """Take the labels of an earlier version of the files, as one action that can be undone.
@@ -229,11 +192,12 @@ class CollectedData:
         AlPoseError
             If there is no such version or it cannot be read.
         """
-        version = next((version for version in self.backups.versions() if version.number == number), None)
+        version = next((version for version in self.folder.backups.versions() if version.number == number), None)
         if version is None:
-            kept = ", ".join(str(version.number) for version in self.backups.versions()) or "none"
-            raise AlPoseError(f"{self.folder} has no version {number} kept.", f"Choose one of: {kept}.")
-        table = read_annotations(version.folder, scorer=self.scorer, individuals=self.skeleton.individuals)
+            kept = ", ".join(str(version.number) for version in self.folder.backups.versions()) or "none"
+            raise AlPoseError(f"{self.folder.path} has no version {number} kept.", f"Choose one of: {kept}.")
+        skeleton = self.folder.skeleton
+        table = read_annotations(version.folder, scorer=self.folder.scorer, individuals=skeleton.individuals)
         store.exchange.put_back(self._keypoints(table), source=str(version.folder))
 
     def rename_columns(self, change: SkeletonChange, store: LabelStore) -> None:
@@ -245,17 +209,17 @@ class CollectedData:
             If a file cannot be read or written.
         """
         removed = removed_bodyparts(change.before, change.edit)
-        keep_version(self.folder, self.scorer, ours=True, for_good=bool(removed))
+        self.folder.keep_version(ours=True, for_good=bool(removed))
         rename_columns(
-            self.folder,
-            scorer=self.scorer,
-            bodyparts=self.skeleton.bodyparts,
-            individuals=self.skeleton.individuals,
+            self.folder.path,
+            scorer=self.folder.scorer,
+            bodyparts=self.folder.skeleton.bodyparts,
+            individuals=self.folder.skeleton.individuals,
             renamed=dict(change.edit.renamed),
             removed=removed,
         )
         # Of no action: frames that lacked a removed bodypart may be complete now, and all are looked at again.
-        store.exchange.remember(self.name, (), (), ExchangeState(self._settings(), self._files()))
+        store.exchange.remember(self.name, (), (), ExchangeState(self._settings(), self.folder.state()))
 
     def _job(self, store: LabelStore) -> WritingJob | None:
         """Return what is to be written, None if there is nothing."""
@@ -271,11 +235,6 @@ class CollectedData:
             return None
         return WritingJob(
             self.folder,
-            self.video,
-            self.scorer,
-            self.skeleton,
-            self.unique_bodyparts,
-            self.offset,
             files=state.files,
             frames=self._complete_frames(store.annotations(self.name, pending)),
             cleared=exchange.cleared_frames(self.name, pending),
@@ -285,10 +244,11 @@ class CollectedData:
 
     def _unknown(self, table: AnnotationTable) -> list[str]:
         """Tell which columns of the file are not shown, as ``config.yaml`` does not list them."""
-        unique = {(UNIQUE_INDIVIDUAL, bodypart) for bodypart in self.unique_bodyparts}
+        unique = {(UNIQUE_INDIVIDUAL, bodypart) for bodypart in self.folder.unique_bodyparts}
         columns = [column for column in table.columns if column not in unique]
-        individuals = {i: None for i, _ in columns if i not in self.skeleton.individuals}
-        bodyparts = {b: None for i, b in columns if i not in individuals and b not in self.skeleton.bodyparts}
+        skeleton = self.folder.skeleton
+        individuals = {i: None for i, _ in columns if i not in skeleton.individuals}
+        bodyparts = {b: None for i, b in columns if i not in individuals and b not in skeleton.bodyparts}
         return [
             f"{table.path} has labels of {', '.join(map(repr, names))}, which config.yaml does not list; they are kept "
             "there and not shown."
@@ -298,7 +258,7 @@ class CollectedData:
 
     def _outside(self, table: AnnotationTable) -> list[str]:
         """Tell which points lie outside the images; DeepLabCut passes over those when it trains."""
-        size = None if self.video is None else self.video.image_size()
+        size = None if self.folder.video is None else self.folder.video.image_size()
         if size is None or not len(table.rows):
             return []
         outside = ((table.xy < -0.5) | (table.xy > np.array(size) - 0.5)).any(axis=-1)
@@ -314,18 +274,16 @@ class CollectedData:
 
     def _is_known(self, state: ExchangeState) -> bool:
         """Whether the files are as they were last read or written, and mean the same."""
-        return bool(state.settings) and state.settings == self._settings() and state.files == self._files()
+        return bool(state.settings) and state.settings == self._settings() and state.files == self.folder.state()
 
     def _settings(self) -> str:
         """All that the meaning of the files depends on; a video that was missing may give images now."""
-        has_video = self.video is not None and self.video.has_video
-        return json.dumps([self.scorer, self.skeleton.bodyparts, self.skeleton.individuals, self.offset, has_video])
-
-    def _files(self) -> str:
-        return files_state(self.folder, self.scorer)
+        of = self.folder
+        has_video = of.video is not None and of.video.has_video
+        return json.dumps([of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, of.offset, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
-        return keypoints_of(table, self.name, self.skeleton, self.offset)
+        return keypoints_of(table, self.name, self.folder.skeleton, self.folder.offset)
 
     def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
         exchange = store.exchange
@@ -339,9 +297,10 @@ class CollectedData:
 
     def _realign(self, store: LabelStore) -> list[str]:
         """Keep labels on the same spot of the animal when a cropped video comes or goes."""
-        if self.video is None:
+        video = self.folder.video
+        if video is None:
             return []
-        before, now = store.exchange.origin(self.name), self.video.shown_origin()
+        before, now = store.exchange.origin(self.name), video.shown_origin()
         if before == now:
             return []
         store.exchange.realign(self.name, now)
@@ -351,15 +310,16 @@ class CollectedData:
 
     def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, Points]:
         """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of the extracted image."""
+        skeleton, offset = self.folder.skeleton, self.folder.offset
         by_frame: dict[int, list[Annotation]] = {}
         for annotation in annotations:
             by_frame.setdefault(annotation.key.frame, []).append(annotation)
         complete: dict[int, Points] = {}
         for frame, of_frame in sorted(by_frame.items()):
             if all(annotation.is_complete for annotation in of_frame):
-                points = np.full((len(self.skeleton.individuals), self.skeleton.n_bodyparts, 2), np.nan)
+                points = np.full((len(skeleton.individuals), skeleton.n_bodyparts, 2), np.nan)
                 for annotation in of_frame:
-                    points[self.skeleton.individuals.index(annotation.individual)] = annotation.xy - self.offset
+                    points[skeleton.individuals.index(annotation.individual)] = annotation.xy - offset
                 complete[frame] = points
         return complete
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -59,7 +60,7 @@ class ExtractedImages:
     def extract(self, number: int, name: str | None) -> str:
         """Return the image name of a frame, ``name`` if given; make the image if it is not there and can be made."""
         folder = self._folder
-        if name is not None and (folder / name).is_file():
+        if name is not None and name in self._names:
             return name
         if name is None and number in self._present:
             return self._present[number]
@@ -71,6 +72,11 @@ class ExtractedImages:
         else:
             self._write(pixels, folder / name)
         return name
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """What is in the folder, listed once: all its images may be asked for, tens of thousands."""
+        return frozenset(os.listdir(self._folder)) if self._folder.is_dir() else frozenset()
 
     @cached_property
     def _present(self) -> dict[int | None, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,22 +12,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import FrameSource, Skeleton
-from napari_al_pose.formats.deeplabcut import (
-    AnnotationTable,
-    is_annotation_file,
-    read_annotations,
-    write_annotations,
-)
-from napari_al_pose.project.backups import LabelBackups
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.formats.deeplabcut import AnnotationTable, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
+from napari_al_pose.project.label_folder import LabelFolder
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX, keypoints_of
-from napari_al_pose.project.videos import ProjectVideo
 
 Points = NDArray[np.float64]
 
-_REMEMBERED = 8
+REMEMBERED = 8
 """Videos whose tables are kept, so that the next writing need not read them."""
 
 
@@ -38,17 +31,9 @@ class WritingJob:
 
     Parameters
     ----------
-    folder : Path
-        ``labeled-data/<video>``; its name is the video's.
-    video : ProjectVideo or None
-        None if neither video nor images are there.
-    scorer : str
-    skeleton : Skeleton
-    unique_bodyparts : tuple of str
-    offset : (float, float)
-        What to add to coordinates in the files to have those of the source, in pixels.
+    folder : LabelFolder
     files : str
-        The files as they are expected, see `files_state`; "" to take them as they are.
+        The files as they are expected, see `LabelFolder.state`; "" to take them as they are.
     frames : mapping of int to (individuals, bodyparts, 2) array
         Complete frames, in pixels of the extracted image, NaN where not visible; those the files have so are left.
     cleared : collection of int
@@ -59,12 +44,7 @@ class WritingJob:
         Whether this program wrote the files that are there.
     """
 
-    folder: Path
-    video: ProjectVideo | None
-    scorer: str
-    skeleton: Skeleton
-    unique_bodyparts: tuple[str, ...]
-    offset: tuple[float, float]
+    folder: LabelFolder
     files: str
     frames: Mapping[int, Points]
     cleared: Collection[int]
@@ -97,12 +77,15 @@ class Written:
 class Writer(Protocol):
     """Whoever puts labels into files: `LabelFiles` here, or a process beside this one."""
 
+    def prepare(self, folder: LabelFolder) -> None:
+        """Be ready for jobs of a folder."""
+
     def write(self, job: WritingJob) -> Written | None:
         """Do ``job``; see `LabelFiles.write`."""
 
 
 class LabelFiles:
-    """Writes files of labels, and remembers what it has written.
+    """Writes files of labels, and remembers what it has read and written.
 
     Parameters
     ----------
@@ -113,6 +96,12 @@ class LabelFiles:
     def __init__(self, source: FrameSource | None = None) -> None:
         self._source = source
         self._tables: dict[Path, tuple[str, AnnotationTable]] = {}
+
+    def prepare(self, folder: LabelFolder) -> None:
+        """Read the files of a folder, so that the next writing need not; AlPoseError if they cannot be read."""
+        files = folder.state()
+        table = self._read(folder)
+        self._remember(folder, "" if table.notices else files, table)
 
     def write(self, job: WritingJob) -> Written | None:
         """Put labels into the files of a video and extract the images of its frames.
@@ -127,87 +116,57 @@ class LabelFiles:
         AlPoseError
             If a file cannot be read or written.
         """
-        if job.files and job.files != files_state(job.folder, job.scorer):
+        folder = job.folder
+        if job.files and job.files != folder.state():
             return None
-        table = self._read(job)
-        present = table.frames(job.folder.name)
+        table = self._read(folder)
+        present = table.frames(folder.path.name)
         changed = _differing(job, table, present)
         rows = [image for _, image in table.rows]
-        with closing(ExtractedImages(job.folder, job.video, self._source, rows)) as images:
+        with closing(ExtractedImages(folder.path, folder.video, self._source, rows)) as images:
             numbers = sorted({*job.frames, *job.with_images})
             names = {n: images.extract(n, present[n][0] if n in present else None) for n in numbers}
         cleared = {number for number in job.cleared if number in present}
-        own = job.folder / f"CollectedData_{job.scorer}.h5"
         told = bool(table.notices)
-        if changed or cleared or (table.path is not None and not own.is_file()):
-            keep_version(job.folder, job.scorer, ours=job.ours)
+        if changed or cleared or (table.path is not None and not folder.files[0].is_file()):
+            folder.keep_version(ours=job.ours)
             table = write_annotations(
-                job.folder,
-                scorer=job.scorer,
-                bodyparts=job.skeleton.bodyparts,
-                individuals=job.skeleton.individuals,
+                folder.path,
+                scorer=folder.scorer,
+                bodyparts=folder.skeleton.bodyparts,
+                individuals=folder.skeleton.individuals,
                 frames={names[number]: points for number, points in changed.items()},
                 remove=[present[number][0] for number in cleared],
-                unique_bodyparts=job.unique_bodyparts,
+                unique_bodyparts=folder.unique_bodyparts,
                 present=table,
             )
-        files = "" if told else files_state(job.folder, job.scorer)
-        self._remember(job, files, table)
-        keypoints = keypoints_of(table, job.folder.name, job.skeleton, job.offset, changed)
+        files = "" if told else folder.state()
+        self._remember(folder, files, table)
+        keypoints = keypoints_of(table, folder.path.name, folder.skeleton, folder.offset, changed)
         return Written(frozenset({*changed, *cleared}), keypoints, files, tuple(images.notices()))
 
-    def _read(self, job: WritingJob) -> AnnotationTable:
-        state, table = self._tables.get(job.folder, ("", AnnotationTable()))
-        if state and state == _identity(job):
-            return table
-        return read_annotations(job.folder, scorer=job.scorer, individuals=job.skeleton.individuals)
+    def _read(self, folder: LabelFolder) -> AnnotationTable:
+        identity, table = self._tables.get(folder.path, ("", AnnotationTable()))
+        return table if identity and identity == _identity(folder) else folder.read()
 
-    def _remember(self, job: WritingJob, files: str, table: AnnotationTable) -> None:
-        self._tables.pop(job.folder, None)
-        if files:
-            self._tables[job.folder] = (_identity(job), table)
-        while len(self._tables) > _REMEMBERED:
+    def _remember(self, folder: LabelFolder, files: str, table: AnnotationTable) -> None:
+        self._tables.pop(folder.path, None)
+        if files and files == folder.state():
+            self._tables[folder.path] = (_identity(folder), table)
+        while len(self._tables) > REMEMBERED:
             self._tables.pop(next(iter(self._tables)))
 
 
-def files_state(folder: Path, scorer: str) -> str:
-    """Return the files of labels with size and time: they change when another program writes one.
-
-    Those of other scorers count only where there is none of ``scorer``.
-    """
-    own = [f"CollectedData_{scorer}{suffix}" for suffix in (".csv", ".h5")]
-    # Not by way of the folder's list, where there is one: it may hold tens of thousands of images.
-    names = [name for name in own if (folder / name).is_file()]
-    if not names and folder.is_dir():
-        names = sorted(name for name in os.listdir(folder) if is_annotation_file(name))
-    stats = [(folder / name).stat() for name in names]
-    return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
-
-
-def keep_version(folder: Path, scorer: str, *, ours: bool, for_good: bool = False) -> None:
-    """Put the files that are about to be replaced aside; see `LabelBackups.keep`."""
-    files = [folder / f"CollectedData_{scorer}{suffix}" for suffix in (".h5", ".csv")]
-    backups_of(folder).keep([path for path in files if path.is_file()], ours=ours, for_good=for_good)
-
-
-def backups_of(folder: Path) -> LabelBackups:
-    """Return the earlier versions of the files in ``labeled-data/<video>``."""
-    return LabelBackups(folder.parents[1] / "al-pose" / "backups" / folder.name)
-
-
-def _identity(job: WritingJob) -> str:
+def _identity(folder: LabelFolder) -> str:
     """What a remembered table depends on: what the files mean, and that they are the very same ones."""
-    nodes = [
-        (job.folder / f"CollectedData_{job.scorer}{suffix}").stat().st_ino
-        for suffix in (".csv", ".h5")
-        if (job.folder / f"CollectedData_{job.scorer}{suffix}").is_file()
-    ]
-    return json.dumps([files_state(job.folder, job.scorer), nodes, job.skeleton.individuals])
+    nodes = [path.stat().st_ino for path in folder.files if path.is_file()]
+    return json.dumps([folder.state(), nodes, folder.skeleton.individuals])
 
 
 def _differing(job: WritingJob, table: AnnotationTable, present: Mapping[int, tuple[str, Points]]) -> dict[int, Points]:
     """Return those of the frames that the file does not have, or has otherwise."""
-    columns = [(i, b) for i in job.skeleton.individuals for b in job.skeleton.bodyparts]
+    skeleton = job.folder.skeleton
+    columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
     if any(column not in table.columns for column in columns):
         return dict(job.frames)
     order: Sequence[int] = [table.columns.index(column) for column in columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +15,8 @@ from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData, UnreadableLabelsError
 from napari_al_pose.project.folder import ProjectFolder
-from napari_al_pose.project.label_files import LabelFiles
+from napari_al_pose.project.label_files import REMEMBERED, LabelFiles, Writer
+from napari_al_pose.project.label_folder import LabelFolder
 
 LARGEST_HOLDOUT = 30
 FEWEST_FOR_HOLDOUT = 20
@@ -44,7 +46,8 @@ class LabelledProject(ProjectFolder):
             with self._passing_over_unreadable():
                 if data.differs_from(self.labels):
                     self.notice(
-                        f"{data.folder} holds labels by another program that are not shown: the folder is read-only."
+                        f"{data.folder.path} holds labels by another program that are not shown: "
+                        "the folder is read-only."
                     )
 
     @contextmanager
@@ -77,9 +80,16 @@ class LabelledProject(ProjectFolder):
             self._before_export()
             self._export(self._videos_with_labels() if videos is None else set(videos), sources or {})
 
+    def let_write(self, writer: Writer) -> None:
+        """Have ``writer`` write the files of labels from now on, and be ready for those that take longest to read."""
+        self.writer = writer
+        folders = [self._collected_data(name).folder for name in self._labelled_folders()]
+        for folder in heapq.nlargest(REMEMBERED, folders, key=_bytes):
+            writer.prepare(folder)
+
     def label_versions(self, video: str) -> list[LabelVersion]:
         """Return the earlier versions of the DeepLabCut files of a video that are kept, oldest first."""
-        return self._collected_data(video).backups.versions()
+        return self._collected_data(video).folder.backups.versions()
 
     def restore_labels(self, video: str, number: int) -> None:
         """Bring the labels of an earlier version of the files back, as one action that can be undone.
@@ -143,7 +153,7 @@ class LabelledProject(ProjectFolder):
         folder = self.root / "labeled-data" / name
         made_of = (folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
         if made_of not in self._data:
-            self._data[made_of] = CollectedData(*made_of)
+            self._data[made_of] = CollectedData(LabelFolder(*made_of))
         return self._data[made_of]
 
     @cached_property
@@ -157,6 +167,10 @@ class LabelledProject(ProjectFolder):
             return []
         with_labels = (path for path in folder.iterdir() if any(path.glob("CollectedData_*.*")))
         return sorted(path.name for path in with_labels if is_safe_name(path.name) and not path.name.startswith("."))
+
+
+def _bytes(folder: LabelFolder) -> int:
+    return sum(path.stat().st_size for path in folder.files if path.is_file())
 
 
 def _stratified(keys: Sequence[FrameKey], count: int, random: np.random.Generator) -> list[FrameKey]:

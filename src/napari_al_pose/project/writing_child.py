@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -10,6 +11,9 @@ from typing import IO
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.project.label_files import LabelFiles, WritingJob
+from napari_al_pose.project.label_folder import LabelFolder
+
+log = logging.getLogger(__name__)
 
 NICENESS = 19
 
@@ -29,16 +33,19 @@ def main() -> None:
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer each job with ``("written", result)`` or ``("refused", message, hint)``.
+    """Answer each job with ``("written", result)`` or ``("refused", message, hint)``; a folder is only read.
 
     A fault of ours ends the process; the one that asked does the job itself, and the fault is raised there.
     """
     files = LabelFiles()
     while True:
         try:
-            job: WritingJob = pickle.load(jobs)
+            job: LabelFolder | WritingJob = pickle.load(jobs)
         except EOFError:
             return
+        if isinstance(job, LabelFolder):
+            _prepare(files, job)
+            continue
         answer: tuple[object, ...]
         try:
             answer = ("written", files.write(job))
@@ -49,6 +56,13 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
             answers.flush()
         except BrokenPipeError:
             return
+
+
+def _prepare(files: LabelFiles, folder: LabelFolder) -> None:
+    try:
+        files.prepare(folder)
+    except AlPoseError as error:
+        log.info("%s", error)  # told to the user when there is something to write
 
 
 if __name__ == "__main__":

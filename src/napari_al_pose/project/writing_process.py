@@ -16,6 +16,7 @@ from typing import Any
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.project.label_files import LabelFiles, WritingJob, Written
+from napari_al_pose.project.label_folder import LabelFolder
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,14 @@ class WritingProcess:
         """Process id; None while there is no process."""
         return None if self._process is None else self._process.pid
 
-    def start(self) -> None:
-        """Start the process, unless it runs, so that it is ready when there is something to write."""
+    def prepare(self, folder: LabelFolder) -> None:
+        """Have the process read the files of a folder; waits for nothing but the process's start."""
         with self._lock:
             try:
-                self._start()
+                self._send(folder)
             except OSError as error:
                 log.warning("no process to write labels: %s", error)
+                self._end()
 
     def write(self, job: WritingJob) -> Written | None:
         """Do ``job``; see `LabelFiles.write`."""
@@ -64,12 +66,16 @@ class WritingProcess:
             self._end()
 
     def _ask(self, job: WritingJob) -> Any:
+        answers = self._send(job).stdout
+        assert answers is not None  # it was asked for
+        return pickle.load(answers)
+
+    def _send(self, message: LabelFolder | WritingJob) -> subprocess.Popen[bytes]:
         process = self._start()
-        assert process.stdin is not None  # both pipes were asked for
-        assert process.stdout is not None
-        pickle.dump(job, process.stdin)
+        assert process.stdin is not None  # it was asked for
+        pickle.dump(message, process.stdin)
         process.stdin.flush()
-        return pickle.load(process.stdout)
+        return process
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None:

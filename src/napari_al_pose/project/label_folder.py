@@ -1,0 +1,88 @@
+"""The folder in which DeepLabCut keeps the labels of a video."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_al_pose.domain import Skeleton
+from napari_al_pose.formats.deeplabcut import (
+    AnnotationTable,
+    is_annotation_file,
+    read_annotation_file,
+    read_annotations,
+)
+from napari_al_pose.project.backups import LabelBackups
+from napari_al_pose.project.videos import ProjectVideo
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFolder:
+    """Where the labels of one video are as DeepLabCut has them, and what its files mean.
+
+    Parameters
+    ----------
+    path : Path
+        ``labeled-data/<video>``; its name is the video's.
+    video : ProjectVideo or None
+        None if neither video nor images are there.
+    scorer : str
+    skeleton : Skeleton
+    unique_bodyparts : tuple of str
+        Of a multi-animal project; they are kept in the files and not labelled here.
+
+    Attributes
+    ----------
+    offset : (float, float)
+        What to add to coordinates in the files to have those of the source, in pixels.
+    """
+
+    path: Path
+    video: ProjectVideo | None
+    scorer: str
+    skeleton: Skeleton
+    unique_bodyparts: tuple[str, ...] = ()
+    offset: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        offset = (0.0, 0.0)
+        if self.video is not None:
+            image, shown = self.video.image_origin(), self.video.shown_origin()
+            offset = (image[0] - shown[0], image[1] - shown[1])
+        object.__setattr__(self, "offset", offset)
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The ``.h5`` and the ``.csv`` of the scorer, whether they are there or not."""
+        return self.path / f"CollectedData_{self.scorer}.h5", self.path / f"CollectedData_{self.scorer}.csv"
+
+    def state(self) -> str:
+        """Return the files of labels with size and time: they change when another program writes one.
+
+        Those of other scorers count only where there is none of `scorer`.
+        """
+        # Not by way of the folder's list, where there is one: it may hold tens of thousands of images.
+        names = sorted(path.name for path in self.files if path.is_file())
+        if not names and self.path.is_dir():
+            names = sorted(name for name in os.listdir(self.path) if is_annotation_file(name))
+        stats = [(self.path / name).stat() for name in names]
+        return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
+
+    def read(self) -> AnnotationTable:
+        """Read the files; AlPoseError if there are some and none can be read."""
+        return read_annotations(self.path, scorer=self.scorer, individuals=self.skeleton.individuals)
+
+    def read_file(self, path: Path) -> AnnotationTable:
+        """Read one of the files; AlPoseError if it cannot be read."""
+        return read_annotation_file(path, scorer=self.scorer, individuals=self.skeleton.individuals)
+
+    @property
+    def backups(self) -> LabelBackups:
+        """Earlier versions of the files."""
+        return LabelBackups(self.path.parents[1] / "al-pose" / "backups" / self.path.name)
+
+    def keep_version(self, *, ours: bool, for_good: bool = False) -> None:
+        """Put the files that are about to be replaced aside; see `LabelBackups.keep`."""
+        self.backups.keep([path for path in self.files if path.is_file()], ours=ours, for_good=for_good)
