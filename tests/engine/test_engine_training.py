@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+import tifffile
+import torch
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.engine import label_check
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
-from napari_al_pose.pose import trunks, trunks_torchvision
+from napari_al_pose.pose import PoseModel, optimising, trunks, trunks_torchvision
+from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
-from napari_al_pose.project import open_project
+from napari_al_pose.project import create_project, open_project
 from napari_al_pose.samples import ground_truth
 
 QUICK = TrainSettings(device="cpu", steps=1, batch_size=2, long_side=96)
@@ -65,6 +72,93 @@ def test_a_round_reads_the_pretrained_weights_once(labelled, monkeypatch):
     trained, _ = learn(labelled)
     assert trained.notice == ""
     assert len(calls) == 1
+
+
+def test_labels_are_checked_with_the_trunk_the_model_has(labelled, monkeypatch):
+    """The one in the settings is still out of reach after the round that fell back."""
+
+    def offline(*_arguments, **_options):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(trunks_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
+    monkeypatch.setattr(label_check, "MIN_FRAMES", 4)
+    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"trunk": "resnet18"})))
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    run(loop.train(labelled))
+    run(loop.check_labels(labelled))
+    loop.close()
+    assert len(labelled.unseen.load(1)) == 4
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, monkeypatch):
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    run(loop.train(labelled))
+    key = FrameKey(labelled.videos[0].name, 50)
+    before = loop.look(key).prediction
+    monkeypatch.setattr(optimising, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
+    with pytest.raises(AlPoseError, match="no longer a number") as error:
+        run(loop.train(labelled))
+    assert "The model before is still in place" in error.value.hint
+    after = loop.look(key).prediction
+    loop.close()
+    assert labelled.models.versions() == [1]
+    assert [done.number for done in labelled.rounds.all()] == [1]
+    assert after.model_version == 1
+    np.testing.assert_array_equal(after.xy, before.xy)
+
+
+@pytest.mark.parametrize(
+    ("newest", "says"),
+    [
+        ("cut", "is damaged, or not a model"),
+        ("pickle", "is damaged, or not a model"),
+        ("of another project", r"Model 2 knows other bodyparts \(hoof\)"),
+    ],
+)
+def test_a_newest_model_that_cannot_be_used_is_named_and_the_last_good_one_taken(labelled, add_model, newest, says):
+    add_model(labelled)
+    good = labelled.models.checkpoint(1)
+    with labelled.models.new_folder() as folder:
+        if newest == "cut":
+            (folder / "model.pt").write_bytes(good.read_bytes()[:-1000])
+        elif newest == "pickle":
+            torch.save({"format": "napari-al-pose model", "state": print}, folder / "model.pt")
+        else:
+            PoseModel(
+                PoseNetwork("efficientnet_lite0", 1, pretrained=False),
+                bodyparts=("hoof",),
+                settings=QUICK,
+                long_side=64,
+            ).save(folder / "model.pt")
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    problem = loop.refresh(labelled)
+    looked = loop.look(FrameKey(labelled.videos[0].name, 50))
+    loop.close()
+    assert re.search(says, problem)
+    assert loop.version == looked.prediction.model_version == 1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pictures_of_one_channel_are_learnt_from_and_predicted(tmp_path, bits):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(90, 110, (12, 64, 96)).astype(np.uint16)
+    xy = rng.uniform(12, 50, (12, 2))
+    rows, columns = np.mgrid[:64, :96]
+    for picture, (x, y) in zip(pictures, xy, strict=True):
+        picture[np.hypot(columns - x, rows - y) < 6] = 250
+    pictures = pictures * 257 if bits == 16 else pictures.astype(np.uint8)
+    tifffile.imwrite(tmp_path / "cage.tif", pictures)
+    config = create_project(tmp_path, task="t", scorer="me", bodyparts=["dot"], videos=[tmp_path / "cage.tif"])
+    with open_project(config) as project:
+        for frame in range(8):
+            project.labels.place(FrameKey("cage", frame), "dot", *xy[frame].tolist())
+        project.save_settings(LoopSettings(train=QUICK.model_copy(update={"steps": 30, "batch_size": 4})))
+        loop = ActiveLearningLoop(project.root, device="cpu", threads=1)
+        run(loop.train(project))
+        run(loop.export(project, ["cage"], ExportOptions(formats=())))
+        loop.close()
+        found = project.video_predictions.find(1, "cage").rows(0, 12)
+    assert np.median(np.hypot(*(found[:, 0, :2] - xy).T)) < 6
 
 
 def test_a_round_that_ran_out_of_memory_says_so(labelled, monkeypatch):

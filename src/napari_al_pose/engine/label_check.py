@@ -15,11 +15,12 @@ import numpy as np
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, FrameSource, KeypointState, Prediction
 from napari_al_pose.domain.label_checks import LabelCheck, find_checks
 from napari_al_pose.domain.mirroring import read_pairs
+from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.sources import available
 from napari_al_pose.engine.training import load_labelled
-from napari_al_pose.pose import LabelledFrame, train
+from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.plan import make_plan
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -66,7 +67,10 @@ def check_labels(
     frames = yield from _frames(labels if cross_fits else held, sources, job)
     unseen.update((yield from _asked(model, version, held, frames, sources, job)))
     if cross_fits:
-        unseen.update((yield from _cross_fitted(project, missing, frames, sources, job, threads)))
+        settings = project.settings.train
+        if isinstance(model, PoseModel):  # whose trunk can be had, as the one in the settings perhaps can't
+            settings = settings.model_copy(update={"trunk": model.settings.trunk})
+        unseen.update((yield from _cross_fitted(project, settings, missing, frames, sources, job, threads)))
     keys = [label.key for label in labels if label.key in unseen]
     if keys:
         xy, likelihood = (np.stack([getattr(unseen[key], name) for key in keys]) for name in ("xy", "likelihood"))
@@ -105,6 +109,7 @@ def _frames(
 
 def _cross_fitted(
     project: Project,
+    settings: TrainSettings,
     missing: Sequence[Annotation],
     frames: dict[FrameKey, LabelledFrame],
     sources: dict[str, FrameSource],
@@ -113,21 +118,25 @@ def _cross_fitted(
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     """Train on all labels but a part of the missing ones, in turn, and ask about that part."""
     said: dict[FrameKey, Prediction] = {}
-    order = np.random.default_rng(project.settings.train.seed).permutation(len(missing))
+    order = np.random.default_rng(settings.seed).permutation(len(missing))
     for fold in range(FOLDS):
         left_out = [missing[i] for i in order[fold::FOLDS]]
         keys = {label.key for label in left_out}
         rest = [frame for key, frame in frames.items() if key not in keys]
         if left_out and any((frame.states == KeypointState.PLACED).any() for frame in rest):
-            model = yield from _trained(project, rest, job, fold, threads)
+            model = yield from _trained(rest, project.skeleton.bodyparts, settings, job, fold, threads)
             said.update((yield from _asked(model, 0, left_out, frames, sources, job)))
     return said
 
 
 def _trained(
-    project: Project, frames: list[LabelledFrame], job: int, fold: int, threads: int
+    frames: list[LabelledFrame],
+    bodyparts: tuple[str, ...],
+    settings: TrainSettings,
+    job: int,
+    fold: int,
+    threads: int,
 ) -> Generator[Progress, None, Predictor]:
-    settings, bodyparts = project.settings.train, project.skeleton.bodyparts
     plan = make_plan(frames, settings)
     plan = replace(plan, steps=max(1, round(STEPS_SHARE * plan.steps)), held_back=0)
     training = train(frames, bodyparts, settings, threads=threads, plan=plan)

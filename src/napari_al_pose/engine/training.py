@@ -41,6 +41,8 @@ from napari_al_pose.video.region import Region
 log = logging.getLogger(__name__)
 
 MIN_FRAMES = 2
+WATCHED_FRAMES = 24
+"""How many hold-out frames are measured on while it trains; all are when it is done."""
 
 Training = Generator[TrainStep, None, tuple[PoseModel, TrainTick, bool]]
 
@@ -135,7 +137,8 @@ def train_round(
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
     def training(settings: TrainSettings) -> Training:
-        ticks = train(frames, bodyparts, settings, initial=initial, holdout=holdout, threads=threads)
+        watched = holdout[:WATCHED_FRAMES]
+        ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads)
         return _optimise(ticks, job, should_stop)
 
     began, notice = time.monotonic(), ""

@@ -35,7 +35,6 @@ from napari_al_pose.pose.plan import TrainPlan, carry_on, make_plan
 
 log = logging.getLogger(__name__)
 
-HOLDOUT_FRAMES = 24
 MEASURES = 10
 """How often the hold-out frames, and those held back to the end, are measured."""
 
@@ -125,7 +124,7 @@ def train(
         The version before. It is carried on in fewer steps if trunk and bodyparts are the same and it finds enough
         of what it has not seen; else the training starts from the trunk.
     holdout : sequence of LabelledFrame
-        To measure on, never learnt from.
+        To measure on, never learnt from; all of them, about `MEASURES` times.
     threads : int, optional
         Torch's threads from now on; left as they are by default.
     plan : TrainPlan, optional
@@ -158,7 +157,7 @@ class _Training:
         self._frames = frames
         self._bodyparts = tuple(bodyparts)
         self._settings = settings
-        self._holdout = holdout[:HOLDOUT_FRAMES]
+        self._holdout = holdout
         self._device = resolve_device(settings.device)
         self._reference = _reference(frames)
         self._answer: str | None = None
