@@ -107,10 +107,16 @@ def _trained(group: str, task: Task, ours: Ours, minutes: float, who: str) -> Fi
     setting = _setting(task) | {"peer": who, "peer_bounded_at_s": 60 * minutes, "our_s": ours.seconds_to}
     if isinstance(answer, str):
         return _absent(name, ours.seconds_to, "s of training", answer, setting)
+    if not answer["curve"]:
+        return _absent(name, ours.seconds_to, "s of training", "it ended before its first step", setting)
     share, goal = against_curve(ours.seconds_to, answer["curve"], GOOD_ENOUGH)
     there = reached(answer["curve"], GOOD_ENOUGH)
+    bounded = answer["curve"][-1][0] >= 60 * minutes
+    never = (
+        "not within its bound: the value is the most it can be" if bounded else "never: it stopped of its own accord"
+    )
     setting |= {
-        "peer_s": "not within its bound: the value is the most it can be" if there is None else round(there, 1),
+        "peer_s": never if there is None else round(there, 1),
         "peer_curve_s_steps_px": [(round(s, 1), steps, round(px, 2)) for s, steps, px in answer["curve"]],
         "peer_batch": answer["batch"],
     }

@@ -68,6 +68,34 @@ def test_only_the_peers_asked_for_are_asked(tmp_path: Path, monkeypatch: pytest.
     assert figure.setting["peer_bounded_at_s"] == 30.0
 
 
+@pytest.mark.parametrize(
+    ("curve", "said"),
+    [
+        ([(1800.0, 900, 40.0)], "not within its bound"),
+        ([(700.0, 350, 40.0)], "never: it stopped of its own accord"),
+        ([(90.0, 45, 5.0)], "90"),
+    ],
+)
+def test_how_a_peer_ended_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, curve: list[tuple[float, int, float]], said: str
+) -> None:
+    monkeypatch.setattr(pose_peers, "_ask", lambda *_, **__: {"curve": curve, "batch": 4})
+    task = Task(labels=tmp_path / "labels.csv", names=["a.png"], video=tmp_path / "video.mp4", threads=1)
+    ours = Ours(seconds_to=9.0, seconds=30.0, frames_per_second=80.0)
+    (figure,) = side_by_side(task, ours, {pose_peers.SLEAP_NN: None})
+    assert str(figure.setting["peer_s"]).startswith(said)
+    assert figure.value == 9.0 / curve[-1][0]
+    assert figure.met
+
+
+def test_a_peer_that_made_no_step_does_not_end_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pose_peers, "_ask", lambda *_, **__: {"curve": [], "batch": 4})
+    task = Task(labels=tmp_path / "labels.csv", names=["a.png"], video=tmp_path / "video.mp4", threads=1)
+    ours = Ours(seconds_to=9.0, seconds=30.0, frames_per_second=80.0)
+    (figure,) = side_by_side(task, ours, {pose_peers.SLEAP_NN: None})
+    assert figure.setting["absent"] == "it ended before its first step"
+
+
 def test_bounds_are_peers_with_or_without_minutes() -> None:
     assert command._bound("pose_sleap_nn=2.5") == ("pose_sleap_nn", 2.5)
     assert command._bound("pose_deeplabcut") == ("pose_deeplabcut", None)

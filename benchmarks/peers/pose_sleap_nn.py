@@ -59,10 +59,18 @@ class Watch(lightning.Callback):
         seconds = self.spent + time.perf_counter() - self.since
         measured = self.curve[-1][0] if self.curve else 0.0
         if seconds - measured >= self.limit / N_MEASURED or seconds >= self.limit:
-            self.spent = seconds
-            self.curve.append((seconds, self.n_steps, self.error(trainer)))
+            self.measure(trainer, seconds)
             trainer.should_stop = seconds >= self.limit or self.curve[-1][2] <= self.px
             self.since = time.perf_counter()
+
+    def on_train_end(self, trainer: Any, *_: Any) -> None:
+        if not self.curve or self.curve[-1][1] < self.n_steps:  # it has stopped of its own accord
+            self.measure(trainer, self.spent + time.perf_counter() - self.since)
+
+    def measure(self, trainer: Any, seconds: float) -> None:
+        """Note the error after so many seconds of training."""
+        self.spent = seconds
+        self.curve.append((seconds, self.n_steps, self.error(trainer)))
 
     def error(self, trainer: Any) -> float:
         """Return the mean distance over all labelled points; where there is no guess the corner is taken for one."""
