@@ -48,7 +48,13 @@ class Background(QObject):
         Errors other than `AlPoseError` are faults of ours and are raised on the GUI thread, where napari shows them.
         Nothing is delivered after `close`.
         """
-        future = self._pool.submit(work)
+        try:
+            future = self._pool.submit(work)
+        except RuntimeError:
+            if not self._open:
+                raise
+            # The interpreter is ending, and its threads take no more jobs: what is to be written is written here.
+            future = _done_here(work)
         future.add_done_callback(lambda done: self._pass_on(_Outcome(done, then, failed)))
         return future
 
@@ -75,3 +81,12 @@ class Background(QObject):
             raise error
         else:
             outcome.then(outcome.future.result())
+
+
+def _done_here(work: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except AlPoseError as error:
+        future.set_exception(error)
+    return future

@@ -48,6 +48,7 @@ class HistoryDialog(QDialog):
         self.setWindowTitle(f"History of {key.video}, frame {key.frame}")
         self.list = QListWidget()
         self.list.setMinimumWidth(300)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.picture = PosePicture()
         self.words = label("", "dim", wrap=True)
         self.close_up = QCheckBox("Close up")
@@ -72,7 +73,9 @@ class HistoryDialog(QDialog):
                 source=version.source,
                 n_bodyparts=self._skeleton.n_bodyparts,
             )
-            self.list.addItem(QListWidgetItem(f"{row.title}\n{row.detail}"))
+            item = QListWidgetItem(f"{row.title}\n{row.detail}")
+            item.setToolTip(item.text())
+            self.list.addItem(item)
         self._read_only = read_only
         self.list.currentRowChanged.connect(self._show_version)
         self.list.setCurrentRow(0)

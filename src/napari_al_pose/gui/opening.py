@@ -174,7 +174,8 @@ class Opening(Navigation):
         self._queue, self._rounds, self._predictions = Queue(), (), {}
         self._bodypart = self._individual = self._scoremap_choice = self._first_video = ""
         self._tally, self._n_trained_on = LabelTally(), 0
-        self._announce_project()
+        if not self._closed:  # else what would show it is being taken apart too
+            self._announce_project()
         self._shelf.clear()
         return closing
 

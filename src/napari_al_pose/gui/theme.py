@@ -67,6 +67,7 @@ def mix(a: QColor, b: QColor, share: float) -> QColor:
 
 def style_sheet(colours: Colours) -> str:
     """Return the dock's style sheet; widgets take their part by the property ``part``."""
+    icons = "theme_dark" if colours.background.lightness() < 128 else "theme_light"  # napari's, by search path
     return f"""
         QLabel[part="project"] {{ font-size: 13pt; font-weight: 600; }}
         QLabel[part="title"] {{ font-weight: 600; }}
@@ -105,6 +106,14 @@ def style_sheet(colours: Colours) -> str:
         QListView {{ background-color: {colours.background.name()}; border: none; }}
         QPlainTextEdit, QListWidget {{
             background-color: {colours.raised.name()}; border-radius: 3px; padding: 3px;
+        }}
+        QListWidget::item {{ padding: 2px 0; }}
+        QTableView::indicator {{
+            width: 13px; height: 13px; border: 1px solid {colours.dim.name()}; border-radius: 2px;
+            background-color: {colours.raised.name()};
+        }}
+        QTableView::indicator:checked {{
+            background-color: {colours.accent.name()}; image: url("{icons}:/check.svg");
         }}
         QLineEdit {{ background-color: {colours.raised.name()}; }}
     """
