@@ -9,13 +9,14 @@ from pose_tools import BODYPARTS, finish
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, PoseModel, train
+from napari_al_pose.pose import LabelledFrame, PoseModel, train, window
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.auxiliary import InsideView, turned_poses
 from napari_al_pose.pose.feed import Feed
+from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.geometry import InputGeometry, Windows
 from napari_al_pose.pose.plan import carry_on, make_plan
-from napari_al_pose.pose.window import Window, gather
+from napari_al_pose.pose.window import Window, places
 
 SIZE = (540, 960)
 SETTINGS = TrainSettings(device="cpu", steps=50)
@@ -73,10 +74,12 @@ def test_the_window_goes_where_most_keypoints_agree():
         [[[100, 100], [110, 100], [105, 108], [400, 50]], [[10, 10], [300, 200], [305, 200], [900, 900]]], float
     )
     weights = np.array([[0.4, 0.3, 0.3, 0.9], [0.3, 0.3, 0.3, 0.0]])
-    middle = gather(uv, weights, 64)
-    np.testing.assert_allclose(middle[0], np.average(uv[0, :3], axis=0, weights=weights[0, :3]))
-    np.testing.assert_allclose(middle[1], [302.5, 200])
-    assert np.isfinite(gather(uv, np.zeros((2, 4)), 64)).all()
+    middles, votes = places(uv, weights, 64)
+    np.testing.assert_allclose(middles[0, 0], np.average(uv[0, :3], axis=0, weights=weights[0, :3]))
+    np.testing.assert_allclose(middles[0, 1], uv[0, 3])
+    np.testing.assert_allclose(votes[0], [1.0, 0.9, 0.0])
+    np.testing.assert_allclose(middles[1, 0], [302.5, 200])
+    assert np.isfinite(places(uv, np.zeros((2, 4)), 64)[0]).all()
 
 
 def frame_with(extent: float, size: tuple[int, int]) -> LabelledFrame:
@@ -176,6 +179,28 @@ def test_a_first_pass_that_is_off_by_some_pixels_is_survived(following, small_fr
     monkeypatch.setattr(Windows, "around", off)
     for frame in small_frames[10:]:
         np.testing.assert_allclose(following.predict(frame.image[None]).xy[0], frame.xy, atol=3)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.1])
+def test_where_keypoints_disagree_in_the_first_pass_each_place_is_looked_at(
+    following, small_frames, monkeypatch, share
+):
+    """Something else outvotes the animal in the second of two frames; nearly as many votes are asked about."""
+    frames, truth = (np.stack([getattr(frame, name) for frame in small_frames[10:12]]) for name in ("image", "xy"))
+    usual = window.places
+
+    def outvoted(uv, weights, side):
+        middles, votes = usual(uv, weights, side)
+        middles[1, 1], middles[1, 0] = middles[1, 0], (middles[1, 0] + 400) % 500
+        votes[1] = 1.0, share, 0.0
+        return middles, votes
+
+    monkeypatch.setattr(window, "places", outvoted)
+    geometry = InputGeometry.fit(SIZE, following.long_side)
+    chunk = predict_chunk(following.network, frames, geometry, following.window, with_scoremaps=False)
+    np.testing.assert_allclose(chunk.xy[0], truth[0], atol=3)
+    off = np.abs(chunk.xy[1] - truth[1]).max()
+    assert off < 3 if share == 0.9 else off > 50
 
 
 def test_a_first_pass_that_is_wrong_gives_low_likelihoods(following, small_frames, monkeypatch):

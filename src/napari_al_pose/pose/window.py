@@ -5,7 +5,7 @@ Both passes are made by one network, which learns from views at both scales.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,10 @@ from torch.nn import functional as F
 from napari_al_pose.pose.geometry import InputGeometry, Windows, network_input, resize_frames
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
+
+PLACES, RIVAL = 3, 0.3
+"""How many places are looked at closely, and from which share of the first one's votes on: something that resembles a
+head at the coarse scale outvotes the animal's other end, and not at the fine one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +77,68 @@ def show(
 
 @torch.inference_mode()
 def _search(network: PoseNetwork, images: Tensor, geometry: InputGeometry, window: Window) -> Windows:
-    """Find the animal in whole frames."""
+    """Find the animal in whole frames; where keypoints disagree, by looking closely at each place they name."""
     coarse = InputGeometry.fit(geometry.resized, window.search_side)
-    rows, columns = coarse.cells
-    small = F.interpolate(images, coarse.resized, mode="bilinear", antialias=True).to(next(network.parameters()).device)
-    scoremaps = network(network_input(small, coarse, network.mean))[:, :, :rows, :columns].float().sigmoid()
-    cells, likelihood = decode(scoremaps)
-    uv = coarse.to_source(cells.cpu().numpy().astype(np.float64))
-    return Windows.around(gather(uv, likelihood.cpu().numpy(), window.side), geometry, window.side)
+    small = F.interpolate(images, coarse.resized, mode="bilinear", antialias=True)
+    cells, likelihood = _peaks(network, small, coarse)
+    uv = coarse.to_source(cells.astype(np.float64))
+    middles, votes = places(uv, likelihood, window.side)
+    found = Windows.around(middles[:, 0], geometry, window.side)
+    rivals = votes[:, 1:] >= RIVAL * votes[:, :1]
+    doubtful = np.flatnonzero(rivals.any(axis=1))
+    if not len(doubtful):
+        return found
+    seen = _sum_of_peaks(network, images, found, doubtful)
+    for place in range(1, PLACES):
+        other = Windows.around(middles[:, place], geometry, window.side)
+        better = _sum_of_peaks(network, images, other, doubtful)
+        chosen = rivals[doubtful, place - 1] & (better > seen)
+        found.corners[doubtful[chosen]] = other.corners[doubtful[chosen]]
+        seen = np.where(chosen, better, seen)
+    return found
 
 
-def gather(uv: NDArray[np.floating], weights: NDArray[np.floating], side: int) -> NDArray[np.float64]:
-    """Return for each frame the middle of what most keypoints agree on, ``(N, 2)``.
+def _peaks(
+    network: PoseNetwork, images: Tensor, seen: InputGeometry | Windows
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return cells (N, K, 2) and heights (N, K) of the highest peaks."""
+    rows, columns = seen.cells
+    given = network_input(images.to(next(network.parameters()).device), seen, network.mean)
+    cells, likelihood = decode(network(given)[:, :, :rows, :columns].float().sigmoid())
+    return cells.cpu().numpy(), likelihood.cpu().numpy()
 
-    Of the keypoints, ``uv`` (N, K, 2), the one with the greatest weight within half a ``side`` of it, both ways; of
-    those the weighted mean.
+
+def _sum_of_peaks(
+    network: PoseNetwork, images: Tensor, windows: Windows, chosen: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """Return how much of an animal there is in the windows of the chosen frames."""
+    some = replace(windows, corners=windows.corners[chosen])
+    _, likelihood = _peaks(network, some.cut(images[torch.from_numpy(chosen)]), some)
+    return likelihood.sum(axis=1)
+
+
+def places(
+    uv: NDArray[np.floating], weights: NDArray[np.floating], side: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the animal may be in each frame, the likeliest of `PLACES` first.
+
+    The first is the middle of what most keypoints agree on: of the keypoints, ``uv`` (N, K, 2), the one with the
+    greatest weight within half a ``side`` of it, both ways; of those the weighted mean. The next is that of the
+    keypoints that are left.
+
+    Returns
+    -------
+    middles : float64 array, (N, PLACES, 2)
+    votes : float64 array, (N, PLACES)
+        The weight that agrees; 0 where no keypoint is left.
     """
     near = np.abs(uv[:, :, None] - uv[:, None]).max(axis=-1) <= side / 2
-    votes = near * np.maximum(weights, 1e-9)[:, None]
-    chosen = votes[np.arange(len(uv)), votes.sum(axis=-1).argmax(axis=-1)]
-    return (chosen[..., None] * uv).sum(axis=1) / chosen.sum(axis=1)[:, None]
+    left, rows = np.maximum(np.asarray(weights, np.float64), 1e-9), np.arange(len(uv))
+    middles, votes = np.zeros((len(uv), PLACES, 2)), np.zeros((len(uv), PLACES))
+    for place in range(PLACES):
+        best = (near * left[:, None]).sum(axis=-1).argmax(axis=-1)
+        chosen = near[rows, best] * left
+        votes[:, place] = chosen.sum(axis=1)
+        middles[:, place] = (chosen[..., None] * uv).sum(axis=1) / np.maximum(votes[:, place, None], 1e-12)
+        left = np.where(near[rows, best], 0.0, left)
+    return middles, votes
