@@ -1,4 +1,4 @@
-"""A mouse of 60 px in an arena of 1920 x 1080: followed, and in the whole frame at a finer scale."""
+"""A mouse of 60 px, and one of 30 px, in an arena of 1920 x 1080: followed, and in the whole frame at a finer scale."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from napari_al_pose.samples.mouse import MousePainter
 from napari_al_pose.samples.raster import smooth_noise
 from napari_al_pose.samples.synthetic import SCENES
 
-HEIGHT, WIDTH, LENGTH = 1080, 1920, 60.0
+HEIGHT, WIDTH = 1080, 1920
+LENGTHS = (60.0, 30.0)
 N_TRAIN, N_TEST = 30, 40
 SEEDS = (0, 1, 2)
 _DRAWN = (480, 640)
@@ -34,33 +35,37 @@ _DRAWN = (480, 640)
 def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
     """Measure on drawn frames, whatever ``data``; ``short`` takes one seed of three."""
     del data
-    ways = {way: [_measured(way, seed) for seed in SEEDS[: 1 if short else None]] for way in ("auto", "off")}
+    for length in LENGTHS:
+        yield from _of_length(length, SEEDS[:1] if short else SEEDS)
+
+
+def _of_length(length: float, seeds: Sequence[int]) -> Iterator[Figure]:
+    ways = {way: [_measured(way, seed, length) for seed in seeds] for way in ("auto", "off")}
+    name = f"small_animals.{length:g}px"
     setting = {
         "frame": f"{WIDTH}x{HEIGHT}",
-        "animal_px": LENGTH,
         "n_train": N_TRAIN,
         "n_test": N_TEST,
-        "seeds": len(ways["auto"]),
+        "seeds": list(seeds),
+        "by_seed": [round(one.error, 2) for one in ways["auto"]],
+        "by_seed_whole": [round(one.error, 2) for one in ways["off"]],
+        "median_px": _median(ways["auto"], "median_error"),
+        "median_px_whole": _median(ways["off"], "median_error"),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "train_cpu_seconds": _median(ways["auto"], "train_seconds"),
         "train_cpu_seconds_whole": _median(ways["off"], "train_seconds"),
-        "median_error_px": _median(ways["auto"], "median_error"),
-        "median_error_px_whole": _median(ways["off"], "median_error"),
         "likelihood_without_animal": _median(ways["auto"], "likelihood_without_animal"),
     }
-    for name, unit, goal in (("error", "px mean error", "<= 3"), ("frame_seconds", "processor seconds a frame", "")):
-        followed, whole = _median(ways["auto"], name), _median(ways["off"], name)
-        peers = {"whole frame": whole}
-        yield Figure(f"small_animals.{name}", followed, unit, goal, peers=peers, setting=setting)
-        yield Figure(f"small_animals.{name}_ratio", followed / whole, "of the whole frame's", "<= 0.7", setting=setting)
-    yield Figure(
-        "small_animals.calibration",
-        _median(ways["auto"], "calibration_error"),
-        "expected calibration error",
-        peers={"whole frame": _median(ways["off"], "calibration_error")},
-        setting=setting,
-    )
+    for what, unit, goal in (
+        ("error", "px mean error", "<= 3"),
+        ("frame_seconds", "processor seconds a frame", ""),
+        ("calibration_error", "expected calibration error", ""),
+    ):
+        followed, whole = _median(ways["auto"], what), _median(ways["off"], what)
+        yield Figure(f"{name}_{what}", followed, unit, goal, peers={"whole frame": whole}, setting=setting)
+        if goal:
+            yield Figure(f"{name}_{what}_ratio", followed / whole, "of the whole frame's", "<= 0.7", setting=setting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,8 @@ def _median(measured: Sequence[_Measured], name: str) -> float:
     return float(np.median([getattr(one, name) for one in measured]))
 
 
-def _measured(way: str, seed: int) -> _Measured:
-    arena = _Arena(seed, N_TRAIN + N_TEST)
+def _measured(way: str, seed: int, length: float) -> _Measured:
+    arena = _Arena(seed, N_TRAIN + N_TEST, length)
     drawn = [arena.frame(i) for i in range(N_TRAIN + N_TEST)]
     # The mouse walks: the first frames show other postures than the last.
     order = np.random.default_rng(seed).permutation(len(drawn))
@@ -117,13 +122,13 @@ def _trained(frames: Sequence[LabelledFrame], settings: TrainSettings) -> PoseMo
 class _Arena:
     """Draws frames: the sample's mouse, made smaller, anywhere on a floor with droppings."""
 
-    def __init__(self, seed: int, n: int) -> None:
+    def __init__(self, seed: int, n: int, length: float) -> None:
         self._rng = rng = np.random.default_rng(100 + seed)
         anatomy = build(simulate(rng, 7 * n, Box()))
         self._painter = MousePainter(anatomy, SCENES[0].coat, rng)
         self._keypoints = anatomy.keypoints[::7]
         lengths = np.hypot(*np.ptp(self._keypoints, axis=1).T)
-        scale = LENGTH / np.quantile(lengths, 0.75)
+        scale = length / np.quantile(lengths, 0.75)
         self._small = round(_DRAWN[0] * scale), round(_DRAWN[1] * scale)
         floor = np.array([150, 140, 120]) + 14 * smooth_noise(rng, (HEIGHT, WIDTH), (90, 120))[..., None]
         floor += 5 * smooth_noise(rng, (HEIGHT, WIDTH), (3, 4))[..., None]
