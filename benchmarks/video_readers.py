@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from benchmarks.peers import Peer, PeerError
 from benchmarks.report import ABSENT
+from napari_al_pose.video.pixels import THREADS
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def raw_seeks(path: Path, positions: Sequence[int], times: Sequence[int]) -> Non
 def _converter(container: Any) -> Any:
     container.streams.video[0].thread_type = "AUTO"
     reformatter = VideoReformatter()
-    return lambda frame: reformatter.reformat(frame, format="rgb24").to_ndarray()
+    return lambda frame: reformatter.reformat(frame, format="rgb24", threads=THREADS).to_ndarray()
 
 
 class PeerReaders:

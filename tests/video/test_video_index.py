@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,9 +13,16 @@ from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import OpeningCancelledError, VideoFile, index_cache, open_source
+from napari_al_pose.video.decoder import FrameDecoder
 from napari_al_pose.video.index import build_index
 
 PLAIN = Recipe("plain.mp4", "libx264", {"bf": "2", "b_strategy": "0"})
+LATE = Recipe("late.mp4", "libx264", {"bf": "2", "b_strategy": "0"}, times=lambda i: i + 100)
+VFR = Recipe("vfr.mp4", "libx264", {"bf": "3"}, times=lambda i: 40 * i + 500 * (i > 20), time_base=Fraction(1, 1000))
+HEVC = Recipe("hevc.mov", "libx265", {"x265-params": "log-level=none:bframes=3"})
+MPEG4 = Recipe("mpeg4.mp4", "mpeg4", {"bf": "2"})
+FRAGMENTED = Recipe("fragmented.mp4", "libx264", {"bf": "2"}, muxing={"movflags": "frag_keyframe+empty_moov"})
+HIDING = Recipe("hiding.mp4", "libx264", {"bf": "2"}, times=lambda i: i - 10, n_hidden=10)
 LONG = Recipe("long.mkv", "mjpeg", n_frames=5000, pixels="yuvj420p", size=(128, 64))
 
 
@@ -47,12 +56,34 @@ def test_second_open_reads_no_packets(video_path, own_index_cache, monkeypatch):
         assert [read_number(video[i]) for i in (59, 3)] == [59, 3]
 
 
+@pytest.mark.parametrize("recipe", [PLAIN, LATE, VFR, HEVC, MPEG4], ids=lambda recipe: recipe.file)
+def test_a_file_opened_by_its_header_shows_the_same_pixels(written, recipe):
+    path = written(recipe)
+    index = build_index(path)
+    assert index.by_header
+    seen = []
+    for known in (index, replace(index, by_header=False)):
+        decoder = FrameDecoder(path, known, np.zeros(len(known), bool))
+        forward = dict(decoder.frames(0, len(known) - 1))
+        seen.append({**forward, **{-i: frame for i in (50, 30, 10) for _, frame in decoder.frames(i, i)}})
+        decoder.close()
+    quick, thorough = seen
+    assert list(quick) == list(thorough) == [*range(60), -50, -30, -10]
+    assert all((quick[i] == thorough[i]).all() for i in quick)
+
+
+@pytest.mark.parametrize("recipe", [FRAGMENTED, HIDING, LONG], ids=lambda recipe: recipe.file)
+def test_a_file_whose_header_does_not_tell_all_is_opened_thoroughly(written, recipe):
+    assert not build_index(written(recipe)).by_header
+
+
 def test_cached_index_is_the_built_one(video_path, own_index_cache):
     built = index_cache.load_or_build(video_path)
     cached = index_cache.load_or_build(video_path)
     for field in ("times", "keyframes", "key_pts", "key_dts"):
         np.testing.assert_array_equal(getattr(built, field), getattr(cached, field))
-    assert (built.time_base, built.fps, built.notice) == (cached.time_base, cached.fps, cached.notice)
+    for field in ("time_base", "fps", "notice", "counted", "by_header"):
+        assert getattr(built, field) == getattr(cached, field)
 
 
 def test_a_changed_file_is_indexed_again(video_path, written):

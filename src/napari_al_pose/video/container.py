@@ -11,10 +11,20 @@ from av.stream import Disposition
 from napari_al_pose.domain import AlPoseError
 
 _INDEX_AT_END = {".mp4", ".mov", ".m4v", ".3gp", ".mj2"}
+_BY_HEADER = {"skip_frame": "all", "probesize": "32", "advanced_editlist": "0"}
+"""Decode nothing to find out about the streams, read one packet, and apply edit lists as a shift of all times."""
 
 
-def open_container(path: Path) -> av.container.InputContainer:
+def open_container(path: Path, *, by_header: bool = False) -> av.container.InputContainer:
     """Open a video file for reading.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    by_header : bool
+        Whether its header is known to tell all (see `napari_al_pose.video.index.PacketIndex`). That saves decoding a
+        keyframe, and half the time where there are very many frames.
 
     Raises
     ------
@@ -30,7 +40,7 @@ def open_container(path: Path) -> av.container.InputContainer:
             f"Expected a video in {path}, got an empty file.", "Copy it again from where it was recorded."
         )
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path), metadata_errors="replace", options=_BY_HEADER if by_header else {})
     except InvalidDataError as error:
         raise AlPoseError(f"{path} can't be read as a video ({error.strerror}).", _damage_hint(path)) from error
     except PermissionError as error:

@@ -108,7 +108,7 @@ class FrameDecoder:
         self._container.close()
 
     def _open(self) -> tuple[av.container.InputContainer, av.VideoStream]:
-        container = open_container(self._path)
+        container = open_container(self._path, by_header=self._index.by_header)
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
         is_small = stream.width * stream.height <= _SMALL_PIXELS
@@ -137,8 +137,10 @@ class FrameDecoder:
         """Whether decoding on is the cheapest way to ``first``."""
         if not self._can_go_on or first <= self._at or first < self._complete_from:
             return False
+        if first - self._at <= _NEAR:
+            return True
         key = self._index.keyframes[self._index.key_before(first)]
-        return bool(key <= self._at + 1 or first - self._at <= _NEAR)
+        return bool(key <= self._at + 1)
 
     def _start_before(self, first: int) -> None:
         """Go to the last keyframe from which ``first`` can be decoded."""

@@ -31,6 +31,8 @@ _REPORT_EVERY = 2048
 _CUT_SHARE = 0.98
 """Below this share of what the container promises, and more than `_CUT_FRAMES` short, the file counts as cut off."""
 _CUT_FRAMES = 3
+_HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name of the containers whose header lists the packets."""
 _UNTIMED_SHARE = 0.01
 """Packets without a time, as a share of those with one, from which on times are no help."""
 
@@ -65,6 +67,9 @@ class PacketIndex:
     counted : bool
         Whether packets carry no times (H.264 in MPEG program streams): frames are then numbered as they come out of
         the decoder, which has to begin at the first packet. ``times`` follow from the rate.
+    by_header : bool
+        Whether the file's header alone tells how to decode it, and names every packet with its time: MP4 and MOV that
+        are not fragmented, and whose edit lists do nothing but shift all times.
     """
 
     times: NDArray[np.int64]
@@ -76,6 +81,7 @@ class PacketIndex:
     fps: float
     notice: str = ""
     counted: bool = False
+    by_header: bool = False
 
     def __len__(self) -> int:
         return len(self.times)
@@ -159,6 +165,7 @@ def build_index(
         promised = _promised_frames(container, stream, len(packets.pts), int(packets.pts.max()))
         time_base, fps = Fraction(stream.time_base), _fps(stream, packets.pts[order])
         hides_order = container.format.name == "avi" and _is_flat(packets)
+        lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets.pts)
     if hides_order:
         order = _order_by_decoding(path, packets, fallback=order, cancelled=cancelled)
     if not len(order):
@@ -173,6 +180,7 @@ def build_index(
         time_base=time_base,
         fps=fps,
         notice=_notice(packets, n_frames=len(order), promised=promised),
+        by_header=lists_all and _is_told_by_header(path, packets),
     )
 
 
@@ -229,6 +237,21 @@ def _read_packets(
     marks = np.array(flags, bool).reshape(-1, 2)
     times, decoding_times, n_bytes_each = np.array([pts, dts, sizes], np.int64)
     return _Packets(times, decoding_times, n_bytes_each, marks[:, 0], marks[:, 1], n_untimed, broke)
+
+
+def _is_told_by_header(path: Path, packets: _Packets) -> bool:
+    """Whether the file has the very same packets when it is opened by its header.
+
+    What a packet's presentation time is ahead of its decoding time is stored with the packet, so comparing that once
+    will do.
+    """
+    if packets.n_untimed or packets.is_hidden.any():
+        return False
+    with open_container(path, by_header=True) as container:
+        stream = video_stream(container, path)
+        first = next(container.demux(stream))
+        times = np.fromiter((entry.timestamp for entry in stream.index_entries), np.int64)
+        return (first.pts, first.dts) == (packets.pts[0], packets.dts[0]) and np.array_equal(times, packets.dts)
 
 
 def _keys(packets: _Packets, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:

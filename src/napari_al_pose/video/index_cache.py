@@ -19,7 +19,7 @@ from napari_al_pose.video.index import PacketIndex, Progress, build_index
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 3
+_FORMAT = 4
 """Part of the identity: raise it when an index of the same file would come out differently."""
 _SAMPLE_BYTES = 2**16
 _MAX_BYTES = 256 * 2**20
@@ -86,6 +86,7 @@ def save_index(index: PacketIndex, path: Path) -> None:
                 fps=np.float64(index.fps),
                 notice=np.array(index.notice),
                 counted=np.bool_(index.counted),
+                by_header=np.bool_(index.by_header),
             )
             file.flush()
             os.fsync(file.fileno())
@@ -112,7 +113,8 @@ def load_index(path: Path) -> PacketIndex | None:
         with np.load(path, allow_pickle=False) as data:
             times, keys = data["times"], data["keys"]
             numerator, denominator = (int(value) for value in data["time_base"])
-            fps, notice, counted = float(data["fps"]), str(data["notice"]), bool(data["counted"])
+            fps, notice = float(data["fps"]), str(data["notice"])
+            counted, by_header = bool(data["counted"]), bool(data["by_header"])
         with contextlib.suppress(OSError):  # a cache that may only be read
             os.utime(path)
     except FileNotFoundError:
@@ -147,4 +149,5 @@ def load_index(path: Path) -> PacketIndex | None:
         fps=fps,
         notice=notice,
         counted=counted,
+        by_header=by_header,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+THREADS = max((os.cpu_count() or 1) // 2, 1)
+"""Threads that convert a frame: on the other half of the processors the frames after it are decoded meanwhile."""
 _DARK, _STRIPE = 24, 56
 _STRIPE_PERIOD, _STRIPE_WIDTH = 32, 6
 
@@ -53,7 +56,7 @@ class RgbConverter:
         return self._converted(frame, width=width, height=height, interpolation="BILINEAR")
 
     def _converted(self, frame: av.VideoFrame, **options: Any) -> NDArray[np.uint8]:
-        rgb = self._reformatter.reformat(frame, format="rgb24", **options)
+        rgb = self._reformatter.reformat(frame, format="rgb24", threads=THREADS, **options)
         plane = rgb.planes[0]
         if rgb is frame or plane.line_size != 3 * rgb.width:
             return np.asarray(rgb.to_ndarray(), np.uint8)
