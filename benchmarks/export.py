@@ -27,6 +27,9 @@ N_LONG, N_SHORT, N_SPEED = 25_000, 2_500, 1_500
 LONG_SIDE, SMALL_SIDE = 320, 64
 """What the default network sees of a 640x480 video, and what is enough where it is not about the network."""
 KILL_AT = 0.4
+PATIENCE_SECONDS = 1800.0
+"""For one run; the longest takes some minutes."""
+
 BODYPARTS = ("snout", "leftear", "rightear", "tailbase")
 
 
@@ -98,8 +101,8 @@ def _run(config: Path, video: Path, *, kill_at: float = 2.0) -> _Run:
     command = [sys.executable, "-m", "napari_al_pose", "predict", str(config), str(video), "--output", str(output)]
     began = time.monotonic()
     seen: list[tuple[float, int, float]] = []
-    with open_project(config, read_only=True) as project:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    with open_project(config, read_only=True) as project, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
         watched = psutil.Process(process.pid)
         while process.poll() is None:
             header = _header(project, video)
@@ -108,12 +111,13 @@ def _run(config: Path, video: Path, *, kill_at: float = 2.0) -> _Run:
                 seen.append((time.monotonic(), done, watched.memory_info().rss / 2**20))
             except psutil.NoSuchProcess:
                 break
-            if done / total >= kill_at:
+            if done / total >= kill_at or time.monotonic() - began > PATIENCE_SECONDS:
                 process.send_signal(signal.SIGKILL)
             time.sleep(0.1)
         code = process.wait()
         if code and kill_at > 1:
-            raise RuntimeError(f"predict ended with code {code}")
+            said.seek(0)
+            raise RuntimeError(f"predict ended with code {code}: {said.read()[-500:].decode(errors='replace')}")
         header = _header(project, video)
         run = project.video_predictions.find(1, video.stem)
         files = sorted(output.glob("*.csv"))

@@ -12,6 +12,7 @@ from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, train, window
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.auxiliary import InsideView, turned_poses
+from napari_al_pose.pose.evaluation import examine
 from napari_al_pose.pose.feed import Feed
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.geometry import InputGeometry, Windows
@@ -149,6 +150,14 @@ def test_it_finds_small_animals_and_says_where_its_maps_lie(following, small_fra
         cells = batch.grids[0].to_cells(batch.xy[0])
         rows, columns = np.divmod(batch.scoremaps[0].reshape(2, -1).argmax(-1), batch.scoremaps.shape[3])
         np.testing.assert_allclose(cells, np.stack([columns, rows], -1), atol=0.51)
+
+
+def test_its_likelihoods_can_be_believed(following):
+    """They are calibrated on what both passes together make of frames not learnt from."""
+    rng = np.random.default_rng(7)
+    errors, reliability = examine(following, [dots(rng) for _ in range(24)])
+    assert errors.mean < 3
+    assert reliability.expected_error < 0.25
 
 
 def test_many_frames_each_have_a_window_and_frames_may_come_scaled(following, small_frames):
