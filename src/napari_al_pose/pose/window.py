@@ -88,13 +88,17 @@ def _search(network: PoseNetwork, images: Tensor, geometry: InputGeometry, windo
     doubtful = np.flatnonzero(rivals.any(axis=1))
     if not len(doubtful):
         return found
-    seen = _sum_of_peaks(network, images, found, doubtful)
+    seen = np.zeros(len(images), np.float32)
+    seen[doubtful] = _sum_of_peaks(network, images, found, doubtful)
     for place in range(1, PLACES):
+        asked = np.flatnonzero(rivals[:, place - 1])
+        if not len(asked):
+            break
         other = Windows.around(middles[:, place], geometry, window.side)
-        better = _sum_of_peaks(network, images, other, doubtful)
-        chosen = rivals[doubtful, place - 1] & (better > seen)
-        found.corners[doubtful[chosen]] = other.corners[doubtful[chosen]]
-        seen = np.where(chosen, better, seen)
+        there = _sum_of_peaks(network, images, other, asked)
+        better = asked[there > seen[asked]]
+        found.corners[better] = other.corners[better]
+        seen[asked] = np.maximum(seen[asked], there)
     return found
 
 
