@@ -83,23 +83,16 @@ def _search(network: PoseNetwork, images: Tensor, geometry: InputGeometry, windo
     cells, likelihood = _peaks(network, small, coarse)
     uv = coarse.to_source(cells.astype(np.float64))
     middles, votes = places(uv, likelihood, window.side)
-    found = Windows.around(middles[:, 0], geometry, window.side)
-    rivals = votes[:, 1:] >= RIVAL * votes[:, :1]
-    doubtful = np.flatnonzero(rivals.any(axis=1))
-    if not len(doubtful):
-        return found
-    seen = np.zeros(len(images), np.float32)
-    seen[doubtful] = _sum_of_peaks(network, images, found, doubtful)
-    for place in range(1, PLACES):
-        asked = np.flatnonzero(rivals[:, place - 1])
-        if not len(asked):
-            break
-        other = Windows.around(middles[:, place], geometry, window.side)
-        there = _sum_of_peaks(network, images, other, asked)
-        better = asked[there > seen[asked]]
-        found.corners[better] = other.corners[better]
-        seen[asked] = np.maximum(seen[asked], there)
-    return found
+    found = [Windows.around(middles[:, place], geometry, window.side) for place in range(PLACES)]
+    asked = votes >= RIVAL * votes[:, :1]
+    frames, at = np.nonzero(asked & asked[:, 1:].any(axis=1, keepdims=True))
+    if not len(frames):
+        return found[0]
+    cuts = torch.stack([windows.cut(images) for windows in found])[torch.from_numpy(at), torch.from_numpy(frames)]
+    seen = np.zeros(votes.shape, np.float32)
+    seen[frames, at] = _peaks(network, cuts, found[0])[1].sum(axis=1)
+    corners = np.stack([windows.corners for windows in found])
+    return replace(found[0], corners=corners[seen.argmax(axis=1), np.arange(len(images))])
 
 
 def _peaks(
@@ -110,15 +103,6 @@ def _peaks(
     given = network_input(images.to(next(network.parameters()).device), seen, network.mean)
     cells, likelihood = decode(network(given)[:, :, :rows, :columns].float().sigmoid())
     return cells.cpu().numpy(), likelihood.cpu().numpy()
-
-
-def _sum_of_peaks(
-    network: PoseNetwork, images: Tensor, windows: Windows, chosen: NDArray[np.integer]
-) -> NDArray[np.float32]:
-    """Return how much of an animal there is in the windows of the chosen frames."""
-    some = replace(windows, corners=windows.corners[chosen])
-    _, likelihood = _peaks(network, some.cut(images[torch.from_numpy(chosen)]), some)
-    return likelihood.sum(axis=1)
 
 
 def places(
