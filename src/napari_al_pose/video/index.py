@@ -249,7 +249,11 @@ def _is_told_by_header(path: Path, packets: _Packets) -> bool:
         return False
     with open_container(path, by_header=True) as container:
         stream = video_stream(container, path)
-        first = next(container.demux(stream))
+        try:
+            first = next(container.demux(stream))
+        except FFmpegError as error:
+            logger.warning("%s can't be read again: %s", path, error)
+            return False
         times = np.fromiter((entry.timestamp for entry in stream.index_entries), np.int64)
         return (first.pts, first.dts) == (packets.pts[0], packets.dts[0]) and np.array_equal(times, packets.dts)
 
