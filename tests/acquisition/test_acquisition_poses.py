@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 from napari_al_pose.acquisition import Peaks, ScoreContext
 from napari_al_pose.acquisition.baselines import Random, Uniform
 from napari_al_pose.acquisition.confidence import LeastConfidence, Margin, peak_margins
-from napari_al_pose.acquisition.coverage import Coverage
 from napari_al_pose.acquisition.dynamic import Dynamic
 from napari_al_pose.acquisition.fusion import min_max, pool_quantiles
 from napari_al_pose.acquisition.hybrid import Hybrid
@@ -273,21 +272,22 @@ def test_dynamic_goes_from_influence_to_entropy():
     assert "; " in Dynamic().explain(half, 11).sentence
 
 
-def test_hybrid_weighs_quantiles_and_never_trusts_the_model_alone():
+def test_hybrid_weighs_quantiles_and_gives_doubt_half_of_the_say_at_most():
     trusted = combined(1.0)
     entropy = pool_quantiles(MultiplePeakEntropy(aggregation="mean").score(trusted))
     doubt = pool_quantiles(LeastConfidence().score(trusted))
-    uncovered = pool_quantiles(Coverage().score(trusted))
-    assert_allclose(Hybrid().score(trusted), 0.8 * (entropy + doubt) / 2 + 0.2 * uncovered)
-    assert_allclose(Hybrid().score(combined(0.0)), uncovered)
-    assert Hybrid().explain(trusted, 11).sentence.startswith("nose: two peaks, 0.90 and 0.90; ")
+    lot = pool_quantiles(Random().score(trusted))
+    assert_allclose(Hybrid().score(trusted), 0.5 * pool_quantiles((entropy + doubt) / 2) + 0.5 * lot)
+    assert_allclose(Hybrid().score(combined(0.0)), lot)
+    said = Hybrid().explain(trusted, 11)
+    assert said.sentence.startswith("from a stretch of the video without labels; nose: two peaks, 0.90 and 0.90")
+    assert said.reasons
 
 
-def test_hybrid_without_a_model_is_coverage():
+def test_hybrid_of_poses_that_say_nothing_is_drawn():
     pool = combined(0.7)
-    bare = dataclasses.replace(pool, scoremaps=None, grid=None, xy=None, likelihood=None)
-    assert_allclose(Hybrid().score(bare), pool_quantiles(Coverage().score(bare)))
-    assert Hybrid().explain(bare, 0) == Coverage().explain(bare, 0)
+    bare = dataclasses.replace(pool, scoremaps=None, grid=None, xy=np.full_like(pool.xy, np.nan), likelihood=None)
+    assert_allclose(Hybrid().score(bare), pool_quantiles(Random().score(bare)))
 
 
 # ---- reliability ---------------------------------------------------------------------------------

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import tifffile
 import torch
 
-from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.acquisition.hybrid import Hybrid
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.engine import label_check
+from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
 from napari_al_pose.pose import PoseModel, optimising, trunks, trunks_torchvision
@@ -183,6 +186,32 @@ def test_a_round_says_what_the_network_looks_at(labelled):
     assert trained.round.window == model.window_in(480, 640) == model.window.side
     assert trained.round.scale == 1
     assert labelled.rounds.all()[-1] == trained.round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfDrawn(Hybrid):
+    """As another package's strategy may be."""
+
+    name: str = "half_drawn"
+    explores: float = 0.5
+    in_stretches: bool = False
+
+
+def test_share_that_a_strategy_has_drawn_is_in_the_queue_with_guesses(labelled, add_model, monkeypatch):
+    monkeypatch.setattr(ranking, "strategies", lambda: {"half_drawn": HalfDrawn()})
+    labelled.save_settings(LoopSettings(train=QUICK, pool_size=12, batch_size=5, holdout_share=0.2))
+    add_model(labelled)
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    loop.refresh(labelled)
+    ranked = run(loop.rank(labelled, strategy="half_drawn"))
+    loop.close()
+    assert {guess.key for guess in ranked.guesses} == {s.key for s in ranked.suggestions}
+    to_learn = [s for s in ranked.suggestions if s.role is FrameRole.TRAIN]
+    drawn = [s for s in to_learn if s.strategy == "random"]
+    assert len(drawn) == math.ceil(len(to_learn) / 2)
+    assert all(math.isnan(s.score) and "evenly" in s.sentence for s in drawn)
+    assert {s.strategy for s in to_learn} == {"random", "half_drawn"}
+    assert to_learn[0].strategy == "half_drawn"
 
 
 @pytest.mark.parametrize("strategy", ["mpe", "vl4pose_static", "thc"])

@@ -78,7 +78,7 @@ def select_batch(
     ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])]
     unit = unit_rows(np.asarray(features)[ranked])
     limits = near_duplicate_limits([keys[row] for row in ranked], unit, fps)
-    sure, most = _room([keys[row] for row in ranked], labelled_keys, n)
+    sure, most = room([keys[row] for row in ranked], labelled_keys, n)
     candidates = _candidates([keys[row] for row in ranked], most)
     candidates = _unlike_labelled(candidates, unit, [limits[keys[row].video] for row in ranked], labelled_features)
     turns = _take_turns(candidates, unit, [keys[row] for row in ranked], n, seed)
@@ -212,6 +212,17 @@ def random_batch(
     return [picks[i] for i in rng.permutation(len(picks))]
 
 
+def room(
+    ranked_keys: Sequence[FrameKey], labelled_keys: Collection[FrameKey], n: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many frames of a batch of ``n`` each video gets for sure, and at most."""
+    frames = Counter(key.video for key in ranked_keys)
+    labelled = Counter(key.video for key in labelled_keys)
+    videos = sorted(frames)
+    sure, most = level(n, [labelled[video] for video in videos], [frames[video] for video in videos])
+    return dict(zip(videos, sure.tolist(), strict=True)), dict(zip(videos, most.tolist(), strict=True))
+
+
 def _unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDArray[np.int64]:
     """Rows whose frame is not labelled, sorted by key."""
     taken = set(labelled)
@@ -224,17 +235,6 @@ def _by_video(keys: Sequence[FrameKey]) -> list[NDArray[np.int64]]:
     for row, key in enumerate(keys):
         members.setdefault(key.video, []).append(row)
     return [np.array(members[name], np.int64) for name in sorted(members)]
-
-
-def _room(
-    ranked_keys: Sequence[FrameKey], labelled_keys: Collection[FrameKey], n: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many frames of a batch of ``n`` each video gets for sure, and at most."""
-    frames = Counter(key.video for key in ranked_keys)
-    labelled = Counter(key.video for key in labelled_keys)
-    videos = sorted(frames)
-    sure, most = level(n, [labelled[video] for video in videos], [frames[video] for video in videos])
-    return dict(zip(videos, sure.tolist(), strict=True)), dict(zip(videos, most.tolist(), strict=True))
 
 
 def _candidates(ranked_keys: Sequence[FrameKey], room: Mapping[str, int]) -> NDArray[np.int64]:

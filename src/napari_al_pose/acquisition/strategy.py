@@ -229,6 +229,9 @@ class Terms:
         What a ranking by it costs, in words.
     explores : float
         Share of its batches that is drawn evenly from the videos instead of chosen by score, in [0, 1].
+    in_stretches : bool
+        Whether its batches are even in time, and its scores choose within each stretch of a video
+        (`napari_al_pose.acquisition.stretches`).
     """
 
     needs: frozenset[Extra] = frozenset()
@@ -238,6 +241,7 @@ class Terms:
     fallback: str = "hybrid"
     cost: str = ""
     explores: float = 0.0
+    in_stretches: bool = False
 
     def n_drawn(self, n: int) -> int:
         """Return how many of a batch of ``n`` are drawn instead of chosen."""

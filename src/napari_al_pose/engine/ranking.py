@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition.batches import make_batch
 from napari_al_pose.acquisition.kcenter import nearest_labelled
 from napari_al_pose.acquisition.ordering import says_nothing
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
+from napari_al_pose.acquisition.selection import diverse_batch, random_batch
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
@@ -184,20 +185,17 @@ def _scored(
     n: int,
     version: int,
 ) -> list[Suggestion]:
-    taken, seed = [*pool.labelled, *holdout], context.seed
-    if strategy.spreads_batch:
-        picks = select_best(pool.keys, scores, n, labelled_keys=taken, fps=pool.fps, seed=seed)
-    else:
-        picks = select_batch(
-            pool.keys,
-            scores,
-            pool.features,
-            n,
-            labelled_keys=taken,
-            labelled_features=pool.labelled_features,
-            fps=pool.fps,
-            seed=seed,
-        )
+    picks = make_batch(
+        strategy,
+        pool.keys,
+        scores,
+        pool.features,
+        n,
+        labelled_keys=[*pool.labelled, *holdout],
+        labelled_features=pool.labelled_features,
+        fps=pool.fps,
+        seed=context.seed,
+    )
     return [_suggestion(strategy, context, i, scores[i], version) for i in picks]
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, Terms, strategies, terms
+from napari_al_pose.acquisition.batches import make_batch
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.pool import drop_near_duplicates
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
+from napari_al_pose.acquisition.selection import diverse_batch, random_batch
 from napari_al_pose.acquisition.strategy import can_score
 from napari_al_pose.simulation.extras import extras_for
 from napari_al_pose.simulation.learner import Learned, Output
@@ -219,9 +220,8 @@ class _Choice:
         keys, scores = [self.times[row] for row in rows], scored.scores
         if not self._arm.spread or self._arm.strategy == ANTI:
             return rank_order(keys, scores)[:n].tolist()
-        if scored.strategy.spreads_batch:
-            return select_best(keys, scores, n, labelled_keys=self._taken, fps=self._fps, seed=self._here.seed)
-        return select_batch(
+        return make_batch(
+            scored.strategy,
             keys,
             scores,
             self._prepared.features[list(rows)],
