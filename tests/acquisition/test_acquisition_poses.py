@@ -272,22 +272,16 @@ def test_dynamic_goes_from_influence_to_entropy():
     assert "; " in Dynamic().explain(half, 11).sentence
 
 
-def test_hybrid_weighs_quantiles_and_gives_doubt_half_of_the_say_at_most():
-    trusted = combined(1.0)
-    entropy = pool_quantiles(MultiplePeakEntropy(aggregation="mean").score(trusted))
-    doubt = pool_quantiles(LeastConfidence().score(trusted))
-    lot = pool_quantiles(Random().score(trusted))
-    assert_allclose(Hybrid().score(trusted), 0.5 * pool_quantiles((entropy + doubt) / 2) + 0.5 * lot)
-    assert_allclose(Hybrid().score(combined(0.0)), lot)
-    said = Hybrid().explain(trusted, 11)
-    assert said.sentence.startswith("from a stretch of the video without labels; nose: two peaks, 0.90 and 0.90")
+def test_hybrid_is_the_mean_quantile_of_what_can_be_doubted():
+    pool = combined(1.0)
+    entropy = pool_quantiles(MultiplePeakEntropy(aggregation="mean").score(pool))
+    doubt = pool_quantiles(LeastConfidence().score(pool))
+    assert_allclose(Hybrid().score(pool), (entropy + doubt) / 2)
+    said = Hybrid().explain(pool, 11)
+    assert said.sentence.startswith("from a stretch of time without labels; nose: two peaks, 0.90 and 0.90")
     assert said.reasons
-
-
-def test_hybrid_of_poses_that_say_nothing_is_drawn():
-    pool = combined(0.7)
-    bare = dataclasses.replace(pool, scoremaps=None, grid=None, xy=np.full_like(pool.xy, np.nan), likelihood=None)
-    assert_allclose(Hybrid().score(bare), pool_quantiles(Random().score(bare)))
+    without_maps = dataclasses.replace(pool, scoremaps=None, grid=None)
+    assert_allclose(Hybrid().score(without_maps), doubt)
 
 
 # ---- reliability ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Batches that are even in time and take the best of each stretch."""
+"""Batches that are drawn from the stretches of time without labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_al_pose.acquisition import strategies
 from napari_al_pose.acquisition.batches import make_batch
-from napari_al_pose.acquisition.stretches import select_from_stretches
+from napari_al_pose.acquisition.stretches import draw_from_stretches
 from napari_al_pose.domain import FrameKey
 
 APART = 1000
@@ -21,22 +21,26 @@ def pool_of(*counts):
     return [FrameKey(f"v{i}", APART * j) for i, n in enumerate(counts) for j in range(n)]
 
 
-def select(keys, scores, n, labelled=()):
-    rows = select_from_stretches(keys, np.asarray(scores, float), n, labelled_keys=labelled, fps={}, seed=0)
+def select(keys, scores, n, labelled=(), seed=0):
+    rows = draw_from_stretches(keys, np.asarray(scores, float), n, labelled_keys=labelled, fps={}, seed=seed)
     return [keys[row] for row in rows]
 
 
 @given(n_pool=st.integers(2, 60), n=st.integers(1, 20), seed=st.integers(0, 99))
-def test_first_batch_is_the_best_frame_of_each_equal_stretch(n_pool, n, seed):
+def test_first_batch_has_a_frame_of_each_equal_stretch_in_the_order_of_scores(n_pool, n, seed):
     keys = pool_of(n_pool)
     scores = np.random.default_rng(seed).permutation(n_pool)
     n = min(n, n_pool)
-    stretches = np.arange(n_pool) * n // n_pool
-    best = {int(np.flatnonzero(stretches == s)[scores[stretches == s].argmax()]) for s in range(n)}
-    picks = select(keys, scores, n)
-    assert {key.frame // APART for key in picks} == best
-    by_pick = [scores[key.frame // APART] for key in picks]
-    assert by_pick == sorted(by_pick, reverse=True)
+    places = [key.frame // APART for key in select(keys, scores, n, seed=seed)]
+    assert sorted(place * n // n_pool for place in places) == list(range(n))
+    assert [scores[place] for place in places] == sorted(scores[places], reverse=True)
+
+
+def test_every_frame_of_a_stretch_can_be_drawn_whatever_its_score():
+    keys = pool_of(12)
+    drawn = Counter(key.frame // APART for seed in range(200) for key in select(keys, np.arange(12), 3, seed=seed))
+    assert sorted(drawn) == list(range(12))
+    assert min(drawn.values()) > 25, "50 are expected"
 
 
 @settings(deadline=None)
@@ -68,13 +72,21 @@ def test_second_batch_goes_where_nothing_is_labelled(n_pool, first, second, seed
     assert not {stretch[key] for key in picks} & {stretch[key] for key in labelled}
 
 
-def test_scores_that_say_nothing_give_a_draw():
+def test_the_same_frames_are_drawn_from_rows_in_any_order_and_with_any_scores():
+    keys = pool_of(20, 13)
+    labelled = keys[3:30:9]
+    expected = select(keys, np.arange(33), 8, labelled)
+    mixed = np.random.default_rng(0).permutation(33)
+    assert select([keys[i] for i in mixed], np.arange(33)[mixed], 8, labelled) == expected
+    assert set(select(keys, np.full(33, np.nan), 8, labelled)) == set(expected)
+    assert set(select(keys, np.arange(33), 8, labelled, seed=1)) != set(expected)
+
+
+def test_pools_with_nothing_left():
     keys = pool_of(30)
-    picks = select(keys, np.zeros(30), 5)
-    assert len(set(picks)) == 5
-    assert picks != select(keys, np.arange(30), 5)
     assert select([], [], 5) == select(keys, np.arange(30), 0) == []
     assert select(keys, np.arange(30), 5, labelled=keys) == []
+    assert sorted(select(keys, np.arange(30), 5, labelled=keys[2:])) == keys[:2]
 
 
 def test_frames_near_a_labelled_one_are_passed_over():
@@ -87,12 +99,12 @@ def test_hybrid_has_its_batch_made_so():
     keys, scores = pool_of(60), np.r_[np.zeros(40), np.linspace(0.5, 1, 20)]
     options = {"labelled_keys": (), "labelled_features": None, "fps": {}, "seed": 0}
     features = np.random.default_rng(0).normal(size=(60, 4))
-    frames = {
-        name: sorted(
-            keys[row].frame // APART for row in make_batch(strategies()[name], keys, scores, features, 3, **options)
-        )
-        for name in ("hybrid", "mpe", "kcenter")
-    }
-    assert frames["hybrid"] == [0, 20, 59]
-    assert min(frames["mpe"]) >= 40
-    assert frames["kcenter"] == [57, 58, 59]
+
+    def places(name):
+        rows = make_batch(strategies()[name], keys, scores, features, 3, **options)
+        return [keys[row].frame // APART for row in rows]
+
+    assert sorted(place // 20 for place in places("hybrid")) == [0, 1, 2]
+    assert places("hybrid")[0] >= 40
+    assert min(places("mpe")) >= 40
+    assert places("kcenter") == [59, 58, 57]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.selection import select_batch, select_best
 from napari_al_pose.acquisition.strategy import Strategy, terms
-from napari_al_pose.acquisition.stretches import select_from_stretches
+from napari_al_pose.acquisition.stretches import draw_from_stretches
 from napari_al_pose.domain import FrameKey
 
 
@@ -28,12 +28,12 @@ def make_batch(
     """Choose ``n`` frames by the scores of a strategy.
 
     Parameters and result are those of `select_batch`; a strategy that spreads its batch itself has `select_best`, one
-    that chooses within stretches of time `select_from_stretches`.
+    whose batches are drawn from stretches of time `draw_from_stretches`.
     """
     if strategy.spreads_batch:
         return select_best(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
     if terms(strategy).in_stretches:
-        return select_from_stretches(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
+        return draw_from_stretches(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
     return select_batch(
         keys,
         scores,

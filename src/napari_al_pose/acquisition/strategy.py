@@ -230,8 +230,8 @@ class Terms:
     explores : float
         Share of its batches that is drawn evenly from the videos instead of chosen by score, in [0, 1].
     in_stretches : bool
-        Whether its batches are even in time, and its scores choose within each stretch of a video
-        (`napari_al_pose.acquisition.stretches`).
+        Whether its batches are drawn, a frame from each stretch of time without labels, and its scores only put them in
+        order (`napari_al_pose.acquisition.stretches`).
     """
 
     needs: frozenset[Extra] = frozenset()

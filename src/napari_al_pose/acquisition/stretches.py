@@ -1,23 +1,20 @@
-"""A batch that is even in time like a systematic sample, and takes the best of each stretch of it."""
+"""A batch that is even in time like a systematic sample: drawn, one frame from each stretch without labels."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing
-from napari_al_pose.acquisition.selection import random_batch, room
+from napari_al_pose.acquisition.ordering import key_order, rank_order
+from napari_al_pose.acquisition.selection import room
 from napari_al_pose.acquisition.spacing import Spacing, take_spaced
 from napari_al_pose.domain import FrameKey
 
-logger = logging.getLogger(__name__)
 
-
-def select_from_stretches(
+def draw_from_stretches(
     keys: Sequence[FrameKey],
     scores: NDArray[np.floating],
     n: int,
@@ -26,68 +23,66 @@ def select_from_stretches(
     fps: Mapping[str, float],
     seed: int,
 ) -> list[int]:
-    """Choose the best-scored frame of each stretch of a video in which nothing is labelled.
+    """Draw a frame from each stretch of a video in which nothing is labelled; scores put the batch in order.
 
     Videos are kept level, as in `napari_al_pose.acquisition.selection.select_batch`. A video with ``m`` labelled frames
     that may get ``q`` more is cut into ``m + q`` stretches with the same number of frames, labelled ones and those of
-    the pool; at least ``q`` of them have no label, and stand with their best frame. So a batch halves the gaps that
-    labels have left, whatever the scores say, and the scores choose within: a score that misleads, or that can't
-    know of what has never been labelled, costs little against evenly spread frames (`docs/results/development.md`).
+    the pool; at least ``q`` of them have no label, and ``q`` of these give a frame each. So a batch fills the gaps that
+    labels have left; frames that are drawn anew each time, however evenly, leave some of them open.
 
     Parameters
     ----------
     keys : sequence of FrameKey, N
-        The pool; labelled frames in it are never chosen.
+        The pool; labelled frames in it are never drawn.
     scores : float array, (N,)
-        Higher is sooner; NaN comes last. If no score stands out the batch is drawn by `random_batch`.
+        The higher, the earlier in the batch; NaN comes last.
     n : int
         Frames wanted.
     labelled_keys : collection of FrameKey
-        Never chosen, nor come near to in time.
+        Never drawn, nor come near to in time.
     fps : mapping of str to float
         Frames per second of each video; 30 where it says nothing.
     seed : int
-        For `random_batch`.
+        Of the draw.
 
     Returns
     -------
     list of int
-        ``n`` different rows, the best first, fewer only if the pool has fewer unlabelled frames.
+        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
     """
     labelled = set(labelled_keys)
     rows = np.array([row for row in key_order(keys).tolist() if keys[row] not in labelled], np.int64)
     if not len(rows) or n < 1:
         return []
-    if says_nothing(np.asarray(scores)[rows]):
-        logger.info("The scores of all frames are alike; the batch is drawn at random.")
-        return random_batch(keys, n, seed=seed, taken=labelled_keys, fps=fps)
-    ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])].tolist()
-    sure, most = room([keys[row] for row in ranked], labelled, n)
-    best = _best_of_stretches(keys, ranked, labelled, most)
+    lots = np.random.default_rng(seed).permutation(rows).tolist()
+    sure, most = room([keys[row] for row in lots], labelled, n)
+    drawn = _one_a_stretch(keys, lots, labelled, most)
     spacing = Spacing(labelled, fps)
-    picks = take_spaced(keys, best, min(n, sum(sure.values())), spacing=spacing, others=ranked, room=sure)
+    picks = take_spaced(keys, drawn, min(n, sum(sure.values())), spacing=spacing, others=lots, room=sure)
     left = Counter(most) - Counter(keys[row].video for row in picks)
-    return picks + take_spaced(keys, best, n - len(picks), spacing=spacing, others=ranked, room=left)
+    picks += take_spaced(keys, drawn, n - len(picks), spacing=spacing, others=lots, room=left)
+    order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks])
+    return [picks[i] for i in order.tolist()]
 
 
-def _best_of_stretches(
-    keys: Sequence[FrameKey], ranked: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
+def _one_a_stretch(
+    keys: Sequence[FrameKey], lots: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
 ) -> list[int]:
-    """Return the best row of each stretch without a label, the best first."""
+    """Return the first row of each stretch without a label, in the order of ``lots``."""
     frames: dict[str, list[int]] = {}
-    for key in {*(keys[row] for row in ranked), *labelled}:
+    for key in {*(keys[row] for row in lots), *labelled}:
         frames.setdefault(key.video, []).append(key.frame)
-    stretch: dict[FrameKey, int] = {}
     n_labelled = Counter(key.video for key in labelled)
+    stretch: dict[FrameKey, int] = {}
     for video, n in most.items():
         n_stretches = n_labelled[video] + n
         for position, frame in enumerate(sorted(frames[video])):
             stretch[FrameKey(video, frame)] = position * n_stretches // len(frames[video])
     done = {(key.video, stretch[key]) for key in labelled if key in stretch}
-    best = []
-    for row in ranked:
+    drawn = []
+    for row in lots:
         place = keys[row].video, stretch[keys[row]]
         if place not in done:
             done.add(place)
-            best.append(row)
-    return best
+            drawn.append(row)
+    return drawn

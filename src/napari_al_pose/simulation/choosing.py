@@ -24,6 +24,8 @@ from napari_al_pose.simulation.preparing import Prepared
 from napari_al_pose.simulation.protocol import ANTI, ORACLE, Arm
 
 DEFAULT = "hybrid"
+_CLUSTERED = "mpe"
+"""The strategy whose batches those of the true error are made like: chosen by score, spread by clusters."""
 SHOWN = 8
 """Frames kept of either end of a ranking, for the contact sheets."""
 
@@ -171,7 +173,7 @@ class _Choice:
         """Score ``rows``; what can't be used is replaced by what it names, as in the loop. None if nothing can."""
         output = self._here.model.predict(rows, with_scoremaps=True)
         if self._arm.strategy == ORACLE:
-            return _Scored(strategies()[DEFAULT], self._true_errors(rows, output))
+            return _Scored(strategies()[_CLUSTERED], self._true_errors(rows, output))
         strategy = strategies()[DEFAULT if self._arm.strategy == ANTI else self._arm.strategy]
         tried: list[str] = []
         while strategy.name not in tried:

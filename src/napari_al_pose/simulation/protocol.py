@@ -40,8 +40,7 @@ class Arm:
     warm : bool
         Whether training goes on from the round before instead of from the start.
     trust : float or None
-        Reliability that the strategy is told instead of the one measured: 0 leaves `hybrid` to lot, 1 as
-        much uncertainty as it allows.
+        Reliability that the strategy is told instead of the one measured, for those that go by it.
     """
 
     strategy: str

@@ -15,8 +15,8 @@ _TEXT = "compare strategies by playing the annotator from known labels"
 _EPILOG = """\
 PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or
 synthetic[:SEED], a sample drawn on demand; with --protocol horse10 the folder of Horse-10. Strategies take modifiers:
-hybrid+nodedup, hybrid+nospread, hybrid+explore25, hybrid+trust50, hybrid+warm, uniform+dedup. A run that was ended goes
-on where it stopped.
+hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup. A run that was ended
+goes on where it stopped.
 """
 
 
