@@ -10,6 +10,7 @@ import pytest
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.engine import cluster as engine_cluster
 from napari_al_pose.engine import exporting, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 
@@ -70,25 +71,39 @@ def test_a_killed_workers_segments_are_done_by_another(cluster, model_project, m
 
 
 @pytest.mark.slow
-def test_the_pool_is_ranked_the_same(cluster, model_project):
+def test_the_pool_is_ranked_the_same_though_a_worker_is_killed(cluster, model_project, monkeypatch):
     project, _ = model_project
+    monkeypatch.setattr(engine_cluster, "_FRAMES_A_TASK", 3)
     project.save_settings(project.settings.model_copy(update={"pool_size": 24}))
     loop = ActiveLearningLoop(project.root, device="cpu")
     loop.refresh(project)
-    ranked = {}
-    for scheduler in ("", cluster.scheduler_address):
-        work = loop.rank(project, strategy="mpe", size=6, holdout_share=0.0, scheduler=scheduler)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                ranked[bool(scheduler)] = end.value
-                break
-    assert [s.key for s in ranked[True].suggestions] == [s.key for s in ranked[False].suggestions]
-    np.testing.assert_allclose(
-        [s.score for s in ranked[True].suggestions], [s.score for s in ranked[False].suggestions], atol=1e-3
-    )
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+    alone, _ = ranked_by(loop, project, "", None)
+    together, killed = ranked_by(loop, project, cluster.scheduler_address, victim)
+    assert killed
+    assert [s.key for s in together.suggestions] == [s.key for s in alone.suggestions]
+    np.testing.assert_allclose([s.score for s in together.suggestions], [s.score for s in alone.suggestions], atol=1e-3)
     loop.close()
+
+
+def ranked_by(loop, project, scheduler, victim):
+    """Rank; kill the victim once a part of the pool has been predicted."""
+    work = loop.rank(project, strategy="mpe", size=6, holdout_share=0.0, scheduler=scheduler)
+    killed = False
+    while True:
+        try:
+            message = next(work)
+        except StopIteration as end:
+            return end.value, killed
+        if (
+            victim is not None
+            and not killed
+            and message.stage == "Looking at the pool"
+            and message.done < message.total
+        ):
+            os.kill(victim, signal.SIGKILL)
+            killed = True
 
 
 @pytest.mark.slow

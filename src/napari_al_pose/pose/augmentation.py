@@ -50,7 +50,13 @@ class Views:
     mirror: tuple[int, ...] | None = None
 
     def draw(
-        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, anywhere: bool = False
+        self,
+        image: Tensor,
+        uv: NDArray[np.float64],
+        rng: np.random.Generator,
+        *,
+        anywhere: bool = False,
+        around: NDArray[np.float64] | None = None,
     ) -> tuple[Tensor, NDArray[np.float64]]:
         """Return one random view.
 
@@ -64,6 +70,8 @@ class Views:
             Draws everything.
         anywhere : bool
             Whether the view need not show the animal.
+        around : float64 array (2,), optional
+            What the view is to show instead of the animal, in the image's pixels.
 
         Returns
         -------
@@ -74,7 +82,7 @@ class Views:
         """
         angle = float(rng.uniform(-self.rotation_degrees, self.rotation_degrees))
         scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
-        centre = self._centre(image, uv, rng, anywhere=anywhere)
+        centre = self._centre(image, uv if around is None else around[None], rng, anywhere=anywhere)
         view, moved = cut(image, uv, centre=centre, angle=angle, scale=scale, size=self.crop)
         if self.mirror is not None and rng.random() < 0.5:
             view, moved = flip(view, moved, self.mirror)

@@ -14,6 +14,7 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.rivals import Rival
 from napari_al_pose.pose.window import Window
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -22,6 +23,9 @@ Batch = tuple[Tensor, Tensor, Tensor]
 COARSE_SHARE, ELSEWHERE_SHARE = 0.25, 0.1
 """Where the network follows the animal: share of the views at the scale of the first pass, and of those from anywhere
 in the frame at the scale of the second."""
+
+RIVAL_SHARE = 0.1
+"""Share of the views around places that were taken for the animal, where any are known."""
 
 SURROUNDINGS = 3
 """Sides kept around the animal then, in crop sides: more would fill the memory with frames."""
@@ -71,24 +75,39 @@ class Feed:
         self._rng = np.random.default_rng(seed)
         self._frames: list[_Prepared] = []
         self._waiting: list[int] = []
+        self._rivals: list[tuple[_Prepared, NDArray[np.float64]]] = []
 
     def add(self, frames: Iterable[LabelledFrame]) -> None:
         """Draw from these as well from now on; what has no labels at all is left out."""
         self._frames += [self._prepare(frame) for frame in frames if frame.states.any()]
         self._waiting = []
 
+    def add_rivals(self, rivals: Iterable[Rival]) -> None:
+        """Show these places as well from now on; see `napari_al_pose.pose.rivals`."""
+        for frame, xy in rivals:
+            geometry = InputGeometry.fit(frame.size, self._long_side)
+            self._rivals.append((self._prepare(frame), geometry.to_network(xy)))
+
     def batch(self) -> Batch:
         """Return views (N, 3, H, W), keypoints (N, K, 2) and states (N, K)."""
         images, uvs, states = [], [], []
         for _ in range(self.batch_size):
-            self._waiting = self._waiting or [int(i) for i in self._rng.permutation(len(self._frames))]
-            chosen = self._frames[self._waiting.pop()]
+            chosen, around = self._next()
             picture = self._picture(chosen)
-            image, uv = self._views.draw(picture.image, picture.uv, self._rng, anywhere=picture is chosen.elsewhere)
+            image, uv = self._views.draw(
+                picture.image, picture.uv, self._rng, anywhere=picture is chosen.elsewhere, around=around
+            )
             images.append(image)
             uvs.append(torch.from_numpy(uv))
             states.append(chosen.states)
         return torch.stack(images), torch.stack(uvs).float(), torch.stack(states)
+
+    def _next(self) -> tuple[_Prepared, NDArray[np.float64] | None]:
+        """Return the next frame and, if it is not its animal that is to be shown, what is."""
+        if self._rivals and self._rng.random() < RIVAL_SHARE:
+            return self._rivals[int(self._rng.integers(len(self._rivals)))]
+        self._waiting = self._waiting or [int(i) for i in self._rng.permutation(len(self._frames))]
+        return self._frames[self._waiting.pop()], None
 
     def _picture(self, frame: _Prepared) -> _Picture:
         if frame.coarse is None or frame.elsewhere is None:

@@ -32,6 +32,7 @@ from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimising import Optimising
 from napari_al_pose.pose.plan import TrainPlan, carry_on, make_plan
+from napari_al_pose.pose.rivals import find_rivals
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ MEASURES = 10
 ASKED_FRAMES = 24
 USABLE = 0.2
 """Share of unseen keypoints that a model must find to be carried on; the trunk alone finds next to none."""
+
+RIVALS_AT = (0.4, 0.6, 0.8)
+"""Shares of the steps after which places that are taken for the animal are looked for, in at most `ASKED_FRAMES`."""
 
 FULL_TURN = 90.0
 
@@ -209,6 +213,8 @@ class _Training:
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
         pace = _Pace(plan.steps)
+        # What follows the animal looks closely at such places when it predicts.
+        rivals_at = {round(share * plan.steps) for share in RIVALS_AT} if plan.window is None else set()
         tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on, notice=plan.notice)
         if self._answer != "stop":
             self._answer = yield tick
@@ -232,6 +238,8 @@ class _Training:
                     learnt, held = learnt + held, []
                 elif watch.is_over(said.mean_error, done=step / plan.steps):
                     self._answer = "stop"
+            if step in rivals_at:
+                yield from self._show_rivals(network, feed, learnt, plan, tick)
             if self._answer != "stop":
                 self._answer = yield tick
         if watch is not None:
@@ -246,6 +254,15 @@ class _Training:
             calibration=start.calibration,
             learnt=frozenset(frame.fingerprint for frame in learnt) | (start.before.learnt if start.before else set()),
         )
+
+    def _show_rivals(
+        self, network: PoseNetwork, feed: Feed, learnt: Sequence[LabelledFrame], plan: TrainPlan, tick: TrainTick
+    ) -> Generator[TrainTick, str | None, None]:
+        """Learn from places that are taken for the animal, where there are any."""
+        some = [learnt[i] for i in _drawn(learnt, ASKED_FRAMES, self._settings.seed + tick.step)]
+        rivals = yield from self._while_ticking(find_rivals(network, some, plan.long_side, max(plan.crop) / 2), tick)
+        feed.add_rivals(rivals)
+        log.info("step %s: %s frames with a place that is taken for the animal", tick.step, len(rivals))
 
     def _while_ticking(self, work: Generator[None, None, T], tick: TrainTick) -> Generator[TrainTick, str | None, T]:
         """Return what ``work`` returns; no more ticks once it was asked to stop."""
