@@ -112,7 +112,7 @@ def train(
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
-    Yields a tick before the first step, after each step, and between parts of a hold-out measurement. Closing the
+    Yields a tick before the first step, after each step, and between parts of what is asked on the way. Closing the
     generator abandons the training; ``send("stop")`` ends it with what it has learnt. The value returned (of
     ``StopIteration``) is the model. The same input, seed and threads give the same model on a CPU.
 
@@ -213,8 +213,9 @@ class _Training:
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
         watch = _Watch(optimising) if held and plan.join_at >= 1 else None
         pace = _Pace(plan.steps)
-        # What follows the animal looks closely at such places when it predicts.
-        rivals_at = {round(share * plan.steps) for share in RIVALS_AT} if plan.window is None else set()
+        # Views as large as the frame show all of it; and what follows the animal looks closely when it predicts.
+        misses_some = plan.window is None and max(plan.crop) < plan.long_side
+        rivals_at = {round(share * plan.steps) for share in RIVALS_AT} if misses_some else set()
         tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on, notice=plan.notice)
         if self._answer != "stop":
             self._answer = yield tick
