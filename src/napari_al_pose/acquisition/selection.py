@@ -69,7 +69,7 @@ def select_batch(
     list of int
         ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
     """
-    rows = _unlabelled(keys, labelled_keys)
+    rows = unlabelled(keys, labelled_keys)
     if not len(rows) or n < 1:
         return []
     if says_nothing(np.asarray(scores)[rows]):
@@ -83,10 +83,7 @@ def select_batch(
     candidates = _unlike_labelled(candidates, unit, [limits[keys[row].video] for row in ranked], labelled_features)
     turns = _take_turns(candidates, unit, [keys[row] for row in ranked], n, seed)
     spacing = Spacing(labelled_keys, fps)
-    preferred, others = ranked[turns].tolist(), ranked.tolist()
-    picks = take_spaced(keys, preferred, min(n, sum(sure.values())), spacing=spacing, others=others, room=sure)
-    left = Counter(most) - Counter(keys[row].video for row in picks)
-    return picks + take_spaced(keys, preferred, n - len(picks), spacing=spacing, others=others, room=left)
+    return take_level(keys, ranked[turns].tolist(), ranked.tolist(), n, spacing=spacing, sure=sure, most=most)
 
 
 def select_best(
@@ -102,7 +99,7 @@ def select_best(
 
     Parameters and result are those of `select_batch`.
     """
-    rows = _unlabelled(keys, labelled_keys)
+    rows = unlabelled(keys, labelled_keys)
     if not len(rows) or n < 1:
         return []
     if says_nothing(np.asarray(scores)[rows]):
@@ -146,7 +143,7 @@ def diverse_batch(
     list of int
         ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
     """
-    rows = _unlabelled(keys, labelled_keys)
+    rows = unlabelled(keys, labelled_keys)
     if not len(rows) or n < 1:
         return []
     unit = unit_rows(np.asarray(features)[rows])
@@ -197,7 +194,7 @@ def random_batch(
     list of int
         ``n`` different rows in random order, fewer only if the pool has fewer frames that aren't taken.
     """
-    rows = _unlabelled(keys, taken)
+    rows = unlabelled(keys, taken)
     if not len(rows) or n < 1:
         return []
     rng = np.random.default_rng(seed)
@@ -223,7 +220,23 @@ def room(
     return dict(zip(videos, sure.tolist(), strict=True)), dict(zip(videos, most.tolist(), strict=True))
 
 
-def _unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDArray[np.int64]:
+def take_level(
+    keys: Sequence[FrameKey],
+    preferred: Sequence[int],
+    others: Sequence[int],
+    n: int,
+    *,
+    spacing: Spacing,
+    sure: Mapping[str, int],
+    most: Mapping[str, int],
+) -> list[int]:
+    """Take what each video gets for sure, then the rest in the order preferred; see `room` and `take_spaced`."""
+    picks = take_spaced(keys, preferred, min(n, sum(sure.values())), spacing=spacing, others=others, room=sure)
+    left = Counter(most) - Counter(keys[row].video for row in picks)
+    return picks + take_spaced(keys, preferred, n - len(picks), spacing=spacing, others=others, room=left)
+
+
+def unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDArray[np.int64]:
     """Rows whose frame is not labelled, sorted by key."""
     taken = set(labelled)
     return np.array([row for row in key_order(keys).tolist() if keys[row] not in taken], np.int64)

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import key_order, rank_order
-from napari_al_pose.acquisition.selection import room
-from napari_al_pose.acquisition.spacing import Spacing, take_spaced
+from napari_al_pose.acquisition.ordering import rank_order
+from napari_al_pose.acquisition.selection import room, take_level, unlabelled
+from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
 
 
@@ -51,16 +51,13 @@ def draw_from_stretches(
         ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
     """
     labelled = set(labelled_keys)
-    rows = np.array([row for row in key_order(keys).tolist() if keys[row] not in labelled], np.int64)
+    rows = unlabelled(keys, labelled)
     if not len(rows) or n < 1:
         return []
     lots = np.random.default_rng(seed).permutation(rows).tolist()
     sure, most = room([keys[row] for row in lots], labelled, n)
     drawn = _one_a_stretch(keys, lots, labelled, most)
-    spacing = Spacing(labelled, fps)
-    picks = take_spaced(keys, drawn, min(n, sum(sure.values())), spacing=spacing, others=lots, room=sure)
-    left = Counter(most) - Counter(keys[row].video for row in picks)
-    picks += take_spaced(keys, drawn, n - len(picks), spacing=spacing, others=lots, room=left)
+    picks = take_level(keys, drawn, lots, n, spacing=Spacing(labelled, fps), sure=sure, most=most)
     order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks])
     return [picks[i] for i in order.tolist()]
 
