@@ -132,7 +132,7 @@ class CurvesPanel(QWidget):
 def _live_caption(training: TrainingView) -> str:
     if training.busy:
         return ""
-    return training.sentence or ("" if training.losses else "While a model learns, its loss and error are drawn here.")
+    return training.sentence or ("" if training.losses else "Loss and error, once a model learns.")
 
 
 def _page(caption: QWidget) -> QWidget:
