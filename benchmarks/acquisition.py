@@ -30,7 +30,7 @@ DIMENSIONS = 1_280
 LARGE_POOL = 100_000
 WARM_UP = 60
 POOLS = (1_000, 3_000, 10_000, 30_000, 100_000)
-LONGEST_SECONDS = 8.0
+LONGEST_SECONDS = 20.0
 LABELLED = 100
 GROWTH_SIDE = 16
 """Of the scoremaps of growing pools: 100,000 frames of four must fit into memory."""
