@@ -13,14 +13,16 @@ from contextlib import suppress
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine import exporting, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.whole_videos import plan, predict_planned
-from napari_al_pose.project import open_project
+from napari_al_pose.project import ProjectVideo, open_project
 
 NO_FILES = ExportOptions(formats=())
 
@@ -186,7 +188,7 @@ def test_every_file_is_named_for_the_program_that_reads_it(model_project, tmp_pa
     pytest.importorskip("sleap_io")
     project, model = model_project
     video = project.videos[0]
-    formats = ("deeplabcut", "sleap", "lightning-pose")
+    formats = ("deeplabcut", "sleap", "lightning-pose", "table")
     options = ExportOptions(formats=formats, smoothing="kalman", labelled_video=True, folder=str(tmp_path))
     done, told = export(project, [video], options, model)
     names = [os.path.basename(path) for path in done.paths]
@@ -198,18 +200,40 @@ def test_every_file_is_named_for_the_program_that_reads_it(model_project, tmp_pa
         f"{video.name}{scorer}_filtered.h5",
         f"{video.name}.al-pose-1_filtered.predictions.slp",
         f"{video.name}.al-pose-1_filtered.lightning-pose.csv",
+        f"{video.name}.al-pose-1.poses.csv",
         f"{video.name}{scorer}_filtered_labeled.mp4",
     ]
     assert [message.stage for message in told][-1] == f"Drawing {video.name}"
-    import pandas as pd
-
     raw, smooth = (pd.read_hdf(tmp_path / f"{video.name}{scorer}{mark}.h5").to_numpy() for mark in ("", "_filtered"))
     assert not np.array_equal(raw, smooth)
     np.testing.assert_array_equal(raw[:, 2::3], smooth[:, 2::3])
+    table = pd.read_csv(tmp_path / f"{video.name}.al-pose-1.poses.csv")
+    np.testing.assert_array_equal(table[["x", "y", "likelihood"]].to_numpy(np.float32).reshape(raw.shape), raw)
+    beside = table[["x_kalman", "y_kalman"]].to_numpy(np.float32).reshape(len(raw), -1, 2)
+    np.testing.assert_array_equal(beside, smooth.reshape(len(raw), -1, 3)[..., :2])
+    with video.open() as source:
+        assert table.seconds.iloc[-1] == pytest.approx(source.seconds(len(source) - 1), abs=1e-6)
     # DeepLabCut's mark: the labelled copy does not become a video of the project.
     shutil.copy(tmp_path / names[-1], project.root / "videos")
     with open_project(project.root, read_only=True) as again:
         assert len(again.videos) == len(project.videos)
+
+
+def test_the_table_of_extracted_images_has_no_times(model_project, tmp_path):
+    project, model = model_project
+    with_file = project.videos[0]
+    images = tmp_path / "extracted"
+    images.mkdir()
+    with with_file.open() as source:
+        for number in (3, 40):
+            Image.fromarray(source[number]).save(images / f"img{number:03d}.png")
+    video = ProjectVideo("extracted", None, images)
+    options = ExportOptions(formats=("table",), folder=str(tmp_path))
+    done, _ = export(project, [video], options, model)
+    assert [os.path.basename(path) for path in done.paths] == ["extracted.al-pose-1.poses.csv"]
+    table = pd.read_csv(done.paths[0])
+    assert sorted(set(table.frame)) == [3, 40]
+    assert table.seconds.isna().all()
 
 
 def test_cancelling_while_files_are_written_leaves_none(model_project, tmp_path):

@@ -14,6 +14,7 @@ from napari_al_pose.formats.deeplabcut import (
     writing_deeplabcut,
 )
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap_predictions import read_sleap_predictions, writing_sleap
 
 SCORER = "DLC_Resnet18_open-fieldOct30al-pose_snapshot_4"
@@ -37,9 +38,9 @@ def write(writing, rows):
         add(NUMBERS[4:], rows[4:])
 
 
-def give_up(writing, rows):
+def give_up(writing, *frames):
     with writing as add:
-        add(NUMBERS, rows)
+        add(*frames)
         raise KeyboardInterrupt
 
 
@@ -134,7 +135,7 @@ def test_nothing_is_left_of_files_that_were_given_up(tmp_path, rows):
         ),
     ):
         with pytest.raises(KeyboardInterrupt):
-            give_up(writing, rows)
+            give_up(writing, NUMBERS, rows)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,3 +169,35 @@ def test_refused(tmp_path):
 def test_folder_that_is_gone(tmp_path, rows):
     with pytest.raises(AlPoseError, match="could not be written"):
         write(writing_deeplabcut(tmp_path / "gone" / "a.h5", scorer=SCORER, bodyparts=("nose", "ear")), rows)
+
+
+def test_the_plain_table_has_a_row_for_each_keypoint_and_smoothed_positions_in_columns_of_their_own(tmp_path, rows):
+    path = tmp_path / "mouse.poses.csv"
+    seconds, smoothed = NUMBERS / 30, rows + np.float32([1, 2, 0])
+    with writing_pose_table(path, bodyparts=("nose", "ear, left"), smoothing="median") as add:
+        add(NUMBERS[:4], seconds[:4], rows[:4], smoothed[:4])
+        assert not path.exists()
+        add(NUMBERS[4:], seconds[4:], rows[4:], smoothed[4:])
+    table = pd.read_csv(path)
+    assert list(table) == ["frame", "seconds", "bodypart", "x", "y", "likelihood", "x_median", "y_median"]
+    assert table.frame.tolist() == np.repeat(NUMBERS, 2).tolist()
+    assert table.bodypart.tolist() == ["nose", "ear, left"] * 7
+    np.testing.assert_allclose(table.seconds, np.repeat(seconds, 2), atol=1e-6)
+    raw = table[["x", "y", "likelihood"]].to_numpy(np.float32).reshape(rows.shape)
+    np.testing.assert_array_equal(raw, rows)
+    np.testing.assert_array_equal(
+        table[["x_median", "y_median"]].to_numpy(np.float32), smoothed[..., :2].reshape(-1, 2)
+    )
+
+
+def test_without_smoothing_or_times_the_plain_table_says_nothing_of_them(tmp_path, rows):
+    path = tmp_path / "images.poses.csv"
+    with writing_pose_table(path, bodyparts=("nose", "ear")) as add:
+        add(NUMBERS, np.full(7, np.nan), rows)
+    table = pd.read_csv(path)
+    assert list(table) == ["frame", "seconds", "bodypart", "x", "y", "likelihood"]
+    assert table.seconds.isna().all()
+    with pytest.raises(KeyboardInterrupt):
+        give_up(writing_pose_table(path, bodyparts=("nose", "ear")), NUMBERS, np.zeros(7), rows)
+    pd.testing.assert_frame_equal(pd.read_csv(path), table)
+    assert list(tmp_path.iterdir()) == [path]

@@ -10,6 +10,7 @@ FORMATS = {
     "deeplabcut": "DeepLabCut (.h5 and .csv)",
     "sleap": "SLEAP (.slp)",
     "lightning-pose": "Lightning Pose (.csv)",
+    "table": "Plain table, a row for each keypoint (.csv)",
 }
 """Formats of prediction files by name, with what they are called."""
 
@@ -28,7 +29,8 @@ class ExportOptions:
     formats : tuple of str
         Names in `FORMATS`; none writes no files, the predictions themselves stay in the project.
     smoothing : str
-        Name in `SMOOTHINGS`; smoothed poses go to files of their own beside the raw ones.
+        Name in `SMOOTHINGS`; smoothed poses go beside the raw ones: to columns of their own in the plain table, else to
+        files of their own.
     labelled_video : bool
         Whether to draw the poses into a copy of each video.
     cutoff : float

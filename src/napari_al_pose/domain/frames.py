@@ -64,5 +64,8 @@ class FrameSource(Protocol):
     def position(self, number: int) -> int:
         """Return where frame ``number`` is; KeyError if the source has no such frame."""
 
+    def seconds(self, position: int) -> float:
+        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows."""
+
     def close(self) -> None:
         """Release files and threads; reading afterwards raises."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, predict_planned
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap import import_sleap_io
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.pose.predictor import Predictor
@@ -79,16 +80,19 @@ class _Writing:
 
     def all(self) -> Generator[Progress, None, list[Path]]:
         paths: list[Path] = []
-        if self._options.formats:
-            paths += yield from self._tables("")
-        if self._options.formats and self._options.smoothing:
-            paths += yield from self._tables("_filtered")
+        others = [form for form in self._options.formats if form != "table"]
+        if others:
+            paths += yield from self._of_others(others, "")
+        if others and self._options.smoothing:
+            paths += yield from self._of_others(others, "_filtered")
+        if "table" in self._options.formats:
+            paths.append((yield from self._table()))
         if self._options.labelled_video:
             paths.append((yield from self._drawn()))
         return paths
 
-    def _tables(self, mark: str) -> Generator[Progress, None, list[Path]]:
-        """Write the raw or the smoothed poses in every format."""
+    def _of_others(self, formats: Sequence[str], mark: str) -> Generator[Progress, None, list[Path]]:
+        """Write the raw or the smoothed poses in other programs' formats."""
         name, header = _stem(self._video), self._run.header
         reporter = ProgressReporter(self._job, f"Writing the poses of {name}", header.n_frames)
         folder, bodyparts = _folder(self._video, self._options), header.bodyparts
@@ -99,7 +103,7 @@ class _Writing:
         }
         with ExitStack() as stack:
             adders: list[AddRows] = []
-            for form in self._options.formats:
+            for form in formats:
                 if form == "deeplabcut":
                     writing = writing_deeplabcut(paths[form], scorer=self._scorer, bodyparts=bodyparts)
                 elif form == "sleap":
@@ -117,7 +121,28 @@ class _Writing:
                 for add in adders:
                     add(self._run.numbers(first, first + len(rows)), rows)
                 yield from reporter.report(first + len(rows))
-        return [paths[form] for form in self._options.formats]
+        return [paths[form] for form in formats]
+
+    def _table(self) -> Generator[Progress, None, Path]:
+        """Write the plain table: raw poses, and smoothed ones beside them if they are asked for."""
+        header, smoothing = self._run.header, self._options.smoothing
+        name = _stem(self._video)
+        path = _folder(self._video, self._options) / f"{name}.al-pose-{header.model_version}.poses.csv"
+        reporter = ProgressReporter(self._job, f"Writing the table of {name}", header.n_frames)
+        with (
+            closing(self._video.open(cache_bytes=CACHE_BYTES)) as source,
+            writing_pose_table(path, bodyparts=header.bodyparts, smoothing=smoothing) as add,
+        ):
+            for first, rows in self._chunks(smooth=bool(smoothing)):
+                stop = first + len(rows)
+                seconds = np.array([source.seconds(position) for position in range(first, stop)])
+                numbers = self._run.numbers(first, stop)
+                if smoothing:
+                    add(numbers, seconds, self._run.rows(first, stop), rows)
+                else:
+                    add(numbers, seconds, rows)
+                yield from reporter.report(stop)
+        return path
 
     def _drawn(self) -> Generator[Progress, None, Path]:
         """Draw the poses, smoothed if they are, into a copy of the video."""
@@ -151,11 +176,8 @@ class _Writing:
         return [link for link in self._project.skeleton.links if set(link) <= known]
 
     def _shape(self) -> tuple[int, int, int, int]:
-        source = self._video.open(cache_bytes=CACHE_BYTES)
-        try:
+        with closing(self._video.open(cache_bytes=CACHE_BYTES)) as source:
             return source.shape
-        finally:
-            source.close()
 
 
 def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:

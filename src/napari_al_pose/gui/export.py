@@ -157,7 +157,10 @@ class ExportDialog(QDialog):
         for name, title in SMOOTHINGS.items():
             self.smoothing.addItem(title, name)
         self.smoothing.setCurrentIndex(self.smoothing.findData(before.smoothing))
-        self.smoothing.setToolTip("Smoothed poses go to files of their own, marked _filtered; the raw ones stay")
+        self.smoothing.setToolTip(
+            "Smoothed poses go beside the raw ones: to columns of their own in the plain table, "
+            "to files of their own, marked _filtered, in the other formats"
+        )
         self.labelled_video = QCheckBox("A copy of each video with the poses drawn in (.mp4)")
         self.labelled_video.setChecked(before.labelled_video)
         self.labelled_video.toggled.connect(lambda _checked: self.refresh())

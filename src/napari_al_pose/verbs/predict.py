@@ -32,7 +32,7 @@ def add(verbs: Any) -> None:
         choices=tuple(name for name in SMOOTHINGS if name),
         default="",
         metavar="FILTER",
-        help="write smoothed poses too, in files marked _filtered: median or kalman",
+        help="write smoothed poses too, median or kalman: in columns of their own (table) or files marked _filtered",
     )
     predict.add_argument("--labelled-video", action="store_true", help="draw the poses into a copy of each video")
     predict.add_argument(

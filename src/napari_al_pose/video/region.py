@@ -91,6 +91,10 @@ class Region:
         """Return where frame ``number`` is; KeyError if the source has no such frame."""
         return self.source.position(number)
 
+    def seconds(self, position: int) -> float:
+        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows."""
+        return self.source.seconds(position)
+
     def close(self) -> None:
         """Close the source."""
         self.source.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -78,8 +79,9 @@ class CachedFrames(ABC):
         """Return where frame ``number`` is; KeyError if the source has no such frame."""
 
     def seconds(self, position: int) -> float:
-        """Return when a frame is shown, in seconds after the first one."""
-        return self._checked(position) / self.fps
+        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows, as with images."""
+        self._checked(position)
+        return math.nan
 
     @abstractmethod
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:

@@ -1,0 +1,89 @@
+"""Predictions of a whole video as one plain table: a row for each keypoint, smoothed positions in columns of their own.
+
+What statistics programs read without being told of several header lines: ``frame``, ``seconds``, ``bodypart``, ``x``,
+``y``, ``likelihood`` and, smoothed by the median say, ``x_median`` and ``y_median``. No value is an empty cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_al_pose.formats.atomic import replacing
+
+
+class AddPoses(Protocol):
+    """Adds rows to a table."""
+
+    def __call__(
+        self,
+        numbers: NDArray[np.integer],
+        seconds: NDArray[np.floating],
+        rows: NDArray[np.float32],
+        smoothed: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Add frames.
+
+        Parameters
+        ----------
+        numbers : int array, (N,)
+            Frame numbers, ascending.
+        seconds : float array, (N,)
+            When they are shown, after the first frame; NaN where nobody knows.
+        rows : float32 array, (N, K, 3)
+            x, y (source pixels) and likelihood, as predicted.
+        smoothed : float32 array, (N, K, 3), optional
+            The same smoothed; given if, and only if, the table has columns for it.
+        """
+
+
+@contextmanager
+def writing_pose_table(path: Path, *, bodyparts: Sequence[str], smoothing: str = "") -> Iterator[AddPoses]:
+    """Give what adds frames to a ``.csv``; it is there when the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.csv``.
+    bodyparts : sequence of str
+        K of them.
+    smoothing : str
+        What the columns of smoothed positions end in; "" for no such columns.
+
+    Yields
+    ------
+    callable
+        See `AddPoses`.
+
+    Raises
+    ------
+    AlPoseError
+        If the file cannot be written.
+    """
+    names = pd.Index(bodyparts, dtype=object)
+    columns = ["frame", "seconds", "bodypart", "x", "y", "likelihood"]
+    columns += [f"{axis}_{smoothing}" for axis in "xy" if smoothing]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        pd.DataFrame(columns=columns).to_csv(stream, index=False, lineterminator="\n")
+
+        def add(
+            numbers: NDArray[np.integer],
+            seconds: NDArray[np.floating],
+            rows: NDArray[np.float32],
+            smoothed: NDArray[np.float32] | None = None,
+        ) -> None:
+            positions = [rows, *([] if smoothed is None else [smoothed[..., :2]])]
+            values = np.concatenate(positions, axis=-1).reshape(len(numbers) * len(names), -1)
+            table = pd.DataFrame(values, columns=columns[3:])
+            table.insert(0, "bodypart", np.tile(names, len(numbers)))
+            table.insert(0, "seconds", np.repeat(np.round(seconds, 6), len(names)))
+            table.insert(0, "frame", np.repeat(numbers, len(names)))
+            table.to_csv(stream, index=False, header=False, lineterminator="\n")
+
+        yield add
