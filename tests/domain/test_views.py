@@ -221,6 +221,7 @@ def test_a_suggested_frame_shows_its_sentence_and_a_bar_per_bodypart():
 def test_any_other_frame_shows_the_likelihoods():
     view = why_view(KEY, None, prediction(np.zeros((3, 2)), [0.5, np.nan, 1.0]), SKELETON)
     assert view.sentence == "Not in the queue."
+    assert why_view(KEY, None, None, SKELETON, next_key="N").sentence == "Not in the queue; N goes to its next frame."
     assert [bar.fraction for bar in view.bars] == [0.5, 0.0, 1.0]
 
 

@@ -251,6 +251,7 @@ def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
     panel = shown(qtbot, WhyPanel(opened, DARK))
     assert panel._sentence.text() == "Not in the queue."
     rank(qtbot, opened, 10, 20)
+    assert panel._sentence.text() == "Not in the queue; N goes to its next frame."
     opened.next_suggestion()
     assert panel._sentence.text() == "reason of frame 10"
     assert panel._bars.bars

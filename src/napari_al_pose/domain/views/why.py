@@ -51,6 +51,8 @@ def why_view(
     suggestion: Suggestion | None,
     guess: Prediction | None,
     skeleton: Skeleton,
+    *,
+    next_key: str = "",
 ) -> WhyView:
     """Return the reasons for a suggested frame, and the model's likelihoods for any other.
 
@@ -64,12 +66,14 @@ def why_view(
         The model's pose in this frame.
     skeleton : Skeleton
         Names the bars.
+    next_key : str
+        The key that goes on to the queue's next frame; "" where there is none to go to.
     """
     if key is None:
         return WhyView("", "", ())
     if suggestion is not None and suggestion.reasons:
         return _view(_sentence(suggestion), "Score by bodypart", _reason_bars(suggestion), +1)
-    sentence = _sentence(suggestion) if suggestion is not None else "Not in the queue."
+    sentence = _sentence(suggestion) if suggestion is not None else _beside_the_queue(next_key)
     if guess is None:
         return WhyView(sentence, "", ())
     return _view(sentence, "Likelihood of the guess", _likelihood_bars(guess, skeleton), -1)
@@ -88,6 +92,10 @@ def _sentence(suggestion: Suggestion) -> str:
     if suggestion.role is FrameRole.HOLDOUT:
         return "Drawn at random to measure the error on; the model never trains on it."
     return suggestion.sentence or f"Chosen by {suggestion.strategy}."
+
+
+def _beside_the_queue(next_key: str) -> str:
+    return f"Not in the queue; {next_key} goes to its next frame." if next_key else "Not in the queue."
 
 
 def _reason_bars(suggestion: Suggestion) -> tuple[WhyBar, ...]:

@@ -50,7 +50,10 @@ class WhyPanel(Section):
         if session.skeleton is None:
             return
         looked = session.looked.prediction if session.looked is not None else None
-        view = why_view(session.current, session.suggestion, looked or session.guess, session.skeleton)
+        next_key = session.with_keys("{next_suggestion}") if session.queue.upcoming(1) else ""
+        view = why_view(
+            session.current, session.suggestion, looked or session.guess, session.skeleton, next_key=next_key
+        )
         self._sentence.setText(view.sentence)
         self._caption.setText(view.caption)
         self._caption.setVisible(bool(view.caption))
