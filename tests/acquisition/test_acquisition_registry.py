@@ -20,7 +20,6 @@ class Newest:
     title = "Newest"
     summary = "The last frames of the video"
     requires = Requires.NONE
-    spreads_batch = False
 
     def score(self, context):
         return np.array([float(key.frame) for key in context.keys])
@@ -86,7 +85,7 @@ def test_a_lab_can_add_its_own(installed):
     [
         ("no_such_package:Thing", "cannot be loaded"),
         (here(Explodes), "no licence"),
-        (here(Wordless), "lacks title, summary, requires, spreads_batch, score, explain"),
+        (here(Wordless), "lacks title, summary, requires, score, explain"),
         (here(Impostor), "the name 'mpe' is taken"),
     ],
 )

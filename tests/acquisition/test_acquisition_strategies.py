@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 
-from napari_al_pose.acquisition import Explanation, Extra, Requires, ScoreContext, strategies, terms
+from napari_al_pose.acquisition import Batching, Explanation, Extra, Requires, ScoreContext, strategies, terms
 from napari_al_pose.acquisition.ordering import rank_order
 from napari_al_pose.acquisition.selection import select_batch, select_best
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
@@ -186,7 +186,7 @@ def test_frames_that_all_look_alike(name, pool):
 def test_the_best_make_a_batch(name, pool, caplog):
     strategy = strategies()[name]
     scores = strategy.score(pool)
-    if strategy.spreads_batch:
+    if terms(strategy).batching is Batching.BEST:
         rows = select_best(pool.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
     else:
         with caplog.at_level(logging.INFO):

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 import torch
 
+from napari_al_pose.acquisition import Batching
 from napari_al_pose.acquisition.hybrid import Hybrid
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.domain.exporting import ExportOptions
@@ -194,7 +195,7 @@ class HalfDrawn(Hybrid):
 
     name: str = "half_drawn"
     explores: float = 0.5
-    in_stretches: bool = False
+    batching: Batching = Batching.CLUSTERED
 
 
 def test_share_that_a_strategy_has_drawn_is_in_the_queue_with_guesses(labelled, add_model, monkeypatch):

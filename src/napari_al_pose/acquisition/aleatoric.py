@@ -32,7 +32,6 @@ class Aleatoric:
     title: str = "Expected error (aleatoric)"
     summary: str = "Frames in which a second network expects the bodyparts to be far from where the model puts them"
     requires: Requires = Requires.LABELS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.LOG_VARIANCE})
     fewest_labels: int = 100
     fallback: str = "least_confidence"

@@ -21,7 +21,7 @@ from napari_al_pose.acquisition.clusters import kmeans, round_robin
 from napari_al_pose.acquisition.influence import Influence
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.ordering import key_order, rank_order
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, given
 
 CLUSTERS = 9
 
@@ -41,7 +41,7 @@ class Alternation:
     title: str = "MPE, looks in turn (k-means)"
     summary: str = "The most ambiguous frame of each look in the pool, in turn"
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "one pass of the network a frame, then O(N d k) a turn of k-means"
     base: Strategy = field(default_factory=MultiplePeakEntropy)
     n_clusters: int = CLUSTERS

@@ -23,7 +23,7 @@ from napari_al_pose.acquisition.confidence import LeastConfidence
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT
 from napari_al_pose.acquisition.ordering import key_order
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 
 
 def plus_plus(rows: NDArray[np.floating], n: int, rng: np.random.Generator) -> list[int]:
@@ -55,7 +55,7 @@ class Badge:
     title: str = "Doubtful and diverse (BADGE)"
     summary: str = "Frames in doubt whose doubtful bodyparts look different from each other"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.KEYPOINT_FEATURES})
     cost: str = "one pass of the network a frame, then O(n N K C)"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.quotas import allocate, systematic
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Random:
     title: str = "Random"
     summary: str = "Frames drawn at random"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "nothing"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
@@ -47,7 +47,7 @@ class Uniform:
     title: str = "Evenly spread"
     summary: str = "Frames evenly spread over all videos"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "nothing"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.selection import select_batch, select_best
-from napari_al_pose.acquisition.strategy import Strategy, terms
+from napari_al_pose.acquisition.strategy import Batching, Strategy, terms
 from napari_al_pose.acquisition.stretches import draw_from_stretches
 from napari_al_pose.domain import FrameKey
 
@@ -27,12 +27,12 @@ def make_batch(
 ) -> list[int]:
     """Choose ``n`` frames by the scores of a strategy.
 
-    Parameters and result are those of `select_batch`; a strategy that spreads its batch itself has `select_best`, one
-    whose batches are drawn from stretches of time `draw_from_stretches`.
+    Parameters and result are those of `select_batch`. What is called is what the strategy's `Batching` names.
     """
-    if strategy.spreads_batch:
+    batching = terms(strategy).batching
+    if batching is Batching.BEST:
         return select_best(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
-    if terms(strategy).in_stretches:
+    if batching is Batching.STRETCHES:
         return draw_from_stretches(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
     return select_batch(
         keys,

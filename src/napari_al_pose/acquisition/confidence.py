@@ -29,7 +29,6 @@ class LeastConfidence:
     title: str = "Least confidence"
     summary: str = "Frames in which the model's likelihoods are lowest"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
@@ -69,7 +68,6 @@ class Margin:
     title: str = "Smallest margin"
     summary: str = "Frames in which the second-best place of a bodypart comes close to the best"
     requires: Requires = Requires.SCOREMAPS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(K h w)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -71,7 +71,6 @@ class Coverage:
     title: str = "Coverage (facility location)"
     summary: str = "Frames that look like much of the pool, counting only what looks like no labelled frame"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = False
     cost: str = "image features once a frame, then O(4,000 N d) at most"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from napari_al_pose.acquisition.kcenter import (
     usable_rows,
 )
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 _GROUPS = 4
 _TEMPERATURE = 0.25
@@ -133,7 +133,7 @@ class DensityAwareCoreSet:
     title: str = "Density-aware core-set (DACS)"
     summary: str = "Frames unlike any labelled one, with more of them from rare looks; for when hundreds are labelled"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N² d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.lightning_temporal import largest_step
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategy import (
+    Batching,
     Explanation,
     Requires,
     ScoreContext,
@@ -73,7 +74,7 @@ class PictureKMeans:
     title: str = "K-means as in DeepLabCut"
     summary: str = "A random frame of each look, of small grey pictures, as DeepLabCut's extract_frames does"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
     fallback: str = "kmeans"
     cost: str = "a small picture of each frame, then k-means"
@@ -95,7 +96,7 @@ class Jump:
     title: str = "Outliers that jump, as in DeepLabCut"
     summary: str = "A random frame of each look among those in which a bodypart jumps by more than 20 px"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.NEIGHBOUR_XY})
     fallback: str = "dlc_uncertain"
     cost: str = "two or three passes of the network a frame, then k-means"
@@ -124,7 +125,7 @@ class Uncertain:
     title: str = "Outliers in doubt, as in DeepLabCut"
     summary: str = "A random frame of each look among those in which a likelihood is below 0.01"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
     fallback: str = "least_confidence"
     cost: str = "one pass of the network a frame, then k-means"

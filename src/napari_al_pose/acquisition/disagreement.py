@@ -29,6 +29,7 @@ from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, farthest_first, 
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.acquisition.strategy import (
+    Batching,
     Explanation,
     Requires,
     ScoreContext,
@@ -68,7 +69,6 @@ class Disagreement:
     title: str = "Disagreement under dropout (MC-dropout)"
     summary: str = "Frames whose predicted places move when some of the network's channels are dropped"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})
     fallback: str = "least_confidence"
     cost: str = "one pass of the network a frame, its last layer ten times"
@@ -134,7 +134,7 @@ class CoreSetKnowledge:
     title: str = "Core-set on poses in doubt (CKE)"
     summary: str = "Frames whose predicted pose is far from any labelled one, less so where it is in doubt"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})
     fallback: str = "duw"
     cost: str = "one pass of the network a frame, its last layer ten times, then O((M + n) N K)"

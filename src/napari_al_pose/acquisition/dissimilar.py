@@ -18,7 +18,7 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
 
 _MOST = 2_000
@@ -46,7 +46,7 @@ class DissimilarPairs:
     title: str = "Most dissimilar pairs"
     summary: str = "The two frames that look least alike, then the next two; outliers first"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     wants: frozenset[Extra] = frozenset({Extra.DINOV2})
     cost: str = "image features (DINOv2's where its weights, 84 MB, can be had) once a frame, then O(N² d)"
 

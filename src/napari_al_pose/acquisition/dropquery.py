@@ -21,6 +21,7 @@ from napari_al_pose.acquisition.disagreement import size_of
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategy import (
+    Batching,
     Explanation,
     Requires,
     ScoreContext,
@@ -58,7 +59,7 @@ class DropQuery:
     title: str = "Changing its mind (DropQuery)"
     summary: str = "One typical frame of each look among those on which dropout changes the model's mind"
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})
     cost: str = "one pass of the network a frame, its last layer again, then k-means"
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.confidence import LeastConfidence
 from napari_al_pose.acquisition.fusion import min_max
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, Value, farthest_first, unlike_labelled, usable_rows
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 
 def weigh(uncertainty: NDArray[np.float64], reliability: float) -> Value:
@@ -42,7 +42,7 @@ class UncertaintyWeightedKCenter:
     title: str = "Core-set with uncertainty (DUW)"
     summary: str = "Frames unlike any labelled one at first, uncertain ones as the model becomes reliable"
     requires: Requires = Requires.FEATURES | Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "one pass of the network a frame, then O((M + n) N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -36,7 +36,6 @@ class Dynamic:
     title: str = "Influence, then entropy (dynamic)"
     summary: str = "Typical frames while the model is poor, ambiguous ones as it becomes reliable"
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(K h w)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -66,7 +66,6 @@ class ExpectedGradientLength:
     title: str = "Expected gradient (EGL++)"
     summary: str = "Frames that would change the model most if they turned out like labelled ones they resemble"
     requires: Requires = Requires.LABELS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.EMBEDDING, Extra.EMBEDDING_LABELLED, Extra.GRADIENT_LENGTHS})
     fewest_labels: int = 30
     fallback: str = "mpe"

@@ -28,7 +28,15 @@ from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.lightning_temporal import TemporalNorm
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.pose_novelty import PoseNovelty
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, Strategy, can_score, given
+from napari_al_pose.acquisition.strategy import (
+    Batching,
+    Explanation,
+    Requires,
+    ScoreContext,
+    Strategy,
+    can_score,
+    given,
+)
 
 _UNCERTAIN: tuple[Strategy, ...] = (
     MultiplePeakEntropy(aggregation="mean"),
@@ -46,11 +54,10 @@ class Hybrid:
     title: str = "Hybrid"
     summary: str = "A frame drawn from every stretch of time without labels, those first that the model doubts"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = False
     uses: Requires = Requires.SCOREMAPS | Requires.LABELS
     wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
     cost: str = "two or three passes of the network a frame"
-    in_stretches: bool = True
+    batching: Batching = Batching.STRETCHES
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the doubts, ``(N,)``, in [0, 1]."""

@@ -82,7 +82,6 @@ class Influence:
     title: str = "Influence (most typical)"
     summary: str = "Frames that look most like the rest of the pool: each label stands for many frames"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = False
     cost: str = "image features once a frame, then O(N d)"
     needs: frozenset[Extra] = frozenset()
     fallback: str = "influence"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.influence import mean_cosine_similarity
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import nearest_cosine_distance, row_chunks, unit_rows
 from napari_al_pose.domain import FrameKey
 
@@ -98,7 +98,7 @@ class KCenter:
     title: str = "Core-set (k-centre)"
     summary: str = "Frames that look least like any labelled one; outliers first"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O((M + n) N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.kcenter import KCenter, unlike_labelled
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 
 
 def at_keypoints(features: NDArray[np.floating], weights: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ class KeypointCoreSet:
     title: str = "Core-set at the keypoints"
     summary: str = "Frames whose bodyparts look least like those of any labelled frame, whatever the background"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.KEYPOINT_FEATURES, Extra.KEYPOINT_FEATURES_LABELLED})
     fallback: str = "kcenter"
     cost: str = "one pass of the network a frame, then O((M + n) N K C)"

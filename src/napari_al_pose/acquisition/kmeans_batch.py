@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.kcenter import usable_rows
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class KMeansBatch:
     title: str = "K-means on image features"
     summary: str = "One typical frame of each look in the pool"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N d k) a turn of k-means"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -37,7 +37,6 @@ class LearningLoss:
     title: str = "Learning Loss"
     summary: str = "Frames on which a second network, trained beside the model, expects it to do badly"
     requires: Requires = Requires.LABELS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.PREDICTED_LOSS})
     fewest_labels: int = 100
     fallback: str = "mpe"

@@ -21,7 +21,7 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.sleap_baselines import principal
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 _PERCENTILE, _PERCENTILE_OF_MANY, _MANY = 50, 75, 100_000
 _COMPONENTS = 32
@@ -41,7 +41,7 @@ class MotionKMeans:
     title: str = "K-means on motion, as in Lightning Pose"
     summary: str = "A typical frame of each look among those that differ most from the frame beside them"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})
     fallback: str = "kmeans"
     cost: str = "a small picture of each frame and its neighbour, then PCA and k-means"

@@ -84,7 +84,6 @@ class TemporalNorm:
     title: str = "Jumps in time (Lightning Pose)"
     summary: str = "Frames in which predicted bodyparts jump from the frame before or to the frame after"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
     fallback: str = "least_confidence"
     cost: str = "two or three passes of the network a frame"

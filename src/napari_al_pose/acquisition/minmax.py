@@ -27,7 +27,6 @@ class MinMax:
     title: str = "Farthest from its nearest (min-max)"
     summary: str = "Frames whose nearest labelled frame is farthest; outliers first"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = False
     cost: str = "image features once a frame, then O(M N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -60,7 +60,6 @@ class MultiplePeakEntropy:
     title: str = "Multiple peak entropy (MPE)"
     summary: str = "Frames in which the model sees several places for a bodypart, or none"
     requires: Requires = Requires.SCOREMAPS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(K h w)"
     mode: Literal["sum", "softmax"] = "sum"
     beta: float = 1.0

@@ -65,7 +65,6 @@ class PcaError:
     title: str = "Impossible pose (PCA)"
     summary: str = "Frames whose predicted pose cannot be made up of labelled poses"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(N K²)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

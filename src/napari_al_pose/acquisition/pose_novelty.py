@@ -116,7 +116,6 @@ class PoseNovelty:
     title: str = "Unusual pose (Mahalanobis)"
     summary: str = "Frames whose predicted pose has proportions that no labelled pose has"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(N K²) and O(K⁶) a pattern of missing bodyparts"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

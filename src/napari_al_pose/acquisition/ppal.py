@@ -23,7 +23,7 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
 from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.ordering import key_order, rank_order
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
 
 _CANDIDATES_A_SLOT = 5
@@ -67,7 +67,7 @@ class TwoStages:
     title: str = "Doubtful, then typical of its look (PPAL)"
     summary: str = "The middle of each look among the most ambiguous frames, bodyparts that are hard counting more"
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     wants: frozenset[Extra] = frozenset({Extra.BODYPART_QUALITY})
     cost: str = "one pass of the network a frame, then O((5 B)² d)"
 

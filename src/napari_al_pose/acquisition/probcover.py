@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance, usable_rows
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 _PERCENTILE = 5
 _SAMPLE = 2_000
@@ -69,7 +69,7 @@ class ProbCover:
     title: str = "Widest cover (ProbCover)"
     summary: str = "Frames that look like many others of which none is labelled; made for few labels"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N² d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

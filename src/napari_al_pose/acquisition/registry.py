@@ -11,7 +11,7 @@ from napari_al_pose.acquisition.strategy import Strategy
 
 ENTRY_POINT_GROUP = "napari_al_pose.strategies"
 
-_ATTRIBUTES = ("name", "title", "summary", "requires", "spreads_batch", "score", "explain")
+_ATTRIBUTES = ("name", "title", "summary", "requires", "score", "explain")
 
 logger = logging.getLogger(__name__)
 

@@ -31,6 +31,7 @@ from napari_al_pose.acquisition.lightning_temporal import largest_step
 from napari_al_pose.acquisition.ordering import key_columns, key_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategy import (
+    Batching,
     Explanation,
     Requires,
     ScoreContext,
@@ -53,7 +54,7 @@ class Stride:
     title: str = "Evenly spaced, as in SLEAP"
     summary: str = "As many frames of each video, at equal distances"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "nothing"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
@@ -85,7 +86,7 @@ class ImageFeatures:
     title: str = "Image features as in SLEAP"
     summary: str = "Random frames of five looks in turn, of raw pixels, as SLEAP's image-feature suggestions"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
     fallback: str = "kmeans"
     cost: str = "a small picture of each frame, then PCA and k-means"
@@ -127,7 +128,7 @@ class Threshold:
     title: str = "Displacement, as in SLEAP"
     summary: str = "Frames in which the bodyparts move by more than 10 px in the mean, in the order of time"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
     fallback: str = "sleap_scores"
     cost: str = "two or three passes of the network a frame"

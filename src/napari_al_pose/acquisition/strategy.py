@@ -198,15 +198,24 @@ class Strategy(Protocol):
     def requires(self) -> Requires:
         """What `score` needs of its context; the caller checks."""
 
-    @property
-    def spreads_batch(self) -> bool:
-        """Whether the best-scored frames already differ from each other, so that they need no clustering."""
-
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return ``(N,)`` scores: higher is label sooner, NaN can't say."""
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say why frame ``index`` of the context got its score."""
+
+
+class Batching(enum.Enum):
+    """How the scores of a strategy become a batch (`napari_al_pose.acquisition.batches`).
+
+    ``CLUSTERED``: the best are clustered by appearance, and clusters take turns. ``BEST``: the best, apart in time; for
+    scores by which they differ from each other already. ``STRETCHES``: frames are drawn, one from each stretch of
+    time without labels, and the scores only put them in order.
+    """
+
+    CLUSTERED = "clustered"
+    BEST = "best"
+    STRETCHES = "stretches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,9 +238,8 @@ class Terms:
         What a ranking by it costs, in words.
     explores : float
         Share of its batches that is drawn evenly from the videos instead of chosen by score, in [0, 1].
-    in_stretches : bool
-        Whether its batches are drawn, a frame from each stretch of time without labels, and its scores only put them in
-        order (`napari_al_pose.acquisition.stretches`).
+    batching : Batching
+        How its scores become a batch.
     """
 
     needs: frozenset[Extra] = frozenset()
@@ -241,7 +249,7 @@ class Terms:
     fallback: str = "hybrid"
     cost: str = ""
     explores: float = 0.0
-    in_stretches: bool = False
+    batching: Batching = Batching.CLUSTERED
 
     def n_drawn(self, n: int) -> int:
         """Return how many of a batch of ``n`` are drawn instead of chosen."""

@@ -63,7 +63,6 @@ class HeatmapContinuity:
     title: str = "Changing scoremaps (THC)"
     summary: str = "Frames whose scoremaps differ from those of the frames before and after"
     requires: Requires = Requires.NONE
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.SCOREMAP_CHANGE})
     fallback: str = "mpe"
     cost: str = "two or three passes of the network a frame, then O(K h w)"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans
 from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, usable_rows
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 from napari_al_pose.acquisition.vectors import unit_rows
 
 _MOST_CLUSTERS = 500
@@ -48,7 +48,7 @@ class TypiClust:
     title: str = "Typical of each cluster (TypiClust)"
     summary: str = "The most typical frame of each look that has no label yet; made for few labels"
     requires: Requires = Requires.FEATURES
-    spreads_batch: bool = True
+    batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then k-means with up to 500 clusters"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:

@@ -134,7 +134,6 @@ class StaticVL4Pose:
     title: str = "Unlikely skeleton (VL4Pose)"
     summary: str = "Frames in which links of the skeleton are longer or shorter than in labelled poses"
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
-    spreads_batch: bool = False
     cost: str = "one pass of the network a frame, then O(links P²)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
@@ -172,7 +171,6 @@ class VL4Pose:
     title: str = "Unlikely skeleton, learnt (VL4Pose)"
     summary: str = "Frames in which links of the skeleton are not as long as a second network expects in this picture"
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
-    spreads_batch: bool = False
     needs: frozenset[Extra] = frozenset({Extra.LINK_LENGTHS})
     fewest_labels: int = 100
     fallback: str = "vl4pose_static"

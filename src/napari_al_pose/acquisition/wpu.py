@@ -105,7 +105,6 @@ class PoseUnnaturalness:
     title: str = "Unnatural pose (WPU)"
     summary: str = "Frames whose predicted pose an autoencoder trained on the labelled poses cannot make again"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
-    spreads_batch: bool = False
     fewest_labels: int = 20
     fallback: str = "pose_novelty"
     cost: str = "one pass of the network a frame, and training on the poses for some seconds"

@@ -21,7 +21,6 @@ class NearTheEdge:
     title: str = "Near the edge (example)"
     summary: str = "Frames in which a bodypart is nearest to the border of where the animal goes"
     requires: Requires = Requires.PREDICTIONS
-    spreads_batch: bool = False
     fallback: str = "uniform"
     cost: str = "one pass of the network a frame"
 
