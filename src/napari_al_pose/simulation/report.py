@@ -25,6 +25,8 @@ from napari_al_pose.simulation.rows import read_rounds
 
 log = logging.getLogger(__name__)
 
+_JPEG_QUALITY = 88
+
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 14px; }
@@ -160,11 +162,12 @@ def _section(
         lines.append(f'<p class="{primary.difference.verdict}"><b>{html.escape(sentence(result, primary))}.</b></p>')
     lines.append(f"<p>{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.</p>")
     for caption, picture in (pictures[name] for name in ("curves", "differences") if name in pictures):
-        lines += [_image(picture, caption), f"<p>{html.escape(caption)}</p>"]
+        lines += [_image(_png(picture), "png", caption), f"<p>{html.escape(caption)}</p>"]
     lines += [_arms_table(result), _headroom(result), _videos_table(result, rows), _log_table(result, rows)]
     if "frames" in pictures:
         caption, picture = pictures["frames"]
-        lines += [f"<p>{html.escape(caption)}</p>", _image(picture, caption)]
+        # As PNG a sheet of video frames would be most of the report's size.
+        lines += [f"<p>{html.escape(caption)}</p>", _image(_jpeg(picture), "jpeg", caption)]
     return "\n".join(lines)
 
 
@@ -278,14 +281,20 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{rows}</table>"
 
 
-def _image(picture: Image.Image, caption: str) -> str:
-    data = base64.b64encode(_png(picture)).decode()
-    return f'<p><img alt="{html.escape(caption)}" src="data:image/png;base64,{data}"></p>'
+def _image(data: bytes, kind: str, caption: str) -> str:
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<p><img alt="{html.escape(caption)}" src="{source}"></p>'
 
 
 def _png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.convert("RGB").save(stream, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return stream.getvalue()
 
 
