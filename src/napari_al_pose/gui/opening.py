@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -36,6 +37,8 @@ class Opening(Navigation):
         self._saver.written.connect(self._on_written)
         self._saver.failed.connect(self.notice_error)
         self._engine.failed.connect(self.notice_error)
+        # Where a script ends with a window of its own, the interpreter takes Qt's objects apart in any order.
+        atexit.register(self.close)
 
     @property
     def is_closed(self) -> bool:
@@ -71,6 +74,7 @@ class Opening(Navigation):
         if self._closed:
             return
         self._closed = True
+        atexit.unregister(self.close)
         self.closing.emit()
         self._leave()
         self._shelf.close()
