@@ -18,8 +18,9 @@ from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
-from napari_al_pose.engine.messages import Trained
-from napari_al_pose.pose import PoseModel, optimising, trunks, trunks_torchvision
+from napari_al_pose.engine.messages import Progress, Trained, TrainStep
+from napari_al_pose.engine.training import COMPARING
+from napari_al_pose.pose import PoseModel, optimising, training, trunks, trunks_torchvision
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -92,6 +93,22 @@ def test_labels_are_checked_with_the_trunk_the_model_has(labelled, monkeypatch):
     run(loop.check_labels(labelled))
     loop.close()
     assert len(labelled.unseen.load(1)) == 4
+
+
+def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
+    monkeypatch.setattr(training, "USABLE", -1.0)
+    monkeypatch.setattr(training, "SURE", 2.0)
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    run(loop.train(labelled))
+    video = labelled.videos[0].name
+    for frame in (20, 90):
+        labelled.labels.place(FrameKey(video, frame), labelled.skeleton.bodyparts[0], 200, 150)
+    told = list(loop.train(labelled))
+    loop.close()
+    trial = [(reply.done, reply.total) for reply in told if isinstance(reply, Progress) and reply.stage == COMPARING]
+    assert trial == [(1, 2), (2, 2)]
+    first_step = next(i for i, reply in enumerate(told) if isinstance(reply, TrainStep) and reply.step)
+    assert not any(isinstance(reply, Progress) and reply.stage == COMPARING for reply in told[first_step:])
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, monkeypatch):

@@ -35,6 +35,53 @@ def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
     assert not ticks[-1].carried_on
 
 
+@pytest.fixture
+def in_doubt(monkeypatch):
+    """Whatever the model before finds, both starts are tried."""
+    monkeypatch.setattr(training, "USABLE", -1.0)
+    monkeypatch.setattr(training, "SURE", 2.0)
+
+
+@pytest.mark.usefixtures("in_doubt")
+def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is_taken(learnt, disc_frames):
+    settings = TrainSettings(device="cpu", batch_size=2)
+    _, good = learnt
+    ticks, _ = finish(train(disc_frames, BODYPARTS, settings, initial=good), stop_at=1)
+    tried = [tick for tick in ticks if tick.to_try]
+    assert {tick.step for tick in tried} == {0}
+    assert sorted({tick.tried for tick in tried}) == list(range(1, 2 * training.TRIAL_STEPS + 1))
+    assert tried[-1].seconds_left == 0
+    assert ticks[-1].carried_on
+    assert ticks[-1].to_try == 0
+
+    # What was learnt wrongly is in the way: red and blue were exchanged.
+    wrong = [replace(frame, xy=frame.xy[::-1].copy(), states=frame.states[::-1].copy()) for frame in disc_frames[:8]]
+    _, bad = finish(train(wrong, BODYPARTS, settings.model_copy(update={"steps": 60, "long_side": 96})))
+    ticks, _ = finish(train(disc_frames, BODYPARTS, settings, initial=bad), stop_at=1)
+    assert any(tick.to_try for tick in ticks)
+    assert not ticks[-1].carried_on
+
+
+@pytest.mark.usefixtures("in_doubt")
+def test_stopping_a_trial_keeps_the_model_before(learnt, disc_frames):
+    _, model = learnt
+    work = train(disc_frames, BODYPARTS, TrainSettings(device="cpu", batch_size=2), initial=model)
+    while not next(work).tried:
+        pass
+    with pytest.raises(StopIteration) as end:
+        work.send("stop")
+    before, kept = model.network.state_dict(), end.value.value.network.state_dict()
+    assert all(torch.equal(before[name], kept[name]) for name in before)
+
+
+@pytest.mark.usefixtures("in_doubt")
+def test_a_single_new_frame_alone_is_nothing_to_try_with(learnt, disc_frames):
+    """All labels but those of the new frame are gone: nothing would be left to learn from in a trial."""
+    ticks, _ = finish(train(disc_frames[9:10], BODYPARTS, TrainSettings(device="cpu"), initial=learnt[1]), stop_at=1)
+    assert not any(tick.to_try for tick in ticks)
+    assert ticks[-1].carried_on
+
+
 def test_a_project_of_one_bodypart_is_calibrated_and_carried_on(disc_frames):
     """Its labels tell no length of the animal."""
     frames = [replace(f, xy=f.xy[:1], states=f.states[:1]) for f in disc_frames]

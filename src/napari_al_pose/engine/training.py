@@ -42,9 +42,10 @@ log = logging.getLogger(__name__)
 
 MIN_FRAMES = 2
 WATCHED_FRAMES = 24
+COMPARING = "comparing with a fresh start"
 """How many hold-out frames are measured on while it trains; all are when it is done."""
 
-Training = Generator[TrainStep, None, tuple[PoseModel, TrainTick, bool]]
+Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,12 @@ def _optimise(
     try:
         while True:
             tick = training.send("stop") if stopped else next(training)
-            yield TrainStep(
-                job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)
-            )
+            if tick.to_try:
+                yield Progress(job, COMPARING, tick.tried, tick.to_try, float(tick.seconds_left))
+            else:
+                yield TrainStep(
+                    job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)
+                )
             stopped = should_stop()
     except StopIteration as end:
         return end.value, tick, stopped

@@ -42,6 +42,11 @@ class Said:
         counted = found[~np.isnan(found)]
         return float(counted.mean()) if len(counted) else float("nan")
 
+    def capped_error(self, reference_px: float) -> float:
+        """Mean error over placed keypoints over ``reference_px``, each at most 1: lost is lost, however far."""
+        found = distances(self.xy, *self._labels) / reference_px
+        return float(np.minimum(found[~np.isnan(found)], 1).mean())
+
     def answers(self, reference_px: float) -> Answers:
         """Return it keypoint by keypoint, as calibration wants it."""
         return answers(self.raw, self.xy, *self._labels, reference_px=reference_px)

@@ -3,20 +3,19 @@
 From the trunk, some labels are held back for the first part: on them the likelihoods are calibrated, then they teach
 as well. With many labels some are held back to the end, and the training stops where they gain no more. From a model
 before, the labels it has not seen are the ones held back: they tell whether it is worth carrying on, and calibrate it.
+Where that is in doubt both starts are tried for some steps.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.mirroring import is_found, mirror_order, read_pairs
@@ -33,6 +32,7 @@ from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimising import Optimising
 from napari_al_pose.pose.plan import TrainPlan, carry_on, make_plan
 from napari_al_pose.pose.rivals import find_rivals
+from napari_al_pose.pose.watching import Pace, Watch
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +43,17 @@ ASKED_FRAMES = 24
 USABLE = 0.2
 """Share of unseen keypoints that a model must find to be carried on; the trunk alone finds next to none."""
 
+SURE = 0.9
+"""Share from which on it is carried on without a trial."""
+
+TRIAL_STEPS, AHEAD = 30, 0.85
+"""Steps of a trial from either start, and the error that carrying on must not exceed then over that of the trunk. With
+a smaller lead it ended behind: what was learnt in few steps is in the way (``docs/pose.md``)."""
+
 RIVALS_AT = (0.4, 0.6, 0.8)
 """Shares of the steps after which places that are taken for the animal are looked for, in at most `ASKED_FRAMES`."""
 
 FULL_TURN = 90.0
-
-PATIENCE = 3
-BETTER = 0.99
-STOP_AFTER = 0.5
-"""A training stops after this share of its steps, when so many measurements in a row don't lower the error."""
 
 T = TypeVar("T")
 
@@ -74,6 +76,8 @@ class TrainTick:
         Whether it carries on with the model before.
     notice : str
         What little memory made of it, for the user; empty if nothing.
+    tried, to_try : int
+        Steps of a trial of where to begin, done and planned; it goes before the training's own.
     """
 
     step: int
@@ -83,6 +87,8 @@ class TrainTick:
     seconds_left: float = -1.0
     carried_on: bool = False
     notice: str = ""
+    tried: int = 0
+    to_try: int = 0
 
 
 @dataclass(slots=True)
@@ -125,8 +131,9 @@ def train(
     settings : TrainSettings
         Zeros in it are chosen from the labels.
     initial : PoseModel, optional
-        The version before. It is carried on in fewer steps if trunk and bodyparts are the same and it finds enough
-        of what it has not seen; else the training starts from the trunk.
+        The version before. It is carried on in fewer steps if trunk and bodyparts are the same and it finds nearly all
+        it has not seen, or finds some of it and is ahead of the trunk after a trial; else the training starts from the
+        trunk.
     holdout : sequence of LabelledFrame
         To measure on, never learnt from; all of them, about `MEASURES` times.
     threads : int, optional
@@ -188,31 +195,67 @@ class _Training:
             said = yield from self._while_ticking(asking, waiting)
             given = said.answers(self._reference)
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
-            if found < USABLE:
-                log.info("model before finds %s of what is new: from the trunk", round(found, 2))
+            log.info("the model before finds %s of what is new", round(found, 2))
+            if found < USABLE or (found < SURE and not (yield from self._is_ahead(initial, warm, plan, unseen))):
+                log.info("training begins with the trunk")
                 return _Start(self._network(None), plan, Calibration())
             calibration = fit_calibration(given, before=calibration)
         return _Start(network, replace(warm, held_back=0), calibration, initial)
 
-    def run(self, start: _Start) -> Generator[TrainTick, str | None, PoseModel]:
-        """Train, and make the model."""
-        plan, network, learnt = start.plan, start.network, list(self._frames)
-        held = [learnt.pop(i) for i in _drawn(learnt, plan.held_back, self._settings.seed)]
-        settings = self._settings
-        if settings.rotation_degrees < 0:
-            settings = settings.model_copy(update={"rotation_degrees": plan.rotation_degrees})
-        views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
+    def _is_ahead(
+        self, initial: PoseModel, warm: TrainPlan, anew: TrainPlan, unseen: Sequence[LabelledFrame]
+    ) -> Generator[TrainTick, str | None, bool]:
+        """Whether carrying on is clearly ahead after a trial, judged by half of the labels that are new to both."""
+        judging = [
+            unseen[i] for i in _drawn(unseen, min(ASKED_FRAMES, math.ceil(len(unseen) / 2)), self._settings.seed)
+        ]
+        rest = [frame for frame in self._frames if frame not in judging]
+        if self._answer == "stop" or not judging or not any((f.states == KeypointState.PLACED).any() for f in rest):
+            return True
+        steps = min(TRIAL_STEPS, warm.steps)
+        pace, errors = Pace(2 * steps), []
+        for before, plan in ((initial, warm), (None, anew)):
+            network = self._network(before)
+            optimising = Optimising(network, self._feed(plan, rest), steps=steps, rate=plan.rate)
+            for _ in range(steps):
+                with pace.timing():
+                    optimising.step()
+                tick = TrainTick(0, warm.steps, math.nan, seconds_left=pace.left(), tried=pace.done, to_try=2 * steps)
+                self._answer = yield tick
+                if self._answer == "stop":
+                    return True
+            said = yield from self._while_ticking(ask(network, judging, plan.long_side, plan.window), tick)
+            errors.append(said.capped_error(self._reference))
+        log.info("after a trial the error is %s from the model before, %s from the trunk", *errors)
+        return errors[0] <= AHEAD * errors[1]
+
+    def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed:
+        """Return what batches of ``frames`` come from."""
+        settings = self._settings_of(plan)
         feed = Feed(
-            views,
+            Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts)),
             long_side=plan.long_side,
             batch_size=plan.batch_size or settings.batch_size,
             seed=settings.seed,
             window=plan.window,
         )
-        feed.add(learnt)
+        feed.add(frames)
+        return feed
+
+    def _settings_of(self, plan: TrainPlan) -> TrainSettings:
+        """Return the settings with what the plan chose of them."""
+        if self._settings.rotation_degrees >= 0:
+            return self._settings
+        return self._settings.model_copy(update={"rotation_degrees": plan.rotation_degrees})
+
+    def run(self, start: _Start) -> Generator[TrainTick, str | None, PoseModel]:
+        """Train, and make the model."""
+        plan, network, learnt = start.plan, start.network, list(self._frames)
+        held = [learnt.pop(i) for i in _drawn(learnt, plan.held_back, self._settings.seed)]
+        feed = self._feed(plan, learnt)
         optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
-        watch = _Watch(optimising) if held and plan.join_at >= 1 else None
-        pace = _Pace(plan.steps)
+        watch = Watch(optimising) if held and plan.join_at >= 1 else None
+        pace = Pace(plan.steps)
         # Views as large as the frame show all of it; and what follows the animal looks closely when it predicts.
         misses_some = plan.window is None and max(plan.crop) < plan.long_side
         rivals_at = {round(share * plan.steps) for share in RIVALS_AT} if misses_some else set()
@@ -221,11 +264,10 @@ class _Training:
             self._answer = yield tick
         step = 0
         while step < plan.steps and self._answer != "stop":
-            began = time.monotonic()
-            loss = optimising.step()
+            with pace.timing():
+                loss = optimising.step()
             step += 1
-            pace.note(time.monotonic() - began)
-            left, notice = pace.left(step), optimising.notice or plan.notice
+            left, notice = pace.left(), optimising.notice or plan.notice
             tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=left, notice=notice)
             due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
             if self._holdout and due:
@@ -249,7 +291,7 @@ class _Training:
         return PoseModel(
             network,
             bodyparts=self._bodyparts,
-            settings=settings,
+            settings=self._settings_of(plan),
             long_side=plan.long_side,
             window=plan.window,
             calibration=start.calibration,
@@ -286,29 +328,6 @@ class _Training:
         return network.to(self._device).to(memory_format=torch.channels_last)
 
 
-class _Watch:
-    """Keeps the weights that were best on labels held back to the end, and says when nothing is gained any more."""
-
-    def __init__(self, optimising: Optimising) -> None:
-        self._optimising = optimising
-        self._best = math.inf
-        self._weights: dict[str, Tensor] = {}
-        self._in_vain = 0
-
-    def is_over(self, error: float, *, done: float) -> bool:
-        """Note a measurement after this share of the steps."""
-        if not self._weights or error < BETTER * self._best:
-            self._best, self._weights, self._in_vain = error, self._optimising.weights(), 0
-            return False
-        self._in_vain += 1
-        return done >= STOP_AFTER and self._in_vain >= PATIENCE
-
-    def restore(self, network: PoseNetwork) -> None:
-        """Give the network its best weights."""
-        if self._weights:
-            network.load_state_dict(self._weights)
-
-
 def _reference(frames: Sequence[LabelledFrame]) -> float:
     """Return the animal's length, px; where lone keypoints don't tell it, a quarter of the frame's longer side."""
     length = reference_length(np.stack([f.xy for f in frames]), np.stack([f.states for f in frames]))
@@ -332,17 +351,3 @@ def _drawn(frames: Sequence[LabelledFrame], count: int, seed: int) -> list[int]:
     placed = [i for i, frame in enumerate(frames) if (frame.states == KeypointState.PLACED).any()]
     drawn = np.random.default_rng(seed).permutation(placed)[:count]
     return sorted((int(i) for i in drawn), reverse=True)
-
-
-class _Pace:
-    """Tells how long the rest will take, from the median of the last steps."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._seconds: list[float] = []
-
-    def note(self, seconds: float) -> None:
-        self._seconds = [*self._seconds[-19:], seconds]
-
-    def left(self, step: int) -> float:
-        return float(np.median(self._seconds)) * (self._steps - step)
