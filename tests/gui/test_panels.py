@@ -358,6 +358,16 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
     curves.grab()
 
 
+def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
+    caption = curves._verdict
+    for text in ("Short.", "7.4 px mean error on 23 hold-out frames. Three rounds show where it goes. " * 3):
+        caption.setText(text)
+        for width in (600, 200):
+            caption.resize(width, 5)
+            assert caption.minimumHeight() == caption.heightForWidth(width) >= caption.fontMetrics().height()
+    assert caption.minimumHeight() > 3 * caption.fontMetrics().height()
+
+
 def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
     engine(opened).on_reply(Died("The engine died.", "Restart it."))
     qtbot.waitUntil(lambda: can_press(learning, "Restart engine"), timeout=TIMEOUT)

@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QAbstractButton
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain.views import MarkKind
-from napari_al_pose.gui.dock import MIN_WIDTH, TIMELINE, PoseLabeller
+from napari_al_pose.gui import dock as dock_module
+from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, PoseLabeller
 from napari_al_pose.gui.recent import recent_projects
 
 pytestmark = pytest.mark.gui
@@ -61,6 +62,19 @@ def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
     assert not timeline_dock(viewer).isHidden()
     assert opened_dock.curves.isVisibleTo(opened_dock.window())
     assert [path.name for path in recent_projects()] == [opened_dock.session.project.root.name]
+
+
+@pytest.mark.parametrize(("low_screen", "tabbed"), [(0, False), (100_000, True)])
+def test_on_a_low_screen_the_curves_share_a_place_with_the_layers(
+    dock, sample_copy, viewer, qtbot, monkeypatch, low_screen, tabbed
+):
+    monkeypatch.setattr(dock_module, "LOW_SCREEN", low_screen)
+    dock.session.open_project(sample_copy)
+    qtbot.waitUntil(lambda: dock.curves is not None, timeout=TIMEOUT)
+    window, curves = dock.window(), viewer.window.dock_widgets[CURVES].parent()
+    assert [other.windowTitle() for other in window.tabifiedDockWidgets(curves)] == (["layer list"] if tabbed else [])
+    if tabbed:
+        assert window.minimumSizeHint().height() < 700  # a laptop has 768, less its bars
 
 
 def test_nothing_is_wider_than_the_dock(opened_dock):

@@ -41,6 +41,9 @@ WIDTH, MIN_WIDTH = 390, 360
 TIMELINE = "Pose timeline"
 CURVES = "Pose learning curves"
 _THUMBNAIL_CACHE = 16 * 2**20
+LOW_SCREEN = 900
+"""Pixels of height below which the curves get a tab behind the layers: under them, the window would not fit."""
+
 _SETTLED_MS = 60
 
 
@@ -133,9 +136,10 @@ class PoseLabeller(QWidget):
         self.timeline = Timeline(self.session, colours)
         self.curves = CurvesPanel(self.session, colours)
         self.curves.setStyleSheet(style_sheet(colours))
+        is_low = self.screen().availableGeometry().height() < LOW_SCREEN
         self._parts.docks = [
             window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
-            window.add_dock_widget(self.curves, name=CURVES, area="left"),
+            window.add_dock_widget(self.curves, name=CURVES, area="left", tabify=is_low),
         ]
 
     def _on_option(self, name: str) -> None:

@@ -36,12 +36,20 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
     except ImportError as error:
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
     viewer = napari.Viewer(title="napari-al-pose", show=show)
-    viewer.window.resize(*SIZE)
+    viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
     if project is not None:
         session.open_project(project)
     return viewer, session
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size, or as much of it as there is screen."""
+    from qtpy.QtGui import QGuiApplication
+
+    there = QGuiApplication.primaryScreen().availableGeometry()
+    return min(size[0], there.width()), min(size[1], there.height())
 
 
 def run_window(project: Path | None = None) -> None:
