@@ -30,7 +30,8 @@ DIMENSIONS = 1_280
 LARGE_POOL = 100_000
 WARM_UP = 60
 POOLS = (1_000, 3_000, 10_000, 30_000, 100_000)
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
+"""A strategy that is expected to take longer for the next pool is not followed to it."""
 LABELLED = 100
 GROWTH_SIDE = 16
 """Of the scoremaps of growing pools: 100,000 frames of four must fit into memory."""
