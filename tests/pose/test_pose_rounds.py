@@ -15,6 +15,12 @@ from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.plan import TrainPlan, make_plan
 
 
+def is_same(before, kept):
+    """Whether nothing was learnt in between."""
+    weights, others = before.network.state_dict(), kept.network.state_dict()
+    return all(torch.equal(weights[name], others[name]) for name in weights)
+
+
 def test_a_good_model_is_carried_on_in_fewer_steps(learnt, disc_frames):
     """What it has not seen calibrates it; what it has seen is known again, whatever happened to the labels."""
     _, model = learnt
@@ -63,15 +69,16 @@ def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is
 
 
 @pytest.mark.usefixtures("in_doubt")
-def test_stopping_a_trial_keeps_the_model_before(learnt, disc_frames):
+@pytest.mark.parametrize("at", [0, 1, 7, 30, 31, 60])
+def test_stopping_a_trial_keeps_the_model_before(learnt, disc_frames, at):
+    """Asked to stop while the model is asked, or after a step of the trial, it makes no further step."""
     _, model = learnt
     work = train(disc_frames, BODYPARTS, TrainSettings(device="cpu", batch_size=2), initial=model)
-    while not next(work).tried:
+    while next(work).tried < at:
         pass
     with pytest.raises(StopIteration) as end:
         work.send("stop")
-    before, kept = model.network.state_dict(), end.value.value.network.state_dict()
-    assert all(torch.equal(before[name], kept[name]) for name in before)
+    assert is_same(model, end.value.value)
 
 
 @pytest.mark.usefixtures("in_doubt")
@@ -99,8 +106,7 @@ def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, 
     assert next(training).step == 0
     with pytest.raises(StopIteration) as end:
         training.send("stop")
-    before, kept = model.network.state_dict(), end.value.value.network.state_dict()
-    assert all(torch.equal(before[name], kept[name]) for name in before)
+    assert is_same(model, end.value.value)
 
 
 def test_other_bodyparts_begin_with_the_trunk(learnt, disc_frames):

@@ -210,7 +210,7 @@ class _Training:
             unseen[i] for i in _drawn(unseen, min(ASKED_FRAMES, math.ceil(len(unseen) / 2)), self._settings.seed)
         ]
         rest = [frame for frame in self._frames if frame not in judging]
-        if self._answer == "stop" or not judging or not any((f.states == KeypointState.PLACED).any() for f in rest):
+        if not judging or not any((frame.states == KeypointState.PLACED).any() for frame in rest):
             return True
         steps = min(TRIAL_STEPS, warm.steps)
         pace, errors = Pace(2 * steps), []
@@ -218,16 +218,16 @@ class _Training:
             network = self._network(before)
             optimising = Optimising(network, self._feed(plan, rest), steps=steps, rate=plan.rate)
             for _ in range(steps):
+                if self._answer == "stop":
+                    return True
                 with pace.timing():
                     optimising.step()
                 tick = TrainTick(0, warm.steps, math.nan, seconds_left=pace.left(), tried=pace.done, to_try=2 * steps)
                 self._answer = yield tick
-                if self._answer == "stop":
-                    return True
             said = yield from self._while_ticking(ask(network, judging, plan.long_side, plan.window), tick)
             errors.append(said.capped_error(self._reference))
         log.info("after a trial the error is %s from the model before, %s from the trunk", *errors)
-        return errors[0] <= AHEAD * errors[1]
+        return self._answer == "stop" or errors[0] <= AHEAD * errors[1]
 
     def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed:
         """Return what batches of ``frames`` come from."""
