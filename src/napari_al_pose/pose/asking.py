@@ -38,18 +38,21 @@ class Said:
     @property
     def mean_error(self) -> float:
         """Mean error over placed keypoints, source px; NaN without any."""
-        found = distances(self.xy, *self._labels)
-        counted = found[~np.isnan(found)]
-        return float(counted.mean()) if len(counted) else float("nan")
+        return float(np.mean(self._distances)) if len(self._distances) else float("nan")
 
-    def capped_error(self, reference_px: float) -> float:
-        """Mean error over placed keypoints over ``reference_px``, each at most 1: lost is lost, however far."""
-        found = distances(self.xy, *self._labels) / reference_px
-        return float(np.minimum(found[~np.isnan(found)], 1).mean())
+    @property
+    def median_error(self) -> float:
+        """Median error over placed keypoints, source px, which one that is lost does not change; NaN without any."""
+        return float(np.median(self._distances)) if len(self._distances) else float("nan")
 
     def answers(self, reference_px: float) -> Answers:
         """Return it keypoint by keypoint, as calibration wants it."""
         return answers(self.raw, self.xy, *self._labels, reference_px=reference_px)
+
+    @property
+    def _distances(self) -> NDArray[np.float64]:
+        found = distances(self.xy, *self._labels)
+        return found[~np.isnan(found)]
 
     @property
     def _labels(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:

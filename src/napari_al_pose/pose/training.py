@@ -47,7 +47,7 @@ SURE = 0.9
 """Share from which on it is carried on without a trial."""
 
 TRIAL_STEPS, AHEAD = 30, 0.85
-"""Steps of a trial from either start, and the error that carrying on must not exceed then over that of the trunk. With
+"""Steps of a trial from either start, and the median error that carrying on must not exceed then over the trunk's. With
 a smaller lead it ended behind: what was learnt in few steps is in the way (``docs/pose.md``)."""
 
 RIVALS_AT = (0.4, 0.6, 0.8)
@@ -225,8 +225,8 @@ class _Training:
                 tick = TrainTick(0, warm.steps, math.nan, seconds_left=pace.left(), tried=pace.done, to_try=2 * steps)
                 self._answer = yield tick
             said = yield from self._while_ticking(ask(network, judging, plan.long_side, plan.window), tick)
-            errors.append(said.capped_error(self._reference))
-        log.info("after a trial the error is %s from the model before, %s from the trunk", *errors)
+            errors.append(said.median_error)
+        log.info("after a trial the median error is %s px from the model before, %s px from the trunk", *errors)
         return self._answer == "stop" or errors[0] <= AHEAD * errors[1]
 
     def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed:
