@@ -46,7 +46,7 @@ USABLE = 0.2
 SURE = 0.9
 """Share from which on it is carried on without a trial."""
 
-TRIAL_STEPS, AHEAD = 30, 0.85
+TRIAL_STEPS, AHEAD = 30, 0.75
 """Steps of a trial from either start, and the median error that carrying on must not exceed then over the trunk's. With
 a smaller lead it ended behind: what was learnt in few steps is in the way (``docs/pose.md``)."""
 
