@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.views import error_curve, learning_verdict, reliability_view
+from napari_al_pose.gui.panels.parts import label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.training import TrainingView
@@ -28,9 +28,9 @@ class CurvesPanel(QWidget):
         self._rounds: RoundsPlot | None = None
         self._reliability: ReliabilityPlot | None = None
         self._was_running = False
-        self._sentence = _Caption("dim")
-        self._verdict = _Caption()
-        self._belief = _Caption()
+        self._sentence = label("", "dim", wrap=True, whole=True)
+        self._verdict = label("", wrap=True, whole=True)
+        self._belief = label("", wrap=True, whole=True)
         self._pages = QStackedWidget()
         self._pages.addWidget(_page(self._sentence))
         self._pages.addWidget(_page(self._verdict))
@@ -127,27 +127,6 @@ class CurvesPanel(QWidget):
         self._belief.setText(belief.sentence)
         self._show_page(1 if curve.labels else 0)
         self.refresh()
-
-
-class _Caption(QLabel):
-    """Wraps, and keeps the height of all its lines: a low dock takes it from the plot, not from them."""
-
-    def __init__(self, part: str = "") -> None:
-        super().__init__()
-        self.setProperty("part", part)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-
-    def setText(self, text: str) -> None:
-        super().setText(text)
-        self._keep_height()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._keep_height()
-
-    def _keep_height(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(self.width()))
 
 
 def _live_caption(training: TrainingView) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -87,9 +88,24 @@ class Section(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, vertical)
 
 
-def label(text: str, part: str = "", *, wrap: bool = False) -> QLabel:
-    """Return a label; ``part`` names its look in the style sheet."""
-    made = QLabel(text)
+class _WholeLabel(QLabel):
+    """Keeps the height of all its lines; docks ask for the least height without asking for which width."""
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self._keep_height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        self.setMinimumHeight(self.heightForWidth(self.width()))
+
+
+def label(text: str, part: str = "", *, wrap: bool = False, whole: bool = False) -> QLabel:
+    """Return a label; ``part`` names its look in the style sheet, ``whole`` keeps it as high as its lines are."""
+    made = _WholeLabel(text) if whole else QLabel(text)
     made.setProperty("part", part)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wrap)
