@@ -1,13 +1,14 @@
 # Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
 export PYTHON PROJECT DATASET INTEROP
 
-.PHONY: help setup demo test lint interop clean
+.PHONY: help setup demo test coverage lint interop clean
 
 help:
 	@echo "make demo                          napari with the plugin on the sample project"
 	@echo "make demo DATASET=openfield        the same on DeepLabCut's openfield project (29 MB download)"
 	@echo "make demo PROJECT=path/config.yaml the same on your own DeepLabCut project"
 	@echo "make test                          all tests"
+	@echo "make coverage                      all tests, and which lines they reach"
 	@echo "make lint                          formatting, lint, types and import rules"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make setup                         only the set-up, in .venv"
@@ -22,6 +23,9 @@ demo: setup
 test: setup
 	scripts/test.sh $(PYTEST_ARGS)
 
+coverage: setup
+	COVERAGE=yes scripts/test.sh
+
 lint: setup
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -33,5 +37,5 @@ interop: setup
 
 clean:
 	rm -rf .venv .venv.unfinished build dist demo-output
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # All tests, in two halves side by side: those with a window, on a screen of their own, and the others.
-# With arguments: pytest with these, alone.
+# With arguments: pytest with these, alone. With COVERAGE set, prints which lines the tests reach.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly PYTEST=(.venv/bin/python -m pytest)
+run=(.venv/bin/python)
+if [[ -n ${COVERAGE:-} ]]; then
+    .venv/bin/coverage erase
+    run+=(-m coverage run)
+fi
+readonly PYTEST=("${run[@]}" -m pytest)
 readonly WINDOW=(tests/gui tests/e2e tests/test_readers.py)
 
 if [[ $# -gt 0 ]]; then
@@ -24,4 +29,8 @@ scripts/on-screen.sh --virtual "${PYTEST[@]}" --durations=15 "${WINDOW[@]}" || f
 printf '%s\n' "The window's half is done; the other half:"
 wait "$half" || failed=1
 cat "$log"
+if [[ -n ${COVERAGE:-} ]]; then
+    .venv/bin/coverage combine -q
+    .venv/bin/coverage report
+fi
 exit "$failed"
