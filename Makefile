@@ -1,7 +1,7 @@
 # Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
 export PYTHON PROJECT DATASET INTEROP
 
-.PHONY: help setup demo test coverage lint interop clean
+.PHONY: help setup demo test coverage lint docs interop clean
 
 help:
 	@echo "make demo                          napari with the plugin on the sample project"
@@ -10,6 +10,7 @@ help:
 	@echo "make test                          all tests"
 	@echo "make coverage                      all tests, and which lines they reach"
 	@echo "make lint                          formatting, lint, types and import rules"
+	@echo "make docs                          the documentation site, in docs/_build"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make setup                         only the set-up, in .venv"
 	@echo "make clean                         remove everything that make made"
@@ -32,10 +33,13 @@ lint: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+docs: setup
+	.venv/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
 interop: setup
 	scripts/interop.sh
 
 clean:
-	rm -rf .venv .venv.unfinished build dist demo-output
+	rm -rf .venv .venv.unfinished build dist demo-output docs/_build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

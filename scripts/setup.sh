@@ -105,7 +105,7 @@ set_up_python() {
     fi
     rm -f "$STAMP"
     say "Installing napari-al-pose and its extras; the first time this takes some minutes."
-    "$VENV/bin/python" -m pip install --disable-pip-version-check -q -c constraints/tested.txt -e ".[all,dev]" >&2 ||
+    "$VENV/bin/python" -m pip install --disable-pip-version-check -q -c constraints/tested.txt -e ".[all,dev,docs]" >&2 ||
         stop "pip could not install the package; its message is above."
     { fingerprint && pwd -P; } >"$STAMP.new"
     mv "$STAMP.new" "$STAMP"

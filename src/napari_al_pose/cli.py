@@ -40,14 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser: of the verbs, or, when the first word is none, of the window."""
-    parser = _empty_parser()
+def verb_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs; `docs/reference/cli.md` is made from it."""
+    return _add_verbs(_empty_parser())[0]
+
+
+def _add_verbs(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, set[str]]:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     for group in GROUPS:
         group.add(verbs)
+    return parser, set(verbs.choices)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of the verbs, or that of the window when the first word is not a verb."""
+    parser, verbs = _add_verbs(_empty_parser())
     words = [word for word in arguments if not word.startswith("-")]
-    if (words and words[0] in verbs.choices) or {"-h", "--help"} & set(arguments):
+    if (words and words[0] in verbs) or {"-h", "--help"} & set(arguments):
         return parser
     parser = _empty_parser()
     parser.add_argument("project", nargs="?", type=Path, metavar="PROJECT", help="project folder or config.yaml")
