@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import shutil
 
 import numpy as np
@@ -17,7 +16,6 @@ from napari_al_pose.engine import scoring
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
-from napari_al_pose.engine.wire import read_message, write_message
 from napari_al_pose.pose import PoseModel, auxiliary
 from napari_al_pose.pose.auxiliary import descriptors, heads
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
@@ -327,12 +325,6 @@ def test_the_pool_on_a_plane(asked, layout):
     assert len(mapped.chosen) == 3
     assert set(mapped.chosen) <= set(mapped.keys)
     assert np.isfinite(mapped.scores).all()
-    stream = io.BytesIO()
-    write_message(stream, mapped)
-    stream.seek(0)
-    again = read_message(stream)
-    assert again.keys == mapped.keys
-    np.testing.assert_array_equal(again.scores, mapped.scores)
     with pytest.raises(AlPoseError, match="Unknown layout 'round'"):
         run(loop.map_pool(asked.project, strategy="influence", layout="round"))
     loop.close()

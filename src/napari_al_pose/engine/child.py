@@ -14,52 +14,68 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from napari_al_pose.channel import ChannelError
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.engine.adopting import adopt
+from napari_al_pose.engine.client import RESTART
+from napari_al_pose.engine.jobs import JobContext, Replies, start
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import (
-    Adopt,
-    Adopted,
+    REPLIES,
+    REQUESTS,
     Cancelled,
-    Check,
-    Export,
     Failed,
     Finished,
+    Job,
     Look,
-    MapPool,
-    Progress,
-    Rank,
     Ready,
     Reply,
     Request,
     Stop,
-    Train,
 )
-from napari_al_pose.engine.wire import WireError, read_message, write_message
-from napari_al_pose.project import Project, open_project
+from napari_al_pose.project import open_project
 
 log = logging.getLogger(__name__)
 
-Job = Generator[Reply, None, None]
-LongRequest = Train | Rank | MapPool | Adopt | Check | Export
 PARENT_GONE_SECONDS = 10.0
 
 
-class _Lane:
-    """Long jobs done one after the other; of two lanes, the first has precedence."""
+class _Running:
+    """The job of a lane that is being done.
 
-    def __init__(self) -> None:
-        self.waiting: deque[LongRequest] = deque()
-        self.running: tuple[int, Job] | None = None
+    Attributes
+    ----------
+    keep : bool
+        Whether it is to end now and keep what was learnt.
+    """
+
+    def __init__(self, root: Path, loop: ActiveLearningLoop, request: Job) -> None:
+        self.job = request.job
+        self.keep = False
+        self.replies = self._work(root, loop, request)
+
+    def _work(self, root: Path, loop: ActiveLearningLoop, request: Job) -> Replies:
+        with open_project(root, read_only=True) as project:
+            loop.refresh(project)
+            yield from start(JobContext(loop, project, lambda: self.keep), request)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Jobs done one after the other; of two lanes, the first has precedence."""
+
+    waiting: deque[Job]
+    running: _Running | None = None
 
     @property
     def has_work(self) -> bool:
         return self.running is not None or bool(self.waiting)
+
+
+Inbox = queue.Queue[Request | ChannelError | None]
 
 
 class EngineProcess:
@@ -70,27 +86,32 @@ class EngineProcess:
     root : Path
         The project folder.
     inbox : queue.Queue
-        Requests; None when the parent is gone.
+        Requests; None when the parent is gone, an error when what it said can't be read.
     out : IO[bytes]
         Where replies go.
     threads : int
         Torch threads.
     """
 
-    def __init__(self, root: Path, inbox: queue.Queue[Request | None], out: IO[bytes], *, threads: int) -> None:
+    def __init__(self, root: Path, inbox: Inbox, out: IO[bytes], *, threads: int) -> None:
         self._root = root
         self._inbox = inbox
         self._out = out
-        self._jobs, self._exports = _Lane(), _Lane()
+        self._jobs, self._background = _Lane(deque()), _Lane(deque())
         self._look: Look | None = None
-        self._keep = False
         with open_project(root, read_only=True) as project:
             self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
-            self._model_problem = self._loop.refresh(project)
+            self._loop.refresh(project)
         self._loop.warm_up()
 
     def run(self) -> None:
-        """Serve until the parent is gone."""
+        """Serve until the parent is gone.
+
+        Raises
+        ------
+        ChannelError
+            If what the parent said can't be read.
+        """
         self._reply(Ready(self._loop.device, self._loop.version))
         try:
             while self._take_requests():
@@ -100,13 +121,13 @@ class EngineProcess:
                 elif (lane := self._lane_with_work()) is not None:
                     self._work(lane)
         finally:
-            for lane in (self._jobs, self._exports):
+            for lane in (self._jobs, self._background):
                 if lane.running is not None:
-                    lane.running[1].close()
+                    lane.running.replies.close()
             self._loop.close()
 
     def _lane_with_work(self) -> _Lane | None:
-        return next((lane for lane in (self._jobs, self._exports) if lane.has_work), None)
+        return next((lane for lane in (self._jobs, self._background) if lane.has_work), None)
 
     def _take_requests(self) -> bool:
         """Sort what has arrived; wait only when there is nothing to do. False when the parent is gone."""
@@ -116,109 +137,54 @@ class EngineProcess:
                 request = self._inbox.get(block=idle)
             except queue.Empty:
                 return True
-            if request is None:
-                return False
-            if isinstance(request, Look):
-                self._look = request
-            elif isinstance(request, Stop):
-                self._note_stop(request)
-            else:
-                (self._exports if isinstance(request, Export | Check) else self._jobs).waiting.append(request)
             idle = False
+            match request:
+                case None:
+                    return False
+                case ChannelError():
+                    raise request
+                case Look():
+                    self._look = request
+                case Stop():
+                    self._note_stop(request)
+                case Job():
+                    (self._background if request.background else self._jobs).waiting.append(request)
 
     def _note_stop(self, request: Stop) -> None:
-        for lane in (self._jobs, self._exports):
+        for lane in (self._jobs, self._background):
             for job in list(lane.waiting):
                 if job.job == request.job:
                     lane.waiting.remove(job)
                     self._reply(Cancelled(request.job))
                     return
-            if lane.running is not None and lane.running[0] == request.job:
-                self._keep = request.keep
+            if lane.running is not None and lane.running.job == request.job:
+                lane.running.keep = request.keep
                 if not request.keep:
-                    lane.running[1].close()
+                    lane.running.replies.close()
                     lane.running = None
                     self._reply(Cancelled(request.job))
 
     def _work(self, lane: _Lane) -> None:
-        """Take one step of the lane's running job, or begin its next one."""
-        if lane.running is None:
-            request = lane.waiting.popleft()
-            lane.running = (request.job, self._begun(request))
-            return
-        job, generator = lane.running
+        """Do one step of a lane's job."""
+        running = lane.running
+        if running is None:
+            running = lane.running = _Running(self._root, self._loop, lane.waiting.popleft())
+        ended: Reply
         try:
-            self._reply(next(generator))
+            self._reply(next(running.replies))
+            return
         except StopIteration:
-            lane.running = None
-            self._reply(Finished(job))
+            ended = Finished(running.job)
         except AlPoseError as error:
-            self._fail(lane, error.message, error.hint)
-        except (RuntimeError, OSError, MemoryError) as error:
+            ended = Failed(running.job, error.message, error.hint)
+        except (RuntimeError, OSError, MemoryError, ChannelError) as error:
             # What torch and the machine raise. Anything else is a fault of ours: the process ends, and the window
             # offers to start it again.
-            log.exception("job %s failed", job)
-            self._fail(lane, *_explain(error), details=traceback.format_exc())
-
-    def _begun(self, request: LongRequest) -> Job:
-        if isinstance(request, Train):
-            self._keep = False
-            return self._train(request)
-        if isinstance(request, Adopt):
-            return self._adopt(request)
-        if isinstance(request, MapPool):
-            return self._map_pool(request)
-        if isinstance(request, Check):
-            return self._check(request)
-        return self._rank(request) if isinstance(request, Rank) else self._export(request)
-
-    def _fail(self, lane: _Lane, message: str, hint: str, *, details: str = "") -> None:
-        assert lane.running is not None
-        job, lane.running = lane.running[0], None
-        self._reply(Failed(job, message, hint, details))
-
-    def _train(self, request: Train) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            self._loop.refresh(project)
-            yield from self._loop.train(project, request.job, should_stop=lambda: self._keep)
-            self._model_problem = ""
-            yield from self._ranked(project, request.job, project.settings.strategy)
-
-    def _adopt(self, request: Adopt) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            yield Progress(request.job, "Reading the model", 0, 1, -1.0)
-            network = adopt(project, Path(request.path), device=self._loop.device)
-            self._model_problem = self._loop.refresh(project)
-            yield Adopted(request.job, self._loop.version, network)
-            yield from self._ranked(project, request.job, project.settings.strategy)
-
-    def _rank(self, request: Rank) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            self._model_problem = self._loop.refresh(project)
-            yield from self._ranked(project, request.job, request.strategy)
-
-    def _map_pool(self, request: MapPool) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            self._loop.refresh(project)
-            strategy, layout = request.strategy, request.layout
-            yield (yield from self._loop.map_pool(project, request.job, strategy=strategy, layout=layout))
-
-    def _ranked(self, project: Project, job: int, strategy: str) -> Job:
-        ranked = yield from self._loop.rank(project, job, strategy=strategy)
-        if self._model_problem:
-            ranked = replace(ranked, notice=f"{self._model_problem} {ranked.notice}".strip())
-        project.queue.save(ranked.strategy, ranked.model_version, ranked.suggestions)
-        yield ranked
-
-    def _export(self, request: Export) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            self._loop.refresh(project)
-            yield (yield from self._loop.export(project, request.videos, request.options, request.job))
-
-    def _check(self, request: Check) -> Job:
-        with open_project(self._root, read_only=True) as project:
-            self._loop.refresh(project)
-            yield (yield from self._loop.check_labels(project, request.job))
+            log.exception("job %s failed", running.job)
+            ended = Failed(running.job, *_explain(error), details=traceback.format_exc())
+        running.replies.close()
+        lane.running = None
+        self._reply(ended)
 
     def _serve(self, look: Look) -> None:
         try:
@@ -228,12 +194,12 @@ class EngineProcess:
             self._reply(self._loop.look(look.key, look.job))
         except AlPoseError as error:
             self._reply(Failed(look.job, error.message, error.hint))
-        except (RuntimeError, OSError, MemoryError) as error:
+        except (RuntimeError, OSError, MemoryError, ChannelError) as error:
             log.exception("looking at %s failed", look.key)
             self._reply(Failed(look.job, *_explain(error), details=traceback.format_exc()))
 
     def _reply(self, message: Reply) -> None:
-        write_message(self._out, message)
+        REPLIES.write(self._out, message)
 
 
 def _explain(error: BaseException) -> tuple[str, str]:
@@ -246,12 +212,14 @@ def _explain(error: BaseException) -> tuple[str, str]:
     return f"The engine could not do this: {text}.", "The log has the details; labels are safe."
 
 
-def _read_requests(stream: IO[bytes], inbox: queue.Queue[Request | None]) -> None:
+def _read_requests(stream: IO[bytes], inbox: Inbox) -> None:
     """Put requests into the inbox until the parent is gone; then make sure that this process goes too."""
     try:
-        while (request := read_message(stream)) is not None:
+        while (request := REQUESTS.read(stream)) is not None:
             inbox.put(request)
-    except (WireError, OSError) as error:
+    except ChannelError as error:
+        inbox.put(error)
+    except OSError as error:
         log.error("the pipe from the window broke: %s", error)
     inbox.put(None)
     # A step that hangs in a driver must not keep an orphan alive.
@@ -269,12 +237,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     if niceness and hasattr(os, "nice"):
         os.nice(niceness)
-    inbox: queue.Queue[Request | None] = queue.Queue()
+    inbox: Inbox = queue.Queue()
     threading.Thread(target=_read_requests, args=(sys.stdin.buffer, inbox), daemon=True).start()
     try:
         EngineProcess(root, inbox, out, threads=threads).run()
     except AlPoseError as error:
-        write_message(out, Failed(0, error.message, error.hint))
+        REPLIES.write(out, Failed(0, error.message, error.hint))
+        sys.exit(2)
+    except ChannelError as error:
+        message = f"The engine could not read what the window asked for. {error}"
+        REPLIES.write(out, Failed(0, message, RESTART))
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)

@@ -13,15 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from napari_al_pose.channel import ChannelError
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.engine.messages import Died, Reply, Request
-from napari_al_pose.engine.wire import WireError, read_message, write_message
+from napari_al_pose.engine.messages import REPLIES, REQUESTS, Died, Reply, Request
 
 log = logging.getLogger(__name__)
 
 NICENESS = 10
 LAST_WORDS = 40
 EXIT_SECONDS = 5.0
+RESTART = "Restart the engine to go on; labels are safe."
 
 
 class EngineClient:
@@ -102,13 +103,19 @@ class EngineClient:
         self._reader.start()
 
     def send(self, request: Request) -> None:
-        """Send a request; one to a dead engine is dropped, since `Died` has said or will say so."""
+        """Send a request; one to a dead engine is dropped, since `Died` has said or will say so.
+
+        Raises
+        ------
+        ChannelError
+            If the request can't be sent.
+        """
         process = self._process
         if process is None or process.stdin is None:
             return
         try:
             with self._lock:
-                write_message(process.stdin, request)
+                REQUESTS.write(process.stdin, request)
         except (BrokenPipeError, ValueError, OSError) as error:
             log.warning("the engine took no request: %s", error)
 
@@ -131,12 +138,14 @@ class EngineClient:
     def _read(self, process: subprocess.Popen[bytes], logger: threading.Thread, last_words: deque[str]) -> None:
         if process.stdout is None:
             raise AssertionError("the pipe was asked for")
+        why = ""
         try:
-            while (reply := read_message(process.stdout)) is not None:
+            while (reply := REPLIES.read(process.stdout)) is not None:
                 if not self._closing:
                     self._on_reply(reply)
-        except (WireError, OSError) as error:
+        except (ChannelError, OSError) as error:
             log.error("the pipe from the engine broke: %s", error)
+            why = f"The engine was ended, as what it said could not be read. {error}"
             process.kill()
         process.wait()
         logger.join(EXIT_SECONDS)
@@ -146,7 +155,7 @@ class EngineClient:
         _close_quietly(process.stderr)
         if not self._closing:
             log.error("the engine ended with code %s: %s", process.returncode, "\n".join(last_words))
-            self._on_reply(Died(_why(process.returncode, last_words), "Restart the engine to go on; labels are safe."))
+            self._on_reply(Died(why or _why(process.returncode, last_words), RESTART))
 
 
 def _why(code: int, last_words: deque[str]) -> str:

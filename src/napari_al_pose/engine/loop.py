@@ -59,9 +59,11 @@ class ActiveLearningLoop:
         self._extras = ExtraCache(device=self.device)
         self._model: Predictor | None = None
         self.version = 0
+        self.model_problem = ""
+        """What is wrong with a model newer than the one in use, for the user; "" if there is none."""
 
     def refresh(self, project: Project) -> str:
-        """Open new videos and take the newest model that can be used; return what is wrong with a newer one, or ""."""
+        """Open new videos and take the newest model that can be used; return `model_problem`."""
         self._sources.refresh(project)
         problem = ""
         for version in reversed(project.models.versions()):
@@ -81,6 +83,7 @@ class ActiveLearningLoop:
                 continue
             self._model, self.version = model, version
             break
+        self.model_problem = problem
         return problem
 
     def train(
@@ -97,7 +100,7 @@ class ActiveLearningLoop:
             threads=self._threads,
             should_stop=should_stop,
         )
-        self.version = project.models.latest()
+        self.version, self.model_problem = project.models.latest(), ""
 
     def rank(
         self,

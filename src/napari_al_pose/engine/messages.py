@@ -1,16 +1,21 @@
 """What the window and the engine process say to each other.
 
-Values only: `napari_al_pose.engine.wire` turns them into bytes (JSON and raw arrays, never pickles).
-``job`` numbers are given by the client and come back in every message about that job.
+Values only: `REQUESTS` and `REPLIES` turn them into bytes by their type hints, so a new message is a dataclass here and
+its name in one of the two unions. ``job`` numbers are given by the client and come back in every message about that
+job.
+
+A new kind of work is a `Job` here, its generator in `napari_al_pose.engine.jobs`, and whoever asks for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.channel import MessageCodec
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -27,49 +32,57 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Train:
-    """Train the next version on the labels as they are now, then score the pool and rank the queue."""
+class Job:
+    """Work that takes time. Its last message is `Finished`, `Cancelled` or `Failed`.
+
+    Jobs are done one after the other. Those in the ``background`` wait until no other job is left, and pause for one.
+    """
+
+    background: ClassVar[bool] = False
 
     job: int
 
 
 @dataclass(frozen=True, slots=True)
-class Rank:
+class Train(Job):
+    """Train the next version on the labels as they are now, then score the pool and rank the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank(Job):
     """Rank the queue by ``strategy`` with the newest model (or, without one, build a diverse first batch)."""
 
-    job: int
     strategy: str
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Job):
     """Make another program's model the newest version, then score the pool and rank the queue."""
 
-    job: int
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class MapPool:
+class MapPool(Job):
     """Lay the pool out on a plane ("pca" or "tsne") with the scores of ``strategy``; the queue stays as it is."""
 
-    job: int
     strategy: str
     layout: str
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Find the labels worth a second look; waits for other jobs."""
+class Check(Job):
+    """Find the labels worth a second look."""
 
-    job: int
+    background: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """Predict whole videos (by name, or by file) and write them; goes on where it stopped, and waits for other jobs."""
+class Export(Job):
+    """Predict whole videos (by name, or by file) and write them; continues where an earlier export stopped."""
 
-    job: int
+    background: ClassVar[bool] = True
+
     videos: tuple[str, ...]
     options: ExportOptions
 
@@ -245,3 +258,6 @@ Reply = (
     | Failed
     | Died
 )
+
+REQUESTS: MessageCodec[Request] = MessageCodec(Request)
+REPLIES: MessageCodec[Reply] = MessageCodec(Reply)

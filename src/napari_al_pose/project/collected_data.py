@@ -173,7 +173,8 @@ class CollectedData:
                 "See which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
             )
         state = ExchangeState(self._settings(), written.files, revision)
-        exchange.remember(self.name, written.frames, written.keypoints.items(), state)
+        found = written.keypoints.items(self.name, self.folder.skeleton)
+        exchange.remember(self.name, written.frames, found, state)
         return [*notices, *written.notices]
 
     def h5_state(self) -> str:
@@ -237,8 +238,8 @@ class CollectedData:
             self.folder,
             files=state.files,
             frames=self._complete_frames(store.annotations(self.name, pending)),
-            cleared=exchange.cleared_frames(self.name, pending),
-            with_images=with_images,
+            cleared=frozenset(exchange.cleared_frames(self.name, pending)),
+            with_images=frozenset(with_images),
             ours=state.action > 0,
         )
 

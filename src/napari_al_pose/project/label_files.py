@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain import FrameSource, KeypointState, Skeleton
 from napari_al_pose.formats.deeplabcut import AnnotationTable, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.label_folder import LabelFolder
@@ -36,9 +36,9 @@ class WritingJob:
         The files as they are expected, see `LabelFolder.state`; "" to take them as they are.
     frames : mapping of int to (individuals, bodyparts, 2) array
         Complete frames, in pixels of the extracted image, NaN where not visible; those the files have so are left.
-    cleared : collection of int
+    cleared : frozenset of int
         Frames whose rows go.
-    with_images : collection of int
+    with_images : frozenset of int
         Further frames whose images are to be there.
     ours : bool
         Whether this program wrote the files that are there.
@@ -47,9 +47,52 @@ class WritingJob:
     folder: LabelFolder
     files: str
     frames: Mapping[int, Points]
-    cleared: Collection[int]
-    with_images: Collection[int]
+    cleared: frozenset[int]
+    with_images: frozenset[int]
     ours: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointTable:
+    """Keypoints of one video as columns: a file of twenty thousand frames goes through a pipe in one piece.
+
+    Parameters
+    ----------
+    frames : int64 array, (n,)
+    columns : int64 array, (n, 2)
+        Positions of individual and bodypart in the skeleton.
+    states : int8 array, (n,)
+        `KeypointState` values.
+    xy : float64 array, (n, 2)
+        Source pixels; NaN unless the state is ``PLACED``.
+    """
+
+    frames: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    states: NDArray[np.int8]
+    xy: Points
+
+    @classmethod
+    def of(cls, keypoints: Mapping[KeypointKey, Keypoint], skeleton: Skeleton) -> Self:
+        """Return keypoints of the skeleton as columns, in the same order."""
+        individuals = {name: i for i, name in enumerate(skeleton.individuals)}
+        bodyparts = {name: i for i, name in enumerate(skeleton.bodyparts)}
+        columns = [(individuals[key.individual], bodyparts[key.bodypart]) for key in keypoints]
+        xy = [(point.x, point.y) for point in keypoints.values()]
+        return cls(
+            np.array([key.frame for key in keypoints], np.int64),
+            np.array(columns, np.int64).reshape(-1, 2),
+            np.array([point.state for point in keypoints.values()], np.int8),
+            np.array(xy, np.float64).reshape(-1, 2),
+        )
+
+    def items(self, video: str, skeleton: Skeleton) -> Iterator[tuple[KeypointKey, Keypoint]]:
+        """Yield the keypoints by name."""
+        rows = zip(self.frames.tolist(), self.columns.tolist(), self.states.tolist(), self.xy.tolist(), strict=True)
+        for frame, (individual, bodypart), state, (x, y) in rows:
+            key = KeypointKey(video, frame, skeleton.individuals[individual], skeleton.bodyparts[bodypart])
+            placed = state == KeypointState.PLACED
+            yield key, Keypoint(KeypointState(state), x if placed else None, y if placed else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +103,7 @@ class Written:
     ----------
     frames : frozenset of int
         The frames whose rows were written or went.
-    keypoints : mapping of KeypointKey to Keypoint
+    keypoints : KeypointTable
         What the files say of these frames now, in source pixels.
     files : str
         The files as they are now; "" if they are to be read again because there is something to tell of them.
@@ -69,7 +112,7 @@ class Written:
     """
 
     frames: frozenset[int]
-    keypoints: Mapping[KeypointKey, Keypoint]
+    keypoints: KeypointTable
     files: str
     notices: tuple[str, ...]
 
@@ -143,7 +186,12 @@ class LabelFiles:
         files = "" if told else folder.state()
         self._remember(folder, files, table)
         keypoints = keypoints_of(table, folder.path.name, folder.skeleton, folder.offset, changed)
-        return Written(frozenset({*changed, *cleared}), keypoints, files, tuple(images.notices()))
+        return Written(
+            frozenset({*changed, *cleared}),
+            KeypointTable.of(keypoints, folder.skeleton),
+            files,
+            tuple(images.notices()),
+        )
 
     def _read(self, folder: LabelFolder) -> AnnotationTable:
         identity, table = self._tables.get(folder.path, ("", AnnotationTable()))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import signal
 import sys
 from typing import IO
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.project.label_files import LabelFiles, WritingJob
+from napari_al_pose.project.label_files import LabelFiles
 from napari_al_pose.project.label_folder import LabelFolder
+from napari_al_pose.project.writing_process import REPLIES, REQUESTS, Answer, Refused, Reply
 
 log = logging.getLogger(__name__)
 
@@ -33,27 +33,22 @@ def main() -> None:
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer each job with ``("written", result)`` or ``("refused", message, hint)``; a folder is only read.
+    """Answer each job; a folder is only read.
 
     A fault of ours ends the process; the one that asked does the job itself, and the fault is raised there.
     """
     files = LabelFiles()
-    while True:
-        try:
-            job: LabelFolder | WritingJob = pickle.load(jobs)
-        except EOFError:
-            return
+    while (job := REQUESTS.read(jobs)) is not None:
         if isinstance(job, LabelFolder):
             _prepare(files, job)
             continue
-        answer: tuple[object, ...]
+        answer: Reply
         try:
-            answer = ("written", files.write(job))
+            answer = Answer(files.write(job))
         except AlPoseError as error:
-            answer = ("refused", error.message, error.hint)
+            answer = Refused(error.message, error.hint)
         try:
-            pickle.dump(answer, answers)
-            answers.flush()
+            REPLIES.write(answers, answer)
         except BrokenPipeError:
             return
 

@@ -1,19 +1,18 @@
 """Writing files of labels in a process of its own, beside a window.
 
 Twenty thousand labelled frames take a second of Python to write, which a thread would take from the window: the two
-share one interpreter. The process is our own child, at low priority, and hears of nobody but us through its pipes,
-which is why what goes through them may be pickled; it ends when the pipe from its parent does.
+share one interpreter. The process is our own child, at low priority; it ends when the pipe from its parent does.
 """
 
 from __future__ import annotations
 
 import logging
-import pickle
 import subprocess
 import sys
 import threading
-from typing import Any
+from dataclasses import dataclass
 
+from napari_al_pose.channel import ChannelError, MessageCodec
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.project.label_files import LabelFiles, WritingJob, Written
 from napari_al_pose.project.label_folder import LabelFolder
@@ -21,6 +20,30 @@ from napari_al_pose.project.label_folder import LabelFolder
 log = logging.getLogger(__name__)
 
 EXIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer to a `WritingJob`; see `LabelFiles.write`."""
+
+    written: Written | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Answer to a `WritingJob` that ended in an `AlPoseError`."""
+
+    message: str
+    hint: str
+
+
+Request = LabelFolder | WritingJob
+"""A folder whose files are to be read, which has no answer, or what is to be written."""
+
+Reply = Answer | Refused
+
+REQUESTS: MessageCodec[Request] = MessageCodec(Request)
+REPLIES: MessageCodec[Reply] = MessageCodec(Reply)
 
 
 class WritingProcess:
@@ -41,7 +64,7 @@ class WritingProcess:
         with self._lock:
             try:
                 self._send(folder)
-            except OSError as error:
+            except (OSError, EOFError, ChannelError) as error:
                 log.warning("no process to write labels: %s", error)
                 self._end()
 
@@ -49,32 +72,33 @@ class WritingProcess:
         """Do ``job``; see `LabelFiles.write`."""
         with self._lock:
             try:
-                kind, *answer = self._ask(job)
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
+                answer = self._ask(job)
+            except (OSError, EOFError, ChannelError) as error:
                 # Whatever it had begun is begun again: each file is written whole or not at all.
                 log.warning("the process that writes labels ended; they are written in this one: %s", error)
                 self._end()
                 return self._here.write(job)
-        if kind == "refused":
-            raise AlPoseError(*answer)
-        written: Written | None = answer[0]
-        return written
+        if isinstance(answer, Refused):
+            raise AlPoseError(answer.message, answer.hint)
+        return answer.written
 
     def close(self) -> None:
         """End the process once it has written what it was asked to."""
         with self._lock:
             self._end()
 
-    def _ask(self, job: WritingJob) -> Any:
+    def _ask(self, job: WritingJob) -> Reply:
         answers = self._send(job).stdout
-        assert answers is not None  # it was asked for
-        return pickle.load(answers)
+        answer = None if answers is None else REPLIES.read(answers)
+        if answer is None:
+            raise EOFError("no answer")
+        return answer
 
-    def _send(self, message: LabelFolder | WritingJob) -> subprocess.Popen[bytes]:
+    def _send(self, message: Request) -> subprocess.Popen[bytes]:
         process = self._start()
-        assert process.stdin is not None  # it was asked for
-        pickle.dump(message, process.stdin)
-        process.stdin.flush()
+        if process.stdin is None:
+            raise EOFError("no pipe")
+        REQUESTS.write(process.stdin, message)
         return process
 
     def _start(self) -> subprocess.Popen[bytes]:

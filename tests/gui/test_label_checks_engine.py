@@ -1,0 +1,68 @@
+"""A label that is wrong on purpose: the real engine process finds it after a training, and the window lists it."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_al_pose.domain import FrameKey, FrameRole
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.gui.label_checks import LabelCheckDialog
+from napari_al_pose.gui.session import Session
+from napari_al_pose.project import open_project
+from napari_al_pose.samples import ground_truth
+
+pytestmark = [pytest.mark.gui, pytest.mark.slow]
+
+LONG = 180_000
+QUICK = LoopSettings(
+    strategy="uniform",
+    batch_size=4,
+    learn_after=0,
+    holdout_share=0.2,
+    pool_size=20,
+    train=TrainSettings(steps=60, long_side=192, batch_size=4),
+)
+WRONG_FRAME, WRONG_BY = 37, (90.0, 60.0)
+
+
+@pytest.fixture
+def mislabelled(sample_copy):
+    """Sixteen labelled frames of one video, three of them held out, one bodypart of one frame far off."""
+    with open_project(sample_copy) as project:
+        project.save_settings(QUICK)
+        video = project.videos[0].name
+        xy, visible = ground_truth(sample_copy.parent)[video]
+        for number in range(2, 114, 7):
+            key = FrameKey(video, number)
+            for part, name in enumerate(project.skeleton.bodyparts):
+                dx, dy = WRONG_BY if (number, part) == (WRONG_FRAME, 0) else (0.0, 0.0)
+                if visible[number, part]:
+                    project.labels.place(key, name, xy[number, part, 0] + dx, xy[number, part, 1] + dy)
+                else:
+                    project.labels.mark_not_visible(key, name)
+            if number >= 93:
+                project.labels.set_role(key, FrameRole.HOLDOUT)
+        return FrameKey(video, WRONG_FRAME), sample_copy
+
+
+def test_a_wrong_label_is_listed_after_a_training(mislabelled, qtbot):
+    wrong, config = mislabelled
+    session = Session()
+    errors = []
+    session.noticeRaised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
+    try:
+        session.open_project(config)
+        qtbot.waitUntil(lambda: session.source is not None and session.engine_state == "ready", timeout=LONG)
+        dialog = LabelCheckDialog(session.label_checks)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        assert dialog.list.count() == 0
+        session.learn()
+        qtbot.waitUntil(lambda: dialog.list.count() > 0, timeout=LONG)
+        assert f"frame {WRONG_FRAME}" in dialog.list.item(0).text()
+        dialog.list.itemClicked.emit(dialog.list.item(0))
+        assert (session.current, session.bodypart) == (wrong, session.bodyparts[0])
+        assert session.engine_state in ("ready", "working")
+        assert not errors
+    finally:
+        session.close()
