@@ -1,0 +1,86 @@
+"""The documentation: its links lead somewhere, its commands are commands, its Python runs, its keys are bound."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from napari_al_pose.cli import verb_parser
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.project import open_project
+from napari_al_pose.samples import ground_truth
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = [page for page in PAGES if "_build" not in page.parts]
+QUICK = LoopSettings(pool_size=30, train=TrainSettings(steps=4, long_side=128, batch_size=2))
+BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def commands() -> list[str]:
+    found = []
+    for page in PAGES:
+        for _, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            found += [line.strip() for line in block.splitlines() if line.strip().startswith("napari-al-pose ")]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_within_the_project_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    local = [target for target in targets if not re.match(r"[a-z]+:|#", target)]
+    missing = [target for target in local if not (page.parent / unquote(target.partition("#")[0])).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_commands(command):
+    words = [word for word in shlex.split(command, comments=True) if word not in ("...", "[VIDEO")]
+    arguments = [word.strip("[]") for word in words[1:]]
+    parser = verb_parser()
+    verbs = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
+    if arguments[0] not in verbs:
+        assert len(arguments) == 1, "the window takes a project and no more"
+        return
+    parser.parse_args(arguments)  # exits, and so fails, where the command line would refuse
+
+
+@pytest.mark.slow
+def test_the_python_of_the_how_to_runs(tmp_path, monkeypatch, sample_copy, capsys):
+    """Each block in turn, on the sample with ten labels of its truth and with a training that is made short."""
+    monkeypatch.chdir(tmp_path)
+    label_ten_frames(sample_copy)
+    sample_copy.parent.rename(tmp_path / "my-project")
+    video = next((tmp_path / "my-project" / "videos").iterdir())
+    (tmp_path / "mouse.mp4").write_bytes(video.read_bytes())
+    script = (ROOT / "docs" / "howto" / "script.md").read_text(encoding="utf-8")
+    for language, block in BLOCK.findall(script):
+        assert language == "python"
+        exec(compile(block.replace("1234", "12"), "script.md", "exec"), {})  # the sample's videos are short
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 ")
+    assert printed.count("FrameKey") == 10
+
+
+def label_ten_frames(config: Path) -> None:
+    with open_project(config) as project:
+        project.save_settings(QUICK)
+        video = project.videos[0].name
+        xy, visible = ground_truth(config.parent)[video]
+        for frame in range(0, 100, 10):
+            key = FrameKey(video, frame)
+            for i, bodypart in enumerate(project.skeleton.bodyparts):
+                if visible[frame, i]:
+                    project.labels.place(key, bodypart, *map(float, xy[frame, i]))
+                else:
+                    project.labels.mark_not_visible(key, bodypart)
