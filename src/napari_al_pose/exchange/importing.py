@@ -17,9 +17,10 @@ from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project
 from napari_al_pose.exchange.media import MediaFinder, copy_image, image_file_name, named, save_image
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
-from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, frame_number, image_files
+from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, frame_number, image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
 from napari_al_pose.project import Project, open_project
+from napari_al_pose.project.videos import label_folder
 
 Work = Generator[Any, None, Any]
 """Yields `Progress`; closing it early takes back what it began."""
@@ -213,8 +214,8 @@ class _Media:
         return True
 
     def _bring_images(self, video: LabelledVideo, *, has_video: bool) -> Work:
-        folder = self._project.root / "labeled-data" / video.name
-        there = {frame_number(image.name) for image in image_files(folder)}
+        folder = label_folder(self._project.root, video.name)
+        there = {frame_number(image) for image in image_names(folder)}
         labelled = {a.key.frame for a in self._labels.annotations if a.key.video == video.name}
         numbers = sorted((set(video.pictures) if video.pixels is None else labelled) - there)
         for done, number in enumerate(numbers):

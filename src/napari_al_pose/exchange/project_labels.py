@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.formats.deeplabcut import frame_number, image_files
+from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.formats.deeplabcut import image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
 from napari_al_pose.formats.names import video_stem
 from napari_al_pose.project import Project, ProjectVideo
@@ -37,8 +38,6 @@ def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:
 def _video(video: ProjectVideo) -> LabelledVideo:
     pictures: dict[int, Picture] = {}
     if video.images is not None and video.image_origin() == video.shown_origin():
-        for image in image_files(video.images):
-            number = frame_number(image.name)
-            if number is not None:
-                pictures.setdefault(number, Picture(str(image)))
+        for number, image in numbered_images(image_names(video.images))[0].items():
+            pictures[number] = Picture(str(video.images / image))
     return LabelledVideo(video.name, str(video.path) if video.path is not None else "", pictures)

@@ -1,5 +1,6 @@
 """DeepLabCut's project files; the modules beside this one do the work."""
 
+from napari_al_pose.domain.file_names import frame_number
 from napari_al_pose.formats.deeplabcut_annotations import (
     AnnotationTable,
     image_files,
@@ -28,7 +29,6 @@ from napari_al_pose.formats.deeplabcut_predictions import (
     read_predictions,
     writing_deeplabcut,
 )
-from napari_al_pose.formats.deeplabcut_tables import frame_number
 
 __all__ = [
     "UNIQUE_INDIVIDUAL",

@@ -13,14 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain, series
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
-from napari_al_pose.formats.deeplabcut_tables import RawTable, frame_number, read_table, row_location
+from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table, row_location
 from napari_al_pose.formats.hdf import write_frame
 
 logger = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "AnnotationTable",
+    "image_files",
+    "image_name",
+    "image_names",
+    "is_annotation_file",
+    "read_annotation_file",
+    "read_annotation_points",
+    "read_annotations",
+    "rename_columns",
+    "write_annotations",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +63,35 @@ class AnnotationTable:
     notices: tuple[str, ...] = ()
     damaged: Path | None = None
 
-    def frames(self, video: str) -> dict[int, tuple[str, NDArray[np.float64]]]:
-        """Return ``{frame number: (image name, (columns, 2) points)}`` of the rows that lie in ``video``."""
+    def frames(self, video: str, images: Collection[str] = ()) -> dict[int, tuple[str, NDArray[np.float64]]]:
+        """Return ``{frame number: (image name, (columns, 2) points)}`` of the rows that lie in ``video``.
+
+        Parameters
+        ----------
+        video : str
+            Its name.
+        images : collection of str
+            Names of the images in its folder: a number stands for the image that `numbered_images` says, and a row
+            of another one with the same number, of a second camera say, is none of that frame.
+        """
+        points = {image: xy for (row_video, image), xy in zip(self.rows, self.xy, strict=True) if row_video == video}
+        shown = numbered_images(images)[0]
         found: dict[int, tuple[str, NDArray[np.float64]]] = {}
-        for (row_video, image), points in zip(self.rows, self.xy, strict=True):
+        by_row = numbered_images(points)[0]
+        for image in (*(shown[n] for n in by_row if shown.get(n) in points), *by_row.values(), *points):
             number = frame_number(image)
-            if row_video == video and number is not None:
-                found.setdefault(number, (image, points))
+            if number is not None and series(shown.get(number, by_row[number])) == series(image):
+                found.setdefault(number, (image, points[image]))
         return found
+
+    def passed_over(self, video: str, images: Collection[str] = ()) -> list[str]:
+        """Return the images whose rows `frames` leaves out though they have a number: it is another image's."""
+        kept = {image for image, _ in self.frames(video, images).values()}
+        return [
+            image
+            for row_video, image in self.rows
+            if row_video == video and image not in kept and frame_number(image) is not None
+        ]
 
 
 def is_annotation_file(path: Path | str) -> bool:
@@ -118,9 +152,10 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
         table = read_table(path)
     found = _annotations(table, path, scorer=scorer)
     found = _fit_individuals(found, individuals)
-    for video in sorted({video for video, _ in found.rows} - {folder.name}):
+    name = plain(folder.name)
+    for video in sorted({video for video, _ in found.rows} - {name}):
         notices.append(f"{path} has rows of another video ({video or 'unnamed'}); they are kept there and not shown.")
-    unnumbered = [image for video, image in found.rows if video == folder.name and frame_number(image) is None]
+    unnumbered = [image for video, image in found.rows if video == name and frame_number(image) is None]
     if unnumbered:
         more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""
         notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number are kept there and not shown.")
@@ -174,10 +209,11 @@ def write_annotations(
     others = dict.fromkeys([*((UNIQUE_INDIVIDUAL, bodypart) for bodypart in unique_bodyparts), *present.columns])
     columns = (*wanted, *(column for column in others if column not in wanted))
     values = dict(zip(present.rows, _rearranged(present, columns), strict=True))
+    video = plain(folder.name)
     for image in remove:
-        values.pop((folder.name, image), None)
+        values.pop((video, image), None)
     for image, points in frames.items():
-        row = (folder.name, image)
+        row = (video, image)
         values.setdefault(row, np.full((len(columns), 2), np.nan))[: len(wanted)] = points.reshape(-1, 2)
     rows = tuple(sorted(values))
     xy = np.array([values[row] for row in rows], np.float64).reshape(len(rows), len(columns), 2)
@@ -254,9 +290,9 @@ def image_name(folder: Path, number: int, n_frames: int, *, rows: Iterable[str] 
     'img0007.png'
     """
     images = image_names(folder)
-    for image in images:
-        if frame_number(image) == number:
-            return image
+    present = numbered_images(images)[0].get(number)
+    if present is not None:
+        return present
     matches = (re.fullmatch(r"img(\d+)\.\w+", image) for image in (*images, *rows))
     width = next((len(match.group(1)) for match in matches if match), max(1, len(str(n_frames - 1))))
     return f"img{number:0{width}d}.png"
@@ -352,10 +388,15 @@ def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
     single = all(individual == SINGLE_INDIVIDUAL for individual, _ in table.columns)
     columns = list(_column_labels(table.columns, scorer, single=single))
     names = ["scorer", "bodyparts", "coords"] if single else ["scorer", "individuals", "bodyparts", "coords"]
+    folder = path.parent.name  # as the disk has it: DeepLabCut makes a path of it
+
+    def folder_name(row: tuple[str, str]) -> str:
+        return folder if row[0] == plain(folder) else row[0]
+
     frame = pd.DataFrame(
         table.xy.reshape(len(table.rows), 2 * len(table.columns)).astype(np.float64),
         index=pd.MultiIndex.from_arrays(
-            [["labeled-data"] * len(table.rows), [video for video, _ in table.rows], [image for _, image in table.rows]]
+            [["labeled-data"] * len(table.rows), [*map(folder_name, table.rows)], [image for _, image in table.rows]]
         ),
         columns=pd.MultiIndex.from_tuples(columns, names=names),
     )

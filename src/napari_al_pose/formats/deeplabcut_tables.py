@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.domain.file_names import frame_number, plain
 from napari_al_pose.formats.hdf import read_frame
 from napari_al_pose.formats.names import is_safe_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["COORDINATES", "RawTable", "frame_number", "read_table", "row_location"]
 
 COORDINATES = ("x", "y", "likelihood")
 
@@ -73,14 +75,7 @@ def row_location(label: Any) -> tuple[str, str]:
     parts = [part for text in parts for part in text.replace("\\", "/").split("/") if part]
     image = parts[-1] if parts else ""
     video = parts[-2] if len(parts) > 1 else ""
-    return (video if is_safe_name(video) else "", image if is_safe_name(image) else "")
-
-
-@lru_cache(maxsize=2**16)
-def frame_number(image: str) -> int | None:
-    """Return the frame number in an image's name (the digits its stem ends with), None if there is none."""
-    match = re.search(r"(\d{1,12})$", image.rpartition(".")[0])
-    return int(match.group(1)) if match else None
+    return (plain(video) if is_safe_name(video) else "", image if is_safe_name(image) else "")
 
 
 def _from_frame(frame: pd.DataFrame, path: Path, coordinates: Sequence[str]) -> RawTable:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
-VIDEO_SUFFIXES = (
-    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".flv", ".tif", ".tiff",
-)  # fmt: skip
-"""Of files that hold many frames; the last two are TIFF stacks."""
+from napari_al_pose.domain.file_names import VIDEO_SUFFIXES, plain
+
+__all__ = ["VIDEO_SUFFIXES", "is_safe_name", "last_part", "plain", "video_stem"]
 
 _FORBIDDEN = '/\\:*?"<>|' if os.name == "nt" else "/\\"
 
@@ -32,8 +31,11 @@ def last_part(path: str) -> str:
 
 
 def video_stem(path: str) -> str | None:
-    """Return the name DeepLabCut gives to the video at ``path``; None if it is no video's path or an unsafe name."""
+    """Return the name DeepLabCut gives to the video at ``path``, accents composed.
+
+    None if it is no video's path or an unsafe name.
+    """
     stem, dot, suffix = last_part(path).rpartition(".")
     if not dot or f".{suffix.lower()}" not in VIDEO_SUFFIXES or not is_safe_name(stem):
         return None
-    return stem
+    return plain(stem)

@@ -13,6 +13,8 @@ from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
     AnnotationTable,
+    frame_number,
+    image_names,
     read_annotations,
     rename_columns,
 )
@@ -26,6 +28,8 @@ from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, plan_merge
 from napari_al_pose.project.skeleton_log import SkeletonChange
 
+_READING = 2
+"""Raised when the same files come to mean something else, so that they are read again."""
 _ATTEMPTS = 3
 """Times that files which another program writes meanwhile are merged and written."""
 
@@ -43,7 +47,7 @@ class CollectedData:
     @property
     def name(self) -> str:
         """The video's name."""
-        return self.folder.path.name
+        return self.folder.name
 
     def read(self) -> AnnotationTable:
         """Read the files; UnreadableLabelsError if there are some and none can be read."""
@@ -83,9 +87,11 @@ class CollectedData:
             return notices
         files = self.folder.state()
         table, beside = self.read(), self._read_csv_beside()
-        told = [*table.notices, *self._unknown(table), *self._outside(table)]
+        shared = self._sharing(table)
+        told = [*table.notices, *shared, *self._unknown(table), *self._outside(table)]
         told += [beside] if isinstance(beside, str) else []
         csv = {} if isinstance(beside, str) else self._keypoints(beside)
+        exchange.renumber(self.name, self._numbers_before(table))
         with exchange.exclusive():
             by_h5 = self._keypoints(table)
             theirs, otherwise = join_files(by_h5, csv, exchange.exported(self.name))
@@ -100,7 +106,7 @@ class CollectedData:
                 # Files with something to tell the user are read, and told of, each time. Where only the .csv says
                 # something, the .h5 lacks it.
                 state=ExchangeState(
-                    self._settings(), "" if table.notices else files, AS_EXPORTED if theirs == by_h5 else 0
+                    self._settings(), "" if table.notices or shared else files, AS_EXPORTED if theirs == by_h5 else 0
                 ),
                 otherwise=(str((table.path or self.folder.path).with_suffix(".csv")), disagreeing),
             )
@@ -257,6 +263,24 @@ class CollectedData:
             if names
         ]
 
+    def _numbers_before(self, table: AnnotationTable) -> dict[int, int]:
+        """Return present frame numbers by those of versions that read twelve digits at most."""
+        numbers = self._frame_numbers(table)
+        before = {number % 10**12: number for number in numbers if number >= 10**12}
+        return {old: new for old, new in before.items() if old not in numbers}
+
+    def _frame_numbers(self, table: AnnotationTable) -> set[int]:
+        return {n for video, image in table.rows if video == self.name and (n := frame_number(image)) is not None}
+
+    def _sharing(self, table: AnnotationTable) -> list[str]:
+        """Tell which rows are not shown as their frame number is another image's: of a second camera, say."""
+        rest = table.passed_over(self.name, image_names(self.folder.path) if len(table.rows) else ())
+        if not rest:
+            return []
+        more = f" and {len(rest) - 1} more rows have" if len(rest) > 1 else " has"
+        told = f"{table.path}: {rest[0]!r}{more} the frame number of another image there; kept and not shown."
+        return [f"{told} Put the images of each camera into a folder of their own."]
+
     def _outside(self, table: AnnotationTable) -> list[str]:
         """Tell which points lie outside the images; DeepLabCut passes over those when it trains."""
         size = None if self.folder.video is None else self.folder.video.image_size()
@@ -281,10 +305,11 @@ class CollectedData:
         """All that the meaning of the files depends on; a video that was missing may give images now."""
         of = self.folder
         has_video = of.video is not None and of.video.has_video
-        return json.dumps([of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, of.offset, has_video])
+        return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, of.offset, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
-        return keypoints_of(table, self.name, self.folder.skeleton, self.folder.offset)
+        images = image_names(self.folder.path) if len(table.rows) else ()
+        return keypoints_of(table, self.name, self.folder.skeleton, self.folder.offset, images=images)
 
     def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
         exchange = store.exchange

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.formats.atomic import make_folder, replacing
-from napari_al_pose.formats.deeplabcut import frame_number, image_name, image_names
+from napari_al_pose.formats.deeplabcut import image_name, image_names
 from napari_al_pose.project.videos import ProjectVideo
 
 logger = logging.getLogger(__name__)
@@ -79,9 +80,9 @@ class ExtractedImages:
         return frozenset(os.listdir(self._folder)) if self._folder.is_dir() else frozenset()
 
     @cached_property
-    def _present(self) -> dict[int | None, str]:
+    def _present(self) -> dict[int, str]:
         """The images that are there, by frame number."""
-        return {frame_number(name): name for name in reversed(image_names(self._folder))}
+        return numbered_images(image_names(self._folder))[0]
 
     def _pixels(self, number: int) -> NDArray[np.uint8] | None:
         """Return a frame; None where no video has it, or what has it cannot be read any more."""

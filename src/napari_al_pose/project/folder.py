@@ -23,7 +23,7 @@ from napari_al_pose.formats.deeplabcut import (
     add_video_set,
     read_config,
 )
-from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.checks import CheckStore
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.known_videos import KnownVideos
@@ -121,7 +121,7 @@ class ProjectFolder:
     def video(self, name: str) -> ProjectVideo:
         """Return a video by name; AlPoseError if the project has no such video."""
         for video in self._videos:
-            if video.name == name:
+            if video.name == plain(name):
                 return video
         raise AlPoseError(
             f"The project {self.root} has no video {name!r}.", "Copy it into the project's 'videos' folder."

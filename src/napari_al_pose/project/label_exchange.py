@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.file_names import plain
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX
 
@@ -172,6 +173,32 @@ class LabelExchange:
                     self._log.put_exported(video, shifted["exported"])
             if moved:
                 self._note("realign", action)
+
+    def compose_names(self) -> None:
+        """Write the accents in the names of videos as one letter (NFC), as all names are compared."""
+        with self._mutex:
+            tables = ("labels", "frames", "exported", "exchanges")
+            query = " UNION ".join(f"SELECT video FROM {table}" for table in tables)
+            others = [name for (name,) in self._log.rows(query) if name != plain(name)]
+            if others:
+                with self._log.transaction():
+                    for name in others:
+                        self._log.rename_video(name, plain(name))
+                    action = self._log.append_action("rename", source="accents composed")
+                self._note("rename", action)
+
+    def renumber(self, video: str, numbers: Mapping[int, int]) -> None:
+        """Give frames that have labels of ours other numbers, by their old ones; those taken already stay."""
+        with self._mutex:
+            known = self._frames(
+                "SELECT frame FROM labels WHERE video = ?1 UNION SELECT frame FROM exported WHERE video = ?1", (video,)
+            )
+            wanted = {old: new for old, new in numbers.items() if old in known and new not in known}
+            if wanted:
+                with self._log.transaction():
+                    self._log.renumber(video, wanted)
+                    action = self._log.append_action("rename", source="numbers in the names of images")
+                self._note("rename", action)
 
     def merge(
         self,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource, KeypointState, Skeleton
-from napari_al_pose.formats.deeplabcut import AnnotationTable, write_annotations
+from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.label_folder import LabelFolder
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
@@ -163,7 +163,8 @@ class LabelFiles:
         if job.files and job.files != folder.state():
             return None
         table = self._read(folder)
-        present = table.frames(folder.path.name)
+        images_there = image_names(folder.path)
+        present = table.frames(folder.name, images_there)
         changed = _differing(job, table, present)
         rows = [image for _, image in table.rows]
         with closing(ExtractedImages(folder.path, folder.video, self._source, rows)) as images:
@@ -185,7 +186,7 @@ class LabelFiles:
             )
         files = "" if told else folder.state()
         self._remember(folder, files, table)
-        keypoints = keypoints_of(table, folder.path.name, folder.skeleton, folder.offset, changed)
+        keypoints = keypoints_of(table, folder.name, folder.skeleton, folder.offset, changed, images=images_there)
         return Written(
             frozenset({*changed, *cleared}),
             KeypointTable.of(keypoints, folder.skeleton),

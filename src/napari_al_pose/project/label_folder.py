@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_al_pose.domain import Skeleton
+from napari_al_pose.domain.file_names import plain
 from napari_al_pose.formats.deeplabcut import (
     AnnotationTable,
     is_annotation_file,
@@ -57,6 +58,11 @@ class LabelFolder:
     def files(self) -> tuple[Path, Path]:
         """The ``.h5`` and the ``.csv`` of the scorer, whether they are there or not."""
         return self.path / f"CollectedData_{self.scorer}.h5", self.path / f"CollectedData_{self.scorer}.csv"
+
+    @property
+    def name(self) -> str:
+        """The video's name: that of the folder, accents composed."""
+        return plain(self.path.name)
 
     def state(self) -> str:
         """Return the files of labels with size and time: they change when another program writes one.

@@ -13,7 +13,7 @@ import logging
 import socket
 import sqlite3
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -269,6 +269,17 @@ class EditLog:
     def set_exchange(self, video: str, state: tuple[str, str, int]) -> None:
         """Remember how things stand between ``video`` and its CollectedData."""
         self._connection.execute("INSERT OR REPLACE INTO exchanges VALUES (?, ?, ?, ?)", (video, *state))
+
+    def rename_video(self, old: str, new: str) -> None:
+        """Give all that is known of a video another name; call it inside a `transaction`."""
+        for table in ("edits", "role_edits", "labels", "frames", "exported", "exchanges", "origins", "conflicts"):
+            self.execute(f"UPDATE OR IGNORE {table} SET video = ? WHERE video = ?", (new, old))
+
+    def renumber(self, video: str, numbers: Mapping[int, int]) -> None:
+        """Give frames of a video other numbers, by their old ones; call it inside a `transaction`."""
+        for table in ("edits", "role_edits", "labels", "frames", "exported", "conflicts"):
+            for old, new in numbers.items():
+                self.execute(f"UPDATE OR IGNORE {table} SET frame = ? WHERE video = ? AND frame = ?", (new, video, old))
 
     def set_origin(self, video: str, origin: tuple[float, float]) -> None:
         """Remember where (0, 0) of the labels of ``video`` lies in the full video."""

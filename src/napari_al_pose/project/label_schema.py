@@ -9,7 +9,7 @@ VERSION = 2
 _FIRST = """
 CREATE TABLE actions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,              -- edit, undo, redo, merge, import, conflict, keep, realign, role, skeleton
+    kind TEXT NOT NULL,              -- edit, undo, redo, merge, import, conflict, keep, realign, rename, role, skeleton
     target INTEGER REFERENCES actions (id),
     source TEXT NOT NULL,            -- where it came from: the window, CollectedData, ...
     time TEXT NOT NULL,              -- ISO 8601, UTC

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
-from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData, UnreadableLabelsError
 from napari_al_pose.project.folder import ProjectFolder
 from napari_al_pose.project.label_files import REMEMBERED, LabelFiles, Writer
 from napari_al_pose.project.label_folder import LabelFolder
+from napari_al_pose.project.videos import label_folder
 
 LARGEST_HOLDOUT = 30
 FEWEST_FOR_HOLDOUT = 20
@@ -150,7 +151,7 @@ class LabelledProject(ProjectFolder):
 
     def _collected_data(self, name: str) -> CollectedData:
         video = next((video for video in self._videos if video.name == name), None)
-        folder = self.root / "labeled-data" / name
+        folder = label_folder(self.root, name)
         made_of = (folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
         if made_of not in self._data:
             self._data[made_of] = CollectedData(LabelFolder(*made_of))
@@ -166,7 +167,8 @@ class LabelledProject(ProjectFolder):
         if not folder.is_dir():
             return []
         with_labels = (path for path in folder.iterdir() if any(path.glob("CollectedData_*.*")))
-        return sorted(path.name for path in with_labels if is_safe_name(path.name) and not path.name.startswith("."))
+        names = {plain(path.name) for path in with_labels if is_safe_name(path.name)}
+        return sorted(name for name in names if not name.startswith("."))
 
 
 def _bytes(folder: LabelFolder) -> int:

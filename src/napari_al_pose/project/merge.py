@@ -51,6 +51,8 @@ def keypoints_of(
     skeleton: Skeleton,
     origin: tuple[float, float],
     frames: Collection[int] | None = None,
+    *,
+    images: Collection[str] = (),
 ) -> dict[KeypointKey, Keypoint]:
     """Return what a file says of each keypoint of the skeleton, in source pixels.
 
@@ -69,6 +71,8 @@ def keypoints_of(
         Where (0, 0) of the extracted images lies in the source.
     frames : collection of int, optional
         Only these.
+    images : collection of str
+        Names of the images in the folder; see `AnnotationTable.frames`.
     """
     known = [
         (index, individual, bodypart)
@@ -76,7 +80,7 @@ def keypoints_of(
         if individual in skeleton.individuals and bodypart in skeleton.bodyparts
     ]
     found: dict[KeypointKey, Keypoint] = {}
-    for frame, (_, points) in table.frames(video).items():
+    for frame, (_, points) in table.frames(video, images).items():
         if frames is not None and frame not in frames:
             continue
         labelled = {individual for index, individual, _ in known if np.isfinite(points[index]).all()}

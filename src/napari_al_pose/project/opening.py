@@ -55,6 +55,7 @@ def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
         if lock is not None:
             for folder in (project.root, project.root / "labeled-data", *(project.root / "labeled-data").glob("*/")):
                 remove_leftovers(folder)
+            labels.exchange.compose_names()
         project.take_up_skeleton_change()
         if lock is not None or labels.in_memory:
             project.merge_labels()

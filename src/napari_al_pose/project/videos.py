@@ -11,7 +11,7 @@ from typing import Any
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
 from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
-from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, video_stem
+from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, plain, video_stem
 from napari_al_pose.project.known_videos import KnownVideos, videos_in
 
 
@@ -115,7 +115,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
     listed = {video_stem(entry.path) for entry in video_sets}
     files = _video_files(root / "videos", notices)
     files = {name: path for name, path in files.items() if name in listed or not _is_made_from(name, files)}
-    folders = _image_folders(root / "labeled-data")
+    folders = _image_folders(root / "labeled-data", notices)
     notices += _find_renamed(root, video_sets, known, files, folders)
     crops: dict[str, Crop | None] = {}
     for entry in video_sets:
@@ -172,7 +172,7 @@ def _find_renamed(
         path = known.find(name, unclaimed)
         if path is None:
             continue
-        files.pop(path.stem, None)
+        files.pop(plain(path.stem), None)
         files[name] = path
         if not known.is_called(name, path):
             notices.append(f"The video {name} is {path} now: it has the same content. Its labels stay under {name}.")
@@ -185,11 +185,31 @@ def _is_made_from(name: str, others: Collection[str]) -> bool:
     return name.startswith(made) or (name.endswith("_labeled") and name.removesuffix("_labeled") in others)
 
 
-def _image_folders(folder: Path) -> dict[str, Path]:
+def label_folder(root: Path, name: str) -> Path:
+    """Return the folder of a video in ``labeled-data``, there or not, however the disk writes its accents."""
+    folder = root / "labeled-data" / name
+    if name.isascii() or folder.is_dir() or not folder.parent.is_dir():
+        return folder
+    return next((path for path in sorted(folder.parent.iterdir()) if plain(path.name) == name), folder)
+
+
+def _image_folders(folder: Path, notices: list[str]) -> dict[str, Path]:
     """Return the folders with extracted images by name, without DeepLabCut's folders of plotted labels."""
     if not folder.is_dir():
         return {}
-    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and is_safe_name(path.name)}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir() or not is_safe_name(path.name):
+            continue
+        name = plain(path.name)
+        counts = label_folder(folder.parent, name)
+        if path == counts:
+            found[name] = path
+        else:
+            notices.append(
+                f"{folder} has two folders named {name!r}, whose accents are written in two ways; one is passed over: "
+                f"move what it holds ({len(os.listdir(path))} files) into the other."
+            )
     return {
         name: path
         for name, path in found.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,15 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.stills import StillFrames
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
-
-_TRAILING_NUMBER = re.compile(r"(\d+)$")
 _UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for damaged images."""
 
@@ -117,26 +114,23 @@ def _numbered_images(folder: Path) -> tuple[dict[int, Path], list[str]]:
     """Return the images by frame number, and the names of those that have none or one already taken."""
     if not folder.is_dir():
         raise AlPoseError(f"Expected a folder of images at {folder}, got no such folder.", "Check the path.")
-    images = sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    images = sorted(
+        file.name
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "." and file.is_file()
+    )
     if not images:
         raise AlPoseError(
             f"Expected images in {folder}, got a folder without any.",
             "Choose the folder that holds the images (png, jpg, tif or bmp), or a video file.",
         )
-    by_number: dict[int, Path] = {}
-    unnamed = []
-    for file in images:
-        match = _TRAILING_NUMBER.search(file.stem)
-        if match is None or int(match[1]) in by_number:
-            unnamed.append(file.name)
-        else:
-            by_number[int(match[1])] = file
+    by_number, unnamed = numbered_images(images)
     if not by_number:
         raise AlPoseError(
-            f"Expected images named by frame number in {folder}, got names such as {images[0].name}.",
+            f"Expected images named by frame number in {folder}, got names such as {images[0]}.",
             "Rename them so that each name ends in its frame number, as in img0123.png.",
         )
-    return by_number, unnamed
+    return {number: folder / name for number, name in by_number.items()}, unnamed
 
 
 def _read_rgb(file: Path) -> NDArray[np.uint8]:

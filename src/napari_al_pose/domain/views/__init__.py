@@ -20,12 +20,7 @@ from napari_al_pose.domain.views.learning import (
     stop_view,
     training_sentence,
 )
-from napari_al_pose.domain.views.new_project import (
-    VIDEO_SUFFIXES,
-    check_new_project,
-    parse_bodyparts,
-    parse_links,
-)
+from napari_al_pose.domain.views.new_project import check_new_project, parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
     QueueRow,
@@ -57,7 +52,6 @@ from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
 from napari_al_pose.domain.views.words import count, duration, time_left
 
 __all__ = [
-    "VIDEO_SUFFIXES",
     "BodypartMark",
     "BodypartRow",
     "DraftRow",

@@ -10,8 +10,6 @@ from pathlib import Path
 from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".tif", ".tiff")
-
 
 def parse_bodyparts(text: str) -> tuple[str, ...]:
     """Return the bodyparts in ``text``, separated by lines, commas or semicolons."""

@@ -1,0 +1,81 @@
+"""What the names of videos and images say: one list of suffixes, one reading of the number in a name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".m2ts", ".ts", ".flv", ".asf",
+    ".h264", ".264", ".h265", ".hevc", ".265", ".mjpg", ".mjpeg", ".mxf", ".3gp", ".3g2", ".ogv", ".vob", ".m2v",
+    ".mpv", ".f4v", ".dv", ".y4m", ".ivf", ".nut", ".mj2", ".tif", ".tiff", ".btf",
+)  # fmt: skip
+"""Of files that hold many frames; the last three are TIFF stacks. All that is found, linked, offered and read."""
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+"""Of single images of frames."""
+
+MOST_DIGITS = 18
+"""Digits of a frame number that count, the last ones: more do not fit into the 64 bits of SQLite and NumPy."""
+
+_NUMBER = re.compile(rf"(\d{{1,{MOST_DIGITS}}})$", re.ASCII)
+_OF_DEEPLABCUT = re.compile(r"img\d+$", re.ASCII)
+
+
+@lru_cache(maxsize=2**16)  # tables name the same thousands of images each time they are read
+def plain(name: str) -> str:
+    """Return a name with accents composed (NFC), as all names are compared: macOS writes them decomposed."""
+    return unicodedata.normalize("NFC", name)
+
+
+@lru_cache(maxsize=2**16)
+def frame_number(image: str) -> int | None:
+    """Return the frame number in an image's name (the digits its stem ends with), None if there is none.
+
+    Examples
+    --------
+    >>> frame_number("img0123.png")
+    123
+    >>> frame_number("cam1_20240115_123045123456789.png")
+    123045123456789
+    """
+    match = _NUMBER.search(image.rpartition(".")[0])
+    return int(match.group(1)) if match else None
+
+
+@lru_cache(maxsize=2**16)
+def series(image: str) -> str:
+    """Return what stands before the frame number in an image's name: the same for all images of one camera."""
+    return plain(image.rpartition(".")[0]).rstrip("0123456789")
+
+
+def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
+    """Say which image each frame number stands for, the same wherever that is asked.
+
+    Parameters
+    ----------
+    images : iterable of str
+        Names of the images in a folder.
+
+    Returns
+    -------
+    dict of int to str
+        One image for each number. Of several it is DeepLabCut's own (``img<number>``), else the first by name.
+    list of str
+        The others, sorted: without a number, or with one that is another image's.
+    """
+    found: dict[int, str] = {}
+    rest: list[str] = []
+    for image in sorted(images, key=_precedence):
+        number = frame_number(image)
+        if number is None or number in found:
+            rest.append(image)
+        else:
+            found[number] = image
+    return found, sorted(rest)
+
+
+def _precedence(image: str) -> tuple[bool, str]:
+    return _OF_DEEPLABCUT.match(image.rpartition(".")[0]) is None, image
