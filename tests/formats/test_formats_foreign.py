@@ -18,7 +18,7 @@ from napari_al_pose.exchange import detect_format
 from napari_al_pose.formats.coco import read_coco, write_coco
 from napari_al_pose.formats.deeplabcut import write_annotations
 from napari_al_pose.formats.horse10 import read_horse10
-from napari_al_pose.formats.image_sets import find_file, number_images
+from napari_al_pose.formats.image_sets import WrittenPaths, number_images
 from napari_al_pose.formats.lightning_pose import read_lightning_pose
 from napari_al_pose.formats.lsp import read_lsp
 from napari_al_pose.formats.mpii import read_mpii
@@ -299,10 +299,21 @@ def test_a_path_never_leaves_the_folders(tmp_path):
     (inside / "cam").mkdir(parents=True)
     (tmp_path / "secret.png").touch()
     (inside / "cam" / "a.png").touch()
-    assert find_file("../secret.png", [inside]) is None
-    assert find_file(str(tmp_path / "secret.png"), [inside]) is None
-    assert find_file("C:\\data\\cam\\a.png", [inside]) == inside / "cam" / "a.png"
-    assert find_file("x/cam/a.png", [inside], by_name=False) == inside / "cam" / "a.png"
+    named = ("../secret.png", str(tmp_path / "secret.png"), "C:\\data\\cam\\a.png")
+    paths = WrittenPaths(named, [inside])
+    assert [paths.find(name) for name in named] == [None, None, inside / "cam" / "a.png"]
+
+
+def test_a_name_that_several_files_share_is_no_ones(tmp_path):
+    for name in ("cam.mp4", "day2/cam.mp4", "other.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    paths = WrittenPaths(["/x/day1/cam.mp4", "D:\\y\\day2\\CAM.mp4", "day2/cam.mp4", "/x/other.mp4"], [tmp_path])
+    assert paths.find("/x/day1/cam.mp4") is None
+    assert paths.ambiguous("/x/day1/cam.mp4") == tmp_path / "cam.mp4"
+    assert paths.find("day2/cam.mp4") == tmp_path / "day2" / "cam.mp4"  # exactly what is written
+    assert paths.find("/x/other.mp4") == tmp_path / "other.mp4"
+    assert paths.ambiguous("/x/other.mp4") is None
 
 
 # ---- damaged and hostile files --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, pred
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.formats.pose_table import writing_pose_table
-from napari_al_pose.formats.sleap import import_sleap_io
+from napari_al_pose.formats.sleap_file import import_sleap_io
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import LabelStore
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
@@ -27,16 +27,23 @@ def fit_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, list
     notices: list[str] = []
     order = _bodyparts(labels, skeleton, notices)
     names = _individuals(labels, skeleton, notices)
-    made: dict[tuple[object, str], Annotation] = {}
-    for a in labels.annotations:
-        if a.individual not in names:
-            continue
-        xy = np.vstack([a.xy, [[np.nan, np.nan]]])[order]
-        states = np.append(a.states, np.int8(KeypointState.UNSEEN))[order]
-        fitted = Annotation(a.key, xy, states, names[a.individual], a.role)
-        if not fitted.is_empty:
-            made.setdefault((a.key, fitted.individual), fitted)
-    return dataclasses.replace(labels, skeleton=skeleton, annotations=tuple(made.values())), notices
+    fitted, duplicates = (
+        tuple(_fit(a, order, names[a.individual]) for a in annotations if a.individual in names)
+        for annotations in (labels.annotations, labels.duplicates)
+    )
+    return dataclasses.replace(labels, skeleton=skeleton, annotations=fitted, duplicates=duplicates), notices
+
+
+def in_turn(duplicates: Sequence[Annotation]) -> list[tuple[Annotation, ...]]:
+    """Return annotations in groups of which each has at most one for a frame and individual."""
+    groups: list[dict[tuple[FrameKey, str], Annotation]] = []
+    for annotation in duplicates:
+        place = (annotation.key, annotation.individual)
+        group = next((group for group in groups if place not in group), None)
+        if group is None:
+            groups.append(group := {})
+        group[place] = annotation
+    return [tuple(group.values()) for group in groups]
 
 
 def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, Changes]:
@@ -59,6 +66,12 @@ def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, Changes]:
             elif not same_keypoint(before, point):
                 conflicts.append((key, point))
     return changes, conflicts
+
+
+def _fit(a: Annotation, order: Sequence[int], individual: str) -> Annotation:
+    xy = np.vstack([a.xy, [[np.nan, np.nan]]])[order]
+    states = np.append(a.states, np.int8(KeypointState.UNSEEN))[order]
+    return Annotation(a.key, xy, states, individual, a.role)
 
 
 def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:

@@ -13,12 +13,13 @@ from typing import Any
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
-from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project
+from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project, in_turn
 from napari_al_pose.exchange.media import MediaFinder, copy_image, image_file_name, named, save_image
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
 from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, frame_number, image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
+from napari_al_pose.formats.names import video_stem
 from napari_al_pose.project import Project, open_project
 from napari_al_pose.project.videos import label_folder
 
@@ -127,6 +128,7 @@ def _without_reserved_names(labels: LabelSet) -> LabelSet:
         labels,
         skeleton=dataclasses.replace(labels.skeleton, individuals=tuple(new.values())),
         annotations=tuple(dataclasses.replace(a, individual=new[a.individual]) for a in labels.annotations),
+        duplicates=tuple(dataclasses.replace(a, individual=new[a.individual]) for a in labels.duplicates),
         notices=(*labels.notices, f"The individual {UNIQUE_INDIVIDUAL!r} is called {new[UNIQUE_INDIVIDUAL]!r} here."),
     )
 
@@ -141,6 +143,9 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
         yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)
         project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)
+        for number, twice in enumerate(in_turn(fitted.duplicates), 2):
+            _, others = changes_for(project.labels, dataclasses.replace(fitted, annotations=twice))
+            project.labels.exchange.take_in((), others, source=f"{file} ({number})", undoable=False)
         taken = {key.frame_key for key, _ in changes}
         held_out = {a.key for a in fitted.annotations if a.role is FrameRole.HOLDOUT} & taken
         project.labels.set_roles(dict.fromkeys(held_out, FrameRole.HOLDOUT), provenance="random")
@@ -164,7 +169,7 @@ class _Media:
         self._find = MediaFinder(file, labels)
         self._made: list[Path] = []
         self._unreadable: list[str] = []
-        self._without_video: list[str] = []
+        self._without_video: list[tuple[str, str]] = []
         self._without_image = 0
 
     def bring(self) -> Work:
@@ -189,10 +194,14 @@ class _Media:
     def notices(self) -> list[str]:
         """Return what the user should know."""
         told = []
+        told += self._find.notices
         if self._without_video:
+            several = len(self._without_video) > 1
+            kept_as = [name for path, name in self._without_video if video_stem(path) != name]
             told.append(
-                f"The video{'s' if len(self._without_video) > 1 else ''} {named(self._without_video)} of these labels "
-                f"could not be found. The labels are kept; copy the video into {self._project.root / 'videos'}."
+                f"The video{'s' if several else ''} {named([path for path, _ in self._without_video])} of these labels "
+                f"could not be found. The labels are kept; copy the video{'s' if several else ''} into "
+                f"{self._project.root / 'videos'}" + (f" under the name {named(kept_as)}." if kept_as else ".")
             )
         if self._without_image:
             told.append(f"{self._without_image:,} images of these labels could not be found. Their labels are kept.")
@@ -204,7 +213,7 @@ class _Media:
         path = self._find.video(video)
         if path is None:
             if video.path:
-                self._without_video.append(video.path)
+                self._without_video.append((video.path, video.name))
             return False
         try:
             self._project.add_videos([path], name=video.name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.formats.deeplabcut_tables import frame_number
 from napari_al_pose.formats.label_set import MOST_FRAMES, LabelledVideo, Picture
 from napari_al_pose.formats.names import is_safe_name, last_part
+from napari_al_pose.formats.video_paths import normal_path
 
 _MEANINGLESS = frozenset({"image", "images", "img", "imgs", "data", "frames", "labeled-data"})
 """Folders that say nothing about what is in them."""
@@ -69,26 +71,44 @@ def set_name(text: str, default: str = "images") -> str:
     return name if is_safe_name(name) else default
 
 
-def find_file(written: str, folders: Sequence[Path], *, by_name: bool = True) -> Path | None:
-    """Return where a file named by another file lies: below one of ``folders``, by as much of its path as is there.
+class WrittenPaths:
+    """Files that another file names, and where they may lie here.
+
+    A file is found by the end of its path, as far as that end is no other file's: of ``day1/cam.mp4`` and
+    ``day2/cam.mp4`` neither is ``cam.mp4``.
 
     Parameters
     ----------
-    written : str
-        A path of any computer. What leaves a folder ("../") or starts at a root counts by its last parts only.
+    paths : iterable of str
+        All that are named, as on any computer.
     folders : sequence of Path
         Where to look, best first.
-    by_name : bool
-        Whether the bare name will do; not where several files have the same.
     """
-    parts = [part for part in written.replace("\\", "/").split("/") if part not in ("", ".")]
-    for first in range(len(parts)):
-        tail = parts[first:]
-        if all(is_safe_name(part) for part in tail) and (by_name or len(tail) > 1 or len(parts) == 1):
-            for folder in folders:
-                if folder.joinpath(*tail).is_file():
-                    return folder.joinpath(*tail)
-    return None
+
+    def __init__(self, paths: Iterable[str], folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._ends = Counter(end for path in {*map(normal_path, paths)} for end in _ends(_parts(path.casefold())))
+
+    def find(self, written: str) -> Path | None:
+        """Return where a file is, by as much of its path as is here; None if it is missing or its name ambiguous.
+
+        What leaves a folder ("../") or starts at a root counts by its last parts only.
+        """
+        for path, end in self._candidates(written):
+            if len(end) == len(_parts(written)) or self._ends[_folded(end)] <= 1:
+                return path
+        return None
+
+    def ambiguous(self, written: str) -> Path | None:
+        """Return the file that has the name of ``written``, if that is also the name of others; else None."""
+        return next((path for path, _ in self._candidates(written)), None) if self.find(written) is None else None
+
+    def _candidates(self, written: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+        for end in _ends(_parts(written)):
+            if all(is_safe_name(part) for part in end):
+                for folder in self._folders:
+                    if folder.joinpath(*end).is_file():
+                        yield folder.joinpath(*end), end
 
 
 def finite(value: Any, where: str) -> float:
@@ -116,6 +136,18 @@ def check_count(count: int, path: Path) -> None:
         raise AlPoseError(
             f"{path} names {count:,} images, expected at most {MOST_FRAMES:,}.", "Export the labels again in parts."
         )
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in normal_path(path).split("/") if part not in ("", ".")]
+
+
+def _ends(parts: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(parts[first:]) for first in range(len(parts))]
+
+
+def _folded(parts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in parts)
 
 
 def _set_name(folder: str, default: str, *, taken: Mapping[str, object]) -> str:

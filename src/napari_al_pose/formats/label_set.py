@@ -55,12 +55,15 @@ class LabelledVideo:
         Images of frames, by frame number.
     pixels : callable, optional
         ``pixels(frame)`` gives an image that is stored inside the file of labels: uint8, (height, width, 1 or 3).
+    size : (width, height), optional
+        Of the video in pixels, where the file of labels says so.
     """
 
     name: str
     path: str = ""
     pictures: Mapping[int, Picture] = field(default_factory=dict)
     pixels: Callable[[int], NDArray[np.uint8]] | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +81,8 @@ class LabelSet:
         What the user should know of how it was read: what was passed over or understood in one of two ways.
     scorer : str
         Who labelled, "" where the format does not say.
+    duplicates : tuple of Annotation
+        What the file also says, and differently, of a frame and individual that is among the annotations.
     """
 
     skeleton: Skeleton
@@ -85,6 +90,7 @@ class LabelSet:
     annotations: tuple[Annotation, ...]
     notices: tuple[str, ...] = ()
     scorer: str = ""
+    duplicates: tuple[Annotation, ...] = ()
 
     def video(self, name: str) -> LabelledVideo:
         """Return a video by name; KeyError if there is none."""

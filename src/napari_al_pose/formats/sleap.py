@@ -5,48 +5,27 @@ SLEAP knows points with a place and points that are not visible. A bodypart is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.formats.atomic import replacing
-from napari_al_pose.formats.deeplabcut_tables import frame_number
-from napari_al_pose.formats.image_sets import check_count, number_images, set_name
-from napari_al_pose.formats.label_set import (
-    Holds,
-    LabelledVideo,
-    LabelSet,
-    annotation_of,
-    numbered_individuals,
-    skeleton_in,
-)
-from napari_al_pose.formats.names import video_stem
+from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
+from napari_al_pose.formats.image_sets import check_count
+from napari_al_pose.formats.label_set import Holds, LabelSet, counted, numbered_individuals, skeleton_in
+from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs
+from napari_al_pose.formats.sleap_videos import SleapVideos
 
 if TYPE_CHECKING:
     import sleap_io
 
 HOLDS = Holds("SLEAP")
 FILE = "labels.slp"
-
-_LARGEST_TABLE = 2_000_000_000
-DAMAGE = (
-    OSError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What h5py and sleap-io raise at files that are none of theirs."""
 
 
 def read_sleap(path: Path) -> LabelSet:
@@ -119,12 +98,13 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
 
 
 class _Reader:
-    """Turns sleap-io's labels into ours, and notes what is passed over."""
+    """Turns sleap-io's labels into ours, and notes what is left out."""
 
     def __init__(self, path: Path, labels: sleap_io.Labels) -> None:
         self._path = path
         self._labels = labels
         self._notices: list[str] = []
+        self._collected = AnnotationCollector(path)
 
     def read(self) -> LabelSet:
         """Return the labels."""
@@ -132,35 +112,69 @@ class _Reader:
         if not labels.skeletons:
             raise AlPoseError(f"{self._path} has no skeleton.", "Choose a SLEAP file with labels.")
         check_count(len(labels.labeled_frames), self._path)
-        skeleton = labels.skeletons[0]
-        frames = [(frame, self._instances(frame, skeleton)) for frame in labels.labeled_frames]
+        labelled = {id(frame): [i for i in frame.user_instances if _is_placed(i)] for frame in labels.labeled_frames}
+        bodyparts, links, covered = self._skeletons([i for instances in labelled.values() for i in instances])
+        frames = [
+            (frame, [instance for instance in labelled[id(frame)] if tuple(instance.skeleton.node_names) in covered])
+            for frame in labels.labeled_frames
+        ]
         frames = [(frame, instances) for frame, instances in frames if instances]
-        videos = self._videos()
+        videos = SleapVideos(self._path, labels.videos)
         individuals = self._individuals([instances for _, instances in frames])
-        annotations: dict[tuple[FrameKey, str], Annotation] = {}
-        for frame, instances in frames:
-            video, keys = videos[id(frame.video)]
-            key = FrameKey(video.name, keys.get(int(frame.frame_idx), int(frame.frame_idx)))
-            if key.frame < 0:
-                raise AlPoseError(
-                    f"{self._path}: frame {key.frame} of {key.video} cannot be.", "Save it anew in SLEAP."
-                )
+        made = skeleton_in(self._path, bodyparts, links, individuals)
+        for key, instances in self._by_key(frames, videos).items():
             for number, instance in enumerate(instances):
-                name = self._name(instance, number, individuals)
-                annotations.setdefault((key, name), self._annotation(key, instance, name))
-        self._tell_of_the_rest(frames)
-        made = skeleton_in(self._path, skeleton.node_names, self._links(skeleton), individuals)
+                self._collected.add(self._annotation(key, instance, self._name(instance, number, individuals), made))
+        self._tell_of_the_rest(labelled)
         return LabelSet(
-            made, tuple(video for video, _ in videos.values()), tuple(annotations.values()), tuple(self._notices)
+            made,
+            tuple(videos.videos),
+            self._collected.annotations,
+            (*videos.notices, *self._notices, *self._collected.notices()),
+            duplicates=self._collected.duplicates,
         )
 
-    def _instances(self, frame: sleap_io.LabeledFrame, skeleton: sleap_io.Skeleton) -> list[Any]:
-        """Return what a person labelled in a frame, with at least one visible point."""
-        return [
-            instance
-            for instance in frame.user_instances
-            if instance.skeleton is skeleton and np.isfinite(instance.numpy()).all(axis=1).any()
-        ]
+    def _skeletons(
+        self, instances: Sequence[Any]
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], set[tuple[str, ...]]]:
+        """Return bodyparts, links and the lists of nodes that are read; several skeletons are told apart by nodes."""
+        used = Counter(tuple(str(name) for name in instance.skeleton.node_names) for instance in instances)
+        used = used or Counter([tuple(self._labels.skeletons[0].node_names)])
+        bodyparts, covered = merge_bodyparts(used)
+        links = merge_links(
+            (str(a), str(b))
+            for skeleton in self._labels.skeletons
+            if tuple(skeleton.node_names) in covered
+            for a, b in skeleton.edge_names
+        )
+        if len({frozenset(names) for names in covered}) > 1:
+            self._notices.append(
+                f"{self._path} has {len(covered)} skeletons with different nodes. They are read as one with "
+                f"{len(bodyparts)} bodyparts; what a skeleton lacks counts as not labelled yet."
+            )
+        for names in used.keys() - covered:
+            self._notices.append(
+                f"{self._path}: {counted(used[names], 'instance')} of another skeleton ({', '.join(names[:5])}) left "
+                "out: it has no bodypart in common with the one that has most labels. Export it from SLEAP on its own."
+            )
+        return bodyparts, links, covered
+
+    def _by_key(self, frames: Sequence[tuple[Any, Sequence[Any]]], videos: SleapVideos) -> dict[FrameKey, list[Any]]:
+        """Return instances by frame; one that a frame has twice, in every point, counts once."""
+        found: dict[FrameKey, list[Any]] = {}
+        for frame, instances in frames:
+            before = found.setdefault(videos.key(frame), [])
+            before += [
+                instance
+                for instance in instances
+                if not any(
+                    _track(instance) == _track(other)
+                    and instance.skeleton is other.skeleton
+                    and np.array_equal(instance.numpy(), other.numpy(), equal_nan=True)
+                    for other in before
+                )
+            ]
+        return found
 
     def _individuals(self, frames: Sequence[Sequence[Any]]) -> tuple[str, ...]:
         """Return the tracks where every instance has one of its own in its frame, else numbers; one needs no name."""
@@ -179,112 +193,34 @@ class _Reader:
 
     def _name(self, instance: Any, number: int, individuals: tuple[str, ...]) -> str:
         track = _track(instance)
-        return track if track in individuals and track else individuals[number]
+        return track if track in individuals and track else individuals[number % len(individuals)]
 
-    def _annotation(self, key: FrameKey, instance: Any, individual: str) -> Annotation:
-        xy = np.asarray(instance.numpy(), np.float64)
-        placed = np.atleast_1d(np.isfinite(xy).all(axis=1))
+    def _annotation(self, key: FrameKey, instance: Any, individual: str, skeleton: Skeleton) -> Annotation:
+        found = np.asarray(instance.numpy(), np.float64).reshape(-1, 2)
+        xy = np.full((skeleton.n_bodyparts, 2), np.nan)
+        order = [skeleton.index(str(name)) for name in instance.skeleton.node_names]
+        xy[order] = found
+        placed = np.isfinite(xy).all(axis=1)
         if (np.abs(xy[placed]) >= 1e9).any():
             raise AlPoseError(
                 f"{self._path}: frame {key.frame} of {key.video} holds numbers that are no coordinates.",
                 "Correct it in SLEAP.",
             )
-        return annotation_of(key, xy, placed=placed, individual=individual)
+        states = np.full(skeleton.n_bodyparts, KeypointState.UNSEEN, np.int8)
+        states[order] = np.where(placed[order], KeypointState.PLACED, KeypointState.NOT_VISIBLE)
+        return Annotation(key, np.where(placed[:, None], xy, np.nan), states, individual)
 
-    def _links(self, skeleton: sleap_io.Skeleton) -> tuple[tuple[str, str], ...]:
-        return tuple(dict.fromkeys((str(a), str(b)) for a, b in skeleton.edge_names))
-
-    def _videos(self) -> dict[int, tuple[LabelledVideo, dict[int, int]]]:
-        """Return by identity of sleap-io's video: ours, and the frame numbers of its positions where they differ."""
-        found: dict[int, tuple[LabelledVideo, dict[int, int]]] = {}
-        taken: set[str] = set()
-        for number, video in enumerate(self._labels.videos):
-            embedded = isinstance(video.filename, str) and Path(video.filename).suffix == ".slp"
-            source = video.source_video if embedded and video.source_video is not None else video
-            if isinstance(source.filename, list):
-                ours, keys = self._image_set(source.filename, number, taken)
-            else:
-                written = "" if source.filename.endswith(".slp") else source.filename
-                name = video_stem(written) or f"video{number}"
-                ours, keys = LabelledVideo(_unique(set_name(name) if "." in name else name, taken), written), {}
-            if embedded:
-                ours = LabelledVideo(ours.name, ours.path, ours.pictures, _Embedded(self._path, number))
-            taken.add(ours.name)
-            found[id(video)] = (ours, keys)
-        return found
-
-    def _image_set(self, files: Sequence[str], number: int, taken: set[str]) -> tuple[LabelledVideo, dict[int, int]]:
-        check_count(len(files), self._path)
-        folders = {str(file).replace("\\", "/").rpartition("/")[0] for file in files}
-        numbers = [frame_number(str(file).replace("\\", "/").rpartition("/")[2]) for file in files]
-        if len(folders) == 1 and None not in numbers and len(set(numbers)) == len(numbers):
-            _, (video,), _ = number_images([str(file) for file in files], f"images{number}")
-            name, pictures = video.name, dict(video.pictures)
-            keys = {place: frame for place, frame in enumerate(numbers) if frame is not None}
-        else:
-            _, videos, notices = number_images([str(file) for file in files], f"images{number}")
-            self._notices += notices
-            name = videos[0].name
-            listed = [picture for video in videos for picture in video.pictures.values()]
-            pictures, keys = dict(enumerate(listed)), {}
-        return LabelledVideo(_unique(name, taken), pictures=pictures), keys
-
-    def _tell_of_the_rest(self, frames: Sequence[tuple[Any, Sequence[Any]]]) -> None:
-        labels, kept = self._labels, {id(frame): len(instances) for frame, instances in frames}
+    def _tell_of_the_rest(self, labelled: Mapping[int, Sequence[Any]]) -> None:
+        labels = self._labels
         predicted = sum(len(frame.predicted_instances) for frame in labels.labeled_frames)
-        others = sum(len(frame.user_instances) - kept.get(id(frame), 0) for frame in labels.labeled_frames)
+        empty = sum(len(frame.user_instances) - len(labelled[id(frame)]) for frame in labels.labeled_frames)
         for count, what in (
             (predicted, "prediction"),
-            (others, "instance without points or of a second skeleton"),
+            (empty, "instance without points"),
             (len(labels.suggestions), "suggestion"),
         ):
             if count:
                 self._notices.append(f"{self._path}: left out, as only labels by people are read: {count:,} x {what}.")
-
-
-class _Embedded:
-    """Images stored inside a ``.pkg.slp``, opened when the first is asked for."""
-
-    def __init__(self, path: Path, number: int) -> None:
-        self._path = path
-        self._number = number
-        self._video: Any = None
-
-    def __call__(self, frame: int) -> NDArray[np.uint8]:
-        """Return an image by its frame number in the video; AlPoseError if it cannot be read."""
-        try:
-            if self._video is None:
-                self._video = import_sleap_io().load_slp(str(self._path), open_videos=False).videos[self._number]
-                self._video.open()
-            return np.asarray(self._video[frame], np.uint8)
-        except DAMAGE as error:
-            raise AlPoseError(
-                f"The image of frame {frame} in {self._path} cannot be read: {str(error)[:80]}.",
-                "Save it anew in SLEAP.",
-            ) from error
-
-
-def import_sleap_io() -> Any:
-    """Return sleap-io; AlPoseError if it is not installed."""
-    try:
-        import sleap_io
-    except ImportError as error:
-        raise AlPoseError("SLEAP files need sleap-io.", 'pip install "napari-al-pose[sleap]"') from error
-    return sleap_io
-
-
-def refuse_bombs(path: Path) -> None:
-    """Refuse a file whose tables unpack to more than any labels need, and one that is not SLEAP's."""
-    import h5py
-
-    def look(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("video") and item.nbytes > _LARGEST_TABLE:
-            raise ValueError(f"its table {name!r} unpacks to {item.nbytes / 1e9:.0f} GB")
-
-    with h5py.File(path, "r") as file:
-        if "metadata" not in file:
-            raise ValueError("it has no metadata of SLEAP")
-        file.visititems(look)
 
 
 def _video(sio: Any, files: str | list[str]) -> Any:
@@ -303,8 +239,5 @@ def _track(instance: Any) -> str:
     return "" if instance.track is None else str(instance.track.name)
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    unique, number = name, 2
-    while unique in taken:
-        unique, number = f"{name}-{number}", number + 1
-    return unique
+def _is_placed(instance: Any) -> bool:
+    return bool(np.isfinite(instance.numpy()).all(axis=1).any())

@@ -13,7 +13,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_predictions import AddRows, PredictionTable
 from napari_al_pose.formats.names import video_stem
-from napari_al_pose.formats.sleap import DAMAGE, import_sleap_io, refuse_bombs
+from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs
 
 _PREDICTED = 1
 """SLEAP's number for an instance that a model predicted."""

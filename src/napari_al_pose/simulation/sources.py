@@ -16,7 +16,7 @@ from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats import lsp, mpii
 from napari_al_pose.formats.coco import is_coco, read_coco
 from napari_al_pose.formats.horse10 import Split, read_horse10
-from napari_al_pose.formats.image_sets import find_file
+from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.json_file import read_json
 from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.project import open_project
@@ -219,19 +219,21 @@ def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
     from napari_al_pose.video import open_source
 
     folders = [path.parent, path.parent / "images"]
+    pictures = WrittenPaths((picture.path for video in labels.videos for picture in video.pictures.values()), folders)
+    videos = WrittenPaths((video.path for video in labels.videos if video.path), folders)
     opened: dict[str, FrameSource] = {}
 
     def pixels(key: FrameKey) -> NDArray[np.uint8]:
         video = labels.video(key.video)
         if key.frame in video.pictures:
-            found = find_file(video.pictures[key.frame].path, folders)
+            found = pictures.find(video.pictures[key.frame].path)
             if found is not None:
                 return _read_image(found)
         if video.pixels is not None:
             image = video.pixels(key.frame)
             return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         if key.video not in opened:
-            found = find_file(video.path, folders) if video.path else None
+            found = videos.find(video.path) if video.path else None
             if found is None:
                 raise AlPoseError(
                     f"{path}: the image of frame {key.frame} of {key.video!r} is nowhere to be found.",

@@ -1,0 +1,92 @@
+"""What all readers of labels share: nothing that a file says twice is lost in silence, whatever order it says it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_al_pose.domain import Annotation, FrameKey
+
+_SAME_PX = 1e-6
+
+
+class AnnotationCollector:
+    """Collects the annotations of one file, at most one for each frame and individual.
+
+    A second one with the same content changes nothing. One that differs is kept apart, so that an import can show both.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the notice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first: dict[tuple[FrameKey, str], Annotation] = {}
+        self._others: list[Annotation] = []
+
+    def add(self, annotation: Annotation) -> None:
+        """Take in one annotation."""
+        first = self._first.setdefault((annotation.key, annotation.individual), annotation)
+        known = [first, *(a for a in self._others if (a.key, a.individual) == (annotation.key, annotation.individual))]
+        if not any(same_labels(annotation, other) for other in known):
+            self._others.append(annotation)
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The first annotation of each frame and individual."""
+        return tuple(self._first.values())
+
+    @property
+    def duplicates(self) -> tuple[Annotation, ...]:
+        """Annotations that differ from the first of their frame and individual."""
+        return tuple(self._others)
+
+    def notices(self) -> list[str]:
+        """Return a sentence about duplicates, if there are any."""
+        return duplicate_notices(self._path, self._others)
+
+
+def same_labels(a: Annotation, b: Annotation) -> bool:
+    """Return whether two annotations say the same of every bodypart."""
+    return bool(np.array_equal(a.states, b.states) and np.allclose(a.xy, b.xy, rtol=0, atol=_SAME_PX, equal_nan=True))
+
+
+def duplicate_notices(path: Path, duplicates: Sequence[Annotation]) -> list[str]:
+    """Return a sentence about annotations that a file has twice and differently, if there are any."""
+    keys = sorted({annotation.key for annotation in duplicates})
+    if not keys:
+        return []
+    shown = ", ".join(f"{key.video} {key.frame}" for key in keys[:3])
+    more = f" and {len(keys) - 3:,} more" if len(keys) > 3 else ""
+    frames = "1 frame" if len(keys) == 1 else f"{len(keys):,} frames"
+    told = f"{path} labels {frames} more than once and differently ({shown}{more}). The first label counts; "
+    return [told + "an import keeps the others as conflicts to decide on."]
+
+
+def merge_bodyparts(orders: Mapping[tuple[str, ...], int]) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
+    """Put the bodyparts of several skeletons together.
+
+    Parameters
+    ----------
+    orders : mapping of tuple of str to int
+        How many labels each list of bodyparts has; not empty.
+
+    Returns
+    -------
+    tuple of str
+        The bodyparts of the most used list, then what lists that share a bodypart with it add.
+    set of tuple of str
+        The lists that are covered by them. The others have nothing in common with the most used one.
+    """
+    main = max(orders, key=lambda names: (orders[names], -list(orders).index(names)))
+    related = [names for names in orders if set(names) & set(main)]
+    return tuple(dict.fromkeys([*main, *(name for names in related for name in names)])), set(related)
+
+
+def merge_links(links: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return links without repetition; a line from a to b is the line from b to a."""
+    return tuple({frozenset(link): link for link in reversed([*links])}.values())[::-1]
