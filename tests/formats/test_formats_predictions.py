@@ -15,6 +15,7 @@ from napari_al_pose.formats.deeplabcut import (
 )
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.formats.pose_table import writing_pose_table
+from napari_al_pose.formats.sleap_file import unopened_video
 from napari_al_pose.formats.sleap_predictions import read_sleap_predictions, writing_sleap
 
 SCORER = "DLC_Resnet18_open-fieldOct30al-pose_snapshot_4"
@@ -92,6 +93,52 @@ def test_sleap_io_opens_what_is_written_for_sleap(tmp_path, rows):
     assert found.bodyparts == ("nose", "ear")
     assert found.frames.tolist() == [0, 3, 9, 12, 15, 18]
     np.testing.assert_array_equal(found.xy, np.delete(rows[..., :2], 2, axis=0))
+
+
+def test_sleap_predictions_keep_their_frame_numbers(tmp_path):
+    """Whatever frame they begin with, in whatever list of images, and where two videos have one file name."""
+    sio = pytest.importorskip("sleap_io")
+    skeleton = sio.Skeleton(["nose"])
+
+    def save(name, *videos):
+        videos_of = {str(video): unopened_video(sio, video) for video, _ in videos}
+        frames = [
+            sio.LabeledFrame(
+                video=videos_of[str(video)],
+                frame_idx=number,
+                instances=[sio.PredictedInstance.from_numpy(np.full((1, 2), float(number)), skeleton=skeleton)],
+            )
+            for video, numbers in videos
+            for number in numbers
+        ]
+        sio.Labels(frames).save(str(tmp_path / name), embed=False, verbose=False)
+        return tmp_path / name
+
+    found = read_sleap_predictions(save("late.slp", ("/x/mouse.mp4", (100, 107))), "mouse")
+    assert found.frames.tolist() == [100, 107]
+    assert found.xy[:, 0, 0].tolist() == [100, 107]
+    images = [f"/x/mouse/img{n:03d}.png" for n in (50, 40, 30)]
+    found = read_sleap_predictions(save("images.slp", (images, (0, 2))), "mouse")
+    assert found.frames.tolist() == [30, 50]
+    assert found.xy[:, 0, 0].tolist() == [2, 0]
+    two = save("two.slp", ("/x/m1/mouse.mp4", (1,)), ("/x/m2/mouse.mp4", (2,)))
+    with pytest.raises(AlPoseError, match="2 videos called 'mouse'"):
+        read_sleap_predictions(two, "mouse")
+    assert read_sleap_predictions(two, "m2-mouse").frames.tolist() == [2]
+
+
+def test_predictions_on_images_are_counted_by_their_order_in_sleap(tmp_path, rows):
+    sio = pytest.importorskip("sleap_io")
+    images = {int(number): tmp_path / "cam" / f"img{number:03d}.png" for number in NUMBERS}
+    path = tmp_path / "cam.predictions.slp"
+    writing = writing_sleap(
+        path, video=tmp_path / "cam", shape=(7, 8, 8, 3), bodyparts=("nose", "ear"), links=(), images=images
+    )
+    write(writing, rows)
+    for frame in sio.load_slp(str(path), open_videos=False):
+        number = int(NUMBERS[frame.frame_idx])
+        assert frame.video.filename[frame.frame_idx] == str(images[number])
+    assert read_sleap_predictions(path, "cam").frames.tolist() == [0, 3, 9, 12, 15, 18]
 
 
 def test_sleap_files_that_hold_no_predictions_of_one_animal_are_refused(tmp_path):

@@ -25,6 +25,7 @@ from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed
 from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class _Writing:
                         shape=self._shape(),
                         bodyparts=bodyparts,
                         links=self._links(),
+                        images=self._images(),
                     )
                 else:
                     writing = writing_lightning_pose(paths[form], bodyparts=bodyparts)
@@ -174,6 +176,13 @@ class _Writing:
     def _links(self) -> list[tuple[str, str]]:
         known = set(self._run.header.bodyparts)
         return [link for link in self._project.skeleton.links if set(link) <= known]
+
+    def _images(self) -> dict[int, Path] | None:
+        """Return the images that stand in for a video, by frame number; None if there is a video."""
+        if self._video.path is not None:
+            return None
+        with closing(self._video.open(cache_bytes=CACHE_BYTES)) as source:
+            return source.images if isinstance(source, ImageFolder) else None
 
     def _shape(self) -> tuple[int, int, int, int]:
         with closing(self._video.open(cache_bytes=CACHE_BYTES)) as source:

@@ -18,7 +18,7 @@ from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import check_count
 from napari_al_pose.formats.label_set import Holds, LabelSet, counted, numbered_individuals, skeleton_in
-from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs
+from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs, unopened_video
 from napari_al_pose.formats.sleap_videos import SleapVideos
 
 if TYPE_CHECKING:
@@ -228,11 +228,7 @@ def _video(sio: Any, files: str | list[str]) -> Any:
     if all(Path(file).is_file() for file in ([files] if isinstance(files, str) else files)):
         with suppress(*DAMAGE):
             return sio.Video.from_filename(files)
-    first = files if isinstance(files, str) else files[0]
-    metadata: dict[str, Any] = {"type": "MediaVideo" if isinstance(files, str) else "ImageVideo", "filename": first}
-    if not isinstance(files, str):
-        metadata["filenames"] = files
-    return sio.Video(filename=files, backend_metadata=metadata, open_backend=False)
+    return unopened_video(sio, files)
 
 
 def _track(instance: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,27 @@ def refuse_bombs(path: Path) -> None:
         if "metadata" not in file:
             raise ValueError("it has no metadata of SLEAP")
         file.visititems(look)
+
+
+def unopened_video(sio: Any, files: str | Sequence[str], shape: Sequence[int] = ()) -> Any:
+    """Return sleap-io's video for a file or a list of images, which need not be there.
+
+    Parameters
+    ----------
+    sio : module
+        `import_sleap_io`.
+    files : str or sequence of str
+        The video file, or the images in their order.
+    shape : sequence of int, optional
+        Frames, height, width, channels.
+    """
+    single = isinstance(files, str)
+    about: dict[str, Any] = {
+        "type": "MediaVideo" if single else "ImageVideo",
+        "filename": files if single else files[0],
+    }
+    if not single:
+        about["filenames"] = list(files)
+    if shape:
+        about["shape"] = list(shape)
+    return sio.Video(filename=files if single else list(files), backend_metadata=about, open_backend=False)

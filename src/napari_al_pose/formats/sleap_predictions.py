@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,8 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_predictions import AddRows, PredictionTable
 from napari_al_pose.formats.names import video_stem
-from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs
+from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs, unopened_video
+from napari_al_pose.formats.sleap_videos import SleapVideos
 
 _PREDICTED = 1
 """SLEAP's number for an instance that a model predicted."""
@@ -27,6 +30,7 @@ def writing_sleap(
     shape: tuple[int, int, int, int],
     bodyparts: Sequence[str],
     links: Sequence[tuple[str, str]],
+    images: Mapping[int, Path] | None = None,
 ) -> Iterator[AddRows]:
     """Give what adds predicted frames to a ``.slp``; it is there when the block succeeds.
 
@@ -37,13 +41,15 @@ def writing_sleap(
     path : Path
         Ends in ``.slp``.
     video : Path
-        The video file, or the folder of images.
+        The video file; not used if there are ``images``.
     shape : (int, int, int, int)
         Frames, height, width, channels of the video.
     bodyparts : sequence of str
         K of them; SLEAP's nodes.
     links : sequence of (str, str)
         SLEAP's edges.
+    images : mapping of int to Path, optional
+        The images that stand in for the video, by frame number. SLEAP counts them by their order.
 
     Yields
     ------
@@ -57,13 +63,18 @@ def writing_sleap(
     """
     sio = import_sleap_io()
     skeleton = sio.Skeleton(nodes=list(bodyparts), edges=[list(link) for link in links], name="animal")
-    described = sio.Video(filename=str(video), open_backend=False, backend_metadata={"shape": list(shape)})
+    files = str(video) if images is None else [str(images[number]) for number in sorted(images)]
+    described = unopened_video(sio, files, shape)
+    positions = None if images is None else np.array(sorted(images), np.int64)
     with replacing(path) as temporary:
         temporary.unlink()  # sleap-io appends to what is there
         empty = sio.Labels(videos=[described], skeletons=[skeleton])
         sio.save_slp(empty, str(temporary), embed=False, verbose=False)
         with _Tables(temporary, len(bodyparts)) as tables:
-            yield tables.add
+            if positions is None:
+                yield tables.add
+            else:
+                yield lambda numbers, rows: tables.add(np.searchsorted(positions, numbers), rows)
 
 
 class _Tables:
@@ -136,23 +147,50 @@ def read_sleap_predictions(path: Path, video: str) -> PredictionTable:
     try:
         refuse_bombs(path)
         labels = sio.load_slp(str(path), open_videos=False, lazy=True)
-        names = [video_stem(str(found.filename)) for found in labels.videos]
-        which = names.index(video) if video in names else 0
-        if not names or (video not in names and len(names) > 1):
-            raise AlPoseError(f"{path} has no video {video!r}.", "Choose the file of this video's predictions.")
-        values = labels.numpy(video=which, untracked=True, return_confidence=True, user_instances=False)
-        bodyparts = tuple(labels.skeletons[0].node_names)
+        videos = SleapVideos(path, labels.videos)
+        name = _name_in(path, videos, video)
+        found: dict[int, Any] = {}
+        for frame in labels:
+            key = videos.key(frame)
+            predicted = [i for i in frame.predicted_instances if np.isfinite(i.numpy()).all(axis=1).any()]
+            if key.video != name or not predicted:
+                continue
+            if len(predicted) > 1:
+                raise AlPoseError(f"{path} holds several animals in a frame.", "Choose predictions of a single animal.")
+            if key.frame in found:
+                raise AlPoseError(
+                    f"{path} holds frame {key.frame} of {name!r} twice.", "Merge its frames in SLEAP and save it again."
+                )
+            found[key.frame] = predicted[0]
     except DAMAGE as error:
         raise AlPoseError(
             f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
-            "Open it in SLEAP and save it anew, or choose another file.",
+            "Open it in SLEAP and save it again, or choose another file.",
         ) from error
-    values = np.asarray(values, np.float64)
-    animals = np.isfinite(values[..., :2]).any(axis=(2, 3))
-    if (animals.sum(axis=1) > 1).any():
-        raise AlPoseError(f"{path} holds several animals in a frame.", "Choose predictions of a single animal.")
-    if not animals.any():
+    if not found:
         raise AlPoseError(f"{path} holds no predictions of {video!r}.", "Choose the file of this video's predictions.")
-    frames = np.flatnonzero(animals.any(axis=1))
-    poses = values[frames, animals[frames].argmax(axis=1)]
+    orders = Counter(tuple(str(name) for name in instance.skeleton.node_names) for instance in found.values())
+    bodyparts = tuple(dict.fromkeys(name for names in orders for name in names))
+    frames = np.array(sorted(found), np.int64)
+    poses = np.full((len(frames), len(bodyparts), 3), np.nan)
+    for row, number in zip(poses, frames.tolist(), strict=True):
+        instance = found[number]
+        row[[bodyparts.index(str(name)) for name in instance.skeleton.node_names]] = instance.numpy(scores=True)
+    poses[~np.isfinite(poses[..., :2]).all(axis=-1)] = np.nan
     return PredictionTable("SLEAP", bodyparts, frames, poses[..., :2], np.nan_to_num(poses[..., 2]))
+
+
+def _name_in(path: Path, videos: SleapVideos, video: str) -> str:
+    """Return what the reader calls the video: its name, or that name behind folders that tell videos apart."""
+    names = [found.name for found in videos.videos]
+    if video in names:
+        return video
+    same = [name for found in videos.videos if video_stem(found.path) == video for name in (found.name,)]
+    if len(same) > 1:
+        raise AlPoseError(
+            f"{path} holds predictions of {len(same)} videos called {video!r}.",
+            "Export the predictions of this video on its own.",
+        )
+    if not same and len(names) != 1:
+        raise AlPoseError(f"{path} has no video {video!r}.", "Choose the file of this video's predictions.")
+    return (same or names)[0]

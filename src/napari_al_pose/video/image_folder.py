@@ -68,6 +68,11 @@ class ImageFolder(StillFrames):
             )
         return "; ".join(found)
 
+    @property
+    def images(self) -> dict[int, Path]:
+        """The image files by frame number."""
+        return dict(zip(self._numbers.tolist(), self._files, strict=True))
+
     def number(self, position: int) -> int:
         """Return the frame number in the image's name."""
         return int(self._numbers[self._checked(position)])
