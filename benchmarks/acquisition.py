@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import ABSENT, Figure, seconds
-from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, installed_strategies, traits
 from napari_al_pose.acquisition.clusters import kmeans
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
 
 FRAMES, BODYPARTS, SIDE = 1_000, 20, 64
@@ -40,7 +40,7 @@ GROWTH_SIDE = 16
 def figures(data: Path | None) -> Iterator[Figure]:
     """Measure multiple peak entropy, every strategy on growing pools, and the cheap ones on a large pool in full."""
     yield _entropy()
-    for name, strategy in strategies().items():
+    for name, strategy in installed_strategies().items():
         yield _strategy(name, strategy)
     yield from _large_pool()
 
@@ -103,7 +103,7 @@ def _strategy(name: str, strategy: Strategy) -> Figure:
             break
         took[n] = _scoring_seconds(strategy, n)
     first, last = POOLS[0], max(took)
-    setting: dict[str, object] = {"frames": first, "cost": terms(strategy).cost}
+    setting: dict[str, object] = {"frames": first, "cost": traits(strategy).cost}
     setting |= {f"seconds_of_{n}": seconds_ for n, seconds_ in took.items() if n != first}
     if last > first:
         setting["growth_exponent"] = math.log(took[last] / took[first]) / math.log(last / first)
@@ -126,7 +126,7 @@ def _context(strategy: Strategy, n: int) -> ScoreContext:
     """Return a pool of ``n`` frames with what the strategy asks for and no more: large pools fill the memory."""
     rng = np.random.default_rng(0)
     names = tuple(f"bodypart {k}" for k in range(4))
-    own = terms(strategy)
+    own = traits(strategy)
     has = strategy.requires | own.uses
     maps = _scoremaps(n, 4, GROWTH_SIDE) if Requires.SCOREMAPS in has else None
     features = _features(n) if Requires.FEATURES in has else None
@@ -180,7 +180,7 @@ def _large_pool() -> Iterator[Figure]:
     context = ScoreContext(
         keys=_keys(LARGE_POOL), skeleton=Skeleton(("nose",)), features=features, labelled_features=features[:40]
     )
-    found = strategies()
+    found = installed_strategies()
     jobs: dict[str, Callable[[], object]] = {
         "influence": lambda: found["influence"].score(context),
         "coverage": lambda: found["coverage"].score(context),

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from napari_al_pose.acquisition import ScoreContext, coverage
-from napari_al_pose.acquisition.coverage import Coverage, coverage_gain
-from napari_al_pose.acquisition.influence import mean_cosine_similarity
+from napari_al_pose.acquisition import ScoreContext
+from napari_al_pose.acquisition.strategies import coverage
+from napari_al_pose.acquisition.strategies.coverage import Coverage, coverage_gain
+from napari_al_pose.acquisition.strategies.influence import mean_cosine_similarity
 from napari_al_pose.domain import FrameKey, Skeleton
 
 WORKED = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1]])

@@ -7,12 +7,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from napari_al_pose.acquisition import ScoreContext
-from napari_al_pose.acquisition.dacs import DensityAwareCoreSet, choose, natural_breaks, shares, sparsity
-from napari_al_pose.acquisition.duw import UncertaintyWeightedKCenter, weigh
-from napari_al_pose.acquisition.kcenter import KCenter, farthest_first, nearest_distance
-from napari_al_pose.acquisition.kmeans_batch import KMeansBatch
-from napari_al_pose.acquisition.probcover import ProbCover, ball_radius, cover
-from napari_al_pose.acquisition.typiclust import TypiClust, typicality
+from napari_al_pose.acquisition.strategies.dacs import DensityAwareCoreSet, choose, natural_breaks, shares, sparsity
+from napari_al_pose.acquisition.strategies.duw import UncertaintyWeightedKCenter, weigh
+from napari_al_pose.acquisition.strategies.kcenter import KCenter, farthest_first, nearest_distance
+from napari_al_pose.acquisition.strategies.kmeans_batch import KMeansBatch
+from napari_al_pose.acquisition.strategies.probcover import ProbCover, ball_radius, cover
+from napari_al_pose.acquisition.strategies.typiclust import TypiClust, typicality
 from napari_al_pose.domain import FrameKey, Skeleton
 
 
@@ -138,7 +138,7 @@ def test_probcover_counts_every_row_whatever_the_block(monkeypatch):
     rows = looks([30, 23], np.random.default_rng(0), noise=0.01)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     whole = cover(rows, np.zeros(53, bool), 0.02, 10)
-    monkeypatch.setattr("napari_al_pose.acquisition.probcover._BLOCK", 7)
+    monkeypatch.setattr("napari_al_pose.acquisition.strategies.probcover._BLOCK", 7)
     assert cover(rows, np.zeros(53, bool), 0.02, 10) == whole
     assert ball_radius(np.ones((3, 1))) == 1e-3
 

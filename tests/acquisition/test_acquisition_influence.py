@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from napari_al_pose.acquisition import ScoreContext, vectors
-from napari_al_pose.acquisition.influence import Influence, mean_cosine_similarity
 from napari_al_pose.acquisition.ordering import rank_order
+from napari_al_pose.acquisition.strategies.influence import Influence, mean_cosine_similarity
 from napari_al_pose.domain import FrameKey, Skeleton
 
 WORKED = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [-0.6, 0.8]])

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from napari_al_pose.acquisition import Peaks, Requires, ScoreContext
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy, mpe_as_al4pose, mpe_as_residency
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy, mpe_as_al4pose, mpe_as_residency
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
 
 

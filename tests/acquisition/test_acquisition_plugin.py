@@ -14,11 +14,11 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "al-pose-strategy-example"
 ASK = """
 import json
 import numpy as np
-from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, strategies
+from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, installed_strategies
 from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey, Skeleton
 
-found = strategies()["edge"]
+found = installed_strategies()["edge"]
 keys = [FrameKey("v", i) for i in range(3)]
 xy = np.array([[[50.0, 50], [60, 60]], [[0, 40], [10, 40]], [[100, 100], [np.nan, np.nan]]])
 context = ScoreContext(keys=keys, skeleton=Skeleton(("nose", "tail")), xy=xy, likelihood=np.ones((3, 2)))
@@ -27,7 +27,7 @@ print(json.dumps({
     "scores": found.score(context).tolist(),
     "why": found.explain(context, 0).sentence,
     "words": describe(found),
-    "ours": "mpe" in strategies(),
+    "ours": "mpe" in installed_strategies(),
 }))
 """
 

@@ -10,17 +10,17 @@ import pytest
 from numpy.testing import assert_allclose
 
 from napari_al_pose.acquisition import Peaks, ScoreContext
-from napari_al_pose.acquisition.baselines import Random, Uniform
-from napari_al_pose.acquisition.confidence import LeastConfidence, Margin, peak_margins
-from napari_al_pose.acquisition.dynamic import Dynamic
 from napari_al_pose.acquisition.fusion import min_max, pool_quantiles
-from napari_al_pose.acquisition.hybrid import Hybrid
-from napari_al_pose.acquisition.influence import Influence
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
-from napari_al_pose.acquisition.pca_error import PcaError, fit_space, reprojection_error
-from napari_al_pose.acquisition.pose_novelty import PoseNovelty, fit_poses, novelty
 from napari_al_pose.acquisition.reliability import agreement, animal_size, update
-from napari_al_pose.acquisition.vl4pose import StaticVL4Pose, expected_log_likelihood, fit_links
+from napari_al_pose.acquisition.strategies.baselines import Random, Uniform
+from napari_al_pose.acquisition.strategies.confidence import LeastConfidence, Margin, peak_margins
+from napari_al_pose.acquisition.strategies.dynamic import Dynamic
+from napari_al_pose.acquisition.strategies.hybrid import Hybrid
+from napari_al_pose.acquisition.strategies.influence import Influence
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
+from napari_al_pose.acquisition.strategies.pca_error import PcaError, fit_space, reprojection_error
+from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty, fit_poses, novelty
+from napari_al_pose.acquisition.strategies.vl4pose import StaticVL4Pose, expected_log_likelihood, fit_links
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
 
 NAMES = ("nose", "left ear", "tail base")

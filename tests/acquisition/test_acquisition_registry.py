@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, registry, strategies
+from napari_al_pose.acquisition import Requires, ScoreContext, Strategy, installed_strategies, registry
 from napari_al_pose.acquisition.strategy import Explanation
 from napari_al_pose.domain import FrameKey, Skeleton
 
@@ -49,11 +49,11 @@ def installed(monkeypatch):
         points = list(entry_points(group=registry.ENTRY_POINT_GROUP))
         points += [EntryPoint(name, value, registry.ENTRY_POINT_GROUP) for name, value in classes.items()]
         monkeypatch.setattr(registry, "entry_points", lambda group: points)
-        strategies.cache_clear()
+        installed_strategies.cache_clear()
 
     entry_points = registry.entry_points
     yield install
-    strategies.cache_clear()
+    installed_strategies.cache_clear()
 
 
 def here(cls):
@@ -61,7 +61,7 @@ def here(cls):
 
 
 def test_ours_are_there_and_complete():
-    found = strategies()
+    found = installed_strategies()
     assert {"mpe", "influence"} <= set(found)
     assert list(found) == sorted(found)
     for name, strategy in found.items():
@@ -70,14 +70,14 @@ def test_ours_are_there_and_complete():
         assert strategy.title
         assert strategy.summary
         assert not strategy.summary.endswith(".")
-    assert strategies() is found
+    assert installed_strategies() is found
 
 
 def test_a_lab_can_add_its_own(installed):
     installed(newest=here(Newest))
     keys = [FrameKey("v", 3), FrameKey("v", 8)]
     context = ScoreContext(keys=keys, skeleton=Skeleton(("nose",)))
-    assert strategies()["newest"].score(context).tolist() == [3.0, 8.0]
+    assert installed_strategies()["newest"].score(context).tolist() == [3.0, 8.0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_lab_can_add_its_own(installed):
 def test_a_broken_plugin_is_left_out_and_logged(installed, caplog, value, why):
     installed(broken=value)
     with caplog.at_level(logging.ERROR):
-        found = strategies()
+        found = installed_strategies()
     assert {"mpe", "influence"} <= set(found)
     assert "wordless" not in found
     assert type(found["mpe"]).__name__ == "MultiplePeakEntropy"

@@ -8,13 +8,21 @@ import logging
 import numpy as np
 import pytest
 
-from napari_al_pose.acquisition import Batching, Explanation, Extra, Requires, ScoreContext, strategies, terms
+from napari_al_pose.acquisition import (
+    Batching,
+    Explanation,
+    Extra,
+    Requires,
+    ScoreContext,
+    installed_strategies,
+    traits,
+)
 from napari_al_pose.acquisition.ordering import rank_order
 from napari_al_pose.acquisition.selection import select_batch, select_best
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
 
 SKELETON = Skeleton(("nose", "left ear", "tail base"), (("nose", "left ear"), ("left ear", "tail base")))
-EVERY = sorted(strategies())
+EVERY = sorted(installed_strategies())
 
 
 def made_up(seed=0, n=60, n_labelled=8):
@@ -106,7 +114,7 @@ def pool():
 
 @pytest.mark.parametrize("name", EVERY)
 def test_one_score_a_frame_that_tells_frames_apart(name, pool):
-    scores = strategies()[name].score(pool)
+    scores = installed_strategies()[name].score(pool)
     assert scores.shape == (60,)
     assert scores.dtype == np.float64
     assert not np.isinf(scores).any()
@@ -117,7 +125,7 @@ def test_one_score_a_frame_that_tells_frames_apart(name, pool):
 def test_the_order_of_rows_does_not_matter(name, pool):
     order = np.random.default_rng(5).permutation(60)
     shuffled = reordered(pool, order)
-    strategy = strategies()[name]
+    strategy = installed_strategies()[name]
     scores, others = strategy.score(pool), strategy.score(shuffled)
     np.testing.assert_allclose(others, scores[order], atol=1e-9)
     ranked = [pool.keys[row] for row in rank_order(pool.keys, scores)]
@@ -126,7 +134,7 @@ def test_the_order_of_rows_does_not_matter(name, pool):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_frame_can_be_explained(name, pool):
-    strategy = strategies()[name]
+    strategy = installed_strategies()[name]
     for index in (0, 3, 7, 59):
         explanation = strategy.explain(pool, index)
         assert isinstance(explanation, Explanation)
@@ -139,7 +147,7 @@ def test_every_frame_can_be_explained(name, pool):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_it_needs_no_more_than_it_says(name, pool):
-    strategy = strategies()[name]
+    strategy = installed_strategies()[name]
     fields = {
         Requires.PREDICTIONS: ("xy", "likelihood"),
         Requires.SCOREMAPS: ("scoremaps", "grid"),
@@ -147,12 +155,12 @@ def test_it_needs_no_more_than_it_says(name, pool):
         Requires.LABELS: ("labelled_xy",),
     }
     dropped = {name: None for flag, names in fields.items() if flag not in strategy.requires for name in names}
-    extra = {name: pool.extra[name] for name in terms(strategy).needs}
+    extra = {name: pool.extra[name] for name in traits(strategy).needs}
     bare = dataclasses.replace(pool, extra=extra, **dropped)
     assert not strategy.requires & ~bare.available
     assert strategy.score(bare).shape == (60,)
     assert strategy.explain(bare, 0).sentence
-    if strategy.requires or terms(strategy).needs:
+    if strategy.requires or traits(strategy).needs:
         empty = ScoreContext(keys=pool.keys, skeleton=SKELETON)
         with pytest.raises(ValueError, match="Expected a context with"):
             strategy.score(empty)
@@ -163,7 +171,7 @@ def test_it_needs_no_more_than_it_says(name, pool):
 def test_tiny_pools(name, n, pool):
     tiny = reordered(pool, np.arange(n))
     tiny = dataclasses.replace(tiny, labelled_features=None, labelled_xy=pool.labelled_xy[:1])
-    strategy = strategies()[name]
+    strategy = installed_strategies()[name]
     assert strategy.score(tiny).shape == (n,)
     assert strategy.explain(tiny, 0).sentence
 
@@ -176,7 +184,7 @@ def test_frames_that_all_look_alike(name, pool):
         same = dataclasses.replace(same, **{field: np.repeat(array[:1], 60, axis=0)})
     of_the_pool = {name: np.repeat(pool.extra[name][5:6], 60, axis=0) for name in OF_THE_POOL}
     same = dataclasses.replace(same, extra={**pool.extra, **of_the_pool})
-    scores = strategies()[name].score(same)
+    scores = installed_strategies()[name].score(same)
     assert not np.isinf(scores).any()
     rows = select_best(same.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
     assert len(set(rows)) == 6
@@ -184,9 +192,9 @@ def test_frames_that_all_look_alike(name, pool):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_best_make_a_batch(name, pool, caplog):
-    strategy = strategies()[name]
+    strategy = installed_strategies()[name]
     scores = strategy.score(pool)
-    if terms(strategy).batching is Batching.BEST:
+    if traits(strategy).batching is Batching.BEST:
         rows = select_best(pool.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
     else:
         with caplog.at_level(logging.INFO):
@@ -206,13 +214,13 @@ def test_the_best_make_a_batch(name, pool, caplog):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_it_says_what_it_costs_and_what_takes_its_place(name):
-    found = strategies()
-    own = terms(found[name])
+    found = installed_strategies()
+    own = traits(found[name])
     assert own.cost
     assert own.fallback in found
     assert own.needs <= set(Extra)
     seen, other = {name}, own.fallback
-    while terms(found[other]).needs and other not in seen:  # whatever is missing, the chain of fallbacks ends
+    while traits(found[other]).needs and other not in seen:  # whatever is missing, the chain of fallbacks ends
         seen.add(other)
-        other = terms(found[other]).fallback
-    assert not terms(found[other]).needs
+        other = traits(found[other]).fallback
+    assert not traits(found[other]).needs

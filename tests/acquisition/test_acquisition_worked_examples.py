@@ -9,27 +9,27 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from napari_al_pose.acquisition import Extra, ScoreContext, strategies
-from napari_al_pose.acquisition.badge import plus_plus
-from napari_al_pose.acquisition.confidence import peak_margins
-from napari_al_pose.acquisition.deeplabcut_baselines import Jump, small_grey
-from napari_al_pose.acquisition.disagreement import place_variance, shrunk
-from napari_al_pose.acquisition.dissimilar import DissimilarPairs, dissimilar_pairs
-from napari_al_pose.acquisition.dropquery import candidates, votes
-from napari_al_pose.acquisition.egl import ExpectedGradientLength, neighbour_probabilities
+from napari_al_pose.acquisition import Extra, ScoreContext, installed_strategies
 from napari_al_pose.acquisition.fusion import min_max
-from napari_al_pose.acquisition.kcenter import nearest_labelled
-from napari_al_pose.acquisition.lightning_motion import motion_energy
-from napari_al_pose.acquisition.lightning_temporal import above_rolling_median, largest_step, temporal_norm
-from napari_al_pose.acquisition.minmax import MinMax
 from napari_al_pose.acquisition.ordering import rank_order
-from napari_al_pose.acquisition.pca_error import fit_space, reprojection_error
 from napari_al_pose.acquisition.peaks import find_peaks
-from napari_al_pose.acquisition.ppal import difficulty, medoids
-from napari_al_pose.acquisition.sleap_baselines import Stride
-from napari_al_pose.acquisition.thc import continuity, scoremap_change, shifted
+from napari_al_pose.acquisition.strategies.badge import plus_plus
+from napari_al_pose.acquisition.strategies.confidence import peak_margins
+from napari_al_pose.acquisition.strategies.deeplabcut_baselines import Jump, small_grey
+from napari_al_pose.acquisition.strategies.disagreement import place_variance, shrunk
+from napari_al_pose.acquisition.strategies.dissimilar import DissimilarPairs, dissimilar_pairs
+from napari_al_pose.acquisition.strategies.dropquery import candidates, votes
+from napari_al_pose.acquisition.strategies.egl import ExpectedGradientLength, neighbour_probabilities
+from napari_al_pose.acquisition.strategies.kcenter import nearest_labelled
+from napari_al_pose.acquisition.strategies.lightning_motion import motion_energy
+from napari_al_pose.acquisition.strategies.lightning_temporal import above_rolling_median, largest_step, temporal_norm
+from napari_al_pose.acquisition.strategies.minmax import MinMax
+from napari_al_pose.acquisition.strategies.pca_error import fit_space, reprojection_error
+from napari_al_pose.acquisition.strategies.ppal import difficulty, medoids
+from napari_al_pose.acquisition.strategies.sleap_baselines import Stride
+from napari_al_pose.acquisition.strategies.thc import continuity, scoremap_change, shifted
+from napari_al_pose.acquisition.strategies.wpu import fit_autoencoder, pose_features
 from napari_al_pose.acquisition.vectors import unit_rows
-from napari_al_pose.acquisition.wpu import fit_autoencoder, pose_features
 from napari_al_pose.domain import FrameKey, Skeleton
 from napari_al_pose.pose.auxiliary import losses
 
@@ -263,8 +263,8 @@ def test_hybrid_counts_jumps_in_time():
         xy=np.zeros((n, 1, 2)),
         likelihood=np.ones((n, 1)),
     )
-    assert rank_order(context.keys, strategies()["hybrid"].score(context))[0] == 11
-    assert strategies()["hybrid"].explain(context, 11).sentence
+    assert rank_order(context.keys, installed_strategies()["hybrid"].score(context))[0] == 11
+    assert installed_strategies()["hybrid"].explain(context, 11).sentence
 
 
 # ---- what the published code gets wrong, where no other test says so ------------------------------
@@ -275,7 +275,7 @@ def test_vatl_margin_the_ambiguous_comes_first():
     maps[0, 0, 4, 4], maps[0, 0, 12, 12] = 0.8, 0.75
     maps[1, 0, 4, 4], maps[1, 0, 12, 12] = 0.8, 0.1
     context = dataclasses.replace(context_of({}, n=2), scoremaps=maps)
-    assert np.argmax(strategies()["margin"].score(context)) == 0
+    assert np.argmax(installed_strategies()["margin"].score(context)) == 0
     peaks = find_peaks(maps, min_distance=2, threshold_abs=0.05, threshold_rel=None)
     assert_allclose(peak_margins(peaks)[:, 0], [0.0625, 0.875])
 
@@ -286,7 +286,7 @@ def test_vatl_constant_scores_fuse_to_zeros():
 
 def test_vatl_duw_trusts_a_good_model():
     """Unscaled distances and a weight of 0.01 make it core-set whatever the model is worth."""
-    from napari_al_pose.acquisition.duw import weigh
+    from napari_al_pose.acquisition.strategies.duw import weigh
 
     distance, doubt = np.array([3.0, 2, 1]), np.array([0.0, 1, 0.5])
     assert np.argmax(weigh(doubt, 0.5)(distance)) == 1
@@ -304,7 +304,7 @@ def test_sleap_stride_reaches_the_end():
 
 def test_probcover_sees_the_last_frames_too():
     """The published code drops the last partial block of rows."""
-    from napari_al_pose.acquisition.probcover import _BLOCK, cover
+    from napari_al_pose.acquisition.strategies.probcover import _BLOCK, cover
 
     rows = np.eye(3)[[0] * _BLOCK + [1, 2, 2]]
     picks = cover(rows, np.zeros(len(rows), bool), 0.5, 3)

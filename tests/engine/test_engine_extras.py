@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_al_pose.acquisition import Extra, strategies, terms
+from napari_al_pose.acquisition import Extra, installed_strategies, traits
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.engine import scoring
@@ -24,7 +24,9 @@ from napari_al_pose.pose.targets import decode
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
-BY_ENGINE = sorted(name for name, strategy in strategies().items() if terms(strategy).needs or terms(strategy).wants)
+BY_ENGINE = sorted(
+    name for name, strategy in installed_strategies().items() if traits(strategy).needs or traits(strategy).wants
+)
 NEEDS_THE_NET = {"influence_alexnet", "influence_dinov2", "dissimilar"}
 
 
@@ -240,7 +242,7 @@ def offline(monkeypatch):
 @pytest.mark.parametrize("name", BY_ENGINE)
 def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, asked, arrays, cache, offline, monkeypatch):
     monkeypatch.setattr(scoring, "_lack", lambda strategy, asked: "")  # there are too few labels for some
-    settled = run(scoring.settle(strategies()[name], asked, cache, batch_size=5, seed=0))
+    settled = run(scoring.settle(installed_strategies()[name], asked, cache, batch_size=5, seed=0))
     if name in NEEDS_THE_NET - {"dissimilar"}:
         assert settled.strategy.name == "influence"
         assert "no route to host" in settled.notice
@@ -257,7 +259,7 @@ def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, asked, arr
 
 
 def test_too_few_labels_are_said(asked, cache):
-    settled = run(scoring.settle(strategies()["learning_loss"], asked, cache, batch_size=5, seed=0))
+    settled = run(scoring.settle(installed_strategies()["learning_loss"], asked, cache, batch_size=5, seed=0))
     assert settled.strategy.name == "mpe"
     assert "it needs 100 complete frames and there are" in settled.notice
     assert "Multiple peak entropy (MPE) takes its place" in settled.notice
@@ -270,7 +272,7 @@ def test_a_model_without_scoremaps_is_said(asked, cache):
         return predict_frames(model, keys, sources, job, with_scoremaps=False)
 
     poor = dataclasses.replace(asked, predict=predict)
-    settled = run(scoring.settle(strategies()["mpe"], poor, cache, batch_size=5, seed=0))
+    settled = run(scoring.settle(installed_strategies()["mpe"], poor, cache, batch_size=5, seed=0))
     assert settled.strategy.name == "hybrid"
     assert "since the model gives no scoremaps: Hybrid takes its place." in settled.notice
     assert np.isfinite(settled.strategy.score(settled.context)).any()
@@ -278,10 +280,10 @@ def test_a_model_without_scoremaps_is_said(asked, cache):
 
 def test_no_model_is_no_remark(asked, cache):
     bare = Asked(asked.project, asked.pool, asked.sources, None, 0, 0)
-    settled = run(scoring.settle(strategies()["mc_dropout"], bare, ExtraCache(), batch_size=5, seed=0))
+    settled = run(scoring.settle(installed_strategies()["mc_dropout"], bare, ExtraCache(), batch_size=5, seed=0))
     assert settled.strategy is None
     assert settled.notice == ""
-    pictures = run(scoring.settle(strategies()["dlc_kmeans"], bare, ExtraCache(), batch_size=5, seed=0))
+    pictures = run(scoring.settle(installed_strategies()["dlc_kmeans"], bare, ExtraCache(), batch_size=5, seed=0))
     assert pictures.strategy.name == "dlc_kmeans"
 
 

@@ -12,7 +12,7 @@ import tifffile
 import torch
 
 from napari_al_pose.acquisition import Batching
-from napari_al_pose.acquisition.hybrid import Hybrid
+from napari_al_pose.acquisition.strategies.hybrid import Hybrid
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings

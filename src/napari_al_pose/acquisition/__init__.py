@@ -1,12 +1,14 @@
-"""Which frames to label next: pool, peaks, one module a strategy, batch selection.
+"""Which frames to label next: pool, peaks, batch selection, and the strategies in a folder of their own.
 
 Everything here takes arrays and returns arrays: no network, no video decoding, no window.
 """
 
+from pathlib import Path
+
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
-from napari_al_pose.acquisition.registry import strategies
-from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, Terms, terms
+from napari_al_pose.acquisition.registry import installed_strategies
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, Traits, traits
 
 __all__ = [
     "Batching",
@@ -16,8 +18,11 @@ __all__ = [
     "Requires",
     "ScoreContext",
     "Strategy",
-    "Terms",
+    "Traits",
     "find_peaks",
-    "strategies",
-    "terms",
+    "installed_strategies",
+    "traits",
 ]
+
+# Entry points of an older installation name modules that lie in strategies/ now.
+__path__.append(str(Path(__file__).parent / "strategies"))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.selection import select_batch, select_best
-from napari_al_pose.acquisition.strategy import Batching, Strategy, terms
-from napari_al_pose.acquisition.stretches import draw_from_stretches
+from napari_al_pose.acquisition.strategy import Batching, Strategy, traits
+from napari_al_pose.acquisition.stratified import draw_stratified
 from napari_al_pose.domain import FrameKey
 
 
@@ -29,11 +29,11 @@ def make_batch(
 
     Parameters and result are those of `select_batch`. What is called is what the strategy's `Batching` names.
     """
-    batching = terms(strategy).batching
+    batching = traits(strategy).batching
     if batching is Batching.BEST:
         return select_best(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
-    if batching is Batching.STRETCHES:
-        return draw_from_stretches(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
+    if batching is Batching.STRATIFIED:
+        return draw_stratified(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
     return select_batch(
         keys,
         scores,

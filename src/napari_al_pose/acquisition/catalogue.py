@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from napari_al_pose.acquisition.phrases import join
-from napari_al_pose.acquisition.registry import strategies
-from napari_al_pose.acquisition.strategy import Requires, Strategy, terms
+from napari_al_pose.acquisition.registry import installed_strategies
+from napari_al_pose.acquisition.strategy import Requires, Strategy, traits
+from napari_al_pose.acquisition.wording import join
 
 _WORDS = {
     Requires.PREDICTIONS: "a model",
@@ -21,7 +21,7 @@ def describe(strategy: Strategy) -> str:
     ``Costs one pass of the network a frame.``
     """
     lines = [f"{strategy.summary}.", needs_of(strategy)]
-    cost = terms(strategy).cost
+    cost = traits(strategy).cost
     if cost:
         lines.append(f"Costs {cost}.")
     return "\n".join(lines)
@@ -29,7 +29,7 @@ def describe(strategy: Strategy) -> str:
 
 def needs_of(strategy: Strategy) -> str:
     """Say what a strategy needs, and what takes its place without it."""
-    own = terms(strategy)
+    own = traits(strategy)
     needs = [word for flag, word in _WORDS.items() if flag in strategy.requires]
     if own.fewest_labels:
         needs = [f"{own.fewest_labels} labelled frames" if word == "labelled frames" else word for word in needs]
@@ -39,6 +39,6 @@ def needs_of(strategy: Strategy) -> str:
     needs = list(dict.fromkeys(needs))
     if not needs:
         return "Needs nothing."
-    other = strategies().get(own.fallback)
+    other = installed_strategies().get(own.fallback)
     instead = f", else {other.title} takes its place" if other is not None and other is not strategy else ""
     return f"Needs {join(needs)}{instead}."

@@ -17,7 +17,7 @@ class Extra(enum.StrEnum):
     where it lies in another group of pictures, which would cost as much as all else."""
 
     SCOREMAP_CHANGE = "scoremap_change"
-    """``(N, 2, K)`` of the same neighbours: `napari_al_pose.acquisition.thc.scoremap_change`, in [0, 1]."""
+    """``(N, 2, K)`` of the same neighbours: `napari_al_pose.acquisition.strategies.thc.scoremap_change`, in [0, 1]."""
 
     EMBEDDING = "embedding"
     """``(N, C)`` the pose network's last features, averaged over the image; change with every model."""

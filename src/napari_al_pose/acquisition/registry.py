@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 @functools.cache
-def strategies() -> MappingProxyType[str, Strategy]:
+def installed_strategies() -> MappingProxyType[str, Strategy]:
     """Return every installed strategy by name, in alphabetical order.
 
     A plug-in that cannot be loaded, lacks a part of `Strategy` or takes a name that is taken (ours come

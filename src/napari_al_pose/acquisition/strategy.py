@@ -6,7 +6,7 @@ class whose constructor needs no argument and name it in that package's ``pyproj
     [project.entry-points."napari_al_pose.strategies"]
     my_strategy = "my_package.my_module:MyStrategy"
 
-``examples/al-pose-strategy-example`` is such a package. It may also have the attributes of `Terms`.
+``examples/al-pose-strategy-example`` is such a package. It may also have the attributes of `Traits`.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class ScoreContext:
         Raises
         ------
         ValueError
-            If it is not there: the caller should have checked `terms`.
+            If it is not there: the caller should have checked `traits`.
         """
         return given(self.extra.get(name), name.value)
 
@@ -209,17 +209,17 @@ class Batching(enum.Enum):
     """How the scores of a strategy become a batch (`napari_al_pose.acquisition.batches`).
 
     ``CLUSTERED``: the best are clustered by appearance, and clusters take turns. ``BEST``: the best, apart in time; for
-    scores by which they differ from each other already. ``STRETCHES``: frames are drawn, one from each stretch of
-    time without labels, and the scores only put them in order.
+    scores by which they differ from each other already. ``STRATIFIED``: frames are drawn, one from each
+    stretch of time without labels, and the scores only put them in order.
     """
 
     CLUSTERED = "clustered"
     BEST = "best"
-    STRETCHES = "stretches"
+    STRATIFIED = "stratified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Traits:
     """What else a strategy says of itself; each is an attribute that it may leave out.
 
     Parameters
@@ -256,14 +256,14 @@ class Terms:
         return min(n, math.ceil(self.explores * n))
 
 
-def terms(strategy: Strategy) -> Terms:
+def traits(strategy: Strategy) -> Traits:
     """Return what ``strategy`` says of itself, with the defaults for what it leaves out."""
-    return Terms(**{f.name: getattr(strategy, f.name) for f in fields(Terms) if hasattr(strategy, f.name)})
+    return Traits(**{f.name: getattr(strategy, f.name) for f in fields(Traits) if hasattr(strategy, f.name)})
 
 
 def can_score(strategy: Strategy, context: ScoreContext) -> bool:
     """Whether the context has all the strategy needs."""
-    own = terms(strategy)
+    own = traits(strategy)
     return (
         not strategy.requires & ~context.available
         and own.needs <= context.extra.keys()

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_al_pose.acquisition import Extra
-from napari_al_pose.acquisition.lightning_motion import motion_energy
-from napari_al_pose.acquisition.thc import scoremap_change, shifted
+from napari_al_pose.acquisition.strategies.lightning_motion import motion_energy
+from napari_al_pose.acquisition.strategies.thc import scoremap_change, shifted
 from napari_al_pose.domain import FrameKey, FrameSource
 from napari_al_pose.pose import PoseBatch
 from napari_al_pose.pose.auxiliary import (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.ordering import key_order
-from napari_al_pose.acquisition.sleap_baselines import principal
+from napari_al_pose.acquisition.strategies.sleap_baselines import principal
 from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.beside import beside

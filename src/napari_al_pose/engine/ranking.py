@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition import ScoreContext, Strategy, installed_strategies, traits
 from napari_al_pose.acquisition.batches import make_batch
-from napari_al_pose.acquisition.kcenter import nearest_labelled
 from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch
+from napari_al_pose.acquisition.strategies.kcenter import nearest_labelled
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
 from napari_al_pose.engine.extras import Asked, ExtraCache
 from napari_al_pose.engine.features import FeatureCache
@@ -98,7 +98,7 @@ def rank(
         if output is not None and outside is not None:
             notice = f"{outside.sentence} {notice}".strip()
     notice = f"{notice} {problem}".strip()
-    n_drawn = 0 if scoring.strategy is None else terms(scoring.strategy).n_drawn(n_train)
+    n_drawn = 0 if scoring.strategy is None else traits(scoring.strategy).n_drawn(n_train)
     chosen = choose(scoring, scores, pool, holdout, n_train - n_drawn, ranking.seed, version)
     explored = _explored_frames(pool, [*holdout, *(s.key for s in chosen)], n_drawn, ranking.seed)
     to_learn = interleave(chosen, [_explored_suggestion(key, version) for key in explored])
@@ -140,7 +140,7 @@ def interleave(ranked: Sequence[Suggestion], drawn: Sequence[Suggestion]) -> lis
 
 def find_strategy(name: str) -> Strategy:
     """Return the strategy of that name; AlPoseError if there is none."""
-    known = strategies()
+    known = installed_strategies()
     if name not in known:
         raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose one of: {', '.join(sorted(known))}.")
     return known[name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, strategies, terms
+from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, installed_strategies, traits
 from napari_al_pose.engine.extras import OF_NO_MODEL, Asked, ExtraCache, Extras
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress
@@ -44,7 +44,7 @@ def settle(
     strategy: Strategy, asked: Asked, extras: ExtraCache, *, batch_size: int, seed: int
 ) -> Generator[Progress, None, Scoring]:
     """Find the first of the strategy and those that may take its place that has all it needs."""
-    known = strategies()
+    known = installed_strategies()
     if asked.model is None and asked.outside is None and needs_model(strategy):
         return Scoring(None, None, None)  # that is how every project begins, and nothing to remark on
     first, reasons, tried = strategy, list[str](), set[str]()
@@ -55,7 +55,7 @@ def settle(
         found = Extras()
         if not reason:
             output = yield from _look(output, strategy, asked)
-            own = terms(strategy)
+            own = traits(strategy)
             found = yield from extras.fetch(own.needs | own.wants, asked)
             reason = next((why for name, why in found.missing.items() if name in own.needs), "")
         context = _context(asked, output, found, batch_size, seed)
@@ -66,7 +66,7 @@ def settle(
             return Scoring(strategy, context, output, notice)
         log.info("%s can't be used: %s", strategy.name, reason)
         reasons.append(reason)
-        strategy = known.get(terms(strategy).fallback, strategy)
+        strategy = known.get(traits(strategy).fallback, strategy)
     return Scoring(None, None, output, f"{_sentence(first, reasons)}: a diverse batch takes its place.")
 
 
@@ -77,13 +77,13 @@ def _sentence(first: Strategy, reasons: list[str]) -> str:
 def needs_model(strategy: Strategy) -> bool:
     """Whether the strategy goes by what a model says."""
     of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
-    return bool(strategy.requires & of_a_model) or bool(terms(strategy).needs - OF_NO_MODEL)
+    return bool(strategy.requires & of_a_model) or bool(traits(strategy).needs - OF_NO_MODEL)
 
 
 def _lack(strategy: Strategy, asked: Asked) -> str:
     """Say what the strategy lacks that no computing gives; empty if nothing."""
     n_labelled = sum(annotation.is_complete for annotation in known_labels(asked.project))
-    fewest = max(terms(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
+    fewest = max(traits(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
     if asked.model is not None or not needs_model(strategy):
@@ -91,7 +91,7 @@ def _lack(strategy: Strategy, asked: Asked) -> str:
     if asked.outside is None:
         return "there is no model yet"
     # Another program's predictions are positions and likelihoods, nothing more.
-    beyond = terms(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
+    beyond = traits(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
     if Requires.SCOREMAPS in strategy.requires or beyond:
         return "it looks inside a model, and there is none yet"
     return ""
@@ -99,7 +99,7 @@ def _lack(strategy: Strategy, asked: Asked) -> str:
 
 def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Generator[Progress, None, PoolOutput | None]:
     """Return what the model says of the pool, scoremaps too if the strategy has a use for them."""
-    with_scoremaps = Requires.SCOREMAPS in (strategy.requires | terms(strategy).uses)
+    with_scoremaps = Requires.SCOREMAPS in (strategy.requires | traits(strategy).uses)
     if asked.model is None:
         return None if asked.outside is None else asked.outside.look(asked.pool.keys)
     if output is not None and (output.scoremaps is not None or not with_scoremaps):

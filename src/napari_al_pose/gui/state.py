@@ -199,9 +199,9 @@ class SessionState(QObject):
     @property
     def strategies(self) -> dict[str, Strategy]:
         """Every installed acquisition strategy by name."""
-        from napari_al_pose.acquisition import strategies  # scikit-learn behind it: only when asked for
+        from napari_al_pose.acquisition import installed_strategies  # scikit-learn behind it: only when asked for
 
-        return dict(strategies())
+        return dict(installed_strategies())
 
     @property
     def scoremap_choice(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, Terms, strategies, terms
+from napari_al_pose.acquisition import Extra, ScoreContext, Strategy, Traits, installed_strategies, traits
 from napari_al_pose.acquisition.batches import make_batch
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.pool import drop_near_duplicates
@@ -115,7 +115,7 @@ def choose(arm: Arm, n: int, situation: Situation) -> Ranking:
     done = set(situation.labelled)
     open_rows = [row for row in situation.pool if row not in done]
     candidates = here.without_near_duplicates(open_rows) if arm.deduplicate else open_rows
-    n_random = _terms(arm).n_drawn(n)
+    n_random = _traits(arm).n_drawn(n)
     scored = here.score(candidates, n - n_random)
     if scored is None:
         picks = [Pick(row, None, "al") for row in here.diverse(candidates, n)]
@@ -140,9 +140,9 @@ def choose(arm: Arm, n: int, situation: Situation) -> Ranking:
     )
 
 
-def _terms(arm: Arm) -> Terms:
+def _traits(arm: Arm) -> Traits:
     """Return what the arm's strategy says of itself, with the share of exploration that the arm prescribes."""
-    own = Terms() if arm.strategy in (ORACLE, ANTI) else terms(strategies()[arm.strategy])
+    own = Traits() if arm.strategy in (ORACLE, ANTI) else traits(installed_strategies()[arm.strategy])
     return own if arm.explore is None else replace(own, explores=arm.explore)
 
 
@@ -173,8 +173,8 @@ class _Choice:
         """Score ``rows``; what can't be used is replaced by what it names, as in the loop. None if nothing can."""
         output = self._here.model.predict(rows, with_scoremaps=True)
         if self._arm.strategy == ORACLE:
-            return _Scored(strategies()[_CLUSTERED], self._true_errors(rows, output))
-        strategy = strategies()[DEFAULT if self._arm.strategy == ANTI else self._arm.strategy]
+            return _Scored(installed_strategies()[_CLUSTERED], self._true_errors(rows, output))
+        strategy = installed_strategies()[DEFAULT if self._arm.strategy == ANTI else self._arm.strategy]
         tried: list[str] = []
         while strategy.name not in tried:
             extra = extras_for(strategy, self._dataset, self._here.model, rows, self._here.labelled)
@@ -184,7 +184,7 @@ class _Choice:
                 fallback = f"{strategy.name} instead of {tried[0]}" if tried else ""
                 return _Scored(strategy, -scores if self._arm.strategy == ANTI else scores, fallback)
             tried.append(strategy.name)
-            strategy = strategies().get(terms(strategy).fallback, strategy)
+            strategy = installed_strategies().get(traits(strategy).fallback, strategy)
         return None
 
     def _true_errors(self, rows: Sequence[int], output: Output) -> NDArray[np.float64]:

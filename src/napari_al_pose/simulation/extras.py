@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import Extra, Strategy, terms
+from napari_al_pose.acquisition import Extra, Strategy, traits
 from napari_al_pose.engine import extra_passes as passes
 from napari_al_pose.pose.auxiliary import InsideView
 from napari_al_pose.simulation.dataset import Dataset
@@ -34,7 +34,7 @@ def extras_for(
     Parameters
     ----------
     strategy : Strategy
-        Whose terms name them.
+        Whose traits name them.
     dataset : Dataset
         Where the frames are.
     model : Learned
@@ -42,7 +42,7 @@ def extras_for(
     rows, labelled : sequence of int
         Frames of the pool, and labelled ones.
     """
-    own = terms(strategy)
+    own = traits(strategy)
     asked = own.needs | own.wants
     found: dict[Extra, NDArray[Any]] = {}
     if Extra.THUMBNAILS in asked:

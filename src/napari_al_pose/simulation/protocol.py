@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from napari_al_pose.acquisition import strategies
+from napari_al_pose.acquisition import installed_strategies
 from napari_al_pose.domain import AlPoseError
 
 ORACLE, ANTI = "oracle", "anti"
@@ -60,7 +60,7 @@ class Arm:
             If strategy or modifier is unknown.
         """
         name, *modifiers = text.strip().split("+")
-        known = [*strategies(), ORACLE, ANTI]
+        known = [*installed_strategies(), ORACLE, ANTI]
         if name not in known:
             raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose of: {', '.join(sorted(known))}.")
         arm = cls(name, deduplicate=name not in BLIND)

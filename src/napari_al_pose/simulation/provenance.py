@@ -9,7 +9,13 @@ from pathlib import Path
 
 import napari_al_pose
 
-_PLACES = ("acquisition/*.py", "simulation/choosing.py", "simulation/learner.py", "pose/network.py", "pose/targets.py")
+_PLACES = (
+    "acquisition/**/*.py",
+    "simulation/choosing.py",
+    "simulation/learner.py",
+    "pose/network.py",
+    "pose/targets.py",
+)
 
 
 @functools.cache

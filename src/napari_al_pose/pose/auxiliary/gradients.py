@@ -1,4 +1,4 @@
-"""How long the gradient would be if a frame had another frame's scoremaps: `napari_al_pose.acquisition.egl`.
+"""How long the gradient would be if a frame had another frame's scoremaps: `napari_al_pose.acquisition.strategies.egl`.
 
 The loss is the mean squared error of scoremaps, sigmoids included.
 """

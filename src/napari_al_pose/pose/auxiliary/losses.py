@@ -1,6 +1,6 @@
 """What auxiliary networks are trained by; each a mean over what it is given.
 
-The definitions are those of `napari_al_pose.acquisition.learning_loss`, ``aleatoric`` and ``vl4pose``.
+The definitions are those of `napari_al_pose.acquisition.strategies.learning_loss`, ``aleatoric`` and ``vl4pose``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ with ``md`` the distance to the nearest labelled or chosen frame, ``u`` the unce
 well the model had predicted the batch labelled last. Their code leaves ``md`` unscaled and weighs ``u`` by 0.01, which
 makes it core-set whatever ``G``; here both terms have the same range. The uncertainty is least confidence.
 
-Cost: that of `napari_al_pose.acquisition.kcenter`.
+Cost: that of `napari_al_pose.acquisition.strategies.kcenter`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.confidence import LeastConfidence
 from napari_al_pose.acquisition.fusion import min_max
-from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, Value, farthest_first, unlike_labelled, usable_rows
+from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
+from napari_al_pose.acquisition.strategies.kcenter import (
+    CHOSEN_PER_SLOT,
+    Value,
+    farthest_first,
+    unlike_labelled,
+    usable_rows,
+)
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 

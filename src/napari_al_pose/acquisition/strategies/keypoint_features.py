@@ -2,8 +2,8 @@
 
 The residency's idea ("only the features around the estimated bodyparts could be considered"). A frame is the
 concatenation over bodyparts of ``likelihood_k * f(y_k) / |f(y_k)|``, the pose network's last features at the predicted
-place; k-centre (`napari_al_pose.acquisition.kcenter`) runs on that, unit length. The background, which in a fixed
-camera's video is most of a picture, no longer counts, and a bodypart that was not found says nothing.
+place; k-centre (`napari_al_pose.acquisition.strategies.kcenter`) runs on that, unit length. The background, which in a
+fixed camera's video is most of a picture, no longer counts, and a bodypart that was not found says nothing.
 
 Cost: one pass of the network a frame and for each labelled frame, then O((M + n) N K C).
 """
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
-from napari_al_pose.acquisition.kcenter import KCenter, unlike_labelled
+from napari_al_pose.acquisition.strategies.kcenter import KCenter, unlike_labelled
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 
 

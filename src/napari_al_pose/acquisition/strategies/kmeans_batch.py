@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
-from napari_al_pose.acquisition.kcenter import usable_rows
+from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 

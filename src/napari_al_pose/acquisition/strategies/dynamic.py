@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.fusion import min_max
-from napari_al_pose.acquisition.influence import Influence
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
+from napari_al_pose.acquisition.strategies.influence import Influence
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 
 _UNCERTAIN = MultiplePeakEntropy(aggregation="mean")

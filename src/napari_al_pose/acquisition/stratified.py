@@ -14,7 +14,7 @@ from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
 
 
-def draw_from_stretches(
+def draw_stratified(
     keys: Sequence[FrameKey],
     scores: NDArray[np.floating],
     n: int,
@@ -54,20 +54,20 @@ def draw_from_stretches(
     rows = unlabelled(keys, labelled)
     if not len(rows) or n < 1:
         return []
-    lots = np.random.default_rng(seed).permutation(rows).tolist()
-    sure, most = room([keys[row] for row in lots], labelled, n)
-    drawn = _one_a_stretch(keys, lots, labelled, most)
-    picks = take_level(keys, drawn, lots, n, spacing=Spacing(labelled, fps), sure=sure, most=most)
+    shuffled = np.random.default_rng(seed).permutation(rows).tolist()
+    sure, most = room([keys[row] for row in shuffled], labelled, n)
+    drawn = _one_from_each_stretch(keys, shuffled, labelled, most)
+    picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, fps), sure=sure, most=most)
     order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks])
     return [picks[i] for i in order.tolist()]
 
 
-def _one_a_stretch(
-    keys: Sequence[FrameKey], lots: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
+def _one_from_each_stretch(
+    keys: Sequence[FrameKey], shuffled: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
 ) -> list[int]:
-    """Return the first row of each stretch without a label, in the order of ``lots``."""
+    """Return the first row of each stretch without a label, in the order of ``shuffled``."""
     frames: dict[str, list[int]] = {}
-    for key in {*(keys[row] for row in lots), *labelled}:
+    for key in {*(keys[row] for row in shuffled), *labelled}:
         frames.setdefault(key.video, []).append(key.frame)
     n_labelled = Counter(key.video for key in labelled)
     stretch: dict[FrameKey, int] = {}
@@ -77,7 +77,7 @@ def _one_a_stretch(
             stretch[FrameKey(video, frame)] = position * n_stretches // len(frames[video])
     done = {(key.video, stretch[key]) for key in labelled if key in stretch}
     drawn = []
-    for row in lots:
+    for row in shuffled:
         place = keys[row].video, stretch[keys[row]]
         if place not in done:
             done.add(place)

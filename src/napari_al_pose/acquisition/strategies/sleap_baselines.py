@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
 from napari_al_pose.acquisition.extras import Extra
-from napari_al_pose.acquisition.lightning_temporal import largest_step
 from napari_al_pose.acquisition.ordering import key_columns, key_order
 from napari_al_pose.acquisition.quotas import systematic
+from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
 from napari_al_pose.acquisition.strategy import (
     Batching,
     Explanation,

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.fusion import Aggregation, aggregate
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
-from napari_al_pose.acquisition.phrases import peaks_sentence
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.wording import peaks_sentence
 from napari_al_pose.domain import BodypartReason, ScoremapGrid
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance, usable_rows
 from napari_al_pose.acquisition.quotas import systematic
+from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
 _PERCENTILE = 5

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_al_pose.acquisition import strategies
+from napari_al_pose.acquisition import installed_strategies
 from napari_al_pose.acquisition.batches import make_batch
-from napari_al_pose.acquisition.stretches import draw_from_stretches
+from napari_al_pose.acquisition.stratified import draw_stratified
 from napari_al_pose.domain import FrameKey
 
 APART = 1000
@@ -22,7 +22,7 @@ def pool_of(*counts):
 
 
 def select(keys, scores, n, labelled=(), seed=0):
-    rows = draw_from_stretches(keys, np.asarray(scores, float), n, labelled_keys=labelled, fps={}, seed=seed)
+    rows = draw_stratified(keys, np.asarray(scores, float), n, labelled_keys=labelled, fps={}, seed=seed)
     return [keys[row] for row in rows]
 
 
@@ -101,7 +101,7 @@ def test_hybrid_has_its_batch_made_so():
     features = np.random.default_rng(0).normal(size=(60, 4))
 
     def places(name):
-        rows = make_batch(strategies()[name], keys, scores, features, 3, **options)
+        rows = make_batch(installed_strategies()[name], keys, scores, features, 3, **options)
         return [keys[row].frame // APART for row in rows]
 
     assert sorted(place // 20 for place in places("hybrid")) == [0, 1, 2]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.fusion import aggregate
-from napari_al_pose.acquisition.pose_novelty import PoseNovelty
+from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.domain import BodypartReason
 

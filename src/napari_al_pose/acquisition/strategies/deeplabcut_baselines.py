@@ -10,7 +10,7 @@ Mathis et al., Nature Neuroscience 2018; Nath et al., Nature Protocols 2019; def
 
 Where fewer frames than wanted are outliers, the others follow at random. Its third way, ``fitting`` (a SARIMAX model
 of every coordinate's whole track), has no meaning for a pool of single frames and is left out; its ``uniform`` is
-`napari_al_pose.acquisition.baselines.Random`.
+`napari_al_pose.acquisition.strategies.baselines.Random`.
 
 Cost: a small picture of each frame, one or two passes of the network a frame for the outliers, then k-means.
 """
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
-from napari_al_pose.acquisition.lightning_temporal import largest_step
 from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
 from napari_al_pose.acquisition.strategy import (
     Batching,
     Explanation,

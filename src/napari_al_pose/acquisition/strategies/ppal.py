@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
-from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.ordering import key_order, rank_order
+from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
 

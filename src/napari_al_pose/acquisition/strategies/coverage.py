@@ -5,8 +5,8 @@ Facility location (Wei, Iyer & Bilmes, "Submodularity in Data Subset Selection a
 
     gain(i) = 1 / n * sum over j of max(0, cos(f_i, f_j) - max over l in L of cos(f_l, f_j))
 
-Without labels it is influence (`napari_al_pose.acquisition.influence`), but for negative similarities. With labels it
-is influence on what they leave open: influence alone goes on asking for what is typical and labelled already.
+Without labels it is influence (`napari_al_pose.acquisition.strategies.influence`), but for negative similarities. With
+labels it is influence on what they leave open: influence alone goes on asking for what is typical and labelled already.
 
 At most 4,000 frames, evenly drawn, stand for the pool that is to be covered.
 
@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.ordering import key_order, share_below
-from napari_al_pose.acquisition.phrases import percent_of_pool
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
+from napari_al_pose.acquisition.wording import percent_of_pool
 
 _MOST_COVERED = 4_000
 _BLOCK = 1_024

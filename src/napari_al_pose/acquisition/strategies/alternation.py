@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
-from napari_al_pose.acquisition.influence import Influence
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.ordering import key_order, rank_order
+from napari_al_pose.acquisition.strategies.influence import Influence
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, given
 
 CLUSTERS = 9

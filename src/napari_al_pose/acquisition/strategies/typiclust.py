@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans
-from napari_al_pose.acquisition.kcenter import CHOSEN_PER_SLOT, usable_rows
+from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 from napari_al_pose.acquisition.vectors import unit_rows
 

@@ -6,7 +6,7 @@ ReLU) is trained on labelled poses; a frame's score is its mean squared error. I
 sigmoid, which can never be a negative coordinate, and ``arctan|.|`` takes an angle for its supplement; here features
 are standardised, the output is linear and angles are those of ``atan2``. Missing or unlikely bodyparts take the mean.
 
-`napari_al_pose.acquisition.pose_novelty` and `pca_error` need no training and fewer labels.
+`napari_al_pose.acquisition.strategies.pose_novelty` and `pca_error` need no training and fewer labels.
 
 Cost: one pass of the network a frame and a small training on the poses, some seconds.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.pose_novelty import confident_poses
+from napari_al_pose.acquisition.strategies.pose_novelty import confident_poses
 from napari_al_pose.acquisition.strategy import (
     Explanation,
     Requires,

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
-from napari_al_pose.acquisition.disagreement import size_of
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.strategies.disagreement import size_of
 from napari_al_pose.acquisition.strategy import (
     Batching,
     Explanation,

@@ -26,11 +26,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.disagreement import size_of
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.fusion import aggregate
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy, peaks_in_source
 from napari_al_pose.acquisition.peaks import Peaks
+from napari_al_pose.acquisition.strategies.disagreement import size_of
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy, peaks_in_source
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.domain import BodypartReason, ScoremapGrid
 

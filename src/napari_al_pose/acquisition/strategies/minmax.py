@@ -2,8 +2,8 @@
 
 The residency's closing idea ("images that are furthest from their nearest neighbour could be the first one to be
 labelled"): a frame's score is its distance, in unit features, to the nearest labelled frame, or, before there are
-any, to the nearest other frame of the pool. Unlike `napari_al_pose.acquisition.kcenter` a frame that is chosen does
-not lower the scores of those like it; that is left to the batch.
+any, to the nearest other frame of the pool. Unlike `napari_al_pose.acquisition.strategies.kcenter` a frame that is
+chosen does not lower the scores of those like it; that is left to the batch.
 
 Cost: image features once a frame, then O(M N d), or O(N^2 d) without labels.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.kcenter import unlike_labelled, usable_rows
+from napari_al_pose.acquisition.strategies.kcenter import unlike_labelled, usable_rows
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 
 

@@ -1,6 +1,6 @@
 """Hybrid: a frame drawn from every stretch of time without labels, those first that the model doubts.
 
-The batch is drawn by `napari_al_pose.acquisition.stretches`: videos are kept level, and each stretch of time between
+The batch is drawn by `napari_al_pose.acquisition.stratified`: videos are kept level, and each stretch of time between
 labels gives a frame. The score only puts it in order:
 
     U = mean of the pool quantiles of whichever there are of: multiple peak entropy (mean over bodyparts), least
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.confidence import LeastConfidence
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.fusion import pool_quantiles
-from napari_al_pose.acquisition.lightning_temporal import TemporalNorm
-from napari_al_pose.acquisition.mpe import MultiplePeakEntropy
-from napari_al_pose.acquisition.pose_novelty import PoseNovelty
+from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
+from napari_al_pose.acquisition.strategies.lightning_temporal import TemporalNorm
+from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
+from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty
 from napari_al_pose.acquisition.strategy import (
     Batching,
     Explanation,
@@ -57,7 +57,7 @@ class Hybrid:
     uses: Requires = Requires.SCOREMAPS | Requires.LABELS
     wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
     cost: str = "two or three passes of the network a frame"
-    batching: Batching = Batching.STRETCHES
+    batching: Batching = Batching.STRATIFIED
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return the doubts, ``(N,)``, in [0, 1]."""

@@ -1,0 +1,1 @@
+"""One module a strategy; `pyproject.toml` names their classes as entry points."""
