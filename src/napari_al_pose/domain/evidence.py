@@ -1,0 +1,100 @@
+"""Where in a frame each bodypart may be: the peaks of its scoremap, or, without one, the guess alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.prediction import ScoremapGrid
+
+MOST_PEAKS = 6
+_LEAST_HEIGHT = 0.004
+"""Lower peaks are noise; the prior alone says as much."""
+
+_APART = 3
+"""Cells between two peaks, in rows or columns."""
+
+_GUESS_SIDES = 8.0
+"""Side of the square a point is somewhere in where no image size is known, in the diagonal of the guess."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Candidates for each bodypart's place.
+
+    Parameters
+    ----------
+    xy : float64 array, (K, P, 2)
+        Source pixels, highest first; NaN where there are fewer than P.
+    height : float64 array, (K, P)
+        Of the peak, in [0, 1]; 0 where there is no candidate.
+    area : float
+        Of the image, in square source pixels: what is not at a candidate may be anywhere in it.
+    """
+
+    xy: NDArray[np.float64]
+    height: NDArray[np.float64]
+    area: float
+
+
+def of_scoremaps(maps: NDArray[np.floating], grid: ScoremapGrid, *, most: int = MOST_PEAKS) -> Evidence:
+    """Return the peaks of scoremaps (K, h, w) in [0, 1], between cells.
+
+    A peak is at least as high as its eight neighbours. Its place is the top of a parabola through the
+    logarithms of its cell and the neighbours, in each direction, as where the network's own peaks are decoded.
+    """
+    n, height, width = maps.shape
+    left = np.array(maps, np.float32)
+    padded = np.pad(left, ((0, 0), (1, 1), (1, 1)), constant_values=0.0)
+    bodyparts = np.arange(n)
+    xy = np.full((n, most, 2), np.nan)
+    heights = np.zeros((n, most))
+    found = np.zeros(n, np.int64)
+    for _ in range(2 * most):  # a shoulder beside what was covered is no peak, and costs a turn
+        cell = left.reshape(n, -1).argmax(axis=1)
+        rows, columns = cell // width, cell % width
+        value = left[bodyparts, rows, columns]
+        around = _around(padded, rows, columns)
+        peak = (value >= around.max(axis=(1, 2))) & (value > _LEAST_HEIGHT) & (found < most)
+        if not (value > _LEAST_HEIGHT).any():
+            break
+        cells = np.stack([columns + _top(around[:, 1, :]), rows + _top(around[:, :, 1])], axis=1)
+        xy[bodyparts[peak], found[peak]] = grid.to_source(cells[peak])
+        heights[bodyparts[peak], found[peak]] = np.minimum(value[peak], 1.0)
+        found += peak
+        for k, row, column in zip(bodyparts.tolist(), rows.tolist(), columns.tolist(), strict=True):
+            left[k, max(0, row - _APART) : row + _APART + 1, max(0, column - _APART) : column + _APART + 1] = 0.0
+    return Evidence(xy, heights, height * width * abs(grid.stride_x * grid.stride_y))
+
+
+def of_guess(xy: NDArray[np.floating], likelihood: NDArray[np.floating], *, area: float | None = None) -> Evidence:
+    """Return a guess (K, 2) with its likelihoods (K,) as evidence: one candidate a bodypart.
+
+    ``area`` is that of the image in square pixels; without it, that of a square eight times as wide as the guess.
+    """
+    points = np.asarray(xy, np.float64)
+    there = np.isfinite(points).all(axis=1)
+    if area is None:
+        sides = np.ptp(points[there], axis=0) if there.any() else np.ones(2)
+        area = max((_GUESS_SIDES * float(np.hypot(*sides))) ** 2, 1.0)
+    heights = np.where(there, np.clip(np.nan_to_num(likelihood), 0.0, 1.0), 0.0)
+    return Evidence(points[:, None], heights[:, None], area)
+
+
+def _around(padded: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the 3 x 3 cells around one cell of each padded map, (K, 3, 3)."""
+    step = np.arange(3)
+    found: NDArray[np.float32] = padded[
+        np.arange(len(padded))[:, None, None], rows[:, None, None] + step[None, :, None], columns[:, None, None] + step
+    ]
+    return found
+
+
+def _top(three: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return where between -0.5 and 0.5 the parabola through the logarithms of three cells has its top, (K,)."""
+    before, here, after = np.log(np.maximum(three.astype(np.float64), 1e-9)).T
+    curvature = 2 * here - before - after
+    inside = (three[:, 0] > 0) & (three[:, 2] > 0) & (curvature > 1e-6)
+    return np.where(inside, np.clip(0.5 * (after - before) / np.maximum(curvature, 1e-6), -0.5, 0.5), 0.0)
