@@ -68,17 +68,17 @@ class Recipe:
         return True
 
 
-def write_video(path: Path, recipe: Recipe) -> Path:
+def write_video(path: Path, recipe: Recipe, *, first_number: int = 0, format: str | None = None) -> Path:
     """Write ``recipe.n_frames`` numbered frames."""
     width, height = recipe.size
     time_base = recipe.time_base or Fraction(1, recipe.rate)
-    with av.open(str(path), "w", options=recipe.muxing) as container:
+    with av.open(str(path), "w", format=format, options=recipe.muxing) as container:
         stream = container.add_stream(recipe.codec, rate=recipe.rate, options=recipe.options)
         stream.width, stream.height, stream.pix_fmt = width, height, recipe.pixels
         stream.codec_context.gop_size = recipe.gop
         stream.codec_context.time_base = time_base
         for number in range(recipe.n_frames):
-            frame = av.VideoFrame.from_ndarray(draw_number(number, width, height), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw_number(first_number + number, width, height), format="rgb24")
             frame.pts, frame.time_base = recipe.times(number), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

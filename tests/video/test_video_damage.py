@@ -13,7 +13,7 @@ import pytest
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video import index, open_source
+from napari_al_pose.video import numbering, open_source
 from napari_al_pose.video.container import open_container
 from napari_al_pose.video.pixels import placeholder
 
@@ -86,7 +86,9 @@ def test_a_hole_in_a_file(torn, order):
             assert read_number(shown[i]) == i
         np.testing.assert_array_equal(shown[32], placeholder(*video.shape[1:3]))
         assert "torn.mp4" in video.notice
-        assert "first is frame 30" in video.notice
+        assert "11 frames do not decode: 30 to 40;" in video.notice
+        assert "7 frames come from damaged data: 41 to 47;" in video.notice
+        assert [i for i in range(90) if video.is_damaged(i)] == list(range(30, 48))
 
 
 def test_a_hole_is_not_decoded_again(torn):
@@ -139,7 +141,7 @@ class FailingDrive:
 
 def test_a_drive_that_goes_away_while_indexing(written, monkeypatch, own_index_cache):
     path = written(CUTTABLE[0])
-    monkeypatch.setattr(index, "open_container", lambda path: FailingDrive(open_container(path), 50))
+    monkeypatch.setattr(numbering, "open_container", lambda path: FailingDrive(open_container(path), 50))
     with pytest.raises(AlPoseError, match=r"cut\.mkv failed.*drive"):
         open_source(path)
     assert not list(own_index_cache.iterdir())
@@ -147,11 +149,12 @@ def test_a_drive_that_goes_away_while_indexing(written, monkeypatch, own_index_c
 
 def test_a_drive_that_goes_away_while_reading(written):
     with open_source(written(CUTTABLE[0])) as video:
-        container = video._decoder._container
-        video._decoder._container = FailingDrive(container, 3)
+        source = video._decoder._source
+        container = source._container
+        source._container = FailingDrive(container, 3)
         with pytest.raises(AlPoseError, match=r"cut\.mkv failed.*drive"):
             video[40]
-        video._decoder._container = container
+        source._container = container
         assert read_number(video[100]) == 100
         assert read_number(video[35]) == 35
         assert video.notice == ""

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.video import VideoFile, open_source
+from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
-from napari_al_pose.video.index import build_index
+from napari_al_pose.video.numbering import build_index
 
 FEW_FRAMES = 200_000
 """Cache bytes that hold eight of the small test frames, so that reads have to decode again and again."""
@@ -135,8 +136,8 @@ def test_any_walk_through_a_video(written, recipe, data):
 def test_spans_that_are_given_up_leave_no_trace(written, recipe, data):
     path = written(recipe)
     index = build_index(path)
-    undecodable = np.zeros(len(index), bool)
-    decoder = FrameDecoder(path, index, undecodable, threads=2)
+    damage = Damage(index)
+    decoder = FrameDecoder(path, index, damage, threads=2)
     position = st.integers(0, len(index) - 1)
     for first, last, patience in data.draw(st.lists(st.tuples(position, position, st.integers(0, 20)), max_size=12)):
         patience_left = iter(range(patience))
@@ -149,7 +150,7 @@ def test_spans_that_are_given_up_leave_no_trace(written, recipe, data):
                 got.append((number, read_number(frame)))
         assert got == [(number, number) for number in range(first, first + len(got))]
     decoder.close()
-    assert not undecodable.any()
+    assert not len(damage.frames)
 
 
 def test_times_follow_the_file(written):

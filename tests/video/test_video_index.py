@@ -13,8 +13,9 @@ from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import OpeningCancelledError, VideoFile, index_cache, open_source
+from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder
-from napari_al_pose.video.index import build_index
+from napari_al_pose.video.numbering import build_index
 
 PLAIN = Recipe("plain.mp4", "libx264", {"bf": "2", "b_strategy": "0"})
 LATE = Recipe("late.mp4", "libx264", {"bf": "2", "b_strategy": "0"}, times=lambda i: i + 100)
@@ -37,8 +38,9 @@ def test_index_says_where_frames_are(video_path):
     assert (np.diff(index.times) > 0).all()
     assert index.keyframes.tolist() == [0, 12, 24, 36, 48]
     assert [index.key_before(i) for i in (0, 11, 12, 59)] == [0, 0, 1, 4]
-    assert [index.position(int(time)) for time in index.times] == list(range(60))
-    assert index.position(int(index.times[3]) + 1) == -1
+    assert [index.position(int(rank)) for rank in index.order] == list(range(60))
+    assert index.position(60) == index.position(-1) == -1
+    assert not index.counted
     assert index.fps == pytest.approx(25)
 
 
@@ -63,7 +65,7 @@ def test_a_file_opened_by_its_header_shows_the_same_pixels(written, recipe):
     assert index.by_header
     seen = []
     for known in (index, replace(index, by_header=False)):
-        decoder = FrameDecoder(path, known, np.zeros(len(known), bool))
+        decoder = FrameDecoder(path, known, Damage(known))
         forward = dict(decoder.frames(0, len(known) - 1))
         seen.append({**forward, **{-i: frame for i in (50, 30, 10) for _, frame in decoder.frames(i, i)}})
         decoder.close()
@@ -80,9 +82,9 @@ def test_a_file_whose_header_does_not_tell_all_is_opened_thoroughly(written, rec
 def test_cached_index_is_the_built_one(video_path, own_index_cache):
     built = index_cache.load_or_build(video_path)
     cached = index_cache.load_or_build(video_path)
-    for field in ("times", "keyframes", "key_pts", "key_dts"):
+    for field in ("times", "order", "pts", "sizes", "entries", "entry_ranks", "entry_dts", "entry_places"):
         np.testing.assert_array_equal(getattr(built, field), getattr(cached, field))
-    for field in ("time_base", "fps", "notice", "counted", "by_header"):
+    for field in ("time_base", "fps", "notice", "counted", "seekable", "times_restart", "reorder_depth", "by_header"):
         assert getattr(built, field) == getattr(cached, field)
 
 

@@ -28,9 +28,9 @@ def packets(monkeypatch):
     count = [0]
     decode = FrameDecoder._decode
 
-    def counted(self, packet):
+    def counted(self, packet, *args, **options):
         count[0] += 1
-        return decode(self, packet)
+        return decode(self, packet, *args, **options)
 
     monkeypatch.setattr(FrameDecoder, "_decode", counted)
     return count

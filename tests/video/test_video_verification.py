@@ -21,8 +21,8 @@ from napari_al_pose.video import (
     verify,
     write_exact_copy,
 )
-from napari_al_pose.video.decoder import FrameDecoder
-from napari_al_pose.video.index import build_index
+from napari_al_pose.video.numbering import build_index
+from napari_al_pose.video.seeking import PacketSource
 
 HONEST = Recipe("honest.mp4", "mpeg4", n_frames=120, gop=120)
 N = HONEST.n_frames
@@ -66,7 +66,7 @@ def test_a_decoder_that_has_to_see_the_first_frame_is_found_out(data_dir, tmp_pa
     path = data_dir / "openfield-Pranav-2018-10-30" / "videos" / "m3v1mp4.mp4"
     index = build_index(path)
     assert verify(path, index).exact
-    monkeypatch.setattr(FrameDecoder, "_show_first_packet", lambda self: None)
+    monkeypatch.setattr(PacketSource, "_show_first_packet", lambda self: None)
     assert not verify(path, index).exact
 
 
@@ -130,7 +130,7 @@ def test_frames_that_do_not_decode_keep_their_place(written, tmp_path):
     path = shutil.copy(written(Recipe("whole.mp4", "libx264", {"bf": "0"}, n_frames=90)), tmp_path / "torn.mp4")
     index = build_index(path)
     content = bytearray(path.read_bytes())
-    for size, at in zip(index.key_sizes[3:4].tolist(), [content.index(_packet(path, 36))], strict=True):
+    for size, at in zip(index.sizes[index.entry_ranks[3:4]].tolist(), [content.index(_packet(path, 36))], strict=True):
         content[at : at + size] = b"\xff" * size
     path.write_bytes(content)
     with VideoFile(write_exact_copy(path)) as copy:

@@ -59,15 +59,18 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
     AlPoseError
         There is no video stream, or nothing here decodes it.
     """
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not films:
         raise AlPoseError(f"Expected a video in {path}, got a file without a video stream.", "Choose a video file.")
-    if streams[0].codec_context is None:
+    # Of several it is the one with most frames and pixels, by FFmpeg's rule: a cover is not always marked as one.
+    best = container.streams.best("video")
+    stream = best if best in films else films[0]
+    if stream.codec_context is None:
         raise AlPoseError(
             f"The video in {path} is in a format that can't be decoded.",
             f"Convert it: ffmpeg -i {path.name} -c:v libx264 -crf 12 {path.stem}_h264.mp4",
         )
-    return streams[0]
+    return stream
 
 
 def unreachable(path: Path, error: FFmpegError) -> AlPoseError | None:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import cannot_write, replacing
+from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
-from napari_al_pose.video.index import OpeningCancelledError, PacketIndex, Progress
+from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.index_cache import load_or_build
-from napari_al_pose.video.pixels import RgbConverter, fit, placeholder
+from napari_al_pose.video.packets import OpeningCancelledError, Progress
+from napari_al_pose.video.pixels import RgbConverter, fit, is_upright, placeholder
 
 FOLDER = "exact copies"
 """Beside the original, and out of sight of whoever looks for videos there."""
@@ -63,7 +65,7 @@ def write_exact_copy(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    decoder = FrameDecoder(original, index, np.zeros(len(index), bool), to_rgb=_upright)
+    decoder = FrameDecoder(original, index, Damage(index), to_rgb=_upright)
     try:
         frames = decoder.frames(0, len(index) - 1, superseded=cancelled)
         position, frame = next(frames)
@@ -89,7 +91,7 @@ def write_exact_copy(
 
 def _upright(frame: av.VideoFrame) -> av.VideoFrame:
     """Return the frame as it is where players show it so, else turned, as RGB."""
-    if frame.side_data.get("DISPLAYMATRIX") is None:
+    if is_upright(frame):
         return frame
     return av.VideoFrame.from_ndarray(RgbConverter()(frame), format="rgb24")
 
@@ -166,7 +168,5 @@ def _ffv1_format(frame: av.VideoFrame) -> str:
 
 def _times(index: PacketIndex) -> tuple[NDArray[np.int64], Fraction]:
     """Return when each frame is shown, from 0 on and never two at once."""
-    if not index.keeps_order:
-        return np.arange(len(index), dtype=np.int64), 1 / Fraction(index.fps).limit_denominator(1001)
     steps = np.maximum(np.diff(index.times), 1)
     return np.concatenate([[0], np.cumsum(steps)]).astype(np.int64), index.time_base

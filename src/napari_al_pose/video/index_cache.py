@@ -8,19 +8,25 @@ import logging
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_al_pose.video.index import PacketIndex, Progress, build_index
+from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.numbering import build_index
+from napari_al_pose.video.packets import Progress
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 4
+_FORMAT = 5
 """Part of the identity: raise it when an index of the same file would come out differently."""
+_FLAGS = ("counted", "seekable", "times_restart", "by_header")
+_MOST_REORDERED = 64
 _SAMPLE_BYTES = 2**16
 _MAX_BYTES = 256 * 2**20
 """The indexes used longest ago go once all together are larger."""
@@ -81,12 +87,15 @@ def save_index(index: PacketIndex, path: Path) -> None:
             np.savez(
                 file,
                 times=index.times,
-                keys=np.stack([index.keyframes, index.key_pts, index.key_dts, index.key_sizes]),
+                order=index.order,
+                pts=index.pts,
+                sizes=index.sizes,
+                entries=np.stack([index.entries, index.entry_ranks, index.entry_dts, index.entry_places]),
                 time_base=np.array(index.time_base.as_integer_ratio(), np.int64),
                 fps=np.float64(index.fps),
                 notice=np.array(index.notice),
-                counted=np.bool_(index.counted),
-                by_header=np.bool_(index.by_header),
+                reorder_depth=np.int64(index.reorder_depth),
+                flags=np.array([getattr(index, name) for name in _FLAGS], bool),
             )
             file.flush()
             os.fsync(file.fileno())
@@ -111,43 +120,57 @@ def load_index(path: Path) -> PacketIndex | None:
     """Read an index back; None if it is not there, damaged, or no index."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            times, keys = data["times"], data["keys"]
-            numerator, denominator = (int(value) for value in data["time_base"])
-            fps, notice = float(data["fps"]), str(data["notice"])
-            counted, by_header = bool(data["counted"]), bool(data["by_header"])
+            index = _unpacked(data)
         with contextlib.suppress(OSError):  # a cache that may only be read
             os.utime(path)
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, ZeroDivisionError, zipfile.BadZipFile) as error:
         logger.warning("the packet index %s is damaged and built again: %s", path, error)
         return None
-    whole = (
-        times.dtype == keys.dtype == np.int64
-        and times.ndim == 1
-        and keys.ndim == 2
-        and len(keys) == 4
-        and keys.shape[1] > 0
-        and keys[0, 0] == 0
-        and bool((np.diff(keys[0]) > 0).all())
-        and keys[0, -1] < len(times)
-        and denominator > 0
-        and numerator > 0
-        and fps > 0
-    )
-    if not whole:
+    if not _is_whole(index):
         logger.warning("the packet index %s does not hold what it should and is built again", path)
         return None
-    keyframes, key_pts, key_dts, key_sizes = keys
+    return index
+
+
+def _unpacked(data: Mapping[str, NDArray[Any]]) -> PacketIndex:
+    numerator, denominator = (int(value) for value in data["time_base"])
+    entries, ranks, dts, places = data["entries"]
+    flags = dict(zip(_FLAGS, data["flags"].tolist(), strict=True))
     return PacketIndex(
-        times,
-        keyframes,
-        key_pts,
-        key_dts,
-        key_sizes,
+        times=data["times"],
+        order=data["order"],
+        pts=data["pts"],
+        sizes=data["sizes"],
+        entries=entries,
+        entry_ranks=ranks,
+        entry_dts=dts,
+        entry_places=places,
         time_base=Fraction(numerator, denominator),
-        fps=fps,
-        notice=notice,
-        counted=counted,
-        by_header=by_header,
+        fps=float(data["fps"]),
+        notice=str(data["notice"]),
+        reorder_depth=int(data["reorder_depth"]),
+        **flags,
+    )
+
+
+def _is_whole(index: PacketIndex) -> bool:
+    """Return whether nothing in an index points outside it."""
+    n_packets, n_frames = len(index.pts), len(index.order)
+    return (
+        index.times.dtype == index.pts.dtype == index.entries.dtype == np.int64
+        and index.order.dtype == index.sizes.dtype == np.int32
+        and index.times.shape == index.order.shape == (n_frames,)
+        and index.pts.shape == index.sizes.shape == (n_packets,)
+        and n_frames > 0
+        and 0 <= int(index.order.min()) <= int(index.order.max()) < n_packets
+        and len(index.entries) > 0
+        and int(index.entries[0]) == 0
+        and bool((np.diff(index.entries) > 0).all())
+        and int(index.entries[-1]) < n_frames
+        and 0 <= int(index.entry_ranks.min()) <= int(index.entry_ranks.max()) < n_packets
+        and index.time_base > 0
+        and index.fps > 0
+        and 0 <= index.reorder_depth <= _MOST_REORDERED
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_al_pose.video.image_folder import ImageFolder
-from napari_al_pose.video.index import Progress
+from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.tiff_stack import EXTENSIONS as TIFF_SUFFIXES
 from napari_al_pose.video.tiff_stack import TiffStack

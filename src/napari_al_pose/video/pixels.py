@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -79,15 +80,36 @@ class _Turn(NamedTuple):
         return np.ascontiguousarray(turned[:: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1])
 
 
+def is_upright(frame: av.VideoFrame) -> bool:
+    """Return whether players show a decoded frame the way it is stored."""
+    return not any(_turn(frame))
+
+
 def _turn(frame: av.VideoFrame) -> _Turn:
     """Read the display matrix: a point ``(x, y)`` of the stored picture is shown at ``(ax + cy, bx + dy)``."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV lists all that comes with a frame and fails on kinds it does not know (EXIF, views of spatial video). It
+        # knows the angle without that list, but not whether the picture is mirrored as well, which hardly any is.
+        return _turn_by(frame.rotation)
     if matrix is None:
         return _Turn()
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
     if abs(b) + abs(c) > abs(a) + abs(d):
         return _Turn(True, flips_rows=b < 0, flips_columns=c < 0)
     return _Turn(flips_rows=d < 0, flips_columns=a < 0)
+
+
+def _turn_by(degrees: int) -> _Turn:
+    """Return a turn counterclockwise, to the nearest right angle."""
+    quarter = round(degrees / 90) % 4
+    return (_Turn(), _Turn(True, flips_rows=True), _Turn(False, True, True), _Turn(True, flips_columns=True))[quarter]
+
+
+def digest(pixels: NDArray[np.uint8]) -> bytes:
+    """Return what tells one picture from another."""
+    return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
 
 
 def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

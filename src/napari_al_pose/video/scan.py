@@ -68,7 +68,7 @@ def scan(
         def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
             return converter.scale(region.cut(whole(frame)))
 
-    decoder = FrameDecoder(file.path, file.index, np.zeros(len(file), bool), to_rgb=to_rgb)
+    decoder = FrameDecoder(file.path, file.index, file.damage, to_rgb=to_rgb)
     try:
         for first, stop in stretches:
             expected = first

@@ -6,7 +6,6 @@ first. The index can't tell, decoding can: a few frames are decoded both ways an
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
@@ -17,12 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_al_pose.video import index_cache
+from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import PacketIndex
-from napari_al_pose.video.pixels import RgbConverter
+from napari_al_pose.video.pixels import RgbConverter, digest
 
 logger = logging.getLogger(__name__)
 
@@ -113,10 +112,9 @@ def _digests(
     path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None
 ) -> tuple[dict[int, bytes], dict[int, bytes]]:
     """Return digests of the same frames by a seek to each, and by decoding through to them."""
-    unknown = np.zeros(len(index), bool)
     # The one that seeks has not seen the first frame, as that of a reader which decodes ahead has not.
     seeking, passing = (
-        FrameDecoder(path, index, unknown.copy(), threads=1, to_rgb=lambda frame: frame) for _ in range(2)
+        FrameDecoder(path, index, Damage(index), threads=1, to_rgb=lambda frame: frame) for _ in range(2)
     )
     try:
         (_, first), *_ = [*passing.frames(0, 0, superseded=cancelled), (0, None)]
@@ -157,11 +155,7 @@ def _read(
 ) -> dict[int, bytes]:
     convert = RgbConverter()
     frames = decoder.frames(first, max(wanted), superseded=cancelled)
-    return {position: _digest(convert(frame)) for position, frame in frames if position in wanted}
-
-
-def _digest(frame: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest()
+    return {position: digest(convert(frame)) for position, frame in frames if position in wanted}
 
 
 def _record(path: Path) -> Path:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder
-from napari_al_pose.video.index import PacketIndex, Progress
+from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.index_cache import file_identity, load_or_build
+from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
 from napari_al_pose.video.verification import known_verdict
@@ -75,8 +77,8 @@ class VideoFile(CachedFrames):
         self.index: PacketIndex = load_or_build(self.path, progress=progress, cancelled=cancelled)
         if remedy is not None and remedy.remedy == "forward":
             self.index = self.index.forward_only()
-        self._undecodable = np.zeros(len(self.index), bool)
-        self._decoder = FrameDecoder(self.path, self.index, self._undecodable)
+        self.damage = Damage(self.index)
+        self._decoder = FrameDecoder(self.path, self.index, self.damage)
         self._ahead: FrameDecoder | None = None
         self._ahead_lock = threading.Lock()
         try:
@@ -101,14 +103,12 @@ class VideoFile(CachedFrames):
     @property
     def notice(self) -> str:
         """What is wrong with the file as far as it was read, for the user; "" if nothing is known to be."""
-        found = [f"{self.path.name}: {self.index.notice}"] if self.index.notice else []
-        if self._undecodable.any():
-            frames = np.flatnonzero(self._undecodable)
-            found.append(
-                f"{self.path.name}: {len(frames)} of the frames read so far can't be decoded, "
-                f"the first is frame {int(frames[0])}; they are shown striped"
-            )
-        return "; ".join(found)
+        found = [what for what in (self.index.notice, self.damage.notice) if what]
+        return f"{self.path.name}: {', and '.join(found)}" if found else ""
+
+    def is_damaged(self, position: int) -> bool:
+        """Return whether a frame that was read is missing or comes from damaged data: nothing is learnt from it."""
+        return self._checked(position) in self.damage
 
     def seconds(self, position: int) -> float:
         """Return when a frame is shown, in seconds after the first one."""
@@ -140,7 +140,7 @@ class VideoFile(CachedFrames):
         )
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
-        if not self._undecodable[position]:
+        if not self.damage.missing[position]:
             # A run from one frame to the next; but a user who looks at them, and so may give up, will step back.
             in_passing = position == self._read_last + 1 and superseded is None
             frame = self._decode(self._decoder, self._keep_from(position), position, superseded, in_passing=in_passing)
@@ -171,7 +171,7 @@ class VideoFile(CachedFrames):
             return
         for before in range(position - 1, max(position - _LOOK_BACK, 0) - 1, -1):
             if before not in self._cache:
-                if not self._undecodable[before]:
+                if not self.damage.missing[before]:
                     self._prefetcher.request_aside(self._group_start(before, share=4), before)
                 return
 
@@ -194,11 +194,11 @@ class VideoFile(CachedFrames):
         return wanted
 
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
-        if last in self._cache or self._undecodable[last]:
+        if last in self._cache or self.damage.missing[last]:
             return
         with self._ahead_lock:
             if self._ahead is None:
-                self._ahead = FrameDecoder(self.path, self.index, self._undecodable, threads=1)
+                self._ahead = FrameDecoder(self.path, self.index, self.damage, threads=1)
             self._decode(self._ahead, first, last, superseded)
 
     def _release(self) -> None:

@@ -1,0 +1,132 @@
+"""Damaged stretches of a video, decoded the same way every time.
+
+What a decoder makes of damaged data depends on what it decoded before, on its threads, and on what was skipped. So a
+group in which something is wrong is always decoded by a new decoder with one thread, from the group's entry on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from napari_al_pose.video.damage import Damage
+from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.seeking import OutOfStepError, PacketSource, SupersededError, never
+
+_BEYOND = 32
+"""Packets after a group that are decoded to get the frames that the decoder holds back."""
+
+
+class CarefulDecoder:
+    """Decodes one group at a time; for one thread at a time.
+
+    Parameters
+    ----------
+    path : Path
+    index : PacketIndex
+    damage : Damage
+        Told what is wrong with a group before any of its frames is handed out.
+    """
+
+    def __init__(self, path: Path, index: PacketIndex, damage: Damage) -> None:
+        self._path = path
+        self._index = index
+        self._damage = damage
+        self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._source: PacketSource | None = None
+        self._group = range(0)
+        self._at = -1
+        self._superseded: Callable[[], bool] = never
+
+    def frames(self, first: int, last: int, superseded: Callable[[], bool]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield ``(position, frame)`` of the frames from ``first`` to ``last``, all of one group, that decode.
+
+        Raises
+        ------
+        SupersededError
+            ``superseded()`` is True.
+        """
+        self._superseded = superseded
+        if not self._damage.is_examined(first):
+            self._examine(first)
+        group = self._index.group(first)
+        if group != self._group or first <= self._at:
+            self._start(group, [])
+        for position, frame in self._frames:
+            self._at = position
+            if position >= first:
+                yield position, frame
+            if position >= last:
+                return
+        self._at = self._group.stop
+
+    def _examine(self, position: int) -> None:
+        """Decode the group of a frame and tell `Damage` all that is wrong with it."""
+        bad: list[int] = []
+        self._start(self._index.group(position), bad)
+        came_out = {found for found, _ in self._frames}
+        self._damage.settle(position, bad, came_out)
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._group, self._at = range(0), -1
+        self._frames = iter(())
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def _start(self, group: range, bad: list[int]) -> None:
+        self.close()
+        self._source = PacketSource(self._path, self._index, threads=1)
+        packets = None
+        if self._index.seekable:
+            entry = int(self._index.entries.searchsorted(group.start))
+            packets = self._source.from_entry(entry, self._superseded)
+        self._group = group
+        self._frames = self._decoded(self._source, packets or self._source.from_start(), bad)
+
+    def _decoded(
+        self, source: PacketSource, packets: Iterator[av.Packet], bad: list[int]
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield the frames of the group; add the ranks of bad packets to ``bad``."""
+        index, group = self._index, self._group
+        ranks = index.order[group.start : group.stop]
+        last_rank, own_rank = int(ranks.max()), int(ranks[0])
+        last = -1
+        for packet in itertools.chain(_up_to(packets, last_rank + _BEYOND), (None,)):
+            if self._superseded():
+                self._group = range(0)
+                raise SupersededError
+            try:
+                frames = source.codec.decode(packet)
+            except FFmpegError:
+                frames = []
+                if packet is not None and packet.pts is not None and own_rank <= packet.pts <= last_rank:
+                    bad.append(packet.pts)
+            for frame in frames:
+                position = index.position(-1 if frame.pts is None else frame.pts, after=last)
+                if position <= last:
+                    continue
+                last = position
+                if position >= group.start and frame.is_corrupt and frame.pts is not None and frame.pts <= last_rank:
+                    bad.append(frame.pts)
+                if position >= group.stop:
+                    return
+                if position >= group.start:
+                    yield position, frame
+
+
+def _up_to(packets: Iterator[av.Packet], rank: int) -> Iterator[av.Packet]:
+    """Yield packets up to a rank, and none beyond where they are not those that were expected."""
+    try:
+        for packet in packets:
+            yield packet
+            if packet.pts is not None and packet.pts >= rank:
+                return
+    except OutOfStepError:
+        return

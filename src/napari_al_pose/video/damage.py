@@ -1,0 +1,150 @@
+"""Which frames of a file are damaged: not decoded at all, or decoded from data that is not whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.video.index import PacketIndex
+
+_MOST_RANGES = 6
+"""Runs of frames that a sentence names."""
+
+
+class Damage:
+    """What is known of the damage in one file; shared by its decoders, which add what they come across.
+
+    Frames are stored as differences. So a damaged packet harms its own frame and those decoded after it, up to the next
+    keyframe.
+
+    Parameters
+    ----------
+    index : PacketIndex
+    """
+
+    def __init__(self, index: PacketIndex) -> None:
+        self._index = index
+        self.missing = np.zeros(len(index), bool)
+        """Frames that do not decode; bool ``(N,)``."""
+        self.spoilt = np.zeros(len(index), bool)
+        """Frames that decode from damaged data; bool ``(N,)``."""
+        self._examined: dict[int, bool] = {}
+        """Groups in which something was found wrong, by their first position, and whether all of each was looked at."""
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """Positions of all frames known to be damaged, ascending."""
+        return np.flatnonzero(self.missing | self.spoilt)
+
+    def __contains__(self, position: int) -> bool:
+        return bool(self.missing[position] or self.spoilt[position])
+
+    # ---- what decoders add --------------------------------------------------------------------------
+
+    def suspect(self, position: int) -> None:
+        """Note that something is wrong in the group of a frame."""
+        self._examined.setdefault(self._index.group(position).start, False)
+
+    def needs_care(self, position: int) -> bool:
+        """Return whether something is, or may be, wrong in the group of a frame."""
+        if not self._examined:
+            return False
+        group = self._index.group(position)
+        if not self._examined.get(group.start, True):
+            return True
+        return group.start in self._examined and bool((self.missing | self.spoilt)[group.start : group.stop].any())
+
+    def is_examined(self, position: int) -> bool:
+        """Return whether all that is wrong in the group of a frame is known."""
+        return self._examined.get(self._index.group(position).start, False)
+
+    def settle(self, position: int, bad_ranks: Iterable[int], came_out: set[int]) -> None:
+        """Take in what decoding a whole group with one thread has shown.
+
+        Parameters
+        ----------
+        position : int
+            Of any frame of the group.
+        bad_ranks : iterable of int
+            Packets that did not decode, or whose frame the decoder calls corrupt.
+        came_out : set of int
+            Positions of the frames that came out.
+        """
+        group = self._index.group(position)
+        positions = np.arange(group.start, group.stop)
+        first_bad = min(bad_ranks, default=None)
+        self.missing[positions] = [position not in came_out for position in group]
+        if first_bad is not None:
+            self.spoilt[positions] = self._index.order[positions] >= first_bad
+        self._examined[group.start] = True
+
+    # ---- for people, and for the next time ----------------------------------------------------------
+
+    @property
+    def notice(self) -> str:
+        """Which frames are damaged, for the user; "" if none is known to be."""
+        found = []
+        if self.missing.any():
+            found.append(
+                f"{_counted(self.missing, 'does', 'do')} not decode: {ranges(np.flatnonzero(self.missing))}; "
+                "they are shown striped"
+            )
+        if (spoilt := self.spoilt & ~self.missing).any():
+            found.append(
+                f"{_counted(spoilt, 'comes', 'come')} from damaged data: {ranges(np.flatnonzero(spoilt))}; "
+                "nothing is learnt from them"
+            )
+        return ", and ".join(found)
+
+    def state(self) -> dict[str, list[list[int]]]:
+        """Return what is known, as it is kept on disk: runs of positions, first and last."""
+        return {
+            "missing": runs(np.flatnonzero(self.missing)),
+            "spoilt": runs(np.flatnonzero(self.spoilt)),
+            "groups": [[start, start] for start, examined in sorted(self._examined.items()) if examined],
+        }
+
+    def restore(self, state: dict[str, list[list[int]]]) -> None:
+        """Take in what `state` returned for the same file.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, IndexError
+            It is something else.
+        """
+        for name, marks in (("missing", self.missing), ("spoilt", self.spoilt)):
+            for first, last in state[name]:
+                marks[_within(first, marks) : _within(last, marks) + 1] = True
+        for start, _ in state["groups"]:
+            self._examined[self._index.group(_within(start, self.missing)).start] = True
+
+
+def _within(position: int, marks: NDArray[np.bool_]) -> int:
+    if not 0 <= int(position) < len(marks):
+        raise ValueError(f"frame {position} of {len(marks)}")
+    return int(position)
+
+
+def _counted(marks: NDArray[np.bool_], one: str, several: str) -> str:
+    n = int(marks.sum())
+    return f"1 frame {one}" if n == 1 else f"{n} frames {several}"
+
+
+def runs(positions: NDArray[np.int64]) -> list[list[int]]:
+    """Return the first and the last of each run of successive numbers."""
+    if not len(positions):
+        return []
+    starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 2) != 1)
+    ends = np.append(starts[1:] - 1, len(positions) - 1)
+    return [[int(positions[a]), int(positions[b])] for a, b in zip(starts, ends, strict=True)]
+
+
+def ranges(positions: NDArray[np.int64]) -> str:
+    """Return frame numbers as people write them: "3, 7 to 9"."""
+    found = runs(positions)
+    texts = [str(a) if a == b else f"{a} to {b}" for a, b in itertools.islice(found, _MOST_RANGES)]
+    left = len(found) - len(texts)
+    return ", ".join(texts) + (f", and {left} more such runs" if left else "")

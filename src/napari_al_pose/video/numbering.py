@@ -1,0 +1,333 @@
+"""Finds out which frame of a video has which number.
+
+Most containers describe the order in which frames are shown: each packet has a time, and frames come out of the
+decoder in the order of those times. Then reading the packets is enough. Others don't: AVI has no times, a copy from AVI
+to MP4 carries that over, joined recordings begin again at 0. Where there is doubt the file is decoded once from its
+start, and frames are numbered as they come out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.codec.codec import Properties
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.container import open_container, video_stream
+from napari_al_pose.video.damage import Damage
+from napari_al_pose.video.decoder import FrameDecoder, SupersededError
+from napari_al_pose.video.index import UNKNOWN_FPS, PacketIndex
+from napari_al_pose.video.packets import (
+    UNTIMED,
+    OpeningCancelledError,
+    Progress,
+    StoredPackets,
+    is_told_by_header,
+    read_packets,
+)
+from napari_al_pose.video.pixels import RgbConverter, digest
+from napari_al_pose.video.plain import plain_frames
+
+logger = logging.getLogger(__name__)
+
+_CUT_SHARE = 0.98
+"""Below this share of what the container promises, and more than `_CUT_FRAMES` short, the file counts as cut off."""
+_CUT_FRAMES = 3
+_HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name of the containers whose header lists the packets."""
+_MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
+"""Decoders (by how their names begin) for which a packet of a few bytes says that there is no new frame."""
+_SKIPPED_BYTES = 12
+_REPORT_EVERY = 64
+_PROBED_ENTRIES, _PROBED_FRAMES = 6, 6
+"""Keyframes to which seeks are tried where times can't be relied on, and frames after each that are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamFacts:
+    """What the container and the decoder say about the stream as a whole."""
+
+    codec: str
+    container: str
+    may_reorder: bool
+    reorder_depth: int
+    time_base: Fraction
+    rate: Fraction | None
+    promised: float
+
+
+def build_index(
+    path: Path, *, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+) -> PacketIndex:
+    """Read all packets of the video stream and work out the order of its frames.
+
+    Raises
+    ------
+    AlPoseError
+        The file is missing or can't be reached, is not a video, or holds no frame that decodes.
+    OpeningCancelledError
+        ``cancelled()`` returned True.
+    """
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        packets = read_packets(container, stream, path, progress=progress, cancelled=cancelled)
+        if not len(packets):
+            raise AlPoseError(f"Expected video frames in {path}, got none.", "Check that the recording is complete.")
+        facts = _facts(container, stream, packets)
+        lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets)
+    doubt = _doubt(packets, facts)
+    if doubt:
+        logger.info("%s is decoded once to number its frames: %s", path, doubt)
+        order, depth, seen = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
+    else:
+        order, depth, seen = _order_by_times(path, packets, cancelled=cancelled), facts.reorder_depth, {}
+    times, fps = _times(packets, order, facts)
+    entries, ranks = _entries(packets, order, by_place=_restarts(packets))
+    index = PacketIndex(
+        times=times,
+        order=order,
+        pts=packets.pts,
+        sizes=packets.sizes,
+        entries=entries,
+        entry_ranks=ranks,
+        entry_dts=packets.dts[ranks],
+        entry_places=packets.places[ranks],
+        time_base=facts.time_base if packets.all_timed else 1 / _rate(facts),
+        fps=fps,
+        notice=_notice(packets, n_frames=len(order), promised=facts.promised),
+        counted=bool(doubt),
+        times_restart=_restarts(packets),
+        reorder_depth=depth,
+        by_header=lists_all and is_told_by_header(path, packets),
+    )
+    return index if _seeks_well(path, index, seen, cancelled) else index.forward_only()
+
+
+# ---- whether times describe the order -------------------------------------------------------------
+
+
+def _doubt(packets: StoredPackets, facts: _StreamFacts) -> str:
+    """Return why the packets' times may not describe the order of the frames; "" if they do."""
+    if not packets.all_timed:
+        return "some packets have no time"
+    if facts.codec.startswith(_MAY_SKIP) and bool((packets.sizes <= _SKIPPED_BYTES).any()):
+        return "some packets may hold no frame"
+    pts = packets.pts[~packets.is_hidden]
+    ascend_as_stored = bool((np.diff(pts) > 0).all())
+    if not facts.may_reorder:
+        return "" if bool((np.diff(pts) >= 0).all()) else "the codec does not reorder frames, but times do"
+    if len(pts) > 1 and ascend_as_stored == bool(facts.reorder_depth):
+        return "times ascend as stored, but the codec reorders frames" if ascend_as_stored else "times are out of order"
+    if len(np.unique(pts)) < len(pts):
+        return "frames share a time"
+    if _restarts(packets):
+        return "times begin again"
+    return ""
+
+
+def _restarts(packets: StoredPackets) -> bool:
+    """Return whether times begin again on the way."""
+    dts = packets.dts[packets.dts != UNTIMED]
+    if bool((np.diff(dts) < 0).any()):
+        return True
+    if not packets.all_timed:
+        return False
+    # Everything stored before a keyframe is shown before it.
+    before = np.maximum.accumulate(packets.pts)
+    keys = np.flatnonzero(packets.is_key[1:]) + 1
+    return bool((packets.pts[keys] < before[keys - 1]).any())
+
+
+def _facts(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> _StreamFacts:
+    codec = stream.codec_context
+    properties = int(codec.codec.properties)  # has bits that PyAV's enumeration lacks
+    return _StreamFacts(
+        codec=codec.name,
+        container=container.format.name,
+        may_reorder=bool(properties & int(Properties.REORDER.value)) and not properties & int(Properties.INTRA_ONLY.value),
+        reorder_depth=codec.reorder_depth,
+        time_base=Fraction(stream.time_base),
+        rate=stream.guessed_rate or stream.average_rate,
+        promised=_promised_frames(container, stream, packets),
+    )
+
+
+# ---- the order ------------------------------------------------------------------------------------
+
+
+def _order_by_times(path: Path, packets: StoredPackets, *, cancelled: Callable[[], bool] | None) -> NDArray[np.int32]:
+    """Return the ranks of the packets in the order of their times, from the first that decodes on."""
+    shown = np.flatnonzero(~packets.is_hidden)
+    order = shown[np.argsort(packets.pts[shown], kind="stable")]
+    first = next((item.rank for item in plain_frames(path, cancelled=cancelled) if item and item.frame), -1)
+    if first < 0:
+        raise _nothing_decodes(path, packets, cancelled)
+    start = int(np.argmax(order == first))  # 0 if it is none of them
+    return order[start:].astype(np.int32)
+
+
+def _order_by_decoding(
+    path: Path,
+    packets: StoredPackets,
+    *,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> tuple[NDArray[np.int32], int, dict[int, bytes]]:
+    """Decode everything; return the packets' ranks as frames come out, how many the decoder holds back, and digests.
+
+    The digests, by position, are of some frames after some keyframes, to try seeks on.
+    """
+    order: list[int] = []
+    seen: dict[int, bytes] = {}
+    depth, n_packets = 0, 0
+    keys = np.flatnonzero(packets.is_key)[1:]
+    spread = np.linspace(0, len(keys) - 1, min(_PROBED_ENTRIES, len(keys))).astype(int)
+    probed = {int(key) + step for key in keys[spread] for step in range(_PROBED_FRAMES)}
+    convert = RgbConverter()
+    for item in plain_frames(path, cancelled=cancelled):
+        if item is None:
+            n_packets += 1
+            if progress is not None and n_packets % _REPORT_EVERY == 0:
+                progress(min(n_packets, len(packets)), len(packets))
+        elif item.frame is not None and 0 <= item.rank < len(packets):
+            if item.rank in probed:
+                seen[len(order)] = digest(convert(item.frame))
+            order.append(item.rank)
+            depth = max(depth, item.reorder_depth)
+    if not order or (cancelled is not None and cancelled()):
+        raise _nothing_decodes(path, packets, cancelled)
+    return np.array(order, np.int32), depth, seen
+
+
+def _seeks_well(path: Path, index: PacketIndex, seen: dict[int, bytes], cancelled: Callable[[], bool] | None) -> bool:
+    """Return whether seeks lead to the frames that decoding from the start gave."""
+    if not seen:
+        return True
+    damage = Damage(index)
+    decoder = FrameDecoder(path, index, damage, threads=1)
+    try:
+        for position in sorted(seen, reverse=True):
+            for _, frame in decoder.frames(position, position, superseded=cancelled):
+                if digest(frame) != seen[position] and position not in damage:
+                    return False
+            if damage.missing[position]:
+                return False
+        return True
+    except SupersededError:
+        raise OpeningCancelledError(f"Opening {path.name} was cancelled.") from None
+    finally:
+        decoder.close()
+
+
+def _nothing_decodes(path: Path, packets: StoredPackets, cancelled: Callable[[], bool] | None) -> AlPoseError:
+    if cancelled is not None and cancelled():
+        return OpeningCancelledError(f"Opening {path.name} was cancelled.")
+    return AlPoseError(
+        f"Expected frames in {path}, got {len(packets)} packets of which none decodes.",
+        "The file is damaged: copy it again from where it was recorded.",
+    )
+
+
+# ---- times and entries ----------------------------------------------------------------------------
+
+
+def _times(packets: StoredPackets, order: NDArray[np.int32], facts: _StreamFacts) -> tuple[NDArray[np.int64], float]:
+    """Return when frames are shown, and frames per second."""
+    if not packets.all_timed:
+        return np.arange(len(order), dtype=np.int64), float(_rate(facts))
+    times = packets.pts[order]
+    if bool((np.diff(times) < 0).any()):
+        times = _ascending(times, np.cumsum(_begins_again(packets), dtype=np.int64)[order])
+    span = float((int(times[-1]) - int(times[0])) * facts.time_base) if len(times) > 1 else 0.0
+    return times, (len(times) - 1) / span if span > 0 else float(_rate(facts))
+
+
+def _begins_again(packets: StoredPackets) -> NDArray[np.bool_]:
+    """Return before which packets times begin again; bool ``(P,)``."""
+    stamps = np.where(packets.dts == UNTIMED, packets.pts, packets.dts)
+    falls = np.diff(stamps, prepend=stamps[:1]) < 0
+    # Without decoding times B-frames step back as well; only keyframes begin something.
+    return falls if (packets.dts != UNTIMED).all() else falls & packets.is_key
+
+
+def _ascending(times: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort times within each piece, and let each piece begin one step after the end of the one before."""
+    ascending = np.empty_like(times)
+    end = int(times[pieces == pieces[0]].min())
+    for piece in dict.fromkeys(pieces.tolist()):
+        within = np.sort(times[pieces == piece])
+        ascending[pieces == piece] = within - within[0] + end
+        step = int(np.median(np.diff(within))) if len(within) > 1 else 1
+        end += int(within[-1] - within[0]) + max(step, 1)
+    return np.maximum.accumulate(ascending)
+
+
+def _rate(facts: _StreamFacts) -> Fraction:
+    return Fraction(facts.rate) if facts.rate else Fraction(UNKNOWN_FPS)
+
+
+def _entries(
+    packets: StoredPackets, order: NDArray[np.int32], *, by_place: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return positions and packet ranks of the keyframes that can be recognised after a seek.
+
+    A keyframe that shares its time with another packet (Matroska rounds to milliseconds, fast cameras don't) can't
+    be told from it after a seek, and so is no place to start from. Where times begin again, byte offsets tell.
+    """
+    position = np.full(len(packets), -1, np.int64)
+    position[order[::-1]] = np.arange(len(order) - 1, -1, -1)
+    if not by_place and packets.all_timed:
+        hidden = packets.is_hidden & packets.is_key
+        shown_times = np.maximum.accumulate(packets.pts[order])
+        position[hidden] = np.searchsorted(shown_times, packets.pts[hidden])
+    marks = packets.places if by_place or not packets.all_timed else packets.pts
+    values, counts = np.unique(marks, return_counts=True)
+    is_unique = (counts[np.searchsorted(values, marks)] == 1) & (marks != -1 if marks is packets.places else True)
+    usable = np.flatnonzero(packets.is_key & is_unique & (position >= 0) & (position < len(order)))
+    if not len(usable) or position[usable].min() > 0:
+        usable = np.concatenate([[0], usable])
+        position[0] = 0
+    usable = usable[np.argsort(position[usable], kind="stable")]
+    # Of several keyframes for one position the last is the nearest.
+    usable = usable[np.append(np.diff(position[usable]) > 0, True)]
+    return position[usable], usable.astype(np.int64)
+
+
+# ---- what is missing ------------------------------------------------------------------------------
+
+
+def _promised_frames(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> float:
+    """Return how many packets the container's header promises, as many as there are where it does not say.
+
+    Containers that state a duration only, state the longest stream's, so sound must not be among them; those
+    without a header estimate it from what is there. AVI counts frames that the recorder dropped.
+    """
+    n_packets = len(packets)
+    if stream.frames:
+        stamps = packets.dts[packets.dts != UNTIMED]
+        dropped = int(stamps.max()) + 1 - n_packets if container.format.name == "avi" and len(stamps) else 0
+        return float(stream.frames - max(dropped, sum(not entry.size for entry in stream.index_entries), 0))
+    if container.format.name in ("mpegts", "mpeg") or not container.duration or len(container.streams) > 1:
+        return float(n_packets)
+    if not packets.all_timed or _restarts(packets):
+        return float(n_packets)
+    missing = container.duration / av.time_base - float(int(packets.pts.max()) * stream.time_base)
+    return n_packets + missing * float(stream.average_rate or UNKNOWN_FPS) - 1
+
+
+def _notice(packets: StoredPackets, *, n_frames: int, promised: float) -> str:
+    if packets.broke:
+        return packets.broke
+    if len(packets) < promised * _CUT_SHARE and promised - len(packets) > _CUT_FRAMES:
+        return (
+            f"it ends at frame {n_frames - 1}: the file is cut off "
+            f"(its header promises about {promised:.0f} frames, {n_frames} are there)"
+        )
+    return ""

@@ -1,0 +1,86 @@
+"""Decoding a video the plain way: from its first packet to its last, with one decoder and no seek.
+
+What comes out, in the order it comes out, is what the frames of a video are. Everything quicker has to give the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.error import FFmpegError
+
+from napari_al_pose.video.container import open_container, unreachable, video_stream
+
+logger = logging.getLogger(__name__)
+
+
+class PlainFrame(NamedTuple):
+    """One frame, or one sign of damage, of a plain decode."""
+
+    rank: int
+    """Which packet it came from, counted from 0 in the order they are stored; of an error, the one handed in last."""
+    frame: av.VideoFrame | None
+    """None where a packet did not decode."""
+    reorder_depth: int
+    """Frames that the decoder holds back at most, as far as it knows by now."""
+
+
+def plain_frames(
+    path: Path, *, threads: int = 0, cancelled: Callable[[], bool] | None = None
+) -> Iterator[PlainFrame | None]:
+    """Yield what comes out of the decoder, and None after every packet.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    threads : int
+        Decoding threads; 0 lets FFmpeg choose.
+    cancelled : callable, optional
+        Asked before every packet; once it returns True the frames end.
+
+    Raises
+    ------
+    AlPoseError
+        The file can't be opened, or can't be reached any more.
+    """
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        stream.thread_type = "AUTO" if threads != 1 else "NONE"
+        stream.thread_count = threads
+        codec = stream.codec_context
+        rank = 0
+        for packet in _until_it_breaks(container, stream, path):
+            if cancelled is not None and cancelled():
+                return
+            if packet is not None:
+                # Decoders hand a packet's time on to its frame, whatever it is: so it names the packet.
+                packet.pts = rank
+                rank += 1
+            try:
+                frames = codec.decode(packet)
+            except FFmpegError as error:
+                logger.debug("packet %s of %s does not decode: %s", rank - 1, path, error)
+                frames = []
+                if not isinstance(error, EOFError):
+                    yield PlainFrame(rank - 1, None, codec.reorder_depth)
+            for frame in frames:
+                yield PlainFrame(-1 if frame.pts is None else frame.pts, frame, codec.reorder_depth)
+            yield None
+
+
+def _until_it_breaks(
+    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+) -> Iterator[av.Packet | None]:
+    """Yield packets, and None at the end or where the file can't be read on."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except FFmpegError as error:
+        if (failure := unreachable(path, error)) is not None:
+            raise failure from error
+        logger.warning("reading %s stopped: %s", path, error)
+    yield None

@@ -1,0 +1,212 @@
+"""The packets of a video from one of its entries on, each under its rank."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.container import open_container, unreachable, video_stream
+from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.packets import UNTIMED
+
+logger = logging.getLogger(__name__)
+
+STEPS_BACK = (0, 1, 2, 8)
+"""Entries to go back by where a seek fails, or where decoding can't be started from the nearest one."""
+_SMALL_PIXELS = 160 * 120
+"""Up to this size handing frames from thread to thread costs more than decoding them."""
+
+
+class SupersededError(Exception):
+    """A read was given up because nobody wants its frame any more."""
+
+
+class OutOfStepError(Exception):
+    """The packets after a seek are not those that were expected."""
+
+
+def never() -> bool:
+    """Return False: nothing supersedes this."""
+    return False
+
+
+class PacketSource:
+    """One open file; for one thread at a time.
+
+    Parameters
+    ----------
+    path : Path
+    index : PacketIndex
+    threads : int
+        Decoding threads; 0 lets FFmpeg choose, but for pictures too small to be worth more than one.
+    """
+
+    def __init__(self, path: Path, index: PacketIndex, *, threads: int = 0) -> None:
+        self._path = path
+        self._index = index
+        self._threads = threads
+        self._container, self._stream = self._open()
+        self._seeks_by = (0, "dts" if index.counted else "pts")
+        """What worked last: entries to aim before the wanted one, and what of it to seek to."""
+        self._has_seen_first = False
+
+    @property
+    def codec(self) -> av.VideoCodecContext:
+        """The decoder of what was opened last."""
+        return self._stream.codec_context
+
+    def close(self) -> None:
+        """Release the file."""
+        self._container.close()
+
+    def from_start(self) -> Iterator[av.Packet]:
+        """Return the packets from the first on; the one way that needs no seeking."""
+        old = self._container
+        self._container, self._stream = self._open()
+        old.close()
+        return self._ranked(self._packets(), 0)
+
+    def from_entry(self, entry: int, superseded: Callable[[], bool] = never) -> Iterator[av.Packet] | None:
+        """Return the packets from an entry's own on; None if no seek leads there or before.
+
+        Containers differ in the time they look for, and some land late: then an earlier time is aimed at, which costs
+        no decoding.
+
+        Parameters
+        ----------
+        entry : int
+            Its place in ``PacketIndex.entries``.
+        superseded : callable
+            Asked before every packet.
+
+        Raises
+        ------
+        SupersededError
+            ``superseded()`` is True.
+        """
+        if entry > 0 and not self._has_seen_first:
+            self._show_first_packet()
+        for way in dict.fromkeys([self._seeks_by, *itertools.product(STEPS_BACK, self._marks())]):
+            found = self._packets_from(max(entry - way[0], 0), way[1])
+            packet = None if found is None else self._find(found, entry, superseded)
+            if found is not None and packet is not None:
+                self._has_seen_first = True  # shown above, or what is decoded next
+                self._seeks_by = way
+                if self._index.reorder_depth:
+                    # A seek makes FFmpeg forget what it learnt about streams that don't say it.
+                    self.codec.reorder_depth = max(self.codec.reorder_depth, self._index.reorder_depth)
+                return self._ranked(itertools.chain([packet], found), int(self._index.entry_ranks[entry]))
+        return None
+
+    def _open(self) -> tuple[av.container.InputContainer, av.VideoStream]:
+        container = open_container(self._path, by_header=self._index.by_header)
+        stream = video_stream(container, self._path)
+        is_small = stream.width * stream.height <= _SMALL_PIXELS
+        stream.thread_count = self._threads or (1 if is_small else 0)
+        stream.thread_type = "NONE" if stream.thread_count == 1 else "AUTO"
+        if self._index.by_header and self._index.reorder_depth:
+            stream.codec_context.reorder_depth = self._index.reorder_depth  # nothing was decoded that would tell
+        return container, stream
+
+    def _show_first_packet(self) -> None:
+        """Let the decoder see the first packet before it starts anywhere else.
+
+        x264 tells its version there and nowhere else; 4:4:4 video by its versions of up to 2018 decodes to garbage,
+        without an error, in a decoder that does not know it.
+        """
+        try:
+            next(self._container.decode(self._stream), None)
+        except FFmpegError as error:
+            logger.debug("the first frame of %s does not decode: %s", self._path, error)
+
+    # ---- finding an entry ---------------------------------------------------------------------------
+
+    def _marks(self) -> list[str]:
+        """Return what can be sought for: where times begin again only byte offsets lead to one place."""
+        if self._index.times_restart or UNTIMED in self._index.pts[:1]:
+            return ["place", "pts", "dts"]
+        return ["pts", "dts"]
+
+    def _packets_from(self, entry: int, mark: str) -> Iterator[av.Packet] | None:
+        index = self._index
+        targets = {
+            "pts": index.pts[index.entry_ranks[entry]],
+            "dts": index.entry_dts[entry],
+            "place": index.entry_places[entry],
+        }
+        target = int(targets[mark])
+        if target == UNTIMED or (mark == "place" and target < 0):
+            return None
+        try:
+            if mark == "place":
+                self._container.seek(target, stream=self._stream, unsupported_byte_offset=True)
+            else:
+                self._container.seek(target, stream=self._stream, backward=True)
+        except FFmpegError as error:
+            logger.debug("seek to %s in %s failed: %s", target, self._path, error)
+            return None
+        return self._packets()
+
+    def _find(self, packets: Iterator[av.Packet], entry: int, superseded: Callable[[], bool]) -> av.Packet | None:
+        """Return the entry's own packet; None if the seek landed behind it.
+
+        Containers land anywhere before it, which costs nothing: packets in between are not decoded.
+        """
+        index = self._index
+        rank = index.entry_ranks[entry]
+        time, size, place = int(index.pts[rank]), int(index.sizes[rank]), int(index.entry_places[entry])
+        by_place = index.times_restart or time == UNTIMED
+        for packet in packets:
+            if superseded():
+                raise SupersededError
+            if by_place:
+                if packet.pos == place and packet.size == size:
+                    return packet
+                if packet.pos is not None and packet.pos > place:
+                    return None
+            else:
+                if packet.pts == time and packet.size == size:
+                    return packet
+                if packet.is_keyframe and packet.pts is not None and packet.pts > time:
+                    return None
+        return None
+
+    # ---- packets ------------------------------------------------------------------------------------
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Yield packets up to the end, or up to where the file can't be read on."""
+        try:
+            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+        except FFmpegError as error:
+            if (failure := unreachable(self._path, error)) is not None:
+                raise failure from error
+            logger.warning("reading %s stopped: %s", self._path, error)
+
+    def _ranked(self, packets: Iterator[av.Packet], rank: int) -> Iterator[av.Packet]:
+        """Yield packets with their rank in place of their time, which decoders hand on to the frame.
+
+        Raises
+        ------
+        OutOfStepError
+            A packet is not the expected one.
+        AlPoseError
+            The same, though the file was read from its start.
+        """
+        sizes = self._index.sizes
+        begins_at_start = rank == 0
+        for packet in packets:
+            if rank >= len(sizes):
+                return  # the file has grown
+            if packet.size != sizes[rank]:
+                if begins_at_start:
+                    raise AlPoseError(f"{self._path} is not the file that was opened any more.", "Open it again.")
+                raise OutOfStepError
+            packet.pts = rank
+            rank += 1
+            yield packet
