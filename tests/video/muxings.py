@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -140,6 +141,7 @@ def plain_numbers(path: Path) -> list[int | None]:
     found: list[int | None] = []
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
+        stream.thread_type = "AUTO"
         for packet in _readable(container, stream):
             try:
                 frames = stream.codec_context.decode(packet)
@@ -150,10 +152,8 @@ def plain_numbers(path: Path) -> list[int | None]:
 
 
 def _readable(container, stream):
-    try:
+    with contextlib.suppress(av.error.FFmpegError):
         yield from (packet for packet in container.demux(stream) if packet.size)
-    except av.error.FFmpegError:
-        pass
     yield None
 
 

@@ -8,6 +8,7 @@ start, and frames are numbered as they come out.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.codec.codec import Properties
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
@@ -40,11 +40,15 @@ logger = logging.getLogger(__name__)
 _CUT_SHARE = 0.98
 """Below this share of what the container promises, and more than `_CUT_FRAMES` short, the file counts as cut off."""
 _CUT_FRAMES = 3
+_INTRA_ONLY, _REORDER = 1, 8
+"""FFmpeg's AV_CODEC_PROP_INTRA_ONLY and AV_CODEC_PROP_REORDER; PyAV's enumeration fails on bits that it lacks."""
 _HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
 """FFmpeg's name of the containers whose header lists the packets."""
 _MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
 """Decoders (by how their names begin) for which a packet of a few bytes says that there is no new frame."""
 _SKIPPED_BYTES = 12
+_HEAD = 24
+"""Frames decoded at the start of a file whose times seem to describe the order."""
 _REPORT_EVERY = 64
 _PROBED_ENTRIES, _PROBED_FRAMES = 6, 6
 """Keyframes to which seeks are tried where times can't be relied on, and frames after each that are compared."""
@@ -83,11 +87,12 @@ def build_index(
         facts = _facts(container, stream, packets)
         lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets)
     doubt = _doubt(packets, facts)
-    if doubt:
-        logger.info("%s is decoded once to number its frames: %s", path, doubt)
+    order = None if doubt else _order_by_times(path, packets, cancelled=cancelled)
+    depth = facts.reorder_depth
+    seen: dict[int, bytes] = {}
+    if counted := order is None:
+        logger.info("%s is decoded once to number its frames: %s", path, doubt or "its first frames are out of order")
         order, depth, seen = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
-    else:
-        order, depth, seen = _order_by_times(path, packets, cancelled=cancelled), facts.reorder_depth, {}
     times, fps = _times(packets, order, facts)
     entries, ranks = _entries(packets, order, by_place=_restarts(packets))
     index = PacketIndex(
@@ -102,7 +107,7 @@ def build_index(
         time_base=facts.time_base if packets.all_timed else 1 / _rate(facts),
         fps=fps,
         notice=_notice(packets, n_frames=len(order), promised=facts.promised),
-        counted=bool(doubt),
+        counted=counted,
         times_restart=_restarts(packets),
         reorder_depth=depth,
         by_header=lists_all and is_told_by_header(path, packets),
@@ -147,11 +152,11 @@ def _restarts(packets: StoredPackets) -> bool:
 
 def _facts(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> _StreamFacts:
     codec = stream.codec_context
-    properties = int(codec.codec.properties)  # has bits that PyAV's enumeration lacks
+    properties = int(codec.codec.properties)
     return _StreamFacts(
         codec=codec.name,
         container=container.format.name,
-        may_reorder=bool(properties & int(Properties.REORDER.value)) and not properties & int(Properties.INTRA_ONLY.value),
+        may_reorder=bool(properties & _REORDER) and not properties & _INTRA_ONLY,
         reorder_depth=codec.reorder_depth,
         time_base=Fraction(stream.time_base),
         rate=stream.guessed_rate or stream.average_rate,
@@ -162,15 +167,28 @@ def _facts(container: av.container.InputContainer, stream: av.VideoStream, packe
 # ---- the order ------------------------------------------------------------------------------------
 
 
-def _order_by_times(path: Path, packets: StoredPackets, *, cancelled: Callable[[], bool] | None) -> NDArray[np.int32]:
-    """Return the ranks of the packets in the order of their times, from the first that decodes on."""
+def _order_by_times(
+    path: Path, packets: StoredPackets, *, cancelled: Callable[[], bool] | None
+) -> NDArray[np.int32] | None:
+    """Return the ranks of the packets in the order of their times, from the first that decodes on.
+
+    The first frames are decoded to find out which one that is, and whether they come in this order: None if they don't.
+    """
     shown = np.flatnonzero(~packets.is_hidden)
     order = shown[np.argsort(packets.pts[shown], kind="stable")]
-    first = next((item.rank for item in plain_frames(path, cancelled=cancelled) if item and item.frame), -1)
-    if first < 0:
+    positions = np.full(len(packets), -1, np.int64)
+    positions[order] = np.arange(len(order))
+    head: list[int] = []
+    for item in plain_frames(path, cancelled=cancelled):
+        if item is not None and item.frame is not None:
+            head.append(int(positions[item.rank]))
+            if len(head) == _HEAD:
+                break
+    if not head:
         raise _nothing_decodes(path, packets, cancelled)
-    start = int(np.argmax(order == first))  # 0 if it is none of them
-    return order[start:].astype(np.int32)
+    if head[0] < 0 or any(later <= earlier for earlier, later in itertools.pairwise(head)):
+        return None
+    return order[head[0] :].astype(np.int32)
 
 
 def _order_by_decoding(
@@ -189,7 +207,9 @@ def _order_by_decoding(
     depth, n_packets = 0, 0
     keys = np.flatnonzero(packets.is_key)[1:]
     spread = np.linspace(0, len(keys) - 1, min(_PROBED_ENTRIES, len(keys))).astype(int)
-    probed = {int(key) + step for key in keys[spread] for step in range(_PROBED_FRAMES)}
+    joints = np.flatnonzero(_begins_again(packets))[:_PROBED_ENTRIES]
+    starts = [*keys[spread].tolist(), *joints.tolist(), *(joints - _PROBED_FRAMES).tolist()]
+    probed = {start + step for start in starts for step in range(_PROBED_FRAMES)}
     convert = RgbConverter()
     for item in plain_frames(path, cancelled=cancelled):
         if item is None:
@@ -310,10 +330,13 @@ def _promised_frames(container: av.container.InputContainer, stream: av.VideoStr
     without a header estimate it from what is there. AVI counts frames that the recorder dropped.
     """
     n_packets = len(packets)
-    if stream.frames:
+    if stream.frames and container.format.name == "avi":
         stamps = packets.dts[packets.dts != UNTIMED]
-        dropped = int(stamps.max()) + 1 - n_packets if container.format.name == "avi" and len(stamps) else 0
-        return float(stream.frames - max(dropped, sum(not entry.size for entry in stream.index_entries), 0))
+        step = max(int(np.median(np.diff(stamps))), 1) if len(stamps) > 1 else 1
+        n_empty = sum(not entry.size for entry in stream.index_entries if entry.timestamp > stamps.max(initial=0))
+        return n_packets + max(stream.frames - n_empty - int(stamps.max(initial=0)) - step, 0) / step
+    if stream.frames:
+        return float(stream.frames)
     if container.format.name in ("mpegts", "mpeg") or not container.duration or len(container.streams) > 1:
         return float(n_packets)
     if not packets.all_timed or _restarts(packets):

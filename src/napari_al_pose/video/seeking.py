@@ -70,7 +70,7 @@ class PacketSource:
         old = self._container
         self._container, self._stream = self._open()
         old.close()
-        return self._ranked(self._packets(), 0)
+        return self._ranked(self._packets(), 0, from_start=True)
 
     def from_entry(self, entry: int, superseded: Callable[[], bool] = never) -> Iterator[av.Packet] | None:
         """Return the packets from an entry's own on; None if no seek leads there or before.
@@ -188,7 +188,7 @@ class PacketSource:
                 raise failure from error
             logger.warning("reading %s stopped: %s", self._path, error)
 
-    def _ranked(self, packets: Iterator[av.Packet], rank: int) -> Iterator[av.Packet]:
+    def _ranked(self, packets: Iterator[av.Packet], rank: int, *, from_start: bool = False) -> Iterator[av.Packet]:
         """Yield packets with their rank in place of their time, which decoders hand on to the frame.
 
         Raises
@@ -199,14 +199,15 @@ class PacketSource:
             The same, though the file was read from its start.
         """
         sizes = self._index.sizes
-        begins_at_start = rank == 0
         for packet in packets:
             if rank >= len(sizes):
                 return  # the file has grown
             if packet.size != sizes[rank]:
-                if begins_at_start:
+                if from_start:
                     raise AlPoseError(f"{self._path} is not the file that was opened any more.", "Open it again.")
                 raise OutOfStepError
             packet.pts = rank
             rank += 1
             yield packet
+        if rank < len(sizes) and not from_start:
+            raise OutOfStepError  # joined files exist in which a seek ends at the end of the first
