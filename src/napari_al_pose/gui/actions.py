@@ -29,6 +29,7 @@ from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
 from napari_al_pose.gui.label_checks import LabelCheckDialog
+from napari_al_pose.gui.leaving import Leaving
 from napari_al_pose.gui.region_dialog import RegionDialog
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
@@ -55,6 +56,7 @@ class Actions(QObject):
         super().__init__(window)
         self._session = session
         self._window = window
+        self.leaving = Leaving(session, window)
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
         self._was_exporting = False
@@ -74,20 +76,34 @@ class Actions(QObject):
         if path is not None and path.suffix.lower() == ".slp":
             self.import_labels(path)
         elif path is not None:
-            self._session.open_project(path)
+            self.open_path(path)
 
     def open_path(self, path: Path) -> None:
-        """Open the project at ``path``."""
-        self._session.open_project(path)
+        """Open the project at ``path``; a running training of another one is asked about."""
+        project, root = self._session.project, path.parent if path.suffix in (".yaml", ".yml") else path
+        if project is not None and project.root.resolve() == root.resolve():
+            self._session.open_project(path)
+            return
+        self.leaving.ask(lambda: self._session.open_project(path), what="Open another project")
+
+    def close_project(self) -> None:
+        """Close the project; a running training is asked about."""
+        self.leaving.ask(self._session.close_project, what="Close the project")
 
     def new(self) -> None:
         """Ask for a new project's details and make it."""
+        self.leaving.ask(self._ask_new, what="Make a new project")
+
+    def _ask_new(self) -> None:
         dialog = NewProjectDialog(self._window)
         dialog.accepted.connect(lambda: self._session.new_project(**dialog.details))
         self._open(dialog)
 
     def sample(self) -> None:
         """Make the sample project if it isn't there yet, and open it."""
+        self.leaving.ask(self._make_sample, what="Open the sample project")
+
+    def _make_sample(self) -> None:
         self.said.emit("Making the sample project: about a minute, once.")
         self._background.run(_sample_project, self._open_sample, self._tell)
 
@@ -142,7 +158,7 @@ class Actions(QObject):
 
     def _imported(self, done: Imported) -> None:
         self._done(summary(done))
-        self._session.open_project(done.project)
+        self.open_path(done.project)
 
     def edit_bodyparts(self) -> None:
         """Ask how the bodyparts and the skeleton shall be; counting the labels comes first."""

@@ -113,6 +113,7 @@ class PoseLabeller(QWidget):
 
     def _on_project(self) -> None:
         project = self.session.project
+        self._actions.leaving.watch(self.window())
         if self._parts.thumbnails is not None:
             self._parts.thumbnails.close()
             self._parts.thumbnails = None

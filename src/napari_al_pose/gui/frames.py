@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import SupersededError
+from napari_al_pose.video.lazy import asked_by_slicing
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +55,20 @@ class NewestFrame:
     source : CachedSource
     array : dask.array.Array
         The same frames, lazily, for whoever slices several.
+    single : bool
+        Whether napari's slicing, should it ask for several frames (of a 3-D view, or one along time), gets the one it
+        would show otherwise: whoever shows a project turns such a view back at once, and reading a whole video for it
+        would take minutes and all memory.
     """
 
-    def __init__(self, source: CachedSource, array: da.Array) -> None:
+    def __init__(self, source: CachedSource, array: da.Array, *, single: bool = False) -> None:
         self.news = FrameNews()
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.dtype = array.dtype
         self.ndim = array.ndim
         self._source = source
         self._array = array
+        self._single = single
         self._shown: NDArray[np.uint8] = np.zeros(self.shape[1:], self.dtype)
         self._shown_position = -1
         self._wanted: int | None = None
@@ -91,6 +97,8 @@ class NewestFrame:
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, slice):
             positions = range(*first.indices(self.shape[0]))
+            if len(positions) != 1 and self._single and asked_by_slicing():
+                return self._shown[None][(slice(None), *rest)]
             if len(positions) != 1:
                 return np.asarray(self._array[key])
             return self._frame(positions[0])[None][(slice(None), *rest)]

@@ -64,7 +64,7 @@ KEYS: tuple[Key, ...] = (
         Key(("Control-V",), "Paste the pose", "paste_pose"),
         Key(("I",), "Next individual", "next_individual"),
         Key(("Control-Z",), "Undo, in any frame", "undo"),
-        Key(("Control-Shift-Z",), "Redo, in any frame", "redo"),
+        Key(("Control-Shift-Z", "Control-Y"), "Redo, in any frame", "redo"),
     ),
     *_group(
         "Frames",
@@ -132,7 +132,6 @@ NAPARI_S = {
     "Control-T": "transposing the axes",
     "Control-G": "the grid",
     "Control-R": "the home view",
-    "Control-Y": "the 3-D view",
     "Control-N": "a new window",
     "Control-O": "opening files",
     "Control-S": "saving layers",

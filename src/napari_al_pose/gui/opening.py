@@ -48,11 +48,14 @@ class Opening(Navigation):
     def open_project(self, path: Path | str) -> None:
         """Open the project folder or ``config.yaml`` at ``path`` in place of the open one.
 
-        Returns at once; ``projectChanged`` or ``noticeRaised`` follows. The open project stays until then.
+        Returns at once; ``projectChanged`` or ``noticeRaised`` follows. The open project stays until then. One that is
+        open already is shown again; one that is open read-only is opened anew, as it may be free now.
         """
         wanted = Path(path)
         root = wanted.parent if wanted.suffix in (".yaml", ".yml") else wanted
-        if self._project is not None and self._project.root.resolve() == root.resolve():
+        open_ = self._project
+        if open_ is not None and open_.root.resolve() == root.resolve() and not open_.read_only:
+            self._announce_project()
             return
         self._set_busy(f"Opening {root.name}…")
         self._desk.run(lambda: load_project(wanted), then=self._enter, failed=self._refuse)

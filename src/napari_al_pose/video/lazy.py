@@ -61,7 +61,7 @@ class LazyFrames:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        if self.shown is not None and _is_asked_by_slicing():
+        if self.shown is not None and asked_by_slicing():
             return self.shown[key]
         return np.asarray(self.array[key])
 
@@ -73,7 +73,7 @@ class _Indexable(Protocol):
     def __getitem__(self, key: Any) -> NDArray[np.uint8]: ...
 
 
-def _is_asked_by_slicing() -> bool:
+def asked_by_slicing() -> bool:
     """Whether who called our caller is napari's slicing, in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return False  # asynchronous slicing, which may wait

@@ -22,7 +22,7 @@ from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.gui.layers.picking import points_on_canvas
 from napari_al_pose.gui.layers.rows import RowsLayer
-from napari_al_pose.gui.layers.shapes import fade, parse_colours, segments, to_napari
+from napari_al_pose.gui.layers.shapes import NO_LINE, fade, parse_colours, segments, to_napari
 
 LABEL_SIZE = 0.016
 """Diameter of a point as a share of the longer image side."""
@@ -81,7 +81,7 @@ class KeypointLayers:
         hollow = {"face_color": "transparent", "border_width": 0.22, "canvas_size_limits": CANVAS_SIZE}
         self.skeleton = viewer.add_layer(
             Vectors(
-                np.zeros((0, 2, 2)),
+                np.array([NO_LINE]),
                 ndim=2,
                 name="skeleton",
                 vector_style="line",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain.labelling import pose_to_move, shift_inside
 from napari_al_pose.domain.tools import Click, Tool, click_meaning
+from napari_al_pose.gui.layers.guard import Sentence
 from napari_al_pose.gui.layers.picking import REACH, SLACK, Points, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
 
@@ -20,6 +21,7 @@ LEFT, RIGHT = 1, 2
 
 
 Preview = Callable[[Sequence[int], NDArray[np.float64]], None]
+Refusal = Callable[[tuple[float, float]], Sentence]
 
 
 class CanvasMouse:
@@ -28,7 +30,8 @@ class CanvasMouse:
     Left click: what the tool says (see `domain.tools.click_meaning`). Left drag from a point: move it; a dragged
     guess becomes a label. The same with Alt: move the whole pose. Left drag from anywhere else pans, as napari does.
     Right click: not visible. Nothing happens with the tool *pan*, while the pixels on the canvas are another frame's,
-    with other modifiers, or while the user works with a tool of another layer.
+    with other modifiers, or while the user works with a tool of another layer. Where the canvas shows something else
+    than the frame, a click is answered with a sentence.
 
     Parameters
     ----------
@@ -36,6 +39,8 @@ class CanvasMouse:
     session : Session
     picture_is_current : callable
         Tells whether the canvas shows the current frame's pixels.
+    refusal : callable
+        ``refusal(xy)`` returns why the canvas does not show the current frame at a source pixel, if so.
     preview : callable
         ``preview(rows, xy)`` draws points while they are dragged.
     hovered : callable
@@ -48,12 +53,14 @@ class CanvasMouse:
         session: Session,
         *,
         picture_is_current: Callable[[], bool],
+        refusal: Refusal,
         preview: Preview,
         hovered: Callable[[int | None], None],
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._picture_is_current = picture_is_current
+        self._refusal = refusal
         self._preview = preview
         self._hovered = hovered
         self._hovered_row: int | None = None
@@ -70,9 +77,15 @@ class CanvasMouse:
         self._viewer.mouse_double_click_callbacks[:] = self._napari_double_click
 
     def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
-        if event.button not in (LEFT, RIGHT) or not self._ours(event):
+        if event.button not in (LEFT, RIGHT) or not self._wanted(event):
             return
         button, xy, start = event.button, to_source(event.position), np.asarray(event.pos, float)
+        refused = self._refusal(xy)
+        if any(refused):
+            yield from self._refuse(event, start, refused)
+            return
+        if not self._picture_is_current():
+            return
         whole = tuple(event.modifiers) == ("Alt",)
         row = self._hit(xy, event)
         rows, points = self._held(row, whole=whole)
@@ -106,18 +119,28 @@ class CanvasMouse:
         else:
             self._click(xy, row)
 
+    def _refuse(self, event: Any, start: NDArray[np.float64], sentence: Sentence) -> Generator[None, None, None]:
+        """Say why a click is not taken; a drag moves the view and needs no word."""
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            moved = moved or _far(start, event.pos)
+            yield
+        if not moved and not _far(start, event.pos):
+            self._session.noticeRaised.emit(*sentence, False)
+
     def _on_double_click(self, viewer: Any, event: Any) -> None:
-        if not self._ours(event):
+        xy = to_source(event.position)
+        if not self._wanted(event) or any(self._refusal(xy)) or not self._picture_is_current():
             for callback in self._napari_double_click:
                 callback(viewer, event)
         elif event.button == LEFT:
-            xy = to_source(event.position)
             self._click(xy, self._hit(xy, event))
 
     def _on_move(self, viewer: Any, event: Any) -> None:
         if event.is_dragging:
             return
-        looks = self._session.annotation is not None and self._picture_is_current() and viewer.dims.ndisplay == 2
+        looks = self._session.annotation is not None and self._picture_is_current()
         row = self._hit(to_source(event.position), event) if looks else None
         if row != self._hovered_row:
             self._hovered_row = row
@@ -137,19 +160,16 @@ class CanvasMouse:
         elif meaning is Click.PLACE:
             session.click(*xy)
 
-    def _ours(self, event: Any) -> bool:
-        """Whether the press is for labelling."""
+    def _wanted(self, event: Any) -> bool:
+        """Whether the press is meant for labelling."""
         active = self._viewer.layers.selection.active
         session = self._session
         return (
             session.annotation is not None
             and not session.read_only
             and session.options.tool is not Tool.PAN
-            and session.options.points
-            and self._viewer.dims.ndisplay == 2
             and tuple(event.modifiers) in ((), ("Alt",))
             and (active is None or active.mode == "pan_zoom")
-            and self._picture_is_current()
         )
 
     def _hit(self, xy: tuple[float, float], event: Any) -> int | None:

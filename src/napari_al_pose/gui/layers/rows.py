@@ -17,7 +17,8 @@ class RowsLayer:
     costs more than everything else in a click. Points are ``(t, y, x)`` with the current position as ``t``,
     because napari shows every row of a layer without a sliced axis, also those that are not to be shown.
 
-    The layer cannot be edited by napari's own tools: every edit goes through the session to the label store.
+    Napari's own tools never edit the layer (see `ViewGuard.hold`): every edit goes through the session to the label
+    store.
 
     Parameters
     ----------
@@ -31,7 +32,6 @@ class RowsLayer:
 
     def __init__(self, viewer: Any, n: int, **style: Any) -> None:
         self.layer = Points(np.zeros((n, 3)), ndim=3, shown=np.zeros(n, bool), **style)
-        self.layer.events.mode.connect(self._keep_pan_zoom)
         viewer.add_layer(self.layer)
 
     @property
@@ -54,7 +54,3 @@ class RowsLayer:
             self.layer.shown = shown
         elif moved:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-
-    def _keep_pan_zoom(self, event: Any) -> None:
-        if self.layer.mode != "pan_zoom":
-            self.layer.mode = "pan_zoom"

@@ -11,6 +11,10 @@ FAINTEST = 0.3
 """Opacity of a guess the model does not believe in: it must still be seen before it is accepted."""
 
 
+NO_LINE = ((0.0, 0.0), (0.0, 0.0))
+"""A vector that can't be seen."""
+
+
 def to_napari(xy: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return ``(yx, shown)``: points in napari's axis order, and which of them exist.
 
@@ -35,11 +39,12 @@ def fade(rgb: NDArray[np.floating], likelihood: NDArray[np.floating]) -> NDArray
 def segments(xy: NDArray[np.floating], links: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     """Return the skeleton as napari vectors, ``(n, 2, 2)`` of ``(start, direction)`` in (y, x).
 
-    Only links whose two ends exist are drawn.
+    Only links whose two ends exist are drawn. Where there are none the result is one vector of no length, which
+    can't be seen: napari 0.9 ends the process when it draws an empty 2-D Vectors layer in 3-D.
     """
     yx, shown = to_napari(xy)
     lines = [(yx[a], yx[b] - yx[a]) for a, b in links if shown[a] and shown[b]]
-    return np.array(lines, float).reshape(-1, 2, 2)
+    return np.array(lines or [NO_LINE], float)
 
 
 def parse_colours(colours: Sequence[str]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
@@ -17,6 +17,14 @@ from napari_al_pose.domain.tools import Tool
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.context import ContextPlayer
+from napari_al_pose.gui.layers.guard import (
+    NOTHING,
+    TURNED_BACK,
+    Sentence,
+    ViewGuard,
+    shows_frames,
+    what_is_wrong,
+)
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.picking import inside, points_on_canvas
@@ -41,8 +49,7 @@ class LayerStack(QObject):
     """Draws what the session says, and tells the session where the user has moved napari's slider.
 
     From below: video, scoremap, skeleton, peaks, guesses, labels. All but the video hold the current frame only. The
-    layers come with the project's first frame and go with the project; one that the user deletes comes back
-    with the next video.
+    layers come with the project's first frame and go with the project; where the user deletes one they are made anew.
 
     Parameters
     ----------
@@ -62,13 +69,15 @@ class LayerStack(QObject):
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
         self._keypoints: KeypointLayers | None = None
-        self._syncing = self._says_holdout = False
+        self._syncing = self._says_holdout = self._putting_back = False
+        self._guard = ViewGuard(viewer, lambda: bool(self.layers), self._tell)
         self.camera = Camera(viewer, self)
         self.context = ContextPlayer(session, self._show_position, self)
         self._mouse = CanvasMouse(
             viewer,
             session,
             picture_is_current=lambda: self.picture_is_current,
+            refusal=self._refusal,
             preview=self._preview,
             hovered=self._show_name,
         )
@@ -76,7 +85,8 @@ class LayerStack(QObject):
         self.context.playing.connect(self._on_playing)
         session.options.changed.connect(self._on_option)
         session.set_picture_check(lambda: self.picture_is_current)
-        viewer.dims.events.current_step.connect(self._on_slider)
+        viewer.dims.events.point.connect(self._on_slider)
+        viewer.layers.events.removed.connect(self._on_removed)
         session.projectChanged.connect(self.remove)
         session.sourceChanged.connect(self._show_source)
         session.frameChanged.connect(self._show_frame)
@@ -99,7 +109,7 @@ class LayerStack(QObject):
         """Whether the pixels on the canvas are the current frame's; a click before that would label another frame."""
         position = self._session.position
         shown = self._video is not None and position >= 0 and self._video.shown_position == position
-        return shown and not self.context.is_playing
+        return shown and not self.context.is_playing and self._stands_at(position)
 
     def toggle_close_up(self) -> None:
         """Come close to the chosen bodypart, for one that is small, or go back."""
@@ -127,7 +137,7 @@ class LayerStack(QObject):
             self._video.deleteLater()
         self._video = self._scoremap = self._keypoints = None
         if viewer is not None:
-            for layer in ours:
+            for layer in ours:  # of `layers`, none is ours any more: nothing is put back
                 if layer in viewer.layers:
                     viewer.layers.remove(layer)
             viewer.canvas.overlays.text.visible = False
@@ -138,7 +148,9 @@ class LayerStack(QObject):
         viewer = self._viewer_ref()
         if viewer is not None:
             self._mouse.detach()
-            viewer.dims.events.current_step.disconnect(self._on_slider)
+            self._guard.close()
+            viewer.dims.events.point.disconnect(self._on_slider)
+            viewer.layers.events.removed.disconnect(self._on_removed)
 
     # ---- from the session ---------------------------------------------------------------------
 
@@ -165,6 +177,8 @@ class LayerStack(QObject):
         if viewer is None or project is None or skeleton is None:
             return
         self.remove()
+        if self._guard.turn_back():
+            self._tell(*TURNED_BACK)
         self._syncing = True
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
@@ -178,6 +192,7 @@ class LayerStack(QObject):
             )
         finally:
             self._syncing = False
+        self._guard.hold(self.layers)
         text = viewer.canvas.overlays.text
         text.font_size, text.position, text.visible = FONT_SIZE, "top_left", True
         for name in ("names", "points", "borders", "tool"):
@@ -186,7 +201,7 @@ class LayerStack(QObject):
         self.built.emit()
 
     def _newest(self, source: CachedSource) -> NewestFrame:
-        frames = NewestFrame(source, lazy_array(source))
+        frames = NewestFrame(source, lazy_array(source), single=True)
         frames.news.failed.connect(self._session.notice_error)
         return frames
 
@@ -220,7 +235,8 @@ class LayerStack(QObject):
         if viewer is not None:
             self._syncing = True
             try:
-                viewer.dims.set_current_step(self._time_axis(viewer), position)
+                # Not a step: a layer of the user's may have given the axis other steps, or another beginning.
+                viewer.dims.set_point(self._time_axis(viewer), position)
             finally:
                 self._syncing = False
 
@@ -345,12 +361,55 @@ class LayerStack(QObject):
         viewer, source, current = self._viewer_ref(), self._session.source, self._session.current
         if self._syncing or viewer is None or source is None or current is None or self._video is None:
             return
-        position = int(viewer.dims.current_step[self._time_axis(viewer)])
+        point = viewer.dims.point[self._time_axis(viewer)]
+        position = round(point)
         self.context.stop()
         if 0 <= position < len(source):
             self._session.go_to(FrameKey(current.video, source.number(position)))
+            if point != position:
+                self._show_position(self._session.position)
+
+    def _on_removed(self, event: Any) -> None:
+        if not self._putting_back and event.value in self.layers:
+            self._putting_back = True
+            QTimer.singleShot(0, self, self._put_back)  # the user may be deleting several
+
+    def _put_back(self) -> None:
+        """Make the layers anew: without them there would be a project open that nobody can see or label."""
+        viewer, source = self._viewer_ref(), self._session.source
+        self._putting_back = False
+        if viewer is None or source is None or not _is_open(viewer) or not self._missing(self.layers):
+            return
+        self._build(source)
+        self._show_frame()
+        self._tell("The pose layers are back: they show the project that is open.", "They go when it is closed.")
+
+    def _stands_at(self, position: int) -> bool:
+        viewer = self._viewer_ref()
+        if viewer is None or self._missing(self.layers) or not shows_frames(viewer):
+            return False
+        return bool(viewer.dims.point[self._time_axis(viewer)] == position)
+
+    def _refusal(self, xy: tuple[float, float]) -> Sentence:
+        """Return why a click at ``xy`` is no click on the current frame."""
+        viewer = self._viewer_ref()
+        if viewer is None or self._video is None or self._keypoints is None or self._missing(self.layers):
+            return NOTHING  # they are being put back
+        if not self._session.options.points:
+            return "The points are hidden.", self._session.with_keys("Show them ({options.toggle points}), then label.")
+        drawn, position = self._keypoints.all[-2:], self._session.position
+        return what_is_wrong(viewer, self._video.layer, drawn, position=position, xy=xy)
+
+    def _tell(self, message: str, hint: str) -> None:
+        self._session.noticeRaised.emit(message, hint, False)
 
     @staticmethod
     def _time_axis(viewer: Any) -> int:
         """napari aligns layers on their trailing axes; ours are (t, y, x)."""
         return int(viewer.dims.ndim) - 3
+
+
+def _is_open(viewer: Any) -> bool:
+    """Whether the viewer still has its window; one without any, as scripts have, stays open."""
+    window = getattr(viewer, "window", None)
+    return window is None or getattr(window, "_qt_window", None) is not None

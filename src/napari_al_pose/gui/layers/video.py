@@ -27,6 +27,7 @@ class VideoLayer(QObject):
         super().__init__(parent)
         self.frames = frames
         self.layer = Image(frames, rgb=True, multiscale=False, name=frames.source.name, axis_labels=("frame", "y", "x"))
+        self.layer.projection_mode = "none"  # a slider with a thickness would have frames averaged
         viewer.add_layer(self.layer)
         frames.news.arrived.connect(self.refresh)
 

@@ -128,4 +128,4 @@ class ProjectPanel(QWidget):
         conflicts.setEnabled(bool(self._session.conflicts))
         conflicts.triggered.connect(lambda _checked=False: actions.conflicts())
         menu.addSeparator()
-        menu.addAction("Close project").triggered.connect(lambda _checked=False: self._session.close_project())
+        menu.addAction("Close project").triggered.connect(lambda _checked=False: actions.close_project())

@@ -1,0 +1,123 @@
+"""A question before a running training is thrown away, by another project, by closing this one or the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+from napari_al_pose.domain.views import words
+from napari_al_pose.gui.session import Session
+
+TEXT = "A training is running{left}. {what}?"
+SAFE = "Your labels are saved either way."
+STAY, KEEP, DISCARD = "No, go on training", "Stop training, keep the model", "Discard the training"
+
+
+class Leaving(QObject):
+    """Lets the project or the window be left at once, or once the user has decided about a running training.
+
+    Parameters
+    ----------
+    session : Session
+    parent : QWidget
+        The question opens over it.
+    """
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._parent = parent
+        self._question: QMessageBox | None = None
+        self._go_on: Callable[[], object] | None = None
+        self._window: QMainWindow | None = None
+        self._kept_job = 0
+        self._may_close = False
+        session.modelChanged.connect(self._on_model)
+        session.trainingChanged.connect(self._go_on_if_safe)
+
+    @property
+    def at_stake(self) -> bool:
+        """Whether leaving now would throw a training away; the ranking after one can be done again."""
+        training = self._session.training
+        return training.running and training.job != self._kept_job
+
+    def ask(self, go_on: Callable[[], object], *, what: str) -> None:
+        """Call ``go_on`` as soon as nothing would be lost by it; never, where the user would rather stay.
+
+        Parameters
+        ----------
+        go_on : callable
+            Leaves the project.
+        what : str
+            What it does: "Open another project".
+        """
+        if not self.at_stake:
+            go_on()
+        elif self._question is None:
+            self._ask(go_on, what)
+
+    def watch(self, window: QWidget) -> None:
+        """Ask before ``window`` is closed too."""
+        if isinstance(window, QMainWindow) and window is not self._window:
+            self._window = window
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        window = self._window
+        if event.type() != QEvent.Type.Close or window is None or watched is not window:
+            return False
+        # `napari.Viewer.close`, which scripts call, has hidden the canvas by now: there may be nobody to answer.
+        by_user = window.centralWidget() is not None and window.centralWidget().isVisible()
+        if self._may_close or not by_user or self._session.is_closed or not self.at_stake:
+            return False
+
+        def close() -> None:
+            self._may_close = True
+            window.close()
+
+        self.ask(close, what="Close the window")
+        event.ignore()
+        return True
+
+    def _ask(self, go_on: Callable[[], object], what: str) -> None:
+        training = self._session.training
+        left = words.time_left(training.seconds_left)
+        question = self._question = QMessageBox(self._parent)
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setWindowTitle(what)
+        question.setText(TEXT.format(left=f", {left}" if left else "", what=what))
+        question.setInformativeText(SAFE)
+        stay = question.addButton(STAY, QMessageBox.ButtonRole.RejectRole)
+        keep = question.addButton(KEEP, QMessageBox.ButtonRole.AcceptRole) if training.can_stop_and_keep else None
+        discard = question.addButton(DISCARD, QMessageBox.ButtonRole.DestructiveRole)
+        question.setDefaultButton(stay)
+        question.setEscapeButton(stay)
+
+        def decide(chosen: object) -> None:
+            self._forget_question()
+            if chosen is discard or (chosen is not stay and not self.at_stake):
+                go_on()
+            elif chosen is keep:
+                self._go_on = go_on
+                self._session.stop_and_keep()
+
+        question.buttonClicked.connect(decide)
+        question.open()
+
+    def _on_model(self) -> None:
+        if self._session.training.running:
+            self._kept_job = self._session.training.job
+        self._go_on_if_safe()
+
+    def _go_on_if_safe(self) -> None:
+        """Leave, as was decided, once the training's model is kept or the training has ended otherwise."""
+        if self._go_on is not None and not self.at_stake:
+            go_on, self._go_on = self._go_on, None
+            go_on()
+
+    def _forget_question(self) -> None:
+        if self._question is not None:
+            self._question.deleteLater()
+            self._question = None
