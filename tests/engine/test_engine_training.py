@@ -20,7 +20,7 @@ from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.training import COMPARING
-from napari_al_pose.pose import PoseModel, optimising, training, trunks, trunks_torchvision
+from napari_al_pose.pose import PoseModel, feed, training, trunks, trunks_torchvision
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -116,7 +116,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, 
     run(loop.train(labelled))
     key = FrameKey(labelled.videos[0].name, 50)
     before = loop.look(key).prediction
-    monkeypatch.setattr(optimising, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
+    monkeypatch.setattr(feed, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
     with pytest.raises(AlPoseError, match="no longer a number") as error:
         run(loop.train(labelled))
     assert "The model before is still in place" in error.value.hint

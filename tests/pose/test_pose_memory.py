@@ -89,8 +89,8 @@ def out_of_memory_above(n, monkeypatch, *, device="cuda"):
 class GpuForward(forward.Forward):
     """Goes the way of a GPU, on the processor."""
 
-    def __init__(self, network, window=None):
-        super().__init__(network, window)
+    def __init__(self, network, window=None, animals=None):
+        super().__init__(network, window, animals)
         self._device = SimpleNamespace(type="cuda")
 
 

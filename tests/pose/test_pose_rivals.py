@@ -67,7 +67,8 @@ def test_a_tenth_of_the_views_shows_them():
     feed.add([frame] * 10)
 
     def share_of_views_that_show_the_corner():
-        images, uv, _ = feed.batch()
+        batch = feed.batch()
+        images, uv = batch.images, batch.uv
         middle = uv.mean(dim=1)
         away = ((middle < 0) | (middle > 64)).any(dim=1)
         lit = (images > 180).flatten(1).float().mean(dim=1) > 0.01

@@ -11,7 +11,7 @@ from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, PoseModel, asking, evaluate, optimising, resolve_device, train
+from napari_al_pose.pose import LabelledFrame, PoseModel, asking, evaluate, feed, optimising, resolve_device, train
 from napari_al_pose.pose.plan import animal_extent, make_plan, view_is_fixed
 
 
@@ -167,7 +167,7 @@ def test_a_loss_that_is_no_number_ends_in_a_message(disc_frames, monkeypatch):
     def broken(logits, targets, weights):
         return logits.sum() * float("nan")
 
-    monkeypatch.setattr(optimising, "scoremap_loss", broken)
+    monkeypatch.setattr(feed, "scoremap_loss", broken)
     training = train(disc_frames, BODYPARTS, QUICK)
     next(training)
     with pytest.raises(AlPoseError, match="no longer a number"):

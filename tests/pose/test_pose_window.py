@@ -133,7 +133,7 @@ def test_views_come_at_both_scales_and_from_elsewhere(small_frames):
     views = Views((64, 64), 0.0)
     feed = Feed(views, long_side=960, batch_size=200, seed=0, window=Window(64, 256))
     feed.add(small_frames[:3])
-    _, uv, _ = feed.batch()
+    uv = feed.batch().uv
     apart = (uv[:, 1, 0] - uv[:, 0, 0]).numpy()
     seen = ((uv > 0) & (uv < 64)).all(dim=(1, 2)).numpy()
     coarse, fine = apart < 12, apart > 12

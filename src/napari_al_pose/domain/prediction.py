@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ class ScoremapGrid:
     def to_cells(self, xy: NDArray[np.floating]) -> NDArray[np.floating]:
         """Map ``(..., 2)`` source pixels (x, y) to cell coordinates (column, row)."""
         return (xy - np.array([self.offset_x, self.offset_y])) / np.array([self.stride_x, self.stride_y])
+
+    def moved(self, by: NDArray[np.floating]) -> ScoremapGrid:
+        """Return the same grid ``by`` (x, y) source pixels further on."""
+        return replace(self, offset_x=self.offset_x + float(by[0]), offset_y=self.offset_y + float(by[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

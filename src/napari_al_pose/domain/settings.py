@@ -25,6 +25,11 @@ class TrainSettings(BaseModel):
         description="Look at a window around the animal, which a first pass over the frame finds. "
         "'auto' does where labels show it too small to be told apart in the whole frame",
     )
+    animal_count: Literal["auto", "fixed", "up to"] = Field(
+        default="auto",
+        description="Of several animals: whether every frame shows all that the project names ('fixed') or some may "
+        "be missing ('up to'). 'auto' goes by the labelled frames",
+    )
     steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.calibration import Answers, answers
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.matching import matched
 from napari_al_pose.pose.metrics import distances
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
@@ -52,7 +54,7 @@ class Said:
     @property
     def _distances(self) -> NDArray[np.float64]:
         found = distances(self.xy, *self._labels)
-        return found[~np.isnan(found)]
+        return found[np.isfinite(found)]
 
     @property
     def _labels(self) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
@@ -60,16 +62,32 @@ class Said:
 
 
 def ask(
-    network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int, window: Window | None = None
+    network: PoseNetwork,
+    frames: Sequence[LabelledFrame],
+    long_side: int,
+    window: Window | None = None,
+    *,
+    animals: Animals | None = None,
 ) -> Generator[None, None, Said]:
-    """Return what ``network`` says about ``frames``, at least one; yields now and then on the way."""
+    """Return what ``network`` says about ``frames``, at least one; yields now and then on the way.
+
+    Of several animals each labelled one is a frame of its own, beside what was taken for it; an animal that was missed
+    has no position and no height.
+    """
     network.eval()
-    poses, likelihoods = [], []
+    asked, poses, likelihoods = list[LabelledFrame](), [], []
     for i, frame in enumerate(frames):
         geometry = InputGeometry.fit(frame.size, long_side)
-        chunk = predict_chunk(network, frame.image[None], geometry, window, with_scoremaps=False)
-        poses.append(chunk.xy)
-        likelihoods.append(chunk.likelihood)
+        chunk = predict_chunk(network, frame.image[None], geometry, window, with_scoremaps=False, animals=animals)
+        if chunk.animals is None:
+            asked.append(frame)
+            poses.append(chunk.xy)
+            likelihoods.append(chunk.likelihood)
+        else:
+            xy, raw, _ = matched(chunk.animals.xy[0], chunk.animals.likelihood[0], frame)
+            asked += frame.animals
+            poses.append(xy)
+            likelihoods.append(raw)
         if i % AT_ONCE == AT_ONCE - 1 and i + 1 < len(frames):
             yield
-    return Said(tuple(frames), np.concatenate(poses), np.concatenate(likelihoods))
+    return Said(tuple(asked), np.concatenate(poses), np.concatenate(likelihoods))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.geometry import PAD_MULTIPLE
 from napari_al_pose.pose.window import Window
@@ -24,8 +25,8 @@ from napari_al_pose.pose.window import Window
 FORMAT = "napari-al-pose model"
 FORMAT_VERSION = 1
 
-LARGEST_SIDE = 16384
-"""Sides above this are no frame's."""
+LARGEST_SIDE, MOST_ANIMALS = 16384, 10_000
+"""Sides and numbers above these are no frame's."""
 
 _HINT = "Choose another model version, or learn once more."
 
@@ -40,6 +41,7 @@ class Checkpoint:
     window: Window | None
     calibration: Calibration
     learnt: frozenset[str]
+    animals: Animals | None
     state: dict[str, Tensor]
 
 
@@ -60,6 +62,7 @@ def write_checkpoint(path: Path, model: Checkpoint) -> None:
         "window": None if model.window is None else [model.window.side, model.window.search_side],
         "calibration": [model.calibration.slope, model.calibration.shift],
         "learnt": sorted(model.learnt),
+        "animals": None if model.animals is None else [model.animals.most, model.animals.always],
         "state": model.state,
     }
     temporary: str | None = None
@@ -99,13 +102,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
     # Models from before there were these have none.
     calibration, learnt = content.get("calibration", [1.0, 0.0]), content.get("learnt", [])
-    window = content.get("window")
+    window, animals = content.get("window"), content.get("animals")
     if not (
         _is_list(bodyparts, str)
         and bodyparts
         and isinstance(long_side, int)
         and 1 <= long_side <= LARGEST_SIDE
         and (window is None or _is_window(window))
+        and (animals is None or (window is not None and _is_animals(animals)))
         and _is_list(calibration, float)
         and len(calibration) == 2
         and all(math.isfinite(value) for value in calibration)
@@ -120,6 +124,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         window=None if window is None else Window(*window),
         calibration=Calibration(*calibration),
         learnt=frozenset(learnt),
+        animals=None if animals is None else Animals(*animals),
         state=state,
     )
 
@@ -142,6 +147,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_list(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+def _is_animals(value: Any) -> bool:
+    if not (isinstance(value, list) and len(value) == 2):
+        return False
+    most, always = value
+    return type(most) is int and 1 <= most <= MOST_ANIMALS and isinstance(always, bool)
 
 
 def _is_window(value: Any) -> bool:

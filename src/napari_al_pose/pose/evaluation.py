@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Reliability
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.animal_metrics import animal_report
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.frames import LabelledFrame
+from napari_al_pose.pose.matching import matched
 from napari_al_pose.pose.metrics import ErrorReport, error_report
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.training import TrainTick, train
@@ -59,6 +61,7 @@ class Evaluation:
             "reference_px": _finite(errors.reference_px),
             "normalised": {name: _finite(value) for name, value in errors.normalised.items()},
             "oks_map": _finite(errors.oks_map),
+            **({"missed": errors.missed, "extra": errors.extra} if math.isfinite(errors.missed) else {}),
             "calibration_error": None if self.reliability is None else self.reliability.expected_error,
             "reliability": [] if self.reliability is None else [list(row) for row in self.reliability.bins],
             "n_train": self.n_train,
@@ -81,12 +84,13 @@ def evaluate(
     seed: int = 0,
     between: tuple[int, int] | None = None,
     threads: int | None = None,
+    animals: int = 1,
 ) -> Generator[TrainTick, None, Evaluation]:
     """Train on ``train_frames`` of ``frames``, drawn at random, and measure on the rest.
 
     The frames measured on take no part in the training, not even to choose when it ends. Yields the training's ticks.
     ``between`` are the two keypoints whose distance is the reference length; by default it is the bounding box's
-    diagonal.
+    diagonal. ``animals`` are how many a frame shows at most.
 
     Raises
     ------
@@ -102,7 +106,8 @@ def evaluate(
     chosen = [frames[i] for i in order[:train_frames]]
     rest = [frames[i] for i in order[train_frames:]]
     began, steps = time.perf_counter(), 0
-    training = train(chosen, bodyparts, settings.model_copy(update={"seed": seed}), threads=threads)
+    seeded = settings.model_copy(update={"seed": seed})
+    training = train(chosen, bodyparts, seeded, threads=threads, animals=animals)
     while True:
         try:
             tick = next(training)
@@ -128,6 +133,9 @@ def examine(
     model: PoseModel, frames: Sequence[LabelledFrame], *, between: tuple[int, int] | None = None
 ) -> tuple[ErrorReport, Reliability | None]:
     """Return a model's errors on labelled frames, at least one, and how far its likelihoods can be believed there."""
+    if model.animals is not None:
+        said = [model.predict(frame.image[None], with_scoremaps=False).animals for frame in frames]
+        return animal_report([one for one in said if one is not None], frames, model.bodyparts, between=between)
     predicted, likelihood, annotated, states = predict_labelled(model, frames)
     errors = error_report(
         predicted,
@@ -144,7 +152,12 @@ def examine(
 def predict_labelled(
     model: PoseModel, frames: Sequence[LabelledFrame]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
-    """Return positions and likelihoods of a model beside the positions and states that a person gave; a frame first."""
+    """Return positions and likelihoods of a model beside the positions and states that a person gave; a frame first.
+
+    Of several animals each labelled one is a frame of its own; those that were missed are left out.
+    """
+    if model.animals is not None:
+        return _predict_animals(model, frames)
     said = [model.predict(frame.image[None], with_scoremaps=False) for frame in frames]
     return (
         np.concatenate([s.xy for s in said]),
@@ -152,6 +165,23 @@ def predict_labelled(
         np.stack([frame.xy for frame in frames]),
         np.stack([frame.states for frame in frames]),
     )
+
+
+def _predict_animals(
+    model: PoseModel, frames: Sequence[LabelledFrame]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
+    poses, sure = [], []
+    for frame in frames:
+        found = model.predict(frame.image[None], with_scoremaps=False).animals
+        assert found is not None
+        xy, likelihood, _ = matched(found.xy[0], found.likelihood[0], frame)
+        poses.append(xy)
+        sure.append(likelihood)
+    animals = [animal for frame in frames for animal in frame.animals]
+    predicted, likelihoods = np.concatenate(poses), np.concatenate(sure)
+    is_found = np.isfinite(predicted[..., 0]).any(axis=1)
+    annotated, states = np.stack([one.xy for one in animals]), np.stack([one.states for one in animals])
+    return predicted[is_found], likelihoods[is_found], annotated[is_found], states[is_found]
 
 
 def _finite(value: float) -> float | None:

@@ -14,11 +14,10 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
+from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.rivals import Rival
+from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
 from napari_al_pose.pose.window import Window
-
-Batch = tuple[Tensor, Tensor, Tensor]
-
 
 COARSE_SHARE, ELSEWHERE_SHARE = 0.25, 0.1
 """Where the network follows the animal: share of the views at the scale of the first pass, and of those from anywhere
@@ -32,7 +31,24 @@ SURROUNDINGS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Picture:
+class Batch:
+    """Views (N, 3, H, W), their keypoints (N, K, 2) in pixels of the views, and states (N, K)."""
+
+    images: Tensor
+    uv: Tensor
+    states: Tensor
+
+    def loss(self, network: PoseNetwork) -> Tensor:
+        """Return how far the network is from what the views teach; see `scoremap_loss`."""
+        device = next(network.parameters()).device
+        logits = network(self.images.to(device)).float()
+        rows, columns = logits.shape[-2:]
+        targets = render(self.uv.to(device), rows, columns)
+        return scoremap_loss(logits, targets, keypoint_weights(self.states.to(device)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
     """A frame, or a part of it, at a scale of the network's."""
 
     image: Tensor
@@ -43,10 +59,10 @@ class _Picture:
 class _Prepared:
     """What views of a labelled frame are drawn from; more than ``near`` where the network follows the animal."""
 
-    near: _Picture
+    near: Picture
     states: Tensor
-    coarse: _Picture | None = None
-    elsewhere: _Picture | None = None
+    coarse: Picture | None = None
+    elsewhere: Picture | None = None
 
 
 class Feed:
@@ -89,7 +105,7 @@ class Feed:
             self._rivals.append((self._prepare(frame), geometry.to_network(xy)))
 
     def batch(self) -> Batch:
-        """Return views (N, 3, H, W), keypoints (N, K, 2) and states (N, K)."""
+        """Return the next views."""
         images, uvs, states = [], [], []
         for _ in range(self.batch_size):
             chosen, around = self._next()
@@ -100,7 +116,7 @@ class Feed:
             images.append(image)
             uvs.append(torch.from_numpy(uv))
             states.append(chosen.states)
-        return torch.stack(images), torch.stack(uvs).float(), torch.stack(states)
+        return Batch(torch.stack(images), torch.stack(uvs).float(), torch.stack(states))
 
     def _next(self) -> tuple[_Prepared, NDArray[np.float64] | None]:
         """Return the next frame and, if it is not its animal that is to be shown, what is."""
@@ -109,7 +125,7 @@ class Feed:
         self._waiting = self._waiting or [int(i) for i in self._rng.permutation(len(self._frames))]
         return self._frames[self._waiting.pop()], None
 
-    def _picture(self, frame: _Prepared) -> _Picture:
+    def _picture(self, frame: _Prepared) -> Picture:
         if frame.coarse is None or frame.elsewhere is None:
             return frame.near
         chance = self._rng.random()
@@ -118,7 +134,7 @@ class Feed:
         return frame.elsewhere if chance < COARSE_SHARE + ELSEWHERE_SHARE else frame.near
 
     def _prepare(self, frame: LabelledFrame) -> _Prepared:
-        whole, states = _scaled(frame, self._long_side), torch.from_numpy(np.asarray(frame.states, np.int64))
+        whole, states = scaled(frame, self._long_side), torch.from_numpy(np.asarray(frame.states, np.int64))
         if self._window is None:
             return _Prepared(whole, states)
         placed = whole.uv[np.isfinite(whole.uv[:, 0])]
@@ -127,24 +143,33 @@ class Feed:
         middle = (placed.min(axis=0) + placed.max(axis=0)) / 2 if len(placed) else somewhere
         reach = SURROUNDINGS * max(self._views.crop)
         return _Prepared(
-            _part(whole, middle, reach),
+            part_of(whole, middle, reach),
             states,
-            _scaled(frame, self._window.search_side),
-            _part(whole, somewhere, reach),
+            scaled(frame, self._window.search_side),
+            part_of(whole, somewhere, reach),
         )
 
 
-def _scaled(frame: LabelledFrame, long_side: int) -> _Picture:
+def scaled(frame: LabelledFrame, long_side: int, also: NDArray[np.float64] | None = None) -> Picture:
+    """Return a frame at a scale, with its keypoints and, behind them, ``also``, (n, 2), source pixels."""
     geometry = InputGeometry.fit(frame.size, long_side)
+    uv = keypoints_in(frame, geometry)
+    if also is not None:
+        uv = np.concatenate([uv, geometry.to_network(also)])
+    return Picture(resize_frames(frame.image[None], geometry)[0], uv)
+
+
+def keypoints_in(frame: LabelledFrame, geometry: InputGeometry) -> NDArray[np.float64]:
+    """Return the placed keypoints, (K, 2), in network pixels; NaN for the others."""
     uv = geometry.to_network(frame.xy)
     uv[frame.states != KeypointState.PLACED] = np.nan
-    return _Picture(resize_frames(frame.image[None], geometry)[0], uv)
+    return uv
 
 
-def _part(whole: _Picture, middle: NDArray[np.float64], side: int) -> _Picture:
+def part_of(whole: Picture, middle: NDArray[np.float64], side: int) -> Picture:
     """Return what lies within a square of ``side`` around ``middle``, as far as the picture goes."""
     height, width = whole.image.shape[-2:]
     last = np.maximum(np.array([width, height]) - side, 0)
     left, top = np.clip(np.round(middle - side / 2), 0, last).astype(int).tolist()
     image = whole.image[:, top : top + side, left : left + side].clone()
-    return _Picture(image, whole.uv - (left, top))
+    return Picture(image, whole.uv - (left, top))

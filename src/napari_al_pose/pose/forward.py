@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.pose import efficientnet
-from napari_al_pose.pose.geometry import InputGeometry
+from napari_al_pose.pose.animals import AnimalPoses, Animals, predict_animals
+from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.memory import usable_bytes, with_what_there_is
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
@@ -25,12 +26,16 @@ _MOST_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Positions, raw likelihoods, raw scoremaps (if asked for) and where these lie, of some frames."""
+    """Positions, raw likelihoods, raw scoremaps (if asked for) and where these lie, of some frames.
+
+    Of several animals it is the surest, and ``animals`` are all.
+    """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float32] | None
     grids: tuple[ScoremapGrid, ...]
+    animals: AnimalPoses | None = None
 
 
 class Forward:
@@ -46,14 +51,17 @@ class Forward:
         Left as it is.
     window : Window, optional
         What it looks at of the frames; by default all.
+    animals : Animals, optional
+        How many animals it looks for; by default the only one.
     """
 
-    def __init__(self, network: PoseNetwork, window: Window | None = None) -> None:
+    def __init__(self, network: PoseNetwork, window: Window | None = None, animals: Animals | None = None) -> None:
         fused = network.fused().to(memory_format=torch.channels_last)
         self._device = next(fused.parameters()).device
         half = self._device.type == "cpu" and isinstance(fused.trunk, efficientnet.Pyramid) and has_matrix_units()
         self._network = fused.half_precision() if half else fused
         self._window = window
+        self._animals = animals
         self._most = sys.maxsize
         """How many frames at once there was memory for; all until it runs out."""
 
@@ -93,7 +101,9 @@ class Forward:
         self, frames: NDArray[np.uint8], geometry: InputGeometry, at_once: int, *, with_scoremaps: bool
     ) -> list[Chunk]:
         def look(part: NDArray[np.uint8]) -> Chunk:
-            return predict_chunk(self._network, part, geometry, self._window, with_scoremaps=with_scoremaps)
+            return predict_chunk(
+                self._network, part, geometry, self._window, with_scoremaps=with_scoremaps, animals=self._animals
+            )
 
         if self._device.type != "cpu":
             return [look(part) for part in _parts(frames, at_once)]
@@ -124,8 +134,14 @@ def predict_chunk(
     window: Window | None,
     *,
     with_scoremaps: bool,
+    animals: Animals | None = None,
 ) -> Chunk:
     """Return source positions, likelihoods, scoremaps and their grids of frames that fit into memory at once."""
+    if animals is not None and window is not None:
+        images = resize_frames(frames, geometry)
+        found = predict_animals(network, images, geometry, window, animals, with_scoremaps=with_scoremaps)
+        first = None if found.scoremaps is None else found.scoremaps[:, 0]
+        return Chunk(found.xy[:, 0], found.likelihood[:, 0], first, tuple(g[0] for g in found.grids), found)
     images, seen = show(network, frames, geometry, window)
     rows, columns = seen.cells
     scoremaps = network(images)[:, :, :rows, :columns].float().sigmoid()

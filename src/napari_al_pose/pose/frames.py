@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,28 @@ class LabelledFrame:
         `KeypointState` values.
     video : str
         Where it is from; "" where that doesn't matter.
+    others : tuple of LabelledFrame
+        The labels of further animals in the same picture, each with the same image.
+    every_animal : bool
+        Whether each animal that the picture shows is labelled. If not, nothing is learnt from places without labels.
     """
 
     image: NDArray[np.uint8]
     xy: NDArray[np.float64]
     states: NDArray[np.int8]
     video: str = ""
+    others: tuple[LabelledFrame, ...] = ()
+    every_animal: bool = True
+
+    @property
+    def each(self) -> tuple[LabelledFrame, ...]:
+        """The labels of each animal, as if it was alone."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
+
+    @property
+    def animals(self) -> tuple[LabelledFrame, ...]:
+        """Those of `each` that have a placed keypoint."""
+        return tuple(one for one in self.each if (one.states == KeypointState.PLACED).any())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,7 +68,7 @@ def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
     AlPoseError
         If an image is not 8-bit RGB, the keypoints are not ``n_bodyparts``, or no keypoint is placed at all.
     """
-    for frame in frames:
+    for frame in (animal for picture in frames for animal in picture.each):
         if frame.image.dtype != np.uint8 or frame.image.ndim != 3 or frame.image.shape[2] != 3:
             raise AlPoseError(
                 f"Expected 8-bit RGB frames, got {frame.image.dtype} of shape {frame.image.shape}.",
@@ -65,5 +81,5 @@ def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
             )
         if not np.isfinite(frame.xy[frame.states == KeypointState.PLACED]).all():
             raise AlPoseError("A placed keypoint has no position.", "Place it again.")
-    if not any((frame.states == KeypointState.PLACED).any() for frame in frames):
+    if not any(frame.animals for frame in frames):
         raise AlPoseError("Expected at least one placed keypoint to learn from, got none.", "Label some frames first.")

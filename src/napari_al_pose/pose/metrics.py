@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import ErrorSummary, KeypointState
+from napari_al_pose.domain.oks import OKS_SIGMA
 
 PCK_PIXELS = (5, 10, 20)
 PCK_FRACTIONS = (0.05, 0.1, 0.2)
-OKS_SIGMA = 0.1
-"""Falloff of every bodypart, as DeepLabCut takes it; COCO's own are of people only."""
-
-_OKS_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+OKS_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 _RECALLS = np.linspace(0, 1, 101)
 _BOOTSTRAPS = 2000
 
@@ -48,6 +46,9 @@ class ErrorReport:
         Mean distance, px; NaN for what is placed nowhere.
     n_frames, n_keypoints : int
         Frames with a placed keypoint, and placed keypoints.
+    missed, extra : float
+        Of several animals: those that were not found, and poses that are no animal's, over those that are there; NaN
+        for one. Errors are then of the animals that were found, each a frame of its own.
     """
 
     mean: float
@@ -62,6 +63,8 @@ class ErrorReport:
     per_video: dict[str, float] = field(default_factory=dict)
     n_frames: int = 0
     n_keypoints: int = 0
+    missed: float = float("nan")
+    extra: float = float("nan")
 
 
 def distances(
@@ -146,9 +149,24 @@ def mean_average_precision(similarity: NDArray[np.floating], scores: NDArray[np.
     if not counts.any():
         return float("nan")
     order = np.argsort(-scores[counts], kind="stable")
-    hits = similarity[counts][order][None] >= _OKS_THRESHOLDS[:, None]
+    hits = similarity[counts][order][None] >= OKS_THRESHOLDS[:, None]
+    return average_precision(hits, int(counts.sum()))
+
+
+def average_precision(hits: NDArray[np.bool_], n_animals: int) -> float:
+    """Return COCO's average precision over 101 recalls, averaged over thresholds.
+
+    Parameters
+    ----------
+    hits : bool array, (T, D)
+        For each threshold whether each detection is an animal, the surest detection first.
+    n_animals : int
+        How many there are, at least one.
+    """
+    if hits.shape[1] == 0:
+        return 0.0
     found = np.cumsum(hits, axis=1)
-    recall, precision = found / counts.sum(), found / np.arange(1, counts.sum() + 1)
+    recall, precision = found / n_animals, found / np.arange(1, hits.shape[1] + 1)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     averages = []
     for r, p in zip(recall, precision, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.animals import AnimalPoses, Animals
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_al_pose.pose.device import resolve_device
@@ -34,22 +36,23 @@ class PoseBatch:
         In [0, 1], calibrated as well.
     grids : tuple of ScoremapGrid, N
         Where the scoremap cells of each frame lie.
+    animals : AnimalPoses, optional
+        All animals, where the model tells several apart; the above is then the surest one of each frame.
     """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float32] | None
     grids: tuple[ScoremapGrid, ...]
+    animals: AnimalPoses | None = None
 
     def moved(self, by: NDArray[np.floating]) -> PoseBatch:
         """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""
         if not by.any():
             return self
-        grids = (
-            replace(grid, offset_x=grid.offset_x + float(by[0]), offset_y=grid.offset_y + float(by[1]))
-            for grid in self.grids
-        )
-        return replace(self, xy=(self.xy + by).astype(np.float32), grids=tuple(grids))
+        animals = None if self.animals is None else self.animals.moved(by)
+        grids = tuple(grid.moved(by) for grid in self.grids)
+        return replace(self, xy=(self.xy + by).astype(np.float32), grids=grids, animals=animals)
 
 
 class PoseModel:
@@ -71,6 +74,8 @@ class PoseModel:
         Of the likelihoods; without one they are what the network says.
     learnt : frozenset of str
         `LabelledFrame.fingerprint` of all frames it ever learnt from.
+    animals : Animals, optional
+        How many animals it looks for; by default the only one.
     """
 
     file_name = "model.pt"
@@ -85,6 +90,7 @@ class PoseModel:
         window: Window | None = None,
         calibration: Calibration | None = None,
         learnt: frozenset[str] = frozenset(),
+        animals: Animals | None = None,
     ) -> None:
         self.network = network
         self.bodyparts = bodyparts
@@ -93,6 +99,7 @@ class PoseModel:
         self.window = window
         self.calibration = calibration or Calibration()
         self.learnt = learnt
+        self.animals = animals
         self._forward: Forward | None = None
 
     @property
@@ -134,7 +141,7 @@ class PoseModel:
         """
         check_frames(frames)
         if self._forward is None:
-            self._forward = Forward(self.network, self.window)
+            self._forward = Forward(self.network, self.window, self.animals)
         geometry = InputGeometry.fit(source or (frames.shape[1], frames.shape[2]), self.long_side)
         chunks = self._forward(frames, geometry, with_scoremaps=with_scoremaps)
         if not chunks:
@@ -142,7 +149,22 @@ class PoseModel:
         xy, likelihood = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("xy", "likelihood"))
         maps = [self.calibration(chunk.scoremaps) for chunk in chunks if chunk.scoremaps is not None]
         grids = tuple(grid for chunk in chunks for grid in chunk.grids)
-        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, grids)
+        animals = self._calibrated([chunk.animals for chunk in chunks if chunk.animals is not None])
+        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, grids, animals)
+
+    def _calibrated(self, parts: Sequence[AnimalPoses]) -> AnimalPoses | None:
+        """Return the animals of all frames; None for a model of one."""
+        if not parts:
+            return None
+        maps = [self.calibration(part.scoremaps) for part in parts if part.scoremaps is not None]
+        likelihood = np.concatenate([part.likelihood for part in parts])
+        return AnimalPoses(
+            np.concatenate([part.xy for part in parts]),
+            np.where(likelihood > 0, self.calibration(likelihood), np.float32(0)),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate(maps) if maps else None,
+            tuple(grids for part in parts for grids in part.grids),
+        )
 
     def _empty(self, geometry: InputGeometry, *, with_scoremaps: bool) -> PoseBatch:
         k = len(self.bodyparts)
@@ -162,6 +184,7 @@ class PoseModel:
                 window=self.window,
                 calibration=self.calibration,
                 learnt=self.learnt,
+                animals=self.animals,
                 state=state,
             ),
         )
@@ -176,7 +199,8 @@ class PoseModel:
             If the file is missing, damaged or not a model, or the device can't be used.
         """
         content = read_checkpoint(Path(path))
-        network = PoseNetwork(content.settings.trunk, len(content.bodyparts), pretrained=False)
+        several = content.animals is not None
+        network = PoseNetwork(content.settings.trunk, len(content.bodyparts), pretrained=False, several=several)
         try:
             network.load_state_dict(content.state)
         except (RuntimeError, TypeError, AttributeError) as error:
@@ -192,6 +216,7 @@ class PoseModel:
             window=content.window,
             calibration=content.calibration,
             learnt=content.learnt,
+            animals=content.animals,
         )
 
 

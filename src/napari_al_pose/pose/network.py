@@ -14,6 +14,12 @@ from napari_al_pose.pose.trunks import get_trunk
 
 HEAD_CHANNELS = 64
 
+SPOT_SHARE = 0.2
+"""Standard deviation of the spotlight over the view's side: it fades where the animal ends."""
+
+_SHADE = (1.0, 0.0, -1.0)
+"""The tint in the dark to begin with, in standard deviations of the colours: not one of most videos' own."""
+
 _INITIAL_LOGIT = -5.0
 """An untrained map says "not here" nearly everywhere, which is right nearly everywhere."""
 
@@ -30,9 +36,12 @@ class PoseNetwork(nn.Module):
     n_bodyparts : int
     pretrained : bool
         Whether to read the trunk's ImageNet weights; not needed where a checkpoint follows.
+    several : bool
+        For several animals in a picture: one more scoremap, of their centres, and a spotlight on the one that is
+        asked for.
     """
 
-    def __init__(self, trunk: str, n_bodyparts: int, *, pretrained: bool) -> None:
+    def __init__(self, trunk: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
         super().__init__()
         entry = get_trunk(trunk)
         self.trunk = entry.pretrained_pyramid() if pretrained else entry.pyramid()
@@ -41,18 +50,26 @@ class PoseNetwork(nn.Module):
         channels: tuple[int, ...] = self.trunk.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
         self.laterals = nn.ModuleList(_conv_norm(c, HEAD_CHANNELS, 1) for c in channels)
         self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)
-        self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts, 1)
+        self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + several, 1)
+        self.shade = nn.Parameter(torch.tensor(_SHADE)) if several else None
         nn.init.normal_(self.scoremaps.weight, std=0.01)
         assert self.scoremaps.bias is not None
         nn.init.constant_(self.scoremaps.bias, _INITIAL_LOGIT)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255."""
-        return self.heads(self.pyramid(images))
+    def forward(self, images: Tensor, spots: Tensor | None = None) -> Tensor:
+        """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255.
 
-    def pyramid(self, images: Tensor) -> list[Tensor]:
+        ``spots``, (N, 2), are the places, x and y in pixels, of the animals that are asked for; NaN asks for none. What
+        is around them is tinted, the more the farther away (a network for several animals only).
+        """
+        return self.heads(self.pyramid(images, spots))
+
+    def pyramid(self, images: Tensor, spots: Tensor | None = None) -> list[Tensor]:
         """Return the trunk's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
-        x = ((images - self.mean) / self.std).to(next(self.parameters()).dtype)
+        x = (images - self.mean) / self.std
+        if spots is not None and self.shade is not None:
+            x = x + self.shade.float()[:, None, None] * _shadow(spots, *images.shape[-2:])[:, None]
+        x = x.to(next(self.parameters()).dtype)
         return self.trunk(x.contiguous(memory_format=torch.channels_last))
 
     def heads(self, maps: list[Tensor]) -> Tensor:
@@ -95,6 +112,15 @@ class PoseNetwork(nn.Module):
         self.to(torch.bfloat16)
         self.scoremaps.float()
         return self
+
+
+def _shadow(spots: Tensor, height: int, width: int) -> Tensor:
+    """Return how dark it is around spots (N, 2), (N, height, width): 0 in the middle, 1 far away and without a spot."""
+    across = torch.arange(width, device=spots.device) - spots[:, 0, None]
+    down = torch.arange(height, device=spots.device) - spots[:, 1, None]
+    scale = -1 / (2 * (SPOT_SHARE * width) ** 2)
+    light = torch.exp(scale * down**2)[:, :, None] * torch.exp(scale * across**2)[:, None]
+    return 1 - torch.nan_to_num(light)
 
 
 def fold_batch_norms(network: M) -> M:

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose.animal_feed import AnimalFeed
 from napari_al_pose.pose.feed import Batch, Feed
-from napari_al_pose.pose.geometry import SCOREMAP_STRIDE
 from napari_al_pose.pose.memory import give_back, is_out_of_memory
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ class Optimising:
     ----------
     network : PoseNetwork
         On its device; changed in place.
-    feed : Feed
+    feed : Feed or AnimalFeed
         Where batches come from.
     steps : int
         How many there will be, for the learning rate.
@@ -50,7 +49,7 @@ class Optimising:
         Peak learning rate of the heads over `LEARNING_RATE`.
     """
 
-    def __init__(self, network: PoseNetwork, feed: Feed, *, steps: int, rate: float = 1.0) -> None:
+    def __init__(self, network: PoseNetwork, feed: Feed | AnimalFeed, *, steps: int, rate: float = 1.0) -> None:
         self._network = network
         self._feed = feed
         self._steps = steps
@@ -111,12 +110,8 @@ class Optimising:
             give_back()
 
     def _backward(self, batch: Batch) -> float:
-        device = next(self._network.parameters()).device
-        images, uv, states = (part.to(device) for part in batch)
         self._network.train()
-        logits = self._network(images)
-        rows, columns = images.shape[2] // SCOREMAP_STRIDE, images.shape[3] // SCOREMAP_STRIDE
-        loss = scoremap_loss(logits.float(), render(uv, rows, columns), keypoint_weights(states))
+        loss = batch.loss(self._network)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         trainable = [p for group in self._optimiser.param_groups for p in group["params"]]

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, padded
@@ -28,6 +29,9 @@ SMALLEST_SIDE, LARGEST_SIDE = 256, 448
 SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
 """Above `LARGEST_SIDE` only as far as a small animal in a large frame needs to be this long; it slows prediction, not
 training, which sees crops. Where it would, the network follows the animal instead, if that is allowed."""
+
+SEARCHED_AMONG_OTHERS, SMALLEST_SEARCH = 20.0, 128
+"""The same where there are several, which must be told apart; and the shortest side of a first pass then."""
 
 SEARCHED_ANIMAL, LEAST_GAIN = 12.0, 1.5
 """How long an animal should be in the first pass, network pixels; how much finer the second must be to be worth it."""
@@ -77,6 +81,10 @@ class TrainPlan:
         What the network looks at of the frame; by default all.
     batch_size : int
         Views of a batch; 0 for the settings'.
+    animals : Animals, optional
+        How many animals the network looks for; by default the only one.
+    length : float
+        Of the animal, network pixels.
     notice : str
         What little memory made of it, for the user; empty if nothing.
     """
@@ -90,13 +98,18 @@ class TrainPlan:
     rotation_degrees: float = FULL_ROTATION
     window: Window | None = None
     batch_size: int = 0
+    animals: Animals | None = None
+    length: float = ANIMAL_SIZE
     notice: str = ""
 
 
-def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> TrainPlan:
-    """Choose scale, crop and number of steps for these labels."""
+def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, animals: int = 1) -> TrainPlan:
+    """Choose scale, crop and number of steps for these labels of up to ``animals`` in a frame."""
     extent = animal_extent(frames)
-    long_side, search_side = _scales(frames, extent, settings)
+    if animals > 1:
+        long_side, search_side = _scales_of_several(frames, extent, settings)
+    else:
+        long_side, search_side = _scales(frames, extent, settings)
     memory, usable = get_trunk(settings.trunk).memory, usable_bytes(resolve_device(settings.device))
     fitting = _fitting_side(frames, usable / memory.predicting)
     trainable = _side(usable / memory.training, min(1.0, CROP_PER_ANIMAL * max(extent, 1e-3)))
@@ -106,19 +119,21 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings) -> Train
     geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
     whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
     side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
-    crop = min(side, whole[0]), min(side, whole[1])
+    crop = (side, side) if animals > 1 else (min(side, whole[0]), min(side, whole[1]))
     batch_size = max(1, usable // (crop[0] * crop[1] * memory.training))
     notice = notice or _less(settings.batch_size, batch_size, "batches are of {} views for {}")
-    n_placed = sum(bool((frame.states == KeypointState.PLACED).any()) for frame in frames)
+    n_placed = sum(bool(frame.animals) for frame in frames)
     plan = TrainPlan(
         long_side=long_side,
         crop=crop,
-        steps=settings.steps or _steps(len(frames)),
+        steps=settings.steps or _steps(sum(max(1, len(frame.animals)) for frame in frames)),
         held_back=_held_back(n_placed),
         join_at=1.0 if n_placed >= WATCH_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
         window=Window(side, search_side) if search_side else None,
         batch_size=min(settings.batch_size, batch_size),
+        animals=Animals(animals, _are_always_there(frames, animals, settings)) if animals > 1 else None,
+        length=extent * long_side,
         notice=notice,
     )
     log.info("training plan for %s frames, animal %s of the frame: %s", len(frames), round(extent, 2), plan)
@@ -153,12 +168,21 @@ def carry_on(
     )
 
 
+def _are_always_there(frames: Sequence[LabelledFrame], animals: int, settings: TrainSettings) -> bool:
+    """Whether every frame shows all animals: if it is not said, whether every frame does in which all are labelled."""
+    if settings.animal_count != "auto":
+        return settings.animal_count == "fixed"
+    counted = [len(frame.animals) for frame in frames if frame.every_animal]
+    return bool(counted) and min(counted) == animals
+
+
 def view_is_fixed(frames: Sequence[LabelledFrame]) -> bool:
     """Whether some two bodyparts always lie in the same direction from each other, as parts of a fixed set-up do.
 
     Judged by the steadiest pair: the length of its mean unit vector over at least `TELLING_FRAMES` frames.
     """
-    xy = np.stack([np.where((f.states == KeypointState.PLACED)[:, None], f.xy, np.nan) for f in frames])
+    animals = [animal for frame in frames for animal in frame.each]
+    xy = np.stack([np.where((f.states == KeypointState.PLACED)[:, None], f.xy, np.nan) for f in animals])
     for a, b in combinations(range(xy.shape[1]), 2):
         arrows = xy[:, b] - xy[:, a]
         lengths = np.hypot(arrows[:, 0], arrows[:, 1])
@@ -171,7 +195,22 @@ def view_is_fixed(frames: Sequence[LabelledFrame]) -> bool:
 def _rotation(frames: Sequence[LabelledFrame], settings: TrainSettings) -> float:
     if settings.rotation_degrees >= 0:
         return settings.rotation_degrees
-    return FIXED_ROTATION if view_is_fixed(frames) else FULL_ROTATION
+    if not view_is_fixed(frames) or not (_go_about(frames) or not any(frame.others for frame in frames)):
+        return FULL_ROTATION
+    return FIXED_ROTATION
+
+
+def _go_about(frames: Sequence[LabelledFrame]) -> bool:
+    """Whether several animals move by half their length or more between labelled frames.
+
+    Those that rest look as if the view was fixed, and may turn as soon as they walk.
+    """
+    middles = []
+    for frame in frames:
+        placed = [animal.xy[animal.states == KeypointState.PLACED] for animal in frame.animals]
+        if placed:
+            middles.append(np.concatenate(placed).mean(axis=0) / max(frame.size))
+    return bool(middles) and float(np.hypot(*np.std(middles, axis=0))) >= 0.5 * animal_extent(frames)
 
 
 def _held_back(n_frames: int) -> int:
@@ -186,7 +225,7 @@ def animal_extent(frames: Sequence[LabelledFrame]) -> float:
     1.0 where no frame has two placed keypoints to tell from.
     """
     extents = []
-    for frame in frames:
+    for frame in (animal for picture in frames for animal in picture.each):
         placed = frame.xy[frame.states == KeypointState.PLACED]
         if len(placed) >= 2:
             extents.append(float(np.hypot(*np.ptp(placed, axis=0))) / max(frame.size))
@@ -203,6 +242,14 @@ def _scales(frames: Sequence[LabelledFrame], extent: float, settings: TrainSetti
         if fine >= LEAST_GAIN * search and (is_small or settings.follow_animal == "on"):
             return fine, search
     return settings.long_side or _long_side(frames, extent), 0
+
+
+def _scales_of_several(frames: Sequence[LabelledFrame], extent: float, settings: TrainSettings) -> tuple[int, int]:
+    """Return the sides of `_scales` for several animals, which are always looked at one by one."""
+    source = max(max(frame.size) for frame in frames)
+    fine = settings.long_side or min(round(ANIMAL_SIZE / max(extent, 1e-3)), source)
+    search = padded(round(SEARCHED_AMONG_OTHERS / max(extent, 1e-3)))
+    return fine, min(max(SMALLEST_SEARCH, search), LARGEST_FOR_SMALL, padded(fine))
 
 
 def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
@@ -233,6 +280,6 @@ def _less(wanted: int, had: int, what: str) -> str:
     return "" if had >= wanted else f"Little memory is free: {what.format(had, wanted)}."
 
 
-def _steps(n_frames: int) -> int:
-    """Return a number of steps that grows with the square root of the labels."""
-    return int(np.clip(40 * np.sqrt(n_frames), 160, 1000))
+def _steps(n_animals: int) -> int:
+    """Return a number of steps that grows with the square root of the labelled animals."""
+    return int(np.clip(40 * np.sqrt(n_animals), 160, 1000))

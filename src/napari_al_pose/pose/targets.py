@@ -63,9 +63,14 @@ def scoremap_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     weights : Tensor, (N, K)
         From `keypoint_weights`.
     """
-    entropy = torch.special.entr(targets) + torch.special.entr(1 - targets)
-    excess = F.binary_cross_entropy_with_logits(logits, targets, reduction="none") - entropy
+    excess = pixel_loss(logits, targets)
     return (excess.sum(dim=(2, 3)) * weights).sum() / weights.sum().clamp(min=1.0)
+
+
+def pixel_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the cross-entropy of each pixel above its least possible value."""
+    entropy = torch.special.entr(targets) + torch.special.entr(1 - targets)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none") - entropy
 
 
 def decode(scoremaps: Tensor) -> tuple[Tensor, Tensor]:

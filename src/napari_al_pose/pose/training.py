@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.mirroring import is_found, mirror_order, read_pairs
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose.asking import ask
+from napari_al_pose.pose.animal_feed import AnimalFeed
+from napari_al_pose.pose.asking import Said, ask
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
@@ -115,6 +115,7 @@ def train(
     holdout: Sequence[LabelledFrame] = (),
     threads: int | None = None,
     plan: TrainPlan | None = None,
+    animals: int = 1,
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
@@ -140,6 +141,8 @@ def train(
         Torch's threads from now on; left as they are by default.
     plan : TrainPlan, optional
         Scale, crop and steps; by default chosen from the labels. Whoever compares trainings fixes it.
+    animals : int
+        How many there are in a frame at most; `LabelledFrame.others` are learnt from if it is more than one.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def train(
     check_frames(frames, len(bodyparts))
     if threads is not None:
         torch.set_num_threads(max(1, threads))
-    training = _Training(frames, bodyparts, settings, holdout)
+    training = _Training(frames, bodyparts, settings, holdout, animals)
     start = yield from training.start(initial, plan)
     return (yield from training.run(start))
 
@@ -164,23 +167,26 @@ class _Training:
         bodyparts: Sequence[str],
         settings: TrainSettings,
         holdout: Sequence[LabelledFrame],
+        animals: int,
     ) -> None:
         self._frames = frames
         self._bodyparts = tuple(bodyparts)
         self._settings = settings
         self._holdout = holdout
+        self._animals = animals
         self._device = resolve_device(settings.device)
         self._reference = _reference(frames)
         self._answer: str | None = None
 
     def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
         """Carry on with ``initial`` if that is worth it, else begin with the trunk."""
-        plan = fixed or make_plan(self._frames, self._settings)
+        plan = fixed or make_plan(self._frames, self._settings, animals=self._animals)
         fits = (
             initial is not None
             and initial.bodyparts == self._bodyparts
             and initial.settings.trunk == self._settings.trunk
             and (initial.window is None) == (plan.window is None)
+            and (initial.animals is None) == (plan.animals is None)
         )
         if initial is None or not fits:
             return _Start(self._network(None), plan, Calibration())
@@ -191,7 +197,7 @@ class _Training:
         # A model from before fingerprints were kept may have seen them all.
         if unseen and initial.learnt and fixed is None:
             waiting = TrainTick(0, warm.steps, math.nan)
-            asking = ask(network, unseen[:ASKED_FRAMES], initial.long_side, initial.window)
+            asking = ask(network, unseen[:ASKED_FRAMES], initial.long_side, initial.window, animals=initial.animals)
             said = yield from self._while_ticking(asking, waiting)
             given = said.answers(self._reference)
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
@@ -210,7 +216,7 @@ class _Training:
             unseen[i] for i in _drawn(unseen, min(ASKED_FRAMES, math.ceil(len(unseen) / 2)), self._settings.seed)
         ]
         rest = [frame for frame in self._frames if frame not in judging]
-        if not judging or not any((frame.states == KeypointState.PLACED).any() for frame in rest):
+        if not judging or not any(frame.animals for frame in rest):
             return True
         steps = min(TRIAL_STEPS, warm.steps)
         pace, errors = Pace(2 * steps), []
@@ -224,21 +230,28 @@ class _Training:
                     optimising.step()
                 tick = TrainTick(0, warm.steps, math.nan, seconds_left=pace.left(), tried=pace.done, to_try=2 * steps)
                 self._answer = yield tick
-            said = yield from self._while_ticking(ask(network, judging, plan.long_side, plan.window), tick)
+            said = yield from self._ask(network, judging, plan, tick)
             errors.append(said.median_error)
         log.info("after a trial the median error is %s px from the model before, %s px from the trunk", *errors)
         return self._answer == "stop" or errors[0] <= AHEAD * errors[1]
 
-    def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed:
+    def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed | AnimalFeed:
         """Return what batches of ``frames`` come from."""
         settings = self._settings_of(plan)
-        feed = Feed(
-            Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts)),
-            long_side=plan.long_side,
-            batch_size=plan.batch_size or settings.batch_size,
-            seed=settings.seed,
-            window=plan.window,
-        )
+        views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
+        batch_size = plan.batch_size or settings.batch_size
+        feed: Feed | AnimalFeed
+        if plan.animals is not None and plan.window is not None:
+            feed = AnimalFeed(
+                views,
+                long_side=plan.long_side,
+                batch_size=batch_size,
+                seed=settings.seed,
+                window=plan.window,
+                length=plan.length,
+            )
+        else:
+            feed = Feed(views, long_side=plan.long_side, batch_size=batch_size, seed=settings.seed, window=plan.window)
         feed.add(frames)
         return feed
 
@@ -271,17 +284,17 @@ class _Training:
             tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=left, notice=notice)
             due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
             if self._holdout and due:
-                said = yield from self._while_ticking(ask(network, self._holdout, plan.long_side, plan.window), tick)
+                said = yield from self._ask(network, self._holdout, plan, tick)
                 tick = replace(tick, holdout_error=said.mean_error)
             if held and (due if watch else step >= round(plan.join_at * plan.steps)):
-                said = yield from self._while_ticking(ask(network, held, plan.long_side, plan.window), tick)
+                said = yield from self._ask(network, held, plan, tick)
                 start.calibration = fit_calibration(said.answers(self._reference))
                 if watch is None:
                     feed.add(held)
                     learnt, held = learnt + held, []
                 elif watch.is_over(said.mean_error, done=step / plan.steps):
                     self._answer = "stop"
-            if step in rivals_at:
+            if step in rivals_at and isinstance(feed, Feed):
                 yield from self._show_rivals(network, feed, learnt, plan, tick)
             if self._answer != "stop":
                 self._answer = yield tick
@@ -295,6 +308,7 @@ class _Training:
             long_side=plan.long_side,
             window=plan.window,
             calibration=start.calibration,
+            animals=plan.animals,
             learnt=frozenset(frame.fingerprint for frame in learnt) | (start.before.learnt if start.before else set()),
         )
 
@@ -306,6 +320,12 @@ class _Training:
         rivals = yield from self._while_ticking(find_rivals(network, some, plan.long_side, max(plan.crop) / 2), tick)
         feed.add_rivals(rivals)
         log.info("step %s: %s frames with a place that is taken for the animal", tick.step, len(rivals))
+
+    def _ask(
+        self, network: PoseNetwork, frames: Sequence[LabelledFrame], plan: TrainPlan, tick: TrainTick
+    ) -> Generator[TrainTick, str | None, Said]:
+        asking = ask(network, frames, plan.long_side, plan.window, animals=plan.animals)
+        return (yield from self._while_ticking(asking, tick))
 
     def _while_ticking(self, work: Generator[None, None, T], tick: TrainTick) -> Generator[TrainTick, str | None, T]:
         """Return what ``work`` returns; no more ticks once it was asked to stop."""
@@ -321,7 +341,9 @@ class _Training:
         """Return the network to start from, its new parts drawn with the seed without touching torch's generator."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._settings.seed)
-            network = PoseNetwork(self._settings.trunk, len(self._bodyparts), pretrained=initial is None)
+            network = PoseNetwork(
+                self._settings.trunk, len(self._bodyparts), pretrained=initial is None, several=self._animals > 1
+            )
         if initial is not None:
             network.load_state_dict(initial.network.state_dict())
         network.freeze_early_layers()
@@ -330,7 +352,8 @@ class _Training:
 
 def _reference(frames: Sequence[LabelledFrame]) -> float:
     """Return the animal's length, px; where lone keypoints don't tell it, a quarter of the frame's longer side."""
-    length = reference_length(np.stack([f.xy for f in frames]), np.stack([f.states for f in frames]))
+    animals = [animal for frame in frames for animal in frame.each]
+    length = reference_length(np.stack([a.xy for a in animals]), np.stack([a.states for a in animals]))
     return length if math.isfinite(length) else 0.25 * float(np.median([max(f.size) for f in frames]))
 
 
@@ -348,6 +371,6 @@ def _mirror(settings: TrainSettings, bodyparts: tuple[str, ...]) -> tuple[int, .
 
 def _drawn(frames: Sequence[LabelledFrame], count: int, seed: int) -> list[int]:
     """Return the positions, descending, of ``count`` frames with a placed keypoint."""
-    placed = [i for i, frame in enumerate(frames) if (frame.states == KeypointState.PLACED).any()]
+    placed = [i for i, frame in enumerate(frames) if frame.animals]
     drawn = np.random.default_rng(seed).permutation(placed)[:count]
     return sorted((int(i) for i in drawn), reverse=True)

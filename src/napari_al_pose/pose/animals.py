@@ -1,0 +1,210 @@
+"""Several animals in a frame: where each is, is found in a first pass; a second looks closely at one after the other.
+
+Both passes are made by one network. The first looks at the whole frame at a coarse scale and its last scoremap has a
+peak for each animal. The second sees a window around each peak with a spotlight on its middle, and says where the
+keypoints of the animal in the middle are, whatever else the window shows (top-down estimation of centred instances).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_al_pose.domain import ScoremapGrid
+from napari_al_pose.domain.oks import similarity
+from napari_al_pose.pose.geometry import SCOREMAP_STRIDE, InputGeometry, network_input
+from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.targets import decode
+from napari_al_pose.pose.window import Window
+
+LEAST_PEAK = 0.05
+"""Height of the centre map from which on a peak is looked at closely."""
+
+MORE_PLACES = 2
+"""Places looked at beyond the number of animals, where there are so many."""
+
+LEAST_SCORE = 0.25
+"""Score from which on a place counts as an animal, where animals come and go."""
+
+SAME_ANIMAL = 0.7
+"""Object keypoint similarity from which on two poses are one animal found twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Animals:
+    """How many animals a frame shows.
+
+    Parameters
+    ----------
+    most : int
+    always : bool
+        Whether every frame shows so many.
+    """
+
+    most: int
+    always: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnimalPoses:
+    """The poses of up to A animals in each of N frames, the surest first.
+
+    Parameters
+    ----------
+    xy : float32 array, (N, A, K, 2)
+        Source pixels; NaN where there is no animal.
+    likelihood : float32 array, (N, A, K)
+        0 where there is none.
+    score : float32 array, (N, A)
+        How sure it is that there is an animal, from 0 to 1.
+    scoremaps : float32 array, (N, A, K, h, w), or None
+    grids : tuple of tuple of ScoremapGrid
+        Where the scoremap cells of each animal of each frame lie.
+    """
+
+    xy: NDArray[np.float32]
+    likelihood: NDArray[np.float32]
+    score: NDArray[np.float32]
+    scoremaps: NDArray[np.float32] | None
+    grids: tuple[tuple[ScoremapGrid, ...], ...]
+
+    def moved(self, by: NDArray[np.floating]) -> AnimalPoses:
+        """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""
+        grids = tuple(tuple(grid.moved(by) for grid in of_frame) for of_frame in self.grids)
+        return replace(self, xy=(self.xy + by).astype(np.float32), grids=grids)
+
+
+@torch.inference_mode()
+def predict_animals(
+    network: PoseNetwork,
+    images: Tensor,
+    geometry: InputGeometry,
+    window: Window,
+    animals: Animals,
+    *,
+    with_scoremaps: bool,
+) -> AnimalPoses:
+    """Find the animals in frames and their poses, uncalibrated.
+
+    Parameters
+    ----------
+    network : PoseNetwork
+        In evaluation mode, made for several animals.
+    images : uint8 Tensor, (N, 3, h, w)
+        Frames at the scale of the second pass.
+    geometry : InputGeometry
+        Of the frames at that scale.
+    window : Window
+        What the passes look at.
+    animals : Animals
+        How many there are.
+    with_scoremaps : bool
+        False leaves them out.
+    """
+    frame, uv, height = _centres(network, images, geometry, window, animals)
+    corners = np.round(uv - (window.side - 1) / 2).astype(np.int64)
+    maps = _close(network, images, frame, corners, window.side)
+    cells, raw = (part.cpu().numpy() for part in decode(maps))
+    xy = geometry.grid.to_source(cells.astype(np.float64)) + (corners / geometry.scale_xy)[:, None]
+    scores = np.sqrt(height * raw.mean(axis=1)) if len(raw) else height
+    k, side = maps.shape[1], window.side // SCOREMAP_STRIDE
+    n, most = len(images), animals.most
+    poses = AnimalPoses(
+        np.full((n, most, k, 2), np.nan, np.float32),
+        np.zeros((n, most, k), np.float32),
+        np.zeros((n, most), np.float32),
+        np.zeros((n, most, k, side, side), np.float32) if with_scoremaps else None,
+        (),
+    )
+    grids = []
+    for i in range(n):
+        found = np.flatnonzero(frame == i)
+        kept = found[_kept(xy[found], scores[found], animals)]
+        poses.xy[i, : len(kept)], poses.likelihood[i, : len(kept)] = xy[kept], raw[kept]
+        poses.score[i, : len(kept)] = scores[kept]
+        if poses.scoremaps is not None:
+            poses.scoremaps[i, : len(kept)] = maps[torch.from_numpy(kept).to(maps.device)].cpu().numpy()
+        where = [_grid(geometry, corners[j]) for j in kept]
+        grids.append(tuple(where + [geometry.grid] * (most - len(kept))))
+    return replace(poses, grids=tuple(grids))
+
+
+def _centres(
+    network: PoseNetwork, images: Tensor, geometry: InputGeometry, window: Window, animals: Animals
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return frame, place (network pixels of the second pass) and height of the peaks that are worth a closer look."""
+    coarse = InputGeometry.fit(geometry.resized, window.search_side)
+    small = images if coarse.resized == geometry.resized else _smaller(images, coarse)
+    rows, columns = coarse.cells
+    given = network_input(small.to(next(network.parameters()).device), coarse, network.mean)
+    centre = network(given)[:, -1:, :rows, :columns].float().sigmoid()
+    is_peak = F.max_pool2d(centre, 3, stride=1, padding=1) == centre
+    heights, at = (is_peak * centre).flatten(1).topk(min(animals.most + MORE_PLACES, rows * columns))
+    enough = (heights >= LEAST_PEAK).cpu().numpy()
+    frame, rank = np.nonzero(enough)
+    cells = _between_cells(centre[:, 0], at)[torch.from_numpy(frame), torch.from_numpy(rank)]
+    uv = coarse.to_source(cells.cpu().numpy().astype(np.float64))
+    found = heights.cpu().numpy()[frame, rank].astype(np.float64)
+    return frame.astype(np.int64), uv.astype(np.float64), found
+
+
+def _smaller(images: Tensor, coarse: InputGeometry) -> Tensor:
+    return F.interpolate(images, coarse.resized, mode="bilinear", antialias=True)
+
+
+def _between_cells(maps: Tensor, at: Tensor) -> Tensor:
+    """Return the places, (N, P, 2), of peaks of maps (N, h, w) given by flat index (N, P), between cells."""
+    rows, columns = maps.shape[1:]
+    row, column = at // columns, at % columns
+    padded = F.pad(maps[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
+    # Each peak is the highest of a map of its own: what lies within two cells of it.
+    around = torch.stack([padded[:, dy : dy + rows, dx : dx + columns] for dy in range(1, 4) for dx in range(1, 4)], 1)
+    index = at[:, None].expand(-1, 9, -1)
+    small = around.flatten(2).gather(2, index).permute(0, 2, 1).unflatten(2, (3, 3))
+    cells, _ = decode(small)
+    return cells + torch.stack([column - 1, row - 1], dim=-1)
+
+
+def _close(
+    network: PoseNetwork, images: Tensor, frame: NDArray[np.int64], corners: NDArray[np.int64], side: int
+) -> Tensor:
+    """Return the scoremaps (P, K, h, w) of windows whose first pixels are ``corners``, in frames ``frame``."""
+    parameter = next(network.parameters())
+    if not len(frame):
+        k = network.scoremaps.out_channels - 1
+        return torch.zeros((0, k, side // SCOREMAP_STRIDE, side // SCOREMAP_STRIDE), device=parameter.device)
+    cuts = torch.stack(
+        [cut_window(images[i], corner, side, network.mean) for i, corner in zip(frame, corners, strict=True)]
+    )
+    middle = torch.full((len(cuts), 2), (side - 1) / 2, device=parameter.device)
+    return network(cuts.to(parameter.device), middle)[:, :-1].float().sigmoid()
+
+
+def cut_window(image: Tensor, corner: NDArray[np.int64], side: int, fill: float) -> Tensor:
+    """Return a square of an image (3, h, w) as float; what lies outside the image is ``fill``."""
+    height, width = image.shape[-2:]
+    left, top = (int(c) for c in corner)
+    x, y, right, bottom = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
+    window = torch.full((3, side, side), fill)
+    window[:, y - top : bottom - top, x - left : right - left] = image[:, y:bottom, x:right]
+    return window
+
+
+def _kept(xy: NDArray[np.float64], scores: NDArray[np.float64], animals: Animals) -> list[int]:
+    """Return which of the poses (P, K, 2) of a frame are animals, each once, the surest first."""
+    kept: list[int] = []
+    for i in np.argsort(-scores, kind="stable"):
+        if len(kept) == animals.most or (scores[i] < LEAST_SCORE and not animals.always):
+            break
+        if not kept or similarity(xy[i][None], xy[kept]).max() < SAME_ANIMAL:
+            kept.append(int(i))
+    return kept
+
+
+def _grid(geometry: InputGeometry, corner: NDArray[np.int64]) -> ScoremapGrid:
+    return geometry.grid.moved(corner / geometry.scale_xy)
