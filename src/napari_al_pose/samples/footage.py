@@ -45,28 +45,43 @@ class Scene:
 
 
 class Footage:
-    """One mouse in one arena: its frames, and where its bodyparts are.
+    """Mice in one arena: its frames, and where their bodyparts are.
+
+    Mice don't heed each other: where they meet, the later one climbs over the earlier.
 
     Parameters
     ----------
     scene : Scene
     n_frames : int
     rng : numpy.random.Generator
+    n_mice : int, optional
+        All with the scene's coat.
     """
 
-    def __init__(self, scene: Scene, n_frames: int, rng: np.random.Generator) -> None:
+    def __init__(self, scene: Scene, n_frames: int, rng: np.random.Generator, *, n_mice: int = 1) -> None:
         self.scene = scene
         self.n_frames = n_frames
         self._rng = rng
         self._arena = scene.arena(rng)
-        motion = simulate(rng, n_frames, self._arena.region, self._arena.haunts)
-        self._anatomy = build(motion, size=scene.size)
-        self._painter = MousePainter(self._anatomy, scene.coat, rng, size=scene.size)
+        self._mice: list[tuple[Anatomy, MousePainter]] = []
+        for _ in range(n_mice):
+            motion = simulate(rng, n_frames, self._arena.region, self._arena.haunts)
+            anatomy = build(motion, size=scene.size)
+            self._mice.append((anatomy, MousePainter(anatomy, scene.coat, rng, size=scene.size)))
 
     def truth(self) -> NDArray[np.float64]:
-        """Return where the bodyparts are: (N, K, 2), source pixels, NaN where they cannot be seen."""
-        hidden = self._arena.hides(self._anatomy.keypoints) | _under_body(self._anatomy)
-        return np.where(hidden[..., None], np.nan, self._anatomy.keypoints)
+        """Return where the only mouse's bodyparts are: (N, K, 2), source pixels, NaN where they cannot be seen."""
+        return self.truths()[:, 0]
+
+    def truths(self) -> NDArray[np.float64]:
+        """Return where the bodyparts of all mice are: (N, mice, K, 2), source pixels, NaN where they cannot be seen."""
+        truths = []
+        for i, (anatomy, _) in enumerate(self._mice):
+            hidden = self._arena.hides(anatomy.keypoints) | _under_body(anatomy)
+            for other, _ in self._mice[i + 1 :]:
+                hidden |= _is_under(anatomy.keypoints, other)
+            truths.append(np.where(hidden[..., None], np.nan, anatomy.keypoints))
+        return np.stack(truths, axis=1)
 
     def frames(self, numbers: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of ``numbers``, by default all in order: uint8, (H, W, 3).
@@ -80,7 +95,8 @@ class Footage:
         for frame in range(self.n_frames) if numbers is None else numbers:
             level, tilt_x, tilt_y = drift[frame]
             canvas = self._arena.floor.copy()
-            self._painter.paint(canvas, frame)
+            for _, painter in self._mice:
+                painter.paint(canvas, frame)
             canvas *= self._arena.light
             canvas += self._arena.shelter
             canvas *= (level + (tilt_y * down)[:, None] + tilt_x * across)[..., None]
@@ -114,6 +130,12 @@ def _under_body(anatomy: Anatomy) -> NDArray[np.bool_]:
         depth = anatomy.radius - np.linalg.norm(anatomy.spine - point, axis=-1)
         hidden[:, BODYPARTS.index(bodypart)] = depth.max(axis=1) > 1
     return hidden
+
+
+def _is_under(points: NDArray[np.float64], other: Anatomy) -> NDArray[np.bool_]:
+    """Return whether another mouse's body covers points, (N, K)."""
+    gaps = np.linalg.norm(points[:, :, None] - other.spine[:, None], axis=-1)
+    return np.asarray((gaps < other.radius[:, None]).any(axis=2), np.bool_)
 
 
 def _drift(rng: np.random.Generator, n_frames: int, reach: float) -> Floats:

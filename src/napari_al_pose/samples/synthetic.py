@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ TRUTH_FILE = "al-pose-truth.npz"
 _VERSION = "sample-1"
 """Goes up when the drawing changes, so that nobody gets an old picture from the cache."""
 
-_BLACK = Coat(
+BLACK = Coat(
     back=(58, 50, 45),
     flank=(84, 72, 62),
     ear=(82, 66, 62),
@@ -38,7 +38,7 @@ _BLACK = Coat(
     eye=(14, 11, 11),
     sheen=26,
 )
-_WHITE = Coat(
+WHITE = Coat(
     back=(212, 205, 194),
     flank=(186, 177, 166),
     ear=(216, 184, 174),
@@ -49,7 +49,7 @@ _WHITE = Coat(
     contrast=0.07,
     sheen=16,
 )
-SCENES = (Scene("black-mouse", home_cage, _BLACK), Scene("white-mouse", open_field, _WHITE, size=0.92, flicker=0.1))
+SCENES = (Scene("black-mouse", home_cage, BLACK), Scene("white-mouse", open_field, WHITE, size=0.92, flicker=0.1))
 
 _CONFIG = """\
 # A synthetic sample project: every frame of its videos is drawn by code. Nothing is labelled yet;
@@ -57,7 +57,7 @@ _CONFIG = """\
 Task: alpose-sample
 scorer: synthetic
 date: Jan1
-multianimalproject: false
+multianimalproject: {multianimal}
 identity:
 
 # Relative, so that the folder can be moved (DeepLabCut writes the absolute path when it first reads this file)
@@ -67,7 +67,6 @@ engine: pytorch
 
 video_sets:
 {video_sets}
-bodyparts:
 {bodyparts}
 
 start: 0
@@ -147,7 +146,7 @@ def make_sample(
     """
     target = Path(folder) / PROJECT_NAME
     if target.exists():
-        _check_same(target, seed, n_frames)
+        check_same(target, seed, n_frames)
         return target / "config.yaml"
     total = n_frames * len(SCENES)
     done = 0
@@ -158,7 +157,7 @@ def make_sample(
         if progress is not None:
             progress(done, total)
 
-    with _new_folder(target) as temporary:
+    with new_folder(target) as temporary:
         _write_project(temporary, seed, n_frames, count)
     return target / "config.yaml"
 
@@ -182,7 +181,7 @@ def ground_truth(folder: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[n
     AlPoseError
         If the folder holds no (or a damaged) truth.
     """
-    truth = _read_truth(Path(folder))
+    truth = read_truth(Path(folder))
     return {name: (xy, ~np.isnan(xy[..., 0])) for name, xy in truth.items() if name not in ("seed", "n_frames")}
 
 
@@ -199,22 +198,38 @@ def _write_project(folder: Path, seed: int, n_frames: int, after_each: Callable[
         truth[scene.name] = footage.truth()
         encode(folder / "videos" / f"{scene.name}.mp4", footage.frames(), after_each=after_each)
     np.savez_compressed(folder / TRUTH_FILE, **truth)  # type: ignore[arg-type]  # NumPy's stub mixes up its keywords
-    (folder / "config.yaml").write_text(_config(), encoding="utf-8", newline="\n")
+    (folder / "config.yaml").write_text(config_text([scene.name for scene in SCENES]), encoding="utf-8", newline="\n")
 
 
-def _config() -> str:
+def config_text(videos: Sequence[str], individuals: Sequence[str] = ()) -> str:
+    """Return the ``config.yaml`` of a sample with these videos; of one animal if no individuals are named."""
+    bodyparts = _listed("bodyparts", BODYPARTS)
+    if individuals:
+        bodyparts = "\n".join(
+            (
+                _listed("individuals", individuals),
+                "uniquebodyparts: []",
+                _listed("multianimalbodyparts", BODYPARTS),
+                "bodyparts: MULTI!",
+            )
+        )
     return _CONFIG.format(
         truth=TRUTH_FILE,
-        video_sets="\n".join(f"  videos/{scene.name}.mp4:\n    crop: 0, {WIDTH}, 0, {HEIGHT}" for scene in SCENES),
-        bodyparts="\n".join(f"- {bodypart}" for bodypart in BODYPARTS),
+        multianimal="true" if individuals else "false",
+        video_sets="\n".join(f"  videos/{name}.mp4:\n    crop: 0, {WIDTH}, 0, {HEIGHT}" for name in videos),
+        bodyparts=bodyparts,
         skeleton="\n".join(f"- - {start}\n  - {end}" for start, end in SKELETON),
         width=WIDTH,
         height=HEIGHT,
     )
 
 
+def _listed(name: str, entries: Sequence[str]) -> str:
+    return "\n".join((f"{name}:", *(f"- {entry}" for entry in entries)))
+
+
 @contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder that takes the name ``target`` when the block ends well and vanishes otherwise."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -237,8 +252,9 @@ def _new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_same(target: Path, seed: int, n_frames: int) -> None:
-    truth = _read_truth(target)
+def check_same(target: Path, seed: int, n_frames: int) -> None:
+    """Refuse a sample that is not of this seed and length."""
+    truth = read_truth(target)
     found = (int(truth["seed"]), int(truth["n_frames"]))
     if found != (seed, n_frames):
         raise AlPoseError(
@@ -252,7 +268,8 @@ def _truth_path(folder: Path) -> Path:
     return (folder.parent if folder.suffix in (".yaml", ".yml") else folder) / TRUTH_FILE
 
 
-def _read_truth(folder: Path) -> dict[str, NDArray[np.float64]]:
+def read_truth(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Return what the truth beside a sample holds, by name."""
     path = _truth_path(folder)
     try:
         with np.load(path, allow_pickle=False) as archive:
