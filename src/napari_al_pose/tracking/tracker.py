@@ -1,0 +1,200 @@
+"""Identities from one frame to the next, in constant memory.
+
+Each animal is foretold where it would be at constant velocity, and the poses of a frame are given to the animals so
+that the sum of their costs is least (Kuhn 1955; scipy's ``linear_sum_assignment``). The cost of a pose is what its
+object keypoint similarity lacks to 1, and its distance in lengths of the animal: far away the similarity is 0 whoever
+it is. An animal that is not found is waited for where it would be; whoever turns up later takes the place that costs
+least, which closes gaps and joins pieces as long as the number of animals is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from napari_al_pose.domain.oks import similarity
+
+SURE = 0.3
+"""Mean likelihood from which on a pose is an animal's; others are given only to an animal that was expected there."""
+
+EXPECTED = 0.1
+"""Similarity to what was foretold from which on an unsure pose is taken."""
+
+FAR_COST, FARTHEST = 0.5, 4.0
+"""Cost of one length of the animal between a pose and where it was foretold, and the most lengths that count."""
+
+NEW_COST = 1.5
+"""Cost of an animal that was never seen before: that of a pose two halves of a length off."""
+
+STEADY = 0.6
+"""Share of the velocity that is kept from frame to frame."""
+
+MOVES_ON, SLOWS = 5, 0.7
+"""Frames for which an animal that is not found moves on, and what its velocity is multiplied by in each."""
+
+REACH_GROWS = 0.1
+"""How much farther away an animal may be, for the same cost, with each frame in which it was not found."""
+
+LONG_GONE = 50
+"""Frames after which its reach grows no more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assigned:
+    """What became of the poses of one frame.
+
+    Parameters
+    ----------
+    animals : int64 array, (A,)
+        Which animal each pose is; -1 for none's.
+    margin : float
+        How much more it would cost to exchange the two animals that are most easily exchanged: near 0 where it could
+        as well be the other way round; infinite without two animals.
+    """
+
+    animals: NDArray[np.int64]
+    margin: float
+
+
+class Tracker:
+    """Follows ``n`` animals through a video.
+
+    Parameters
+    ----------
+    n : int
+        How many there are. A frame never holds more.
+    n_bodyparts : int
+    """
+
+    def __init__(self, n: int, n_bodyparts: int) -> None:
+        self._xy = np.full((n, n_bodyparts, 2), np.nan)
+        self._velocity = np.zeros((n, 2))
+        self._gone = np.full(n, -1)
+        """Frames since it was found; -1 for never."""
+        self._length = float("nan")
+
+    def step(self, xy: NDArray[np.floating], likelihood: NDArray[np.floating]) -> Assigned:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        xy : float array, (A, K, 2)
+            Poses in any order, at most as many as there are animals; NaN where there is none.
+        likelihood : float array, (A, K)
+            Of their keypoints.
+        """
+        poses = np.asarray(xy, np.float64)
+        there = np.isfinite(poses[..., 0]).any(axis=1)
+        sure = there & (likelihood.mean(axis=1) >= SURE)
+        self._measure(poses[sure])
+        animals = np.full(len(poses), -1)
+        costs = self._costs(poses)
+        self._assign(animals, np.flatnonzero(sure), costs)
+        margin = _margin(animals, costs)
+        unsure = np.flatnonzero(there & ~sure)
+        if len(unsure):
+            expected = similarity(poses[unsure], self._foretold()).T >= EXPECTED
+            self._assign(animals, unsure, costs, allowed=expected)
+        self._move(poses, animals)
+        return Assigned(animals, margin)
+
+    def state(self) -> dict[str, Any]:
+        """Return what goes on from here, as JSON takes it."""
+        return {
+            "xy": np.where(np.isfinite(self._xy), self._xy, -1e9).tolist(),
+            "velocity": self._velocity.tolist(),
+            "gone": self._gone.tolist(),
+            "length": None if np.isnan(self._length) else self._length,
+        }
+
+    @classmethod
+    def resume(cls, state: dict[str, Any]) -> Tracker:
+        """Return a tracker that goes on from a `state`."""
+        xy = np.array(state["xy"], np.float64)
+        tracker = cls(len(xy), xy.shape[1])
+        tracker._xy = np.where(xy > -1e9, xy, np.nan)
+        tracker._velocity = np.array(state["velocity"], np.float64)
+        tracker._gone = np.array(state["gone"], np.int64)
+        tracker._length = float("nan") if state["length"] is None else float(state["length"])
+        return tracker
+
+    def _measure(self, poses: NDArray[np.float64]) -> None:
+        """Keep the animals' length."""
+        if len(poses):
+            sides = np.nanmax(poses, axis=1) - np.nanmin(poses, axis=1)
+            length = max(float(np.median(np.hypot(*sides.T))), 1.0)
+            self._length = length if np.isnan(self._length) else 0.95 * self._length + 0.05 * length
+
+    def _foretold(self) -> NDArray[np.float64]:
+        """Return where the animals would be now."""
+        steps = np.clip(self._gone + 1, 1, MOVES_ON)
+        ahead = (1 - SLOWS**steps) / (1 - SLOWS)
+        return self._xy + (self._velocity * ahead[:, None])[:, None]
+
+    def _costs(self, poses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the cost of each pose for each animal, (n, A)."""
+        known = self._gone >= 0
+        foretold = self._foretold()
+        alike = similarity(poses, foretold).T
+        gaps = np.hypot(*np.moveaxis(_middle(poses)[None] - _middle(foretold)[:, None], -1, 0))
+        reach = self._length * (1 + REACH_GROWS * np.clip(self._gone, 0, LONG_GONE))
+        far = np.clip(np.nan_to_num(gaps / reach[:, None], nan=FARTHEST), 0, FARTHEST)
+        return np.where(known[:, None], 1 - alike + FAR_COST * far, NEW_COST)
+
+    def _assign(
+        self,
+        animals: NDArray[np.int64],
+        which: NDArray[np.int64],
+        costs: NDArray[np.float64],
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Give the poses ``which`` to the animals that have none yet, in place."""
+        free = np.setdiff1d(np.arange(len(costs)), animals)
+        among = costs[np.ix_(free, which)]
+        may = np.ones(among.shape, bool) if allowed is None else allowed[free]
+        rows, columns = linear_sum_assignment(np.where(may, among, 1e6))
+        for row, column in zip(rows, columns, strict=True):
+            if may[row, column]:
+                animals[which[column]] = free[row]
+
+    def _move(self, poses: NDArray[np.float64], animals: NDArray[np.int64]) -> None:
+        """Bring the animals to where they were found."""
+        self._gone[self._gone >= 0] += 1
+        for pose, animal in zip(poses, animals, strict=True):
+            if animal < 0:
+                continue
+            before, gone = self._xy[animal], int(self._gone[animal])
+            shift = np.zeros(2)
+            both = np.isfinite(before[:, 0]) & np.isfinite(pose[:, 0])
+            if gone >= 0 and both.any():
+                shift = np.median(pose[both] - before[both], axis=0)
+                moved = shift / max(gone, 1)
+                self._velocity[animal] = STEADY * self._velocity[animal] + (1 - STEADY) * moved
+            # A bodypart that is not found moves on with the others.
+            self._xy[animal] = np.where(np.isfinite(pose), pose, before + shift)
+            self._gone[animal] = 0
+
+
+def _middle(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the medians of the keypoints of poses, (n, 2); NaN for one without any."""
+    ordered = np.sort(poses, axis=1)
+    n = np.isfinite(ordered[..., 0]).sum(axis=1)
+    middle = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0)[:, None, None], axis=1)[:, 0]
+    return np.asarray(middle, np.float64)
+
+
+def _margin(animals: NDArray[np.int64], costs: NDArray[np.float64]) -> float:
+    """Return by how much the cheapest exchange of two animals would cost more."""
+    poses = np.flatnonzero(animals >= 0)
+    if len(poses) < 2:
+        return float("inf")
+    chosen = costs[np.ix_(animals[poses], poses)]
+    own = np.diag(chosen)
+    exchanged = chosen + chosen.T - own[:, None] - own[None]
+    np.fill_diagonal(exchanged, np.inf)
+    return float(exchanged.min())
