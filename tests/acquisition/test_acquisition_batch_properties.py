@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.quotas import allocate
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch
+from napari_al_pose.acquisition.selection import BatchRequest, diverse_batch, random_batch, select_batch
 from napari_al_pose.domain import FrameKey, FrameRole, Suggestion
-from napari_al_pose.engine.ranking import interleave
+from napari_al_pose.engine.choosing import interleave
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=4)
 
@@ -53,11 +54,11 @@ def test_quantiles_do_not_feel_a_monotone_rescale(values, scale, shift):
 def test_a_batch_does_not_feel_a_shift_of_all_scores_or_of_all_names(counts, n, seed):
     keys, features = pool_of(counts, seed)
     scores = np.random.default_rng(seed).random(len(keys))
-    options = {"labelled_keys": (), "labelled_features": None, "fps": {}, "seed": 0}
-    rows = select_batch(keys, scores, features, n, **options)
-    assert select_batch(keys, 3 * scores - 7, features, n, **options) == rows
+    request = BatchRequest(keys=keys, features=features, n=n, fps={}, seed=0)
+    rows = select_batch(scores, request)
+    assert select_batch(3 * scores - 7, request) == rows
     later = [FrameKey(f"x{key.video}", key.frame) for key in keys]
-    assert select_batch(later, scores, features, n, **options) == rows
+    assert select_batch(scores, replace(request, keys=later)) == rows
 
 
 @given(n=st.integers(0, 40), m=st.integers(0, 12))

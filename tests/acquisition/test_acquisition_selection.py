@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
 from napari_al_pose.acquisition.quotas import level
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch, select_batch, select_best
+from napari_al_pose.acquisition.selection import (
+    BatchRequest,
+    diverse_batch,
+    random_batch,
+    select_batch,
+    select_best,
+    select_ranked,
+)
 from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
 
@@ -25,16 +32,23 @@ def make_pool(rng, per_video=(40, 25), step=7, d=6):
 
 
 def batch(keys, scores, features, n, *, labelled=(), labelled_features=None, fps=None, seed=0):
-    return select_batch(
-        keys,
-        scores,
-        features,
-        n,
+    request = BatchRequest(
+        keys=keys,
+        features=features,
+        n=n,
         labelled_keys=list(labelled),
         labelled_features=labelled_features,
         fps=fps or {},
         seed=seed,
     )
+    return select_batch(scores, request)
+
+
+def best(keys, scores, n, *, labelled=(), fps=None, seed=0):
+    request = BatchRequest(
+        keys=keys, features=np.zeros((len(keys), 1)), n=n, labelled_keys=labelled, fps=fps or {}, seed=seed
+    )
+    return select_best(scores, request)
 
 
 pools = st.builds(
@@ -56,7 +70,7 @@ def test_batch_is_full_unique_and_unlabelled(pool, n, data):
     open_ = len(keys) - len(labelled)
     for rows in (
         batch(keys, scores, features, n, labelled=labelled, labelled_features=features[:2]),
-        select_best(keys, scores, n, labelled_keys=labelled, fps={}, seed=0),
+        best(keys, scores, n, labelled=labelled, fps={}, seed=0),
         diverse_batch(keys, features, n, seed=0, fps={}, labelled_keys=labelled),
         random_batch(keys, n, seed=0, taken=labelled, fps={}),
     ):
@@ -79,7 +93,7 @@ def test_row_order_does_not_matter(pool, n, seed, levels):
             [keys[row] for row in rows]
             for rows in (
                 batch(keys, scores, features, n, fps=fps, seed=seed),
-                select_best(keys, scores, n, labelled_keys=(), fps=fps, seed=seed),
+                best(keys, scores, n, labelled=(), fps=fps, seed=seed),
                 diverse_batch(keys, features, n, seed=seed, fps=fps),
                 random_batch(keys, n, seed=seed, taken=(), fps=fps),
             )
@@ -111,7 +125,7 @@ def test_frames_that_cannot_be_scored_come_last():
     scores = np.full(40, np.nan)
     scores[[4, 9, 30]] = [1.0, 2.0, 3.0]
     assert set(batch(keys, scores, features, 3)) <= set(batch(keys, scores, features, 8))
-    assert select_best(keys, scores, 3, labelled_keys=(), fps={}, seed=0) == [30, 9, 4]
+    assert best(keys, scores, 3, labelled=(), fps={}, seed=0) == [30, 9, 4]
 
 
 def test_one_burst_of_high_scores_gives_one_frame():
@@ -147,7 +161,7 @@ def test_batch_takes_from_each_look_not_the_best_of_one():
     rows = batch(keys, scores, features, 12)
     assert set(looks[rows].argmax(axis=1)) == {0, 1, 2, 3}
     assert rows[0] == 0
-    assert set(looks[select_best(keys, scores, 12, labelled_keys=(), fps={}, seed=0)].argmax(axis=1)) == {0}
+    assert set(looks[best(keys, scores, 12, labelled=(), fps={}, seed=0)].argmax(axis=1)) == {0}
 
 
 def test_what_looks_like_a_labelled_frame_is_passed_over():
@@ -284,16 +298,7 @@ def test_no_video_is_left_behind_whatever_the_scores_say(seed, n, n_videos):
     pool = [FrameKey(f"v{v}", 1000 * i) for v in range(n_videos) for i in range(12)]
     labelled = [FrameKey(f"v{v}", 1000 * i + 500) for v in range(n_videos) for i in range(int(rng.integers(4)))]
     scores = np.array([10.0 * int(key.video[1:]) for key in pool]) + rng.random(len(pool))  # one video outscores all
-    picks = select_batch(
-        pool,
-        scores,
-        rng.standard_normal((len(pool), 6)),
-        n,
-        labelled_keys=labelled,
-        labelled_features=None,
-        fps={},
-        seed=0,
-    )
+    picks = batch(pool, scores, rng.standard_normal((len(pool), 6)), n, labelled=labelled)
     assert len(set(picks)) == min(n, len(pool))
     had = Counter(key.video for key in labelled)
     got = Counter(pool[row].video for row in picks)
@@ -302,3 +307,11 @@ def test_no_video_is_left_behind_whatever_the_scores_say(seed, n, n_videos):
         # Nobody gets more while another, with frames left, has two fewer.
         if got[video]:
             assert count - min((after[v] for v in after if got[v] < 12), default=count) <= 1
+
+
+def test_the_best_as_they_come_are_the_best_however_near():
+    keys = [FrameKey("v", frame) for frame in range(20)]
+    scores = np.r_[np.arange(19.0), np.nan]
+    request = BatchRequest(keys=keys, features=np.ones((20, 1)), n=4, labelled_keys=[FrameKey("v", 17)], fps={}, seed=0)
+    assert select_ranked(scores, request) == [18, 16, 15, 14]
+    assert select_ranked(np.zeros(20), request) == [0, 1, 2, 3]

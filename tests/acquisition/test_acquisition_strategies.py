@@ -18,11 +18,17 @@ from napari_al_pose.acquisition import (
     traits,
 )
 from napari_al_pose.acquisition.ordering import rank_order
-from napari_al_pose.acquisition.selection import select_batch, select_best
+from napari_al_pose.acquisition.selection import BatchRequest, select_batch, select_best
 from napari_al_pose.domain import FrameKey, ScoremapGrid, Skeleton
 
 SKELETON = Skeleton(("nose", "left ear", "tail base"), (("nose", "left ear"), ("left ear", "tail base")))
 EVERY = sorted(installed_strategies())
+
+
+def request_of(pool):
+    return BatchRequest(
+        keys=pool.keys, features=pool.features, n=6, labelled_features=pool.labelled_features, fps={}, seed=0
+    )
 
 
 def made_up(seed=0, n=60, n_labelled=8):
@@ -186,7 +192,7 @@ def test_frames_that_all_look_alike(name, pool):
     same = dataclasses.replace(same, extra={**pool.extra, **of_the_pool})
     scores = installed_strategies()[name].score(same)
     assert not np.isinf(scores).any()
-    rows = select_best(same.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
+    rows = select_best(scores, request_of(same))
     assert len(set(rows)) == 6
 
 
@@ -195,19 +201,10 @@ def test_the_best_make_a_batch(name, pool, caplog):
     strategy = installed_strategies()[name]
     scores = strategy.score(pool)
     if traits(strategy).batching is Batching.BEST:
-        rows = select_best(pool.keys, scores, 6, labelled_keys=(), fps={}, seed=0)
+        rows = select_best(scores, request_of(pool))
     else:
         with caplog.at_level(logging.INFO):
-            rows = select_batch(
-                pool.keys,
-                scores,
-                pool.features,
-                6,
-                labelled_keys=(),
-                labelled_features=pool.labelled_features,
-                fps={},
-                seed=0,
-            )
+            rows = select_batch(scores, request_of(pool))
         assert "at random" not in caplog.text
     assert len(set(rows)) == 6
 

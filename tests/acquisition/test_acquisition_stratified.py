@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_al_pose.acquisition import installed_strategies
-from napari_al_pose.acquisition.batches import make_batch
+from napari_al_pose.acquisition.batches import BatchRequest, make_batch
 from napari_al_pose.acquisition.stratified import draw_stratified
 from napari_al_pose.domain import FrameKey
 
@@ -22,7 +22,9 @@ def pool_of(*counts):
 
 
 def select(keys, scores, n, labelled=(), seed=0):
-    rows = draw_stratified(keys, np.asarray(scores, float), n, labelled_keys=labelled, fps={}, seed=seed)
+    features = np.zeros((len(keys), 1))
+    request = BatchRequest(keys=keys, features=features, n=n, labelled_keys=labelled, fps={}, seed=seed)
+    rows = draw_stratified(np.asarray(scores, float), request)
     return [keys[row] for row in rows]
 
 
@@ -97,11 +99,11 @@ def test_frames_near_a_labelled_one_are_passed_over():
 
 def test_hybrid_has_its_batch_made_so():
     keys, scores = pool_of(60), np.r_[np.zeros(40), np.linspace(0.5, 1, 20)]
-    options = {"labelled_keys": (), "labelled_features": None, "fps": {}, "seed": 0}
     features = np.random.default_rng(0).normal(size=(60, 4))
+    request = BatchRequest(keys=keys, features=features, n=3, fps={}, seed=0)
 
     def places(name):
-        rows = make_batch(installed_strategies()[name], keys, scores, features, 3, **options)
+        rows = make_batch(installed_strategies()[name], scores, request)
         return [keys[row].frame // APART for row in rows]
 
     assert sorted(place // 20 for place in places("hybrid")) == [0, 1, 2]

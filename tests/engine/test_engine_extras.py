@@ -13,9 +13,10 @@ from napari_al_pose.acquisition import Extra, installed_strategies, traits
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.engine import scoring
-from napari_al_pose.engine.extras import Asked, ExtraCache
+from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
+from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
 from napari_al_pose.pose import PoseModel, auxiliary
 from napari_al_pose.pose.auxiliary import descriptors, heads
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
@@ -40,7 +41,7 @@ def run(generator):
 
 
 @pytest.fixture(scope="module")
-def asked(sample_project, tmp_path_factory):
+def inputs(sample_project, tmp_path_factory):
     """A sample with ten labelled frames, a network that knows ImageNet only, and a small pool."""
     folder = tmp_path_factory.mktemp("extras") / "project"
     shutil.copytree(sample_project.parent, folder)
@@ -68,7 +69,7 @@ def asked(sample_project, tmp_path_factory):
         loop.refresh(project)
         sources = loop._sources.refresh(project)
         pool = run(build_pool(project, sources, loop._features, 0))
-        yield Asked(project, pool, sources, loop._model, loop.version, 0)
+        yield RankingInput(pool, sources, ProjectHistory(project), loop._model, loop.version)
         loop.close()
 
 
@@ -89,15 +90,15 @@ def quick():
 
 
 @pytest.fixture(scope="module")
-def arrays(asked, cache, quick):
-    found = run(cache.fetch([name for name in OFFLINE if name != Extra.ENSEMBLE_XY], asked))
+def arrays(inputs, cache, quick):
+    found = run(cache.fetch([name for name in OFFLINE if name != Extra.ENSEMBLE_XY], inputs))
     assert not found.missing
     return found.arrays
 
 
-def test_shapes_are_as_promised(asked, arrays):
-    n, m, k = len(asked.pool.keys), len(asked.pool.labelled), asked.project.skeleton.n_bodyparts
-    links = len(asked.project.skeleton.links)
+def test_shapes_are_as_promised(inputs, arrays):
+    n, m, k = len(inputs.pool.keys), len(inputs.pool.labelled), inputs.labels.project.skeleton.n_bodyparts
+    links = len(inputs.labels.project.skeleton.links)
     expected = {
         Extra.NEIGHBOUR_XY: (n, 2, k, 2),
         Extra.SCOREMAP_CHANGE: (n, 2, k),
@@ -122,36 +123,36 @@ def test_shapes_are_as_promised(asked, arrays):
         assert np.isfinite(array).any(), name
 
 
-def test_asking_again_costs_no_look(asked, arrays, cache, monkeypatch):
+def test_asking_again_costs_no_look(inputs, arrays, cache, monkeypatch):
     def refuse(*_args):
         raise AssertionError("looked again")
 
-    monkeypatch.setattr(asked.model, "predict", refuse)
+    monkeypatch.setattr(inputs.model, "predict", refuse)
     monkeypatch.setattr(auxiliary.InsideView, "look", refuse)
-    again = run(cache.fetch([Extra.NEIGHBOUR_XY, Extra.EMBEDDING, Extra.PREDICTED_LOSS], asked)).arrays
+    again = run(cache.fetch([Extra.NEIGHBOUR_XY, Extra.EMBEDDING, Extra.PREDICTED_LOSS], inputs)).arrays
     np.testing.assert_array_equal(again[Extra.NEIGHBOUR_XY], arrays[Extra.NEIGHBOUR_XY])
     np.testing.assert_array_equal(again[Extra.PREDICTED_LOSS], arrays[Extra.PREDICTED_LOSS])
 
 
-def test_neighbours_are_the_frames_beside(asked, arrays):
+def test_neighbours_are_the_frames_beside(inputs, arrays):
     """A keyframe's past lies in another group of pictures and is left alone; its future is one frame on."""
-    keys, sources = asked.pool.keys, asked.sources
+    keys, sources = inputs.pool.keys, inputs.sources
     for row in range(0, len(keys), 5):
         source = sources[keys[row].video]
         position = source.position(keys[row].frame)
-        after = asked.model.predict(source[position + 1][None], with_scoremaps=False).xy[0]
+        after = inputs.model.predict(source[position + 1][None], with_scoremaps=False).xy[0]
         np.testing.assert_allclose(arrays[Extra.NEIGHBOUR_XY][row, 1], after, atol=1e-3)
         before = arrays[Extra.NEIGHBOUR_XY][row, 0]
         assert np.isnan(before).all() == (position in set(source.keyframes.tolist()))
 
 
-def test_the_last_layer_s_gradients_are_autograd_s(asked, arrays):
+def test_the_last_layer_s_gradients_are_autograd_s(inputs, arrays):
     """The closed form against autograd on the unfused network, for the weights and biases of the last layer alone."""
-    view = auxiliary.InsideView(asked.model)
-    key = asked.pool.keys[0]
-    frame = asked.sources[key.video][asked.sources[key.video].position(key.frame)]
-    other = asked.pool.labelled[0]
-    target_frame = asked.sources[other.video][asked.sources[other.video].position(other.frame)]
+    view = auxiliary.InsideView(inputs.model)
+    key = inputs.pool.keys[0]
+    frame = inputs.sources[key.video][inputs.sources[key.video].position(key.frame)]
+    other = inputs.pool.labelled[0]
+    target_frame = inputs.sources[other.video][inputs.sources[other.video].position(other.frame)]
     wanted = view.look(target_frame[None]).scoremaps[0].clone()
     seen = view.look(frame[None])
     closed = auxiliary.last_layer_gradient_lengths(seen, [[wanted]])[0][0]
@@ -190,17 +191,17 @@ def test_turned_copies_map_back():
     np.testing.assert_allclose(looks[0, :, 0], [[150, 70]] * 5, atol=2.5)
 
 
-def test_auxiliary_training_leaves_the_model_as_it_is(asked):
+def test_auxiliary_training_leaves_the_model_as_it_is(inputs):
     """AL4Pose's frozen network drifts: its running averages are updated."""
-    before = {name: value.clone() for name, value in asked.model.network.state_dict().items()}
-    run(ExtraCache(device="cpu").fetch([Extra.LOG_VARIANCE], asked))
-    for name, value in asked.model.network.state_dict().items():
+    before = {name: value.clone() for name, value in inputs.model.network.state_dict().items()}
+    run(ExtraCache(device="cpu").fetch([Extra.LOG_VARIANCE], inputs))
+    for name, value in inputs.model.network.state_dict().items():
         assert torch.equal(value, before[name]), name
-    assert not any(p.grad is not None for p in asked.model.network.parameters())
+    assert not any(p.grad is not None for p in inputs.model.network.parameters())
 
 
-def test_auxiliary_training_is_the_same_every_time(asked, arrays):
-    again = run(ExtraCache(device="cpu").fetch([Extra.PREDICTED_LOSS_PP], asked)).arrays
+def test_auxiliary_training_is_the_same_every_time(inputs, arrays):
+    again = run(ExtraCache(device="cpu").fetch([Extra.PREDICTED_LOSS_PP], inputs)).arrays
     np.testing.assert_allclose(again[Extra.PREDICTED_LOSS_PP], arrays[Extra.PREDICTED_LOSS_PP], atol=1e-5)
 
 
@@ -240,51 +241,51 @@ def offline(monkeypatch):
 
 
 @pytest.mark.parametrize("name", BY_ENGINE)
-def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, asked, arrays, cache, offline, monkeypatch):
-    monkeypatch.setattr(scoring, "_lack", lambda strategy, asked: "")  # there are too few labels for some
-    settled = run(scoring.settle(installed_strategies()[name], asked, cache, batch_size=5, seed=0))
+def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, inputs, arrays, cache, offline, monkeypatch):
+    monkeypatch.setattr(scoring, "_lack", lambda strategy, inputs: "")  # there are too few labels for some
+    scored = run(scoring.score_pool(installed_strategies()[name], inputs, cache, n=5, seed=0))
     if name in NEEDS_THE_NET - {"dissimilar"}:
-        assert settled.strategy.name == "influence"
-        assert "no route to host" in settled.notice
+        assert scored.scores.strategy.name == "influence"
+        assert "no route to host" in scored.notice
     elif name == "ensemble":  # one version only
-        assert settled.strategy.name == "least_confidence"
-        assert "fewer than two versions" in settled.notice
+        assert scored.scores.strategy.name == "least_confidence"
+        assert "fewer than two versions" in scored.notice
     else:
-        assert settled.strategy.name == name
-        assert settled.notice == ""
-    scores = settled.strategy.score(settled.context)
-    assert scores.shape == (len(asked.pool.keys),)
+        assert scored.scores.strategy.name == name
+        assert scored.notice == ""
+    scores = scored.scores.values
+    assert scores.shape == (len(inputs.pool.keys),)
     assert np.isfinite(scores).any()
-    assert settled.strategy.explain(settled.context, 0).sentence
+    assert scored.scores.strategy.explain(scored.scores.context, 0).sentence
 
 
-def test_too_few_labels_are_said(asked, cache):
-    settled = run(scoring.settle(installed_strategies()["learning_loss"], asked, cache, batch_size=5, seed=0))
-    assert settled.strategy.name == "mpe"
-    assert "it needs 100 complete frames and there are" in settled.notice
-    assert "Multiple peak entropy (MPE) takes its place" in settled.notice
+def test_too_few_labels_are_said(inputs, cache):
+    scored = run(scoring.score_pool(installed_strategies()["learning_loss"], inputs, cache, n=5, seed=0))
+    assert scored.scores.strategy.name == "mpe"
+    assert "it needs 100 complete frames and there are" in scored.notice
+    assert "Multiple peak entropy (MPE) takes its place" in scored.notice
 
 
-def test_a_model_without_scoremaps_is_said(asked, cache):
+def test_a_model_without_scoremaps_is_said(inputs, cache):
     """Another program's predictions have none: what can do without them takes the place of what can't."""
 
     def predict(model, keys, sources, job, *, with_scoremaps):
         return predict_frames(model, keys, sources, job, with_scoremaps=False)
 
-    poor = dataclasses.replace(asked, predict=predict)
-    settled = run(scoring.settle(installed_strategies()["mpe"], poor, cache, batch_size=5, seed=0))
-    assert settled.strategy.name == "hybrid"
-    assert "since the model gives no scoremaps: Hybrid takes its place." in settled.notice
-    assert np.isfinite(settled.strategy.score(settled.context)).any()
+    poor = dataclasses.replace(inputs, predict=predict)
+    scored = run(scoring.score_pool(installed_strategies()["mpe"], poor, cache, n=5, seed=0))
+    assert scored.scores.strategy.name == "hybrid"
+    assert "since the model gives no scoremaps: Hybrid takes its place." in scored.notice
+    assert np.isfinite(scored.scores.values).any()
 
 
-def test_no_model_is_no_remark(asked, cache):
-    bare = Asked(asked.project, asked.pool, asked.sources, None, 0, 0)
-    settled = run(scoring.settle(installed_strategies()["mc_dropout"], bare, ExtraCache(), batch_size=5, seed=0))
-    assert settled.strategy is None
-    assert settled.notice == ""
-    pictures = run(scoring.settle(installed_strategies()["dlc_kmeans"], bare, ExtraCache(), batch_size=5, seed=0))
-    assert pictures.strategy.name == "dlc_kmeans"
+def test_no_model_is_no_remark(inputs, cache):
+    bare = RankingInput(inputs.pool, inputs.sources, inputs.labels, None, 0)
+    scored = run(scoring.score_pool(installed_strategies()["mc_dropout"], bare, ExtraCache(), n=5, seed=0))
+    assert scored.scores is None
+    assert scored.notice == ""
+    pictures = run(scoring.score_pool(installed_strategies()["dlc_kmeans"], bare, ExtraCache(), n=5, seed=0))
+    assert pictures.scores.strategy.name == "dlc_kmeans"
 
 
 def test_alexnet_s_weights_are_loaded_and_a_missing_network_is_told(monkeypatch, tmp_path):
@@ -316,10 +317,10 @@ def test_dinov2_s_class_token(monkeypatch):
 
 
 @pytest.mark.parametrize("layout", ["pca", "tsne"])
-def test_the_pool_on_a_plane(asked, layout):
-    loop = ActiveLearningLoop(asked.project.root, device="cpu")
-    loop.refresh(asked.project)
-    mapped = run(loop.map_pool(asked.project, strategy="influence", layout=layout, size=3))
+def test_the_pool_on_a_plane(inputs, layout):
+    loop = ActiveLearningLoop(inputs.labels.project.root, device="cpu")
+    loop.refresh(inputs.labels.project)
+    mapped = run(loop.map_pool(inputs.labels.project, strategy="influence", layout=layout, size=3))
     assert mapped.points.shape == (len(mapped.keys), 2)
     assert mapped.labelled_points.shape == (len(mapped.labelled), 2)
     assert mapped.points.min() >= 0
@@ -328,5 +329,5 @@ def test_the_pool_on_a_plane(asked, layout):
     assert set(mapped.chosen) <= set(mapped.keys)
     assert np.isfinite(mapped.scores).all()
     with pytest.raises(AlPoseError, match="Unknown layout 'round'"):
-        run(loop.map_pool(asked.project, strategy="influence", layout="round"))
+        run(loop.map_pool(inputs.labels.project, strategy="influence", layout="round"))
     loop.close()

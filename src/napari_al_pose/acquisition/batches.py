@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.selection import select_batch, select_best
+from napari_al_pose.acquisition.selection import BatchRequest, select_batch, select_best, select_ranked
 from napari_al_pose.acquisition.strategy import Batching, Strategy, traits
 from napari_al_pose.acquisition.stratified import draw_stratified
-from napari_al_pose.domain import FrameKey
+
+__all__ = ["BatchRequest", "make_batch"]
+
+_WAYS = {
+    Batching.CLUSTERED: select_batch,
+    Batching.BEST: select_best,
+    Batching.STRATIFIED: draw_stratified,
+    Batching.RANKED: select_ranked,
+}
 
 
-def make_batch(
-    strategy: Strategy,
-    keys: Sequence[FrameKey],
-    scores: NDArray[np.floating],
-    features: NDArray[np.floating],
-    n: int,
-    *,
-    labelled_keys: Collection[FrameKey],
-    labelled_features: NDArray[np.floating] | None,
-    fps: Mapping[str, float],
-    seed: int,
-) -> list[int]:
-    """Choose ``n`` frames by the scores of a strategy.
+def make_batch(strategy: Strategy, scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
+    """Choose frames by the scores of a strategy, in the way that its `Batching` names.
 
-    Parameters and result are those of `select_batch`. What is called is what the strategy's `Batching` names.
+    Parameters
+    ----------
+    strategy : Strategy
+        Says how its scores become a batch.
+    scores : float array, (N,)
+        One a frame of the request's pool; higher is sooner, NaN comes last.
+    request : BatchRequest
+        The pool, and how large the batch is to be.
+
+    Returns
+    -------
+    list of int
+        ``request.n`` different rows of the pool in the order in which to label them; fewer only if the pool has fewer
+        unlabelled frames.
     """
-    batching = traits(strategy).batching
-    if batching is Batching.BEST:
-        return select_best(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
-    if batching is Batching.STRATIFIED:
-        return draw_stratified(keys, scores, n, labelled_keys=labelled_keys, fps=fps, seed=seed)
-    return select_batch(
-        keys,
-        scores,
-        features,
-        n,
-        labelled_keys=labelled_keys,
-        labelled_features=labelled_features,
-        fps=fps,
-        seed=seed,
-    )
+    return _WAYS[traits(strategy).batching](scores, request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,32 +26,14 @@ logger = logging.getLogger(__name__)
 _CANDIDATES_A_PICK = 5
 
 
-def select_batch(
-    keys: Sequence[FrameKey],
-    scores: NDArray[np.floating],
-    features: NDArray[np.floating],
-    n: int,
-    *,
-    labelled_keys: Collection[FrameKey],
-    labelled_features: NDArray[np.floating] | None,
-    fps: Mapping[str, float],
-    seed: int,
-) -> list[int]:
-    """Choose the best-scored frames that differ from each other.
-
-    Videos are kept level: each may get what lifts it to the same number of labelled frames as the others
-    (`napari_al_pose.acquisition.quotas.level`). The best five of every frame it may get, without those that look like
-    a labelled frame, are clustered by appearance over all videos; clusters take turns, best first, and a frame too near
-    in time to a taken one is passed over. If that does not fill the batch, the time gap is halved and the ranking
-    gone through. Without levels a batch leaves out whole animals: on the development data of `docs/protocol.md`
-    `hybrid` then lost to evenly spread frames.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BatchRequest:
+    """What a batch is chosen from, and how large it is to be.
 
     Parameters
     ----------
     keys : sequence of FrameKey, N
-        The pool; labelled frames in it are never chosen.
-    scores : float array, (N,)
-        Higher is sooner; NaN comes last. If no score stands out the batch is drawn by `random_batch`.
+        The pool, in any order; labelled frames in it are never chosen.
     features : float array, (N, d)
         Image features.
     n : int
@@ -62,50 +45,82 @@ def select_batch(
     fps : mapping of str to float
         Frames per second of each video; 30 where it says nothing.
     seed : int
-        For the clusters.
-
-    Returns
-    -------
-    list of int
-        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
+        For clusters and draws.
     """
-    rows = unlabelled(keys, labelled_keys)
-    if not len(rows) or n < 1:
+
+    keys: Sequence[FrameKey]
+    features: NDArray[np.floating]
+    n: int
+    labelled_keys: Collection[FrameKey] = ()
+    labelled_features: NDArray[np.floating] | None = None
+    fps: Mapping[str, float]
+    seed: int
+
+
+def select_batch(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
+    """Choose the best-scored frames that differ from each other.
+
+    Videos are kept level: each may get what lifts it to the same number of labelled frames as the others
+    (`napari_al_pose.acquisition.quotas.level`). The best five of every frame it may get, without those that look like
+    a labelled frame, are clustered by appearance over all videos; clusters take turns, best first, and a frame too near
+    in time to a taken one is passed over. If that does not fill the batch, the time gap is halved and the ranking
+    gone through. Without levels a batch leaves out whole animals: on the development data of `docs/protocol.md`
+    `hybrid` then lost to evenly spread frames.
+
+    If no score stands out, the batch is drawn by `random_batch`. Parameters and result are those of
+    `napari_al_pose.acquisition.batches.make_batch`.
+    """
+    keys, n = request.keys, request.n
+    ranked = _ranked(scores, request)
+    if ranked is None:
+        return _drawn(request)
+    if not len(ranked):
         return []
-    if says_nothing(np.asarray(scores)[rows]):
-        logger.info("The scores of all frames are alike; the batch is drawn at random.")
-        return random_batch(keys, n, seed=seed, taken=labelled_keys, fps=fps)
-    ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])]
-    unit = unit_rows(np.asarray(features)[ranked])
-    limits = near_duplicate_limits([keys[row] for row in ranked], unit, fps)
-    sure, most = room([keys[row] for row in ranked], labelled_keys, n)
-    candidates = _candidates([keys[row] for row in ranked], most)
-    candidates = _unlike_labelled(candidates, unit, [limits[keys[row].video] for row in ranked], labelled_features)
-    turns = _take_turns(candidates, unit, [keys[row] for row in ranked], n, seed)
-    spacing = Spacing(labelled_keys, fps)
+    ranked_keys = [keys[row] for row in ranked]
+    unit = unit_rows(np.asarray(request.features)[ranked])
+    limits = near_duplicate_limits(ranked_keys, unit, request.fps)
+    sure, most = room(ranked_keys, request.labelled_keys, n)
+    candidates = _candidates(ranked_keys, most)
+    own_limits = [limits[key.video] for key in ranked_keys]
+    candidates = _unlike_labelled(candidates, unit, own_limits, request.labelled_features)
+    turns = _take_turns(candidates, unit, ranked_keys, n, request.seed)
+    spacing = Spacing(request.labelled_keys, request.fps)
     return take_level(keys, ranked[turns].tolist(), ranked.tolist(), n, spacing=spacing, sure=sure, most=most)
 
 
-def select_best(
-    keys: Sequence[FrameKey],
-    scores: NDArray[np.floating],
-    n: int,
-    *,
-    labelled_keys: Collection[FrameKey],
-    fps: Mapping[str, float],
-    seed: int,
-) -> list[int]:
+def select_best(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
     """Choose the best-scored frames that are apart in time: for strategies that spread the batch themselves.
 
     Parameters and result are those of `select_batch`.
     """
-    rows = unlabelled(keys, labelled_keys)
-    if not len(rows) or n < 1:
-        return []
-    if says_nothing(np.asarray(scores)[rows]):
-        return random_batch(keys, n, seed=seed, taken=labelled_keys, fps=fps)
-    ranked = rows[rank_order([keys[row] for row in rows], np.asarray(scores)[rows])].tolist()
-    return take_spaced(keys, ranked, n, spacing=Spacing(labelled_keys, fps), others=ranked)
+    ranked = _ranked(scores, request)
+    if ranked is None:
+        return _drawn(request)
+    rows, spacing = ranked.tolist(), Spacing(request.labelled_keys, request.fps)
+    return take_spaced(request.keys, rows, request.n, spacing=spacing, others=rows) if rows else []
+
+
+def select_ranked(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
+    """Choose the best-scored frames as they come, however alike; parameters and result are those of `select_batch`."""
+    rows = unlabelled(request.keys, request.labelled_keys)
+    ranked = rows[rank_order([request.keys[row] for row in rows], np.asarray(scores)[rows])]
+    return ranked[: max(0, request.n)].tolist()
+
+
+def _ranked(scores: NDArray[np.floating], request: BatchRequest) -> NDArray[np.int64] | None:
+    """Return the unlabelled rows, best first; none if no frame is wanted, None if all scores are alike."""
+    rows = unlabelled(request.keys, request.labelled_keys)
+    if not len(rows) or request.n < 1:
+        return rows[:0]
+    own = np.asarray(scores)[rows]
+    if says_nothing(own):
+        logger.info("The scores of all frames are alike; the batch is drawn at random.")
+        return None
+    return rows[rank_order([request.keys[row] for row in rows], own)]
+
+
+def _drawn(request: BatchRequest) -> list[int]:
+    return random_batch(request.keys, request.n, seed=request.seed, taken=request.labelled_keys, fps=request.fps)
 
 
 def diverse_batch(

@@ -210,12 +210,14 @@ class Batching(enum.Enum):
 
     ``CLUSTERED``: the best are clustered by appearance, and clusters take turns. ``BEST``: the best, apart in time; for
     scores by which they differ from each other already. ``STRATIFIED``: frames are drawn, one from each
-    stretch of time without labels, and the scores only put them in order.
+    stretch of time without labels, and the scores only put them in order. ``RANKED``: the best as they come; for
+    comparisons.
     """
 
     CLUSTERED = "clustered"
     BEST = "best"
     STRATIFIED = "stratified"
+    RANKED = "ranked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

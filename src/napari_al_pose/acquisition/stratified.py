@@ -9,20 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.ordering import rank_order
-from napari_al_pose.acquisition.selection import room, take_level, unlabelled
+from napari_al_pose.acquisition.selection import BatchRequest, room, take_level, unlabelled
 from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
 
 
-def draw_stratified(
-    keys: Sequence[FrameKey],
-    scores: NDArray[np.floating],
-    n: int,
-    *,
-    labelled_keys: Collection[FrameKey],
-    fps: Mapping[str, float],
-    seed: int,
-) -> list[int]:
+def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
     """Draw a frame from each stretch of a video in which nothing is labelled; scores put the batch in order.
 
     Videos are kept level, as in `napari_al_pose.acquisition.selection.select_batch`. A video with ``m`` labelled frames
@@ -30,34 +22,17 @@ def draw_stratified(
     the pool; at least ``q`` of them have no label, and ``q`` of these give a frame each. So a batch fills the gaps that
     labels have left; frames that are drawn anew each time, however evenly, leave some of them open.
 
-    Parameters
-    ----------
-    keys : sequence of FrameKey, N
-        The pool; labelled frames in it are never drawn.
-    scores : float array, (N,)
-        The higher, the earlier in the batch; NaN comes last.
-    n : int
-        Frames wanted.
-    labelled_keys : collection of FrameKey
-        Never drawn, nor come near to in time.
-    fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    list of int
-        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
+    Parameters and result are those of `napari_al_pose.acquisition.batches.make_batch`.
     """
-    labelled = set(labelled_keys)
+    keys, n = request.keys, request.n
+    labelled = set(request.labelled_keys)
     rows = unlabelled(keys, labelled)
     if not len(rows) or n < 1:
         return []
-    shuffled = np.random.default_rng(seed).permutation(rows).tolist()
+    shuffled = np.random.default_rng(request.seed).permutation(rows).tolist()
     sure, most = room([keys[row] for row in shuffled], labelled, n)
     drawn = _one_from_each_stretch(keys, shuffled, labelled, most)
-    picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, fps), sure=sure, most=most)
+    picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, request.fps), sure=sure, most=most)
     order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks])
     return [picks[i] for i in order.tolist()]
 

@@ -13,15 +13,12 @@ from torch import Tensor
 
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.reliability import animal_size
-from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.engine import extra_passes as passes
 from napari_al_pose.engine.beside import beside
-from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.outside import OutsidePredictions
 from napari_al_pose.engine.pace import ProgressReporter
-from napari_al_pose.engine.pool import Pool, PredictFrames, predict_frames
-from napari_al_pose.engine.reliability import bodypart_quality
+from napari_al_pose.engine.ranking_input import RankingInput
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.pose import LabelledFrame
@@ -36,13 +33,9 @@ from napari_al_pose.pose.auxiliary import (
     train_head,
 )
 from napari_al_pose.pose.predictor import Predictor
-from napari_al_pose.project import Project
 from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)
-
-ENSEMBLE = 4
-"""Versions that make an ensemble."""
 
 _OF_LABELLED = {
     Extra.EMBEDDING_LABELLED: Extra.EMBEDDING,
@@ -73,34 +66,6 @@ class Extras:
     missing: dict[Extra, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """For whom the arrays are computed.
-
-    Parameters
-    ----------
-    project : Project
-    pool : Pool
-    sources : dict of str to FrameSource
-    model : Predictor or None
-    version : int
-    job : int
-    predict : callable
-        Runs the model over the pool, here or elsewhere.
-    outside : OutsidePredictions or None
-        What another program said, where there is no model yet.
-    """
-
-    project: Project
-    pool: Pool
-    sources: dict[str, FrameSource]
-    model: Predictor | None
-    version: int
-    job: int
-    predict: PredictFrames = predict_frames
-    outside: OutsidePredictions | None = None
-
-
 class ExtraCache:
     """Computes extra arrays; keeps rows by frame, and auxiliary networks, until there is another model.
 
@@ -120,34 +85,35 @@ class ExtraCache:
         self._labelled: tuple[FrameKey, ...] = ()
         self._shapes: dict[str, tuple[int, ...]] = {}
 
-    def fetch(self, wanted: Iterable[Extra], asked: Asked) -> Generator[Progress, None, Extras]:
+    def fetch(self, wanted: Iterable[Extra], inputs: RankingInput) -> Generator[Progress, None, Extras]:
         """Return the arrays ``wanted``, rows in the order of the pool's keys or its labelled ones."""
-        self._forget(asked)
-        extras = Extras()
-        names = sorted(set(wanted))
+        self._forget(inputs)
+        wanted = set(wanted)
+        extras = Extras(missing={name: why for name, why in inputs.unavailable.items() if name in wanted})
+        names = sorted(wanted - extras.missing.keys())
         for group in (_PICTURES, *({name} for name in sorted(_DESCRIPTORS)), _NEIGHBOURS, {Extra.TURNED_XY}, _INSIDE):
             own = [name for name in names if _OF_LABELLED.get(name, name) in group]
             if not own:
                 continue
             try:
-                yield from self._compute(frozenset(own), asked)
+                yield from self._compute(frozenset(own), inputs)
             except AlPoseError as error:
                 log.warning("%s: %s %s", ", ".join(own), error.message, error.hint)
                 extras.missing.update(dict.fromkeys(own, error.message.rstrip(".")))
                 continue
             for name in own:
-                keys = asked.pool.labelled if name in _OF_LABELLED else asked.pool.keys
+                keys = inputs.pool.labelled if name in _OF_LABELLED else inputs.pool.keys
                 rows = self._rows[_OF_LABELLED.get(name, name)]
                 extras.arrays[name] = np.stack([rows[key] for key in keys]) if keys else np.empty((0, 0, 0))
         if Extra.BODYPART_QUALITY in names:
-            extras.arrays[Extra.BODYPART_QUALITY] = bodypart_quality(asked.project)
+            extras.arrays[Extra.BODYPART_QUALITY] = inputs.labels.bodypart_quality()
         if Extra.ENSEMBLE_XY in names:
-            _ensemble(extras, asked)
+            _ensemble(extras, inputs)
         return extras
 
-    def _forget(self, asked: Asked) -> None:
+    def _forget(self, inputs: RankingInput) -> None:
         """Let go of what another model said or another region showed, and of gradients towards other labels."""
-        shapes = {name: (*source.shape, *origin_of(source)) for name, source in asked.sources.items()}
+        shapes = {name: (*source.shape, *origin_of(source)) for name, source in inputs.sources.items()}
         changed = {name for name, shape in shapes.items() if self._shapes.get(name, shape) != shape}
         if changed:
             self._rows = {
@@ -155,63 +121,65 @@ class ExtraCache:
                 for name, rows in self._rows.items()
             }
         self._shapes = shapes
-        if asked.version != self._version:
+        if inputs.version != self._version:
             self._rows = {name: rows for name, rows in self._rows.items() if name in OF_NO_MODEL}
-            self._heads, self._lesson, self._view, self._version = {}, None, None, asked.version
-        if asked.pool.labelled != self._labelled:
+            self._heads, self._lesson, self._view, self._version = {}, None, None, inputs.version
+        if inputs.pool.labelled != self._labelled:
             for name in _GRADIENTS:
                 self._rows.pop(name, None)
-            self._labelled = asked.pool.labelled
+            self._labelled = inputs.pool.labelled
 
-    def _compute(self, names: frozenset[Extra], asked: Asked) -> Generator[Progress, None, None]:
+    def _compute(self, names: frozenset[Extra], inputs: RankingInput) -> Generator[Progress, None, None]:
         """Compute the rows that are not there yet of ``names``, which one pass gives."""
         bases = frozenset(_OF_LABELLED.get(name, name) for name in names)
         keys: dict[FrameKey, None] = {}
         if any(name not in _OF_LABELLED for name in names):
-            keys |= dict.fromkeys(asked.pool.keys)
+            keys |= dict.fromkeys(inputs.pool.keys)
         if any(name in _OF_LABELLED for name in names):
-            keys |= dict.fromkeys(asked.pool.labelled)
+            keys |= dict.fromkeys(inputs.pool.labelled)
         for base in bases:
             self._rows.setdefault(base, {})
         missing = [key for key in keys if any(key not in self._rows[base] for base in bases)]
         if not missing:
             return
-        stage, run = yield from self._pass(bases, asked)
-        reporter = ProgressReporter(asked.job, stage, len(missing))
+        stage, run = yield from self._pass(bases, inputs)
+        reporter = ProgressReporter(inputs.job, stage, len(missing))
         done = 0
-        for batch in read_batches(missing, asked.sources, batch_size=4):
+        for batch in read_batches(missing, inputs.sources, batch_size=4):
             own = tuple(missing[index] for index in batch.indices)
-            found = run(passes.Batch(own, batch.frames, asked.sources[batch.video]))
+            found = run(passes.Batch(own, batch.frames, inputs.sources[batch.video]))
             for base, values in found.items():
-                if base in _PLACES and asked.model is not None:
+                if base in _PLACES and inputs.model is not None:
                     values = values + batch.origin.astype(values.dtype)
                 self._rows.setdefault(base, {}).update(zip(own, values, strict=True))
             done += len(own)
             yield from reporter.report(done)
 
-    def _pass(self, bases: frozenset[Extra], asked: Asked) -> Generator[Progress, None, tuple[str, passes.FramePass]]:
+    def _pass(
+        self, bases: frozenset[Extra], inputs: RankingInput
+    ) -> Generator[Progress, None, tuple[str, passes.FramePass]]:
         """Return what is shown while it runs, and the pass."""
         if bases <= _PICTURES:
             return "Reading small pictures", passes.thumbnail_pass(with_motion=Extra.MOTION_ENERGY in bases)
         if bases <= _DESCRIPTORS:
             (name,) = bases
-            fetching = Progress(asked.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
+            fetching = Progress(inputs.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
             descriptor = yield from beside(lambda: descriptor_for(name.value, self._device), fetching)
             return f"Looking with {name.value}", passes.descriptor_pass(descriptor, name)
-        if asked.model is None and asked.outside is not None and bases == {Extra.NEIGHBOUR_XY}:
-            return "Looking at neighbouring frames", asked.outside.neighbour_pass
-        if asked.model is None:
+        if inputs.model is None and inputs.outside is not None and bases == {Extra.NEIGHBOUR_XY}:
+            return "Looking at neighbouring frames", inputs.outside.neighbour_pass
+        if inputs.model is None:
             raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
         if bases <= _NEIGHBOURS:
             with_change = Extra.SCOREMAP_CHANGE in bases
-            return "Looking at neighbouring frames", passes.neighbour_pass(asked.model, with_change=with_change)
-        view = self._inside(asked.model)
+            return "Looking at neighbouring frames", passes.neighbour_pass(inputs.model, with_change=with_change)
+        view = self._inside(inputs.model)
         if bases <= {Extra.TURNED_XY}:
             return "Looking at turned copies", passes.turned_pass(view)
-        yield from self._train_heads(bases, view, asked)
+        yield from self._train_heads(bases, view, inputs)
         heads = {name: self._heads[name] for name in sorted(bases & _HEADS.keys())}
-        labelled = (yield from self._labelled_maps(view, asked)) if bases & _GRADIENTS else None
-        n_links = len(asked.project.skeleton.links)
+        labelled = (yield from self._labelled_maps(view, inputs)) if bases & _GRADIENTS else None
+        n_links = len(inputs.labels.skeleton.links)
         return "Looking inside the model", passes.inside_pass(view, bases, heads, n_links, labelled)
 
     def _inside(self, model: Predictor) -> InsideView:
@@ -219,17 +187,19 @@ class ExtraCache:
             self._view = InsideView(model)
         return self._view
 
-    def _train_heads(self, bases: frozenset[Extra], view: InsideView, asked: Asked) -> Generator[Progress, None, None]:
+    def _train_heads(
+        self, bases: frozenset[Extra], view: InsideView, inputs: RankingInput
+    ) -> Generator[Progress, None, None]:
         """Train the auxiliary networks that are not there yet, once for a model."""
         due = [name for name in sorted(bases & _HEADS.keys()) if name not in self._heads]
         if not due:
             return
-        if Extra.LINK_LENGTHS in due and not asked.project.skeleton.links:
+        if Extra.LINK_LENGTHS in due and not inputs.labels.skeleton.links:
             raise AlPoseError("the skeleton has no links", "Add links to the skeleton.")
         if self._lesson is None:
-            self._lesson = yield from self._learn_from_labels(view, asked)
+            self._lesson = yield from self._learn_from_labels(view, inputs)
         for name in due:
-            reporter = ProgressReporter(asked.job, "Training an auxiliary network", STEPS)
+            reporter = ProgressReporter(inputs.job, "Training an auxiliary network", STEPS)
             training = train_head(_HEADS[name], self._lesson)
             try:
                 while True:
@@ -237,13 +207,13 @@ class ExtraCache:
             except StopIteration as end:
                 self._heads[name] = end.value
 
-    def _learn_from_labels(self, view: InsideView, asked: Asked) -> Generator[Progress, None, Lesson]:
-        skeleton = asked.project.skeleton
-        frames = yield from _training_frames(asked)
+    def _learn_from_labels(self, view: InsideView, inputs: RankingInput) -> Generator[Progress, None, Lesson]:
+        skeleton = inputs.labels.skeleton
+        frames = yield from _training_frames(inputs)
         size = animal_size(np.stack([frame.xy for frame in frames]))
         if not np.isfinite(size):
             raise AlPoseError("no labelled frame shows two bodyparts", "Label whole animals.")
-        reporter = ProgressReporter(asked.job, "Looking at labelled frames", len(frames))
+        reporter = ProgressReporter(inputs.job, "Looking at labelled frames", len(frames))
         looking = make_lesson(view, frames, skeleton.link_indices(), size=size)
         try:
             while True:
@@ -252,12 +222,12 @@ class ExtraCache:
             lesson: Lesson = end.value
             return lesson
 
-    def _labelled_maps(self, view: InsideView, asked: Asked) -> Generator[Progress, None, passes.LabelledMaps]:
+    def _labelled_maps(self, view: InsideView, inputs: RankingInput) -> Generator[Progress, None, passes.LabelledMaps]:
         """Look at the labelled frames."""
-        labelled = asked.pool.labelled
+        labelled = inputs.pool.labelled
         found: dict[int, tuple[Tensor, NDArray[np.float32]]] = {}
-        reporter = ProgressReporter(asked.job, "Looking at labelled frames", len(labelled))
-        for batch in read_batches(labelled, asked.sources, batch_size=4):
+        reporter = ProgressReporter(inputs.job, "Looking at labelled frames", len(labelled))
+        for batch in read_batches(labelled, inputs.sources, batch_size=4):
             seen = view.look(batch.frames)
             for index, maps, embedding in zip(batch.indices.tolist(), seen.scoremaps, seen.embedding(), strict=True):
                 found[index] = (maps.half(), embedding)
@@ -268,29 +238,22 @@ class ExtraCache:
         return passes.LabelledMaps(maps, np.stack(embeddings))
 
 
-def _training_frames(asked: Asked) -> Generator[Progress, None, list[LabelledFrame]]:
+def _training_frames(inputs: RankingInput) -> Generator[Progress, None, list[LabelledFrame]]:
     """Return the labelled frames the pose model may have learnt from, never those it is measured on."""
-    known = set(asked.pool.labelled)
+    known = set(inputs.pool.labelled)
     annotations = tuple(
         a
-        for a in known_labels(asked.project)
+        for a in inputs.labels.annotations()
         if a.key in known and a.is_complete and a.role == FrameRole.TRAIN and np.isfinite(a.xy).any()
     )
     if not annotations:
         raise AlPoseError("there are no labelled frames to learn from", "Label some frames first.")
-    return (yield from load_labelled(annotations, asked.sources, asked.job))
+    return (yield from load_labelled(annotations, inputs.sources, inputs.job))
 
 
-def _ensemble(extras: Extras, asked: Asked) -> None:
-    """Gather what the last versions said of the pool: it is on disk."""
-    project, pool = asked.project, asked.pool
-    k = project.skeleton.n_bodyparts
-    looks = []
-    for version in project.models.versions()[-ENSEMBLE:]:
-        said = project.predictions.load(version)
-        poses = [said[key].xy if key in said else np.full((k, 2), np.nan) for key in pool.keys]
-        if poses and all(pose.shape == (k, 2) for pose in poses) and np.isfinite(np.stack(poses)).any():
-            looks.append(np.stack(poses))
+def _ensemble(extras: Extras, inputs: RankingInput) -> None:
+    """Gather what the last versions of the model said of the pool."""
+    looks = inputs.labels.earlier_poses(inputs.pool.keys)
     if len(looks) < 2:
         extras.missing[Extra.ENSEMBLE_XY] = "there are fewer than two versions of the model that looked at the pool"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ class FeatureCache:
         self._known = _read(path)
 
     def fetch(
-        self, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int
+        self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], job: int
     ) -> Generator[Progress, None, NDArray[np.float32]]:
         """Return the features of ``keys``, float32 ``(len(keys), d)``, NaN where a frame shows nothing.
 

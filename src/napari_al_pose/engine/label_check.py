@@ -7,7 +7,7 @@ for all others, models trained on the rest of the labels in turn (cross-fitting)
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +39,7 @@ STAGE = "Checking labels"
 
 
 def check_labels(
-    project: Project, sources: dict[str, FrameSource], job: int, *, model: Predictor, version: int, threads: int
+    project: Project, sources: Mapping[str, FrameSource], job: int, *, model: Predictor, version: int, threads: int
 ) -> Generator[Progress, None, tuple[LabelCheck, ...]]:
     """Compare the labels with models that did not see them; what these said is kept for the next time.
 
@@ -80,7 +80,7 @@ def check_labels(
     return find_checks(labels, unseen, bodyparts, pairs)
 
 
-def _checkable(project: Project, sources: dict[str, FrameSource]) -> list[Annotation]:
+def _checkable(project: Project, sources: Mapping[str, FrameSource]) -> list[Annotation]:
     labels = known_labels(project)
     readable = set(available([label.key for label in labels], sources))
     return [a for a in labels if a.key in readable and (a.states == KeypointState.PLACED).any()]
@@ -97,7 +97,7 @@ def _kept(project: Project, labels: Sequence[Annotation]) -> dict[FrameKey, Pred
 
 
 def _frames(
-    labels: Sequence[Annotation], sources: dict[str, FrameSource], job: int
+    labels: Sequence[Annotation], sources: Mapping[str, FrameSource], job: int
 ) -> Generator[Progress, None, dict[FrameKey, LabelledFrame]]:
     """Read the labelled frames that can be decoded."""
     frames: dict[FrameKey, LabelledFrame] = {}
@@ -112,7 +112,7 @@ def _cross_fitted(
     settings: TrainSettings,
     missing: Sequence[Annotation],
     frames: dict[FrameKey, LabelledFrame],
-    sources: dict[str, FrameSource],
+    sources: Mapping[str, FrameSource],
     job: int,
     threads: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
@@ -156,7 +156,7 @@ def _asked(
     version: int,
     labels: Sequence[Annotation],
     frames: dict[FrameKey, LabelledFrame],
-    sources: dict[str, FrameSource],
+    sources: Mapping[str, FrameSource],
     job: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     said: dict[FrameKey, Prediction] = {}

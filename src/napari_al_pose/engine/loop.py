@@ -21,7 +21,7 @@ from napari_al_pose.engine.label_check import check_labels
 from napari_al_pose.engine.messages import Checked, Exported, Looked, PoolMapped, Progress, Ranked, Trained, TrainStep
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import map_pool
-from napari_al_pose.engine.ranking import Ranking, rank
+from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
 from napari_al_pose.engine.whole_videos import predict_planned
@@ -117,7 +117,7 @@ class ActiveLearningLoop:
         The workers of a ``scheduler`` run the model where one is named.
         """
         settings = project.settings
-        ranking = Ranking(
+        request = RankingRequest(
             strategy=strategy,
             size=settings.batch_size if size is None else size,
             holdout_share=settings.holdout_share if holdout_share is None else holdout_share,
@@ -131,7 +131,7 @@ class ActiveLearningLoop:
                     sources,
                     self._features,
                     job,
-                    ranking=ranking,
+                    request=request,
                     model=self._model,
                     version=self.version,
                     extras=self._extras,

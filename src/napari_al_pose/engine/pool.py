@@ -68,7 +68,7 @@ class PoolOutput:
 
 
 def build_pool(
-    project: Project, sources: dict[str, FrameSource], features: FeatureCache, job: int
+    project: Project, sources: Mapping[str, FrameSource], features: FeatureCache, job: int
 ) -> Generator[Progress, None, Pool]:
     """Choose the candidate frames and look up or compute their features."""
     labelled = available(project.labels.labelled_keys(), sources)
@@ -118,7 +118,7 @@ class PoolPart:
 
 
 def predict_frames(
-    model: Predictor, keys: Sequence[FrameKey], sources: dict[str, FrameSource], job: int, *, with_scoremaps: bool
+    model: Predictor, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], job: int, *, with_scoremaps: bool
 ) -> Generator[Progress, None, PoolOutput]:
     """Run the model over frames of any of the videos."""
 

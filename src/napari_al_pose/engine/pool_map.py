@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,14 @@ from napari_al_pose.acquisition.strategies.sleap_baselines import principal
 from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.beside import beside
-from napari_al_pose.engine.extras import Asked, ExtraCache
+from napari_al_pose.engine.choosing import choose_batch
+from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import PoolMapped, Progress
 from napari_al_pose.engine.pool import build_pool
-from napari_al_pose.engine.ranking import choose, find_strategy
-from napari_al_pose.engine.scoring import settle
+from napari_al_pose.engine.ranking import find_strategy
+from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.scoring import score_pool
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -28,7 +30,7 @@ _LEAST_FOR_TSNE = 10
 
 def map_pool(
     project: Project,
-    sources: dict[str, FrameSource],
+    sources: Mapping[str, FrameSource],
     features: FeatureCache,
     extras: ExtraCache,
     job: int,
@@ -53,21 +55,19 @@ def map_pool(
     if not sources:
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
-    asked = Asked(project, pool, sources, model, version, job)
-    scoring = yield from settle(wanted, asked, extras, batch_size=size, seed=seed)
-    scores = np.full(len(pool.keys), np.nan)
+    inputs = RankingInput(pool, sources, ProjectHistory(project), model, version, job)
+    scoring = yield from score_pool(wanted, inputs, extras, n=size, seed=seed)
     notice = scoring.notice
-    if scoring.strategy is not None and scoring.context is not None:
-        scores = np.asarray(scoring.strategy.score(scoring.context), np.float64)
-    elif not notice:
+    if scoring.scores is None and not notice:
         notice = f"{wanted.title} needs a model: a diverse batch takes its place."
-    chosen = [s.key for s in choose(scoring, scores, pool, (), size, seed, version)]
+    scores = np.full(len(pool.keys), np.nan) if scoring.scores is None else scoring.scores.values
+    chosen = [frame.key for frame in choose_batch(scoring, pool, size, seed=seed)]
     vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
     message = Progress(job, "Laying out the pool", 0, 1, -1.0)
     points = yield from beside(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
     return PoolMapped(
         job,
-        strategy if scoring.strategy is None else scoring.strategy.name,
+        strategy if scoring.scores is None else scoring.scores.strategy.name,
         version,
         layout,
         pool.keys,

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition import ScoreContext, Strategy, installed_strategies, traits
-from napari_al_pose.acquisition.batches import make_batch
+from napari_al_pose.acquisition import Strategy, installed_strategies
 from napari_al_pose.acquisition.ordering import says_nothing
-from napari_al_pose.acquisition.selection import diverse_batch, random_batch
 from napari_al_pose.acquisition.strategies.kcenter import nearest_labelled
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
-from napari_al_pose.engine.extras import Asked, ExtraCache
+from napari_al_pose.engine.choosing import ChosenFrame, choose_batch, draw_evenly, interleave
+from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Ranked
-from napari_al_pose.engine.outside import outside_predictions
+from napari_al_pose.engine.outside import OutsidePredictions, outside_predictions
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
-from napari_al_pose.engine.scoring import Scoring, needs_model, settle
+from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.scoring import PoolScores, Scoring, needs_model, score_pool
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -33,8 +33,8 @@ MAX_HOLDOUT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """What is asked for.
+class RankingRequest:
+    """The queue that is asked for.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ class Ranking:
 
 def rank(
     project: Project,
-    sources: dict[str, FrameSource],
+    sources: Mapping[str, FrameSource],
     features: FeatureCache,
     job: int,
     *,
-    ranking: Ranking,
+    request: RankingRequest,
     model: Predictor | None,
     version: int,
     extras: ExtraCache | None = None,
@@ -76,66 +76,42 @@ def rank(
     AlPoseError
         If the strategy is unknown or no video can be read.
     """
-    strategy = find_strategy(ranking.strategy)
+    strategy = find_strategy(request.strategy)
     if not sources:
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
-    holdout = _holdout_frames(project, pool, ranking)
-    n_train = max(0, ranking.size - len(holdout))
+    holdout = _holdout_frames(project, pool, request)
+    n = max(0, request.size - len(holdout))
     outside, problem = (None, "") if model is not None else (yield from outside_predictions(project, job))
     covered = pool if outside is None or not needs_model(strategy) else outside.covered(pool)
     pool, usable = (covered, outside) if covered.keys else (pool, None)
-    asked = Asked(project, pool, sources, model, version, job, predict, usable)
-    scoring = yield from settle(strategy, asked, extras or ExtraCache(), batch_size=n_train, seed=ranking.seed)
-    output, notice = scoring.output, scoring.notice
-    if model is not None and output is not None:
-        _keep(project, version, pool.keys, output)
-    yield Progress(job, "Choosing frames", 0, 1, -1.0)
-    scores = np.empty(0)
-    if scoring.strategy is not None and scoring.context is not None:
-        scores = scoring.strategy.score(scoring.context)
-        notice = f"{notice} {_check_scores(scoring.strategy, scores)}".strip()
-        if output is not None and outside is not None:
-            notice = f"{outside.sentence} {notice}".strip()
-    notice = f"{notice} {problem}".strip()
-    n_drawn = 0 if scoring.strategy is None else traits(scoring.strategy).n_drawn(n_train)
-    chosen = choose(scoring, scores, pool, holdout, n_train - n_drawn, ranking.seed, version)
-    explored = _explored_frames(pool, [*holdout, *(s.key for s in chosen)], n_drawn, ranking.seed)
-    to_learn = interleave(chosen, [_explored_suggestion(key, version) for key in explored])
+    inputs = RankingInput(pool, sources, ProjectHistory(project), model, version, job, predict, usable)
+    scoring = yield from score_pool(strategy, inputs, extras or ExtraCache(), n=n, seed=request.seed)
+    batch = choose_batch(scoring, pool, n, seed=request.seed, taken=holdout)
+    to_learn = [_suggestion(scoring, frame, version) for frame in batch]
     suggestions = interleave(to_learn, [_holdout_suggestion(key, version) for key in holdout])
+    output = scoring.output
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
-        drawn = [*explored, *holdout]
-        extra = yield from predict_frames(model, drawn, sources, job, with_scoremaps=False)
-        guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(drawn, extra)})
+        _keep(project, version, pool.keys, output)
+        drawn = [*(frame.key for frame in batch if frame.row is None), *holdout]
+        said = yield from predict_frames(model, drawn, sources, job, with_scoremaps=False)
+        guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(drawn, said)})
     elif outside is not None:
-        said = (outside.prediction(suggestion.key) for suggestion in suggestions)
-        guesses = tuple(prediction for prediction in said if prediction is not None)
-    return Ranked(job, ranking.strategy, version, tuple(suggestions), guesses, notice)
+        found = (outside.prediction(suggestion.key) for suggestion in suggestions)
+        guesses = tuple(prediction for prediction in found if prediction is not None)
+    notice = _notice(scoring, outside, problem)
+    return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice)
 
 
-def choose(
-    scoring: Scoring,
-    scores: NDArray[np.float64],
-    pool: Pool,
-    holdout: Sequence[FrameKey],
-    n: int,
-    seed: int,
-    version: int,
-) -> list[Suggestion]:
-    """Return the ``n`` frames to label, with reasons; none of ``holdout``. Diverse ones where nothing could score."""
-    if scoring.strategy is None or scoring.context is None:
-        return _diverse(pool, holdout, n, seed, version)
-    return _scored(scoring.strategy, scoring.context, scores, pool, holdout, n, version)
-
-
-def interleave(ranked: Sequence[Suggestion], drawn: Sequence[Suggestion]) -> list[Suggestion]:
-    """Spread the frames that were drawn evenly through the queue, the best frame staying first."""
-    queue = list(ranked)
-    spacing = len(ranked) / len(drawn) if drawn else 0.0
-    for i, suggestion in enumerate(drawn):
-        queue.insert(min(len(queue), max(1, round((i + 1) * spacing)) + i), suggestion)
-    return queue
+def _notice(scoring: Scoring, outside: OutsidePredictions | None, problem: str) -> str:
+    """Say what the user should know of a ranking, in whole sentences."""
+    sentences = [scoring.notice, problem]
+    if scoring.scores is not None:
+        sentences.insert(1, _check_scores(scoring.scores))
+        if outside is not None and scoring.output is not None:
+            sentences.insert(0, outside.sentence)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def find_strategy(name: str) -> Strategy:
@@ -146,83 +122,37 @@ def find_strategy(name: str) -> Strategy:
     return known[name]
 
 
-def _holdout_frames(project: Project, pool: Pool, ranking: Ranking) -> list[FrameKey]:
+def _holdout_frames(project: Project, pool: Pool, request: RankingRequest) -> list[FrameKey]:
     """Draw the frames to measure on from all candidates, near-duplicates included, so that the draw is fair."""
     have = sum(annotation.role == FrameRole.HOLDOUT for annotation in known_labels(project))
-    picks = random_batch(
-        pool.candidates,
-        min(round(ranking.holdout_share * ranking.size), max(0, MAX_HOLDOUT - have)),
-        seed=ranking.seed + len(pool.labelled),
-        taken=pool.labelled,
-        fps=pool.fps,
-        n_frames=pool.n_frames,
-    )
-    return [pool.candidates[i] for i in picks]
+    wanted = min(round(request.holdout_share * request.size), max(0, MAX_HOLDOUT - have))
+    return [frame.key for frame in draw_evenly(pool, wanted, seed=request.seed + len(pool.labelled))]
 
 
-def _explored_frames(pool: Pool, taken: Sequence[FrameKey], n: int, seed: int) -> list[FrameKey]:
-    """Draw the frames to learn from that no score has chosen."""
-    picks = random_batch(
-        pool.candidates, n, seed=seed, taken=[*pool.labelled, *taken], fps=pool.fps, n_frames=pool.n_frames
-    )
-    return [pool.candidates[i] for i in picks]
-
-
-def _diverse(pool: Pool, holdout: Sequence[FrameKey], n: int, seed: int, version: int) -> list[Suggestion]:
-    picks = diverse_batch(
-        pool.keys, pool.features, n, seed=seed, fps=pool.fps, labelled_keys=[*pool.labelled, *holdout]
-    )
-    sentence = "Chosen to cover what the videos look like; no model needed."
-    return [Suggestion(pool.keys[i], float("nan"), DIVERSE, model_version=version, sentence=sentence) for i in picks]
-
-
-def _scored(
-    strategy: Strategy,
-    context: ScoreContext,
-    scores: NDArray[np.float64],
-    pool: Pool,
-    holdout: Sequence[FrameKey],
-    n: int,
-    version: int,
-) -> list[Suggestion]:
-    picks = make_batch(
-        strategy,
-        pool.keys,
-        scores,
-        pool.features,
-        n,
-        labelled_keys=[*pool.labelled, *holdout],
-        labelled_features=pool.labelled_features,
-        fps=pool.fps,
-        seed=context.seed,
-    )
-    return [_suggestion(strategy, context, i, scores[i], version) for i in picks]
-
-
-def _suggestion(strategy: Strategy, context: ScoreContext, index: int, score: float, version: int) -> Suggestion:
-    why = strategy.explain(context, index)
+def _suggestion(scoring: Scoring, frame: ChosenFrame, version: int) -> Suggestion:
+    """Return a chosen frame with the reason why."""
+    if frame.row is None:
+        sentence = (
+            "Drawn evenly from the videos: a part of every queue shows them as they are, whatever the scores say."
+        )
+        return Suggestion(frame.key, float("nan"), RANDOM, model_version=version, sentence=sentence)
+    if scoring.scores is None:
+        sentence = "Chosen to cover what the videos look like; no model needed."
+        return Suggestion(frame.key, float("nan"), DIVERSE, model_version=version, sentence=sentence)
+    strategy, context = scoring.scores.strategy, scoring.scores.context
+    why = strategy.explain(context, frame.row)
     sentence = why.sentence
-    nearest = nearest_labelled(context, index)
+    nearest = nearest_labelled(context, frame.row)
     if nearest is not None:
         sentence += f"; of labelled frames most like {nearest.frame}"
-        sentence += "" if nearest.video == context.keys[index].video else f" of {nearest.video}"
+        sentence += "" if nearest.video == frame.key.video else f" of {nearest.video}"
     return Suggestion(
-        context.keys[index],
-        float(score),
+        frame.key,
+        float(scoring.scores.values[frame.row]),
         strategy.name,
         model_version=version,
         reasons=why.reasons,
         sentence=sentence,
-    )
-
-
-def _explored_suggestion(key: FrameKey, version: int) -> Suggestion:
-    return Suggestion(
-        key,
-        float("nan"),
-        RANDOM,
-        model_version=version,
-        sentence="Drawn evenly from the videos: a part of every queue shows them as they are, whatever the scores say.",
     )
 
 
@@ -255,11 +185,12 @@ def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: Pool
     project.predictions.save(version, list(said), xy, likelihood)
 
 
-def _check_scores(strategy: Strategy, scores: NDArray[np.float64]) -> str:
+def _check_scores(scores: PoolScores) -> str:
     """Log range and ties, since a saturated score would otherwise go unnoticed; say so if no frame stands out."""
-    finite = scores[np.isfinite(scores)]
-    if says_nothing(scores):
+    strategy, values = scores.strategy, scores.values
+    if says_nothing(values):
         return f"{strategy.title} gives all frames the same score: they are drawn at random instead."
+    finite = values[np.isfinite(values)]
     ties = finite.size - np.unique(np.round(finite, 9)).size
     low, high = (f"{value:.4g}" for value in (finite.min(), finite.max()))
     log.info("%s: %s scores from %s to %s, %s ties", strategy.name, finite.size, low, high, ties)

@@ -1,73 +1,113 @@
-"""From what is asked for to what can be done: a strategy with all it needs, or the one that takes its place."""
+"""From the strategy that is wanted to scores: by itself, or by the one that takes its place."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, installed_strategies, traits
-from napari_al_pose.engine.extras import OF_NO_MODEL, Asked, ExtraCache, Extras
-from napari_al_pose.engine.labels import known_labels
+from napari_al_pose.engine.extras import OF_NO_MODEL, ExtraCache, Extras
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import PoolOutput
-from napari_al_pose.engine.reliability import measured_reliability
+from napari_al_pose.engine.ranking_input import RankingInput
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scoring:
-    """What to score the pool with.
+class PoolScores:
+    """What a strategy makes of the pool.
 
     Parameters
     ----------
-    strategy : Strategy or None
-        None where only a diverse batch can be had.
-    context : ScoreContext or None
-        All that the strategy needs.
-    output : PoolOutput or None
-        What the model said, if there is one.
-    notice : str
-        Says, in a sentence, what takes the place of what was asked for and why; empty if nothing does.
+    strategy : Strategy
+        The one that scored.
+    context : ScoreContext
+        What it scored.
+    values : float64 array, (N,)
+        One score a frame of the pool, higher is sooner; NaN where it can't say.
     """
 
-    strategy: Strategy | None
-    context: ScoreContext | None
+    strategy: Strategy
+    context: ScoreContext
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoring:
+    """What came of scoring the pool.
+
+    Parameters
+    ----------
+    scores : PoolScores or None
+        None where no strategy can be used: only a diverse batch can be had.
+    output : PoolOutput or None
+        What the model said, if it was asked.
+    notice : str
+        Says in a sentence what takes the place of the strategy that was wanted, and why; empty if nothing does.
+    """
+
+    scores: PoolScores | None
     output: PoolOutput | None
     notice: str = ""
 
 
-def settle(
-    strategy: Strategy, asked: Asked, extras: ExtraCache, *, batch_size: int, seed: int
+def score_pool(
+    strategy: Strategy,
+    inputs: RankingInput,
+    extras: ExtraCache,
+    *,
+    n: int,
+    seed: int,
+    known: Mapping[str, Strategy] | None = None,
 ) -> Generator[Progress, None, Scoring]:
-    """Find the first of the strategy and those that may take its place that has all it needs."""
-    known = installed_strategies()
-    if asked.model is None and asked.outside is None and needs_model(strategy):
-        return Scoring(None, None, None)  # that is how every project begins, and nothing to remark on
+    """Score the pool by a strategy, or by the first of those that may take its place that has all it needs.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        The one that is wanted.
+    inputs : RankingInput
+        The pool, a model and the labels.
+    extras : ExtraCache
+        Keeps what strategies ask for beyond predictions and image features.
+    n : int
+        Frames that a batch will have, those that are drawn included.
+    seed : int
+        For strategies that draw.
+    known : mapping of str to Strategy, optional
+        Where those that may take its place are looked up; by default all that are installed.
+    """
+    known = installed_strategies() if known is None else known
+    if inputs.model is None and inputs.outside is None and needs_model(strategy):
+        return Scoring(None, None)  # that is how every project begins, and nothing to remark on
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
     while strategy.name not in tried:
         tried.add(strategy.name)
-        reason = _lack(strategy, asked)
+        reason = _lack(strategy, inputs)
         found = Extras()
         if not reason:
-            output = yield from _look(output, strategy, asked)
+            output = yield from _predictions(output, strategy, inputs)
             own = traits(strategy)
-            found = yield from extras.fetch(own.needs | own.wants, asked)
+            found = yield from extras.fetch(own.needs | own.wants, inputs)
             reason = next((why for name, why in found.missing.items() if name in own.needs), "")
-        context = _context(asked, output, found, batch_size, seed)
+        context = _context(strategy, inputs, output, found, n, seed)
         if not reason and Requires.SCOREMAPS in strategy.requires & ~context.available:
             reason = "the model gives no scoremaps"
         if not reason:
             notice = "" if strategy is first else f"{_sentence(first, reasons)}: {strategy.title} takes its place."
-            return Scoring(strategy, context, output, notice)
+            yield Progress(inputs.job, "Choosing frames", 0, 1, -1.0)
+            values = np.asarray(strategy.score(context), np.float64)
+            return Scoring(PoolScores(strategy, context, values), output, notice)
         log.info("%s can't be used: %s", strategy.name, reason)
         reasons.append(reason)
         strategy = known.get(traits(strategy).fallback, strategy)
-    return Scoring(None, None, output, f"{_sentence(first, reasons)}: a diverse batch takes its place.")
+    return Scoring(None, output, f"{_sentence(first, reasons)}: a diverse batch takes its place.")
 
 
 def _sentence(first: Strategy, reasons: list[str]) -> str:
@@ -80,15 +120,15 @@ def needs_model(strategy: Strategy) -> bool:
     return bool(strategy.requires & of_a_model) or bool(traits(strategy).needs - OF_NO_MODEL)
 
 
-def _lack(strategy: Strategy, asked: Asked) -> str:
+def _lack(strategy: Strategy, inputs: RankingInput) -> str:
     """Say what the strategy lacks that no computing gives; empty if nothing."""
-    n_labelled = sum(annotation.is_complete for annotation in known_labels(asked.project))
+    n_labelled = sum(annotation.is_complete for annotation in inputs.labels.annotations())
     fewest = max(traits(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
-    if asked.model is not None or not needs_model(strategy):
+    if inputs.model is not None or not needs_model(strategy):
         return ""
-    if asked.outside is None:
+    if inputs.outside is None:
         return "there is no model yet"
     # Another program's predictions are positions and likelihoods, nothing more.
     beyond = traits(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
@@ -97,24 +137,27 @@ def _lack(strategy: Strategy, asked: Asked) -> str:
     return ""
 
 
-def _look(output: PoolOutput | None, strategy: Strategy, asked: Asked) -> Generator[Progress, None, PoolOutput | None]:
+def _predictions(
+    output: PoolOutput | None, strategy: Strategy, inputs: RankingInput
+) -> Generator[Progress, None, PoolOutput | None]:
     """Return what the model says of the pool, scoremaps too if the strategy has a use for them."""
     with_scoremaps = Requires.SCOREMAPS in (strategy.requires | traits(strategy).uses)
-    if asked.model is None:
-        return None if asked.outside is None else asked.outside.look(asked.pool.keys)
+    keys = inputs.pool.keys
+    if inputs.model is None:
+        return None if inputs.outside is None else inputs.outside.look(keys)
     if output is not None and (output.scoremaps is not None or not with_scoremaps):
         return output
-    return (
-        yield from asked.predict(asked.model, asked.pool.keys, asked.sources, asked.job, with_scoremaps=with_scoremaps)
-    )
+    return (yield from inputs.predict(inputs.model, keys, inputs.sources, inputs.job, with_scoremaps=with_scoremaps))
 
 
-def _context(asked: Asked, output: PoolOutput | None, extras: Extras, batch_size: int, seed: int) -> ScoreContext:
-    pool, project = asked.pool, asked.project
-    poses = [a.xy for a in known_labels(project) if a.is_complete]
+def _context(
+    strategy: Strategy, inputs: RankingInput, output: PoolOutput | None, extras: Extras, n: int, seed: int
+) -> ScoreContext:
+    pool, labels = inputs.pool, inputs.labels
+    poses = [a.xy for a in labels.annotations() if a.is_complete]
     return ScoreContext(
         keys=pool.keys,
-        skeleton=project.skeleton,
+        skeleton=labels.skeleton,
         features=pool.features,
         xy=None if output is None else output.xy,
         likelihood=None if output is None else output.likelihood,
@@ -124,8 +167,8 @@ def _context(asked: Asked, output: PoolOutput | None, extras: Extras, batch_size
         labelled_keys=pool.labelled,
         labelled_xy=np.stack(poses) if poses else None,
         extra=dict(extras.arrays),
-        reliability=measured_reliability(project),
-        batch_size=max(1, batch_size),
+        reliability=labels.reliability(),
+        batch_size=max(1, n - traits(strategy).n_drawn(n)),
         n_frames=pool.n_frames,
         seed=seed,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,13 +103,13 @@ class Sources:
         self._shown.clear()
 
 
-def available(keys: Sequence[FrameKey], sources: dict[str, FrameSource]) -> list[FrameKey]:
+def available(keys: Sequence[FrameKey], sources: Mapping[str, FrameSource]) -> list[FrameKey]:
     """Return the keys whose frame one of ``sources`` has, in the same order."""
     return [key for key in keys if key.video in sources and _has(sources[key.video], key)]
 
 
 def read_batches(
-    keys: Sequence[FrameKey], sources: dict[str, FrameSource], *, batch_size: int = 16
+    keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], *, batch_size: int = 16
 ) -> Iterator[FrameBatch]:
     """Read frames video by video in ascending order, so that nothing is decoded twice."""
     by_video: dict[str, list[int]] = defaultdict(list)

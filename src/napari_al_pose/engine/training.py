@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -57,7 +57,7 @@ class LabelSplit:
     revision: int
 
 
-def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSplit:
+def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelSplit:
     """Divide the labels whose frames can be read into those to learn from and those to measure on.
 
     Unfinished frames are learnt from too, since what was not looked at is masked; they are not measured on.
@@ -82,7 +82,7 @@ def split_labels(project: Project, sources: dict[str, FrameSource]) -> LabelSpli
 
 
 def load_labelled(
-    annotations: tuple[Annotation, ...], sources: dict[str, FrameSource], job: int
+    annotations: tuple[Annotation, ...], sources: Mapping[str, FrameSource], job: int
 ) -> Generator[Progress, None, list[LabelledFrame]]:
     """Read the labelled frames, reporting progress; those that can't be decoded are left out.
 
@@ -117,7 +117,7 @@ def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bo
 
 def train_round(
     project: Project,
-    sources: dict[str, FrameSource],
+    sources: Mapping[str, FrameSource],
     job: int,
     *,
     previous: Predictor | None,

@@ -12,11 +12,12 @@ import numpy as np
 
 from napari_al_pose.acquisition.reliability import agreement, update
 from napari_al_pose.domain import KeypointState
-from napari_al_pose.simulation.choosing import Pick, Ranking, Situation, choose, start_rows
+from napari_al_pose.simulation.choosing import Choice, Pick, choose, start_rows
 from napari_al_pose.simulation.dataset import Dataset
 from napari_al_pose.simulation.folds import Fold, make_folds
 from napari_al_pose.simulation.learner import Learned, Learner, make_learner
 from napari_al_pose.simulation.measures import PCK, measure
+from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared, open_prepared
 from napari_al_pose.simulation.protocol import Arm, Protocol
 from napari_al_pose.simulation.rows import RoundFiles
@@ -105,19 +106,19 @@ class _Table:
         budgets, n_pool = self._protocol.budgets, len(self._fold.pool)
         wanted = self._protocol.frames(budget, n_pool)
         if number == 0:
-            ranking = self._start(arm, wanted)
+            choice = self._start(arm, wanted)
         else:
             state.model = state.model or self._learn(state.labelled, None)[0]
             new = wanted - self._protocol.frames(budgets[number - 1], n_pool)
             pool, seed = self._fold.pool.tolist(), self._seed + 7919 * number
             situation = Situation(self._prepared, state.model, pool, state.labelled, state.reliability, seed)
-            ranking = choose(arm, new, situation)
-            rows = [pick.row for pick in ranking.picks]
+            choice = choose(arm, new, situation)
+            rows = [pick.row for pick in choice.picks]
             if rows:
                 guessed = state.model.predict(rows, with_scoremaps=False).xy
                 state.reliability = update(state.reliability, agreement(guessed, dataset.xy[rows]))
         choose_seconds = time.process_time() - began
-        state.labelled = [*state.labelled, *(pick.row for pick in ranking.picks)]
+        state.labelled = [*state.labelled, *(pick.row for pick in choice.picks)]
         initial = state.model if arm.warm and number else None
         state.model, train_seconds = self._learn(state.labelled, initial)
         predicted = state.model.predict(self._fold.test.tolist(), with_scoremaps=False).xy
@@ -144,15 +145,15 @@ class _Table:
                 "reliability": state.reliability,
                 "train_seconds": round(train_seconds, 2),
                 "choose_seconds": round(choose_seconds, 2),
-                **_describe(dataset, ranking),
+                **_describe(dataset, choice),
             }
         )
 
-    def _start(self, arm: Arm, budget: int) -> Ranking:
+    def _start(self, arm: Arm, budget: int) -> Choice:
         pool = self._fold.pool.tolist()
         own = arm if self._protocol.start == "own" else None
         rows = start_rows(self._prepared, pool, budget, seed=self._seed, arm=own)
-        return Ranking(tuple(Pick(row, None, "start") for row in rows), len(pool), len(pool))
+        return Choice(tuple(Pick(row, None, "start") for row in rows), len(pool), len(pool))
 
     def _learn(self, labelled: Sequence[int], initial: Learned | None) -> tuple[Learned, float]:
         """Train; the first training is the same for all arms that start with the same frames, and done once."""
@@ -174,22 +175,22 @@ class _Table:
         state.model = self._learn(state.labelled, state.model)[0] if arm.warm else None
 
 
-def _describe(dataset: Dataset, ranking: Ranking) -> dict[str, Any]:
+def _describe(dataset: Dataset, choice: Choice) -> dict[str, Any]:
     """Return the log of a choice as JSON has it."""
-    names = [(dataset.keys[pick.row], pick) for pick in ranking.picks]
+    names = [(dataset.keys[pick.row], pick) for pick in choice.picks]
     per_video: dict[str, int] = {}
     for key, _ in names:
         per_video[key.video] = per_video.get(key.video, 0) + 1
     return {
         "picks": [[key.video, key.frame, pick.score, pick.provenance] for key, pick in names],
         "picks_per_video": per_video,
-        "n_pool": ranking.n_pool,
-        "n_scored": ranking.n_scored,
-        "score_low": ranking.low,
-        "score_high": ranking.high,
-        "ties": ranking.ties,
-        "unscored": ranking.unscored,
-        "fallback": ranking.fallback,
-        "top": [[dataset.keys[row].video, dataset.keys[row].frame] for row in ranking.top],
-        "bottom": [[dataset.keys[row].video, dataset.keys[row].frame] for row in ranking.bottom],
+        "n_pool": choice.n_pool,
+        "n_scored": choice.n_scored,
+        "score_low": choice.low,
+        "score_high": choice.high,
+        "ties": choice.ties,
+        "unscored": choice.unscored,
+        "fallback": choice.fallback,
+        "top": [[dataset.keys[row].video, dataset.keys[row].frame] for row in choice.top],
+        "bottom": [[dataset.keys[row].video, dataset.keys[row].frame] for row in choice.bottom],
     }

@@ -11,8 +11,13 @@ import napari_al_pose
 
 _PLACES = (
     "acquisition/**/*.py",
+    "engine/choosing.py",
+    "engine/extras.py",
+    "engine/scoring.py",
+    "simulation/arms.py",
     "simulation/choosing.py",
     "simulation/learner.py",
+    "simulation/pool.py",
     "pose/network.py",
     "pose/targets.py",
 )

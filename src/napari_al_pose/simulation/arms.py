@@ -1,0 +1,121 @@
+"""The strategy of an arm: one of the registry, with what the arm changes of it, or one that knows the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition import (
+    Batching,
+    Explanation,
+    Requires,
+    ScoreContext,
+    Strategy,
+    installed_strategies,
+    traits,
+)
+from napari_al_pose.acquisition.strategy import given
+from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.measures import frame_errors
+from napari_al_pose.simulation.pool import Situation
+from napari_al_pose.simulation.protocol import ANTI, ORACLE, Arm
+
+DEFAULT = "hybrid"
+
+
+def strategies_of(arm: Arm, situation: Situation) -> tuple[Strategy, Mapping[str, Strategy]]:
+    """Return the arm's strategy and, by name, those that may take its place, all with the arm's modifiers."""
+    known = {name: ArmStrategy(strategy, arm) for name, strategy in installed_strategies().items()}
+    if arm.strategy == ORACLE:
+        return ArmStrategy(TrueError(situation.prepared.dataset), arm), known
+    if arm.strategy == ANTI:
+        return ArmStrategy(known[DEFAULT], arm, name=ANTI, reverse=True), known
+    return known[arm.strategy], known
+
+
+class ArmStrategy:
+    """A strategy with what an arm changes of it; its traits are attributes, as `Traits` has it.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    arm : Arm
+        Says whether the batch is spread, and which share of it is drawn.
+    name : str
+        Another name.
+    reverse : bool
+        Whether the frames it wants least come first, as they come.
+    """
+
+    def __init__(self, strategy: Strategy, arm: Arm, *, name: str = "", reverse: bool = False) -> None:
+        self._strategy, self._name, self._sign = strategy, name or strategy.name, -1.0 if reverse else 1.0
+        own = traits(strategy)
+        if arm.explore is not None:
+            own = replace(own, explores=arm.explore)
+        if reverse or not arm.spread:
+            own = replace(own, batching=Batching.RANKED)
+        for trait in fields(own):
+            setattr(self, trait.name, getattr(own, trait.name))
+
+    @property
+    def name(self) -> str:
+        """See `Strategy`."""
+        return self._name
+
+    @property
+    def title(self) -> str:
+        """See `Strategy`."""
+        return self._strategy.title
+
+    @property
+    def summary(self) -> str:
+        """See `Strategy`."""
+        return self._strategy.summary
+
+    @property
+    def requires(self) -> Requires:
+        """See `Strategy`."""
+        return self._strategy.requires
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """See `Strategy`."""
+        return self._sign * np.asarray(self._strategy.score(context), np.float64)
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """See `Strategy`."""
+        return self._strategy.explain(context, index)
+
+
+class TrueError:
+    """Rank frames by the error the model really makes; batches are made like those of most strategies.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Knows the labels of all frames.
+    """
+
+    name = ORACLE
+    title = "True error"
+    summary = "Frames on which the model is furthest from the labels"
+    requires = Requires.PREDICTIONS
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._rows = {key: row for row, key in enumerate(dataset.times)}
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return each frame's mean capped error, ``(N,)``; NaN where nothing is placed."""
+        rows = np.array([self._rows[key] for key in context.keys], np.int64)
+        errors = np.minimum(frame_errors(self._dataset, rows, given(context.xy, "poses")), self._dataset.cap)
+        known = ~np.isnan(errors)
+        total = np.where(known, errors, 0.0).sum(axis=1)
+        result: NDArray[np.float64] = np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
+        return result
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say that the labels tell."""
+        return Explanation(sentence="the labels say so")
