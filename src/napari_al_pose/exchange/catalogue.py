@@ -167,9 +167,7 @@ def detect_format(path: Path) -> LabelFormat:
     if suffix in (".yaml", ".yml", ".h5"):
         return format_named("deeplabcut")
     if suffix == ".csv":
-        coordinates = next((line for line in _head(path).splitlines() if line.startswith(b"coords,")), b"")
-        own = is_annotation_file(path) and b"visible" not in coordinates.split(b",")
-        return format_named("deeplabcut" if own else "lightning-pose")
+        return format_named(_csv_format(path))
     if suffix == ".json":
         return format_named("mpii" if _head(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else "coco")
     for known in FORMATS:
@@ -179,6 +177,17 @@ def detect_format(path: Path) -> LabelFormat:
         f"{path} is of no format that is known here.",
         "Expected a config.yaml, or a file that ends in .h5, .csv, .slp, .json or .mat.",
     )
+
+
+def _csv_format(path: Path) -> str:
+    """Return which of two programs wrote a table: they share three header lines, one has several animals."""
+    lines = [line.split(b",") for line in _head(path).removeprefix(b"\xef\xbb\xbf").splitlines()[:4]]
+    header = {line[0].strip().strip(b'"'): {cell.strip().strip(b'"\r') for cell in line[1:]} for line in lines}
+    coordinates = header.get(b"coords", set())
+    if b"visible" in coordinates:
+        return "lightning-pose"
+    several = b"individuals" in header
+    return "deeplabcut" if several or b"likelihood" in coordinates or is_annotation_file(path) else "lightning-pose"
 
 
 def _head(path: Path) -> bytes:

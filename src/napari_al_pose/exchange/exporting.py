@@ -20,7 +20,8 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointSt
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import LabelFormat
 from napari_al_pose.exchange.fitting import changes_for
-from napari_al_pose.exchange.media import copy_image, image_file_name, image_size, named, save_image
+from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
+from napari_al_pose.exchange.media import named
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
 from napari_al_pose.formats.atomic import cannot_write
@@ -212,7 +213,8 @@ class _Images:
         if picture is not None:
             path = Path(picture.path)
             same_kind = path.suffix.lower() == target.suffix.lower()
-            if path.is_file() and same_kind and copy_image(path, target):
+            # A turn in EXIF would be for others to apply or not: they get the pixels as the project shows them.
+            if path.is_file() and same_kind and not is_turned(path) and copy_image(path, target):
                 return image_size(target)
         pixels = self._pixels(key)
         if pixels is None:

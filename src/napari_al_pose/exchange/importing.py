@@ -14,14 +14,12 @@ from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project, in_turn
-from napari_al_pose.exchange.media import MediaFinder, copy_image, image_file_name, named, save_image
+from napari_al_pose.exchange.media_import import MediaImport
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
-from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, frame_number, image_names
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
-from napari_al_pose.formats.names import video_stem
+from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL
+from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
-from napari_al_pose.project.videos import label_folder
 
 Work = Generator[Any, None, Any]
 """Yields `Progress`; closing it early takes back what it began."""
@@ -136,7 +134,7 @@ def _without_reserved_names(labels: LabelSet) -> LabelSet:
 def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable: bool = True) -> Work:
     before = len(project.notices)
     fitted, notices = fit_to_project(labels, project.skeleton)
-    media = _Media(project, file, fitted)
+    media = MediaImport(project, file, fitted)
     try:
         yield from media.bring()
         # The last step: what is stored cannot be cancelled any more, only undone.
@@ -158,87 +156,6 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
         notices.append(told + " The window shows both, to decide.")
     said = (*labels.notices, *notices, *media.notices(), *project.notices[before:])
     return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(said)))
-
-
-class _Media:
-    """Brings videos and images into a project, and takes them back if the rest fails."""
-
-    def __init__(self, project: Project, file: Path, labels: LabelSet) -> None:
-        self._project = project
-        self._labels = labels
-        self._find = MediaFinder(file, labels)
-        self._made: list[Path] = []
-        self._unreadable: list[str] = []
-        self._without_video: list[tuple[str, str]] = []
-        self._without_image = 0
-
-    def bring(self) -> Work:
-        """Link the videos and copy the images."""
-        present = {video.name for video in self._project.videos if video.has_video}
-        for video in self._labels.videos:
-            found = video.name in present or self._bring_video(video)
-            yield from self._bring_images(video, has_video=found)
-        present = {video.name for video in self._project.videos}
-        self._project.add_image_folders(
-            name for name in sorted({p.parent.name for p in self._made}) if name not in present
-        )
-
-    def take_back(self) -> None:
-        """Remove the images that were copied; a linked video harms nobody."""
-        for path in self._made:
-            path.unlink(missing_ok=True)
-        for folder in {path.parent for path in self._made}:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-
-    def notices(self) -> list[str]:
-        """Return what the user should know."""
-        told = []
-        told += self._find.notices
-        if self._without_video:
-            several = len(self._without_video) > 1
-            kept_as = [name for path, name in self._without_video if video_stem(path) != name]
-            told.append(
-                f"The video{'s' if several else ''} {named([path for path, _ in self._without_video])} of these labels "
-                f"could not be found. The labels are kept; copy the video{'s' if several else ''} into "
-                f"{self._project.root / 'videos'}" + (f" under the name {named(kept_as)}." if kept_as else ".")
-            )
-        if self._without_image:
-            told.append(f"{self._without_image:,} images of these labels could not be found. Their labels are kept.")
-        if self._unreadable:
-            told.append(f"Images that cannot be read were left out: {named(self._unreadable)}.")
-        return told
-
-    def _bring_video(self, video: LabelledVideo) -> bool:
-        path = self._find.video(video)
-        if path is None:
-            if video.path:
-                self._without_video.append((video.path, video.name))
-            return False
-        try:
-            self._project.add_videos([path], name=video.name)
-        except AlPoseError as error:
-            self._unreadable.append(f"{path} ({error.message})")
-            return False
-        return True
-
-    def _bring_images(self, video: LabelledVideo, *, has_video: bool) -> Work:
-        folder = label_folder(self._project.root, video.name)
-        there = {frame_number(image) for image in image_names(folder)}
-        labelled = {a.key.frame for a in self._labels.annotations if a.key.video == video.name}
-        numbers = sorted((set(video.pictures) if video.pixels is None else labelled) - there)
-        for done, number in enumerate(numbers):
-            yield _progress(f"Copying images of {video.name}", done, len(numbers))
-            target = folder / image_file_name(video.pictures.get(number), number)
-            if video.pixels is not None:
-                save_image(video.pixels(number), target)
-            elif (path := self._find.picture(video.pictures[number])) is None:
-                self._without_image += not has_video
-                continue
-            elif not copy_image(path, target):
-                self._unreadable.append(str(path))
-                continue
-            self._made.append(target)
 
 
 def _counts(changes: Changes) -> tuple[int, int]:

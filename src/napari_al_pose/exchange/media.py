@@ -1,27 +1,18 @@
-"""Videos and images that labels lie on: found, linked or copied into a project, or written out of one."""
+"""Where the videos and images lie that a file of labels names."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
-
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.formats.atomic import cannot_write, replacing
-from napari_al_pose.formats.deeplabcut import frame_number
-from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES
 from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
-from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part
+from napari_al_pose.formats.names import VIDEO_SUFFIXES, last_part
 from napari_al_pose.formats.video_paths import normal_path
 from napari_al_pose.video import open_source
-
-UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError)
 
 
 class MediaFinder:
@@ -112,55 +103,6 @@ def _where_it_says(written: str) -> Path | None:
     """Return the file at an absolute path, if it is there."""
     path = Path(written)
     return path if path.is_absolute() and ".." not in path.parts and path.is_file() else None
-
-
-def image_file_name(picture: Picture | None, number: int) -> str:
-    """Return what the image of a frame is called in ``labeled-data``: as it was, if that names its frame."""
-    name = last_part(picture.path) if picture is not None else ""
-    if is_safe_name(name) and frame_number(name) == number and name.lower().endswith(IMAGE_SUFFIXES):
-        return name
-    suffix = Path(name).suffix.lower()
-    return f"img{number:04d}{suffix if suffix in IMAGE_SUFFIXES else '.png'}"
-
-
-def copy_image(source: Path, target: Path) -> bool:
-    """Copy an image, and return whether it is one that can be decoded."""
-    try:
-        with Image.open(source) as image:
-            image.verify()
-    except UNREADABLE:
-        return False
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    return True
-
-
-def save_image(pixels: NDArray[np.uint8], target: Path) -> None:
-    """Write pixels, (height, width) or (height, width, 1 or 3), as PNG or JPEG by the suffix of ``target``."""
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary:
-            jpeg = target.suffix.lower() in (".jpg", ".jpeg")
-            Image.fromarray(np.ascontiguousarray(pixels)).save(
-                temporary, format="JPEG" if jpeg else "PNG", **({"quality": 95} if jpeg else {})
-            )
-    except OSError as error:
-        raise cannot_write(target, error) from error
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Return ``(width, height)``; AlPoseError if it is no image."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UNREADABLE as error:
-        raise AlPoseError(f"{path} is no readable image.", "Copy it again from where it was made.") from error
 
 
 def named(names: Sequence[str]) -> str:

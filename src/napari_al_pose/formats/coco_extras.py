@@ -14,7 +14,18 @@ ANIMAL = "animal"
 """The category that files written here have."""
 
 _SAME_PX = 1.0
-_USED = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "iscrowd", "individual", "bbox", "area")
+_USED = (
+    "id",
+    "image_id",
+    "category_id",
+    "keypoints",
+    "num_keypoints",
+    "iscrowd",
+    "individual",
+    "bbox",
+    "area",
+    "score",
+)
 _READ = {
     "annotations": _USED,
     "images": ("id", "file_name", "width", "height"),
@@ -57,7 +68,8 @@ def _has_own_box(entry: dict[str, Any]) -> bool:
         x, y, width, height = (float(value) for value in entry.get("bbox", ()))
     except (TypeError, ValueError):
         return not _is_empty(entry.get("bbox"))
-    table = np.array(entry["keypoints"], float).reshape(-1, 3)
+    values = [value if isinstance(value, (int, float)) else np.nan for value in entry["keypoints"]]
+    table = np.array(values, float).reshape(-1, 3)
     placed = table[table[:, 2] > 0, :2]
     if not len(placed):
         return False  # passed over, and named as such

@@ -89,4 +89,7 @@ def merge_bodyparts(orders: Mapping[tuple[str, ...], int]) -> tuple[tuple[str, .
 
 def merge_links(links: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return links without repetition; a line from a to b is the line from b to a."""
-    return tuple({frozenset(link): link for link in reversed([*links])}.values())[::-1]
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for link in links:
+        found.setdefault(frozenset(link), link)
+    return tuple(found.values())

@@ -6,17 +6,18 @@ import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
-from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain, series
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain
+from napari_al_pose.formats.annotation_table import AnnotationTable, annotation_table
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
-from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table, row_location
+from napari_al_pose.formats.deeplabcut_tables import read_table
 from napari_al_pose.formats.hdf import write_frame
 
 logger = logging.getLogger(__name__)
@@ -36,64 +37,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnnotationTable:
-    """All labels in one folder of ``labeled-data``.
-
-    Parameters
-    ----------
-    rows : tuple of (video, image name)
-        Unique; the video is the folder a row names, which is not this one's if somebody renamed it.
-    columns : tuple of (individual, bodypart)
-        Unique; `SINGLE_INDIVIDUAL` in single-animal files.
-    xy : float64 array, (rows, columns, 2)
-        Pixels of the extracted image, NaN where the file has no point.
-    path : Path or None
-        The file it was read from; None if the folder has none.
-    notices : tuple of str
-        What the user should know of how it was read.
-    damaged : Path or None
-        A file that was passed over because it could not be read.
-    """
-
-    rows: tuple[tuple[str, str], ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
-    xy: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 2)))
-    path: Path | None = None
-    notices: tuple[str, ...] = ()
-    damaged: Path | None = None
-
-    def frames(self, video: str, images: Collection[str] = ()) -> dict[int, tuple[str, NDArray[np.float64]]]:
-        """Return ``{frame number: (image name, (columns, 2) points)}`` of the rows that lie in ``video``.
-
-        Parameters
-        ----------
-        video : str
-            Its name.
-        images : collection of str
-            Names of the images in its folder: a number stands for the image that `numbered_images` says, and a row
-            of another one with the same number, of a second camera say, is none of that frame.
-        """
-        points = {image: xy for (row_video, image), xy in zip(self.rows, self.xy, strict=True) if row_video == video}
-        shown = numbered_images(images)[0]
-        found: dict[int, tuple[str, NDArray[np.float64]]] = {}
-        by_row = numbered_images(points)[0]
-        for image in (*(shown[n] for n in by_row if shown.get(n) in points), *by_row.values(), *points):
-            number = frame_number(image)
-            if number is not None and series(shown.get(number, by_row[number])) == series(image):
-                found.setdefault(number, (image, points[image]))
-        return found
-
-    def passed_over(self, video: str, images: Collection[str] = ()) -> list[str]:
-        """Return the images whose rows `frames` leaves out though they have a number: it is another image's."""
-        kept = {image for image, _ in self.frames(video, images).values()}
-        return [
-            image
-            for row_video, image in self.rows
-            if row_video == video and image not in kept and frame_number(image) is not None
-        ]
-
-
 def is_annotation_file(path: Path | str) -> bool:
     """Return whether ``path`` is named as DeepLabCut names files of labels; the file is not opened."""
     return re.fullmatch(r"CollectedData_.+\.(h5|csv)", os.path.basename(path)) is not None
@@ -107,12 +50,12 @@ def read_annotation_points(path: Path) -> AnnotationTable:
     AlPoseError
         If it is not a readable DeepLabCut table.
     """
-    return _annotations(read_table(path), path, scorer=None)
+    return annotation_table(read_table(path), path)
 
 
 def read_annotation_file(path: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
     """Read one file of labels for a project, as `read_annotations` does with the one that counts."""
-    return _fit_individuals(_annotations(read_table(path), path, scorer=scorer), individuals)
+    return _fit_individuals(annotation_table(read_table(path), path, scorer=scorer), individuals)
 
 
 def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
@@ -150,7 +93,7 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
         if not path.is_file():
             return AnnotationTable(notices=tuple(notices))
         table = read_table(path)
-    found = _annotations(table, path, scorer=scorer)
+    found = annotation_table(table, path, scorer=scorer)
     found = _fit_individuals(found, individuals)
     name = plain(folder.name)
     for video in sorted({video for video, _ in found.rows} - {name}):
@@ -159,7 +102,7 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
     if unnumbered:
         more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""
         notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number are kept there and not shown.")
-    return AnnotationTable(found.rows, found.columns, found.xy, path, (*notices, *found.notices), damaged)
+    return replace(found, path=path, notices=(*notices, *found.notices), damaged=damaged)
 
 
 def write_annotations(
@@ -325,35 +268,6 @@ def _annotation_file(folder: Path, scorer: str) -> tuple[Path, list[str]]:
     return others[0], [f"{folder} has labels of another scorer ({names}); they were read, and belong to {scorer} now."]
 
 
-def _annotations(table: RawTable, path: Path, *, scorer: str | None) -> AnnotationTable:
-    """Choose one scorer, drop likelihoods and repeated rows, and put x and y together."""
-    notices: list[str] = []
-    scorers = list(dict.fromkeys(column[0] for column in table.columns))
-    chosen = scorer if scorer in scorers else scorers[0]
-    if scorer is not None and scorers != [scorer]:
-        notices.append(f"{path} names the scorer {', '.join(scorers)} inside, expected {scorer}; {chosen} was read.")
-    position = {column[1:]: index for index, column in reversed(list(enumerate(table.columns))) if column[0] == chosen}
-    columns = tuple(
-        dict.fromkeys((individual, bodypart) for s, individual, bodypart, _ in table.columns if s == chosen)
-    )
-    for individual, bodypart in columns:
-        if (individual, bodypart, "x") not in position or (individual, bodypart, "y") not in position:
-            raise AlPoseError(
-                f"{path} has no x and y for {bodypart!r}.", "Add the missing column, or restore it from a backup."
-            )
-    rows: dict[tuple[str, str], int] = {}
-    for index, label in enumerate(table.rows):
-        first = rows.setdefault(row_location(label), index)
-        if first != index and not np.array_equal(table.values[first], table.values[index], equal_nan=True):
-            notices.append(f"{path} has two different rows for {'/'.join(row_location(label))}; the first was read.")
-    order = list(rows.values())
-    xy = np.stack(
-        [table.values[np.ix_(order, [position[(*column, axis)] for column in columns])] for axis in "xy"], axis=-1
-    )
-    xy[np.isnan(xy).any(axis=-1)] = np.nan
-    return AnnotationTable(tuple(rows), columns, xy, path, tuple(notices))
-
-
 def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> AnnotationTable:
     """Read a file of one named animal as a single-animal one; refuse what does not fit."""
     in_file = {individual for individual, _ in table.columns}
@@ -363,7 +277,7 @@ def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> Anno
     if single and len(in_file) == 1:
         columns = tuple((SINGLE_INDIVIDUAL, bodypart) for _, bodypart in table.columns)
         notice = f"{table.path} names the individual {in_file.pop()!r}; it was read as the only animal."
-        return AnnotationTable(table.rows, columns, table.xy, table.path, (*table.notices, notice))
+        return replace(table, columns=columns, notices=(*table.notices, notice))
     if single:
         raise AlPoseError(
             f"{table.path} holds several individuals ({', '.join(sorted(in_file))}), but config.yaml says one animal.",
@@ -405,7 +319,7 @@ def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
             frame.to_csv(temporary, lineterminator="\n")
         else:
             write_frame(frame, temporary)
-        written = _annotations(read_table(temporary), path, scorer=scorer)
+        written = annotation_table(read_table(temporary), path, scorer=scorer)
         same_labels = written.rows == table.rows and written.columns == table.columns
         if not same_labels or not np.array_equal(written.xy, table.xy, equal_nan=True):
             raise AlPoseError(

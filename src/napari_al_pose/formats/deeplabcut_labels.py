@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameKey
-from napari_al_pose.formats.deeplabcut_annotations import image_files, read_annotation_points
+from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain.file_names import frame_number, numbered_images, series
+from napari_al_pose.formats.annotation_table import annotation_table
+from napari_al_pose.formats.collecting import AnnotationCollector
+from napari_al_pose.formats.deeplabcut_annotations import image_files, is_annotation_file
 from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
-from napari_al_pose.formats.deeplabcut_tables import frame_number
+from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
+from napari_al_pose.formats.image_sets import number_by_name
 from napari_al_pose.formats.label_set import (
     Holds,
     LabelledVideo,
@@ -33,44 +38,91 @@ def read_collected_data(path: Path) -> LabelSet:
     AlPoseError
         If it is no table of coordinates, or holds bodyparts of different kinds of animals; the message names the file.
     """
-    table = read_annotation_points(path)
+    raw = read_table(path)
+    told_of_predictions = _predictions(raw, path)
+    table = annotation_table(raw, path)
     unique = [bodypart for individual, bodypart in table.columns if individual == UNIQUE_INDIVIDUAL]
     columns = [column for column in table.columns if column[0] != UNIQUE_INDIVIDUAL] or list(table.columns)
     individuals = tuple(dict.fromkeys(individual for individual, _ in columns))
     bodyparts = tuple(dict.fromkeys(bodypart for _, bodypart in columns))
     skeleton = skeleton_in(path, bodyparts, individuals=individuals)
-    annotations: dict[tuple[FrameKey, str], Annotation] = {}
+    collected = AnnotationCollector(path)
     videos: dict[str, dict[int, Picture]] = {}
-    unnamed = 0
+    here = path.resolve().parent.name
+    keys, unnamed = _frame_keys(table.rows, here)
     images = {image.name: image for image in image_files(path.parent)}
-    for (video, image), points in zip(table.rows, table.xy, strict=True):
-        number, name = frame_number(image), video or path.resolve().parent.name
-        if number is None:
-            unnamed += 1
-            continue
-        picture = Picture(str(images[image]) if image in images else f"labeled-data/{name}/{image}")
-        videos.setdefault(name, {}).setdefault(number, picture)
+    points_of_rows = [*zip(table.rows, table.xy, strict=True), *table.repeated]
+    for (video, image), points in points_of_rows:
+        key = keys[video, image]
+        picture = Picture(str(images[image]) if image in images else f"labeled-data/{key.video}/{image}")
+        videos.setdefault(key.video, {}).setdefault(key.frame, picture)
         by_column = dict(zip(table.columns, points, strict=True))
         for individual in individuals:
             xy = np.array([by_column.get((individual, bodypart), (np.nan, np.nan)) for bodypart in bodyparts])
             placed = np.isfinite(xy).all(axis=1)
             if placed.any():
-                key = FrameKey(name, number)
-                annotations.setdefault((key, individual), annotation_of(key, xy, placed=placed, individual=individual))
-    if not annotations:
+                collected.add(annotation_of(key, xy, placed=placed, individual=individual))
+    if not collected.annotations:
         raise AlPoseError(f"{path} holds no labels.", "Choose a file of labels (CollectedData).")
-    notices = [*table.notices]
+    notices = [*table.notices, *told_of_predictions, *collected.notices()]
     if len(columns) < len(table.columns):
         of_unique = table.xy[:, [individual == UNIQUE_INDIVIDUAL for individual, _ in table.columns]]
         points = counted(int(np.isfinite(of_unique).all(axis=-1).sum()), "point")
         notices.append(f"{path}: {points} of {', '.join(unique)}, which belong to no individual, left out.")
     if unnamed:
-        notices.append(f"{path}: {counted(unnamed, 'row')} without a frame number left out.")
+        notices.append(
+            f"{path}: {counted(len(unnamed), 'image')} without a frame number of their own in their names (such as "
+            f"{unnamed[0]}) have numbers made from their names."
+        )
     prefix, _, scorer = path.stem.partition("_")
     return LabelSet(
         skeleton,
         tuple(LabelledVideo(name, pictures=pictures) for name, pictures in videos.items()),
-        tuple(annotations.values()),
+        collected.annotations,
         tuple(notices),
         scorer if prefix == "CollectedData" else "",
+        collected.duplicates,
     )
+
+
+def _frame_keys(rows: Sequence[tuple[str, str]], here: str) -> tuple[dict[tuple[str, str], FrameKey], list[str]]:
+    """Return the frame of each row, and the images whose names have no number of their own.
+
+    ``img1.png`` and ``img01.png`` are one frame; ``left1.png`` and ``right1.png`` are two.
+    """
+    by_video: dict[str, list[str]] = {}
+    for video, image in rows:
+        by_video.setdefault(video or here, []).append(image)
+    keys: dict[tuple[str, str], FrameKey] = {}
+    unnamed: list[str] = []
+    for video, images in by_video.items():
+        numbered, others = numbered_images(images)
+        same = {i: n for i in others if (n := frame_number(i)) is not None and series(numbered[n]) == series(i)}
+        made = [image for image in others if image not in same]
+        unnamed += made
+        numbers = {image: number for number, image in number_by_name(numbered, made).items()} | same
+        keys |= {
+            (video if known else "", image): FrameKey(video, number)
+            for image, number in numbers.items()
+            for known in (True, False)
+        }
+    return keys, unnamed
+
+
+def _predictions(table: RawTable, path: Path) -> list[str]:
+    """Refuse what a model predicted; return what to say of a file of labels that may hold some."""
+    likelihoods = [i for i, column in enumerate(table.columns) if column[3] == "likelihood"]
+    if not likelihoods:
+        return []
+    if not is_annotation_file(path):
+        raise AlPoseError(
+            f"{path} holds what a model predicted (it has likelihoods), no labels by people.",
+            "Correct them in DeepLabCut and choose the CollectedData it saves. Predictions of a whole video become "
+            "guesses here if their file lies beside the video.",
+        )
+    unsure = int((table.values[:, likelihoods] < 1).sum())
+    if not unsure:
+        return []
+    return [
+        f"{path}: {counted(unsure, 'point')} with a likelihood below 1, as models give it, read as labels by people."
+    ]

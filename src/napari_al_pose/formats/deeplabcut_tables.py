@@ -38,11 +38,14 @@ class RawTable:
     rows : tuple
         Row labels as found: a tuple, a path, or a frame number.
     values : float64 array, (rows, columns)
+    notices : tuple of str
+        What the user should know of how it was read.
     """
 
     columns: tuple[tuple[str, str, str, str], ...]
     rows: tuple[Any, ...]
     values: NDArray[np.float64]
+    notices: tuple[str, ...] = ()
 
 
 def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTable:

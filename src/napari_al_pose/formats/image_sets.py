@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,19 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.formats.deeplabcut_tables import frame_number
-from napari_al_pose.formats.label_set import MOST_FRAMES, LabelledVideo, Picture
+from napari_al_pose.domain.file_names import numbered_images, plain
+from napari_al_pose.formats.label_set import MOST_FRAMES, LabelledVideo, Picture, counted
 from napari_al_pose.formats.names import is_safe_name, last_part
 from napari_al_pose.formats.video_paths import normal_path
 
 _MEANINGLESS = frozenset({"image", "images", "img", "imgs", "data", "frames", "labeled-data"})
 """Folders that say nothing about what is in them."""
 
+_MADE_NUMBERS = 10**9
+"""Frame numbers that are made from names are below this, so that they fit into 32 bits."""
+
 
 def number_images(
     files: Sequence[str], default: str, sizes: Mapping[str, tuple[int, int]] | None = None
 ) -> tuple[dict[str, FrameKey], tuple[LabelledVideo, ...], tuple[str, ...]]:
     """Say which frame each image becomes: its folder is the set, the digits its name ends with the frame number.
+
+    An image without such a number, or with one that is another image's, has a number made from its name: the same in
+    every file that names it, whatever else that file names.
 
     Parameters
     ----------
@@ -43,26 +50,41 @@ def number_images(
     """
     folders: dict[str, list[str]] = {}
     for file in files:
-        folders.setdefault(file.replace("\\", "/").rpartition("/")[0], []).append(file)
+        folders.setdefault(normal_path(file).rpartition("/")[0], []).append(file)
     keys: dict[str, FrameKey] = {}
     videos: dict[str, dict[int, Picture]] = {}
     notices = []
     for folder, inside in folders.items():
         name = _set_name(folder, default, taken=videos)
-        numbers = [frame_number(last_part(file)) for file in inside]
-        if None in numbers or len(set(numbers)) < len(numbers):
+        by_image: dict[str, list[str]] = {}
+        for file in inside:
+            by_image.setdefault(plain(last_part(file)), []).append(file)
+        numbered, others = numbered_images(by_image)
+        if others:
+            numbered = number_by_name(numbered, others)
             notices.append(
-                f"The {len(inside):,} images of {name!r} have no frame numbers of their own in their names "
-                f"(such as {last_part(inside[0])}); they are numbered in the order of the file, from 0."
+                f"{counted(len(others), 'image')} of {name!r} without a frame number of their own in their names (such "
+                f"as {others[0]}) have numbers made from their names."
             )
-            numbers = list(range(len(inside)))
-        of_video = videos.setdefault(name, {})
-        for file, number in zip(inside, numbers, strict=True):
-            assert number is not None
-            keys[file] = FrameKey(name, number)
-            of_video[number] = Picture(file, (sizes or {}).get(file))
+        videos[name] = {}
+        for number, image in numbered.items():
+            keys |= dict.fromkeys(by_image[image], FrameKey(name, number))
+            file = by_image[image][0]
+            videos[name][number] = Picture(file, (sizes or {}).get(file))
     made = tuple(LabelledVideo(name, pictures=pictures) for name, pictures in videos.items())
     return keys, made, tuple(notices)
+
+
+def number_by_name(numbered: Mapping[int, str], others: Sequence[str]) -> dict[int, str]:
+    """Return images by number: those that have one, and others by a number made from their names."""
+    found = dict(numbered)
+    for image in sorted(others):
+        digest = hashlib.blake2b(plain(image).encode(), digest_size=8).digest()
+        number = int.from_bytes(digest, "big") % _MADE_NUMBERS
+        while number in found:
+            number += 1
+        found[number] = image
+    return found
 
 
 def set_name(text: str, default: str = "images") -> str:

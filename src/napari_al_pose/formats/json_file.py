@@ -34,9 +34,13 @@ def read_json(path: Path, what: str) -> Any:
     try:
         if os.path.getsize(path) > LARGEST_FILE:
             raise AlPoseError(f"{path} is larger than 2 GB.", "Split it into several files.")
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise AlPoseError(f"{path} is not JSON: {error.msg} at line {error.lineno}.", remedy) from error
+    except _RepeatedKeyError as error:
+        raise AlPoseError(
+            f"{path} has {error} twice in one entry, with different values.", "Keep one of them, or export it again."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise AlPoseError(f"{path} is not JSON in UTF-8: {str(error)[:80]}.", remedy) from error
     except OSError as error:
@@ -58,3 +62,17 @@ def field(entry: Any, name: str, kind: type | tuple[type, ...], where: str) -> A
             "Correct it, or export the labels again.",
         )
     return value
+
+
+class _RepeatedKeyError(ValueError):
+    """An object of a JSON document has a key twice."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; Python's reader would keep the last of two values in silence."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        for key, value in pairs:
+            if made[key] != value:
+                raise _RepeatedKeyError(repr(key))
+    return made

@@ -180,9 +180,9 @@ def annotation_of(
     return Annotation(key, np.where(placed[:, None], xy, np.nan).astype(np.float64), states, individual)
 
 
-def counted(count: int, thing: str) -> str:
-    """Return "1 point", "2 points"."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def counted(count: int, thing: str, things: str = "") -> str:
+    """Return "1 point", "2 points"; ``things`` is the plural where it is not made with an s."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def _fit_bodyparts(labels: LabelSet, holds: Holds, lost: list[str]) -> LabelSet:

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
 from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.collecting import AnnotationCollector
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
 from napari_al_pose.formats.label_set import Holds, LabelSet, counted, skeleton_in
@@ -36,18 +37,26 @@ def read_lightning_pose(path: Path) -> LabelSet:
     """
     table = read_table(path, coordinates=("x", "y", "visible"))
     scorer = table.columns[0][0]
-    bodyparts = tuple(dict.fromkeys(bodypart for _, _, bodypart, _ in table.columns))
+    columns = Counter(table.columns)
+    repeated, most = columns.most_common(1)[0]
+    if most > 1:
+        raise AlPoseError(f"{path} has the column {repeated[3]} of {repeated[2]!r} twice.", "Remove one of them.")
+    bodyparts = tuple(dict.fromkeys(bodypart for who, _, bodypart, _ in table.columns if who == scorer))
     skeleton = skeleton_in(path, bodyparts)
     check_count(len(table.rows), path)
     files = ["/".join(row) if isinstance(row, tuple) else str(row) for row in table.rows]
-    if len(set(files)) < len(files):
-        repeated, _ = Counter(files).most_common(1)[0]
-        raise AlPoseError(f"{path} has the row {repeated!r} twice.", "Remove one of them.")
-    keys, videos, notices = number_images(files, path.stem)
+    keys, videos, notices = number_images(list(dict.fromkeys(files)), path.stem)
     xy, states, told = _states(table, bodyparts, path, files)
-    made = (Annotation(keys[file], xy[row], states[row]) for row, file in enumerate(files))
-    annotations = tuple(annotation for annotation in made if not annotation.is_empty)
-    return LabelSet(skeleton, videos, annotations, (*notices, *told), scorer)
+    others = sorted({who for who, _, _, _ in table.columns} - {scorer})
+    if others:
+        told.append(f"{path} has labels of several scorers; those of {', '.join(others)} were left out.")
+    collected = AnnotationCollector(path)
+    for row, file in enumerate(files):
+        annotation = Annotation(keys[file], xy[row], states[row])
+        if not annotation.is_empty:
+            collected.add(annotation)
+    told = [*notices, *table.notices, *told, *collected.notices()]
+    return LabelSet(skeleton, videos, collected.annotations, tuple(told), scorer, collected.duplicates)
 
 
 def write_lightning_pose(labels: LabelSet, path: Path) -> None:
@@ -79,7 +88,8 @@ def _states(
     table: RawTable, bodyparts: Sequence[str], path: Path, files: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return places (rows, K, 2), states (rows, K) and notices."""
-    position = {column[2:]: index for index, column in enumerate(table.columns)}
+    scorer = table.columns[0][0]
+    position = {column[2:]: index for index, column in enumerate(table.columns) if column[0] == scorer}
     columns = []
     for name in bodyparts:
         if (name, "x") not in position or (name, "y") not in position:

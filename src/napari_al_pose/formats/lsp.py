@@ -118,7 +118,10 @@ def _joints(path: Path) -> NDArray[np.float64]:
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", remedy)
     try:
-        shape = {name: shape for name, shape, _ in whosmat(path, appendmat=False)}.get("joints", ())
+        shapes = [shape for name, shape, _ in whosmat(path, appendmat=False) if name == "joints"]
+        if len(shapes) > 1:
+            raise AlPoseError(f"{path} has {len(shapes)} variables called 'joints'.", remedy)
+        shape: tuple[int, ...] = shapes[0] if shapes else ()
         if len(shape) != 3 or shape[:2] not in ((3, 14), (14, 3)):
             found = "x".join(map(str, shape)) if shape else "nothing"
             raise AlPoseError(f"{path}: expected 'joints' of 3 x 14 x N or 14 x 3 x N, got {found}.", remedy)

@@ -65,17 +65,24 @@ def read_mpii(path: Path) -> LabelSet:
     """
     document = read_json(path, "MPII Human Pose")
     if not is_mpii(document):
+        if isinstance(document, list) and document and isinstance(document[0], dict) and "score" in document[0]:
+            raise AlPoseError(
+                f"{path} holds results of a model (entries with 'score'), no labels by people.",
+                "Choose the file of annotations that the model was tried on.",
+            )
         raise AlPoseError(
             f"{path} is no list of entries with 'image', 'joints' and 'joints_vis'.",
             "Choose MPII's annotations in JSON; its original .mat file is not read.",
         )
     check_count(len(document), path)
     people: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    hidden = 0
+    hidden = twice = 0
     for place, entry in enumerate(document):
         xy, placed = _person(entry, f"{path}, entry {place}")
         of_image = people.setdefault(field(entry, "image", str, f"{path}, entry {place}"), [])
-        if placed.any():
+        if any(np.array_equal(xy, other) and np.array_equal(placed, seen) for other, seen in of_image):
+            twice += 1
+        elif placed.any():
             of_image.append((xy, placed))
             hidden += int((~placed).sum())
     keys, videos, notices = number_images(list(people), path.stem)
@@ -87,6 +94,11 @@ def read_mpii(path: Path) -> LabelSet:
     )
     if hidden:
         notices = (*notices, f"{path}: {counted(hidden, 'joint')} without a place taken as not visible.")
+    if twice:
+        notices = (
+            *notices,
+            f"{path}: {counted(twice, 'repeated entry', 'repeated entries')} counted once.",
+        )
     return LabelSet(Skeleton(BODYPARTS, LINKS, individuals), videos, annotations, notices)
 
 
