@@ -105,6 +105,7 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, schedu
             exported = show_progress(loop.export(project, videos, options, scheduler=scheduler))
         finally:
             loop.close()
+    _tell(exported.notice)
     return {
         "model_version": exported.model_version,
         "videos": list(exported.videos),

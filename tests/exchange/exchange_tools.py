@@ -35,9 +35,9 @@ def make_video(path: Path, *, n: int = 30, width: int = 96, height: int = 64) ->
     return path
 
 
-def project_with_labels(root: Path, *, bodyparts=("nose", "ear"), individuals=(), frames=(1,), shift=0) -> Path:
+def project_with_labels(root: Path, *, bodyparts=("nose", "ear"), individuals=(), frames=(1,), shift=0, n=30) -> Path:
     """Make a project of one video ``cam`` with complete frames; return its ``config.yaml``."""
-    video = make_video(root / "footage" / "cam.mp4")
+    video = make_video(root / "footage" / "cam.mp4", n=n)
     config = create_project(
         root, task="test", scorer="Ada", bodyparts=bodyparts, individuals=individuals, videos=[video]
     )

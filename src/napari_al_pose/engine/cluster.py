@@ -14,7 +14,7 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.pool import PoolOutput, PoolPart, gather
-from napari_al_pose.engine.whole_videos import PlannedVideo, file_of
+from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -93,7 +93,7 @@ class Cluster:
         tasks: Iterator[Task] = (
             (
                 (item.run, segment),
-                (checkpoint, str(file_of(item.video)), item.region, *item.run.header.segments[segment]),
+                (checkpoint, str(item.video.file), item.region, *item.run.header.segments[segment]),
             )
             for item in planned
             for checkpoint in [self._checkpoint(item.run.header.model_version)]
@@ -133,7 +133,7 @@ class Cluster:
         for index, key in enumerate(keys):
             by_video[key.video].append(index)
         for video, indices in by_video.items():
-            where, source = str(file_of(self._project.video(video))), sources[video]
+            where, source = str(self._project.video(video).file), sources[video]
             indices.sort(key=lambda index: keys[index].frame)
             for start in range(0, len(indices), _FRAMES_A_TASK):
                 part = indices[start : start + _FRAMES_A_TASK]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,17 @@ from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Exported, Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
-from napari_al_pose.engine.whole_videos import PlannedVideo, file_of, plan, predict_planned
+from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.names import plain
 from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap_file import import_sleap_io
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed
 from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.project.identity import identity_of
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
 
@@ -59,24 +62,26 @@ def export(
             raise AlPoseError(f"There is no folder {folder} to write to.", "Choose another one, or make it.")
     if "sleap" in options.formats:
         import_sleap_io()  # whether it is there is told now, not after hours
+    stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
     paths: list[Path] = []
-    for item in planned:
-        paths += yield from _Writing(project, item, options, model, job).all()
-    return Exported(job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths))
+    for item, stem in zip(planned, stems, strict=True):
+        paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
+    return Exported(job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice)
 
 
 class _Writing:
     """What is written of one video."""
 
     def __init__(
-        self, project: Project, item: PlannedVideo, options: ExportOptions, model: Predictor, job: int
+        self, project: Project, item: PlannedVideo, options: ExportOptions, model: Predictor, job: int, *, stem: str
     ) -> None:
         self._project = project
         self._video, self._run = item.video, item.run
         self._options = options
         self._job = job
+        self._stem = stem
         self._scorer = prediction_scorer(project.config, self._run.header.model_version, model.network_name)
 
     def all(self) -> Generator[Progress, None, list[Path]]:
@@ -94,7 +99,7 @@ class _Writing:
 
     def _of_others(self, formats: Sequence[str], mark: str) -> Generator[Progress, None, list[Path]]:
         """Write the raw or the smoothed poses in other programs' formats."""
-        name, header = _stem(self._video), self._run.header
+        name, header = self._stem, self._run.header
         reporter = ProgressReporter(self._job, f"Writing the poses of {name}", header.n_frames)
         folder, bodyparts = _folder(self._video, self._options), header.bodyparts
         paths = {
@@ -110,7 +115,7 @@ class _Writing:
                 elif form == "sleap":
                     writing = writing_sleap(
                         paths[form],
-                        video=file_of(self._video),
+                        video=self._video.file,
                         shape=self._shape(),
                         bodyparts=bodyparts,
                         links=self._links(),
@@ -128,7 +133,7 @@ class _Writing:
     def _table(self) -> Generator[Progress, None, Path]:
         """Write the plain table: raw poses, and smoothed ones beside them if they are asked for."""
         header, smoothing = self._run.header, self._options.smoothing
-        name = _stem(self._video)
+        name = self._stem
         path = _folder(self._video, self._options) / f"{name}.al-pose-{header.model_version}.poses.csv"
         reporter = ProgressReporter(self._job, f"Writing the table of {name}", header.n_frames)
         with (
@@ -148,7 +153,7 @@ class _Writing:
 
     def _drawn(self) -> Generator[Progress, None, Path]:
         """Draw the poses, smoothed if they are, into a copy of the video."""
-        name, header, smooth = _stem(self._video), self._run.header, bool(self._options.smoothing)
+        name, header, smooth = self._stem, self._run.header, bool(self._options.smoothing)
         mark = "_filtered" if smooth else ""
         # DeepLabCut's name for it: projects know by it that this is no video to label.
         path = _folder(self._video, self._options) / f"{name}{self._scorer}{mark}_labeled.mp4"
@@ -206,24 +211,56 @@ def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:
     """
     if not names:
         return [video for video in project.videos if video.has_video]
-    return list({video.name: video for video in (_chosen(project, name) for name in names)}.values())
+    chosen = {video.file.resolve(): video for video in (_chosen(project, name) for name in names)}
+    own = set(project.videos)
+    taken = Counter(video.name for video in {*own, *chosen.values()})
+    # Predictions are kept by name: two files of one name must not be taken for one.
+    return [
+        replace(video, name=f"{video.name}-{identity_of(video.file).mark}")
+        if taken[video.name] > 1 and video not in own
+        else video
+        for video in chosen.values()
+    ]
+
+
+def output_stems(videos: Sequence[ProjectVideo], options: ExportOptions) -> tuple[list[str], str]:
+    """Return what the files of each video are called after, no two alike in one folder, and a sentence if need be.
+
+    Files are called after the video's; where two would have one name, the folder, the suffix or the content tells
+    them apart.
+    """
+    places = [(_folder(video, options), _stem(video)) for video in videos]
+    as_disks_compare = [(str(folder).casefold(), plain(stem).casefold()) for folder, stem in places]
+    counts = Counter(as_disks_compare)
+    stems = [stem for _, stem in places]
+    for place in (place for place, count in counts.items() if count > 1):
+        clashing = [i for i, other in enumerate(as_disks_compare) if other == place]
+        marks = (
+            [videos[i].file.parent.name for i in clashing],
+            [videos[i].file.suffix.lstrip(".") for i in clashing],
+            [identity_of(videos[i].file).mark for i in clashing],
+            [str(rank) for rank, _ in enumerate(clashing, 1)],
+        )
+        apart = next(names for names in marks if all(names) and len({*map(str.casefold, names)}) == len(names))
+        for i, mark in zip(clashing, apart, strict=True):
+            stems[i] = f"{stems[i]}-{mark}"
+    renamed = [stem for stem, (_, before) in zip(stems, places, strict=True) if stem != before]
+    if not renamed:
+        return stems, ""
+    return stems, f"Several videos have one name; their files are called after {', '.join(renamed)}."
 
 
 def _chosen(project: Project, name: str) -> ProjectVideo:
     path = Path(name).expanduser()
     for video in project.videos:
-        if video.name == name or (video.path is not None and path.is_file() and video.path.samefile(path)):
+        if video.name == plain(name) or (video.path is not None and path.is_file() and video.path.samefile(path)):
             return video
     if not path.is_file():
         known = ", ".join(video.name for video in project.videos) or "none"
         raise AlPoseError(
             f"There is no video {name!r}.", f"Give the path of a file, or a video of the project: {known}."
         )
-    taken = {video.name for video in project.videos}
-    path = path.absolute()
-    # Predictions are kept by name: two files of one name must not be taken for one.
-    mark = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    return ProjectVideo(f"{path.stem}-{mark}" if path.stem in taken else path.stem, path, None)
+    return ProjectVideo(plain(path.stem), path.absolute(), None)
 
 
 def _stem(video: ProjectVideo) -> str:
@@ -231,7 +268,6 @@ def _stem(video: ProjectVideo) -> str:
 
 
 def _folder(video: ProjectVideo, options: ExportOptions) -> Path:
-    where = file_of(video)
     if options.folder:
         return Path(options.folder)
-    return where.parent if where.is_file() else where
+    return video.file.parent if video.file.is_file() else video.file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,14 @@ from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.pose import FeatureExtractor
+from napari_al_pose.project.identity import digest_of_source
 from napari_al_pose.video import is_placeholder
 from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
+
+_MARK = 16
+"""Characters of a video's digest in the name its features are kept under."""
 
 
 class FeatureCache:
@@ -61,10 +65,16 @@ class FeatureCache:
                     self._known[name] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector
                 done += len(batch.indices)
                 yield from reporter.report(done)
-            self._write()
+            self._write(names.values())
         return np.stack([self._known[_renamed(key, names)] for key in keys]) if keys else np.empty((0, 0), np.float32)
 
-    def _write(self) -> None:
+    def _write(self, names: Collection[str]) -> None:
+        # Those of other files that had the name of one of these videos are of no use any more.
+        present = {name.split(":")[1]: name.split(":")[0] for name in names}
+        for key in list(self._known):
+            mark, _, rest = key.video.partition(":")
+            if present.get(rest.split(":")[0], mark) != mark or not rest:
+                del self._known[key]
         keys = list(self._known)
         temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         try:
@@ -82,8 +92,9 @@ class FeatureCache:
 
 
 def _shown_name(source: FrameSource) -> str:
-    """Return a name that a video and its regions don't share."""
-    return f"{source.name}:{source.rectangle}" if isinstance(source, Region) else source.name
+    """Return a name that a video, its regions and another file of its name don't share."""
+    name = f"{digest_of_source(source)[:_MARK]}:{source.name}"
+    return f"{name}:{source.rectangle}" if isinstance(source, Region) else name
 
 
 def _renamed(key: FrameKey, names: dict[str, str]) -> FrameKey:

@@ -208,6 +208,7 @@ class Exported:
     videos: tuple[str, ...]
     model_version: int
     paths: tuple[str, ...]
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Sources:
     def __init__(self) -> None:
         self._open: dict[str, FrameSource] = {}
         self._shown: dict[str, FrameSource] = {}
+        self._footage: dict[str, str] = {}
         self.notices: list[str] = []
 
     def refresh(self, project: Project) -> dict[str, FrameSource]:
@@ -64,9 +65,13 @@ class Sources:
         for gone in self._open.keys() - names:
             self._open.pop(gone).close()
         for video in project.videos:
+            footage = video.footage
+            if video.name in self._open and self._footage[video.name] != footage:
+                self._open.pop(video.name).close()  # another file has its place
             if video.name not in self._open:
                 try:
                     self._open[video.name] = video.open(cache_bytes=CACHE_BYTES)
+                    self._footage[video.name] = footage
                 except AlPoseError as error:
                     log.warning("%s", error)
                     self.notices.append(str(error))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
@@ -20,7 +18,6 @@ from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.regions import in_region, region_of
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
-from napari_al_pose.video.index_cache import file_identity
 from napari_al_pose.video.region import origin_of
 from napari_al_pose.video.scan import ScannedFrames, Scanner
 
@@ -43,14 +40,6 @@ class PlannedVideo:
     region: Rectangle | None = None
 
 
-def file_of(video: ProjectVideo) -> Path:
-    """Return the video's file, or the folder of images that stands in for it; AlPoseError if it has neither."""
-    where = video.path or video.images
-    if where is None:
-        raise AlPoseError(f"The video {video.name!r} is missing.", "Copy it into the project's 'videos' folder.")
-    return where
-
-
 def plan(
     project: Project, videos: Sequence[ProjectVideo], model: Predictor, version: int, job: int
 ) -> Generator[Progress, None, list[PlannedVideo]]:
@@ -61,16 +50,17 @@ def plan(
     AlPoseError
         If a video can't be opened or the project can't be written.
     """
-    planned = []
+    planned: list[PlannedVideo] = []
+    runs: dict[str, VideoRun] = {}
     for i, video in enumerate(videos):
         yield Progress(job, "Opening the videos", i, len(videos), -1.0)
-        where = file_of(video)
         source = video.open(cache_bytes=CACHE_BYTES)
         try:
             region = region_of(project, video, source)
             header = RunHeader(
                 video=video.name,
-                identity=_identity(where) + ("" if region is None else f" {region}"),
+                identity=video.footage + ("" if region is None else f" {region}"),
+                footage=video.footage,
                 model_version=version,
                 bodyparts=tuple(model.bodyparts),
                 numbers=None if video.path else tuple(source.number(i) for i in range(len(source))),
@@ -78,7 +68,9 @@ def plan(
             )
         finally:
             source.close()
-        planned.append(PlannedVideo(video, project.video_predictions.resume(header), region))
+        # Copies of one file share what is said about it.
+        run = runs.setdefault(video.name, project.video_predictions.resume(header))
+        planned.append(PlannedVideo(video, run, region))
     return planned
 
 
@@ -132,14 +124,3 @@ def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) 
     rows = np.concatenate([result.xy, result.likelihood[..., None]], axis=-1, dtype=np.float32)
     rows[~batch.decoded] = (np.nan, np.nan, 0)
     return rows
-
-
-def _identity(where: Path) -> str:
-    """Return what tells a video from another one at the same place."""
-    if where.is_file():
-        return file_identity(where)
-    digest = hashlib.sha256()
-    for path in sorted(where.iterdir()):
-        status = path.stat()
-        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()

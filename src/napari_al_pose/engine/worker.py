@@ -18,6 +18,7 @@ from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import predict_stretches
 from napari_al_pose.pose.predictor import Predictor, load_predictor
+from napari_al_pose.project.identity import VideoIdentity, identity_of
 from napari_al_pose.project.regions import in_region
 from napari_al_pose.video import open_source
 from napari_al_pose.video.region import origin_of
@@ -65,11 +66,7 @@ def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:
                 "Put the project and its videos where every machine has them under the same path.",
             )
     with _opening:
-        return _model(checkpoint, _changed(checkpoint)), _source(video, _changed(video))
-
-
-def _changed(path: str) -> int:
-    return Path(path).stat().st_mtime_ns
+        return _model(checkpoint, Path(checkpoint).stat().st_mtime_ns), _source(video, identity_of(Path(video)))
 
 
 @lru_cache(maxsize=2)
@@ -78,5 +75,5 @@ def _model(checkpoint: str, _time: int) -> Predictor:
 
 
 @lru_cache(maxsize=4)
-def _source(video: str, _time: int) -> FrameSource:
+def _source(video: str, _identity: VideoIdentity) -> FrameSource:
     return open_source(Path(video), cache_bytes=CACHE_BYTES)

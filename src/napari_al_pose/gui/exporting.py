@@ -62,8 +62,9 @@ class PredictedState:
 def predicted_state(project: Project) -> PredictedState:
     """Look up what is predicted; reads small files of the project."""
     versions = tuple(project.models.versions())
+    footage = {video.name: video.footage for video in project.videos}
     runs = (
-        (version, name, project.video_predictions.find(version, name))
+        (version, name, project.video_predictions.find(version, name, footage=footage.get(name)))
         for version in versions
         for name in project.video_predictions.videos(version)
     )
@@ -81,7 +82,8 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
         case Progress():
             return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
         case Exported():
-            return replace(view, sentence=exported_sentence(len(reply.videos), reply.paths))
+            sentence = exported_sentence(len(reply.videos), reply.paths)
+            return replace(view, sentence=f"{sentence} {reply.notice}".strip())
         case Finished():
             return ExportView(sentence=view.sentence)
         case Cancelled():

@@ -344,4 +344,4 @@ class Session(Repair):
 
     @Slot(object)
     def _on_exported(self, reply: Exported) -> None:
-        self.noticeRaised.emit(exported_sentence(len(reply.videos), reply.paths), "", False)
+        self.noticeRaised.emit(exported_sentence(len(reply.videos), reply.paths), reply.notice, False)

@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
 from napari_al_pose.gui.background import Background
 from napari_al_pose.project import Project
+from napari_al_pose.project.stored_poses import stored_pose
 
 
 class StoredGuesses(QObject):
@@ -41,7 +42,7 @@ class StoredGuesses(QObject):
             return
         (project, version, key), self._wish = self._wish, None
         self._busy = True
-        self._background.run(lambda: look_up(project, version, key), self._deliver, self._give_up)
+        self._background.run(lambda: stored_pose(project, version, key), self._deliver, self._give_up)
 
     def _deliver(self, prediction: Prediction | None) -> None:
         self._busy = False
@@ -53,11 +54,3 @@ class StoredGuesses(QObject):
         # A file that was just replaced: the next frame is looked up anew.
         self._busy = False
         self._next()
-
-
-def look_up(project: Project, version: int, key: FrameKey) -> Prediction | None:
-    """Return the pose that is stored for a frame, if it is of the project's bodyparts."""
-    run = project.video_predictions.find(version, key.video)
-    if run is None or run.header.bodyparts != project.skeleton.bodyparts:
-        return None
-    return run.prediction(key.frame)

@@ -183,8 +183,25 @@ class ProjectFolder:
     def _find_videos(self) -> None:
         self._videos, notices = find_videos(self.root, self.config.video_sets, self._known_videos)
         self.notice(*notices)
+        files = {video.name: video.path for video in self._videos if video.path is not None}
+        for name in self._known_videos.replaced(files):
+            self._take_note_of_replaced(name, files[name])
         if not self.read_only:
-            self._known_videos.remember({video.name: video.path for video in self._videos if video.path is not None})
+            self._known_videos.remember(files)
+
+    def _take_note_of_replaced(self, name: str, path: Path) -> None:
+        """Drop what was said about the video that had this name before: it is another file now."""
+        self.notice(
+            f"{path} is another file than when this project was open last: it was recorded, encoded or cut anew, or "
+            "belongs elsewhere. Guesses about the one before are dropped; see whether its labels still fit."
+        )
+        if not self.read_only:
+            for said in (self.predictions, self.unseen):
+                said.forget(name)
+            saved = self.queue.load()
+            kept = [suggestion for suggestion in saved.suggestions if suggestion.key.video != name]
+            if len(kept) < len(saved.suggestions):
+                self.queue.save(saved.strategy, saved.model_version, kept)
 
     # ---- individuals ------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -12,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.formats.names import VIDEO_SUFFIXES
+from napari_al_pose.project.identity import VideoIdentity, identity_of
 
 logger = logging.getLogger(__name__)
-
-_SAMPLE_BYTES = 2**16
 
 
 class _Known(BaseModel):
@@ -26,16 +24,22 @@ class _Known(BaseModel):
     mtime_ns: int
     digest: str
 
+    def is_untouched(self, path: Path) -> bool:
+        """Whether the file has the size and the time it had; then it need not be read."""
+        status = path.stat()
+        return (self.size, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+    @property
+    def identity(self) -> VideoIdentity:
+        return VideoIdentity(self.size, self.digest)
+
 
 class _File(BaseModel):
     videos: dict[str, _Known] = {}
 
 
 class KnownVideos:
-    """The content of each video by its name in the project: size, and a digest of both ends of the file.
-
-    The ends hold the container's header or index and the first and last packets; reading a video whole would take
-    minutes.
+    """What each video of the project is, by its name there: its `VideoIdentity`.
 
     Parameters
     ----------
@@ -69,27 +73,33 @@ class KnownVideos:
             return None
         for path in files:
             try:
-                if path.stat().st_size == known.size and _digest(path) == known.digest:
+                if path.stat().st_size == known.size and identity_of(path) == known.identity:
                     return path
             except OSError as error:
                 logger.warning("%s could not be read: %s", path, error)
         return None
+
+    def replaced(self, videos: Mapping[str, Path]) -> list[str]:
+        """Return the videos whose file is another one than when they were last remembered, whatever its name."""
+        found = []
+        for name, path in videos.items():
+            known = self._known.get(name)
+            try:
+                if known is not None and not known.is_untouched(path) and identity_of(path) != known.identity:
+                    found.append(name)
+            except OSError as error:
+                logger.warning("%s could not be read: %s", path, error)
+        return found
 
     def remember(self, videos: Mapping[str, Path]) -> None:
         """Note what videos look like; those that are missing now stay noted. A project works without the note."""
         known = dict(self._known)
         for name, path in videos.items():
             try:
-                status = path.stat()
                 before = known.get(name)
-                if before is None or (before.file, before.size, before.mtime_ns) != (
-                    path.name,
-                    status.st_size,
-                    status.st_mtime_ns,
-                ):
-                    known[name] = _Known(
-                        file=path.name, size=status.st_size, mtime_ns=status.st_mtime_ns, digest=_digest(path)
-                    )
+                if before is None or before.file != path.name or not before.is_untouched(path):
+                    identity, time = identity_of(path), path.stat().st_mtime_ns
+                    known[name] = _Known(file=path.name, size=identity.size, mtime_ns=time, digest=identity.digest)
             except OSError as error:
                 logger.warning("%s could not be read: %s", path, error)
         if known != self._known:
@@ -110,13 +120,3 @@ def videos_in(folder: Path) -> list[Path]:
         )
     except OSError:
         return []
-
-
-def _digest(path: Path) -> str:
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        digest.update(stream.read(_SAMPLE_BYTES))
-        stream.seek(max(size - _SAMPLE_BYTES, 0))
-        digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()

@@ -159,6 +159,21 @@ class PoolPredictions:
         keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
         return {key: Prediction(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
 
+    def forget(self, video: str) -> None:
+        """Drop what every model said about a video; AlPoseError if a file cannot be written."""
+        for path in self._folder.glob("*.npz"):
+            if not path.stem.isdigit():
+                continue
+            said = self.load(int(path.stem))
+            kept = [prediction for key, prediction in said.items() if key.video != video]
+            if len(kept) == len(said):
+                continue
+            if kept:
+                xy, likelihood = np.stack([p.xy for p in kept]), np.stack([p.likelihood for p in kept])
+                self.save(int(path.stem), [p.key for p in kept], xy, likelihood)
+            else:
+                path.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Drop what every model said; it can be computed anew.
 

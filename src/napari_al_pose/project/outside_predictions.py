@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.deeplabcut import PredictionTable, read_predictions
+from napari_al_pose.formats.names import plain
 from napari_al_pose.formats.sleap_predictions import read_sleap_predictions
+from napari_al_pose.project.known_videos import videos_in
 from napari_al_pose.project.project import Project
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun
 from napari_al_pose.project.videos import ProjectVideo
@@ -26,6 +29,8 @@ OUTSIDE = 0
 """The version under which they are kept."""
 _MOST_FRAMES = 50_000_000
 _CSV_HEADER = 3
+_ENDS = re.compile(r"DLC|[\W_](?!\d)")
+"""What may follow the name of a video: where digits follow, as in ``cam_1_2.csv``, it is another one's name."""
 
 
 def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None, str]:
@@ -33,13 +38,13 @@ def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None,
 
     What was taken in before comes first, then the newest file beside the video.
     """
-    found = project.video_predictions.find(OUTSIDE, video.name)
+    found = project.video_predictions.find(OUTSIDE, video.name, footage=video.footage)
     if found is not None and found.header.bodyparts == project.skeleton.bodyparts:
         source = Path(found.header.source)
         if not source.is_file() or found.header.identity == _identity(source):
             return found, ""
     problem = ""
-    for path in files_beside(video):
+    for path in files_beside(video, [other.name for other in project.videos]):
         try:
             return take_in(project, video, path), ""
         except AlPoseError as error:
@@ -48,18 +53,44 @@ def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None,
     return None, problem
 
 
-def files_beside(video: ProjectVideo) -> list[Path]:
-    """Return files of predictions beside a video, newest first: ``<video>DLC*.h5``, ``.slp``, a Lightning Pose CSV."""
+def files_beside(video: ProjectVideo, names: Collection[str] = ()) -> list[Path]:
+    """Return files of predictions beside a video, newest first: ``<video>DLC*.h5``, ``.slp``, a Lightning Pose CSV.
+
+    ``names`` are those of other videos. A file belongs to the one with the longest name that it begins with: those
+    of ``animal_12`` are none of ``animal_1``.
+    """
     where = video.path or video.images
     if where is None:
         return []
     folder, name = (where.parent, where.stem) if video.path else (where, where.name)
+    name, others = plain(name), {*map(plain, names), *(plain(path.stem) for path in videos_in(folder))}
     found = [
         path
         for path in folder.iterdir()
-        if path.name.startswith(name) and path.is_file() and _may_hold_predictions(path, path.name[len(name) :])
+        if named_after(path.name, {name, *others}) == name
+        and path.is_file()
+        and _may_hold_predictions(path, plain(path.name)[len(name) :])
     ]
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def named_after(file: str, names: Collection[str]) -> str | None:
+    """Return which of some videos a file is named after: the longest name that it begins with, and that ends there.
+
+    A name ends where a mark of DeepLabCut or a separator follows, but not where a number goes on.
+
+    Examples
+    --------
+    >>> named_after("animal_12.predictions.slp", ["animal_1", "animal_12"])
+    'animal_12'
+    >>> named_after("animal_12.predictions.slp", ["animal_1"])
+
+    >>> named_after("animal_1DLC_resnet50.h5", ["animal_1"])
+    'animal_1'
+    """
+    file = plain(file)
+    fitting = [name for name in names if file.startswith(name) and _ENDS.match(file[len(name) :])]
+    return max(fitting, key=len, default=None)
 
 
 def video_of(project: Project, path: Path) -> ProjectVideo:
@@ -70,9 +101,9 @@ def video_of(project: Project, path: Path) -> ProjectVideo:
     AlPoseError
         If no video of several has its name.
     """
-    named = [video for video in project.videos if path.name.startswith(video.name)]
-    if named:
-        return max(named, key=lambda video: len(video.name))
+    named = named_after(path.name, [video.name for video in project.videos])
+    if named is not None:
+        return project.video(named)
     if len(project.videos) == 1:
         return project.videos[0]
     names = ", ".join(video.name for video in project.videos) or "none"
@@ -102,6 +133,7 @@ def take_in(project: Project, video: ProjectVideo, path: Path) -> VideoRun:
     header = RunHeader(
         video=video.name,
         identity=_identity(path),
+        footage=video.footage,
         model_version=OUTSIDE,
         source=str(path.absolute()),
         bodyparts=bodyparts,

@@ -37,6 +37,9 @@ class RunHeader(BaseModel):
         Name of the video.
     identity : str
         Of the file that was predicted, or was read; another file is begun anew.
+    footage : str
+        Digest of the video they are of (see `napari_al_pose.project.identity`): those of another file of that name are
+        none of it.
     model_version : int
     source : str
         What made them: "" for a model of ours, else the file they were read from.
@@ -54,6 +57,7 @@ class RunHeader(BaseModel):
 
     video: str
     identity: str
+    footage: str = ""
     model_version: int
     source: str = ""
     bodyparts: tuple[str, ...]
@@ -168,8 +172,23 @@ class VideoPredictions:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, version: int, video: str) -> VideoRun | None:
-        """Return what there is of a video by a model; None if there is nothing or it is damaged."""
+    def find(self, version: int, video: str, *, footage: str | None = None) -> VideoRun | None:
+        """Return what there is of a video by a model.
+
+        Parameters
+        ----------
+        version : int
+            The model's number.
+        video : str
+            Its name.
+        footage : str, optional
+            The digest of its file: what was said about another file of that name is left alone then.
+
+        Returns
+        -------
+        VideoRun or None
+            None if there is nothing, or it is damaged.
+        """
         if not is_safe_name(video):
             return None
         path = self._path(version, video)
@@ -184,7 +203,7 @@ class VideoPredictions:
         if shape != (header.n_frames, len(header.bodyparts), 3):
             logger.warning("%s has the shape %s, which its header does not say; it is passed over", path, shape)
             return None
-        return VideoRun(path, header)
+        return None if footage is not None and header.footage != footage else VideoRun(path, header)
 
     def videos(self, version: int) -> list[str]:
         """Return the videos of which there is something by a model."""

@@ -12,6 +12,7 @@ from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
 from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, plain, video_stem
+from napari_al_pose.project.identity import identity_of, is_same_video
 from napari_al_pose.project.known_videos import KnownVideos, videos_in
 
 
@@ -56,13 +57,26 @@ class ProjectVideo:
         """
         from napari_al_pose.video import open_source
 
+        return open_source(self.file, name=self.name, **options)
+
+    @property
+    def file(self) -> Path:
+        """The video's file, or the folder of images that stands in for it; AlPoseError if it has neither."""
         where = self.path or self.images
         if where is None:
             raise AlPoseError(
                 f"The video {self.name!r} is missing and has no extracted images.",
                 "Copy the video into the project's 'videos' folder.",
             )
-        return open_source(where, name=self.name, **options)
+        return where
+
+    @property
+    def footage(self) -> str:
+        """The digest of what `file` holds; "" if it can't be read."""
+        try:
+            return identity_of(self.file).digest
+        except (OSError, AlPoseError):
+            return ""
 
     def image_size(self) -> tuple[int, int] | None:
         """Return ``(width, height)`` of the extracted images, None if nobody knows without opening the video."""
@@ -118,15 +132,25 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
     folders = _image_folders(root / "labeled-data", notices)
     notices += _find_renamed(root, video_sets, known, files, folders)
     crops: dict[str, Crop | None] = {}
+    claimed: dict[str, Path] = {}
     for entry in video_sets:
         name = video_stem(entry.path)
         if name is None:
             continue
         crops.setdefault(name, entry.crop)
-        path = _resolve(entry.path, name, root, files)
-        if path is not None:
-            files[name] = path
-        elif name not in folders:
+        before = claimed.get(name)
+        path = _where_written(entry.path) if before else _resolve(entry.path, name, root, files)
+        if path is not None and before is not None:
+            if path == before or is_same_video(path, before):
+                continue
+            # Both would share one folder of labels: the one that had the name keeps it.
+            counts, other = (path, before) if known.find(name, [path]) else (before, path)
+            files[name] = claimed[name] = counts
+            crops[name] = entry.crop if counts == path else crops[name]
+            notices.append(f"{other} has the same name as {counts} and was left out. Rename one of them.")
+        elif path is not None:
+            files[name] = claimed[name] = path
+        elif name not in folders and before is None:
             notices.append(
                 f"The video {last_part(entry.path)} of config.yaml is missing. Copy it into {root / 'videos'}."
             )
@@ -223,6 +247,11 @@ def _resolve(written: str, name: str, root: Path, files: dict[str, Path]) -> Pat
         return same_name
     if name in files:
         return files[name]
+    return _where_written(written)
+
+
+def _where_written(written: str) -> Path | None:
+    """Return the file at an absolute path of ``config.yaml``, if it is there."""
     path = Path(written)
     outside = path.is_absolute() and path.suffix.lower() in VIDEO_SUFFIXES and ".." not in path.parts
     return path if outside and path.is_file() else None

@@ -138,6 +138,22 @@ def _numbered_images(folder: Path) -> tuple[dict[int, Path], list[str]]:
     return {number: folder / name for number, name in by_number.items()}, unnamed
 
 
+def read_image(file: Path) -> NDArray[np.uint8]:
+    """Read an image as RGB, (height, width, 3).
+
+    Raises
+    ------
+    AlPoseError
+        If it is none, or damaged.
+    """
+    try:
+        return _read_rgb(file)
+    except _UNREADABLE as error:
+        raise AlPoseError(
+            f"{file} can't be read as an image: {error}.", "Copy it again from where it was made."
+        ) from error
+
+
 def _read_rgb(file: Path) -> NDArray[np.uint8]:
     with Image.open(file) as image:
         if image.mode.startswith("I"):

@@ -1,0 +1,93 @@
+"""What tells one video from another, whatever both are called and wherever they lie."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, plain
+
+_SAMPLE_BYTES = 2**16
+_SAMPLED_IMAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class VideoIdentity:
+    """The content of a video file, or of a folder of images that stands in for one.
+
+    Two files of the same identity are the same video; a file that was recorded or encoded anew has another. The ends
+    of a file hold its header or index and its first and last packets; reading a video whole would take minutes.
+
+    Parameters
+    ----------
+    size : int
+        In bytes; of a folder, those of all its images.
+    digest : str
+        SHA-256, in hexadecimal, of the size and both ends; of a folder, of its images' names and sizes and of the ends
+        of a few.
+    """
+
+    size: int
+    digest: str
+
+    @property
+    def mark(self) -> str:
+        """Eight characters that tell files of one name apart."""
+        return self.digest[:8]
+
+
+def identity_of(path: Path) -> VideoIdentity:
+    """Return the identity of a video file or a folder of images; OSError if it can't be read."""
+    path = Path(path)
+    if path.is_dir():
+        return _identity_of_folder(path, path.stat().st_mtime_ns)
+    status = path.stat()
+    return VideoIdentity(
+        status.st_size, _digest(str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ino)
+    )
+
+
+def is_same_video(a: Path, b: Path) -> bool:
+    """Return whether two files (or folders of images) are the same video; not if one can't be read."""
+    try:
+        # The size first: it tells nearly all apart, and costs nothing.
+        return (a.is_dir() or b.is_dir() or a.stat().st_size == b.stat().st_size) and identity_of(a) == identity_of(b)
+    except OSError:
+        return False
+
+
+def digest_of_source(source: FrameSource) -> str:
+    """Return the digest of what an open source reads; "" where it reads no file."""
+    source = getattr(source, "source", source)  # of a `napari_al_pose.video.region.Region`
+    path = getattr(source, "original", None) or getattr(source, "path", None)
+    try:
+        return "" if path is None else identity_of(Path(path)).digest
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: str, size: int, _time: int, _node: int) -> str:
+    """Read both ends of a file, once as long as it is the very same."""
+    digest = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as stream:
+        digest.update(stream.read(_SAMPLE_BYTES))
+        stream.seek(max(size - _SAMPLE_BYTES, 0))
+        digest.update(stream.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _identity_of_folder(folder: Path, _time: int) -> VideoIdentity:
+    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
+    digest, total = hashlib.sha256(), 0
+    step = max(1, len(images) // _SAMPLED_IMAGES)
+    for rank, image in enumerate(images):
+        size = image.stat().st_size
+        total += size
+        content = identity_of(image).digest if rank % step == 0 else ""
+        digest.update(f"{plain(image.name)} {size} {content}\n".encode())
+    return VideoIdentity(total, digest.hexdigest())
