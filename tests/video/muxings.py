@@ -102,7 +102,9 @@ class Muxing:
 def copy_packets(source_path: Path, target_path: Path, muxer: str, *, first: int = 0) -> None:
     """Copy packets as they are, as ``ffmpeg -c copy`` does: where they have no presentation time they get the other."""
     with av.open(str(source_path)) as source, av.open(str(target_path), "w", format=muxer) as target:
-        template = source.streams.video[0]
+        template = source.streams.best("video")
+        if template is None:
+            raise ValueError("no video came out")
         stream = target.add_stream_from_template(template)
         last = None
         for rank, packet in enumerate(packet for packet in source.demux(template) if packet.size):
@@ -123,7 +125,8 @@ def damage(path: Path, ranks: tuple[int, ...], seed: int = 0) -> None:
     """Overwrite some bytes in the middle of packets."""
     drawn = random.Random(seed)
     with av.open(str(path)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+        stream = container.streams.best("video")
+        places = [(packet.pos, packet.size) for packet in container.demux(stream) if packet.size]
     with path.open("r+b") as file:
         for rank in ranks:
             place, size = places[rank % len(places)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from muxings import damage
 from numbered_videos import Recipe, read_number, write_with_false_keyframes
 from test_video_exact import AVI_B, OPEN_GOP, REFRESH, TS, VFR
 from test_video_reading import turn_in_header
@@ -14,8 +16,10 @@ from test_video_reading import turn_in_header
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import (
     OpeningCancelledError,
+    Verdict,
     VideoFile,
     choose_remedy,
+    index_cache,
     known_verdict,
     open_source,
     verify,
@@ -23,6 +27,7 @@ from napari_al_pose.video import (
 )
 from napari_al_pose.video.numbering import build_index
 from napari_al_pose.video.seeking import PacketSource
+from napari_al_pose.video.verification import chosen_frames
 
 HONEST = Recipe("honest.mp4", "mpeg4", n_frames=120, gop=120)
 N = HONEST.n_frames
@@ -33,9 +38,11 @@ def lying(written, tmp_path):
     return write_with_false_keyframes(tmp_path / "cage1.mp4", written(HONEST))
 
 
-def n_wrong(video) -> int:
+def n_wrong(video, *, sound_only=False) -> int:
     wrong = 0
     for i in random.Random(0).sample(range(len(video)), len(video)):
+        if sound_only and video.is_damaged(i):
+            continue
         try:
             wrong += read_number(video[i]) != i
         except ValueError:
@@ -175,3 +182,59 @@ def test_a_damaged_record_counts_as_none(lying, own_index_cache, content):
     (record,) = own_index_cache.glob("*.json")
     record.write_text(content)
     assert known_verdict(lying) is None
+
+
+def test_comparisons_are_spread_over_the_whole_file(written):
+    index = build_index(written(Recipe("many.mkv", "mjpeg", n_frames=800, pixels="yuvj420p")))
+    chosen = chosen_frames(index, 128 * 64)
+    assert all(any(start <= position < start + 100 for position in chosen) for start in range(0, 800, 100))
+
+
+def test_one_frame_is_compared_too(written):
+    path = written(Recipe("single.mp4", "libx264", n_frames=1))
+    verdict = verify(path, build_index(path))
+    assert (verdict.exact, verdict.n_compared) == (True, 1)
+
+
+def test_wrong_numbers_are_found_and_put_right(written):
+    path = written(HONEST)
+    index = index_cache.load_or_build(path)
+    order = index.order.copy()
+    order[[40, 41]] = order[[41, 40]]
+    wrong = replace(index, order=order)
+    index_cache.save_index(wrong, index_cache.cache_folder() / f"{index_cache.file_identity(path)}.npz")
+    with open_source(path) as video:
+        verdict = verify(path, video.index)
+    assert verdict.renumbered_from == 40
+    assert verdict.exact
+    assert known_verdict(path).renumbered_from == -1
+    with open_source(path) as video:
+        assert video.index.counted
+        assert n_wrong(video) == 0
+
+
+@pytest.fixture
+def damaged(written, tmp_path):
+    path = shutil.copy(written(Recipe("whole.mp4", "libx264", {"bf": "0"}, n_frames=90)), tmp_path / "damaged.mp4")
+    damage(path, (30,))
+    return path
+
+
+def test_damage_is_known_by_number_from_then_on(damaged):
+    with open_source(damaged) as video:
+        assert video.notice == ""
+        verdict = verify(damaged, video.index)
+        video.take_in(verdict)
+        assert video.is_damaged(30)
+    assert verdict.exact
+    with open_source(damaged) as video:
+        assert "30; they are shown striped, and 5 frames come from damaged data: 31 to 35" in video.notice
+        assert [i for i in range(90) if video.is_damaged(i)] == list(range(30, 36))
+        assert n_wrong(video, sound_only=True) == 0
+
+
+@pytest.mark.parametrize("found", [{}, {"missing": [[0, 900]]}, {"missing": 3}, {"missing": [["a", 1]]}, {"x": []}])
+def test_a_record_of_damage_that_does_not_fit_is_passed_over(damaged, found):
+    with open_source(damaged) as video:
+        video.take_in(Verdict(True, 3, damage=found))
+        assert read_number(video[80]) == 80

@@ -11,6 +11,7 @@ from napari_al_pose.domain.labelling import first_bodypart, neighbour_key, open_
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
 from napari_al_pose.domain.views import axis_of
+from napari_al_pose.domain.views.video_check import DAMAGE_HINT
 from napari_al_pose.gui.sources import CachedSource, SourceShelf
 from napari_al_pose.gui.state import SessionState
 from napari_al_pose.project import ProjectVideo
@@ -221,8 +222,7 @@ class Navigation(SessionState):
             return
         self._set_busy("")
         if source.notice:
-            hint = "What can be decoded is shown. Copy the file again if it should be whole."
-            self.noticeRaised.emit(source.notice, hint, False)
+            self.noticeRaised.emit(source.notice, DAMAGE_HINT, False)
         if self._current is None:
             self.go_to(FrameKey(name, source.number(0)))
             return

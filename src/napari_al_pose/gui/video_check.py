@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.views.video_check import VideoCheckView, copying_view, inexact_view
+from napari_al_pose.domain.views.video_check import (
+    DAMAGE_HINT,
+    VideoCheckView,
+    copying_view,
+    inexact_view,
+    renumbered_notice,
+)
 from napari_al_pose.gui.background import Background
 from napari_al_pose.video import (
     OpeningCancelledError,
@@ -50,6 +56,8 @@ class VideoCheck(QObject):
         self._session = session
         self._view = VideoCheckView()
         self._source: VideoFile | None = None
+        self._said = ""
+        """What the user was told of damage in the source."""
         self._cancel = threading.Event()
         self._copies = False
         self._began = 0.0
@@ -84,6 +92,7 @@ class VideoCheck(QObject):
         self._source = source if isinstance(source, VideoFile) else None
         self._show(VideoCheckView())
         if self._source is not None:
+            self._said = self._source.notice  # said on opening
             self._timer.start()
 
     def _begin(self) -> None:
@@ -94,12 +103,25 @@ class VideoCheck(QObject):
 
         def check() -> Verdict | None:
             known = known_verdict(source.original)
-            return known or verify(source.original, source.index, cancelled=cancel.is_set)
+            if known is not None:
+                return known
+            found = verify(source.original, source.index, cancelled=cancel.is_set)
+            if found is not None and found.renumbered_from < 0:
+                source.take_in(found)
+            return found
 
         self._background.run(check, then=lambda verdict: self._judge(source, verdict), failed=_log)
 
     def _judge(self, source: VideoFile, verdict: Verdict | None) -> None:
-        if source is self._source and verdict is not None and not verdict.exact and not verdict.remedy:
+        if source is not self._source or verdict is None:
+            return
+        if source.notice and source.notice != self._said:
+            self._said = source.notice
+            self._session.noticeRaised.emit(source.notice, DAMAGE_HINT, False)
+        if verdict.renumbered_from >= 0:
+            self._session.notice_error(*renumbered_notice(source.name, verdict.renumbered_from))
+            self._reopen(source.name)
+        elif verdict.differs_at >= 0 and not verdict.remedy:
             self._show(inexact_view(source.name, verdict.differs_at))
 
     # ---- ways out -----------------------------------------------------------------------------

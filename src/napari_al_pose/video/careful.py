@@ -1,7 +1,9 @@
 """Damaged stretches of a video, decoded the same way every time.
 
 What a decoder makes of damaged data depends on what it decoded before, on its threads, and on what was skipped. So a
-group in which something is wrong is always decoded by a new decoder with one thread, from the group's entry on.
+group in which something is wrong is always decoded by a new decoder with one thread. It starts at the entry before the
+group's own, since decoders may call sound frames right after an entry damaged. Where frames had to be counted it starts
+at the first packet.
 """
 
 from __future__ import annotations
@@ -69,6 +71,9 @@ class CarefulDecoder:
         bad: list[int] = []
         self._start(self._index.group(position), bad)
         came_out = {found for found, _ in self._frames}
+        ranks = self._index.order[self._group.start : self._group.stop]
+        torn = self._index.torn
+        bad += torn[(torn >= ranks[0]) & (torn <= ranks.max())].tolist()
         self._damage.settle(position, bad, came_out)
         self.close()
 
@@ -84,8 +89,8 @@ class CarefulDecoder:
         self.close()
         self._source = PacketSource(self._path, self._index, threads=1)
         packets = None
-        if self._index.seekable:
-            entry = int(self._index.entries.searchsorted(group.start))
+        if self._index.seekable and not self._index.counted:
+            entry = max(int(self._index.entries.searchsorted(group.start)) - 1, 0)
             packets = self._source.from_entry(entry, self._superseded)
         self._group = group
         self._frames = self._decoded(self._source, packets or self._source.from_start(), bad)

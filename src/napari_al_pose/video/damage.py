@@ -33,6 +33,11 @@ class Damage:
         """Frames that decode from damaged data; bool ``(N,)``."""
         self._examined: dict[int, bool] = {}
         """Groups in which something was found wrong, by their first position, and whether all of each was looked at."""
+        self._careful: set[int] = set()
+        """Groups of which frames come out only when they are decoded carefully."""
+        for position in index.positions[index.torn].tolist() if len(index.torn) else ():
+            if position >= 0:
+                self.suspect(position)
 
     @property
     def frames(self) -> NDArray[np.int64]:
@@ -44,18 +49,28 @@ class Damage:
 
     # ---- what decoders add --------------------------------------------------------------------------
 
-    def suspect(self, position: int) -> None:
-        """Note that something is wrong in the group of a frame."""
-        self._examined.setdefault(self._index.group(position).start, False)
+    def suspect(self, position: int, *, passed_over: bool = False) -> None:
+        """Note that something is wrong in the group of a frame: a packet did not decode, or the frame did not come."""
+        start = self._index.group(position).start
+        self._examined.setdefault(start, False)
+        if passed_over:
+            self._careful.add(start)
+
+    @property
+    def suspected(self) -> list[int]:
+        """First positions of the groups in which something is wrong and not all is known."""
+        return sorted(start for start, examined in self._examined.items() if not examined)
 
     def needs_care(self, position: int) -> bool:
         """Return whether something is, or may be, wrong in the group of a frame."""
         if not self._examined:
             return False
         group = self._index.group(position)
-        if not self._examined.get(group.start, True):
-            return True
-        return group.start in self._examined and bool((self.missing | self.spoilt)[group.start : group.stop].any())
+        if group.start not in self._examined:
+            return False
+        within = slice(group.start, group.stop)
+        is_sound = self._examined[group.start] and not (self.missing[within] | self.spoilt[within]).any()
+        return not is_sound or group.start in self._careful
 
     def is_examined(self, position: int) -> bool:
         """Return whether all that is wrong in the group of a frame is known."""
@@ -100,11 +115,12 @@ class Damage:
         return ", and ".join(found)
 
     def state(self) -> dict[str, list[list[int]]]:
-        """Return what is known, as it is kept on disk: runs of positions, first and last."""
+        """Return what is known, as it is kept on disk: runs of positions, first and last of each."""
         return {
             "missing": runs(np.flatnonzero(self.missing)),
             "spoilt": runs(np.flatnonzero(self.spoilt)),
-            "groups": [[start, start] for start, examined in sorted(self._examined.items()) if examined],
+            "examined": [[start, start] for start, examined in sorted(self._examined.items()) if examined],
+            "careful": [[start, start] for start in sorted(self._careful)],
         }
 
     def restore(self, state: dict[str, list[list[int]]]) -> None:
@@ -118,8 +134,10 @@ class Damage:
         for name, marks in (("missing", self.missing), ("spoilt", self.spoilt)):
             for first, last in state[name]:
                 marks[_within(first, marks) : _within(last, marks) + 1] = True
-        for start, _ in state["groups"]:
+        for start, _ in state["examined"]:
             self._examined[self._index.group(_within(start, self.missing)).start] = True
+        for start, _ in state["careful"]:
+            self._careful.add(self._index.group(_within(start, self.missing)).start)
 
 
 def _within(position: int, marks: NDArray[np.bool_]) -> int:

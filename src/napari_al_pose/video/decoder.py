@@ -264,11 +264,11 @@ class FrameDecoder:
         return None
 
     def _frames_up_to(self, last: int, *, marked_from: int) -> Iterator[_Decoded]:
-        """Yield what decodes up to ``last``, and mark what was wanted but passed over."""
+        """Yield what decodes up to ``last``."""
         while self._at < last:
             item, self._next_up = self._next_up or self._next_frame(), None
             until = last + 1 if item is None else min(item.position, last + 1)
-            self._mark_missing(max(self._at + 1, marked_from), until)
+            self._look_closer_at(max(self._at + 1, marked_from), until)
             if item is None:
                 self._can_go_on = False
                 return
@@ -279,9 +279,9 @@ class FrameDecoder:
             self._at = item.position
             yield item
 
-    def _mark_missing(self, first: int, stop: int) -> None:
-        """Mark frames that were passed over, unless their group is looked at more closely."""
+    def _look_closer_at(self, first: int, stop: int) -> None:
+        """Have the group of frames that were passed over looked at more closely."""
         for position in range(first, stop):
-            if self._damage.needs_care(position):
+            if not self._damage.missing[position]:
+                self._damage.suspect(position, passed_over=True)
                 raise _DamageFoundError
-            self._damage.missing[position] = True

@@ -41,6 +41,8 @@ class PacketIndex:
         Seconds per unit.
     fps : float
         Mean frames per second.
+    torn : int32 array, (T,)
+        Ranks of packets of which a part is missing.
     notice : str
         What is wrong with the file, for the user; "" if nothing is.
     counted : bool
@@ -66,6 +68,7 @@ class PacketIndex:
     entry_places: NDArray[np.int64]
     time_base: Fraction
     fps: float
+    torn: NDArray[np.int32]
     notice: str = ""
     counted: bool = False
     seekable: bool = True

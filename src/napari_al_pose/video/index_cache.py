@@ -78,6 +78,22 @@ def load_or_build(
     return index
 
 
+def renumber(path: Path, *, cancelled: Callable[[], bool] | None = None) -> PacketIndex:
+    """Number the frames of a video by decoding it, whatever its times say, and keep that index in place of the old one.
+
+    Raises
+    ------
+    AlPoseError
+        As `build_index` does.
+    """
+    index = build_index(path, cancelled=cancelled, by_decoding=True)
+    try:
+        save_index(index, cache_folder() / f"{file_identity(path)}.npz")
+    except OSError as error:
+        logger.warning("the packet index of %s is not kept: %s", path, error)
+    return index
+
+
 def save_index(index: PacketIndex, path: Path) -> None:
     """Write an index whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +106,7 @@ def save_index(index: PacketIndex, path: Path) -> None:
                 order=index.order,
                 pts=index.pts,
                 sizes=index.sizes,
+                torn=index.torn,
                 entries=np.stack([index.entries, index.entry_ranks, index.entry_dts, index.entry_places]),
                 time_base=np.array(index.time_base.as_integer_ratio(), np.int64),
                 fps=np.float64(index.fps),
@@ -143,6 +160,7 @@ def _unpacked(data: Mapping[str, NDArray[Any]]) -> PacketIndex:
         order=data["order"],
         pts=data["pts"],
         sizes=data["sizes"],
+        torn=data["torn"],
         entries=entries,
         entry_ranks=ranks,
         entry_dts=dts,
@@ -160,11 +178,12 @@ def _is_whole(index: PacketIndex) -> bool:
     n_packets, n_frames = len(index.pts), len(index.order)
     return (
         index.times.dtype == index.pts.dtype == index.entries.dtype == np.int64
-        and index.order.dtype == index.sizes.dtype == np.int32
+        and index.order.dtype == index.sizes.dtype == index.torn.dtype == np.int32
         and index.times.shape == index.order.shape == (n_frames,)
         and index.pts.shape == index.sizes.shape == (n_packets,)
         and n_frames > 0
         and 0 <= int(index.order.min()) <= int(index.order.max()) < n_packets
+        and bool(((index.torn >= 0) & (index.torn < n_packets)).all())
         and len(index.entries) > 0
         and int(index.entries[0]) == 0
         and bool((np.diff(index.entries) > 0).all())

@@ -47,6 +47,8 @@ _HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
 _MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
 """Decoders (by how their names begin) for which a packet of a few bytes says that there is no new frame."""
 _SKIPPED_BYTES = 12
+_FEW = 4
+"""Packets before a joint that a demultiplexer may take for torn."""
 _HEAD = 24
 """Frames decoded at the start of a file whose times seem to describe the order."""
 _REPORT_EVERY = 64
@@ -68,9 +70,24 @@ class _StreamFacts:
 
 
 def build_index(
-    path: Path, *, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    by_decoding: bool = False,
 ) -> PacketIndex:
     """Read all packets of the video stream and work out the order of its frames.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    progress : callable, optional
+        Told ``(done, total)`` now and then.
+    cancelled : callable, optional
+        Asked now and then.
+    by_decoding : bool
+        Number frames by decoding the file, even if its times seem to describe the order.
 
     Raises
     ------
@@ -86,7 +103,7 @@ def build_index(
             raise AlPoseError(f"Expected video frames in {path}, got none.", "Check that the recording is complete.")
         facts = _facts(container, stream, packets)
         lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets)
-    doubt = _doubt(packets, facts)
+    doubt = "its times are known to mislead" if by_decoding else _doubt(packets, facts)
     order = None if doubt else _order_by_times(path, packets, cancelled=cancelled)
     depth = facts.reorder_depth
     seen: dict[int, bytes] = {}
@@ -106,6 +123,7 @@ def build_index(
         entry_places=packets.places[ranks],
         time_base=facts.time_base if packets.all_timed else 1 / _rate(facts),
         fps=fps,
+        torn=_torn(packets),
         notice=_notice(packets, n_frames=len(order), promised=facts.promised),
         counted=counted,
         times_restart=_restarts(packets),
@@ -148,6 +166,12 @@ def _restarts(packets: StoredPackets) -> bool:
     before = np.maximum.accumulate(packets.pts)
     keys = np.flatnonzero(packets.is_key[1:]) + 1
     return bool((packets.pts[keys] < before[keys - 1]).any())
+
+
+def _torn(packets: StoredPackets) -> NDArray[np.int32]:
+    """Return the ranks of torn packets, but for those right before times begin again: they only look torn."""
+    before_joints = np.flatnonzero(_begins_again(packets))[:, None] - np.arange(1, _FEW)
+    return np.setdiff1d(np.flatnonzero(packets.is_torn), before_joints).astype(np.int32)
 
 
 def _facts(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> _StreamFacts:

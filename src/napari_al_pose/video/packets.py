@@ -47,6 +47,8 @@ class StoredPackets:
         Whether the container says that decoding can start here.
     is_hidden : bool array, (P,)
         Whether the frame is not shown: an edit list leaves it out, or it only serves as a reference.
+    is_torn : bool array, (P,)
+        Whether the container misses a part of the packet.
     broke : str
         Why reading ended early, for the user; "" if it did not.
     """
@@ -57,6 +59,7 @@ class StoredPackets:
     places: NDArray[np.int64]
     is_key: NDArray[np.bool_]
     is_hidden: NDArray[np.bool_]
+    is_torn: NDArray[np.bool_]
     broke: str
 
     def __len__(self) -> int:
@@ -86,7 +89,7 @@ def read_packets(
         ``cancelled()`` returned True.
     """
     numbers: list[tuple[int, int, int, int]] = []
-    flags: list[tuple[bool, bool]] = []
+    flags: list[tuple[bool, bool, bool]] = []
     n_bytes, broke = 0, ""
     total = max(path.stat().st_size, 1)
     is_vp8 = stream.codec_context.name in ("vp8", "libvpx")
@@ -105,7 +108,7 @@ def read_packets(
                 )
             )
             is_hidden = packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOWN)
-            flags.append((packet.is_keyframe, is_hidden))
+            flags.append((packet.is_keyframe, is_hidden, packet.is_corrupt))
             if len(numbers) % _REPORT_EVERY == 0:
                 if cancelled is not None and cancelled():
                     raise OpeningCancelledError(f"Opening {path.name} was cancelled.")
@@ -119,9 +122,10 @@ def read_packets(
     if progress is not None:
         progress(total, total)
     columns = np.array(numbers, np.int64).reshape(-1, 4).T
-    marks = np.array(flags, bool).reshape(-1, 2).T
+    marks = np.array(flags, bool).reshape(-1, 3).T
     pts_all, dts_all, sizes, places = columns
-    return StoredPackets(pts_all, dts_all, sizes.astype(np.int32), places, marks[0], marks[1], broke)
+    is_key, is_hidden_all, is_torn = marks
+    return StoredPackets(pts_all, dts_all, sizes.astype(np.int32), places, is_key, is_hidden_all, is_torn, broke)
 
 
 def is_told_by_header(path: Path, packets: StoredPackets) -> bool:

@@ -1,7 +1,9 @@
-"""Whether frames reached by a seek are those of decoding from the start, and what to do if they are not.
+"""Whether frames are numbered right and reached by seeks as by decoding from the start, and what to do if they are not.
 
-Files exist whose container calls frames keyframes that need others, or whose decoder wants to have seen what comes
-first. The index can't tell, decoding can: a few frames are decoded both ways and compared.
+Files exist whose container calls frames keyframes that need others, whose decoder wants to have seen what comes first,
+or whose times are out of order on the way. The index can't tell, decoding can. So the whole file is decoded once in the
+background, the plain way. Every frame has to come when the index says, and frames spread over the file have to look the
+same after a seek. What is damaged becomes known on the way.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ import itertools
 import json
 import logging
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,33 +27,40 @@ from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.pixels import RgbConverter, digest
+from napari_al_pose.video.plain import plain_frames
+from napari_al_pose.video.seeking import never
 
 logger = logging.getLogger(__name__)
 
-_PIXELS = 60_000_000
-"""Decoded from the very first frame; more if the second keyframe lies further on."""
-_MOST_PIXELS = 5 * _PIXELS
-"""Decoded at most without a seek."""
-_NEAR, _FAR = 4, 2
-"""Frames compared with decoding from the very first, and keyframes further on with decoding from the one before."""
+_N_SPREAD, _N_AT_KEYFRAMES = 8, 8
+"""Frames compared: anywhere, and right at keyframes, where a seek goes wrong if it does."""
+_EARLY_PIXELS = 60_000_000
+"""A quarter of the frames compared are among the first, up to so many pixels: what is wrong is soon found."""
 _SEED = 2026
+_NICENESS = 10
+"""How far the decoding stands back behind everything else, where the system lets a thread do so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of a file's seeks.
+    """What is known of a file.
 
     Parameters
     ----------
     exact : bool
-        Whether every frame compared was the same both ways.
+        Whether the whole file was decoded, every frame came when it should, and all that were compared were the same.
     n_compared : int
+        Frames that were compared.
     differs_at : int
-        The first frame that was not; -1 if none.
+        The first frame that was not the same; -1 if none.
     remedy : str
         What was chosen instead of seeking: "" nothing, "forward" decoding from the first frame, "copy" another file.
     copy : str
         That file.
+    renumbered_from : int
+        The first frame that had a wrong number until this check; -1 if none. The index on disk is right from now on.
+    damage : dict
+        What `napari_al_pose.video.damage.Damage` says of the file.
     """
 
     exact: bool
@@ -56,6 +68,16 @@ class Verdict:
     differs_at: int = -1
     remedy: str = ""
     copy: str = ""
+    renumbered_from: int = -1
+    damage: dict[str, list[list[int]]] = field(default_factory=dict)
+
+
+class _OutOfOrderError(Exception):
+    """A frame came that the index has elsewhere."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 def known_verdict(path: Path) -> Verdict | None:
@@ -77,7 +99,10 @@ def choose_remedy(path: Path, remedy: str, copy: Path | None = None) -> None:
 
 
 def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | None = None) -> Verdict | None:
-    """Compare a few frames reached by seeks with the same reached without, and remember the outcome.
+    """Decode a file from its start to its end, compare, and remember the outcome.
+
+    Where frames turn out to be numbered wrongly, they are numbered anew by decoding. The new index replaces the old one
+    on disk: open the file again.
 
     Parameters
     ----------
@@ -98,64 +123,126 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
     AlPoseError
         The file can't be reached any more.
     """
-    try:
-        sought, passed = _digests(path, index, cancelled)
-    except SupersededError:
+    found: list[Verdict | BaseException] = []
+
+    def run() -> None:
+        _stand_back()
+        try:
+            found.append(_verdict(path, index, cancelled or never))
+        except BaseException as error:  # noqa: BLE001  it is raised where the verdict is asked for
+            found.append(error)
+
+    # A thread of its own, as one that has stood back can't step forward again.
+    thread = threading.Thread(target=run, name=f"verify: {path.name}", daemon=True)
+    thread.start()
+    thread.join()
+    if isinstance(found[0], SupersededError):
         return None
-    differing = [position for position in passed if passed[position] != sought.get(position)]
-    verdict = Verdict(not differing, len(passed), min(differing, default=-1))
-    _keep(path, verdict)
-    return verdict
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    _keep(path, replace(found[0], renumbered_from=-1))
+    return found[0]
 
 
-def _digests(
-    path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None
-) -> tuple[dict[int, bytes], dict[int, bytes]]:
-    """Return digests of the same frames by a seek to each, and by decoding through to them."""
-    # The one that seeks has not seen the first frame, as that of a reader which decodes ahead has not.
-    seeking, passing = (
-        FrameDecoder(path, index, Damage(index), threads=1, to_rgb=lambda frame: frame) for _ in range(2)
-    )
+def _stand_back() -> None:
+    if sys.platform == "linux":  # elsewhere niceness is the whole process's
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> Verdict:
     try:
-        (_, first), *_ = [*passing.frames(0, 0, superseded=cancelled), (0, None)]
-        if first is None:
-            return {}, {}
-        near, far = _chosen(index, first.width * first.height)
-        passed: dict[int, bytes] = {}
-        for start, wanted in [(0, near), *far]:
-            passed |= _read(passing, start, wanted, cancelled)
-        sought: dict[int, bytes] = {}
-        # Backwards, so that each needs a seek of its own.
-        for position in sorted(passed, reverse=True):
-            sought |= _read(seeking, position, [position], cancelled)
-        return sought, passed
-    finally:
-        seeking.close()
-        passing.close()
+        return _Comparison(path, index, cancelled).verdict()
+    except _OutOfOrderError as error:
+        logger.warning("%s is numbered wrongly from frame %s on", path, error.position)
+        index = index_cache.renumber(path, cancelled=cancelled)
+        return replace(_Comparison(path, index, cancelled).verdict(), renumbered_from=error.position)
 
 
-def _chosen(index: PacketIndex, n_pixels: int) -> tuple[list[int], list[tuple[int, list[int]]]]:
-    """Return frames that decoding from the first soon comes by, and others with where to start towards them."""
+class _Comparison:
+    """One plain decode of a file, and what it is compared with."""
+
+    def __init__(self, path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> None:
+        self._path = path
+        self._index = index
+        self._cancelled = cancelled
+        self._damage = Damage(index)
+        self._n_compared = 0
+
+    def verdict(self) -> Verdict:
+        """Return what came out; ends at the first frame that differs.
+
+        Raises
+        ------
+        SupersededError
+            It was cancelled.
+        _OutOfOrderError
+            Frames are not numbered in the order they come out.
+        """
+        convert = RgbConverter()
+        wanted: set[int] = set()
+        at = -1
+        for item in plain_frames(self._path, threads=1, cancelled=self._cancelled):
+            if item is None:
+                continue
+            if item.frame is None or item.frame.is_corrupt:
+                self._suspect(item.rank)
+            if item.frame is None:
+                continue
+            position = self._index.position(item.rank, after=at)
+            if position <= at:
+                raise _OutOfOrderError(position if position >= 0 else at + 1)
+            if at < 0:
+                wanted = chosen_frames(self._index, item.frame.width * item.frame.height)
+            at = position
+            if position in wanted and not self._is_same(position, digest(convert(item.frame))):
+                return Verdict(False, self._n_compared, position, damage=self._damage.state())
+        if self._cancelled():
+            raise SupersededError
+        self._look_at_suspects()
+        return Verdict(self._n_compared > 0, self._n_compared, damage=self._damage.state())
+
+    def _suspect(self, rank: int) -> None:
+        position = int(self._index.positions[rank]) if 0 <= rank < len(self._index.positions) else -1
+        if position >= 0:
+            self._damage.suspect(position)
+
+    def _is_same(self, position: int, passed: bytes) -> bool:
+        """Seek to a frame and compare it with the one that was passed; damaged ones may differ, and are known."""
+        # Each by a decoder that has not seen the first frame, as that of a reader which decodes ahead has not.
+        decoder = FrameDecoder(self._path, self._index, self._damage, threads=1)
+        try:
+            sought = [digest(frame) for _, frame in decoder.frames(position, position, superseded=self._cancelled)]
+        finally:
+            decoder.close()
+        if position in self._damage:
+            return True
+        self._n_compared += 1
+        return sought == [passed]
+
+    def _look_at_suspects(self) -> None:
+        """Decode the groups in which something was wrong, so that all that is damaged is known by number."""
+        decoder = FrameDecoder(self._path, self._index, self._damage, threads=1, to_rgb=lambda frame: frame)
+        try:
+            for start in self._damage.suspected:
+                for _ in decoder.frames(start, start, superseded=self._cancelled):
+                    pass
+        finally:
+            decoder.close()
+
+
+def chosen_frames(index: PacketIndex, n_pixels: int) -> set[int]:
+    """Return positions spread over a whole file, some of them at keyframes, some near the start."""
     rng = np.random.default_rng(_SEED)
-    most = max(_MOST_PIXELS // n_pixels, 2)
-    keyframes = index.keyframes.tolist()
-    second = [key + 1 for key in keyframes[1:2] if key < most]
-    reach = min(len(index), max(_PIXELS // n_pixels, *second, 2))
-    keys = [key for key in keyframes if 0 < key < reach]
-    # Half of them right at keyframes, where a seek goes wrong if it does.
-    at_keys = rng.permutation(keys)[: _NEAR // 2].astype(int).tolist()
-    near = sorted({*at_keys, *rng.integers(0, reach, _NEAR - len(at_keys)).tolist()})
-    pairs = [(a, b) for a, b in itertools.pairwise(keyframes) if a >= reach and b - a < most]
-    far = [pairs[rank] for rank in rng.permutation(len(pairs))[:_FAR].tolist()]
-    return near, [(before, [key]) for before, key in sorted(far)]
-
-
-def _read(
-    decoder: FrameDecoder, first: int, wanted: list[int], cancelled: Callable[[], bool] | None
-) -> dict[int, bytes]:
-    convert = RgbConverter()
-    frames = decoder.frames(first, max(wanted), superseded=cancelled)
-    return {position: digest(convert(frame)) for position, frame in frames if position in wanted}
+    n_frames = len(index)
+    early = min(n_frames, max(_EARLY_PIXELS // n_pixels, 2))
+    spread = np.linspace(0, n_frames, _N_SPREAD + 1).astype(int)
+    anywhere = [int(rng.integers(a, max(b, a + 1))) for a, b in itertools.pairwise(spread.tolist())]
+    keys = index.keyframes[1:]
+    at_keys = keys[np.linspace(0, len(keys) - 1, min(_N_AT_KEYFRAMES, len(keys))).astype(int)].tolist()
+    soon = rng.integers(0, early, (_N_SPREAD + _N_AT_KEYFRAMES) // 4).tolist()
+    after_keys = [key + 1 for key in at_keys[:2]]
+    return {position for position in (*anywhere, *at_keys, *soon, *after_keys) if position < n_frames}
 
 
 def _record(path: Path) -> Path:

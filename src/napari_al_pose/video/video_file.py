@@ -19,7 +19,7 @@ from napari_al_pose.video.index_cache import file_identity, load_or_build
 from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
-from napari_al_pose.video.verification import known_verdict
+from napari_al_pose.video.verification import Verdict, known_verdict
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ class VideoFile(CachedFrames):
         if remedy is not None and remedy.remedy == "forward":
             self.index = self.index.forward_only()
         self.damage = Damage(self.index)
+        if remedy is not None and self.path == self.original:
+            self.take_in(remedy)
         self._decoder = FrameDecoder(self.path, self.index, self.damage)
         self._ahead: FrameDecoder | None = None
         self._ahead_lock = threading.Lock()
@@ -109,6 +111,13 @@ class VideoFile(CachedFrames):
     def is_damaged(self, position: int) -> bool:
         """Return whether a frame that was read is missing or comes from damaged data: nothing is learnt from it."""
         return self._checked(position) in self.damage
+
+    def take_in(self, verdict: Verdict) -> None:
+        """Take in what a verification found damaged."""
+        try:
+            self.damage.restore(verdict.damage)
+        except (ValueError, KeyError, TypeError) as error:
+            logger.debug("nothing is known of damage in %s: %s", self.path, error)
 
     def seconds(self, position: int) -> float:
         """Return when a frame is shown, in seconds after the first one."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain.views.words import time_left
 
+DAMAGE_HINT = "What can be decoded is shown. Copy the file again if it should be whole."
+
 
 @dataclass(frozen=True, slots=True)
 class VideoCheckView:
@@ -34,6 +36,15 @@ def inexact_view(video: str, frame: int) -> VideoCheckView:
         "frame, which is exact too but makes jumps slow.",
         offers=True,
     )
+
+
+def renumbered_notice(video: str, frame: int) -> tuple[str, str]:
+    """Return what happened, and what to do, where frames from ``frame`` on had a wrong number."""
+    message = (
+        f"{video}: the times in the file do not describe the order of its frames, so frames from {frame} on had a "
+        "wrong number. They are numbered anew, as OpenCV and DeepLabCut number them."
+    )
+    return message, f"Check the labels that you made from frame {frame} on before this message."
 
 
 def copying_view(video: str, done: int, total: int, seconds: float) -> VideoCheckView:
