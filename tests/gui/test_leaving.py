@@ -28,7 +28,7 @@ def window(qtbot):
 
 @pytest.fixture
 def actions(opened, window):
-    made = Actions(opened, window)
+    made = Actions(opened, window.centralWidget())
     made.leaving.watch(window)
     yield made
     made.close()
@@ -72,7 +72,7 @@ LEAVINGS = {
     "new project": lambda actions, _other: actions.new(),
     "sample": lambda actions, _other: actions.sample(),
     "import": lambda actions, other: actions._imported(type("Done", (), {"project": other})()),
-    "window": lambda actions, _other: actions._window.close(),
+    "window": lambda actions, _other: actions._window.window().close(),
 }
 
 

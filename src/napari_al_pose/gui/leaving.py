@@ -31,7 +31,6 @@ class Leaving(QObject):
         self._parent = parent
         self._question: QMessageBox | None = None
         self._go_on: Callable[[], object] | None = None
-        self._window: QMainWindow | None = None
         self._kept_job = 0
         self._may_close = False
         session.modelChanged.connect(self._on_model)
@@ -60,13 +59,12 @@ class Leaving(QObject):
 
     def watch(self, window: QWidget) -> None:
         """Ask before ``window`` is closed too."""
-        if isinstance(window, QMainWindow) and window is not self._window:
-            self._window = window
-            window.installEventFilter(self)
+        if isinstance(window, QMainWindow):
+            window.installEventFilter(self)  # a second time makes no difference
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        window = self._window
-        if event.type() != QEvent.Type.Close or window is None or watched is not window:
+        window = self._parent.window()  # not kept: it would never be freed
+        if event.type() != QEvent.Type.Close or watched is not window or not isinstance(window, QMainWindow):
             return False
         # `napari.Viewer.close`, which scripts call, has hidden the canvas by now: there may be nobody to answer.
         by_user = window.centralWidget() is not None and window.centralWidget().isVisible()
