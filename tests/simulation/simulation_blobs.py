@@ -11,22 +11,25 @@ from PIL import Image
 from napari_al_pose.domain import FrameKey, Skeleton
 from napari_al_pose.simulation.dataset import RawDataset
 
+COLOURS = {"red": (250, 40, 40), "green": (40, 250, 40), "blue": (40, 40, 250)}
 
-def make_blobs(*, videos: int, frames: int) -> RawDataset:
-    """Make videos of a red and a green dot on noise, labelled where they are."""
+
+def make_blobs(*, videos: int, frames: int, bodyparts: int = 2) -> RawDataset:
+    """Make videos of a red and a green dot, and perhaps a blue one, on noise, labelled where they are."""
+    names = tuple(COLOURS)[:bodyparts]
     rng = np.random.default_rng(0)
     keys = tuple(FrameKey(f"v{v}", 10 * i) for v in range(videos) for i in range(frames))
-    xy = rng.uniform(24, 104, (len(keys), 2, 2))
+    xy = rng.uniform(24, 104, (len(keys), bodyparts, 2))
     images = rng.integers(0, 40, (len(keys), 128, 128, 3), dtype=np.uint8)
     for image, points in zip(images, xy, strict=True):
-        for (x, y), colour in zip(points.round().astype(int), ((250, 40, 40), (40, 250, 40)), strict=True):
+        for (x, y), colour in zip(points.round().astype(int), COLOURS.values(), strict=False):
             image[y - 4 : y + 5, x - 4 : x + 5] = colour
     return RawDataset(
         name="blobs",
-        skeleton=Skeleton(("red", "green"), (("red", "green"),)),
+        skeleton=Skeleton(names, (("red", "green"),)),
         keys=keys,
         xy=xy,
-        states=np.ones((len(keys), 2), np.int8),
+        states=np.ones((len(keys), bodyparts), np.int8),
         sizes=np.full((len(keys), 2), 128, np.int64),
         read=lambda rows: (images[row] for row in rows),
     )

@@ -30,6 +30,9 @@ _COLOURS = (
 )
 
 
+_MOST_TICKS = 9
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """A line with a band: ``low`` and ``high`` may be the values themselves."""
@@ -65,7 +68,7 @@ def curve_chart(curves: Sequence[Curve], *, title: str, x_label: str, y_label: s
     for tick in _ticks(*canvas.y_limits):
         canvas.line([(canvas.x_limits[0], tick), (canvas.x_limits[1], tick)], _PALE, 1)
         canvas.text_left(tick, f"{tick:.3g}")
-    for x in xs:
+    for x in _x_ticks(xs):
         canvas.text_below(along(x), f"{x:g}")
     for i, curve in enumerate(curves):
         band = [(along(x), y) for x, y in zip(curve.x, curve.high, strict=True)]
@@ -79,6 +82,14 @@ def curve_chart(curves: Sequence[Curve], *, title: str, x_label: str, y_label: s
         canvas.legend(i, curve.name, _colour(i))
     canvas.frame(title, x_label, y_label)
     return canvas.picture()
+
+
+def _x_ticks(xs: Sequence[float]) -> list[float]:
+    """Return what is written below the x axis: the values themselves, or powers of two between too many of them."""
+    if len(xs) <= _MOST_TICKS or xs[0] <= 0:
+        return list(xs)
+    first, last = math.ceil(math.log2(xs[0])), math.floor(math.log2(xs[-1]))
+    return [2.0**power for power in range(first, last + 1)]
 
 
 def interval_chart(intervals: Sequence[Interval], *, title: str, x_label: str) -> Image.Image:

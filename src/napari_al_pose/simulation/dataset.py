@@ -141,6 +141,26 @@ class Dataset:
         return np.array([row for row, key in enumerate(self.keys) if key.video in wanted], np.int64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What an annotator said of some frames of a data set, where that is not simply what is known.
+
+    Parameters
+    ----------
+    xy : float64 array, (N, K, 2)
+        Pixels of the data set's images, for all its rows; NaN unless placed.
+    states : int8 array, (N, K)
+    """
+
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+
+    @classmethod
+    def none(cls, dataset: Dataset) -> Labels:
+        """Return labels in which nothing was looked at."""
+        return cls(np.full(dataset.xy.shape, np.nan), np.zeros(dataset.states.shape, np.int8))
+
+
 def reference_lengths(
     keys: Sequence[FrameKey],
     xy: NDArray[np.float64],

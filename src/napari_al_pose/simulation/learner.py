@@ -26,7 +26,7 @@ from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimising import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
 from napari_al_pose.pose.plan import TrainPlan
 from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
-from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
 
 CUT_SHARE = 0.3
@@ -67,8 +67,12 @@ class Learned(Protocol):
 class Learner(Protocol):
     """Trains models on rows of one data set."""
 
-    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> Learned:
-        """Train on rows; ``initial`` is what an earlier call returned, to go on from."""
+    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None) -> Learned:
+        """Train on rows.
+
+        ``initial`` is what an earlier call returned, to go on from; ``labels`` what an annotator said of the rows, by
+        default what is known.
+        """
 
 
 def make_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> Learner:
@@ -131,7 +135,9 @@ class _Heads:
         self._views = _levels(folder, "view")
         self.whole = _levels(folder, "whole")
 
-    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> _TrainedHeads:
+    def train(
+        self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None
+    ) -> _TrainedHeads:
         """Train on rows; see `Learner`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -143,7 +149,7 @@ class _Heads:
         optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
         steps = self.protocol.steps
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps))
-        batches = self._batches(rows, seed)
+        batches = self._batches(rows, seed, labels)
         for _ in range(steps):
             maps, uv, weights = next(batches)
             with self.precision():
@@ -160,25 +166,29 @@ class _Heads:
         """Return what to run the heads in."""
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.protocol.bfloat16)
 
-    def _batches(self, rows: Sequence[int], seed: int) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
+    def _batches(
+        self, rows: Sequence[int], seed: int, labels: Labels | None
+    ) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
         """Yield maps, keypoints and weights for ever; each frame once an epoch."""
         rng = np.random.default_rng(seed)
         n = self.protocol.batch_size
         precision = torch.bfloat16 if self.protocol.bfloat16 else torch.float32
-        weights = keypoint_weights(torch.from_numpy(self.dataset.states[list(rows)].astype(np.int64)))
+        weights = keypoint_weights(torch.from_numpy((labels or self.dataset).states[list(rows)].astype(np.int64)))
         waiting: list[int] = []
         while True:
             while len(waiting) < n:
                 waiting += rng.permutation(len(rows)).tolist()
             frames, waiting = waiting[:n], waiting[n:]
-            drawn = [self._view(rows[frame], rng) for frame in frames]
+            drawn = [self._view(rows[frame], rng, labels) for frame in frames]
             maps = [
                 _tensor(np.stack([own[level] for own, _ in drawn])).to(precision, memory_format=torch.channels_last)
                 for level in range(len(self.whole))
             ]
             yield maps, torch.from_numpy(np.stack([uv for _, uv in drawn])), weights[frames]
 
-    def _view(self, row: int, rng: np.random.Generator) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
+    def _view(
+        self, row: int, rng: np.random.Generator, labels: Labels | None
+    ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
         """Draw one of the fixed views of a frame, or a cut from anywhere in it.
 
         The few fixed views show little of what lies around the animal: without the cuts, a network that never saw a
@@ -186,7 +196,10 @@ class _Heads:
         """
         view = int(rng.integers(self.protocol.views))
         if rng.random() >= CUT_SHARE:
-            return [level[row, view] for level in self._views], self._uv[row, view]
+            uv = self._uv[row, view]
+            if labels is not None:
+                uv = moved_with(uv, self.dataset.xy[row], labels.xy[row])
+            return [level[row, view] for level in self._views], uv
         room = [whole - own for whole, own in zip(self.dataset.images.shape[1:3], self.dataset.crop, strict=True)]
         top, left = (PAD_MULTIPLE * int(rng.integers(side // PAD_MULTIPLE + 1)) for side in room)
         cut = []
@@ -194,7 +207,25 @@ class _Heads:
             stride = SCOREMAP_STRIDE * 2**level
             (y, x), (height, width) = (top // stride, left // stride), views.shape[-2:]
             cut.append(whole[row][:, y : y + height, x : x + width])
-        return cut, (self.dataset.xy[row] - (left, top)).astype(np.float32)
+        return cut, ((labels or self.dataset).xy[row] - (left, top)).astype(np.float32)
+
+
+def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return where an annotator's labels (K, 2) lie in a view in which the known ones lie at ``uv`` (K, 2).
+
+    A view is the frame moved, turned and scaled, which any two points tell; with one known point alone, only its own
+    label is moved, as if the view were upright.
+    """
+    there = np.flatnonzero(np.isfinite(known[:, 0]))
+    if not len(there):
+        return np.full_like(uv, np.nan)
+    source, view = (points.astype(np.float64) @ np.array([1, 1j]) for points in (known, uv))
+    first = there[0]
+    last = there[int(np.abs(source[there] - source[first]).argmax())]
+    apart = source[last] - source[first]
+    turn = (view[last] - view[first]) / apart if abs(apart) > 1e-9 else 1.0
+    found = view[first] + turn * (said @ np.array([1, 1j]) - source[first])
+    return np.stack([found.real, found.imag], axis=1).astype(np.float32)
 
 
 class _TrainedHeads:
@@ -243,10 +274,13 @@ class _WholeNetwork:
     def __init__(self, dataset: Dataset, protocol: SimulationProtocol) -> None:
         self._dataset, self._protocol = dataset, protocol
 
-    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None) -> _TrainedNetwork:
+    def train(
+        self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None
+    ) -> _TrainedNetwork:
         """Train on rows; see `Learner`."""
         data = self._dataset
-        frames = [LabelledFrame(np.asarray(data.images[row]), data.xy[row], data.states[row]) for row in rows]
+        said = labels or data
+        frames = [LabelledFrame(np.asarray(data.images[row]), said.xy[row], said.states[row]) for row in rows]
         settings = TrainSettings(
             trunk=self._protocol.trunk,
             device="auto",

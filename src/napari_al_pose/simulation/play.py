@@ -13,7 +13,7 @@ import numpy as np
 from napari_al_pose.acquisition.reliability import agreement, update
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.simulation.choosing import Choice, Pick, choose, start_rows
-from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.folds import Fold, make_folds
 from napari_al_pose.simulation.learner import Learned, Learner, make_learner
 from napari_al_pose.simulation.measures import PCK, measure
@@ -21,6 +21,7 @@ from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared, open_prepared
 from napari_al_pose.simulation.protocol import Arm, Protocol
 from napari_al_pose.simulation.rows import RoundFiles
+from napari_al_pose.simulation.workflow_play import Annotating, WorkflowState, work_as_json, work_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Table:
         self._prepared, self._fold, self._learner = prepared, fold, learner
         self._seed = 1000 * job.seed + job.fold
         self._first: tuple[list[int], Learned, float] | None = None
+        self._first_work: tuple[tuple[list[int], int], Learned, float] | None = None
 
     def play(self, arm: Arm, out_of_time: Callable[[], bool]) -> bool:
         """Play an arm's missing rounds; False if the time ran out."""
@@ -90,6 +92,8 @@ class _Table:
         before = [self._files.read(job.dataset, job.fold, job.seed, arm.name, budget) for budget in budgets]
         if all(row is not None for row in before):
             return True
+        if arm.way is not None:
+            return self._play_workflow(arm, before, out_of_time)
         state = _State(self._fold.base.tolist())
         for number, (budget, row) in enumerate(zip(budgets, before, strict=True)):
             if row is not None:
@@ -121,8 +125,15 @@ class _Table:
         state.labelled = [*state.labelled, *(pick.row for pick in choice.picks)]
         initial = state.model if arm.warm and number else None
         state.model, train_seconds = self._learn(state.labelled, initial)
-        predicted = state.model.predict(self._fold.test.tolist(), with_scoremaps=False).xy
-        errors = measure(dataset, self._fold.test, predicted)
+        seconds = {"train_seconds": round(train_seconds, 2), "choose_seconds": round(choose_seconds, 2)}
+        keypoints = int((dataset.states[state.labelled] == KeypointState.PLACED).sum())
+        more = {"keypoints": keypoints, "reliability": state.reliability, **seconds}
+        self._write(arm, budget, state.model, len(state.labelled), more | _describe(dataset, choice))
+
+    def _write(self, arm: Arm, budget: int, model: Learned, n_labelled: int, more: dict[str, Any]) -> None:
+        """Measure a model on the test frames and write the round down."""
+        predicted = model.predict(self._fold.test.tolist(), with_scoremaps=False).xy
+        errors = measure(self._prepared.dataset, self._fold.test, predicted)
         self._files.write(
             {
                 "dataset": self._job.dataset,
@@ -130,7 +141,7 @@ class _Table:
                 "seed": self._job.seed,
                 "arm": arm.name,
                 "budget": budget,
-                "n_labelled": len(state.labelled),
+                "n_labelled": n_labelled,
                 "error": errors.error,
                 "uncapped": errors.uncapped,
                 "median": errors.median,
@@ -141,13 +152,56 @@ class _Table:
                 "per_video": errors.per_video,
                 "per_bodypart": {name: value for name, value in errors.per_bodypart.items() if np.isfinite(value)},
                 "n_test": len(self._fold.test),
-                "keypoints": int((dataset.states[state.labelled] == KeypointState.PLACED).sum()),
+                **more,
+            }
+        )
+
+    def _play_workflow(
+        self, arm: Arm, before: Sequence[dict[str, Any] | None], out_of_time: Callable[[], bool]
+    ) -> bool:
+        """Play the missing rounds of an arm whose annotator takes time; False if ours ran out."""
+        budgets, dataset = self._protocol.budgets, self._prepared.dataset
+        annotating = Annotating(self._prepared, self._protocol, self._fold, self._seed)
+        state = WorkflowState(Labels.none(dataset))
+        for number, (budget, row) in enumerate(zip(budgets, before, strict=True)):
+            if row is not None:
+                work_from_json(state, row["work"])
+                state.reliability, state.model = float(row["reliability"]), None
+                state.seconds_a_frame = float(row["work"]["seconds_a_frame"])
+                continue
+            if out_of_time():
+                return False
+            began = time.process_time()
+            if number == 0:
+                choice = self._start(arm, self._protocol.frames(budget, len(self._fold.pool)))
+                annotating.start(state, [pick.row for pick in choice.picks])
+            else:
+                state.model = state.model or self._learn_work(state)[0]
+                choice = annotating.go_on(state, arm, number, budget)
+            choose_seconds = time.process_time() - began
+            state.model, train_seconds = self._learn_work(state)
+            work = work_as_json(state, self._protocol.costs) | annotating.noc(state)
+            more = {
+                "keypoints": int((state.labels.states == KeypointState.PLACED).sum()),
                 "reliability": state.reliability,
                 "train_seconds": round(train_seconds, 2),
                 "choose_seconds": round(choose_seconds, 2),
-                **_describe(dataset, choice),
+                "work": work,
             }
-        )
+            self._write(arm, budget, state.model, len(state.labelled), more | _describe(dataset, choice))
+        return True
+
+    def _learn_work(self, state: WorkflowState) -> tuple[Learned, float]:
+        """Train on what an annotator said; the first training is the same for all workflows, and done once."""
+        rows = sorted(state.labelled)
+        if self._first_work is not None and self._first_work[0] == (rows, len(state.judged)):
+            return self._first_work[1], self._first_work[2]
+        began = time.process_time()
+        model = self._learner.train(rows, seed=self._seed, labels=state.labels)
+        seconds = time.process_time() - began
+        if self._first_work is None and not state.judged:
+            self._first_work = ((rows, 0), model, seconds)
+        return model, seconds
 
     def _start(self, arm: Arm, budget: int) -> Choice:
         pool = self._fold.pool.tolist()

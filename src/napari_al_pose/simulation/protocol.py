@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from napari_al_pose.acquisition import installed_strategies
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.simulation.workflows import WORKFLOWS, Costs, Workflow, parse_workflow
 
 ORACLE, ANTI = "oracle", "anti"
 SANITY = (ORACLE, ANTI, "random+dedup")
@@ -41,6 +42,8 @@ class Arm:
         Whether training goes on from the round before instead of from the start.
     trust : float or None
         Reliability that the strategy is told instead of the one measured, for those that go by it.
+    workflow : str
+        How frames are labelled, as `parse_workflow` reads it; "" for frames that are simply known, at no cost.
     """
 
     strategy: str
@@ -49,16 +52,25 @@ class Arm:
     explore: float | None = None
     warm: bool = False
     trust: float | None = None
+    workflow: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Arm:
-        """Read ``strategy+modifier+...``: ``hybrid``, ``hybrid+nodedup``, ``mpe+nospread``, ``hybrid+explore25``.
+        """Read ``strategy+modifier+...``, ``workflow`` or ``workflow/strategy+modifier+...``.
+
+        So ``hybrid``, ``hybrid+nodedup``, ``mpe+nospread``, ``hybrid+explore25``, ``prefilled``, ``prefilled/kmeans``.
 
         Raises
         ------
         AlPoseError
             If strategy or modifier is unknown.
         """
+        first, slash, rest = text.strip().partition("/")
+        workflow = parse_workflow(first)
+        if workflow is not None:
+            return replace(cls.parse(rest or workflow.strategy), workflow=first)
+        if slash:
+            raise AlPoseError(f"Unknown workflow {first!r}.", f"Choose of: {', '.join(WORKFLOWS)}.")
         name, *modifiers = text.strip().split("+")
         known = [*installed_strategies(), ORACLE, ANTI]
         if name not in known:
@@ -93,7 +105,16 @@ class Arm:
             parts.append(f"trust{round(100 * self.trust):02d}")
         if self.warm:
             parts.append("warm")
-        return "+".join(parts)
+        strategy = "+".join(parts)
+        way = self.way
+        if way is None:
+            return strategy
+        return self.workflow if strategy == Arm.parse(way.strategy).name else f"{self.workflow}/{strategy}"
+
+    @property
+    def way(self) -> Workflow | None:
+        """The workflow; None where frames are simply known."""
+        return parse_workflow(self.workflow) if self.workflow else None
 
 
 _MODIFIERS: dict[str, dict[str, Any]] = {
@@ -102,6 +123,9 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
     "nospread": {"spread": False},
     "warm": {"warm": True},
 }
+
+
+_LATER = ("tolerance", "jitter", "costs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +165,13 @@ class Protocol:
         At most so many frames of a data set take part, evenly spread over each video.
     test_size : int
         At most so many frames are tested on, evenly spread over each video.
+    tolerance : float
+        Largest error that an annotator leaves as it is, in reference lengths.
+    jitter : float
+        Standard deviation of an annotator's clicks, in reference lengths, each way.
+    costs : Costs
+        Seconds of each of an annotator's actions. With a workflow a budget is the time in which an annotator would
+        label so many frames from scratch.
     """
 
     arms: tuple[str, ...]
@@ -158,6 +189,9 @@ class Protocol:
     percent: bool = False
     pool_size: int = 600
     test_size: int = 120
+    tolerance: float = 0.05
+    jitter: float = 0.01
+    costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
         low, high = (0, 100) if self.percent else (2, self.budgets[-1])
@@ -184,5 +218,15 @@ class Protocol:
 
     def setting(self) -> str:
         """Return a short hash of all that two rounds must share to be comparable: everything but the list of arms."""
-        fields = {name: value for name, value in self.to_json().items() if name != "arms"}
+        # What came later stays out while it is as it always was, so that earlier runs can be gone on with.
+        later = {
+            name: value
+            for name, value in Protocol(arms=("uniform",), budgets=(2, 3)).to_json().items()
+            if name in _LATER
+        }
+        fields = {
+            name: value
+            for name, value in self.to_json().items()
+            if name != "arms" and not (name in later and value == later[name])
+        }
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]

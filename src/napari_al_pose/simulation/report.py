@@ -20,8 +20,11 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing, write_text
 from napari_al_pose.simulation.charts import Curve, Interval, contact_sheet, curve_chart, interval_chart
 from napari_al_pose.simulation.dataset import Dataset, load_dataset
+from napari_al_pose.simulation.effort import EffortResult, summarise_effort
+from napari_al_pose.simulation.effort_report import effort_chart, effort_json, effort_tables
 from napari_al_pose.simulation.results import ArmResult, DatasetResult, summarise_rounds, video_errors
 from napari_al_pose.simulation.rows import read_rounds
+from napari_al_pose.simulation.workflows import Costs
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +72,26 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
         rounds, budgets=protocol["budgets"], arms=protocol["arms"], baseline=baseline, target=target
     )
     sections = []
+    efforts: dict[str, dict[str, Any]] = {}
+    costs = Costs(**protocol.get("costs", {}))
     for result in results:
         own = [row for row in rounds if row["dataset"] == result.dataset]
         pictures = _pictures(result, own, cache)
+        effort = summarise_effort(own, budgets=protocol["budgets"], target=target, costs=costs)
+        if effort:
+            efforts[result.dataset] = effort_json(effort)
+            pictures["effort"] = (
+                "Mean error on held-out videos against the time an annotator took.",
+                effort_chart(effort, title=result.dataset),
+            )
         for name, (_, picture) in pictures.items():
             _save(picture, output / f"{result.dataset}-{name}.png")
-        sections.append(_section(result, own, pictures))
+        sections.append(_section(result, own, pictures, effort))
     write_text(output / "report.html", _page(protocol, sections))
-    summary = {"results": [_as_json(asdict(result)) for result in results]}
+    summary: dict[str, Any] = {"results": [_as_json(asdict(result)) for result in results]}
+    if efforts:
+        # Of one data set by workflow; of several by data set, then by workflow.
+        summary["effort"] = _as_json(next(iter(efforts.values())) if len(results) == 1 else efforts)
     write_text(output / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary
 
@@ -103,7 +118,14 @@ def sentence(result: DatasetResult, arm: ArmResult) -> str:
 
 def _pictures(result: DatasetResult, rows: Sequence[dict[str, Any]], cache: Path) -> dict[str, tuple[str, Image.Image]]:
     """Return the pictures by name, each with its caption."""
-    label = "labelled frames" if result.budgets[0] else "labelled share of the pool, %"
+    by_time = any("work" in row for row in rows)
+    label = (
+        "time of so many frames from scratch"
+        if by_time
+        else "labelled frames"
+        if result.budgets[0]
+        else "labelled share of the pool, %"
+    )
     curves = [Curve(a.arm, result.budgets, a.curve, a.low, a.high) for a in result.arms]
     found = {
         "curves": (
@@ -154,15 +176,19 @@ def _dataset(name: str, cache: Path) -> Dataset | None:
 
 
 def _section(
-    result: DatasetResult, rows: Sequence[dict[str, Any]], pictures: dict[str, tuple[str, Image.Image]]
+    result: DatasetResult,
+    rows: Sequence[dict[str, Any]],
+    pictures: dict[str, tuple[str, Image.Image]],
+    effort: dict[str, EffortResult],
 ) -> str:
     lines = [f"<h2>{html.escape(result.dataset)}</h2>"]
     primary = result.arm("hybrid")
     if primary is not None and primary.difference is not None:
         lines.append(f'<p class="{primary.difference.verdict}"><b>{html.escape(sentence(result, primary))}.</b></p>')
     lines.append(f"<p>{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.</p>")
-    for caption, picture in (pictures[name] for name in ("curves", "differences") if name in pictures):
+    for caption, picture in (pictures[name] for name in ("effort", "curves", "differences") if name in pictures):
         lines += [_image(_png(picture), "png", caption), f"<p>{html.escape(caption)}</p>"]
+    lines += [_table(head, body) for head, body in (effort_tables(effort) if effort else [])]
     lines += [_arms_table(result), _headroom(result), _videos_table(result, rows), _log_table(result, rows)]
     if "frames" in pictures:
         caption, picture = pictures["frames"]

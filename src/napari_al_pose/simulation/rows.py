@@ -51,6 +51,10 @@ SCALARS = (
 """Columns of the tidy table, one row a round."""
 
 
+WORK = ("seconds", "clicks", "looks", "points", "placed", "dragged", "accepted", "n_points", "noc", "noc_mended")
+"""Columns that workflows have: an annotator's work so far, and the clicks that a test frame would take."""
+
+
 class RoundFiles:
     """The rounds of one comparison, in ``folder``; any number of processes may write to it.
 
@@ -125,7 +129,9 @@ def write_tables(rounds: list[dict[str, Any]], folder: Path) -> None:
 
 def as_table(rounds: list[dict[str, Any]]) -> pd.DataFrame:
     """Return the tidy table, one row a round."""
-    return pd.DataFrame([{name: row.get(name) for name in SCALARS} for row in rounds], columns=list(SCALARS))
+    columns = [*SCALARS, *WORK] if any("work" in row for row in rounds) else list(SCALARS)
+    values = [row | row.get("work", {}) for row in rounds]
+    return pd.DataFrame([{name: row.get(name) for name in columns} for row in values], columns=columns)
 
 
 def _rounds(folder: Path) -> Iterator[dict[str, Any]]:

@@ -106,13 +106,13 @@ def compare(arm: Mapping[Replicate, float], baseline: Mapping[Replicate, float],
 
 def hierarchical_interval(values: Mapping[Replicate, float], *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of the mean: folds are drawn with replacement, then seeds within each drawn fold."""
-    weights = _draws(sorted(values), seed)
+    weights = draws(sorted(values), seed)
     means = weights @ np.array([values[r] for r in sorted(values)]) / weights.sum(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _draws(replicates: Sequence[Replicate], seed: int) -> NDArray[np.float64]:
+def draws(replicates: Sequence[Replicate], seed: int) -> NDArray[np.float64]:
     """Return how often each replicate is in each bootstrap sample, (BOOTSTRAPS, n)."""
     rng = np.random.default_rng(seed)
     by_fold: dict[int, list[int]] = {}
@@ -189,7 +189,7 @@ def labels_interval(
     ours, theirs = (np.array([curve[r] for r in both], np.float64) for curve in (arm, baseline))
     column = list(budgets).index(at)
     estimate = labels_to_reach(budgets, ours.mean(axis=0).tolist(), float(theirs.mean(axis=0)[column]))
-    weights = _draws(both, seed)[:2000]
+    weights = draws(both, seed)[:2000]
     weights = weights / weights.sum(axis=1, keepdims=True)
     drawn = [
         labels_to_reach(budgets, curve.tolist(), float(target))

@@ -7,10 +7,14 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.verbs.common import add_json, positive, show
 
+if TYPE_CHECKING:
+    from napari_al_pose.simulation.protocol import Protocol
+
+_COSTS = "look 2, point 0.3 (each guess judged), place 2.5, drag 3, accept 0.7"
 _TEXT = "compare strategies by playing the annotator from known labels"
 _EPILOG = """\
 PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or
@@ -45,12 +49,34 @@ def add(verbs: Any) -> None:
     """Add the verb."""
     verb = verbs.add_parser("simulate", help=_TEXT, description=_TEXT, epilog=_EPILOG)
     verb.add_argument("project", nargs="+", metavar="PROJECT", help="labelled data; several are compared side by side")
-    verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="rounds, tables and report go here")
-    verb.add_argument("--strategies", default="uniform,hybrid", metavar="A,B", help="default: uniform,hybrid")
+    verb.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="rounds, tables and report go here (default: al-pose-simulation/SETTINGS in the present folder)",
+    )
+    verb.add_argument("--strategies", metavar="A,B", help="default: uniform,hybrid; none beside --workflows")
+    verb.add_argument(
+        "--workflows",
+        metavar="A,B",
+        help="ways to label, compared by an annotator's seconds: from-scratch (new frames, every point placed), "
+        "prefilled (evenly spread frames, the model's guesses put right), shipped (as the window does it)",
+    )
+    verb.add_argument("--costs", default="", metavar="look=S,...", help=f"seconds of an annotator's actions: {_COSTS}")
+    verb.add_argument("--tolerance", type=float, default=0.05, metavar="SHARE", help="error left as it is, in lengths")
+    verb.add_argument(
+        "--jitter", type=float, default=0.01, metavar="SHARE", help="standard deviation of a click, likewise"
+    )
     verb.add_argument("--protocol", choices=tuple(PRESETS), help="settings of a published comparison")
     verb.add_argument("--no-sanity", action="store_true", help="leave out oracle, anti and random+dedup")
-    verb.add_argument("--baseline", default="uniform", help="what the others are compared with (default: uniform)")
-    verb.add_argument("--budgets", type=_numbers, default=(10, 20, 40, 80), metavar="N,N", help="default: 10,20,40,80")
+    verb.add_argument("--baseline", help="what the others are compared with (default: uniform, or from-scratch)")
+    verb.add_argument(
+        "--budgets",
+        type=_numbers,
+        metavar="N,N",
+        help="labelled frames, of workflows the time that so many take from scratch (default: 10,20,40,80; "
+        "of workflows 5,10,20,40, or 5,10,20 of few frames)",
+    )
     verb.add_argument(
         "--seeds", type=_range, default=tuple(range(10)), metavar="N", help="10 (the default), or 100:110"
     )
@@ -75,15 +101,15 @@ def add(verbs: Any) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from napari_al_pose.simulation.protocol import SANITY, Protocol
+    from napari_al_pose.simulation.protocol import Protocol
     from napari_al_pose.simulation.report import write_report
     from napari_al_pose.simulation.running import Run, simulate
     from napari_al_pose.simulation.sources import open_horse10, open_source_of_labels
+    from napari_al_pose.simulation.workflows import Costs
 
-    arms = [options.baseline, *options.strategies.split(","), *(() if options.no_sanity else SANITY)]
     protocol = Protocol(
-        arms=tuple(dict.fromkeys(arms)),
-        budgets=options.budgets,
+        arms=_arms(options),
+        budgets=options.budgets or ((5, 10, 20, 40) if options.workflows else (10, 20, 40, 80)),
         steps=options.steps,
         batch_size=options.batch_size,
         trunk=options.trunk,
@@ -94,24 +120,66 @@ def _simulate(options: argparse.Namespace) -> None:
         start=options.start,
         folds=options.folds,
         pool_size=options.pool_size,
+        tolerance=options.tolerance,
+        jitter=options.jitter,
+        costs=Costs.parse(options.costs),
     )
     protocol = replace(protocol, **PRESETS.get(options.protocol, {}))
+    if options.protocol == "horse10":
+        raws = [open_horse10(Path(what)) for what in options.project]
+    else:
+        raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
+    if options.workflows and not options.budgets and not options.protocol:
+        protocol = replace(protocol, budgets=_affordable(protocol, min(len(raw.keys) for raw in raws)))
+    output = options.output or Path("al-pose-simulation") / f"{raws[0].name}-{protocol.setting()}"
     run = Run(
-        output=options.output,
-        cache=options.cache or options.output / "cache",
+        output=output,
+        cache=options.cache or output / "cache",
         seeds=options.seeds,
         folds=options.use_folds or tuple(range(protocol.folds)),
         jobs=options.jobs,
         scheduler=options.scheduler,
         minutes=options.minutes,
     )
-    if options.protocol == "horse10":
-        raws = [open_horse10(Path(what)) for what in options.project]
-    else:
-        raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
     done = simulate(raws, protocol, run)
-    summary = write_report(options.output, cache=run.cache, baseline=options.baseline, target=options.target)
-    show(done | summary, _sentence(done, options.output), options)
+    baseline = options.baseline or ("from-scratch" if options.workflows else "uniform")
+    summary = write_report(output, cache=run.cache, baseline=baseline, target=options.target)
+    show(done | summary, _sentence(done, output) + _efforts(summary), options)
+
+
+def _arms(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the arms to play, each once: the baseline first."""
+    from napari_al_pose.simulation.protocol import SANITY
+
+    workflows = options.workflows.split(",") if options.workflows else []
+    if workflows and not options.strategies:
+        arms = [options.baseline or "from-scratch", *workflows]
+    else:
+        baseline = [options.baseline] if options.baseline else ["uniform"]
+        strategies = (options.strategies or "uniform,hybrid").split(",")
+        arms = [*baseline, *strategies, *workflows, *(() if options.no_sanity else SANITY)]
+    return tuple(dict.fromkeys(arms))
+
+
+def _affordable(protocol: Protocol, n_frames: int) -> tuple[int, ...]:
+    """Return the budgets that the pool of a small data set has frames for."""
+    pool = int(0.9 * n_frames * (1 - 1 / protocol.folds))
+    kept = tuple(budget for budget in protocol.budgets if budget <= pool)
+    return kept if len(kept) >= 2 else protocol.budgets
+
+
+def _efforts(summary: dict[str, Any]) -> str:
+    """Say what each workflow took, where one data set was played."""
+    lines = []
+    for name, one in summary.get("effort", {}).items():
+        if "ratio" in one:
+            took, ratio = one["seconds_to_target"], one["ratio"]
+            low, high = ("never" if value is None else f"{value:.2f}" for value in one["interval"])
+            words = (
+                "never gets there" if took is None else f"{took:.0f} s, {ratio:.2f} of from-scratch ({low} to {high})"
+            )
+            lines.append(f"\n{name}: {words}")
+    return "".join(lines)
 
 
 def _sentence(done: dict[str, Any], output: Path) -> str:

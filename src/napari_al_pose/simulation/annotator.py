@@ -1,0 +1,164 @@
+"""An annotator who knows the answers, and is as exact and as patient as a person.
+
+Guesses within the tolerance are taken as they are, so that labels are as wrong as those of people who correct guesses;
+what is placed or dragged lies where the label is, give or take a person's jitter. The worst guess is put right first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.evidence import Evidence
+from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_prior import PosePrior
+from napari_al_pose.simulation.workflows import Actions
+
+_PLACED, _HIDDEN, _UNSEEN = (int(s) for s in (KeypointState.PLACED, KeypointState.NOT_VISIBLE, KeypointState.UNSEEN))
+
+Mender = Callable[[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float64]]
+"""``mender(xy, clicked, open_)`` returns the points decided anew, (K, 2)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What is known of a frame, and how exact the annotator is.
+
+    Parameters
+    ----------
+    xy : float array, (K, 2)
+        Pixels; NaN unless placed.
+    states : int8 array, (K,)
+    length : float
+        What errors are divided by, px.
+    tolerance : float
+        Largest error that is left as it is, in lengths.
+    jitter : float array, (K, 2)
+        How far off a click is, px: drawn once for a frame, so that all workflows click at the same places.
+    """
+
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+    length: float
+    tolerance: float
+    jitter: NDArray[np.float64]
+
+    def clicks(self, k: int) -> NDArray[np.float64]:
+        """Return where a person clicks for bodypart ``k``."""
+        where: NDArray[np.float64] = self.xy[k] + self.jitter[k]
+        return where
+
+    def errors(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return how far off guesses (K, 2) are, in lengths; 0 for what is hidden, infinite where there is none."""
+        off = np.hypot(*(np.asarray(xy, np.float64) - self.xy).T) / self.length
+        return np.where(self.states == _PLACED, np.where(np.isfinite(off), off, np.inf), 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """What became of a frame.
+
+    Parameters
+    ----------
+    xy : float array, (K, 2)
+    states : int8 array, (K,)
+    actions : Actions
+    answers : tuple of (int, float, bool)
+        Of each guess that was judged: bodypart, likelihood, and whether it was right.
+    """
+
+    xy: NDArray[np.float64]
+    states: NDArray[np.int8]
+    actions: Actions
+    answers: tuple[tuple[int, float, bool], ...] = ()
+
+
+def from_scratch(truth: Truth) -> Labelled:
+    """Place every point of a frame without guesses."""
+    placed = truth.states == _PLACED
+    xy = np.where(placed[:, None], truth.xy + truth.jitter, np.nan)
+    hidden = int((truth.states == _HIDDEN).sum())
+    return Labelled(xy, truth.states.copy(), Actions(looks=1, placed=int(placed.sum()), accepted=hidden))
+
+
+def correct_frame(
+    truth: Truth, guess: NDArray[np.floating], likelihood: NDArray[np.floating], mender: Mender | None
+) -> Labelled:
+    """Put a frame's wrong guesses right, the worst first; one key takes the others."""
+    xy = np.array(guess, np.float64)
+    labelled = truth.states != _UNSEEN
+    hidden = truth.states == _HIDDEN
+    first = truth.errors(xy) <= truth.tolerance
+    clicked = np.zeros(len(xy), bool)
+    actions = Actions(looks=1, points=int(labelled.sum()), accepted=1 + int(hidden.sum()))
+    while True:
+        errors = np.where(clicked, 0.0, truth.errors(xy))
+        worst = int(errors.argmax())
+        if errors[worst] <= truth.tolerance:
+            break
+        xy[worst] = truth.clicks(worst)
+        clicked[worst] = True
+        actions += Actions(dragged=1)
+        if mender is not None:
+            before, xy = xy, mender(xy, clicked, labelled & ~hidden & ~clicked)
+            moved = np.hypot(*(xy - before).T) > truth.tolerance * truth.length
+            actions += Actions(points=int(np.nan_to_num(moved).sum()))
+    xy = np.where((truth.states == _PLACED)[:, None], xy, np.nan)
+    answers = tuple(
+        (k, float(likelihood[k]), bool(first[k] and not hidden[k])) for k in np.flatnonzero(labelled).tolist()
+    )
+    return Labelled(xy, truth.states.copy(), actions, answers)
+
+
+def answer_points(
+    truth: Truth,
+    guess: NDArray[np.floating],
+    likelihood: NDArray[np.floating],
+    asked: Sequence[int],
+    *,
+    mender: Mender | None,
+    sure: NDArray[np.bool_] | None = None,
+) -> Labelled:
+    """Answer for some bodyparts of a frame, in the order asked; one key each, or a drag.
+
+    ``sure`` marks others (K,) that one more key takes as they are in the end, unseen.
+    """
+    xy = np.array(guess, np.float64)
+    states = np.full(len(xy), _UNSEEN, np.int8)
+    clicked = np.zeros(len(xy), bool)
+    actions, answers = Actions(looks=1), []
+    for k in asked:
+        actions += Actions(points=1)
+        states[k] = truth.states[k]
+        right = truth.states[k] == _PLACED and truth.errors(xy)[k] <= truth.tolerance
+        answers.append((k, float(likelihood[k]), bool(right)))
+        if truth.states[k] == _HIDDEN or right:
+            actions += Actions(accepted=1)
+            clicked[k] = right
+            continue
+        xy[k] = truth.clicks(k)
+        clicked[k] = True
+        actions += Actions(dragged=1)
+        if mender is not None:
+            xy = mender(xy, clicked, (states == _UNSEEN) & (truth.states != _HIDDEN))
+    if sure is not None and (sure & (states == _UNSEEN)).any():
+        states = np.where(sure & (states == _UNSEEN), np.int8(_PLACED), states)
+        actions += Actions(accepted=1)
+    return Labelled(np.where((states == _PLACED)[:, None], xy, np.nan), states, actions, tuple(answers))
+
+
+def clicks_needed(truth: Truth, guess: NDArray[np.floating], mender: Mender | None) -> int:
+    """Return NoC: the clicks until every point is within the tolerance, the worst first."""
+    exact = replace(truth, states=np.where(truth.states == _HIDDEN, np.int8(_UNSEEN), truth.states))
+    return correct_frame(exact, guess, np.zeros(len(guess)), mender).actions.dragged
+
+
+def make_mender(prior: PosePrior | None, evidence: Evidence) -> Mender | None:
+    """Return what decides a frame's guesses anew; None without a prior."""
+    if prior is None:
+        return None
+    return lambda xy, clicked, open_: mend(prior, evidence, xy=xy, clicked=clicked, open_=open_).xy

@@ -1,0 +1,84 @@
+"""Which bodyparts of a frame to ask for: those in most doubt, by doubts that mean the same for every bodypart.
+
+A likelihood of 0.6 may be sure of a snout and lost for a tongue. So the doubt of a guess is the probability that an
+annotator has to move it: Platt's scaling of the likelihood (`pose.calibration`), fitted on all guesses that were judged
+so far, and then for each bodypart on its own, held to the common one. A bodypart with fewer labels than others is in
+more doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.pose.calibration import Answers, fit_calibration
+
+Judged = tuple[int, float, bool]
+"""Bodypart, likelihood, and whether the guess was right."""
+
+SURE = 0.9
+"""Probability of being right from which a guess is taken unseen."""
+
+_SCARCE = 0.5
+"""How much a bodypart without labels is preferred to one with as many as any."""
+
+
+class Doubt:
+    """How likely guesses are wrong.
+
+    Parameters
+    ----------
+    judged : sequence of (int, float, bool)
+        What annotators said of guesses so far.
+    n_bodyparts : int
+    """
+
+    def __init__(self, judged: Sequence[Judged], n_bodyparts: int) -> None:
+        common = fit_calibration(_answers(judged))
+        self._by_bodypart = [
+            fit_calibration(_answers([one for one in judged if one[0] == k]), before=common) for k in range(n_bodyparts)
+        ]
+
+    def __call__(self, likelihood: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability that guesses of likelihoods (..., K) have to be moved."""
+        columns = [
+            1.0 - np.asarray(calibration(np.asarray(likelihood[..., k], np.float32)), np.float64)
+            for k, calibration in enumerate(self._by_bodypart)
+        ]
+        return np.stack(columns, axis=-1)
+
+
+def asked_bodyparts(
+    doubt: NDArray[np.float64], n_labels: NDArray[np.int64], n: int, *, drawn: float, rng: np.random.Generator
+) -> list[int]:
+    """Return ``n`` bodyparts of a frame in the order in which to ask for them.
+
+    Parameters
+    ----------
+    doubt : float array, (K,)
+        From `Doubt`.
+    n_labels : int array, (K,)
+        Labels that each bodypart has.
+    n : int
+        How many to ask for.
+    drawn : float
+        Share of them that is drawn at random, on average.
+    rng : Generator
+        Draws them.
+    """
+    scarce = 1.0 + _SCARCE * (1.0 - n_labels / max(1, int(n_labels.max())))
+    order = np.argsort(-doubt * scarce, kind="stable").tolist()
+    n_drawn = int(rng.binomial(n, drawn))
+    kept = order[: n - n_drawn]
+    rest = [k for k in range(len(doubt)) if k not in kept]
+    return [*kept, *rng.permutation(rest)[:n_drawn].tolist()]
+
+
+def _answers(judged: Sequence[Judged]) -> Answers:
+    return Answers(
+        np.array([likelihood for _, likelihood, _ in judged], np.float64),
+        np.array([right for _, _, right in judged], bool),
+        np.ones(len(judged)),
+    )

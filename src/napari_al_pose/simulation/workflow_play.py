@@ -1,0 +1,265 @@
+"""Playing a workflow: an annotator labels until the time of a round is used up, the model learns, and so on.
+
+A budget is a number of frames still, but of time: as long as labelling so many frames from scratch takes. So
+all workflows have learnt equally often when they have taken equally long, whatever they did with the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.evidence import Evidence, of_scoremaps
+from napari_al_pose.domain.pose_prior import PosePrior, fit_prior
+from napari_al_pose.simulation.annotator import (
+    Labelled,
+    Truth,
+    answer_points,
+    clicks_needed,
+    correct_frame,
+    from_scratch,
+    make_mender,
+)
+from napari_al_pose.simulation.asking import SURE, Doubt, Judged, asked_bodyparts
+from napari_al_pose.simulation.choosing import Choice, choose
+from napari_al_pose.simulation.dataset import Labels
+from napari_al_pose.simulation.folds import Fold
+from napari_al_pose.simulation.learner import Learned, Output
+from napari_al_pose.simulation.pool import Situation
+from napari_al_pose.simulation.preparing import Prepared
+from napari_al_pose.simulation.protocol import Arm, Protocol
+from napari_al_pose.simulation.workflows import Actions, Costs, Workflow
+
+_BATCHES = 4
+"""Batches chosen in a round at most, if frames take less time than was expected."""
+
+
+@dataclass(slots=True)
+class WorkflowState:
+    """Where an arm is.
+
+    Parameters
+    ----------
+    labels : Labels
+        Written into as frames are labelled.
+    labelled : list of int
+        Rows that were opened, in that order.
+    judged : list of (int, float, bool)
+        What was said of guesses.
+    actions : Actions
+        All so far.
+    seconds_a_frame : float
+        Of the last round.
+    model : Learned or None
+    reliability : float
+    """
+
+    labels: Labels
+    labelled: list[int] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    actions: Actions = field(default_factory=Actions)
+    seconds_a_frame: float = 0.0
+    model: Learned | None = None
+    reliability: float = 0.0
+
+
+class Annotating:
+    """Labels the frames of one fold and seed.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    protocol : Protocol
+    fold : Fold
+    seed : int
+        For all that is drawn.
+    """
+
+    def __init__(self, prepared: Prepared, protocol: Protocol, fold: Fold, seed: int) -> None:
+        self._prepared, self._protocol, self._fold, self._seed = prepared, protocol, fold, seed
+        self._dataset = prepared.dataset
+
+    def seconds(self, budget: int) -> float:
+        """Return how long labelling ``budget`` frames of the pool from scratch takes."""
+        states = self._dataset.states[self._fold.pool]
+        placed, hidden = (
+            (states == int(s)).sum(axis=1).mean() for s in (KeypointState.PLACED, KeypointState.NOT_VISIBLE)
+        )
+        costs = self._protocol.costs
+        return budget * float(costs.look + placed * costs.place + hidden * costs.accept)
+
+    def start(self, state: WorkflowState, rows: list[int]) -> None:
+        """Label the first frames, from scratch."""
+        for row in rows:
+            self._keep(state, row, from_scratch(self._truth(row)))
+
+    def go_on(self, state: WorkflowState, arm: Arm, number: int, budget: int) -> Choice:
+        """Label further frames until the time of ``budget`` is used up; return how they were chosen."""
+        way = arm.way
+        assert way is not None
+        assert state.model is not None
+        before, costs = state.actions, self._protocol.costs
+        allowed, n_before = self.seconds(budget), len(state.labelled)
+        each = state.seconds_a_frame or self._expected(way)
+        choice: Choice | None = None
+        for batch in range(_BATCHES):
+            left = allowed - state.actions.seconds(costs)
+            n = min(round(left / each), len(self._fold.pool) - len(state.labelled))
+            if n < 1:
+                break
+            chosen = self._choose(state, arm, n, self._seed + 7919 * number + 104_729 * batch)
+            choice = chosen if choice is None else replace(choice, picks=(*choice.picks, *chosen.picks))
+            for row, labelled in self._worked(state, way, [pick.row for pick in chosen.picks]):
+                if state.actions.seconds(costs) >= allowed:
+                    break
+                self._keep(state, row, labelled)
+            n_new = len(state.labelled) - n_before
+            each = (state.actions.seconds(costs) - before.seconds(costs)) / max(1, n_new)
+        if way.by_points and len(state.labelled) >= len(self._fold.pool):
+            self._ask_again(state, way, allowed)
+        n_new = len(state.labelled) - n_before
+        if n_new:
+            state.seconds_a_frame = (state.actions.seconds(costs) - before.seconds(costs)) / n_new
+        done = set(state.labelled)
+        choice = choice or Choice((), len(self._fold.pool) - n_before, 0)
+        return replace(choice, picks=tuple(pick for pick in choice.picks if pick.row in done))
+
+    def noc(self, state: WorkflowState) -> dict[str, float]:
+        """Return the clicks a test frame takes until every point is right, without mending and with it."""
+        assert state.model is not None
+        rows = self._fold.test.tolist()
+        output, prior = state.model.predict(rows, with_scoremaps=True), self._prior(state)
+        plain, mended = [], []
+        for i, row in enumerate(rows):
+            truth, guess = self._truth(row), output.xy[i].astype(np.float64)
+            plain.append(clicks_needed(truth, guess, None))
+            mended.append(clicks_needed(truth, guess, make_mender(prior, _evidence(output, i))))
+        return {"noc": float(np.mean(plain)), "noc_mended": float(np.mean(mended))}
+
+    # ---- the work ---------------------------------------------------------------------------------
+
+    def _worked(self, state: WorkflowState, way: Workflow, rows: list[int]) -> Iterator[tuple[int, Labelled]]:
+        """Label frames, one after the other."""
+        if not way.guesses:
+            for row in rows:
+                yield row, from_scratch(self._truth(row))
+            return
+        assert state.model is not None
+        output = state.model.predict(rows, with_scoremaps=way.mended)
+        prior = self._prior(state) if way.mended else None
+        doubt = Doubt(state.judged, self._dataset.skeleton.n_bodyparts)
+        for i, row in enumerate(rows):
+            truth, guess, likelihood = self._truth(row), output.xy[i], output.likelihood[i]
+            mender = make_mender(prior, _evidence(output, i)) if way.mended else None
+            rng = np.random.default_rng([self._seed, row, 1])
+            if not way.by_points or rng.random() < way.whole:
+                yield row, correct_frame(truth, guess, likelihood, mender)
+                continue
+            doubts = doubt(likelihood)
+            n = max(1, round(way.share * len(doubts)))
+            asked = asked_bodyparts(doubts, self._n_labels(state), n, drawn=way.drawn, rng=rng)
+            sure = doubts <= 1 - SURE if way.sure else None
+            yield row, answer_points(truth, guess, likelihood, asked, mender=mender, sure=sure)
+
+    def _ask_again(self, state: WorkflowState, way: Workflow, allowed: float) -> None:
+        """Ask for what is left in frames that were opened before, once there is no other frame."""
+        assert state.model is not None
+        unseen = state.labels.states == KeypointState.UNSEEN
+        rows = [row for row in state.labelled if unseen[row].any()]
+        if not rows:
+            return
+        output = state.model.predict(rows, with_scoremaps=False)
+        doubts = Doubt(state.judged, self._dataset.skeleton.n_bodyparts)(output.likelihood)
+        most = np.where(unseen[rows], doubts, -1.0).max(axis=1)
+        for i in np.argsort(-most, kind="stable").tolist():
+            if state.actions.seconds(self._protocol.costs) >= allowed:
+                break
+            row = rows[i]
+            open_ = np.flatnonzero(unseen[row])
+            n = max(1, round(way.share * len(doubts[i])))
+            asked = open_[np.argsort(-doubts[i][open_], kind="stable")][:n].tolist()
+            self._keep(
+                state, row, answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, mender=None)
+            )
+
+    def _keep(self, state: WorkflowState, row: int, labelled: Labelled) -> None:
+        new = labelled.states != KeypointState.UNSEEN
+        state.labels.xy[row, new] = labelled.xy[new]
+        state.labels.states[row, new] = labelled.states[new]
+        if row not in state.labelled:
+            state.labelled.append(row)
+        state.judged += labelled.answers
+        state.actions += labelled.actions
+
+    # ---- what is known ----------------------------------------------------------------------------
+
+    def _choose(self, state: WorkflowState, arm: Arm, n: int, seed: int) -> Choice:
+        """Choose frames as the loop would, which knows no more than the labels."""
+        assert state.model is not None
+        known = replace(self._prepared, dataset=replace(self._dataset, xy=state.labels.xy, states=state.labels.states))
+        situation = Situation(known, state.model, self._fold.pool.tolist(), state.labelled, state.reliability, seed)
+        return choose(arm, n, situation)
+
+    def _truth(self, row: int) -> Truth:
+        length = float(self._dataset.reference[row])
+        rng = np.random.default_rng([self._seed, row])
+        jitter = rng.normal(0.0, self._protocol.jitter * length, self._dataset.xy[row].shape)
+        return Truth(self._dataset.xy[row], self._dataset.states[row], length, self._protocol.tolerance, jitter)
+
+    def _prior(self, state: WorkflowState) -> PosePrior | None:
+        return fit_prior(state.labels.xy[state.labelled])
+
+    def _n_labels(self, state: WorkflowState) -> NDArray[np.int64]:
+        return (state.labels.states[state.labelled] != KeypointState.UNSEEN).sum(axis=0)
+
+    def _expected(self, way: Workflow) -> float:
+        """Return the seconds a frame takes before any was labelled this way: two of five guesses wrong."""
+        costs, k = self._protocol.costs, self._dataset.skeleton.n_bodyparts
+        if not way.guesses:
+            return self.seconds(1)
+        n = max(1, round(way.share * k)) if way.by_points else k
+        return costs.look + costs.accept + n * (costs.point + 0.4 * costs.drag)
+
+
+def _evidence(output: Output, i: int) -> Evidence:
+    assert output.scoremaps is not None
+    return of_scoremaps(output.scoremaps[i].astype(np.float32), output.grid)
+
+
+def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
+    """Return what a round keeps of the work: counts, and the labels to go on from."""
+    labels = state.labels
+    states = labels.states[state.labelled]
+    return {
+        **asdict(state.actions),
+        "clicks": state.actions.clicks,
+        "seconds": round(state.actions.seconds(costs), 3),
+        "seconds_a_frame": round(state.seconds_a_frame, 3),
+        "n_points": int((states != KeypointState.UNSEEN).sum()),
+        "judged": [[k, round(likelihood, 5), right] for k, likelihood, right in state.judged],
+        "labels": [
+            [
+                row,
+                labels.states[row].tolist(),
+                [None if np.isnan(v) else round(float(v), 3) for v in labels.xy[row].flat],
+            ]
+            for row in state.labelled
+        ],
+    }
+
+
+def work_from_json(state: WorkflowState, work: dict[str, Any]) -> None:
+    """Put back what `work_as_json` kept."""
+    state.labels.xy[:], state.labels.states[:] = np.nan, 0
+    state.labelled = []
+    for row, states, flat in work["labels"]:
+        state.labelled.append(int(row))
+        state.labels.states[row] = states
+        state.labels.xy[row] = np.array([np.nan if v is None else v for v in flat]).reshape(-1, 2)
+    state.judged = [(int(k), float(likelihood), bool(right)) for k, likelihood, right in work["judged"]]
+    state.actions = Actions(**{name: int(work[name]) for name in asdict(Actions())})
