@@ -188,3 +188,26 @@ def test_a_fault_of_ours_is_a_sentence_and_a_log(tmp_path):
     assert "ZeroDivisionError" in done.stderr
     (log,) = tmp_path.glob("napari-al-pose-*.log")
     assert "Traceback" in log.read_text()
+
+
+def test_earlier_labels_are_listed_and_restored(openfield):
+    video = "m4s1"
+    with open_project(openfield) as project:
+        key = project.labels.complete_keys()[0]
+        part = project.skeleton.bodyparts[0]
+        before = project.labels.annotation(key).xy[0].tolist()
+        project.labels.place(key, part, 1.0, 2.0)
+        project.export_labels()
+    listed = call("restore", openfield, video, "--json")
+    (version,) = json.loads(listed.stdout)
+    assert version["version"] == 1
+    assert str(version["version"]) in call("restore", openfield, video).stdout
+    done = call("restore", openfield, video, "--version", 1)
+    assert done.returncode == 0, done.stderr
+    assert "version 1 again" in done.stdout
+    with open_project(openfield) as project:
+        assert project.labels.annotation(key).xy[0].tolist() == pytest.approx(before)
+        project.labels.undo()
+        assert project.labels.annotation(key).xy[0].tolist() == [1.0, 2.0]
+    assert "no version 7" in refused("restore", openfield, video, "--version", 7)
+    assert video in refused("restore", openfield, "m9")

@@ -121,12 +121,52 @@ def evaluate(path: Path, *, train_frames: int, seed: int, reference: tuple[str, 
         return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed, reference=reference))
 
 
+def label_versions(path: Path, video: str) -> list[dict[str, Any]]:
+    """Return the earlier versions of the label files of a video, oldest first.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such video.
+    """
+    with opened(path, read_only=True) as project:
+        _check_video(project, video)
+        return [
+            {
+                "version": version.number,
+                "time": version.time.isoformat(timespec="seconds"),
+                "folder": str(version.folder),
+            }
+            for version in project.label_versions(video)
+        ]
+
+
+def restore_labels(path: Path, video: str, number: int) -> None:
+    """Bring the labels of an earlier version of the files of a video back; the window can undo it.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such video or version, or the project can't be written.
+    """
+    with _writable(path) as project:
+        _check_video(project, video)
+        project.restore_labels(video, number)
+
+
+def _check_video(project: Project, video: str) -> None:
+    names = [known.name for known in project.videos]
+    if video not in names:
+        raise AlPoseError(f"The project has no video {video!r}.", f"It has: {', '.join(names) or 'none'}.")
+
+
 def _loop(project: Project) -> ActiveLearningLoop:
     """Return the loop of an open project; torch is imported only now, so that a bad path is told at once."""
     from napari_al_pose.engine.loop import ActiveLearningLoop
 
     loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
     _tell(loop.refresh(project))
+    _tell(loop.left_out())
     return loop
 
 

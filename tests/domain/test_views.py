@@ -289,6 +289,9 @@ def test_a_finished_training_is_not_said_to_be_discarded():
     for view in (stop_view(kind="train", has_trained=True), stop_view(kind="rank", has_trained=True)):
         assert (view.shows_keep, view.cancel) == (False, "Cancel the ranking")
     assert stop_view(kind="predict", has_trained=True).cancel == "Cancel"
+    assert stop_view(kind="adopt", has_trained=False).cancel == "Cancel"
+    assert stop_view(kind="map", has_trained=True).cancel == "Cancel the map"
+    assert not stop_view(kind="map", has_trained=False).shows_keep
 
 
 def test_the_curve_leaves_out_rounds_nobody_measured():

@@ -216,7 +216,7 @@ class HalfDrawn(Hybrid):
 
 
 def test_share_that_a_strategy_has_drawn_is_in_the_queue_with_guesses(labelled, add_model, monkeypatch):
-    monkeypatch.setattr(ranking, "strategies", lambda: {"half_drawn": HalfDrawn()})
+    monkeypatch.setattr(ranking, "installed_strategies", lambda: {"half_drawn": HalfDrawn()})
     labelled.save_settings(LoopSettings(train=QUICK, pool_size=12, batch_size=5, holdout_share=0.2))
     add_model(labelled)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)

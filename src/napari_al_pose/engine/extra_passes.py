@@ -19,7 +19,6 @@ from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.strategies.lightning_motion import motion_energy
 from napari_al_pose.acquisition.strategies.thc import scoremap_change, shifted
 from napari_al_pose.domain import FrameKey, FrameSource
-from napari_al_pose.pose import PoseBatch
 from napari_al_pose.pose.auxiliary import (
     AuxiliaryHead,
     Descriptor,
@@ -147,21 +146,22 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
             own = model.predict(batch.frames) if with_change else None
             for number, (row, side, _frame) in enumerate(found):
                 beside[row, side] = others.xy[number]
-                if own is not None:
-                    change[row, side] = _change(own, row, others, number)
+                if own is not None and own.scoremaps is not None and others.scoremaps is not None:
+                    moved = own.grids[row].to_cells(own.xy[row]) - others.grids[number].to_cells(others.xy[number])
+                    change[row, side] = _change(own.scoremaps[row], others.scoremaps[number], moved)
         return {Extra.NEIGHBOUR_XY: beside} | ({Extra.SCOREMAP_CHANGE: change} if with_change else {})
 
     return run
 
 
-def _change(own: PoseBatch, row: int, others: PoseBatch, number: int) -> NDArray[np.float64]:
-    """Return how much the scoremaps of one frame differ from another's, the animal's motion taken out, ``(K,)``."""
-    assert own.scoremaps is not None  # both were asked for
-    assert others.scoremaps is not None
-    moved = own.grids[row].to_cells(own.xy[row]) - others.grids[number].to_cells(others.xy[number])
+def _change(own: NDArray[np.floating], other: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how much the scoremaps of one frame differ from another's, the animal's motion taken out, ``(K,)``.
+
+    ``moved`` is how far each keypoint is from its place in the other frame, ``(K, 2)``, in cells.
+    """
     known = moved[np.isfinite(moved).all(axis=1)]
     columns, rows = np.median(known, axis=0).round().astype(int).tolist() if len(known) else (0, 0)
-    return scoremap_change(own.scoremaps[row], shifted(others.scoremaps[number], (columns, rows)))
+    return scoremap_change(own, shifted(other, (columns, rows)))
 
 
 def thumbnail_pass(*, with_motion: bool) -> FramePass:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import zipfile
 from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.pool import is_blank
-from napari_al_pose.domain import FrameKey, FrameSource
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.project.identity import digest_of_source
 from napari_al_pose.video import is_placeholder
@@ -76,18 +76,16 @@ class FeatureCache:
             if present.get(rest.split(":")[0], mark) != mark or not rest:
                 del self._known[key]
         keys = list(self._known)
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            make_folder(self._path.parent)
+            with replacing(self._path) as temporary:
                 np.savez(
-                    file,
+                    temporary,
                     videos=np.array([key.video for key in keys], dtype=np.str_),
                     frames=np.array([key.frame for key in keys], np.int64),
                     features=np.stack([self._known[key] for key in keys]).astype(np.float32),
                 )
-            os.replace(temporary, self._path)
-        except OSError as error:
+        except AlPoseError as error:
             log.warning("features are not kept: %s", error)
 
 

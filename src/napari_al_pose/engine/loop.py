@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,20 +125,20 @@ class ActiveLearningLoop:
             seed=settings.train.seed,
         )
         sources = self._sources.refresh(project)
+        left_out = self._sources.news()
         with _cluster(scheduler, project) as cluster:
-            return (
-                yield from rank(
-                    project,
-                    sources,
-                    self._features,
-                    job,
-                    request=request,
-                    model=self._model,
-                    version=self.version,
-                    extras=self._extras,
-                    predict=predict_frames if cluster is None else cluster.predict_frames(self.version),
-                )
+            ranked = yield from rank(
+                project,
+                sources,
+                self._features,
+                job,
+                request=request,
+                model=self._model,
+                version=self.version,
+                extras=self._extras,
+                predict=predict_frames if cluster is None else cluster.predict_frames(self.version),
             )
+        return replace(ranked, notice=f"{left_out} {ranked.notice}".strip())
 
     def map_pool(
         self, project: Project, job: int = 0, *, strategy: str, layout: str = "pca", size: int | None = None
@@ -175,6 +176,10 @@ class ActiveLearningLoop:
         """Return the videos that can be opened, by name; they stay this loop's."""
         return self._sources.refresh(project)
 
+    def left_out(self) -> str:
+        """Return which videos are left out and why, in sentences; empty if that was told before."""
+        return self._sources.news()
+
     def has_video(self, name: str) -> bool:
         """Whether `look` can show frames of this video."""
         return name in self._sources
@@ -191,13 +196,11 @@ class ActiveLearningLoop:
             return Looked(job, key, None, None)
         frame, origin = self._sources.frame(key)
         result = self._model.predict(frame[None], with_scoremaps=True).moved(origin)
-        assert result.scoremaps is not None  # they were asked for
-        return Looked(
-            job,
-            key,
-            Scoremaps(key, self.version, result.scoremaps[0].astype(np.float16), result.grids[0]),
-            Prediction(key, self.version, result.xy[0], result.likelihood[0]),
-        )
+        scoremaps = None
+        if result.scoremaps is not None:  # a model that was trained elsewhere may have none
+            maps = result.scoremaps[0].astype(np.float16)
+            scoremaps = Scoremaps(key, self.version, maps, result.grids[0])
+        return Looked(job, key, scoremaps, Prediction(key, self.version, result.xy[0], result.likelihood[0]))
 
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""

@@ -110,7 +110,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Answer to `Look`; ``scoremaps`` and ``prediction`` are None while there is no model."""
+    """Answer to `Look`; ``prediction`` is None while there is no model, ``scoremaps`` also for one that gives none."""
 
     job: int
     key: FrameKey

@@ -46,21 +46,22 @@ class FrameBatch:
 class Sources:
     """Opens each of the project's videos once and keeps it open.
 
-    Videos that can't be opened are left out and named in `notices`: one missing file must not stop the loop.
+    A video that can't be opened is left out, and `news` says so: one missing file must not stop the loop.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, FrameSource] = {}
         self._shown: dict[str, FrameSource] = {}
         self._footage: dict[str, str] = {}
-        self.notices: list[str] = []
+        self._problems: dict[str, str] = {}
+        self._told: dict[str, str] = {}
 
     def refresh(self, project: Project) -> dict[str, FrameSource]:
         """Open what the project has and is not open yet; return all that could be opened, by name.
 
         Of a video with a region it is that region.
         """
-        self.notices = []
+        self._problems = {}
         names = {video.name for video in project.videos}
         for gone in self._open.keys() - names:
             self._open.pop(gone).close()
@@ -74,13 +75,23 @@ class Sources:
                     self._footage[video.name] = footage
                 except AlPoseError as error:
                     log.warning("%s", error)
-                    self.notices.append(str(error))
+                    self._problems[video.name] = str(error)
         opened = {video.name: video for video in project.videos if video.name in self._open}
         self._shown = {
             name: in_region(self._open[name], region_of(project, video, self._open[name]))
             for name, video in opened.items()
         }
         return dict(self._shown)
+
+    def news(self) -> str:
+        """Return which videos are left out and why, in sentences; empty if that was told before."""
+        fresh = {name: why for name, why in self._problems.items() if self._told.get(name) != why}
+        self._told = dict(self._problems)
+        if not fresh:
+            return ""
+        more = f" {len(fresh) - 1} more can't be opened either." if len(fresh) > 1 else ""
+        (name, why), *_ = fresh.items()
+        return f"The video {name} is left out: {why}{more}"
 
     def __contains__(self, name: str) -> bool:
         return name in self._open
@@ -123,9 +134,9 @@ def read_batches(
     for video, indices in by_video.items():
         source = sources[video]
         indices.sort(key=lambda index: keys[index].frame)
-        batch_size = max(1, min(batch_size, BATCH_BYTES // (3 * source.shape[1] * source.shape[2])))
-        for start in range(0, len(indices), batch_size):
-            part = indices[start : start + batch_size]
+        at_once = max(1, min(batch_size, BATCH_BYTES // (3 * source.shape[1] * source.shape[2])))
+        for start in range(0, len(indices), at_once):
+            part = indices[start : start + at_once]
             frames = np.stack([source[_position(source, keys[index])] for index in part])
             yield FrameBatch(np.array(part, np.int64), video, frames, origin_of(source))
 

@@ -42,8 +42,10 @@ log = logging.getLogger(__name__)
 
 MIN_FRAMES = 2
 WATCHED_FRAMES = 24
-COMPARING = "comparing with a fresh start"
 """How many hold-out frames are measured on while it trains; all are when it is done."""
+
+COMPARING = "comparing with a fresh start"
+"""What the progress says while both starts are tried."""
 
 Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import shutil
 import tempfile
@@ -252,4 +251,4 @@ def _make_folder(folder: Path) -> None:
 
 
 def _progress(stage: str, done: int, total: int) -> Progress:
-    return Progress(0, stage, done, total, math.nan)
+    return Progress(0, stage, done, total, -1.0)

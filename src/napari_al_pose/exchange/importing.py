@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import shutil
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -168,4 +167,4 @@ def _counts(changes: Changes) -> tuple[int, int]:
 
 
 def _progress(stage: str, done: int, total: int) -> Progress:
-    return Progress(0, stage, done, total, math.nan)
+    return Progress(0, stage, done, total, -1.0)

@@ -127,7 +127,7 @@ class StopView:
 
 
 def stop_view(*, kind: str, has_trained: bool) -> StopView:
-    """Return how the long job ``kind`` ("train", "rank", "predict") can be ended.
+    """Return how the long job ``kind`` ("train", "rank", "adopt", "map", "predict") can be ended.
 
     ``has_trained`` says that the training's model is already on disk and only the queue is still being ranked.
     """
@@ -135,6 +135,10 @@ def stop_view(*, kind: str, has_trained: bool) -> StopView:
         return StopView(True, "Cancel and discard", "End now; the model before it stays in use")
     if kind == "predict":
         return StopView(False, "Cancel", "End now and write nothing")
+    if kind == "map":
+        return StopView(False, "Cancel the map", "End now; the queue stays as it is")
+    if kind == "adopt":
+        return StopView(False, "Cancel", "End now; the queue stays as it is")
     return StopView(False, "Cancel the ranking", "End now; the queue stays as it is")
 
 
