@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.verbs import adopt, demo, exchange, loop, predict, restore, simulate
+from napari_al_pose.verbs import adopt, demo, effort, exchange, loop, predict, restore, simulate
 
-GROUPS = (demo, loop, adopt, predict, exchange, restore, simulate)
+GROUPS = (demo, loop, adopt, predict, exchange, effort, restore, simulate)
 """Modules whose ``add`` brings verbs, in the order of the help."""
 
 

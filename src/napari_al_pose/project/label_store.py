@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, FrameRole, KeypointState, Skeleton
+from napari_al_pose.domain.effort import Act, Gesture
 from napari_al_pose.project.completeness import Completeness
 from napari_al_pose.project.conflicts import LabelConflicts
+from napari_al_pose.project.effort import read_acts, source_of
 from napari_al_pose.project.history import LabelHistory
 from napari_al_pose.project.label_exchange import LabelExchange
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
@@ -100,8 +102,17 @@ class LabelStore:
 
     # ---- edits ------------------------------------------------------------------------------------
 
-    def place(self, key: FrameKey, bodypart: str, x: float, y: float, *, individual: str = SINGLE_INDIVIDUAL) -> None:
-        """Place one keypoint.
+    def place(
+        self,
+        key: FrameKey,
+        bodypart: str,
+        x: float,
+        y: float,
+        *,
+        individual: str = SINGLE_INDIVIDUAL,
+        gesture: Gesture | None = None,
+    ) -> None:
+        """Place one keypoint; ``gesture`` is kept in the log, for what labelling took.
 
         Raises
         ------
@@ -111,13 +122,19 @@ class LabelStore:
         ValueError
             If a name is unknown or a coordinate is not finite.
         """
-        self.place_many(key, {bodypart: (x, y)}, individual=individual)
+        self.place_many(key, {bodypart: (x, y)}, individual=individual, gesture=gesture)
 
     def place_many(
-        self, key: FrameKey, points: Mapping[str, tuple[float, float]], *, individual: str = SINGLE_INDIVIDUAL
+        self,
+        key: FrameKey,
+        points: Mapping[str, tuple[float, float]],
+        *,
+        individual: str = SINGLE_INDIVIDUAL,
+        gesture: Gesture | None = None,
     ) -> None:
         """Place several keypoints of one frame as one action."""
-        self._edit([(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()])
+        changes = [(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()]
+        self._edit(changes, gesture)
 
     def mark_not_visible(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
         """Say that a keypoint was looked for and cannot be seen."""
@@ -284,6 +301,11 @@ class LabelStore:
         with self._mutex:
             return self._log.last_action()
 
+    def acts(self, *, after: int = 0) -> list[Act]:
+        """Return what was done in windows, from the action after number ``after`` on, for what labelling took."""
+        with self._mutex:
+            return read_acts(self._log, after=after)
+
     def last_frames(self) -> list[FrameKey]:
         """Return the frames whose labels the last action changed, sorted."""
         query = "SELECT DISTINCT video, frame FROM edits WHERE action = ? ORDER BY video, frame"
@@ -304,13 +326,13 @@ class LabelStore:
 
     # ---- inside -----------------------------------------------------------------------------------
 
-    def _edit(self, changes: Changes) -> None:
+    def _edit(self, changes: Changes, gesture: Gesture | None = None) -> None:
         with self._mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
             real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
             if real:
-                self._append("edit", real)
+                self._append("edit", real, gesture=gesture)
 
     def _decide(self, changes: Changes, also: Callable[[], None]) -> None:
         with self._mutex:
@@ -323,9 +345,11 @@ class LabelStore:
                 also()
             self._note("merge" if real else "keep", action, touched={key.frame_key for key, _ in real})
 
-    def _append(self, kind: str, changes: Changes, *, target: int | None = None) -> None:
+    def _append(
+        self, kind: str, changes: Changes, *, target: int | None = None, gesture: Gesture | None = None
+    ) -> None:
         with self._log.transaction():
-            action = self._log.append_action(kind, source="user", target=target)
+            action = self._log.append_action(kind, source=source_of(gesture), target=target)
             self._log.append_edits(action, changes)
         self._note(kind, action, target, touched={key.frame_key for key, _ in changes})
 

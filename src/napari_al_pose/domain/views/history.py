@@ -44,7 +44,7 @@ def history_row(
     time, now : datetime
         With time zones; shown in that of ``now``.
     who, source : str
-        As in the log; ``source`` is "user" for what was done in the window.
+        As in the log; ``source`` begins with "user" for what was done in the window.
     n_bodyparts : int
         How many there are.
     """
@@ -59,7 +59,7 @@ def history_row(
     }
     local = time.astimezone(now.tzinfo)
     day = "today" if local.date() == now.date() else f"{local:%d %b %Y}"
-    origin = "" if source == "user" else f" · {source.replace(chr(92), '/').rsplit('/', 1)[-1]}"
+    origin = "" if source.partition(":")[0] == "user" else f" · {source.replace(chr(92), '/').rsplit('/', 1)[-1]}"
     return HistoryRow(titles.get(kind, kind), f"{day} {local:%H:%M:%S} · {who}{origin}")
 
 

@@ -1,0 +1,230 @@
+"""What labelling took, from the log of edits: seconds of each kind of action, clicks, guesses taken and corrected.
+
+The time between two actions of a session belongs to the second one. Gaps of more than half a minute are pauses, and
+left out. What the first action in a frame takes longer than the same action later in a frame is the look at it. All are
+medians, so that the few long ones do not count.
+"""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from napari_al_pose.domain.frames import FrameKey
+
+PAUSE_SECONDS = 30.0
+"""A longer gap between two actions is a pause."""
+
+
+class Gesture(enum.StrEnum):
+    """What an action was."""
+
+    PLACED = "placed"
+    """A point was placed where nothing was."""
+    CORRECTED = "corrected"
+    """A guess was put elsewhere."""
+    ACCEPTED = "accepted"
+    """Guesses were taken as they are."""
+    MOVED = "moved"
+    """A label was put elsewhere."""
+    HIDDEN = "hidden"
+    """A bodypart was said to be not visible."""
+    CLEARED = "cleared"
+    """A label was taken back to not looked at."""
+    UNDONE = "undone"
+    """An action was taken back, or brought back."""
+
+
+CLICKS = (Gesture.PLACED, Gesture.CORRECTED, Gesture.MOVED)
+"""The gestures that take a pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One action of the log.
+
+    Parameters
+    ----------
+    number : int
+        Its place in the log.
+    time : datetime
+    session : str
+        Opaque; times of different sessions are not compared.
+    gesture : Gesture
+    frame : FrameKey
+    points : int
+        Keypoints it changed.
+    """
+
+    number: int
+    time: datetime
+    session: str
+    gesture: Gesture
+    frame: FrameKey
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Median seconds of a kind of action, and how many there were; None where it cannot be told."""
+
+    seconds: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEffort:
+    """The labelling between two trainings.
+
+    Parameters
+    ----------
+    number : int
+        Of the round that learnt from it; one more than the last for what no model has learnt from yet.
+    seconds : float
+        Without pauses.
+    frames, clicks : int
+        Frames that were worked on; points placed, corrected and moved.
+    accepted, corrected, placed : int
+        Points: guesses taken as they are, guesses put right, and points placed where no guess was.
+    undone : int
+        Actions taken back or brought back.
+    """
+
+    number: int
+    seconds: float
+    frames: int
+    clicks: int
+    accepted: int
+    corrected: int
+    placed: int
+    undone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What labelling took.
+
+    Parameters
+    ----------
+    look, place, drag, accept, undo : Taken
+        Seconds of each kind of action: looking at a frame, placing a point, correcting one, taking guesses, undoing.
+    rounds : tuple of RoundEffort
+        Ascending; those without labelling are left out.
+    seconds, clicks, frames : float, int, int
+        Over all rounds; a frame counts once.
+    pauses : int
+        Gaps that were left out.
+    """
+
+    look: Taken
+    place: Taken
+    drag: Taken
+    accept: Taken
+    undo: Taken
+    rounds: tuple[RoundEffort, ...]
+    seconds: float
+    clicks: int
+    frames: int
+    pauses: int
+
+    @property
+    def seconds_a_frame(self) -> float | None:
+        """Mean seconds of a frame, None without one."""
+        return self.seconds / self.frames if self.frames else None
+
+    @property
+    def clicks_a_frame(self) -> float | None:
+        """Mean clicks of a frame, None without one."""
+        return self.clicks / self.frames if self.frames else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """An action with the seconds it took, and whether it was the first in its frame; None after a pause."""
+
+    act: Act
+    seconds: float | None
+    first: bool
+
+
+def measure(acts: Sequence[Act], learnt_from: Mapping[int, int]) -> Effort:
+    """Measure what labelling took.
+
+    Parameters
+    ----------
+    acts : sequence of Act
+        In the order of the log.
+    learnt_from : mapping of int to int
+        By the number of each round: that of the last action it learnt from.
+    """
+    timed = list(_timed(acts))
+    kinds = {
+        "place": (Gesture.PLACED,),
+        "drag": (Gesture.CORRECTED, Gesture.MOVED),
+        "accept": (Gesture.ACCEPTED, Gesture.HIDDEN),
+        "undo": (Gesture.UNDONE, Gesture.CLEARED),
+    }
+    taken = {
+        name: _taken([t.seconds for t in timed if not t.first and t.act.gesture in of]) for name, of in kinds.items()
+    }
+    usual = {gesture: taken[name].seconds for name, of in kinds.items() for gesture in of}
+    looks = [
+        max(0.0, t.seconds - own)
+        for t in timed
+        if t.first and t.seconds is not None and (own := usual[t.act.gesture]) is not None
+    ]
+    rounds = tuple(_rounds(timed, learnt_from))
+    return Effort(
+        look=_taken(looks),
+        rounds=rounds,
+        seconds=sum(one.seconds for one in rounds),
+        clicks=sum(one.clicks for one in rounds),
+        frames=len({act.frame for act in acts}),
+        pauses=sum(t.seconds is None for t in timed),
+        **taken,
+    )
+
+
+def _timed(acts: Sequence[Act]) -> Iterator[_Timed]:
+    last: dict[str, Act] = {}
+    for act in acts:
+        before = last.get(act.session)
+        last[act.session] = act
+        if before is None:
+            continue  # what came before the first action of a session is nobody's
+        seconds = (act.time - before.time).total_seconds()
+        usable = 0 <= seconds <= PAUSE_SECONDS
+        yield _Timed(act, seconds if usable else None, before.frame != act.frame)
+
+
+def _taken(seconds: Sequence[float | None]) -> Taken:
+    known = [value for value in seconds if value is not None]
+    return Taken(statistics.median(known) if known else None, len(known))
+
+
+def _rounds(timed: Sequence[_Timed], learnt_from: Mapping[int, int]) -> Iterator[RoundEffort]:
+    ends = sorted(learnt_from.items(), key=lambda item: item[1])
+    newest = max(learnt_from, default=0) + 1
+    of: dict[int, list[_Timed]] = {}
+    for one in timed:
+        number = next((number for number, end in ends if one.act.number <= end), newest)
+        of.setdefault(number, []).append(one)
+    for number in sorted(of):
+        own = of[number]
+
+        def points(*gestures: Gesture, own: list[_Timed] = own) -> int:
+            return sum(t.act.points for t in own if t.act.gesture in gestures)
+
+        yield RoundEffort(
+            number=number,
+            seconds=sum(t.seconds or 0.0 for t in own),
+            frames=len({t.act.frame for t in own}),
+            clicks=sum(t.act.gesture in CLICKS for t in own),
+            accepted=points(Gesture.ACCEPTED),
+            corrected=points(Gesture.CORRECTED),
+            placed=points(Gesture.PLACED),
+            undone=sum(t.act.gesture is Gesture.UNDONE for t in own),
+        )

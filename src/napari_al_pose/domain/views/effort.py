@@ -1,0 +1,46 @@
+"""What labelling took, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_al_pose.domain.effort import Effort, RoundEffort
+from napari_al_pose.domain.views.words import count, duration
+
+
+def round_line(effort: RoundEffort) -> str:
+    """Return what a round took: "Round 4: 31 of 40 points accepted, 9 corrected, 61 s"."""
+    total = effort.accepted + effort.corrected + effort.placed
+    if effort.accepted or effort.corrected:
+        parts = [f"{effort.accepted} of {count(total, 'point')} accepted"]
+        parts += [f"{effort.corrected} corrected"] if effort.corrected else []
+        parts += [f"{effort.placed} placed"] if effort.placed else []
+    else:
+        parts = [f"{count(effort.placed, 'point')} placed"]
+    return f"Round {effort.number}: {', '.join(parts)}, {duration(effort.seconds)}"
+
+
+def newest_line(rounds: Sequence[RoundEffort]) -> str:
+    """Return the line of the newest round in which something was labelled; "" if there is none."""
+    return round_line(rounds[-1]) if rounds else ""
+
+
+def effort_lines(effort: Effort) -> list[str]:
+    """Return what all labelling took, a line for each round and for each kind of action."""
+    if not effort.frames:
+        return ["Nothing has been labelled in the window yet."]
+    lines = [round_line(one) for one in effort.rounds]
+    each = effort.seconds_a_frame or 0.0
+    lines.append(
+        f"{count(effort.frames, 'frame')} in {duration(effort.seconds)}: {each:.0f} s and "
+        f"{effort.clicks_a_frame or 0:.1f} clicks a frame, {count(effort.pauses, 'pause')} left out"
+    )
+    kinds = {
+        "Looking at a frame": effort.look,
+        "Placing a point": effort.place,
+        "Correcting one": effort.drag,
+        "Taking guesses": effort.accept,
+        "Undoing": effort.undo,
+    }
+    lines += [f"{name}: {t.seconds:.1f} s ({t.n})" for name, t in kinds.items() if t.seconds is not None]
+    return lines

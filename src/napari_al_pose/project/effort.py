@@ -1,0 +1,58 @@
+"""Reads from the log of edits what labelling took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from napari_al_pose.domain import FrameKey, KeypointState
+from napari_al_pose.domain.effort import Act, Gesture
+from napari_al_pose.project.label_log import EditLog
+
+USER = "user"
+
+_QUERY = (
+    "SELECT a.id, a.kind, a.source, a.time, a.session, e.video, e.frame, e.old_state, e.state FROM actions a"
+    " JOIN edits e ON e.action = a.id WHERE a.kind IN ('edit', 'undo', 'redo') AND a.id > ? ORDER BY a.id, e.id"
+)
+
+
+def source_of(gesture: Gesture | None) -> str:
+    """Return what the log keeps as the source of a user's action."""
+    return USER if gesture is None else f"{USER}:{gesture}"
+
+
+def read_acts(log: EditLog, *, after: int = 0) -> list[Act]:
+    """Return a user's actions with a number above ``after``, in the order of the log.
+
+    Actions of older versions don't say what gesture made them; it is told from what they changed. A guess that was
+    corrected looks like a point that was placed then.
+    """
+    return list(_acts(log.rows(_QUERY, (after,))))
+
+
+def _acts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Act]:
+    for number, of in groupby(rows, key=lambda row: row[0]):
+        edits = list(of)
+        _, kind, source, time, session, video, frame, _, _ = edits[0]
+        if source.partition(":")[0] == USER:
+            gesture = _gesture(kind, source, [(row[7], row[8]) for row in edits])
+            yield Act(number, datetime.fromisoformat(time), session, gesture, FrameKey(video, frame), len(edits))
+
+
+def _gesture(kind: str, source: str, changes: Sequence[tuple[int, int]]) -> Gesture:
+    if kind != "edit":
+        return Gesture.UNDONE
+    said = source.partition(":")[2]
+    if said in set(Gesture):
+        return Gesture(said)
+    states = {KeypointState(after) for _, after in changes}
+    if states == {KeypointState.UNSEEN}:
+        return Gesture.CLEARED
+    if states == {KeypointState.NOT_VISIBLE}:
+        return Gesture.HIDDEN
+    if all(before == KeypointState.PLACED for before, _ in changes):
+        return Gesture.MOVED
+    return Gesture.PLACED if len(changes) == 1 else Gesture.ACCEPTED
