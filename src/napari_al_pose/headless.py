@@ -39,6 +39,7 @@ def rank(
         _tell(ranked.notice)
         if ranked.model_version == 0 and any(s.strategy == "diverse" for s in ranked.suggestions):
             _tell("No model yet: this is a diverse first batch. Label some frames and train to rank by score.")
+        _tell_of_videos(loop, project)
         if contact_sheet is not None:
             _write_contact_sheet(contact_sheet, project, loop, strategy)
         loop.close()
@@ -72,6 +73,7 @@ def train(path: Path) -> dict[str, Any]:
         project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
         loop = _loop(project)
         show_progress(loop.train(project))
+        _tell_of_videos(loop, project)
         done = project.rounds.all()[-1]
         checkpoint = project.models.checkpoint(done.number)
         loop.close()
@@ -236,6 +238,14 @@ def _between_lines() -> float:
 def _close(bar: tqdm | None) -> None:
     if bar is not None:
         bar.close()
+
+
+def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
+    """Say what is wrong with the videos, as far as they were read."""
+    from napari_al_pose.video import notice_of
+
+    for source in loop.sources(project).values():
+        _tell(notice_of(source))
 
 
 def _tell(sentence: str) -> None:

@@ -28,6 +28,7 @@ from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.smoothing import smoothed
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.identity import identity_of
+from napari_al_pose.video import notice_of
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
 
@@ -68,7 +69,17 @@ def export(
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
+    notice = " ".join(part for part in (notice, *_video_notices(videos)) if part)
     return Exported(job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice)
+
+
+def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
+    """Yield what is wrong with each video, as it is known now that all of it was read."""
+    for video in videos:
+        source = video.open(cache_bytes=0)
+        if found := notice_of(source):
+            yield f"{found}."
+        source.close()
 
 
 class _Writing:

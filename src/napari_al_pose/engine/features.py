@@ -18,7 +18,6 @@ from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.project.identity import digest_of_source
-from napari_al_pose.video import is_placeholder
 from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
@@ -60,9 +59,11 @@ class FeatureCache:
             done = 0
             for batch in read_batches(missing, sources, batch_size=8):
                 vectors = self._extractor.extract(batch.frames)
-                for index, frame, vector in zip(batch.indices, batch.frames, vectors, strict=True):
+                rows = zip(batch.indices, batch.frames, batch.whole, vectors, strict=True)
+                for index, frame, is_whole, vector in rows:
                     name = _renamed(missing[index], names)
-                    self._known[name] = np.full_like(vector, np.nan) if _shows_nothing(frame) else vector
+                    shows = is_whole and not is_blank(frame[::2, ::2])
+                    self._known[name] = vector if shows else np.full_like(vector, np.nan)
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write(names.values())
@@ -97,10 +98,6 @@ def _shown_name(source: FrameSource) -> str:
 
 def _renamed(key: FrameKey, names: dict[str, str]) -> FrameKey:
     return FrameKey(names.get(key.video, key.video), key.frame)
-
-
-def _shows_nothing(frame: NDArray[np.uint8]) -> bool:
-    return is_placeholder(frame) or is_blank(frame[::2, ::2])
 
 
 def _read(path: Path) -> dict[FrameKey, NDArray[np.float32]]:

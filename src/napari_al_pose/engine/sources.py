@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.project import Project
 from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.video import is_damaged, is_placeholder
 from napari_al_pose.video.region import origin_of
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,15 @@ class FrameBatch:
         What is looked at of them.
     origin : float array, (2,)
         Where their first pixel lies in the video, x and y.
+    whole : bool array, (n,)
+        Whether each decodes from data that is not damaged. Nothing is learnt from the others.
     """
 
     indices: NDArray[np.int64]
     video: str
     frames: NDArray[np.uint8]
     origin: NDArray[np.float64]
+    whole: NDArray[np.bool_]
 
 
 class Sources:
@@ -137,8 +141,13 @@ def read_batches(
         at_once = max(1, min(batch_size, BATCH_BYTES // (3 * source.shape[1] * source.shape[2])))
         for start in range(0, len(indices), at_once):
             part = indices[start : start + at_once]
-            frames = np.stack([source[_position(source, keys[index])] for index in part])
-            yield FrameBatch(np.array(part, np.int64), video, frames, origin_of(source))
+            positions = [_position(source, keys[index]) for index in part]
+            frames = np.stack([source[position] for position in positions])
+            whole = [
+                not is_damaged(source, position) and not is_placeholder(frame)
+                for position, frame in zip(positions, frames, strict=True)
+            ]
+            yield FrameBatch(np.array(part, np.int64), video, frames, origin_of(source), np.array(whole))
 
 
 def _has(source: FrameSource, key: FrameKey) -> bool:

@@ -35,7 +35,6 @@ from napari_al_pose.pose.evaluation import predict_labelled
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.trunk import WeightsMissingError
 from napari_al_pose.project import Project
-from napari_al_pose.video import is_placeholder
 from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
@@ -95,10 +94,10 @@ def load_labelled(
     reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
     done = 0
     for batch in read_batches([a.key for a in annotations], sources, batch_size=4):
-        for index, image in zip(batch.indices, batch.frames, strict=True):
+        for index, image, is_whole in zip(batch.indices, batch.frames, batch.whole, strict=True):
             annotation = annotations[index]
-            if is_placeholder(image):
-                log.warning("%s is left out: it can't be decoded", annotation.key)
+            if not is_whole:
+                log.warning("%s is left out: it can't be decoded, or only from damaged data", annotation.key)
                 continue
             xy, states = annotation.xy, annotation.states
             if isinstance(sources[batch.video], Region):

@@ -1,5 +1,6 @@
 """Videos, TIFF stacks and image folders as frame-exact, lazily decoded arrays."""
 
+from napari_al_pose.video.damage import is_damaged, notice_of
 from napari_al_pose.video.decoder import SupersededError
 from napari_al_pose.video.exact_copy import write_exact_copy
 from napari_al_pose.video.image_folder import ImageFolder
@@ -22,9 +23,11 @@ __all__ = [
     "Verdict",
     "VideoFile",
     "choose_remedy",
+    "is_damaged",
     "is_placeholder",
     "known_verdict",
     "lazy_array",
+    "notice_of",
     "open_source",
     "verify",
     "write_exact_copy",

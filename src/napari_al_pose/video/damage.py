@@ -8,10 +8,22 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.domain import FrameSource
 from napari_al_pose.video.index import PacketIndex
 
 _MOST_RANGES = 6
 """Runs of frames that a sentence names."""
+
+
+def is_damaged(source: FrameSource, position: int) -> bool:
+    """Return whether a frame that was read is known not to be whole, so that nothing must be learnt from it."""
+    ask = getattr(source, "is_damaged", None)
+    return ask is not None and bool(ask(position))
+
+
+def notice_of(source: FrameSource) -> str:
+    """Return what is wrong with a source's file as far as it was read, for the user; "" if nothing is known to be."""
+    return str(getattr(source, "notice", ""))
 
 
 class Damage:

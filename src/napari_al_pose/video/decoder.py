@@ -15,6 +15,7 @@ from napari_al_pose.video.careful import CarefulDecoder
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.pixels import RgbConverter
+from napari_al_pose.video.references import H264References
 from napari_al_pose.video.seeking import STEPS_BACK, OutOfStepError, PacketSource, SupersededError, never
 
 __all__ = ["FrameDecoder", "SupersededError"]
@@ -67,6 +68,7 @@ class FrameDecoder:
         self._to_rgb = to_rgb or RgbConverter()
         self._source = PacketSource(path, index, threads=threads)
         self._careful = CarefulDecoder(path, index, damage)
+        self._references = H264References(self._source.codec.extradata)
         self._frames: Iterator[_Decoded | None] = iter(())
         self._at = -1
         """Position of the frame decoded last; only means something while ``_frames`` can go on."""
@@ -203,10 +205,12 @@ class FrameDecoder:
         held: list[_Decoded] = []
         for packet in itertools.chain(packets, (None,)):
             rank = -1 if packet is None or packet.pts is None else packet.pts
-            is_skipped = packet is not None and self._is_needless(rank)
-            if rank >= 0 and not is_skipped:
+            if packet is not None and self._leaves_out(packet, rank):
+                yield None
+                continue
+            if rank >= 0:
                 handed_in.add(rank)
-            for frame in self._decode(packet, handed_in, floor, skipping=is_skipped):
+            for frame in self._decode(packet, handed_in, floor):
                 came_from = -1 if frame.pts is None else frame.pts
                 handed_in.discard(came_from)
                 position = self._index.position(came_from, after=last)
@@ -226,17 +230,22 @@ class FrameDecoder:
         handed_in.difference_update([other for other in handed_in if positions[other] <= last])
         return any(other < rank for other in handed_in)
 
-    def _is_needless(self, rank: int) -> bool:
-        """Return whether a frame comes before the wanted ones, so that it is only decoded if others need it."""
-        return not self._index.counted and rank >= 0 and bool(self._index.positions[rank] < self._wanted_from)
+    def _leaves_out(self, packet: av.Packet, rank: int) -> bool:
+        """Return whether a packet need not be decoded, as its frame is neither wanted nor referred to.
 
-    def _decode(
-        self, packet: av.Packet | None, handed_in: set[int], floor: int, *, skipping: bool
-    ) -> list[av.VideoFrame]:
+        Of H.264 that is seen here; other decoders are told to leave such packets out themselves.
+        """
+        comes_before = not self._index.counted and bool(self._index.positions[rank] < self._wanted_from)
         codec = self._source.codec
-        if packet is not None and skipping != self._skips:
-            self._skips = skipping
-            codec.skip_frame = "NONREF" if skipping else "DEFAULT"
+        if codec.name == "h264":
+            return comes_before and not self._references.is_needed(packet)
+        if comes_before != self._skips:
+            self._skips = comes_before
+            codec.skip_frame = "NONREF" if comes_before else "DEFAULT"
+        return False
+
+    def _decode(self, packet: av.Packet | None, handed_in: set[int], floor: int) -> list[av.VideoFrame]:
+        codec = self._source.codec
         try:
             return codec.decode(packet)
         except EOFError:

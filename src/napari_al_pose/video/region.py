@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.settings import Rectangle
+from napari_al_pose.video.damage import is_damaged, notice_of
 from napari_al_pose.video.pixels import is_placeholder, placeholder
 
 SMALLEST = 32
@@ -64,6 +65,15 @@ class Region:
     def keyframes(self) -> NDArray[np.int64]:
         """Positions that decode without any other frame."""
         return self.source.keyframes
+
+    @property
+    def notice(self) -> str:
+        """What is wrong with the source, for the user."""
+        return notice_of(self.source)
+
+    def is_damaged(self, position: int) -> bool:
+        """Return whether the source's frame is known not to be whole."""
+        return is_damaged(self.source, position)
 
     def __len__(self) -> int:
         return len(self.source)

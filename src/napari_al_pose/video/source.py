@@ -70,6 +70,11 @@ class CachedFrames(ABC):
     def notice(self) -> str:
         """What is wrong with the file, for the user; "" if nothing is known to be."""
 
+    def is_damaged(self, position: int) -> bool:
+        """Return whether a frame that was read is known not to be whole, so that nothing must be learnt from it."""
+        self._checked(position)
+        return False
+
     @abstractmethod
     def number(self, position: int) -> int:
         """Return the frame number at ``position``."""

@@ -98,6 +98,12 @@ def choose_remedy(path: Path, remedy: str, copy: Path | None = None) -> None:
     _keep(path, replace(verdict, remedy=remedy, copy="" if copy is None else str(copy)))
 
 
+def remember_damage(path: Path, damage: Damage) -> None:
+    """Remember what was found damaged while a file was read, for whoever opens it next."""
+    verdict = known_verdict(path) or Verdict(False, 0)
+    _keep(path, replace(verdict, damage=damage.state()))
+
+
 def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | None = None) -> Verdict | None:
     """Decode a file from its start to its end, compare, and remember the outcome.
 
@@ -140,7 +146,8 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
         return None
     if isinstance(found[0], BaseException):
         raise found[0]
-    _keep(path, replace(found[0], renumbered_from=-1))
+    known = known_verdict(path) or found[0]
+    _keep(path, replace(found[0], renumbered_from=-1, remedy=known.remedy, copy=known.copy))
     return found[0]
 
 

@@ -19,7 +19,7 @@ from napari_al_pose.video.index_cache import file_identity, load_or_build
 from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES, CachedFrames
-from napari_al_pose.video.verification import Verdict, known_verdict
+from napari_al_pose.video.verification import Verdict, known_verdict, remember_damage
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class VideoFile(CachedFrames):
         self.damage = Damage(self.index)
         if remedy is not None and self.path == self.original:
             self.take_in(remedy)
+        self._known_damage = self.damage.state()
         self._decoder = FrameDecoder(self.path, self.index, self.damage)
         self._ahead: FrameDecoder | None = None
         self._ahead_lock = threading.Lock()
@@ -212,6 +213,8 @@ class VideoFile(CachedFrames):
 
     def _release(self) -> None:
         self._decoder.close()
+        if self.path == self.original and self.damage.state() != self._known_damage:
+            remember_damage(self.path, self.damage)
         with self._ahead_lock:
             if self._ahead is not None:
                 self._ahead.close()
