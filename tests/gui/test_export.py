@@ -29,7 +29,12 @@ def with_models(opened, qtbot):
         project.rounds.append(Round(number, 0, 10 * number, 0, "mpe", None, "2026-01-01T00:00:00+00:00", 1.0, 1))
     opened._rounds = project.rounds.all()
     header = RunHeader(
-        video=project.videos[0].name, identity="", model_version=1, bodyparts=("a",), segments=((0, 40), (40, 100))
+        video=project.videos[0].name,
+        identity="",
+        footage=project.videos[0].footage,
+        model_version=1,
+        bodyparts=("a",),
+        segments=((0, 40), (40, 100)),
     )
     project.video_predictions.resume(header).finish(0)
     for ranking in engine_of(opened).asked(Rank):
@@ -185,7 +190,14 @@ def test_a_failure_is_told(actions, with_models, window, qtbot):
 def test_a_frame_that_an_export_has_reached_has_a_guess_at_once(with_models, qtbot):
     project, parts = with_models.project, with_models.bodyparts
     video = project.videos[0].name
-    header = RunHeader(video=video, identity="", model_version=2, bodyparts=parts, segments=((0, 40), (40, 100)))
+    header = RunHeader(
+        video=video,
+        identity="",
+        footage=project.videos[0].footage,
+        model_version=2,
+        bodyparts=parts,
+        segments=((0, 40), (40, 100)),
+    )
     run = project.video_predictions.resume(header)
     run.write(33, np.full((1, len(parts), 3), 0.7, np.float32))
     with_models.go_to(FrameKey(video, 33))
