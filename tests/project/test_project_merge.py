@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import KeypointState, Skeleton
+from napari_al_pose.domain.placing import Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import keypoints_of, plan_merge
@@ -52,7 +53,7 @@ def test_missing_point_is_not_visible_only_in_a_labelled_row():
         columns=(("", "ear"), ("", "nose"), ("", "gone")),
         xy=np.array([[[np.nan] * 2, [4, 5], [1, 1]], [[np.nan] * 2] * 2 + [[1, 1]], [[9, 9]] * 3, [[8, 8]] * 3]),
     )
-    found = keypoints_of(table, "mouse", Skeleton(("nose", "ear", "tail")), (10.0, 20.0))
+    found = keypoints_of(table, "mouse", Skeleton(("nose", "ear", "tail")), lambda _image: Place(10.0, 20.0))
     assert found == {
         KeypointKey("mouse", 1, "", "nose"): Keypoint(KeypointState.PLACED, 14.0, 25.0),
         KeypointKey("mouse", 1, "", "ear"): HIDDEN,

@@ -321,7 +321,9 @@ def test_file_of_the_first_version_is_brought_up_to_date(root):
         opened.labels.place(KEY, "nose", 50, 60)
     database = root / "al-pose" / "labels.sqlite"
     with closing(sqlite3.connect(database)) as connection:
-        connection.executescript("DROP TABLE skeletons; DROP TABLE conflicts; PRAGMA user_version = 1;")
+        connection.executescript(
+            "DROP TABLE skeletons; DROP TABLE conflicts; ALTER TABLE origins DROP COLUMN shown;PRAGMA user_version = 1;"
+        )
     with open_project(root, read_only=True) as reader:
         assert labelled(reader)["nose"] == [50, 60]
     with open_project(root) as opened:

@@ -6,6 +6,7 @@ import dataclasses
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.domain.placing import WHOLE
 from napari_al_pose.formats.deeplabcut import image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
 from napari_al_pose.formats.names import video_stem
@@ -37,7 +38,10 @@ def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:
 
 def _video(video: ProjectVideo) -> LabelledVideo:
     pictures: dict[int, Picture] = {}
-    if video.images is not None and video.image_origin() == video.shown_origin():
+    stills = dict(video.pictures.stills)
+    if video.images is not None:
         for number, image in numbered_images(image_names(video.images))[0].items():
+            if video.has_video and (video.pictures.place(image) != WHOLE or number in stills):
+                continue  # labels are in pixels of the video, as it is shown
             pictures[number] = Picture(str(video.images / image))
     return LabelledVideo(video.name, str(video.path) if video.path is not None else "", pictures)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation
+from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.domain.placing import WHOLE
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,
@@ -26,6 +28,7 @@ from napari_al_pose.project.label_folder import LabelFolder
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, plan_merge
+from napari_al_pose.project.pictures import image_sizes
 from napari_al_pose.project.skeleton_log import SkeletonChange
 
 _READING = 2
@@ -282,11 +285,12 @@ class CollectedData:
         return [f"{told} Put the images of each camera into a folder of their own."]
 
     def _outside(self, table: AnnotationTable) -> list[str]:
-        """Tell which points lie outside the images; DeepLabCut passes over those when it trains."""
-        size = None if self.folder.video is None else self.folder.video.image_size()
-        if size is None or not len(table.rows):
+        """Tell which points lie outside their own image; DeepLabCut passes over those when it trains."""
+        if self.folder.video is None or not len(table.rows):
             return []
-        outside = ((table.xy < -0.5) | (table.xy > np.array(size) - 0.5)).any(axis=-1)
+        sizes, unknown = image_sizes(self.folder.path), self.folder.video.crop_size or (np.inf, np.inf)
+        size = np.array([sizes.get(image, unknown) for _, image in table.rows], float)[:, None]
+        outside = ((table.xy < -0.5) | (table.xy > size - 0.5)).any(axis=-1)
         found = np.argwhere(outside)
         if not len(found):
             return []
@@ -294,7 +298,8 @@ class CollectedData:
         x, y = table.xy[tuple(found[0])]
         more = f" and {len(found) - 1} more points lie" if len(found) > 1 else " lies"
         where = f"{bodypart!r} at ({x:g}, {y:g}) in the row {video}/{image}"
-        image_words = f"the image of {size[0]} x {size[1]} pixels"
+        width, height = size[found[0][0], 0]
+        image_words = f"the image of {width:g} x {height:g} pixels"
         return [f"{table.path}: {where}{more} outside {image_words}. Shown as it is; DeepLabCut leaves it out."]
 
     def _is_known(self, state: ExchangeState) -> bool:
@@ -305,11 +310,12 @@ class CollectedData:
         """All that the meaning of the files depends on; a video that was missing may give images now."""
         of = self.folder
         has_video = of.video is not None and of.video.has_video
-        return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, of.offset, has_video])
+        places = repr(of.video.pictures) if of.video is not None and has_video else ""
+        return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, places, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
         images = image_names(self.folder.path) if len(table.rows) else ()
-        return keypoints_of(table, self.name, self.folder.skeleton, self.folder.offset, images=images)
+        return keypoints_of(table, self.name, self.folder.skeleton, self.folder.place, images=images)
 
     def _plan(self, theirs: dict[KeypointKey, Keypoint], store: LabelStore) -> MergePlan:
         exchange = store.exchange
@@ -322,21 +328,34 @@ class CollectedData:
         )
 
     def _realign(self, store: LabelStore) -> list[str]:
-        """Keep labels on the same spot of the animal when a cropped video comes or goes."""
+        """Keep labels on the same spot of the animal when the video of images that are crops comes or goes."""
         video = self.folder.video
         if video is None:
             return []
-        before, now = store.exchange.origin(self.name), video.shown_origin()
-        if before == now:
+        pictures, now = video.pictures, "video" if video.has_video else "images"
+        origin = (0.0, 0.0) if video.has_video else (pictures.default.x, pictures.default.y)
+        recorded = store.exchange.origin(self.name)
+        if recorded == (*origin, now):
             return []
-        store.exchange.realign(self.name, now)
-        if before is None:
+        before = now if recorded is None else recorded[2]
+        if recorded is not None and not before:  # of an older version, which kept the origin alone
+            before = "images" if recorded[:2] != (0.0, 0.0) else now if pictures.default == WHOLE else "video"
+        if before == now or pictures.all_whole:
+            store.exchange.realign(self.name, origin, shown=now, move=None)
+            return []
+        shown = numbered_images(image_names(self.folder.path))[0]
+
+        def move(frame: int, xy: Points) -> Points:
+            place = pictures.place(shown.get(frame, ""))
+            return place.to_frame(xy) if now == "video" else place.to_image(xy)
+
+        if not store.exchange.realign(self.name, origin, shown=now, move=move):
             return []
         return [f"The labels of {self.name} were shifted: its images are crops, and the video itself came or went."]
 
     def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, Points]:
-        """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of the extracted image."""
-        skeleton, offset = self.folder.skeleton, self.folder.offset
+        """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of what is shown."""
+        skeleton = self.folder.skeleton
         by_frame: dict[int, list[Annotation]] = {}
         for annotation in annotations:
             by_frame.setdefault(annotation.key.frame, []).append(annotation)
@@ -345,7 +364,7 @@ class CollectedData:
             if all(annotation.is_complete for annotation in of_frame):
                 points = np.full((len(skeleton.individuals), skeleton.n_bodyparts, 2), np.nan)
                 for annotation in of_frame:
-                    points[skeleton.individuals.index(annotation.individual)] = annotation.xy - offset
+                    points[skeleton.individuals.index(annotation.individual)] = annotation.xy
                 complete[frame] = points
         return complete
 

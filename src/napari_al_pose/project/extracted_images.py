@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.domain.placing import WHOLE
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut import image_name, image_names
 from napari_al_pose.project.videos import ProjectVideo
@@ -109,7 +110,7 @@ class ExtractedImages:
         from PIL import Image
 
         video = self._video
-        if video is not None and video.crop is not None and video.image_origin() != (0.0, 0.0):
+        if video is not None and video.crop is not None and video.pictures.default != WHOLE:
             x1, x2, y1, y2 = video.crop
             pixels = pixels[y1:y2, x1:x2]
         make_folder(path.parent)

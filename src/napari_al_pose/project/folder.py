@@ -31,6 +31,7 @@ from napari_al_pose.project.label_files import LabelFiles, Writer
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import ProjectLock
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
+from napari_al_pose.project.pictures import Noted, PictureNotes, frame_size, look_at_pictures
 from napari_al_pose.project.video_predictions import VideoPredictions
 from napari_al_pose.project.videos import ProjectVideo, find_videos, image_size
 
@@ -70,6 +71,7 @@ class ProjectFolder:
         self._exporting = threading.Lock()
         self.writer: Writer = LabelFiles()
         self._known_videos = KnownVideos(folder / "videos.json")
+        self._picture_notes = PictureNotes(folder / "pictures.json")
         self._videos: list[ProjectVideo] = []
         self._find_videos()
         self._settings_path = folder / "settings.json"
@@ -181,13 +183,29 @@ class ProjectFolder:
         self._find_videos()
 
     def _find_videos(self) -> None:
-        self._videos, notices = find_videos(self.root, self.config.video_sets, self._known_videos)
+        found, notices = find_videos(self.root, self.config.video_sets, self._known_videos)
         self.notice(*notices)
+        self._videos = [self._with_pictures(video) for video in found]
         files = {video.name: video.path for video in self._videos if video.path is not None}
         for name in self._known_videos.replaced(files):
             self._take_note_of_replaced(name, files[name])
         if not self.read_only:
             self._known_videos.remember(files)
+
+    def _with_pictures(self, video: ProjectVideo) -> ProjectVideo:
+        """Return a video with what its extracted images show."""
+        if video.images is None:
+            return video
+        noted = self._picture_notes.of(video.name)
+        if video.path is not None and (noted.frame_size is None or noted.footage != video.footage):
+            noted = Noted(footage=video.footage, frame_size=frame_size(video.path))
+            self._picture_notes.note(video.name, noted, keep=not self.read_only)
+        pictures, told = look_at_pictures(
+            video.images, frame_size=noted.frame_size, crop=video.crop, differing=noted.differing(video.images)
+        )
+        if video.has_video:
+            self.notice(*told)
+        return replace(video, pictures=pictures)
 
     def _take_note_of_replaced(self, name: str, path: Path) -> None:
         """Drop what was said about the video that had this name before: it is another file now."""

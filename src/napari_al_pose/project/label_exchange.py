@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.file_names import plain
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
@@ -77,11 +80,14 @@ class LabelExchange:
             rows = self._log.rows("SELECT settings, files, action FROM exchanges WHERE video = ?", (video,))
             return ExchangeState(*rows[0]) if rows else ExchangeState()
 
-    def origin(self, video: str) -> tuple[float, float] | None:
-        """Return where (0, 0) of the stored labels lies in the full video, None if never recorded."""
+    def origin(self, video: str) -> tuple[float, float, str] | None:
+        """Return where (0, 0) of the stored labels lies in the full video, and what they are in pixels of.
+
+        "video", "images", or "" where an older version did not say; None if never recorded.
+        """
         with self._mutex:
-            rows = self._log.rows("SELECT x, y FROM origins WHERE video = ?", (video,))
-            return (float(rows[0][0]), float(rows[0][1])) if rows else None
+            rows = self._log.rows("SELECT * FROM origins WHERE video = ?", (video,))
+            return (float(rows[0][1]), float(rows[0][2]), "".join(rows[0][3:])) if rows else None
 
     def labels(self, video: str) -> dict[KeypointKey, Keypoint]:
         """Return the labels of ``video``, of every bodypart ever known."""
@@ -158,21 +164,45 @@ class LabelExchange:
         )
         return set[int]().union(*(self._frames(query, (video, frame)) for frame in among))
 
-    def realign(self, video: str, origin: tuple[float, float]) -> None:
-        """Shift all labels of ``video`` from the recorded origin to ``origin``; earlier undo steps end here."""
+    def realign(
+        self,
+        video: str,
+        origin: tuple[float, float],
+        *,
+        shown: str,
+        move: Callable[[int, NDArray[np.float64]], NDArray[np.float64]] | None,
+    ) -> bool:
+        """Move all labels of ``video`` from pixels of its images to those of the video, or back.
+
+        Earlier undo steps end here.
+
+        Parameters
+        ----------
+        video : str
+            Its name.
+        origin, shown
+            To remember; see `origin`.
+        move : callable or None
+            ``move(frame, xy)`` gives the new place of a point; None moves nothing.
+
+        Returns
+        -------
+        bool
+            Whether a label was moved.
+        """
         with self._mutex:
-            old = self.origin(video) or origin
-            dx, dy = old[0] - origin[0], old[1] - origin[1]
-            shifted = {name: _shifted(self._log.table(name, video), dx, dy) for name in ("labels", "exported")}
-            moved = bool(dx or dy) and bool(shifted["labels"])
+            tables = {name: self._log.table(name, video) for name in ("labels", "exported")} if move else {}
+            moved = {name: _moved(table, move) for name, table in tables.items()} if move else {}
             with self._log.transaction():
-                self._log.set_origin(video, origin)
+                self._log.set_origin(video, origin, shown)
+                if moved.get("labels"):
+                    action = self._log.append_action("realign", source="the video came or went")
+                    self._log.append_edits(action, moved["labels"])
                 if moved:
-                    action = self._log.append_action("realign", source="config.yaml crop")
-                    self._log.append_edits(action, shifted["labels"])
-                    self._log.put_exported(video, shifted["exported"])
-            if moved:
+                    self._log.put_exported(video, moved["exported"])
+            if moved.get("labels"):
                 self._note("realign", action)
+            return bool(moved.get("labels"))
 
     def compose_names(self) -> None:
         """Write the accents in the names of videos as one letter (NFC), as all names are compared."""
@@ -310,9 +340,14 @@ class LabelExchange:
             self._log.set_exchange(video, (state.settings, state.files, state.action))
 
 
-def _shifted(table: Mapping[KeypointKey, Keypoint], dx: float, dy: float) -> list[tuple[KeypointKey, Keypoint]]:
-    return [
-        (key, Keypoint(KeypointState.PLACED, point.x + dx, point.y + dy))
-        for key, point in table.items()
-        if point.x is not None and point.y is not None
-    ]
+def _moved(
+    table: Mapping[KeypointKey, Keypoint], move: Callable[[int, NDArray[np.float64]], NDArray[np.float64]]
+) -> list[tuple[KeypointKey, Keypoint]]:
+    """Return those points that move."""
+    found = []
+    for key, point in table.items():
+        if point.x is not None and point.y is not None:
+            x, y = move(key.frame, np.array([point.x, point.y])).tolist()
+            if (x, y) != (point.x, point.y):
+                found.append((key, Keypoint(KeypointState.PLACED, x, y)))
+    return found

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource, KeypointState, Skeleton
+from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.domain.placing import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.label_folder import LabelFolder
@@ -35,7 +37,7 @@ class WritingJob:
     files : str
         The files as they are expected, see `LabelFolder.state`; "" to take them as they are.
     frames : mapping of int to (individuals, bodyparts, 2) array
-        Complete frames, in pixels of the extracted image, NaN where not visible; those the files have so are left.
+        Complete frames, in pixels of what is shown, NaN where not visible; those the files have so are left.
     cleared : frozenset of int
         Frames whose rows go.
     with_images : frozenset of int
@@ -165,7 +167,12 @@ class LabelFiles:
         table = self._read(folder)
         images_there = image_names(folder.path)
         present = table.frames(folder.name, images_there)
-        changed = _differing(job, table, present)
+        shown = numbered_images(images_there)[0]
+        wanted = {
+            number: _in_image(points, folder.place(present[number][0] if number in present else shown.get(number, "")))
+            for number, points in job.frames.items()
+        }
+        changed = _differing(job, wanted, table, present)
         rows = [image for _, image in table.rows]
         with closing(ExtractedImages(folder.path, folder.video, self._source, rows)) as images:
             numbers = sorted({*job.frames, *job.with_images})
@@ -186,7 +193,7 @@ class LabelFiles:
             )
         files = "" if told else folder.state()
         self._remember(folder, files, table)
-        keypoints = keypoints_of(table, folder.name, folder.skeleton, folder.offset, changed, images=images_there)
+        keypoints = keypoints_of(table, folder.name, folder.skeleton, folder.place, changed, images=images_there)
         return Written(
             frozenset({*changed, *cleared}),
             KeypointTable.of(keypoints, folder.skeleton),
@@ -212,16 +219,22 @@ def _identity(folder: LabelFolder) -> str:
     return json.dumps([folder.state(), nodes, folder.skeleton.individuals])
 
 
-def _differing(job: WritingJob, table: AnnotationTable, present: Mapping[int, tuple[str, Points]]) -> dict[int, Points]:
+def _in_image(points: Points, place: Place) -> Points:
+    return points if place == WHOLE else place.to_image(points)
+
+
+def _differing(
+    job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
+) -> dict[int, Points]:
     """Return those of the frames that the file does not have, or has otherwise."""
     skeleton = job.folder.skeleton
     columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
     if any(column not in table.columns for column in columns):
-        return dict(job.frames)
+        return dict(wanted)
     order: Sequence[int] = [table.columns.index(column) for column in columns]
     return {
         number: points
-        for number, points in job.frames.items()
+        for number, points in wanted.items()
         if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
     }
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain import Skeleton
 from napari_al_pose.domain.file_names import plain
+from napari_al_pose.domain.placing import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import (
     AnnotationTable,
     is_annotation_file,
@@ -33,11 +34,6 @@ class LabelFolder:
     skeleton : Skeleton
     unique_bodyparts : tuple of str
         Of a multi-animal project; they are kept in the files and not labelled here.
-
-    Attributes
-    ----------
-    offset : (float, float)
-        What to add to coordinates in the files to have those of the source, in pixels.
     """
 
     path: Path
@@ -45,14 +41,10 @@ class LabelFolder:
     scorer: str
     skeleton: Skeleton
     unique_bodyparts: tuple[str, ...] = ()
-    offset: tuple[float, float] = field(init=False)
 
-    def __post_init__(self) -> None:
-        offset = (0.0, 0.0)
-        if self.video is not None:
-            image, shown = self.video.image_origin(), self.video.shown_origin()
-            offset = (image[0] - shown[0], image[1] - shown[1])
-        object.__setattr__(self, "offset", offset)
+    def place(self, image: str) -> Place:
+        """Return where an image lies in what is shown: in the video's frame, or by itself without a video."""
+        return self.video.pictures.place(image) if self.video is not None and self.video.has_video else WHOLE
 
     @property
     def files(self) -> tuple[Path, Path]:

@@ -281,9 +281,9 @@ class EditLog:
             for old, new in numbers.items():
                 self.execute(f"UPDATE OR IGNORE {table} SET frame = ? WHERE video = ? AND frame = ?", (new, video, old))
 
-    def set_origin(self, video: str, origin: tuple[float, float]) -> None:
-        """Remember where (0, 0) of the labels of ``video`` lies in the full video."""
-        self._connection.execute("INSERT OR REPLACE INTO origins VALUES (?, ?, ?)", (video, *origin))
+    def set_origin(self, video: str, origin: tuple[float, float], shown: str) -> None:
+        """Remember whether labels of ``video`` are in pixels of the "video" or the "images", and where those lie."""
+        self._connection.execute("INSERT OR REPLACE INTO origins VALUES (?, ?, ?, ?)", (video, *origin, shown))
 
     # ---- reading ----------------------------------------------------------------------------------
 

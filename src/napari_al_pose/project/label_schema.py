@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 2
+VERSION = 3
 
 _FIRST = """
 CREATE TABLE actions (
@@ -68,7 +68,10 @@ CREATE TABLE conflicts (             -- what another program made of a label tha
     PRIMARY KEY (video, frame, individual, bodypart, source)
 ) WITHOUT ROWID;
 """
-_STEPS = (_FIRST, _SECOND)
+_THIRD = """
+ALTER TABLE origins ADD COLUMN shown TEXT NOT NULL DEFAULT '';  -- whether labels are in pixels of "video" or "images"
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD)
 """What brings a file from each version to the next."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from napari_al_pose.domain import KeypointState, Skeleton
+from napari_al_pose.domain.placing import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 
@@ -49,7 +50,7 @@ def keypoints_of(
     table: AnnotationTable,
     video: str,
     skeleton: Skeleton,
-    origin: tuple[float, float],
+    place: Callable[[str], Place],
     frames: Collection[int] | None = None,
     *,
     images: Collection[str] = (),
@@ -67,8 +68,8 @@ def keypoints_of(
         The video's name.
     skeleton : Skeleton
         Of the project; what it does not have is left out.
-    origin : (float, float)
-        Where (0, 0) of the extracted images lies in the source.
+    place : callable
+        Where an extracted image, by its name, lies in the source.
     frames : collection of int, optional
         Only these.
     images : collection of str
@@ -80,9 +81,11 @@ def keypoints_of(
         if individual in skeleton.individuals and bodypart in skeleton.bodyparts
     ]
     found: dict[KeypointKey, Keypoint] = {}
-    for frame, (_, points) in table.frames(video, images).items():
+    for frame, (image, in_image) in table.frames(video, images).items():
         if frames is not None and frame not in frames:
             continue
+        where = place(image)
+        points = in_image if where == WHOLE else where.to_frame(in_image)
         labelled = {individual for index, individual, _ in known if np.isfinite(points[index]).all()}
         for index, individual, bodypart in known:
             if individual not in labelled:
@@ -90,7 +93,7 @@ def keypoints_of(
             x, y = points[index]
             key = KeypointKey(video, frame, individual, bodypart)
             if np.isfinite(x) and np.isfinite(y):
-                found[key] = Keypoint(KeypointState.PLACED, float(x) + origin[0], float(y) + origin[1])
+                found[key] = Keypoint(KeypointState.PLACED, float(x), float(y))
             else:
                 found[key] = Keypoint(KeypointState.NOT_VISIBLE)
     return found

@@ -12,9 +12,9 @@ from napari_al_pose.video.region import Region, narrowed
 def region_of(project: Project, video: ProjectVideo, source: FrameSource) -> Rectangle | None:
     """Return the rectangle of the video that the user chose, or else config.yaml's crop; None for whole frames.
 
-    The crop does not count for extracted images, which are cropped already.
+    The crop does not count for extracted images, which are cropped already, nor where those are whole frames.
     """
-    rectangle = project.settings.regions.get(video.name, video.crop if video.has_video else None)
+    rectangle = project.settings.regions.get(video.name, video.narrowed_to)
     return None if rectangle is None else narrowed(rectangle, *source.shape[1:3])
 
 

@@ -14,6 +14,7 @@ from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, plain, video_stem
 from napari_al_pose.project.identity import identity_of, is_same_video
 from napari_al_pose.project.known_videos import KnownVideos, videos_in
+from napari_al_pose.project.pictures import NO_PICTURES, Pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,15 @@ class ProjectVideo:
         Its folder in ``labeled-data``, if that has extracted images.
     crop : (x1, x2, y1, y2) or None
         What ``config.yaml`` says of extracted images, in pixels of the full video.
+    pictures : Pictures
+        Where the extracted images lie in the video's frames.
     """
 
     name: str
     path: Path | None
     images: Path | None
     crop: Crop | None = None
+    pictures: Pictures = NO_PICTURES
 
     @property
     def has_video(self) -> bool:
@@ -57,6 +61,8 @@ class ProjectVideo:
         """
         from napari_al_pose.video import open_source
 
+        if self.path is not None and self.images is not None and self.pictures.stills:
+            options["stills"] = {number: self.images / name for number, name in self.pictures.stills}
         return open_source(self.file, name=self.name, **options)
 
     @property
@@ -78,28 +84,15 @@ class ProjectVideo:
         except (OSError, AlPoseError):
             return ""
 
-    def image_size(self) -> tuple[int, int] | None:
-        """Return ``(width, height)`` of the extracted images, None if nobody knows without opening the video."""
-        found = image_size(self.images) if self.images is not None else None
-        if found is None and self.crop is not None:
-            x1, x2, y1, y2 = self.crop
-            found = (x2 - x1, y2 - y1)
-        return found
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """Width and height of `crop`, None without one."""
+        return None if self.crop is None else (self.crop[1] - self.crop[0], self.crop[3] - self.crop[2])
 
-    def image_origin(self) -> tuple[float, float]:
-        """Return where (0, 0) of the extracted images lies in the full video, in pixels.
-
-        DeepLabCut stores labels of cropped frames in the crop's own coordinates, but ``config.yaml`` has a crop for
-        every video, cropped or not. What decides is the size of the images that are there.
-        """
-        if self.images is None or self.crop is None:
-            return (0.0, 0.0)
-        x1, x2, y1, y2 = self.crop
-        return (float(x1), float(y1)) if image_size(self.images) == (x2 - x1, y2 - y1) else (0.0, 0.0)
-
-    def shown_origin(self) -> tuple[float, float]:
-        """Return where (0, 0) of what `open` shows lies in the full video, in pixels."""
-        return (0.0, 0.0) if self.has_video else self.image_origin()
+    @property
+    def narrowed_to(self) -> Crop | None:
+        """The crop as far as it says what is looked at: not where extracted images are whole frames."""
+        return None if not self.has_video or self.pictures.has_whole else self.crop
 
 
 def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) -> tuple[list[ProjectVideo], list[str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
@@ -18,6 +19,9 @@ from napari_al_pose.video.stills import StillFrames
 
 logger = logging.getLogger(__name__)
 
+_SAMPLED = 8
+_SWAPPING = range(5, 9)
+"""EXIF orientations that swap width and height."""
 _UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for damaged images."""
 
@@ -91,7 +95,7 @@ class ImageFolder(StillFrames):
         for position, file in enumerate(self._files):
             try:
                 with Image.open(file) as image:
-                    sizes.append(image.size)
+                    sizes.append(image.size[::-1] if _turn_of(image) in _SWAPPING else image.size)
             except _UNREADABLE as error:
                 self._unreadable[position] = str(error)
         if not sizes:
@@ -103,13 +107,27 @@ class ImageFolder(StillFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         try:
-            frame = fit(_read_rgb(self._files[position]), *self._shape[1:3])
+            frame = fit(_read_rgb(self._files[position], self._white), *self._shape[1:3])
         except _UNREADABLE as error:
             logger.warning("%s can't be read: %s", self._files[position], error)
             self._unreadable[position] = str(error)
             frame = placeholder(*self._shape[1:3])
         self._cache.put(position, frame)
         return frame
+
+    @cached_property
+    def _white(self) -> int:
+        """The value that is white in images of 16 bits, alike in all: by the bits that a sample of them uses."""
+        spread = np.linspace(0, len(self._files) - 1, min(_SAMPLED, len(self._files))).astype(int)
+        highest = 255
+        for position in dict.fromkeys(spread.tolist()):
+            try:
+                with Image.open(self._files[position]) as image:
+                    if image.mode.startswith("I"):
+                        highest = max(highest, int(np.asarray(image).max()))
+            except _UNREADABLE:
+                continue
+        return _white_of(highest)
 
     def _release(self) -> None:
         """Nothing is kept open."""
@@ -154,10 +172,26 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         ) from error
 
 
-def _read_rgb(file: Path) -> NDArray[np.uint8]:
+def _read_rgb(file: Path, white: int | None = None) -> NDArray[np.uint8]:
+    """Return an image upright; of one of 16 bits ``white``, or the most that its bits can hold, becomes 255."""
     with Image.open(file) as image:
         if image.mode.startswith("I"):
-            # 16-bit grey: Pillow would clip it to 255.
-            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            # Pillow would clip it to 255. Cameras of 10 and 12 bits leave the upper ones empty.
+            values = np.asarray(image).astype(np.int64)
+            grey = (values >> ((white or _white_of(int(values.max()))).bit_length() - 8)).clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
-        return np.array(image.convert("RGB"))
+        # As OpenCV, with which DeepLabCut reads them.
+        upright = ImageOps.exif_transpose(image) if _turn_of(image) != 1 else image
+        return np.array(upright.convert("RGB"))
+
+
+def _turn_of(image: Image.Image) -> int:
+    """Return EXIF's orientation of a photograph, 1 if it is upright."""
+    if image.format == "PNG":
+        return 1
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return turn if isinstance(turn, int) and turn in range(2, 9) else 1
+
+
+def _white_of(highest: int) -> int:
+    return int(2 ** max(8, highest.bit_length()) - 1)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from av.error import FFmpegError
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.container import open_container, video_stream
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.packets import Progress
+from napari_al_pose.video.pixels import RgbConverter
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.tiff_stack import EXTENSIONS as TIFF_SUFFIXES
 from napari_al_pose.video.tiff_stack import TiffStack
@@ -20,6 +25,7 @@ def open_source(
     cache_bytes: int = DEFAULT_CACHE_BYTES,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    stills: Mapping[int, Path] | None = None,
 ) -> VideoFile | ImageFolder | TiffStack:
     """Open a video file, a TIFF stack, or a folder of images named by frame number.
 
@@ -35,6 +41,8 @@ def open_source(
         Told ``(done, total)`` while a file that was not opened before is indexed.
     cancelled : callable, optional
         Asked while indexing; once it returns True, opening ends with `OpeningCancelledError`.
+    stills : mapping of int to Path, optional
+        Images shown in place of a video's frames of these numbers.
 
     Raises
     ------
@@ -46,4 +54,29 @@ def open_source(
         return ImageFolder(path, name=name, cache_bytes=cache_bytes)
     if path.suffix.lower() in TIFF_SUFFIXES:
         return TiffStack(path, name=name, cache_bytes=cache_bytes)
-    return VideoFile(path, name=name, cache_bytes=cache_bytes, progress=progress, cancelled=cancelled)
+    return VideoFile(
+        path, name=name, cache_bytes=cache_bytes, progress=progress, cancelled=cancelled, stills=stills or {}
+    )
+
+
+def frame_size(path: Path) -> tuple[int, int]:
+    """Return width and height of a video's frames, upright, without reading more than its first ones.
+
+    Raises
+    ------
+    AlPoseError
+        As `open_source` does.
+    """
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with TiffStack(path, cache_bytes=0) as stack:
+            return stack.shape[2], stack.shape[1]
+    with open_container(path) as container:
+        try:
+            for frame in container.decode(video_stream(container, path)):
+                height, width = RgbConverter()(frame).shape[:2]
+                return width, height
+        except FFmpegError as error:
+            raise AlPoseError(
+                f"{path} can't be decoded ({error}).", "Copy it again from where it was recorded."
+            ) from error
+    raise AlPoseError(f"Expected frames in {path}, got none.", "Copy it again from where it was recorded.")

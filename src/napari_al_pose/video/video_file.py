@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.placing import scale_into
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.image_folder import read_image
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.index_cache import file_identity, load_or_build
 from napari_al_pose.video.packets import Progress
@@ -53,6 +57,8 @@ class VideoFile(CachedFrames):
         Told ``(done, total)`` in bytes while the file is indexed.
     cancelled : callable, optional
         Asked now and then; if it returns True, `OpeningCancelledError` is raised.
+    stills : mapping of int to Path
+        Images shown in place of frames: what was labelled is another picture than the file has.
 
     Raises
     ------
@@ -68,7 +74,9 @@ class VideoFile(CachedFrames):
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
+        stills: Mapping[int, Path] = MappingProxyType({}),
     ) -> None:
+        self._stills = dict(stills)
         self.original = self.path = Path(path).absolute()
         name = name or self.path.stem
         remedy = known_verdict(self.path)
@@ -91,7 +99,8 @@ class VideoFile(CachedFrames):
             raise
         height, width = first.shape[:2]
         super().__init__(name, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
-        self._cache.put(position, first)
+        if position not in self._stills:
+            self._cache.put(position, first)
 
     @property
     def fps(self) -> float:
@@ -135,10 +144,10 @@ class VideoFile(CachedFrames):
         return number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.original, self._name, self._cache.max_bytes)
+        return _reopen, (self.original, self._name, self._cache.max_bytes, self._stills)
 
-    def __dask_tokenize__(self) -> tuple[str, str, str]:
-        return type(self).__name__, str(self.path), file_identity(self.path)
+    def __dask_tokenize__(self) -> tuple[str, str, str, str]:
+        return type(self).__name__, str(self.path), file_identity(self.path), str(self._stills)
 
     def _first_frame(self) -> tuple[int, NDArray[np.uint8]]:
         for key in self.index.keyframes[:_FIRST_TRIES]:
@@ -150,6 +159,10 @@ class VideoFile(CachedFrames):
         )
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
+        if position in self._stills:
+            still = self._still(position)
+            self._cache.put(position, still)
+            return still
         if not self.damage.missing[position]:
             # A run from one frame to the next; but a user who looks at them, and so may give up, will step back.
             in_passing = position == self._read_last + 1 and superseded is None
@@ -197,14 +210,30 @@ class VideoFile(CachedFrames):
         """Decode into the cache; returns the last frame, None if it is undecodable."""
         wanted = None
         for position, frame in decoder.frames(first, last, superseded=superseded):
+            if position in self._stills:
+                continue
             fitted = fit(frame, *self._shape[1:3])
             self._cache.put(position, fitted, in_passing=in_passing)
             if position == last:
                 wanted = fitted
         return wanted
 
+    def _still(self, position: int) -> NDArray[np.uint8]:
+        """Return the image that stands in for a frame, scaled into it."""
+        height, width = self._shape[1:3]
+        try:
+            picture = read_image(self._stills[position])
+        except AlPoseError as error:
+            logger.warning("%s", error)
+            return placeholder(height, width)
+        scale = scale_into((picture.shape[1], picture.shape[0]), (width, height))
+        if scale != 1.0:
+            size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+            picture = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BOX if scale < 1 else None))
+        return fit(picture, height, width)
+
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
-        if last in self._cache or self.damage.missing[last]:
+        if last in self._cache or last in self._stills or self.damage.missing[last]:
             return
         with self._ahead_lock:
             if self._ahead is None:
@@ -221,5 +250,5 @@ class VideoFile(CachedFrames):
                 self._ahead = None
 
 
-def _reopen(path: Path, name: str, cache_bytes: int) -> VideoFile:
-    return VideoFile(path, name=name, cache_bytes=cache_bytes)
+def _reopen(path: Path, name: str, cache_bytes: int, stills: Mapping[int, Path]) -> VideoFile:
+    return VideoFile(path, name=name, cache_bytes=cache_bytes, stills=stills)

@@ -1,0 +1,261 @@
+"""The extracted images of a video: where each lies in its frame, and which show something else than it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
+from napari_al_pose.domain.placing import WHOLE, Place, Size, place_of
+from napari_al_pose.formats.atomic import write_text
+
+logger = logging.getLogger(__name__)
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TURNED_BY = 5
+"""EXIF orientations from this on swap width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The extracted images of a video, looked at one by one.
+
+    Parameters
+    ----------
+    default : Place
+        Of every image that is not among ``others``, and of those still to be made.
+    others : tuple of (str, Place)
+        Images that lie elsewhere in their frame.
+    stills : tuple of (int, str)
+        Frames whose image shows something else than the video's frame of that number, or has another size: the image
+        is shown and learnt from in its place.
+    has_whole, has_crops : bool
+        Whether some are whole frames, and whether some are the crop of ``config.yaml``.
+    """
+
+    default: Place = WHOLE
+    others: tuple[tuple[str, Place], ...] = ()
+    stills: tuple[tuple[int, str], ...] = ()
+    has_whole: bool = False
+    has_crops: bool = False
+    _by_name: Mapping[str, Place] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", dict(self.others))
+
+    def place(self, image: str) -> Place:
+        """Return where an image lies in its frame, by its name."""
+        return self._by_name.get(image, self.default)
+
+    @property
+    def all_whole(self) -> bool:
+        """Whether pixels of the images are pixels of the frames."""
+        return self.default == WHOLE and not self.others
+
+
+NO_PICTURES = Pictures()
+
+
+class Noted(BaseModel):
+    """What is known of one video's images, so that they need not be looked through each time.
+
+    Parameters
+    ----------
+    footage : str
+        Digest of the video when it was there last.
+    frame_size : (width, height) or None
+        Of its frames.
+    compared : dict of str to bool
+        By `stamp` of an image: whether it shows something else than the frame.
+    shift : int or None
+        By how many frames the images that do are apart, where that was found.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    footage: str = ""
+    frame_size: tuple[int, int] | None = None
+    compared: dict[str, bool] = {}
+    shift: int | None = None
+
+    def differing(self, folder: Path) -> list[str]:
+        """Return the images that were found to show something else than their frame, and are the same still."""
+        other = {of.partition("/")[0]: of for of, differs in self.compared.items() if differs}
+        return [name for name, of in other.items() if (folder / name).is_file() and stamp(folder / name) == of]
+
+
+class _File(BaseModel):
+    videos: dict[str, Noted] = {}
+
+
+class PictureNotes:
+    """Notes on the images of each video; a project works without the file.
+
+    Parameters
+    ----------
+    path : Path
+        ``al-pose/pictures.json``; need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._noted = dict(_File.model_validate_json(path.read_bytes()).videos)
+        except FileNotFoundError:
+            self._noted = {}
+        except (OSError, ValidationError) as error:
+            logger.warning("%s could not be read and is made anew: %s", path, error)
+            self._noted = {}
+
+    def of(self, video: str) -> Noted:
+        """Return what is noted of a video's images."""
+        return self._noted.get(video, Noted())
+
+    def note(self, video: str, noted: Noted, *, keep: bool) -> None:
+        """Note something; on disk, too, if ``keep``."""
+        if noted == self._noted.get(video):
+            return
+        self._noted[video] = noted
+        if keep:
+            try:
+                write_text(self._path, _File(videos=self._noted).model_dump_json(indent=1))
+            except AlPoseError as error:
+                logger.warning("%s", error)
+
+
+def look_at_pictures(
+    folder: Path,
+    *,
+    frame_size: Size | None,
+    crop: tuple[int, int, int, int] | None,
+    differing: Collection[str] = (),
+) -> tuple[Pictures, list[str]]:
+    """Decide for each image in a folder what of its frame it shows.
+
+    Parameters
+    ----------
+    folder : Path
+        ``labeled-data/<video>``.
+    frame_size : (width, height) or None
+        Of the video's frames, None where nobody knows.
+    crop : (x1, x2, y1, y2) or None
+        What ``config.yaml`` says of the video.
+    differing : collection of str
+        Images that were found to show something else than their frame.
+
+    Returns
+    -------
+    Pictures
+    list of str
+        What the user should know.
+    """
+    sizes = image_sizes(folder)
+    placed = {size: place_of(size, frame=frame_size, crop=crop) for size in set(sizes.values())}
+    kinds = Counter(placed[size][1] for size in sizes.values())
+    # A new image becomes a crop only where all are.
+    default = WHOLE
+    if kinds["crop"] and not kinds["whole"]:
+        default = next(place for place, kind in placed.values() if kind == "crop")
+    others = tuple(sorted((name, placed[size][0]) for name, size in sizes.items() if placed[size][0] != default))
+    elsewhere = {name for name, size in sizes.items() if placed[size][1] == "other"} | set(differing)
+    stills = tuple(sorted((number, name) for number, name in numbered_images(sizes)[0].items() if name in elsewhere))
+    pictures = Pictures(default, others, stills, has_whole=kinds["whole"] > 0, has_crops=kinds["crop"] > 0)
+    return pictures, _told(folder, sizes, placed, kinds, frame_size, crop)
+
+
+def _told(
+    folder: Path,
+    sizes: Mapping[str, Size],
+    placed: Mapping[Size, tuple[Place, str]],
+    kinds: Counter[str],
+    frame_size: Size | None,
+    crop: tuple[int, int, int, int] | None,
+) -> list[str]:
+    told = []
+    if kinds["other"]:
+        first = min(name for name, size in sizes.items() if placed[size][1] == "other")
+        assert frame_size is not None  # else none is of another size
+        told.append(
+            f"{folder}: {kinds['other']} of {len(sizes)} images have another size than the video, such as {first} with "
+            f"{_by(sizes[first])} pixels; the video has {_by(frame_size)}. They are shown, and learnt from, in place "
+            "of the video's frames."
+        )
+    if kinds["crop"] and kinds["whole"]:
+        told.append(
+            f"{folder} holds {kinds['whole']} whole frames and {kinds['crop']} crops; each is placed by its own size."
+        )
+    elif kinds["whole"] and crop and frame_size and (crop[1] - crop[0], crop[3] - crop[2]) != frame_size:
+        told.append(
+            f"config.yaml crops {folder.name} to {', '.join(map(str, crop))}, but its images are whole frames: the "
+            "whole frame is looked at."
+        )
+    return told
+
+
+def image_sizes(folder: Path) -> dict[str, Size]:
+    """Return width and height of each readable image in a folder, as it is shown."""
+    try:
+        return _image_sizes(str(folder), folder.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+def frame_size(path: Path) -> Size | None:
+    """Return width and height of a video's frames, upright; None if none can be decoded."""
+    from napari_al_pose.video.opening import frame_size as read
+
+    try:
+        return read(path)
+    except AlPoseError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def stamp(path: Path) -> str:
+    """Return what tells an image from another one of its name."""
+    status = path.stat()
+    return f"{path.name}/{status.st_size}/{status.st_mtime_ns}"
+
+
+@lru_cache(maxsize=256)
+def _image_sizes(folder: str, _time: int) -> dict[str, Size]:
+    found: dict[str, Size] = {}
+    for name in os.listdir(folder):
+        if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "." and (size := _size(os.path.join(folder, name))):
+            found[name] = size
+    return found
+
+
+def _size(path: str) -> Size | None:
+    """Return the size of an image; the first bytes of a PNG say it, and there may be tens of thousands."""
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(26)
+        if head.startswith(_PNG) and head[12:16] == b"IHDR":
+            width, height = struct.unpack(">II", head[16:24])
+            return width, height
+        return _size_by_pillow(path)
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return None
+
+
+def _size_by_pillow(path: str) -> Size:
+    from PIL import ExifTags, Image
+
+    with Image.open(path) as image:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        turned = isinstance(orientation, int) and _TURNED_BY <= orientation <= 8
+        return (image.height, image.width) if turned else image.size
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
