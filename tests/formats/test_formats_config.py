@@ -118,6 +118,8 @@ def test_new_config_has_every_key(tmp_path):
         ("scorer: Me\nbodyparts:\n", "lists no bodyparts"),
         ("scorer: Me\nbodyparts: nose\n", "lists no bodyparts"),
         ("scorer: Me\nbodyparts: [a, b, a]\n", "'a' twice"),
+        ("scorer: Me\nbodyparts:\n- a\n- b\n- a\n- a\n", r"'a' 3 times under 'bodyparts:' \(line 3, 5, 6\)"),
+        ("scorer: Me\nbodyparts:\n- 1\n- '1'\n", r"'1' twice under 'bodyparts:' \(line 3, 4\)"),
         ("scorer: Me\nbodyparts: [a, '']\n", "empty name"),
         ("bodyparts: [a]\n", "no usable scorer"),
         ("scorer: ../../evil\nbodyparts: [a]\n", "no usable scorer"),
@@ -139,6 +141,56 @@ def test_bad_files_are_named(tmp_path, content, message):
         read_config(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+THREE_D = (
+    "Task: x\nscorer: Me\nnum_cameras: 2\ncamera_names:\n- camera-1\nconfig_file_camera-1: /lab/left/config.yaml\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        (THREE_D, "3-D project", "/lab/left/config.yaml"),
+        ("scorer: Me\nbodyparts: MULTI!\nmultianimalbodyparts: [a]\n", "MULTI!", "multianimalproject: true"),
+        ("scorer: Me\nmultianimalproject:\nbodyparts: MULTI!\n", "MULTI!", "multianimalproject: true"),
+        ("all_joints_names: [a]\nnet_type: resnet_50\nscorer: Me\n", "describes a network", "at the top"),
+        ("net_type: hrnet\nmethod: bu\n", "describes a network", "at the top"),
+        ("data:\n  video_dir: videos\n", "with neither", "Choose"),
+        ("scorer: Me\nbodyparts: [a, b, a]\n", "twice", "Remove all but one"),
+    ],
+)
+def test_what_a_hint_says_does_no_harm(tmp_path, content, message, hint):
+    """Bodyparts written into a file that has its own place for them would make it another project."""
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    with pytest.raises(AlPoseError, match=message) as caught:
+        read_config(path)
+    assert hint in caught.value.hint
+    assert "List them under" not in caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["true", "True", "'true'", "TRUE"])
+def test_true_is_true_however_it_is_written(tmp_path, value):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"scorer: Me\nmultianimalproject: {value}\nindividuals: [a]\nbodyparts: MULTI!\nmultianimalbodyparts: [b]\n"
+    )
+    assert read_config(path).multianimal
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
+def test_files_of_other_systems_are_read_and_stay_in_their_encoding(tmp_path, encoding):
+    path = tmp_path / "config.yaml"
+    path.write_bytes("scorer: Müller  # größer\nbodyparts: [Füße]\nvideo_sets:\n".encode(encoding))
+    config = read_config(path)
+    assert (config.scorer, config.bodyparts) == ("Müller", ("Füße",))
+    add_video_set(path, "C:\\Käfig\\one.mp4", None)
+    text = path.read_bytes().decode(encoding)
+    assert "Müller  # größer" in text
+    assert read_config(path).video_sets == (VideoSet("C:\\Käfig\\one.mp4"),)
+    add_video_set(path, "/δοκιμή/two.mp4", None)  # what Windows-1252 has no letters for
+    assert [entry.path for entry in read_config(path).video_sets] == ["C:\\Käfig\\one.mp4", "/δοκιμή/two.mp4"]
 
 
 def test_not_text_and_not_there(tmp_path):

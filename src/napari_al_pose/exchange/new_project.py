@@ -10,9 +10,10 @@ from pathlib import Path
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.deeplabcut import write_new_config
-from napari_al_pose.formats.deeplabcut_config import dump_config, load_config
+from napari_al_pose.formats.deeplabcut_config import load_config
 from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.formats.yaml_document import dump_yaml
 from napari_al_pose.project.create import short_date
 
 
@@ -64,7 +65,7 @@ def finish_project(building: Path, root: Path) -> None:
     document["video_sets"] = {
         str(root / Path(path).relative_to(building)): entry for path, entry in (document["video_sets"] or {}).items()
     }
-    dump_config(document, building / "config.yaml")
+    dump_yaml(document, building / "config.yaml")
     try:
         if root.exists():
             root.rmdir()

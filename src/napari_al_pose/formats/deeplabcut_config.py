@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.formats.yaml_document import dump_yaml, load_yaml, parse_yaml
 
 UNIQUE_INDIVIDUAL = "single"
 """The individual under which DeepLabCut files bodyparts that belong to no animal."""
@@ -80,6 +76,7 @@ def read_config(path: Path) -> DeepLabCutConfig:
         If there is no such file, it is not YAML, or scorer or bodyparts are missing or malformed.
     """
     document = load_config(path)
+    _refuse_other_files(document, path)
     multianimal = is_multianimal(document)
     scorer = _text(document.get("scorer"))
     if not is_safe_name(scorer):
@@ -119,7 +116,7 @@ def write_new_config(
     ``individuals`` make it a multi-animal one. ``project_path`` is where the project will be found, the folder of
     ``path`` unless given.
     """
-    document = _yaml().load(_TEMPLATE)
+    document = parse_yaml(_TEMPLATE)
     document["Task"] = task
     document["scorer"] = scorer
     document["date"] = date
@@ -135,42 +132,22 @@ def write_new_config(
         document["default_track_method"] = "ellipse"
     document["skeleton"] = [list(link) for link in skeleton]
     document["video_sets"] = {video.path: {"crop": crop_text(video.crop)} for video in video_sets}
-    dump_config(document, path)
-
-
-def _yaml() -> YAML:
-    """Return a YAML reader and writer that keeps comments, order and quotes and makes no Python objects."""
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # long video paths stay on one line
-    return yaml
+    dump_yaml(document, path)
 
 
 def load_config(path: Path) -> Any:
-    """Return the document at ``path`` for changing and `dump_config`.
+    """Return the document at ``path`` for changing and `dump_yaml`.
 
     Raises
     ------
     AlPoseError
-        If there is no such file, or it is no YAML document.
+        If there is no such file, or it is no YAML document with entries.
     """
     if not path.is_file():
         raise AlPoseError(
             f"There is no file {path}.", "Choose the config.yaml of a DeepLabCut project, or the folder it lies in."
         )
-    try:
-        document = _yaml().load(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise AlPoseError(f"{path} is not a text file in UTF-8.", "Choose a DeepLabCut config.yaml.") from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise AlPoseError(
-            f"{path} is not valid YAML{where}: {getattr(error, 'problem', None) or 'it cannot be parsed'}.",
-            "Correct that line in a text editor and open the project again.",
-        ) from error
-    except OSError as error:
-        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error
+    document = load_yaml(path)
     if not isinstance(document, dict):
         raise AlPoseError(
             f"Expected a DeepLabCut config.yaml with 'bodyparts:' and 'scorer:', got {path} with neither.",
@@ -179,17 +156,37 @@ def load_config(path: Path) -> Any:
     return document
 
 
-def dump_config(document: Any, path: Path) -> None:
-    """Write a document, whole or not at all."""
-    text = io.StringIO()
-    _yaml().dump(document, text)
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.getvalue().encode("utf-8"))
-
-
 def is_multianimal(document: Any) -> bool:
     """Return whether the document is of a multi-animal project; old files have nothing there for "no"."""
-    return document.get("multianimalproject") is True
+    return _text(document.get("multianimalproject")).casefold() == "true"
+
+
+def _refuse_other_files(document: Any, path: Path) -> None:
+    """Refuse documents that are meant for something else, with what to choose instead."""
+    if "num_cameras" in document or "camera_names" in document:
+        cameras = [_text(v) for k, v in document.items() if str(k).startswith("config_file_") and _text(v)]
+        listed = f": {', '.join(cameras[:4])}" if cameras else ""
+        raise AlPoseError(
+            f"{path} belongs to a 3-D project of DeepLabCut, which joins the projects of several cameras and has no "
+            "labels of its own.",
+            f"Open the config.yaml of one of its cameras{listed}.",
+        )
+    if "all_joints_names" in document or ("net_type" in document and "scorer" not in document):
+        raise AlPoseError(
+            f"{path} describes a network of DeepLabCut, not a project.",
+            "Choose the config.yaml at the top of the project folder.",
+        )
+    known = {"scorer", "bodyparts", "multianimalbodyparts", "video_sets"}
+    if not known & set(document):
+        raise AlPoseError(
+            f"Expected a DeepLabCut config.yaml with 'bodyparts:' and 'scorer:', got {path} with neither.",
+            "Choose the config.yaml of a DeepLabCut project.",
+        )
+    if _text(document.get("bodyparts")) == "MULTI!" and not is_multianimal(document):
+        raise AlPoseError(
+            f"{path} says 'bodyparts: MULTI!', as projects of several animals do, but not 'multianimalproject: true'.",
+            "Write 'multianimalproject: true' in it. Its bodyparts are those under 'multianimalbodyparts:'.",
+        )
 
 
 def _text(value: Any) -> str:
@@ -211,11 +208,33 @@ def _names(document: Any, field: str, path: Path, *, required: bool = True) -> t
             f"{path} lists no {field} (got {'nothing' if value is None else repr(value)}).",
             f"List them under '{field}:', one '- name' a line.",
         )
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated or "" in names:
-        wrong = f"{repeated[0]!r} twice" if repeated else "an empty name"
-        raise AlPoseError(f"{path} lists {wrong} under '{field}:'.", "Give each its own name.")
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise AlPoseError(
+            f"{path} lists {repeated[0]!r} {_times(names.count(repeated[0]))} under '{field}:'"
+            f"{_lines_of(value, names, repeated[0])}.",
+            f"Remove all but one of them. If two different {field} are meant, labels cannot tell them apart by that "
+            "name: give the other one a new name and label it anew.",
+        )
+    if "" in names:
+        raise AlPoseError(
+            f"{path} lists an empty name under '{field}:'{_lines_of(value, names, '')}.",
+            "Remove it, or give it a name.",
+        )
     return tuple(names)
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
+
+
+def _lines_of(value: Any, names: Sequence[str], name: str) -> str:
+    """Return on which lines of the file a name of a list stands."""
+    try:
+        lines = [value.lc.item(i)[0] + 1 for i, other in enumerate(names) if other == name]
+    except (AttributeError, KeyError, TypeError):
+        return ""
+    return f" (line {', '.join(map(str, dict.fromkeys(lines)))})" if lines else ""
 
 
 def _links(document: Any) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,8 @@ from ruamel.yaml.error import CommentMark
 from ruamel.yaml.tokens import CommentToken
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.formats.deeplabcut_config import Crop, crop_text, dump_config, is_multianimal, load_config
+from napari_al_pose.formats.deeplabcut_config import Crop, crop_text, is_multianimal, load_config
+from napari_al_pose.formats.yaml_document import dump_yaml
 
 
 def add_video_set(path: Path, video_path: str, crop: Crop | None) -> None:
@@ -26,7 +27,7 @@ def add_video_set(path: Path, video_path: str, crop: Crop | None) -> None:
     if not isinstance(document.get("video_sets"), dict):
         document["video_sets"] = {}
     document["video_sets"].setdefault(video_path, {"crop": crop_text(crop)})
-    dump_config(document, path)
+    dump_yaml(document, path)
 
 
 def change_bodyparts(
@@ -50,7 +51,7 @@ def change_bodyparts(
     _replace_list(document, field, list(bodyparts), renamed=renamed)
     if _pairs(document.get("skeleton")) != [list(link) for link in links]:
         _replace_list(document, "skeleton", [CommentedSeq(link) for link in links], renamed={})
-    dump_config(document, path)
+    dump_yaml(document, path)
 
 
 def add_individual(path: Path, name: str) -> None:
@@ -62,7 +63,7 @@ def add_individual(path: Path, name: str) -> None:
             "Make a new project with several individuals, and import the labels of this one.",
         )
     _replace_list(document, "individuals", [*map(str, document["individuals"]), name], renamed={})
-    dump_config(document, path)
+    dump_yaml(document, path)
 
 
 def _replace_list(document: Any, field: str, items: list[Any], *, renamed: Mapping[str, str]) -> None:

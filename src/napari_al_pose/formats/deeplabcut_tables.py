@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,8 +93,9 @@ def _from_frame(frame: pd.DataFrame, path: Path, coordinates: Sequence[str]) -> 
 
 def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in csv.reader(stream) if any(line)]
+        data = path.read_bytes()
+        text = _decoded(data)
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if any(line)]
     except FileNotFoundError as error:
         raise AlPoseError(f"There is no file {path}.", "Check the folder.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -115,6 +117,14 @@ def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
     rows = tuple(tuple(line[:n_index]) if n_index == 3 else line[0] for line in body)
     values = np.array([line[n_index:] for line in body], object).reshape(len(body), len(columns))
     return RawTable(columns, rows, _numbers(np.where(values == "", np.nan, values), rows, path))
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a table: in UTF-8 or, as Excel saves it in western Europe, in Windows-1252."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
 
 
 def _columns(
