@@ -164,7 +164,7 @@ def test_reading_changes_nothing(project_root):
 
 READER = """
 import os, sys
-import pandas, tables
+import h5py, pandas, tables
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.project import open_project
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.domain.file_names import frame_number, plain
-from napari_al_pose.formats.hdf import read_frame
+from napari_al_pose.formats.hdf import read_hdf_table
 from napari_al_pose.formats.names import is_safe_name
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["COORDINATES", "RawTable", "frame_number", "read_table", "row_location"]
 
@@ -57,11 +55,7 @@ def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTa
     AlPoseError
         If the file is not such a table; the message names the file and, where there is one, the row.
     """
-    return (
-        _read_csv(path, coordinates)
-        if path.suffix.lower() == ".csv"
-        else _from_frame(read_frame(path), path, coordinates)
-    )
+    return _read_csv(path, coordinates) if path.suffix.lower() == ".csv" else _read_hdf(path, coordinates)
 
 
 @lru_cache(maxsize=2**16)  # each writing of a table reads its rows four times
@@ -82,13 +76,16 @@ def row_location(label: Any) -> tuple[str, str]:
     return (plain(video) if is_safe_name(video) else "", image if is_safe_name(image) else "")
 
 
-def _from_frame(frame: pd.DataFrame, path: Path, coordinates: Sequence[str]) -> RawTable:
-    names = _LEVELS.get(frame.columns.nlevels)
-    if names is None:
-        raise _not_a_table(path, f"its columns have {frame.columns.nlevels} levels, expected 3 or 4")
-    columns = _columns([tuple(str(part) for part in column) for column in frame.columns], path, coordinates)
-    rows = tuple(frame.index)
-    return RawTable(columns, rows, _numbers(frame.to_numpy(dtype=object), rows, path))
+def _read_hdf(path: Path, coordinates: Sequence[str]) -> RawTable:
+    table = read_hdf_table(path)
+    n_levels = len(table.columns[0]) if table.columns else 0
+    if n_levels not in _LEVELS:
+        raise _not_a_table(path, f"its columns have {n_levels} levels, expected 3 or 4")
+    columns = _columns(table.columns, path, coordinates)
+    notices: tuple[str, ...] = ()
+    if table.others:
+        notices = (f"{path} holds further tables ({', '.join(table.others)}), which were not read.",)
+    return RawTable(columns, tuple(table.rows), _numbers(table.values, table.rows, path), notices)
 
 
 def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
@@ -121,8 +118,9 @@ def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
 
 def _decoded(data: bytes) -> str:
     """Return the text of a table: in UTF-8 or, as Excel saves it in western Europe, in Windows-1252."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("cp1252")
 
