@@ -129,9 +129,9 @@ def test_what_is_not_open_is_left_alone_and_has_no_say(prior, pose):
     assert not found.changed[1]
 
 
-def test_without_a_click_or_without_anything_open_nothing_changes(prior, pose):
+def test_without_anything_open_or_anything_to_go_by_nothing_changes(prior, pose):
     evidence = of_guess(pose, np.full(5, 0.5))
-    for which, open_ in ((clicked(), ~clicked()), (~clicked(), clicked()), (clicked(0), clicked())):
+    for which, open_ in ((~clicked(), clicked()), (clicked(0), clicked()), (clicked(), clicked(0, 1))):
         found = mend(prior, evidence, xy=pose, clicked=which, open_=open_)
         assert not found.changed.any()
         assert np.array_equal(found.xy, pose)
@@ -153,6 +153,24 @@ def test_the_answer_is_the_same_every_time_and_does_not_change_what_was_given(pr
     first, second = (mend(prior, evidence, xy=guess, clicked=clicked(3), open_=~clicked(3)) for _ in range(2))
     assert np.array_equal(first.xy, second.xy)
     assert np.array_equal(guess, before)
+
+
+def test_before_the_first_click_a_doubtful_guess_is_moved_towards_where_poses_have_it(prior, pose):
+    off = pose.copy()
+    off[2] += (4, -3)
+    heights = (0.9, 0.9, 0.05, 0.9, 0.9)
+    evidence = of_scoremaps(scoremaps([[at(off, k, top)] for k, top in enumerate(heights)]), GRID)
+    found = mend(prior, evidence, xy=evidence.xy[:, 0], clicked=clicked(), open_=~clicked())
+    assert found.changed.tolist() == [False, False, True, False, False]
+    assert np.hypot(*(found.xy[2] - pose[2])) < np.hypot(*(off[2] - pose[2]))
+
+
+def test_nothing_found_and_nothing_clicked_is_left_as_it_is(prior):
+    nothing = Evidence(np.full((5, 1, 2), np.nan), np.zeros((5, 1)), 1e5)
+    found = mend(prior, nothing, xy=np.full((5, 2), np.nan), clicked=clicked(), open_=~clicked())
+    assert np.isnan(found.xy).all()
+    guess_elsewhere = np.arange(10.0).reshape(5, 2) ** 2
+    mend(prior, nothing, xy=guess_elsewhere, clicked=clicked(), open_=~clicked())
 
 
 def test_a_prior_of_other_bodyparts_is_refused(prior):

@@ -21,7 +21,10 @@ PEAK_DEVIATION = (0.045, 0.015)
 HALF_SURE = 0.01
 """Height of a peak that is as likely right as wrong."""
 
-OUTLIER_SHARE = 0.05
+SHARPNESS = 4.0
+"""Power of the heights in which the peaks of one bodypart share its probability."""
+
+OUTLIER_SHARE = 0.2
 """Share of the bodyparts that are where no label would have them."""
 
 STEADY = 0.6
@@ -100,7 +103,8 @@ class MendingTerms:
         there = np.isfinite(candidates) & undecided[:, None]
         height = np.where(there, evidence.height[known], 0.0)
         highest = height.max(axis=1, keepdims=True)
-        share = height**2 / np.maximum((height**2).sum(axis=1, keepdims=True), 1e-12)
+        power = height**SHARPNESS
+        share = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-300)
         with np.errstate(divide="ignore"):
             log_mass = np.log(share * highest / (highest + HALF_SURE))
         log_area = float(np.log(evidence.area))

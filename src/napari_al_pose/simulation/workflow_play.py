@@ -130,7 +130,7 @@ class Annotating:
         return replace(choice, picks=tuple(pick for pick in choice.picks if pick.row in done))
 
     def noc(self, state: WorkflowState) -> dict[str, float]:
-        """Return the clicks a test frame takes until every point is right, without mending and with it."""
+        """Return the clicks a test frame takes until all is right: by the peaks alone, and fused and mended."""
         assert state.model is not None
         rows = self._fold.test.tolist()
         output, prior = state.model.predict(rows, with_scoremaps=True), self._prior(state)
@@ -138,7 +138,10 @@ class Annotating:
         for i, row in enumerate(rows):
             truth, guess = self._truth(row), output.xy[i].astype(np.float64)
             plain.append(clicks_needed(truth, guess, None))
-            mended.append(clicks_needed(truth, guess, make_mender(prior, _evidence(output, i))))
+            mender = make_mender(prior, _evidence(output, i))
+            if mender is not None:
+                guess = mender(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
+            mended.append(clicks_needed(truth, guess, mender))
         return {"noc": float(np.mean(plain)), "noc_mended": float(np.mean(mended))}
 
     # ---- the work ---------------------------------------------------------------------------------
@@ -150,12 +153,15 @@ class Annotating:
                 yield row, from_scratch(self._truth(row))
             return
         assert state.model is not None
-        output = state.model.predict(rows, with_scoremaps=way.mended)
-        prior = self._prior(state) if way.mended else None
+        output = state.model.predict(rows, with_scoremaps=way.mended or way.fused)
+        prior = self._prior(state) if way.mended or way.fused else None
         doubt = Doubt(state.judged, self._dataset.skeleton.n_bodyparts)
         for i, row in enumerate(rows):
-            truth, guess, likelihood = self._truth(row), output.xy[i], output.likelihood[i]
-            mender = make_mender(prior, _evidence(output, i)) if way.mended else None
+            truth, guess, likelihood = self._truth(row), output.xy[i].astype(np.float64), output.likelihood[i]
+            decide = make_mender(prior, _evidence(output, i)) if prior is not None else None
+            if way.fused and decide is not None:
+                guess = decide(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
+            mender = decide if way.mended else None
             rng = np.random.default_rng([self._seed, row, 1])
             if not way.by_points or rng.random() < way.whole:
                 yield row, correct_frame(truth, guess, likelihood, mender)

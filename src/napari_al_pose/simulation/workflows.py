@@ -99,16 +99,27 @@ class Workflow:
 
     Parameters
     ----------
-    guesses : bool Whether the model's guesses are drawn and put right; else every point is placed. mended :
-        bool Whether each correction decides the other guesses of the frame anew (`domain.mending`). share :
-        float Of a frame's bodyparts that are asked for, those in most doubt; 1 asks for all of them. drawn :
-        float Share of the bodyparts asked for that are drawn at random instead. whole : float Share of the
-        frames that are asked for as a whole all the same. sure : bool Whether one key takes what the model is
-        sure of among the bodyparts nobody asked for; else they stay not looked at. strategy : str Which frames,
-        as arms name it.
+    guesses : bool
+        Whether the model's guesses are drawn and put right; else every point is placed.
+    fused : bool
+        Whether guesses are made of scoremaps and the labels' poses before anything is clicked (`domain.mending`).
+    mended : bool
+        Whether each correction decides the other guesses of the frame anew (`domain.mending`).
+    share : float
+        Of a frame's bodyparts that are asked for, those in most doubt; 1 asks for all of them.
+    drawn : float
+        Share of the bodyparts asked for that are drawn at random instead.
+    whole : float
+        Share of the frames that are asked for as a whole all the same.
+    sure : bool
+        Whether one key takes what the model is sure of among the bodyparts nobody asked for; else they stay not looked
+        at.
+    strategy : str
+        Which frames, as arms name it.
     """
 
     guesses: bool = True
+    fused: bool = False
     mended: bool = False
     share: float = 1.0
     drawn: float = 0.2
@@ -125,9 +136,10 @@ class Workflow:
 _NAMED = {
     FROM_SCRATCH: Workflow(guesses=False),
     PREFILLED: Workflow(),
-    SHIPPED: Workflow(mended=True),
+    SHIPPED: Workflow(fused=True, mended=True),
 }
 _FLAGS: dict[str, dict[str, Any]] = {
+    "fused": {"fused": True},
     "mended": {"mended": True},
     "sure": {"sure": True},
     "hybrid": {"strategy": "hybrid"},
@@ -135,11 +147,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
 
 
 def parse_workflow(text: str) -> Workflow | None:
-    """Read ``from-scratch``, ``prefilled``, ``shipped`` or, to study them, others as
-    ``points25-mended-whole10-hybrid``.
+    """Read ``from-scratch``, ``prefilled``, ``shipped``, or another to study, as ``points25-mended-whole10-hybrid``.
 
-    ``prefilled`` and ``points<percent>`` take ``mended``, ``sure``, ``whole<percent>``, ``drawn<percent>`` and
-    ``hybrid``.
+    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``sure``, ``whole<percent>``, ``drawn<percent>``
+    and ``hybrid``.
 
     Returns
     -------
