@@ -178,6 +178,7 @@ def describe_round(done: Round) -> dict[str, Any]:
         "model_version": done.number,
         "n_train": done.n_train,
         "n_holdout": done.n_holdout,
+        "left_out": [{"reason": some.reason, "frames": some.frames} for some in done.left_out],
         "train_seconds": done.train_seconds,
         "steps": done.steps,
         "holdout": None if done.holdout is None else _describe_error(done.holdout),
@@ -212,6 +213,8 @@ def show_progress(work: Generator[Any, None, T]) -> T:
             else:
                 if isinstance(message, Trained) and message.round.holdout is not None:
                     _tell(f"Hold-out error {message.round.holdout.mean:.1f} px")
+                if isinstance(message, Trained):
+                    _tell(message.notice)
                 continue
             if bar is None or name != stage:
                 _close(bar)

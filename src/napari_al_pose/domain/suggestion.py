@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class Round:
         Side of the window that follows the animal, source px; 0 where the network sees the whole frame.
     scale : float
         Network pixels a source pixel; 0 in rounds of older versions.
+    left_out : tuple of LeftOut
+        Labelled frames it did not learn from, with the reason.
     """
 
     number: int
@@ -130,3 +133,4 @@ class Round:
     input_size: tuple[int, int] = (0, 0)
     window: int = 0
     scale: float = 0.0
+    left_out: tuple[LeftOut, ...] = ()

@@ -9,8 +9,9 @@ from typing import Any
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, TrainStep
-from napari_al_pose.engine.sources import Sources, available
+from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
+from napari_al_pose.engine.usable_labels import usable_labels
 from napari_al_pose.pose import evaluate
 from napari_al_pose.project import Project
 
@@ -43,15 +44,14 @@ def evaluate_project(
     opened = Sources()
     try:
         sources = opened.refresh(project)
-        annotations = known_labels(project)
-        readable = set(available([a.key for a in annotations], sources))
-        usable = tuple(a for a in annotations if a.key in readable)
+        found = usable_labels(project, known_labels(project), sources)
+        usable = found.annotations
         if len(usable) < 2:
             raise AlPoseError(
                 f"Expected at least 2 labelled frames in {project.root}, got {len(usable)}.",
                 "Label some frames, or put the videos or extracted images of the labelled ones back.",
             )
-        frames = yield from load_labelled(usable, sources, 0)
+        frames = yield from load_labelled(usable, sources, 0, images=found.images)
     finally:
         opened.close()
     ticks = evaluate(

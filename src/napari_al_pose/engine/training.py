@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +17,29 @@ from napari_al_pose.domain import (
     AlPoseError,
     Annotation,
     ErrorSummary,
+    FrameKey,
     FrameRole,
     FrameSource,
     KeypointState,
     Reliability,
     Round,
 )
+from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
-from napari_al_pose.engine.sources import available, read_batches
+from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.engine.spill import FrameRoom
+from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.pose.trunk import WeightsMissingError
 from napari_al_pose.project import Project
+from napari_al_pose.video.image_folder import read_image
 from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,8 @@ class LabelSplit:
     train: tuple[Annotation, ...]
     holdout: tuple[Annotation, ...]
     revision: int
+    images: Mapping[FrameKey, ImageOfFrame]
+    left_out: tuple[LeftOut, ...]
 
 
 def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelSplit:
@@ -70,31 +77,47 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
     """
     revision = project.labels.revision
     annotations = known_labels(project)
-    readable = set(available([a.key for a in annotations], sources))
-    annotations = [a for a in annotations if a.key in readable]
-    to_train = tuple(a for a in annotations if a.role == FrameRole.TRAIN and (a.states == KeypointState.PLACED).any())
-    holdout = tuple(a for a in annotations if a.role == FrameRole.HOLDOUT and a.is_complete)
-    if len(to_train) < MIN_FRAMES:
+    learnable = [a for a in annotations if a.role == FrameRole.TRAIN and (a.states == KeypointState.PLACED).any()]
+    pointless = sum(a.role == FrameRole.TRAIN for a in annotations) - len(learnable)
+    to_train = usable_labels(project, learnable, sources)
+    holdout = usable_labels(project, [a for a in annotations if a.role == FrameRole.HOLDOUT and a.is_complete], sources)
+    left_out = (*to_train.left_out, *([LeftOut("without a visible point", pointless)] if pointless else []))
+    if len(to_train.annotations) < MIN_FRAMES:
+        n_learnt = len(to_train.annotations)
         raise AlPoseError(
-            f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {len(to_train)}.",
-            "Label some more frames of the queue first.",
+            f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {n_learnt}. "
+            f"{left_out_sentence(n_learnt, left_out)}".strip(),
+            "Put their videos or images back." if to_train.left_out else "Label some more frames of the queue first.",
         )
-    return LabelSplit(to_train, holdout, revision)
+    images = {**to_train.images, **holdout.images}
+    return LabelSplit(to_train.annotations, holdout.annotations, revision, images, left_out)
 
 
 def load_labelled(
-    annotations: tuple[Annotation, ...], sources: Mapping[str, FrameSource], job: int
+    annotations: Sequence[Annotation],
+    sources: Mapping[str, FrameSource],
+    job: int,
+    *,
+    images: Mapping[FrameKey, ImageOfFrame] = MappingProxyType({}),
 ) -> Generator[Progress, None, list[LabelledFrame]]:
     """Read the labelled frames, reporting progress; those that can't be decoded are left out.
 
-    Keypoints are in pixels of what is looked at; those outside count as not looked at.
+    Keypoints are in pixels of what is looked at; those outside count as not looked at. ``images`` are read in place
+    of frames that the sources do not have.
     """
     frames: list[LabelledFrame | None] = [None] * len(annotations)
     room = FrameRoom()
     reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
     done = 0
-    for batch in read_batches([a.key for a in annotations], sources, batch_size=4):
-        for index, image, is_whole in zip(batch.indices, batch.frames, batch.whole, strict=True):
+    for index, annotation in enumerate(annotations):
+        if annotation.key in images:
+            frames[index] = _from_image(annotation, images[annotation.key], room)
+            done += 1
+            yield from reporter.report(done)
+    in_sources = [i for i, annotation in enumerate(annotations) if annotation.key not in images]
+    for batch in read_batches([annotations[i].key for i in in_sources], sources, batch_size=4):
+        for rank, image, is_whole in zip(batch.indices, batch.frames, batch.whole, strict=True):
+            index = in_sources[rank]
             annotation = annotations[index]
             if not is_whole:
                 log.warning("%s is left out: it can't be decoded, or only from damaged data", annotation.key)
@@ -107,6 +130,17 @@ def load_labelled(
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]
+
+
+def _from_image(annotation: Annotation, image: ImageOfFrame, room: FrameRoom) -> LabelledFrame | None:
+    try:
+        pixels = read_image(image.path)
+    except AlPoseError as error:
+        log.warning("%s is left out: %s", annotation.key, error)
+        return None
+    return LabelledFrame(
+        room.keep(pixels), image.place.to_image(annotation.xy), annotation.states, annotation.key.video
+    )
 
 
 def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -132,8 +166,10 @@ def train_round(
     left behind when the generator is closed before its end.
     """
     split = split_labels(project, sources)
-    frames = yield from load_labelled(split.train, sources, job)
-    holdout = yield from load_labelled(split.holdout, sources, job)
+    frames = yield from load_labelled(split.train, sources, job, images=split.images)
+    holdout = yield from load_labelled(split.holdout, sources, job, images=split.images)
+    undecodable = len(split.train) - len(frames)
+    left_out = (*split.left_out, *([LeftOut("that can't be decoded", undecodable)] if undecodable else []))
     bodyparts = project.skeleton.bodyparts
     # Another program's model can't be trained further here.
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
@@ -165,6 +201,7 @@ def train_round(
         train_seconds=round(seconds, 2),
         steps=last.step,
         reliability=likelihoods,
+        left_out=left_out,
         started_from=previous_version if last.carried_on else 0,
         input_size=model.input_size_for(*frames[0].size),
         window=model.window_in(*frames[0].size),
@@ -172,7 +209,8 @@ def train_round(
     )
     project.rounds.append(done)
     log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, done.steps, done.train_seconds)
-    yield Trained(job, done, stopped, f"{notice} {last.notice}".strip())
+    said = (left_out_sentence(len(frames), left_out), notice, last.notice)
+    yield Trained(job, done, stopped, " ".join(filter(None, said)))
     return model
 
 

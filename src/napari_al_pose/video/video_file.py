@@ -120,7 +120,8 @@ class VideoFile(CachedFrames):
 
     def is_damaged(self, position: int) -> bool:
         """Return whether a frame that was read is missing or comes from damaged data: nothing is learnt from it."""
-        return self._checked(position) in self.damage
+        position = self._checked(position)
+        return position not in self._stills and position in self.damage
 
     def take_in(self, verdict: Verdict) -> None:
         """Take in what a verification found damaged."""

@@ -1,0 +1,37 @@
+"""Labels that nothing is learnt from, counted with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Some labelled frames that are not learnt from.
+
+    Parameters
+    ----------
+    reason : str
+        Why, as what follows "frames": "without an image", "of cam1, whose video is missing".
+    frames : int
+        How many.
+    """
+
+    reason: str
+    frames: int
+
+
+def left_out_sentence(learnt: int, left_out: Sequence[LeftOut]) -> str:
+    """Return how many labelled frames are learnt from and what keeps the others out; "" if none is.
+
+    Examples
+    --------
+    >>> left_out_sentence(9, [LeftOut("of cam1, whose images are missing", 3)])
+    'Learnt from 9 of 12 labelled frames. Left out: 3 of cam1, whose images are missing.'
+    """
+    if not left_out:
+        return ""
+    missing = sum(some.frames for some in left_out)
+    listed = "; ".join(f"{some.frames} {some.reason}" for some in left_out)
+    return f"Learnt from {learnt} of {learnt + missing} labelled frames. Left out: {listed}."
