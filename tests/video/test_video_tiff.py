@@ -158,3 +158,69 @@ def test_a_project_of_a_stack(tmp_path):
         assert (video.name, video.has_video) == ("cage1", True)
         with video.open() as source:
             assert read_number(source[11]) == 11
+
+
+DARK = np.zeros_like(GREY)
+TWO_CHANNELS = {
+    "imagej": lambda path: write(path, np.stack([GREY, DARK], 1), imagej=True, metadata={"axes": "TCYX"}),
+    "ome": lambda path: write(path, np.stack([GREY, DARK], 0), ome=True, metadata={"axes": "CTYX"}),
+    "samples": lambda path: write(path, np.stack([GREY, DARK], -1), extrasamples=["unspecified"]),
+}
+
+
+@pytest.mark.parametrize("how", TWO_CHANNELS)
+def test_two_channels_are_one_frame(how, tmp_path):
+    with open_source(TWO_CHANNELS[how](tmp_path / "two.tif")) as stack:
+        assert len(stack) == N
+        assert "2 channels are shown as red and green" in stack.notice
+        for i in (N - 1, 0, 6):
+            np.testing.assert_array_equal(stack[i][..., 0], GREY[i])
+            assert not stack[i][..., 1:].any()
+
+
+def test_more_channels_than_colours_are_said(tmp_path):
+    path = write(tmp_path / "four.tif", np.stack([GREY] * 4, 1), imagej=True, metadata={"axes": "TCYX"})
+    with open_source(path) as stack:
+        assert len(stack) == N
+        assert "4 channels are shown as red, green and blue, 1 more are left out" in stack.notice
+        assert read_number(stack[5]) == 5
+
+
+def test_a_film_saved_as_channels_is_a_film(tmp_path):
+    with open_source(write(tmp_path / "film.tif", GREY, imagej=True, metadata={"axes": "CYX"})) as stack:
+        assert [read_number(frame) for frame in stack] == list(range(N))
+        assert stack.notice == ""
+
+
+def test_pages_without_values(tmp_path):
+    pages = GREY.astype(np.float32)
+    pages[[0, 3]] = np.nan
+    pages[5, 40:] = np.inf
+    with open_source(write(tmp_path / "nan.tif", pages)) as stack:
+        assert [read_number(stack[i]) for i in (1, 2, 13)] == [1, 2, 13]
+        np.testing.assert_array_equal(stack[0], placeholder(HEIGHT, WIDTH))
+        assert stack.is_damaged(0)
+        assert not stack.is_damaged(1)
+        assert stack[5].shape == (HEIGHT, WIDTH, 3)
+        assert "the first is page 0 (it holds no values)" in stack.notice
+
+
+@pytest.mark.parametrize("share", [0.3, 0.72])
+@pytest.mark.parametrize("how", ["imagej", "imagej channels", "tifffile"])
+def test_a_block_that_is_cut_off(tmp_path, share, how):
+    pages = np.stack([GREY, DARK], 1) if how == "imagej channels" else GREY
+    options = {"metadata": {"axes": "TYX"}} if how == "tifffile" else {"imagej": True}
+    path = write(tmp_path / "cut.tif", pages, **options | ({"metadata": {"axes": "TCYX"}} if pages.ndim == 4 else {}))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with open_source(path) as stack:
+        assert 3 < len(stack) < N
+        assert f"{len(stack)} of {N} pages are there" in stack.notice
+        for i in range(len(stack)):
+            np.testing.assert_array_equal(stack[i][..., 0], GREY[i])
+
+
+def test_a_block_of_which_nothing_is_left(tmp_path):
+    path = write(tmp_path / "cut.tif", GREY, imagej=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size - GREY.nbytes + 100])
+    with pytest.raises(AlPoseError, match=r"cut\.tif"):
+        open_source(path)

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 EXTENSIONS = frozenset({".tif", ".tiff", ".btf"})
 
+_MOST_CHANNELS = 4
 _SAMPLED = 16
 """Pages looked at to find out how much of their range the values use."""
 _UNREADABLE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, SyntaxError, zlib.error)
@@ -33,8 +34,8 @@ class TiffStack(StillFrames):
     """The pages of one TIFF file, read when asked for: grey, RGB or palette, of any depth.
 
     Values beyond 8 bits are scaled alike in all pages: whole numbers by the bits that a sample of the pages uses
-    (a 12-bit camera's pictures are not dark), others by the sample's range. Whatever axes the file has before rows
-    and columns count as one.
+    (a 12-bit camera's pictures are not dark), others by the sample's range. Channels become the colours of one frame,
+    red, green and blue in this order. Whatever other axes the file has before rows and columns count as one.
 
     Parameters
     ----------
@@ -66,12 +67,7 @@ class TiffStack(StillFrames):
     @property
     def notice(self) -> str:
         """Which pages are passed over or can't be read, for the user; "" if none is known to be."""
-        found = []
-        if self._pages.n_passed_over:
-            found.append(
-                f"{self.path.name}: {self._pages.n_passed_over} pages of another size or kind than the first are "
-                "passed over"
-            )
+        found = [f"{self.path.name}: {what}" for what in self._pages.notices]
         if self._unreadable:
             first = min(self._unreadable)
             found.append(
@@ -79,6 +75,10 @@ class TiffStack(StillFrames):
                 f"{first} ({self._unreadable[first]}); they are shown striped"
             )
         return "; ".join(found)
+
+    def is_damaged(self, position: int) -> bool:
+        """Return whether a page that was read can't be."""
+        return self._checked(position) in self._unreadable
 
     def number(self, position: int) -> int:
         """Return the frame number at ``position``: the same."""
@@ -106,17 +106,23 @@ class TiffStack(StillFrames):
         kind = samples[0].dtype
         if kind.kind == "b":
             return 0.0, 1.0
-        highest = max(float(np.nanmax(sample)) for sample in samples)
+        finite = [values for sample in samples if (values := sample[np.isfinite(sample)]).size]
+        if not finite:
+            return 0.0, 1.0
+        highest = max(float(values.max()) for values in finite)
         if kind.kind == "u":
             return 0.0, float(2 ** max(8, int(highest).bit_length()) - 1)
-        lowest = min(float(np.nanmin(sample)) for sample in samples)
+        lowest = min(float(values.min()) for values in finite)
         return lowest, highest if highest > lowest else lowest + 1
 
     def _page(self, position: int) -> NDArray[Any] | None:
         """Return a page as it is stored; None, with a note, if it can't be read."""
         try:
             with self._file_lock:
-                return self._pages.read(position)
+                page = self._pages.read(position)
+            if page.dtype.kind == "f" and not np.isfinite(page).any():
+                raise ValueError("it holds no values")
+            return page
         except _UNREADABLE as error:
             logger.warning("page %s of %s can't be read: %s", position, self.path, error)
             self._unreadable[position] = str(error)
@@ -145,7 +151,8 @@ class _Pages:
         self._pillow: Image.Image | None = None
         self._mapped: NDArray[Any] | None = None
         self._pages: Sequence[Any] = ()
-        self.n_passed_over = 0
+        self.notices: list[str] = []
+        """What is not shown as it is stored, for the user."""
         if not path.exists():
             raise AlPoseError(f"Expected a TIFF file at {path}, got no such file.", "Check the path.")
         try:
@@ -159,7 +166,7 @@ class _Pages:
             raise AlPoseError(f"{path} can't be read as a TIFF file ({error}).", "Copy the file again.") from error
 
     def __len__(self) -> int:
-        return self._n_frames
+        return len(self._places)
 
     def close(self) -> None:
         self._mapped = None
@@ -169,6 +176,10 @@ class _Pages:
             self._pillow = None
 
     def read(self, position: int) -> NDArray[Any]:
+        pictures = [self._read_picture(int(place)) for place in self._places[position]]
+        return pictures[0] if len(pictures) == 1 else np.stack(pictures, axis=-1)
+
+    def _read_picture(self, position: int) -> NDArray[Any]:
         if self._mapped is not None:
             return np.array(self._mapped[position])
         page = self._pages[position]
@@ -195,21 +206,67 @@ class _Pages:
         palette = first.photometric == tifffile.PHOTOMETRIC.PALETTE
         self._palette = (np.asarray(first.colormap).T >> 8).astype(np.uint8) if palette else None
         self._is_inverted = first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        self._n_frames = int(np.prod(series.shape, dtype=np.int64)) // (self.height * self.width * n_samples)
+        n_pictures = int(np.prod(series.shape, dtype=np.int64)) // (self.height * self.width * n_samples)
+        self._places = self._by_channel(series, n_pictures)
+        promised = self._promised_by_imagej()
+        if len(promised) > n_pictures and series.dataoffset is not None and n_samples == 1:
+            # The block is cut off, and with it what comes after it and says that there are more pages.
+            self._places, n_pictures = promised, int(promised.max()) + 1
         if len(self._file.series) > 1:
             # Written page by page without saying that they belong together.
             alike = [page for page in self._file.pages if page.shape == first.shape and page.dtype == first.dtype]
-            self.n_passed_over = len(self._file.pages) - len(alike)
-            self._pages, self._n_frames = alike, len(alike)
+            if n_passed_over := len(self._file.pages) - len(alike):
+                self.notices.append(f"{n_passed_over} pages of another size or kind than the first are passed over")
+            self._pages, self._places = alike, np.arange(len(alike))[:, None]
         elif series.dataoffset is not None and n_samples == 1 and self._palette is None and not self._is_inverted:
             # One block of plain values, as ImageJ writes: it may have a single page that stands for all.
-            shape = (self._n_frames, self.height, self.width)
-            dtype = self._file.byteorder + series.dtype.char
+            dtype = np.dtype(self._file.byteorder + series.dtype.char)
+            n_there = self._n_there(series.dataoffset, n_pictures, dtype.itemsize)
+            shape = (n_there, self.height, self.width)
             self._mapped = np.memmap(self._path, dtype, mode="r", offset=series.dataoffset, shape=shape)
         else:
             self._pages = series.pages
-            if len(self._pages) != self._n_frames:
-                raise ValueError(f"{len(self._pages)} pages hold {self._n_frames} pictures")
+            if len(self._pages) != n_pictures:
+                raise ValueError(f"{len(self._pages)} pages hold {n_pictures} pictures")
+        if n_samples == 2 and tuple(first.extrasamples) == (0,):
+            self.notices.append("its 2 channels are shown as red and green")
+
+    def _promised_by_imagej(self) -> NDArray[np.int64]:
+        """Return which pictures make up each frame by ImageJ's description in the first page."""
+        known = self._file.imagej_metadata or {}
+        n_pictures, n_channels = int(known.get("images", 0)), int(known.get("channels", 1))
+        if not 1 < n_channels <= _MOST_CHANNELS or n_pictures % n_channels:
+            return np.arange(n_pictures)[:, None]
+        return np.arange(n_pictures).reshape(-1, n_channels)[:, :3]
+
+    def _by_channel(self, series: Any, n_pictures: int) -> NDArray[np.int64]:
+        """Return which pictures make up each frame; int64 ``(n_frames, n_channels)``."""
+        places = np.arange(n_pictures)
+        leading = [(name, n) for name, n in zip(series.axes, series.shape, strict=True) if name not in "YXS"]
+        names = "".join(name for name, _ in leading)
+        if names.count("C") != 1 or int(np.prod([n for _, n in leading])) != n_pictures:
+            return places[:, None]
+        by_channel = np.moveaxis(places.reshape([n for _, n in leading]), names.index("C"), -1)
+        n_channels = by_channel.shape[-1]
+        if len(leading) == 1 and n_channels > _MOST_CHANNELS:
+            return places[:, None]  # a film whose frames were saved as channels
+        if n_channels > 1:
+            colours = ("red and green", "red, green and blue")[n_channels > 2]
+            left_out = f", {n_channels - 3} more are left out" if n_channels > 3 else ""
+            self.notices.append(f"its {n_channels} channels are shown as {colours}{left_out}")
+        return by_channel.reshape(-1, n_channels)[:, :3]
+
+    def _n_there(self, offset: int, n_pictures: int, item_bytes: int) -> int:
+        """Return how many pictures of a block are in the file; frames that lack one are left out, and that is said."""
+        n_there = (self._path.stat().st_size - offset) // (self.height * self.width * item_bytes)
+        if n_there >= n_pictures:
+            return n_pictures
+        n_frames = len(self._places)
+        self._places = self._places[(self._places < n_there).all(axis=1)]
+        if not len(self._places):
+            raise ValueError("it is cut off before the end of its first page")
+        self.notices.append(f"the file is cut off: {len(self._places)} of {n_frames} pages are there")
+        return int(n_there)
 
     def _read_by_pillow(self, index: int) -> NDArray[Any]:
         if self._pillow is None:
@@ -226,7 +283,10 @@ class _Pages:
 
 
 def _to_rgb(page: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale values to 8 bits and give every pixel three of them; an alpha channel is left out."""
+    """Scale values to 8 bits and give every pixel three of them; an alpha channel is left out.
+
+    Two channels become red and green.
+    """
     if page.dtype == np.uint8 and (low, high) == (0, 255):
         scaled = page
     else:
@@ -235,5 +295,7 @@ def _to_rgb(page: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
         scaled = np.nan_to_num(values, nan=0).clip(0, 255).round().astype(np.uint8)
     if scaled.ndim == 3 and scaled.shape[2] >= 3:
         return np.ascontiguousarray(scaled[..., :3])
+    if scaled.ndim == 3 and scaled.shape[2] == 2:
+        return np.ascontiguousarray(np.pad(scaled, ((0, 0), (0, 0), (0, 1))))
     grey = scaled if scaled.ndim == 2 else scaled[..., 0]
     return np.repeat(grey[..., None], 3, axis=-1)
