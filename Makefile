@@ -12,6 +12,7 @@ help:
 	@echo "make lint                          formatting, lint, types and import rules"
 	@echo "make docs                          the documentation site, in docs/_build"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
+	@echo "make fuzz                          files changed at random are read, for ten minutes (MINUTES=2, KINDS=video)"
 	@echo "make setup                         only the set-up, in .venv"
 	@echo "make clean                         remove everything that make made"
 
@@ -38,6 +39,9 @@ docs: setup
 
 interop: setup
 	scripts/interop.sh
+
+fuzz: setup
+	.venv/bin/python -m fuzzing $(KINDS) --minutes $(or $(MINUTES),10)
 
 clean:
 	rm -rf .venv .venv.unfinished build dist demo-output docs/_build

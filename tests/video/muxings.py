@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import av
+import numpy as np
 from numbered_videos import Recipe, read_number, write_video
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video import is_placeholder, open_source
 
 N_FRAMES = 48
 CODECS = {
@@ -84,11 +90,11 @@ class Muxing:
 
     def _part(self, folder: Path, part: int) -> Path | None:
         path = folder / f"part{part}.{self.container}"
-        recipe = replace(CODECS[self.codec], file=path.name, n_frames=N_FRAMES)
-        if not recipe.available:
+        content = encoded(self.codec, self.container, part * 1000)
+        if content is None:
             return None
+        path.write_bytes(content)
         try:
-            write_video(path, recipe, first_number=part * 1000, format=CONTAINERS[self.container])
             for step, container in enumerate(self.copies):
                 is_last = step == len(self.copies) - 1
                 copy = folder / f"part{part}_{step}.{container}"
@@ -97,6 +103,23 @@ class Muxing:
         except (av.error.FFmpegError, ValueError, OverflowError):
             return None
         return path
+
+
+@cache
+def encoded(codec: str, container: str, first_number: int) -> bytes | None:
+    """Return a file before anything is done to it; None if FFmpeg does not make it, or not so that it can be opened."""
+    recipe = replace(CODECS[codec], file=f"encoded.{container}", n_frames=N_FRAMES)
+    if not recipe.available:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / recipe.file
+        try:
+            write_video(path, recipe, first_number=first_number, format=CONTAINERS[container])
+            with av.open(str(path)) as made:
+                stream = made.streams.best("video")
+                return None if stream is None or stream.codec_context is None else path.read_bytes()
+        except (av.error.FFmpegError, ValueError):
+            return None
 
 
 def copy_packets(source_path: Path, target_path: Path, muxer: str, *, first: int = 0) -> None:
@@ -124,11 +147,14 @@ def copy_packets(source_path: Path, target_path: Path, muxer: str, *, first: int
 def damage(path: Path, ranks: tuple[int, ...], seed: int = 0) -> None:
     """Overwrite some bytes in the middle of packets."""
     drawn = random.Random(seed)
-    with av.open(str(path)) as container:
+    places: list[tuple[int | None, int]] = []
+    with contextlib.suppress(av.error.FFmpegError), av.open(str(path)) as container:
         stream = container.streams.best("video")
-        places = [(packet.pos, packet.size) for packet in container.demux(stream) if packet.size]
+        if stream is None:
+            return
+        places += [(packet.pos, packet.size) for packet in container.demux(stream) if packet.size]
     with path.open("r+b") as file:
-        for rank in ranks:
+        for rank in ranks if places else ():
             place, size = places[rank % len(places)]
             if place is None or place < 0 or size < 8:
                 continue
@@ -142,8 +168,10 @@ def plain_numbers(path: Path) -> list[int | None]:
     As OpenCV reads: FFmpeg's best stream, packet after packet, and what does not decode is passed over.
     """
     found: list[int | None] = []
-    with av.open(str(path)) as container:
+    with contextlib.suppress(av.error.FFmpegError), av.open(str(path)) as container:
         stream = container.streams.best("video")
+        if stream is None or stream.codec_context is None:
+            return []
         stream.thread_type = "AUTO"
         for packet in _readable(container, stream):
             try:
@@ -175,3 +203,45 @@ def ways(n: int) -> dict[str, Callable[[], list[int]]]:
         "backward": lambda: list(range(n - 1, -1, -1)),
         "random": lambda: [random.Random(7).randrange(n) for _ in range(min(n, 40))],
     }
+
+
+def read_every_way(path: Path) -> tuple[list[int | None], list[int], str]:
+    """Return each frame's number, None for a placeholder or a picture without one; which are damaged; and the notice.
+
+    Fails if a picture depends on how it is reached.
+    """
+    with open_source(path, cache_bytes=0) as video:
+        pictures: dict[int, np.ndarray] = {}
+        for name, way in ways(len(video)).items():
+            for position in way():
+                frame = video[position]
+                assert frame.shape == video.shape[1:]
+                if position in pictures:
+                    np.testing.assert_array_equal(frame, pictures[position], err_msg=f"{name}, frame {position}")
+                pictures[position] = frame.copy()
+        numbers = [None if is_placeholder(pictures[i]) else number_of(pictures[i]) for i in range(len(video))]
+        return numbers, [i for i in range(len(video)) if video.is_damaged(i)], video.notice
+
+
+def check_file(path: Path) -> str:
+    """Compare all of a file with a plain decode; returns what came of it, or fails.
+
+    Frames that do not decode keep their place, and those from damaged data may show anything. No other may differ.
+    """
+    truth = plain_numbers(path)
+    try:
+        numbers, damaged, notice = read_every_way(path)
+    except AlPoseError as error:
+        if truth or path.name not in error.message:
+            raise AssertionError(f"{len(truth)} frames decode") from error
+        return "named message"
+    if not damaged:
+        assert numbers == truth
+        return "right"
+    assert path.name in notice
+    missing = [i for i in damaged if numbers[i] is None]
+    sound = [number for i, number in enumerate(numbers) if i not in damaged]
+    assert set(sound) <= set(truth)
+    assert sound == sorted(sound, key=lambda number: -1 if number is None else number) or None in sound
+    assert len(numbers) - len(missing) <= len(truth) <= len(numbers)
+    return "right but for damage that is named"

@@ -67,6 +67,10 @@ class Damage:
         self._examined.setdefault(start, False)
         if passed_over:
             self._careful.add(start)
+        order = self._index.order
+        if position == start > 0 and order[start - 1] > order[start]:
+            # A keyframe of an open group: frames shown before it refer to it as well.
+            self._examined.setdefault(self._index.group(start - 1).start, False)
 
     @property
     def suspected(self) -> list[int]:

@@ -92,11 +92,21 @@ class VideoFile(CachedFrames):
         self._decoder = FrameDecoder(self.path, self.index, self.damage)
         self._ahead: FrameDecoder | None = None
         self._ahead_lock = threading.Lock()
-        try:
-            position, first = self._first_frame()
-        except AlPoseError:
+        found = self._first_frame()
+        if found is None and self.index.seekable:
+            # Files exist of which nothing decodes after a seek, not even one to the start.
             self._decoder.close()
-            raise
+            self.index = self.index.forward_only()
+            self.damage = Damage(self.index)
+            self._decoder = FrameDecoder(self.path, self.index, self.damage)
+            found = self._first_frame()
+        if found is None:
+            self._decoder.close()
+            raise AlPoseError(
+                f"Expected frames in {self.path}, got {len(self.index)} packets of which none decodes.",
+                "The file is damaged: copy it again from where it was recorded.",
+            )
+        position, first = found
         height, width = first.shape[:2]
         super().__init__(name, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
         if position not in self._stills:
@@ -150,14 +160,11 @@ class VideoFile(CachedFrames):
     def __dask_tokenize__(self) -> tuple[str, str, str, str]:
         return type(self).__name__, str(self.path), file_identity(self.path), str(self._stills)
 
-    def _first_frame(self) -> tuple[int, NDArray[np.uint8]]:
+    def _first_frame(self) -> tuple[int, NDArray[np.uint8]] | None:
         for key in self.index.keyframes[:_FIRST_TRIES]:
             for position, frame in self._decoder.frames(int(key), int(key)):
                 return position, frame
-        raise AlPoseError(
-            f"Expected frames in {self.path}, got {len(self.index)} packets of which none decodes.",
-            "The file is damaged: copy it again from where it was recorded.",
-        )
+        return None
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if position in self._stills:

@@ -1,0 +1,83 @@
+"""Videos of numbered frames: coded, muxed, copied between containers, cut, joined, and with bytes changed at random."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from unittest import mock
+
+import av
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video import index_cache, open_source
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "video"))
+from muxings import CODECS, CONTAINERS, Muxing, check_file, ways
+
+SILENT = ("vp8", "vp9", "ffv1")
+"""Codecs whose decoders don't tell of damage: only undamaged files are compared."""
+
+
+def run(rng: random.Random, folder: Path) -> str:
+    """Make a video and read it, forward, backward and at random."""
+    av.logging.set_level(None)
+    muxing = _muxing(rng)
+    path = muxing.make(folder)
+    if path is None:
+        return "not made by FFmpeg"
+    with mock.patch.object(index_cache, "cache_folder", return_value=folder / "index"):
+        if rng.random() < 0.5:
+            return check_file(path)
+        _change_bytes(path, rng)
+        return _read(path)
+
+
+def _muxing(rng: random.Random) -> Muxing:
+    containers = sorted(CONTAINERS)
+    copies = tuple(rng.choices(containers, k=rng.choice((0, 0, 1, 1, 2))))
+    codec = rng.choice(sorted(CODECS))
+    container = rng.choice(containers)
+    is_cut, is_damaged = rng.random() < 0.2, codec not in SILENT and rng.random() < 0.3
+    return Muxing(
+        codec,
+        container,
+        copies,
+        first_packet=rng.randrange(1, 25) if copies and rng.random() < 0.3 else 0,
+        share=rng.uniform(0.2, 1) if is_cut else 1.0,
+        joined=rng.random() < 0.2,
+        damaged=tuple(rng.randrange(1, 48) for _ in range(rng.randint(1, 3))) if is_damaged else (),
+    )
+
+
+def _change_bytes(path: Path, rng: random.Random) -> None:
+    """Overwrite, drop, repeat or insert some bytes."""
+    content = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(content) + 1)
+        n = min(int(rng.expovariate(1 / 40)) + 1, len(content))
+        what = rng.choice(("overwrite", "drop", "repeat", "insert", "zero"))
+        if what == "drop":
+            del content[at : at + n]
+        elif what == "repeat":
+            content[at:at] = content[at : at + n]
+        elif what == "insert":
+            content[at:at] = rng.randbytes(n)
+        else:
+            end = min(at + n, len(content))
+            content[at:end] = rng.randbytes(end - at) if what == "overwrite" else bytes(end - at)
+    path.write_bytes(content)
+
+
+def _read(path: Path) -> str:
+    """Read all of a file in every order; there is no telling what its frames should show."""
+    try:
+        with open_source(path, cache_bytes=0) as video:
+            for way in ways(len(video)).values():
+                for position in way():
+                    assert video[position].shape == video.shape[1:]
+            return "read"
+    except AlPoseError as error:
+        if path.name not in error.message:
+            raise AssertionError("the message does not name the file") from error
+        return "named message"
