@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
+    # A job that is ended from outside takes back what it began, as one that is cancelled does.
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(143))
     try:
         sys.exit(options.run(options) or 0)
     except AlPoseError as error:

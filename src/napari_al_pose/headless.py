@@ -13,6 +13,7 @@ from tqdm import tqdm
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 
@@ -31,6 +32,8 @@ def rank(
     ``scheduler`` run the model where one is named. A ``contact_sheet`` (PNG) shows the frames of the pool that the
     strategy puts first and last.
     """
+    if contact_sheet is not None:
+        refuse_read_only(contact_sheet.expanduser().absolute().parent)
     with opened(path) as project:
         loop = _loop(project)
         strategy = strategy or project.settings.strategy

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine import exporting
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.sources import Sources
-from napari_al_pose.headless import predict
+from napari_al_pose.headless import predict, rank
 from napari_al_pose.project import open_project
 
 
@@ -128,3 +129,28 @@ def test_a_run_of_another_file_of_that_name_is_begun_anew(root, two_days):
     assert not np.array_equal(*map(poses, done))
     with open_project(root, read_only=True) as again:
         assert again.video_predictions.find(1, "cam1").is_complete
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(root, two_days, monkeypatch):
+    monkeypatch.setattr(exporting, "predict_planned", None)  # never come to
+    with pytest.raises(AlPoseError, match="/proc could not be written"):
+        predict(root, [str(two_days[0])], ExportOptions(folder="/proc"))
+    with pytest.raises(AlPoseError, match="/proc could not be written"):
+        rank(root, strategy=None, top=3, contact_sheet=Path("/proc/sheet.png"))
+    with open_project(root, read_only=True) as project:
+        assert project.video_predictions.videos(1) == []
+
+
+def test_an_empty_queue_says_why(tmp_path, capsys):
+    root = tmp_path / "p"
+    folder = root / "labeled-data" / "cam"
+    folder.mkdir(parents=True)
+    (root / "config.yaml").write_text("Task: t\nscorer: Me\ndate: May1\nbodyparts: [nose]\nvideo_sets: {}\n")
+    for number in (1, 2):
+        pixels = np.random.default_rng(number).integers(0, 255, (96, 128, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"img{number}.png")
+    with open_project(root) as project:
+        for number in (1, 2):
+            project.labels.place(FrameKey("cam", number), "nose", 5.0, 5.0)
+    assert rank(root, strategy=None, top=3) == []
+    assert "all 2 frames are labelled" in capsys.readouterr().err

@@ -288,7 +288,7 @@ def test_change_by_another_program_while_open_is_not_written_over(project_root):
     assert table.iloc[1].tolist()[:2] == [70, 80]
 
 
-def test_cleared_frame_goes_and_half_cleared_stays(project_root):
+def test_a_cleared_frame_goes_and_a_cleared_point_too(project_root):
     save_labels(project_root, XY, [5, 12])
     with open_project(project_root) as project:
         project.labels.clear_frame(KEY)
@@ -296,7 +296,13 @@ def test_cleared_frame_goes_and_half_cleared_stays(project_root):
         project.export_labels()
         table = read_h5(project_root)
         assert [row[2] for row in table.index] == ["img012.png"]
-        assert table.iloc[0].tolist()[:2] == [7, 8]
+        assert np.isnan(table.iloc[0].tolist()[:2]).all()
+        np.testing.assert_array_equal(table.iloc[0].tolist()[2:], XY[1].ravel()[2:])
+        with open_project(project_root, read_only=True) as reader:
+            assert reader.labels.annotation(FrameKey("mouse", 12)).states[0] == KeypointState.UNSEEN
+        project.export_labels()  # and stays so
+        assert project.labels.annotation(FrameKey("mouse", 12)).states[0] == KeypointState.UNSEEN
+        assert not project.labels.conflicts.all()
         project.labels.undo()
         project.labels.undo()
         project.export_labels()

@@ -18,6 +18,7 @@ from napari_al_pose.engine.messages import Exported, Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned
+from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.formats.names import plain
@@ -61,6 +62,7 @@ def export(
     for folder in {_folder(video, options) for video in videos}:
         if not folder.is_dir():
             raise AlPoseError(f"There is no folder {folder} to write to.", "Choose another one, or make it.")
+        refuse_read_only(folder)
     if "sleap" in options.formats:
         import_sleap_io()  # whether it is there is told now, not after hours
     stems, notice = output_stems(videos, options)

@@ -100,8 +100,17 @@ def rank(
     elif outside is not None:
         found = (outside.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
-    notice = _notice(scoring, outside, problem)
+    notice = _notice(scoring, outside, problem) if suggestions else _why_empty(pool)
     return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice)
+
+
+def _why_empty(pool: Pool) -> str:
+    """Say why no frame was chosen."""
+    if len(pool.labelled) >= sum(pool.n_frames.values()):
+        return f"There is nothing to choose: all {len(pool.labelled):,} frames are labelled. Add a video."
+    if not pool.candidates:
+        return "There is nothing to choose: the frames without labels are blank, black or damaged. Add a video."
+    return "There is nothing to choose: frames without labels look like those that have some. Add a video."
 
 
 def _notice(scoring: Scoring, outside: OutsidePredictions | None, problem: str) -> str:

@@ -140,6 +140,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     media = MediaImport(project, file, fitted)
     try:
         yield from media.bring()
+        yield from media.extract({a.key for a in fitted.annotations if a.is_complete})
         # The last step: what is stored cannot be cancelled any more, only undone.
         yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)

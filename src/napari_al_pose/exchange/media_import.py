@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Collection, Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.exchange.image_files import CopiedImage, copy_image, image_file_name, save_image
 from napari_al_pose.exchange.media import MediaFinder, named
 from napari_al_pose.formats.deeplabcut import frame_number, image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
 from napari_al_pose.formats.names import video_stem
 from napari_al_pose.project import Project
+from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.videos import label_folder
 
 Work = Generator[Progress, None, None]
@@ -59,6 +62,22 @@ class MediaImport:
         self._project.add_image_folders(
             name for name in sorted({p.parent.name for p in self._made}) if name not in present
         )
+
+    def extract(self, keys: Collection[FrameKey]) -> Work:
+        """Take the images of labelled frames out of their videos, which takes longest by far."""
+        for video in self._project.videos:
+            folder = label_folder(self._project.root, video.name)
+            there = {frame_number(image) for image in image_names(folder)}
+            numbers = sorted({key.frame for key in keys if key.video == video.name} - there)
+            if not video.has_video or not numbers:
+                continue
+            reporter = ProgressReporter(0, f"Extracting images of {video.name}", len(numbers))
+            with closing(ExtractedImages(folder, video, None, ())) as images:
+                for done, number in enumerate(numbers):
+                    yield from reporter.report(done)
+                    path = folder / images.extract(number, None)
+                    if path.is_file():
+                        self._made.append(path)
 
     def take_back(self) -> None:
         """Remove the images that were copied; a linked video harms nobody."""

@@ -74,6 +74,15 @@ def cannot_write(path: Path, error: OSError) -> AlPoseError:
     )
 
 
+def refuse_read_only(folder: Path) -> None:
+    """Raise the AlPoseError that says so if nothing can be written in ``folder``: before the work, not after."""
+    try:
+        with tempfile.TemporaryFile(prefix=_PREFIX, dir=folder):
+            return
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make ``folder`` if it is not there; AlPoseError if it cannot be made."""
     try:

@@ -97,7 +97,9 @@ class CollectedData:
         exchange.renumber(self.name, self._numbers_before(table))
         with exchange.exclusive():
             by_h5 = self._keypoints(table)
-            theirs, otherwise = join_files(by_h5, csv, exchange.exported(self.name))
+            before = exchange.exported(self.name)
+            told += self._dropped(table, {key.frame for key in before}, store)
+            theirs, otherwise = join_files(by_h5, csv, before)
             plan = self._plan(theirs, store)
             disagreeing = list(otherwise.items())
             exchange.merge(
@@ -141,8 +143,8 @@ class CollectedData:
     def export(self, store: LabelStore, writer: Writer) -> list[str]:
         """Write the complete frames of the video and extract their images.
 
-        Frames that other programs labelled and frames that are not complete stay in the files as they are; a frame
-        whose labels were all cleared here goes.
+        Frames that other programs labelled and frames that are not complete stay in the files as they are, but for
+        points that were cleared here; a frame whose labels were all cleared goes.
 
         Parameters
         ----------
@@ -248,6 +250,7 @@ class CollectedData:
             files=state.files,
             frames=self._complete_frames(store.annotations(self.name, pending)),
             cleared=frozenset(exchange.cleared_frames(self.name, pending)),
+            erased=frozenset(exchange.cleared_points(self.name, pending)),
             with_images=frozenset(with_images),
             ours=state.action > 0,
         )
@@ -274,6 +277,15 @@ class CollectedData:
 
     def _frame_numbers(self, table: AnnotationTable) -> set[int]:
         return {n for video, image in table.rows if video == self.name and (n := frame_number(image)) is not None}
+
+    def _dropped(self, table: AnnotationTable, before: set[int], store: LabelStore) -> list[str]:
+        """Tell which rows another program took away: their labels are kept here and written again."""
+        gone = (before & store.complete_frames(self.name)) - self._frame_numbers(table)
+        if not gone:
+            return []
+        rows = f"the row{'s' if len(gone) > 1 else ''} of {shown_frames(gone)}"
+        told = f"{table.path or self.folder.path}: another program took {rows} away."
+        return [f"{told} The labels are kept here and will be written again; clear them here if they are to go."]
 
     def _sharing(self, table: AnnotationTable) -> list[str]:
         """Tell which rows are not shown as their frame number is another image's: of a second camera, say."""

@@ -164,6 +164,22 @@ class LabelExchange:
         )
         return set[int]().union(*(self._frames(query, (video, frame)) for frame in among))
 
+    def cleared_points(self, video: str, among: Collection[int] | None = None) -> set[tuple[int, str, str]]:
+        """Return ``(frame, individual, bodypart)`` of points that the files have and that were cleared here.
+
+        ``among`` some frames; frames that were cleared whole are none of these.
+        """
+        query = (
+            "SELECT e.frame, e.individual, e.bodypart FROM exported e LEFT JOIN labels l ON l.video = e.video"
+            " AND l.frame = e.frame AND l.individual = e.individual AND l.bodypart = e.bodypart"
+            " WHERE e.video = ? AND e.state = ? AND l.state IS NULL"
+        )
+        with self._mutex:
+            rows = self._log.rows(query, (video, int(KeypointState.PLACED)))
+        frames = {frame for frame, _, _ in rows if among is None or frame in among}
+        whole = self.cleared_frames(video, frames) if frames else set()
+        return {row for row in rows if row[0] in frames - whole}
+
     def realign(
         self,
         video: str,

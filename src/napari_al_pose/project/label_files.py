@@ -40,6 +40,8 @@ class WritingJob:
         Complete frames, in pixels of what is shown, NaN where not visible; those the files have so are left.
     cleared : frozenset of int
         Frames whose rows go.
+    erased : frozenset of (int, str, str)
+        Points of other frames that go: frame, individual, bodypart.
     with_images : frozenset of int
         Further frames whose images are to be there.
     ours : bool
@@ -50,6 +52,7 @@ class WritingJob:
     files: str
     frames: Mapping[int, Points]
     cleared: frozenset[int]
+    erased: frozenset[tuple[int, str, str]]
     with_images: frozenset[int]
     ours: bool
 
@@ -172,11 +175,12 @@ class LabelFiles:
             number: _in_image(points, folder.place(present[number][0] if number in present else shown.get(number, "")))
             for number, points in job.frames.items()
         }
-        changed = _differing(job, wanted, table, present)
+        changed = _differing(job, wanted, table, present) | _erased(job, wanted, table, present)
         rows = [image for _, image in table.rows]
         with closing(ExtractedImages(folder.path, folder.video, self._source, rows)) as images:
             numbers = sorted({*job.frames, *job.with_images})
             names = {n: images.extract(n, present[n][0] if n in present else None) for n in numbers}
+            names |= {n: present[n][0] for n in changed if n not in names}
         cleared = {number for number in job.cleared if number in present}
         told = bool(table.notices)
         if changed or cleared or (table.path is not None and not folder.files[0].is_file()):
@@ -237,6 +241,28 @@ def _differing(
         for number, points in wanted.items()
         if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
     }
+
+
+def _erased(
+    job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
+) -> dict[int, Points]:
+    """Return the rows of frames that are not complete any more, without the points that were cleared."""
+    skeleton = job.folder.skeleton
+    columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
+    there = {column: table.columns.index(column) for column in columns if column in table.columns}
+    found: dict[int, Points] = {}
+    for number, individual, bodypart in job.erased:
+        column = (individual, bodypart)
+        if number in wanted or number not in present or column not in there:
+            continue
+        row = present[number][1]
+        if np.isnan(row[there[column]]).all():
+            continue
+        if number not in found:
+            found[number] = np.array([row[there[c]] if c in there else (np.nan, np.nan) for c in columns])
+        found[number][columns.index(column)] = np.nan
+    shape = (len(skeleton.individuals), skeleton.n_bodyparts, 2)
+    return {number: points.reshape(shape) for number, points in found.items()}
 
 
 def _same_points(a: Points, b: Points) -> bool:

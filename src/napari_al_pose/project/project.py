@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_al_pose.domain import AlPoseError, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton, inverse_edit
 from napari_al_pose.formats.deeplabcut import read_config
@@ -63,6 +65,7 @@ class Project(LabelledProject):
         self._refuse_if_read_only()
         with self._exporting:
             self._finish_skeleton_change()
+            edit = self._with_others_edits(edit)
             before = self.skeleton
             after = edited_skeleton(before, edit, archived=self.labels.unknown_bodyparts())
             if after != before or any(old != new for old, new in edit.renamed):
@@ -75,6 +78,39 @@ class Project(LabelledProject):
                 except AlPoseError as error:
                     self.notice(f"{error} The bodyparts are changed; the files of labels follow when they can.")
         return inverse_edit(before, edit)
+
+    def _with_others_edits(self, edit: SkeletonEdit) -> SkeletonEdit:
+        """Take in what another program wrote into ``config.yaml`` meanwhile, and return the edit with it.
+
+        Raises
+        ------
+        AlPoseError
+            If a bodypart was taken away there: it may have been renamed, and nobody knows to what.
+        """
+        config = read_config(self.config_path)
+        gone = [name for name in self.skeleton.bodyparts if name not in config.bodyparts]
+        if gone:
+            raise AlPoseError(
+                f"{self.config_path} was changed by another program: it no longer lists {', '.join(map(repr, gone))}. "
+                "The bodyparts were not changed here.",
+                "Open the project again to see them as they are there, then change them.",
+            )
+        added = [name for name in config.bodyparts if name not in self.skeleton.bodyparts]
+        links = [link for link in config.skeleton if link not in self.config.skeleton and set(link) & set(added)]
+        individuals = config.individuals or self.individuals
+        if added or individuals != self.individuals:
+            self.config = config
+            known = tuple(link for link in (*self.skeleton.links, *links) if set(link) <= set(config.bodyparts))
+            self._take_skeleton(Skeleton(config.bodyparts, tuple(dict.fromkeys(known)), individuals))
+        if added:
+            self.notice(
+                f"{self.config_path} lists {', '.join(map(repr, added))} since another program changed it; kept, and "
+                "shown here too."
+            )
+        renamed = dict(edit.renamed)
+        others = tuple(name for name in added if name not in edit.bodyparts)
+        kept = tuple((renamed.get(a, a), renamed.get(b, b)) for a, b in links)
+        return replace(edit, bodyparts=(*edit.bodyparts, *others), links=tuple(dict.fromkeys((*edit.links, *kept))))
 
     def take_up_skeleton_change(self) -> None:
         """Bring a change of the bodyparts to its end that was cut short; nothing if there is none.
