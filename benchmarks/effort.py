@@ -1,8 +1,9 @@
-"""What saves an annotator's seconds must not cost them: how long a frame's guesses take to be decided anew."""
+"""What saves an annotator's seconds: a frame's guesses decided anew after a click, labels carried along in time."""
 
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,15 +17,22 @@ from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.evidence import of_scoremaps
 from napari_al_pose.domain.mending import mend
 from napari_al_pose.domain.pose_prior import fit_prior
+from napari_al_pose.formats.sleap import read_sleap
+from napari_al_pose.samples.synthetic import ground_truth, make_sample
+from napari_al_pose.video import open_source
+from napari_al_pose.video.carrying import carry
 
 BODYPARTS, ROWS, COLUMNS, LABELS = 20, 96, 128, 100
 FRAMES = 40
+HORIZONS = (1, 5, 15, 50)
+SAMPLE_FRAMES, FLY_FRAMES, TRACKS = 240, 1500, 8
 MOST_MILLISECONDS = 10.0
 
 
 def figures(data: Path | None) -> Iterator[Figure]:
-    """Measure one click's mending."""
+    """Measure one click's mending, then tracks on the synthetic sample and on the flies of ``data``."""
     yield from _mending()
+    yield from _carrying(data)
 
 
 def _mending() -> Iterator[Figure]:
@@ -56,6 +64,70 @@ def _mending() -> Iterator[Figure]:
     value = 1e3 * statistics.median(a + b for a, b in zip(took, peaks, strict=True))
     yield Figure("effort.mending", value, "ms", goal=f"<= {MOST_MILLISECONDS:g}", setting=setting)
     yield Figure("effort.fitting_the_prior", 1e3 * fitting, "ms", setting={"bodyparts": BODYPARTS, "labels": LABELS})
+
+
+# ---- carried along in time ------------------------------------------------------------------------
+
+
+def _carrying(data: Path | None) -> Iterator[Figure]:
+    """Carry labels of the frames from which the animal moves most; plain flow there and back is the peer."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = make_sample(Path(folder), n_frames=SAMPLE_FRAMES).parent
+        for name, (truth, _) in ground_truth(root).items():
+            yield from _tracks(name, next((root / "videos").glob(f"{name}*")), truth)
+    if data is not None and (data / "flies/clip.slp").is_file():
+        labels = read_sleap(data / "flies/clip.slp")
+        for who in labels.skeleton.individuals:
+            truth = np.full((FLY_FRAMES, labels.skeleton.n_bodyparts, 2), np.nan)
+            for annotation in labels.annotations:
+                if annotation.individual == who and annotation.key.frame < FLY_FRAMES:
+                    truth[annotation.key.frame] = annotation.xy
+            yield from _tracks(f"{who} fly", data / "flies/clip.mp4", truth)
+
+
+def _tracks(name: str, path: Path, truth: NDArray[np.float64]) -> Iterator[Figure]:
+    source = open_source(path)
+    longest = HORIZONS[-1]
+    starts = np.arange(0, len(truth) - longest, 10)
+    moved = np.nan_to_num(np.nanmedian(np.linalg.norm(truth[starts + longest] - truth[starts], axis=-1), axis=1))
+    starts = np.sort(starts[np.argsort(-moved, kind="stable")[:TRACKS]])
+    near: dict[bool, dict[int, list[float]]] = {kind: {h: [] for h in HORIZONS} for kind in (True, False)}
+    kept: dict[int, list[float]] = {h: [] for h in HORIZONS}
+    took, n_frames = 0.0, 0
+    for start in starts.tolist():
+        frames = [np.asarray(source[start + i]) for i in range(longest + 1)]
+        there = np.isfinite(truth[start]).all(axis=1)
+        length = float(np.hypot(*np.ptp(truth[start][there], axis=0)))
+        for anchored in (True, False):
+            began = time.process_time()
+            found = {one.step: one.xy for one in carry(frames[0], truth[start], frames[1:], anchored=anchored)}
+            if anchored:
+                took += time.process_time() - began
+                n_frames += len(found)
+            for horizon in HORIZONS:
+                known = there & np.isfinite(truth[start + horizon]).all(axis=1)
+                xy = found.get(horizon, np.full_like(truth[start], np.nan))
+                off = np.linalg.norm(xy - truth[start + horizon], axis=1)[known] / length
+                near[anchored][horizon] += np.where(np.isfinite(off), off, np.inf).tolist()
+                if anchored:
+                    kept[horizon] += np.isfinite(off).tolist()
+    source.close()
+    for horizon in HORIZONS:
+        ours, plain = (np.array(near[anchored][horizon]) for anchored in (True, False))
+        for within in (0.05, 0.1):
+            yield Figure(
+                f"effort.carried_{horizon}_frames",
+                float((ours <= within).mean()),
+                "share of points",
+                peers={"OpenCV's flow, there and back": float((plain <= within).mean())},
+                setting={
+                    "video": name,
+                    "within_lengths": within,
+                    "not_lost": float(np.mean(kept[horizon])),
+                    "tracks": len(starts),
+                },
+            )
+    yield Figure("effort.carried_frames_a_second", n_frames / max(took, 1e-9), "frames/s", setting={"video": name})
 
 
 def _cpu_seconds(action: Callable[[], object]) -> float:
