@@ -15,8 +15,10 @@ from napari_al_pose.video import index_cache, open_source
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "video"))
 from muxings import CODECS, CONTAINERS, Muxing, check_file, ways
 
-SILENT = ("vp8", "vp9", "ffv1")
-"""Codecs whose decoders don't tell of damage: only undamaged files are compared."""
+TELLING_CODECS = ("h264", "h264_b", "h264_open", "hevc_b", "mpeg4", "mpeg4_b", "mpeg2_b", "mjpeg")
+TELLING_CONTAINERS = ("mp4", "mov", "mkv")
+"""Where FFmpeg tells of damage to a packet. What VP8, VP9 and FFV1 make of it passes for a sound picture, and so does
+what is left of a packet in containers that split packets up. Files of other kinds are compared undamaged only."""
 
 
 def run(rng: random.Random, folder: Path) -> str:
@@ -24,7 +26,7 @@ def run(rng: random.Random, folder: Path) -> str:
     av.logging.set_level(None)
     muxing = _muxing(rng)
     path = muxing.make(folder)
-    if path is None:
+    if path is None or (muxing.codec == "hevc_b" and path.suffix == ".flv"):  # FFmpeg itself decodes it two ways
         return "not made by FFmpeg"
     with mock.patch.object(index_cache, "cache_folder", return_value=folder / "index"):
         if rng.random() < 0.5:
@@ -38,7 +40,8 @@ def _muxing(rng: random.Random) -> Muxing:
     copies = tuple(rng.choices(containers, k=rng.choice((0, 0, 1, 1, 2))))
     codec = rng.choice(sorted(CODECS))
     container = rng.choice(containers)
-    is_cut, is_damaged = rng.random() < 0.2, codec not in SILENT and rng.random() < 0.3
+    tells = codec in TELLING_CODECS and (container, *copies)[-1] in TELLING_CONTAINERS
+    is_cut, is_damaged = rng.random() < 0.2, tells and rng.random() < 0.4
     return Muxing(
         codec,
         container,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.slicing import asked_by_slicing
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import SupersededError
-from napari_al_pose.video.lazy import asked_by_slicing
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,12 @@
 """Videos opened by napari's own *File > Open*: the slider never waits for them, and everybody else gets the very frame.
 
-napari's slicing and a script index the same array, so the array looks at who asks: see
-`napari_al_pose.video.LazyFrames`.
+napari's slicing and a script index the same array, and nothing in what they ask for tells them apart:
+`napari_al_pose.gui.slicing` does.
 """
 
 from __future__ import annotations
 
+import logging
 import weakref
 from typing import Any, cast
 
@@ -14,8 +15,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.gui.frames import NewestFrame
+from napari_al_pose.gui.slicing import asked_by_slicing
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import LazyFrames
+
+log = logging.getLogger(__name__)
 
 _watched: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -35,8 +39,11 @@ def _let_screenshots_wait(viewer: Any) -> None:
 
     Before it takes one, napari waits for its slicer, which knows nothing of our frames and has no event to tell of it.
     """
-    layers, slicer = viewer.layers, viewer._layer_slicer
-    wait = slicer.wait_until_idle
+    layers, slicer = viewer.layers, getattr(viewer, "_layer_slicer", None)
+    wait = getattr(slicer, "wait_until_idle", None)
+    if slicer is None or wait is None:
+        log.warning("this napari takes screenshots another way: they may show the frame before")
+        return
 
     def wait_for_frames_too(timeout: float | None = None) -> None:
         for layer in layers:
@@ -69,6 +76,10 @@ class _Shown(NewestFrame):
     frames : LazyFrames
         The thread that decodes ends with them.
     """
+
+    def is_asked(self) -> bool:
+        """Return whether `LazyFrames` is indexed by napari's slicing, which must not wait."""
+        return asked_by_slicing()
 
     def __init__(self, frames: LazyFrames) -> None:
         super().__init__(cast("CachedSource", frames.source), frames.array)

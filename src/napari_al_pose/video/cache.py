@@ -6,12 +6,17 @@ import contextlib
 import ctypes
 import threading
 from collections import OrderedDict
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 KEPT_IN_PASSING = 2
 """Frames put in passing that are kept; each more is memory farther away from the processor."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Names of glibc's settings in malloc.h; see mallopt(3)."""
+_KEPT_BLOCK = 32 * 2**20
+"""Largest block that glibc may keep, the most that it takes; what lies free beyond twice this goes back anyway."""
 _WORTH_RETURNING = 64 * 2**20
 
 
@@ -87,14 +92,17 @@ class FrameCache:
             self._in_passing.pop(position, None)
 
 
+@cache
 def _keep_freed_memory() -> None:
     """Have glibc keep the memory of frames pushed out for the next ones, instead of returning it to the system.
 
-    glibc decides by the largest block that was ever freed, up to 32 MB, and keeps twice that
-    (``M_MMAP_THRESHOLD`` in mallopt(3)). The block freed here is never touched, so that it costs nothing; on other
-    systems it does nothing.
+    Blocks from 128 kB on are otherwise given back one by one, and each new frame costs page faults. It is set once for
+    the whole process; other systems have no such setting.
     """
-    np.empty(31 * 2**20, np.uint8)
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BLOCK)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BLOCK)
 
 
 def _return_freed_memory() -> None:

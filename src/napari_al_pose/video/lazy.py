@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,8 +39,8 @@ class LazyFrames:
 
     napari slices dask layers with task fusion switched off and would read a whole chunk of frames for each one.
 
-    Indexing gives the frames asked for, whoever asks. Only napari's own slicing in the window's thread, which shows
-    what it gets and must not wait for a decoder, is answered by ``shown`` once a window has set that.
+    Indexing gives the frames asked for. Whoever draws them, and must not wait for a decoder, sets ``shown``: it decides
+    for each question whether to answer in this object's place.
 
     Parameters
     ----------
@@ -52,7 +50,7 @@ class LazyFrames:
     def __init__(self, source: FrameSource) -> None:
         self.source = source
         self.array = lazy_array(source)
-        self.shown: _Indexable | None = None
+        self.shown: Shown | None = None
         self.shape: tuple[int, ...] = self.array.shape
         self.dtype = self.array.dtype
         self.ndim: int = self.array.ndim
@@ -61,7 +59,7 @@ class LazyFrames:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        if self.shown is not None and asked_by_slicing():
+        if self.shown is not None and self.shown.is_asked():
             return self.shown[key]
         return np.asarray(self.array[key])
 
@@ -69,13 +67,11 @@ class LazyFrames:
         return LazyFrames, (self.source,)
 
 
-class _Indexable(Protocol):
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]: ...
+class Shown(Protocol):
+    """What answers in place of `LazyFrames` where frames are drawn."""
 
+    def is_asked(self) -> bool:
+        """Return whether to answer; called by ``LazyFrames.__getitem__``, for its caller."""
 
-def asked_by_slicing() -> bool:
-    """Whether who called our caller is napari's slicing, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return False  # asynchronous slicing, which may wait
-    module = str(sys._getframe(2).f_globals.get("__name__"))
-    return module.startswith("napari.layers.") and module.endswith("._slice")
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        """Return frames that can be had at once."""
