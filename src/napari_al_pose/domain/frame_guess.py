@@ -1,0 +1,60 @@
+"""The guess drawn over a frame: what the model says, decided anew with every label the frame gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.annotation import Annotation, KeypointState
+from napari_al_pose.domain.evidence import Evidence
+from napari_al_pose.domain.labelling import open_guess
+from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_prior import PosePrior, fit_prior
+from napari_al_pose.domain.prediction import Prediction
+
+MOST_POSES = 300
+"""Labelled poses that a prior is fitted on at most, evenly spread: more take longer and tell little."""
+
+
+def prior_of(annotations: list[Annotation]) -> PosePrior | None:
+    """Learn what poses look like from a project's labels; None from too few."""
+    every = -(-len(annotations) // MOST_POSES) if annotations else 1
+    poses = [annotation.xy for annotation in annotations[::every]]
+    return fit_prior(np.array(poses)) if poses else None
+
+
+def frame_guess(
+    prediction: Prediction | None, annotation: Annotation, *, prior: PosePrior | None, evidence: Evidence | None
+) -> Prediction | None:
+    """Return the guess for what is not labelled yet.
+
+    It is a function of what is known alone: taking a label back takes back what followed from it.
+
+    Parameters
+    ----------
+    prediction : Prediction or None
+        What the model says of the frame.
+    annotation : Annotation
+        What is labelled in it.
+    prior : PosePrior or None
+        What poses look like; without it, or without ``evidence``, the prediction stays as it is.
+    evidence : Evidence or None
+        The peaks of the frame's scoremaps.
+
+    Returns
+    -------
+    Prediction or None
+        As of `labelling.open_guess`.
+    """
+    if prediction is None or prior is None or evidence is None:
+        return open_guess(prediction, annotation)
+    n = len(annotation.states)
+    if not (len(prediction.xy) == len(evidence.xy) == prior.n_bodyparts == n):
+        return open_guess(prediction, annotation)
+    clicked = np.asarray(annotation.states == KeypointState.PLACED)
+    xy: NDArray[np.float64] = np.where(clicked[:, None], annotation.xy, prediction.xy)
+    open_ = np.asarray(annotation.states == KeypointState.UNSEEN)
+    mended = mend(prior, evidence, xy=xy, clicked=clicked, open_=open_)
+    return open_guess(replace(prediction, xy=mended.xy.astype(np.float32)), annotation)
