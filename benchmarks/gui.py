@@ -82,20 +82,20 @@ def _first_scoremap(viewer: Any, session: Any, config: Path) -> Iterator[Figure]
     moments: dict[str, float] = {}
 
     def note_ready() -> None:
-        if session.engine_state in ("ready", "working"):
+        if session.learning.engine_state in ("ready", "working"):
             moments.setdefault("ready", time.perf_counter())
 
     def note_shown(_event: Any = None) -> None:
-        if session.looked is not None:
+        if session.frame.looked is not None:
             moments.setdefault("shown", time.perf_counter())
 
-    session.engineChanged.connect(note_ready)
+    session.learning.engineChanged.connect(note_ready)
     canvas = viewer.window._qt_viewer.canvas
     canvas._scene_canvas.events.draw.connect(note_shown, position="last")
     opened = time.perf_counter()
-    session.open_project(config)
-    wait_until(lambda: session.project is not None, seconds=60, what="the project")
-    session.set_scoremap("*")
+    session.projects.open_project(config)
+    wait_until(lambda: session.projects.project is not None, seconds=60, what="the project")
+    session.frame.set_scoremap("*")
     wait_until(lambda: "shown" in moments, seconds=120, what="the first scoremap")
     canvas._scene_canvas.events.draw.disconnect(note_shown)
     yield Figure(
@@ -149,15 +149,15 @@ def _lateness(session: Any) -> Iterator[Figure]:
     """How late a 10 ms timer of the GUI thread is, at rest, during a training, and while the user steps meanwhile."""
     from napari_al_pose.demo.annotator import wait_until
 
-    wait_until(lambda: session.engine_state == "ready", seconds=120, what="an idle engine")
+    wait_until(lambda: session.learning.engine_state == "ready", seconds=120, what="an idle engine")
     rest = _watch(TRAIN_SECONDS / 3)
-    session.learn()
-    wait_until(lambda: session.training.step > 0, seconds=120, what="the training")
+    session.learning.learn()
+    wait_until(lambda: session.learning.training.step > 0, seconds=120, what="the training")
     training = _watch(TRAIN_SECONDS)
-    stepping = _watch(TRAIN_SECONDS / 2, between=lambda: session.step(1))
-    steps = session.training.step
-    session.cancel_training()
-    wait_until(lambda: not session.training.busy, seconds=30, what="the end of the training")
+    stepping = _watch(TRAIN_SECONDS / 2, between=lambda: session.navigator.step(1))
+    steps = session.learning.training.step
+    session.learning.cancel_training()
+    wait_until(lambda: not session.learning.training.busy, seconds=30, what="the end of the training")
     setting = {"timer_ms": TICK_MS, "at_rest_p99_ms": _p99(rest), "max_ms": max(training), "train_steps": steps}
     yield Figure("gui.timer_late_while_training_p99", _p99(training), "ms", "<= 50", setting=setting)
     yield Figure(
@@ -183,11 +183,11 @@ def _memory(folder: Path, data: Path | None) -> Figure:
     config = create_project(folder, task="long", scorer="me", bodyparts=("snout", "tail"), videos=[video])
     viewer, session = _window()
     try:
-        session.open_project(config)
-        wait_until(lambda: session.source is not None, seconds=120, what="the video")
-        n_frames, peak = len(session.source), 0.0
+        session.projects.open_project(config)
+        wait_until(lambda: session.frame.source is not None, seconds=120, what="the video")
+        n_frames, peak = len(session.frame.source), 0.0
         for frame in range(0, n_frames, 50):
-            session.go_to(FrameKey("long", frame))
+            session.navigator.go_to(FrameKey("long", frame))
             _watch(0.02)
             peak = max(peak, _resident_mib())
     finally:

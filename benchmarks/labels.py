@@ -55,7 +55,7 @@ def figures(_data: Path | None) -> Iterator[Figure]:
                         following["later"] += later
                     for kind, found in _label(viewer, session, turn).items():
                         times[count][kind] += found
-                    session.close_project()
+                    session.projects.close_project()
         finally:
             viewer.close()
     yield from _report(times, opening, frame_ms)
@@ -131,12 +131,12 @@ def _open(session: Any, config: Path) -> float:
     from napari_al_pose.demo.annotator import wait_until
 
     start = time.perf_counter()
-    session.open_project(config)
-    wait_until(lambda: session.project is not None, seconds=180, what="the project")
+    session.projects.open_project(config)
+    wait_until(lambda: session.projects.project is not None, seconds=180, what="the project")
     seconds = time.perf_counter() - start
-    wait_until(lambda: session.source is not None, seconds=60, what="the video")
-    session.cancel_training()  # the first ranking: what is measured is labelling
-    wait_until(lambda: not session.training.busy, seconds=120, what="the engine")
+    wait_until(lambda: session.frame.source is not None, seconds=60, what="the video")
+    session.learning.cancel_training()  # the first ranking: what is measured is labelling
+    wait_until(lambda: not session.learning.training.busy, seconds=120, what="the engine")
     return seconds
 
 
@@ -152,8 +152,8 @@ def _label(viewer: Any, session: Any, turn: int) -> dict[str, list[float]]:
     random = np.random.default_rng(turn)
     times: dict[str, list[float]] = {"click": [], "key": []}
     for i in range(2 * FRAMES_A_TURN):
-        session.go_to(FrameKey("mouse", _FIRST_FREE + 40 * turn * FRAMES_A_TURN + 20 * i))
-        wait_until(lambda: session.picture_is_current, seconds=60, what="the frame")
+        session.navigator.go_to(FrameKey("mouse", _FIRST_FREE + 40 * turn * FRAMES_A_TURN + 20 * i))
+        wait_until(lambda: session.frame.picture_is_current, seconds=60, what="the frame")
         _let_work(_SETTLE_SECONDS)
         for _ in BODYPARTS:
             x, y = random.uniform((100, 100), (540, 380))
@@ -176,8 +176,8 @@ def _follow(viewer: Any, session: Any, config: Path, turn: int) -> list[float]:
     h5 = config.parent / "labeled-data" / "mouse" / "CollectedData_me.h5"
     seconds = []
     for i in range(FOLLOWED):
-        session.go_to(FrameKey("mouse", _FIRST_FREE + 500 + 10 * (turn * FOLLOWED + i)))
-        wait_until(lambda: session.picture_is_current, seconds=60, what="the frame")
+        session.navigator.go_to(FrameKey("mouse", _FIRST_FREE + 500 + 10 * (turn * FOLLOWED + i)))
+        wait_until(lambda: session.frame.picture_is_current, seconds=60, what="the frame")
         before = h5.stat().st_mtime_ns
         for _ in BODYPARTS:
             hand.press(Qt.Key.Key_X)
@@ -194,7 +194,7 @@ class _Paint:
         self._session = session
         self._events = viewer.window._qt_viewer.canvas._scene_canvas.events.draw
         self._changed = self._painted = 0.0
-        session.annotationChanged.connect(self._note_change)
+        session.frame.annotationChanged.connect(self._note_change)
         self._events.connect(self._note_paint, position="last")
 
     def milliseconds(self, action: Callable[[], object]) -> float:
@@ -209,7 +209,7 @@ class _Paint:
 
     def close(self) -> None:
         """Wait no more."""
-        self._session.annotationChanged.disconnect(self._note_change)
+        self._session.frame.annotationChanged.disconnect(self._note_change)
         self._events.disconnect(self._note_paint)
 
     def _note_change(self) -> None:

@@ -108,19 +108,21 @@ def _play(folder: Path, path: Path) -> Iterator[Figure]:
     config = create_project(folder, task="play", scorer="me", bodyparts=("snout",), videos=[path])
     viewer, session = open_window()
     try:
-        session.open_project(config)
-        wait_until(lambda: session.source is not None and session.position >= 0, seconds=60, what="the video")
-        session.go_to(FrameKey(path.stem, 100))
+        session.projects.open_project(config)
+        wait_until(
+            lambda: session.frame.source is not None and session.frame.position >= 0, seconds=60, what="the video"
+        )
+        session.navigator.go_to(FrameKey(path.stem, 100))
         _run(2.0)
         moments: list[tuple[float, int]] = []
-        session.frameChanged.connect(lambda: moments.append((time.perf_counter(), session.position)))
+        session.frame.keyChanged.connect(lambda: moments.append((time.perf_counter(), session.frame.position)))
         player = _player(session)
         ticks = Ticks()
-        start, first = time.perf_counter(), session.position
+        start, first = time.perf_counter(), session.frame.position
         player.toggle()
         _run(PLAY_SECONDS, ticks)
         player.stop()
-        fps = session.source.fps
+        fps = session.frame.source.fps
         played, reached = moments[-1][0] - start, moments[-1][1]
         speed = (reached - first) / fps / played
         late = [1e3 * abs(when - start - (position - first) / fps) for when, position in moments]

@@ -14,7 +14,7 @@ from napari_al_pose.demo.window import truth_of_sample
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.gui.dock import PoseLabeller
-from napari_al_pose.gui.session import session_for
+from napari_al_pose.gui.viewers import session_for
 from napari_al_pose.project import open_project
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -44,8 +44,8 @@ def _play(window, config, truth, output):
         project.save_settings(QUICK)
     viewer, session = window
     notices = []
-    session.noticeRaised.connect(lambda message, hint, is_error: notices.append((message, is_error)))
-    session.open_project(config)
+    session.notices.raised.connect(lambda message, hint, is_error: notices.append((message, is_error)))
+    session.projects.open_project(config)
     annotator = MouseAnnotator(viewer, session, truth)
     said = []
     play_rounds(viewer, session, annotator, Story(output, said.append), rounds=2)
@@ -57,11 +57,11 @@ def _play(window, config, truth, output):
 def test_two_rounds_on_the_sample(window, sample_copy, tmp_path):
     truth = truth_of_sample(sample_copy.parent)
     session, annotator = _play(window, sample_copy, truth, tmp_path)
-    assert [r.number for r in session.rounds] == [1, 2]
-    assert session.rounds[1].n_train > session.rounds[0].n_train
+    assert [r.number for r in session.learning.rounds] == [1, 2]
+    assert session.learning.rounds[1].n_train > session.learning.rounds[0].n_train
     assert annotator.drags > 0
-    queue, frame = session.queue, session.current
-    session.close_project()
+    queue, frame = session.navigator.queue, session.frame.key
+    session.projects.close_project()
 
     with open_project(sample_copy, read_only=True) as project:
         for annotation in project.labels.annotations():
@@ -73,11 +73,13 @@ def test_two_rounds_on_the_sample(window, sample_copy, tmp_path):
     _check_deeplabcut_files(sample_copy, labelled)
 
     # Open again: everything is as it was.
-    session.open_project(sample_copy)
-    wait_until(lambda: session.project is not None and session.current is not None, seconds=30, what="the project")
-    assert {s.key for s in session.queue.suggestions} >= {s.key for s in queue.suggestions} - {frame}
-    assert [r.number for r in session.rounds] == [1, 2]
-    assert set(session.project.labels.labelled_keys()) == labelled
+    session.projects.open_project(sample_copy)
+    wait_until(
+        lambda: session.projects.project is not None and session.frame.key is not None, seconds=30, what="the project"
+    )
+    assert {s.key for s in session.navigator.queue.suggestions} >= {s.key for s in queue.suggestions} - {frame}
+    assert [r.number for r in session.learning.rounds] == [1, 2]
+    assert set(session.projects.project.labels.labelled_keys()) == labelled
 
 
 def _check_deeplabcut_files(config, labelled):
@@ -103,4 +105,4 @@ def test_two_rounds_on_openfield(window, data_dir, tmp_path):
     for file in config.parent.glob("labeled-data/*/CollectedData_*"):
         file.unlink()
     session, _ = _play(window, config, truth, tmp_path / "pictures")
-    assert [r.number for r in session.rounds] == [1, 2]
+    assert [r.number for r in session.learning.rounds] == [1, 2]

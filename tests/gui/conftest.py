@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import QSettings
-from session_tools import TIMEOUT, ScriptedEngine
+from session_tools import TIMEOUT, ScriptedEngine, note_errors
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +23,10 @@ def scripted_engine(monkeypatch):
 
 @pytest.fixture
 def session(qtbot, scripted_engine):
-    """A session without a viewer; its errors are noted in ``session.errors``."""
-    from napari_al_pose.gui.session import Session
+    """A session without a viewer; its errors are noted in ``session.notices.errors``."""
+    from napari_al_pose.gui.session import new_session
 
-    session = Session()
-    session.errors = []
-    session.noticeRaised.connect(lambda message, hint, is_error: session.errors.append(message) if is_error else None)
+    session = note_errors(new_session())
     yield session
     session.close()
 
@@ -36,8 +34,10 @@ def session(qtbot, scripted_engine):
 @pytest.fixture
 def opened(session, sample_copy, qtbot):
     """The session with a copy of the sample project open and a frame in front."""
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(
+        lambda: session.frame.source is not None and session.learning.engine_state != "starting", timeout=TIMEOUT
+    )
     return session
 
 

@@ -48,10 +48,10 @@ def say(what: str) -> None:
 def states(viewer, session):
     """Yield the name of each state once the window is in it."""
     yield "nothing labelled"
-    for index, name in enumerate(session.bodyparts):
-        session.place(name, 40 + 20 * index, 50)
-    session.mark_not_visible(session.bodyparts[0])
-    session.set_scoremap("*")
+    for index, name in enumerate(session.frame.bodyparts):
+        session.editor.place(name, 40 + 20 * index, 50)
+    session.editor.mark_not_visible(session.frame.bodyparts[0])
+    session.frame.set_scoremap("*")
     stack = viewer.add_image(np.zeros((2, 100, 16, 16), np.uint8), name=STACK)
     yield FOUR_AXES
     viewer.layers.remove(stack)
@@ -95,7 +95,14 @@ def press_all(viewer, session, hand, state):
 
 def session_layers(viewer, session):
     """Ours among the viewer's layers."""
-    names = {"scoremap", "skeleton", "peaks", "guesses", "labels", *(video.name for video in session.project.videos)}
+    names = {
+        "scoremap",
+        "skeleton",
+        "peaks",
+        "guesses",
+        "labels",
+        *(video.name for video in session.projects.project.videos),
+    }
     return [layer for layer in viewer.layers if layer.name in names]
 
 
@@ -128,17 +135,17 @@ def main(config: Path) -> None:
     viewer, session = open_window(config)
     viewer.window.resize(900, 600)  # drawing is what takes time here
     hand = MouseAnnotator(viewer, session, {})
-    wait_until(lambda: session.picture_is_current, seconds=30, what="the first frame")
+    wait_until(lambda: session.frame.picture_is_current, seconds=30, what="the first frame")
     for state in states(viewer, session):
         press_all(viewer, session, hand, state)
     viewer.reset_view()
-    session.step(1)
+    session.navigator.step(1)
     session.options.set("tool", session.options.tool.ADD)
-    wait_until(lambda: session.picture_is_current, seconds=10, what="the next frame")
-    session.choose_bodypart(session.bodyparts[0])
-    session.clear()
+    wait_until(lambda: session.frame.picture_is_current, seconds=10, what="the next frame")
+    session.frame.choose_bodypart(session.frame.bodyparts[0])
+    session.editor.clear()
     hand.click(100, 90)
-    x, y = session.annotation.xy[0]
+    x, y = session.frame.annotation.xy[0]
     assert abs(x - 100) < 1, (x, y)
     assert abs(y - 90) < 1, (x, y)
     viewer.close()

@@ -16,6 +16,23 @@ def dialog_of(window, kind):
     return found[0]
 
 
+def note_errors(session):
+    """Have ``session.notices.errors`` list the errors that the user is told of; return the session."""
+    errors = session.notices.errors = []
+    session.notices.raised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
+    return session
+
+
+def bridge_of(session):
+    """Return the session's side of the engine: the one place where tests reach for it."""
+    return session.learning._engine
+
+
+def engine_of(session):
+    """Return the `ScriptedEngine` that a session talks to now."""
+    return bridge_of(session)._client
+
+
 class ScriptedEngine:
     """Stands in for the engine process where a test is not about it: notes requests, answers what it is told to.
 

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def sleap_labels(opened, tmp_path):
     """SLEAP labels of a frame that the open project has no labels of; one bodypart is unknown to it."""
-    video = opened.project.videos[0]
-    nodes = [*opened.bodyparts, "wing"]
+    video = opened.projects.project.videos[0]
+    nodes = [*opened.frame.bodyparts, "wing"]
     skeleton = sio.Skeleton(nodes)
     xy = np.arange(2.0 * len(nodes)).reshape(-1, 2) + 10
     source = sio.Video.from_filename(str(video.path))
@@ -29,7 +29,9 @@ def sleap_labels(opened, tmp_path):
     path = tmp_path / "from-sleap" / "theirs.slp"
     path.parent.mkdir()
     free = next(
-        n for n in range(len(opened.source)) if FrameKey(video.name, n) not in opened.project.labels.labelled_keys()
+        n
+        for n in range(len(opened.frame.source))
+        if FrameKey(video.name, n) not in opened.projects.project.labels.labelled_keys()
     )
     frame = sio.LabeledFrame(video=source, frame_idx=free, instances=[instance])
     sio.save_slp(sio.Labels([frame]), str(path), embed=False, verbose=False)
@@ -38,24 +40,24 @@ def sleap_labels(opened, tmp_path):
 
 def test_labels_come_into_the_open_project(actions, opened, window, qtbot, sleap_labels):
     path, key, xy = sleap_labels
-    before = len(opened.tally.labelled)
+    before = len(opened.projects.tally.labelled)
     actions.import_labels()
     dialog = dialog_of(window, ImportDialog)
     assert not dialog.start_button.isEnabled()
     dialog.source.setText(str(path))
     assert dialog.start_button.isEnabled()
     dialog.start_button.click()
-    qtbot.waitUntil(lambda: len(opened.tally.labelled) == before + 1, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: len(opened.projects.tally.labelled) == before + 1, timeout=TIMEOUT)
     # What was left out stays to be read.
     qtbot.waitUntil(dialog.report.isVisible, timeout=TIMEOUT)
     assert "no bodypart 'wing'; 1 point left out" in dialog.report.toPlainText()
     dialog.cancel_button.click()
     assert not dialog.isVisible()
-    opened.go_to(key)
-    qtbot.waitUntil(lambda: opened.current == key, timeout=TIMEOUT)
-    np.testing.assert_array_equal(opened.annotation.xy, xy[:-1])
-    opened.undo()
-    assert opened.project.labels.annotation(key).is_empty
+    opened.navigator.go_to(key)
+    qtbot.waitUntil(lambda: opened.frame.key == key, timeout=TIMEOUT)
+    np.testing.assert_array_equal(opened.frame.annotation.xy, xy[:-1])
+    opened.editor.undo()
+    assert opened.projects.project.labels.annotation(key).is_empty
 
 
 def test_a_sleap_file_is_opened_as_a_project_beside_it(actions, opened, window, qtbot, sleap_labels, monkeypatch):
@@ -65,12 +67,14 @@ def test_a_sleap_file_is_opened_as_a_project_beside_it(actions, opened, window, 
     dialog = dialog_of(window, ImportDialog)
     assert dialog.source.text() == str(path)
     assert dialog.into_new.isChecked()
-    before = opened.project
+    before = opened.projects.project
     dialog.start_button.click()
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project is not before, timeout=TIMEOUT)
-    assert opened.project.root == path.parent / "theirs-project"
-    assert opened.bodyparts[-1] == "wing"
-    assert opened.project.labels.complete_keys() == [key]
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project is not before, timeout=TIMEOUT
+    )
+    assert opened.projects.project.root == path.parent / "theirs-project"
+    assert opened.frame.bodyparts[-1] == "wing"
+    assert opened.projects.project.labels.complete_keys() == [key]
 
 
 def test_cancelling_an_import_leaves_nothing(actions, opened, window, qtbot, sleap_labels):
@@ -105,8 +109,8 @@ def test_what_cannot_be_imported_is_said_in_the_dialog(actions, window, qtbot, t
 
 
 def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot, tmp_path):
-    for name in opened.bodyparts:
-        opened.place(name, 50.0, 60.0)
+    for name in opened.frame.bodyparts:
+        opened.editor.place(name, 50.0, 60.0)
     actions.export()
     dialog_of(window, ExportDialog).other_formats_button.click()
     dialog = dialog_of(window, ExportLabelsDialog)
@@ -118,11 +122,11 @@ def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot,
     dialog.output.setText(str(tmp_path / "labels.txt"))
     assert not dialog.start_button.isEnabled()
     dialog.output.setText(str(tmp_path / "labels.slp"))
-    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+    with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         dialog.start_button.click()
     assert "labels.slp" in notice.args[0]
     labels = sio.load_slp(str(tmp_path / "labels.slp"), open_videos=False)
-    assert len(labels) == len(opened.project.labels.complete_keys())
+    assert len(labels) == len(opened.projects.project.labels.complete_keys())
 
 
 def test_both_are_in_the_project_menu(actions, opened, qtbot):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def with_models(opened, qtbot):
     """The opened session of a project with two models, the first of which has predicted a part of a video."""
-    project = opened.project
+    project = opened.projects.project
     for number in (1, 2):
         with project.models.new_folder() as folder:
             (folder / "model.pt").write_bytes(b"")
         project.rounds.append(Round(number, 0, 10 * number, 0, "mpe", None, "2026-01-01T00:00:00+00:00", 1.0, 1))
-    opened._rounds = project.rounds.all()
+    opened.learning._rounds = project.rounds.all()
     header = RunHeader(
         video=project.videos[0].name,
         identity="",
@@ -39,7 +39,7 @@ def with_models(opened, qtbot):
     project.video_predictions.resume(header).finish(0)
     for ranking in engine_of(opened).asked(Rank):
         engine_of(opened).on_reply(Cancelled(ranking.job))
-    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
     return opened
 
 
@@ -55,21 +55,17 @@ def show(actions, window, qtbot):
     return dialog
 
 
-def engine_of(session):
-    return session._engine._client
-
-
 def answer(session, qtbot, reply):
-    with qtbot.waitSignal(session.exportChanged, timeout=TIMEOUT):
+    with qtbot.waitSignal(session.learning.exportChanged, timeout=TIMEOUT):
         engine_of(session).on_reply(reply)
 
 
 def test_labels_are_written_for_deeplabcut(actions, opened, window, qtbot):
-    for name in opened.bodyparts:
-        opened.place(name, 50.0, 60.0)
-    folder = opened.project.root / "labeled-data" / opened.current.video
+    for name in opened.frame.bodyparts:
+        opened.editor.place(name, 50.0, 60.0)
+    folder = opened.projects.project.root / "labeled-data" / opened.frame.key.video
     actions.export()
-    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
+    with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         dialog_of(window).labels_button.click()
     assert "labeled-data" in notice.args[0]
     assert notice.args[2] is False
@@ -85,7 +81,7 @@ def test_without_a_model_it_says_what_to_do(actions, opened, window):
 
 def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtbot, tmp_path):
     dialog = show(actions, window, qtbot)
-    names = [video.name for video in with_models.project.videos]
+    names = [video.name for video in with_models.projects.project.videos]
     assert dialog.chosen_videos == names
     assert [dialog.model.itemText(i) for i in range(2)] == ["Model 2, 20 frames", "Model 1, 10 frames"]
     for i in range(1, len(names)):
@@ -146,19 +142,19 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     assert dialog.status.text() == "Predicting mouse1, 600 of 2,400, 90 s left"
     assert dialog.bar.value() == 250
     # Another export isn't begun meanwhile, and a training isn't waited for.
-    with_models.export_videos(["x"], ExportOptions())
+    with_models.learning.export_videos(["x"], ExportOptions())
     assert len(engine_of(with_models).asked(Export)) == 1
-    with_models.place(with_models.bodyparts[0], 5.0, 5.0)
-    with_models.learn()
+    with_models.editor.place(with_models.frame.bodyparts[0], 5.0, 5.0)
+    with_models.learning.learn()
     qtbot.waitUntil(lambda: bool(engine_of(with_models).asked(Train)), timeout=TIMEOUT)
     dialog.refresh()
     assert "paused while the model learns" in dialog.status.text()
-    with qtbot.waitSignal(with_models.noticeRaised, timeout=TIMEOUT) as notice:
+    with qtbot.waitSignal(with_models.notices.raised, timeout=TIMEOUT) as notice:
         answer(with_models, qtbot, Exported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
     assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
     answer(with_models, qtbot, Finished(request.job))
-    assert not with_models.export.busy
-    assert with_models.training.running
+    assert not with_models.learning.export.busy
+    assert with_models.learning.training.running
     assert dialog.predict_button.isVisible()
     assert "2 files written" in dialog.status.text()
 
@@ -178,7 +174,7 @@ def test_a_failure_is_told(actions, with_models, window, qtbot):
     dialog.start()
     (request,) = engine_of(with_models).asked(Export)
     answer(with_models, qtbot, Failed(request.job, "The disk is full.", "Make room."))
-    assert with_models.errors[-1] == "The disk is full."
+    assert with_models.notices.errors[-1] == "The disk is full."
     assert dialog.status.text() == "The disk is full. Make room."
     assert dialog.predict_button.isEnabled()
     assert np.isclose(dialog.cutoff.value(), 0.6)
@@ -188,7 +184,7 @@ def test_a_failure_is_told(actions, with_models, window, qtbot):
 
 
 def test_a_frame_that_an_export_has_reached_has_a_guess_at_once(with_models, qtbot):
-    project, parts = with_models.project, with_models.bodyparts
+    project, parts = with_models.projects.project, with_models.frame.bodyparts
     video = project.videos[0].name
     header = RunHeader(
         video=video,
@@ -200,29 +196,29 @@ def test_a_frame_that_an_export_has_reached_has_a_guess_at_once(with_models, qtb
     )
     run = project.video_predictions.resume(header)
     run.write(33, np.full((1, len(parts), 3), 0.7, np.float32))
-    with_models.go_to(FrameKey(video, 33))
-    qtbot.waitUntil(lambda: with_models.guess is not None, timeout=TIMEOUT)
-    assert with_models.guess.model_version == 2
-    assert np.allclose(with_models.guess.likelihood, 0.7)
-    with_models.go_to(FrameKey(video, 34))
-    assert with_models.guess is None
+    with_models.navigator.go_to(FrameKey(video, 33))
+    qtbot.waitUntil(lambda: with_models.frame.guess is not None, timeout=TIMEOUT)
+    assert with_models.frame.guess.model_version == 2
+    assert np.allclose(with_models.frame.guess.likelihood, 0.7)
+    with_models.navigator.go_to(FrameKey(video, 34))
+    assert with_models.frame.guess is None
 
 
 def test_added_predictions_are_guesses_and_rank_the_queue(opened, qtbot, tmp_path):
-    video, parts = opened.project.videos[0].name, opened.bodyparts
+    video, parts = opened.projects.project.videos[0].name, opened.frame.bodyparts
     path = tmp_path / f"{video}_lightning.csv"
     with writing_lightning_pose(path, bodyparts=parts) as add:
         add(np.arange(90), np.full((90, len(parts), 3), 0.4, np.float32))
-    opened.go_to(FrameKey(video, 7))
+    opened.navigator.go_to(FrameKey(video, 7))
     before = len(engine_of(opened).asked(Rank))
-    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
-        opened.add_predictions([path])
+    with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
+        opened.learning.add_predictions([path])
     assert notice.args[0] == f"Predictions of {video} are taken in."
-    qtbot.waitUntil(lambda: opened.guess is not None, timeout=TIMEOUT)
-    assert opened.guess.model_version == 0
-    assert np.allclose(opened.guess.xy, 0.4)
+    qtbot.waitUntil(lambda: opened.frame.guess is not None, timeout=TIMEOUT)
+    assert opened.frame.guess.model_version == 0
+    assert np.allclose(opened.frame.guess.xy, 0.4)
     assert len(engine_of(opened).asked(Rank)) == before + 1
-    with qtbot.waitSignal(opened.noticeRaised, timeout=TIMEOUT) as notice:
-        opened.add_predictions([tmp_path / "unknown.csv"])
+    with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
+        opened.learning.add_predictions([tmp_path / "unknown.csv"])
     assert "named after no video" in notice.args[0]
     assert notice.args[2]

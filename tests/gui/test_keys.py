@@ -15,6 +15,7 @@ from session_tools import TIMEOUT
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.tools import Tool
+from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.key_dialog import KeyDialog
 from napari_al_pose.gui.key_table import HELP, KEYS, NAPARI_S, changed_keys, check_key, napari_name, spoken
 from napari_al_pose.gui.keys import KeyBindings
@@ -47,11 +48,11 @@ def viewer():
 def keys(viewer, opened, qtbot):
     """The session's keys on a viewer model with our layers in it."""
     stack = LayerStack(viewer, opened)
-    made = KeyBindings(viewer, opened, stack)
-    opened.sourceChanged.emit()
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
-    yield made
-    made.unbind()
+    bindings = KeyBindings(viewer, opened, stack)
+    opened.frame.sourceChanged.emit()
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
+    yield opened.keys
+    bindings.unbind()
     stack.close()
 
 
@@ -134,7 +135,6 @@ def test_keys_are_written_as_people_do():
 
 @pytest.fixture
 def bodypart_panel(keys, opened, qtbot):
-    opened.keys = keys
     panel = BodypartPanel(opened, theme_colours("dark"))
     qtbot.addWidget(panel)
     return panel
@@ -159,8 +159,8 @@ def test_tooltips_menus_prompts_and_hints_name_the_key_the_user_chose(viewer, ke
     assert "J: not visible" in text.text
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
-    with qtbot.waitSignal(opened.noticeRaised) as notice:
-        opened.paste_pose()
+    with qtbot.waitSignal(opened.notices.raised) as notice:
+        opened.editor.paste_pose()
     assert notice.args[1] == "Copy the labels of a frame with Ctrl+J first."
     keys.restore()
     assert panel._hide.toolTip().endswith("(X)")
@@ -179,11 +179,11 @@ def test_napari_keeps_its_keys_in_layers_that_are_not_ours(viewer, keys, opened,
     for key, func in handler.active_keymap.items():
         if key in own:
             assert func.__func__ is own[key], str(key)
-    before = opened.current, opened.annotation.states.tolist(), opened.bodypart
+    before = opened.frame.key, opened.frame.annotation.states.tolist(), opened.frame.bodypart
     for name in ("Backspace", "Delete"):
         if coerce_keybinding(name) in own:
             press(viewer, name)
-    assert (opened.current, opened.annotation.states.tolist(), opened.bodypart) == before
+    assert (opened.frame.key, opened.frame.annotation.states.tolist(), opened.frame.bodypart) == before
 
 
 def test_the_viewer_s_own_keys_are_napari_s_while_another_layer_is_active(viewer, keys, opened):
@@ -198,7 +198,7 @@ def test_the_viewer_s_own_keys_are_napari_s_while_another_layer_is_active(viewer
 
 
 def test_napari_s_own_tools_cannot_change_our_points(viewer, keys, opened):
-    opened.place(opened.bodypart, 30, 40)
+    opened.editor.place(opened.frame.bodypart, 30, 40)
     labels = viewer.layers["labels"]
     viewer.layers.selection.active = labels
     n = len(labels.data)
@@ -221,17 +221,14 @@ def test_a_changed_key_works_at_once_everywhere_and_after_a_restart(viewer, keys
     for active in (None, viewer.layers["labels"]):
         viewer.layers.selection.active = active
         press(viewer, "X")
-        assert opened.annotation.is_empty
+        assert opened.frame.annotation.is_empty
         press(viewer, "Shift-X")
-        assert not opened.annotation.is_empty
-        opened.undo()
-    another = ViewerModel()
-    again = KeyBindings(another, opened, keys._stack)
-    assert by_action("mark_not_visible", table=again.table).keys == ("Shift-X",)
-    again.unbind()
+        assert not opened.frame.annotation.is_empty
+        opened.editor.undo()
+    assert by_action("mark_not_visible", table=KeyChoices().table).keys == ("Shift-X",)
     keys.restore()
     press(viewer, "X")
-    assert not opened.annotation.is_empty
+    assert not opened.frame.annotation.is_empty
 
 
 def test_the_dialog_takes_a_free_key_and_says_why_it_refuses_another(keys, qtbot):

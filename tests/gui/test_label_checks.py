@@ -5,51 +5,47 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT, ScriptedEngine
+from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.engine.messages import Adopt, Adopted, Check, Checked, Finished
-from napari_al_pose.gui.label_checks import LabelCheckDialog
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.label_check_list import LabelCheckDialog
+from napari_al_pose.gui.session import new_session
 
 pytestmark = pytest.mark.gui
-
-
-def engine(session) -> ScriptedEngine:
-    return session._engine._client
 
 
 @pytest.fixture
 def checked(opened, qtbot):
     """Two labels of one frame to check, one of another."""
-    video, (first, second) = opened.current.video, opened.bodyparts[:2]
-    opened.place(first, 30.0, 40.0)
-    opened.place(second, 50.0, 60.0)
+    video, (first, second) = opened.frame.key.video, opened.frame.bodyparts[:2]
+    opened.editor.place(first, 30.0, 40.0)
+    opened.editor.place(second, 50.0, 60.0)
     checks = (
-        LabelCheck(opened.current, first, "far", 30.0, 40.0, 55.0, 0.9),
+        LabelCheck(opened.frame.key, first, "far", 30.0, 40.0, 55.0, 0.9),
         LabelCheck(FrameKey(video, 31), second, "swapped", 5.0, 6.0, 40.0, 0.8),
-        LabelCheck(opened.current, second, "far", 50.0, 60.0, 30.0, 0.7),
+        LabelCheck(opened.frame.key, second, "far", 50.0, 60.0, 30.0, 0.7),
     )
-    opened.project.checks.save(checks)
-    with qtbot.waitSignal(opened.label_checks.changed, timeout=TIMEOUT):
-        engine(opened).on_reply(Checked(99, checks))
+    opened.projects.project.checks.save(checks)
+    with qtbot.waitSignal(opened.checks.changed, timeout=TIMEOUT):
+        engine_of(opened).on_reply(Checked(99, checks))
     return opened
 
 
 def test_a_click_goes_to_the_label_and_a_move_takes_it_off_the_list(checked, qtbot):
-    dialog = LabelCheckDialog(checked.label_checks)
+    dialog = LabelCheckDialog(checked.checks)
     qtbot.addWidget(dialog)
     dialog.show()
     assert dialog.list.count() == 3
     assert "frame 31" in dialog.list.item(1).text()
-    start = checked.current
+    start = checked.frame.key
     rectangle = dialog.list.visualItemRect(dialog.list.item(1))
     qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=rectangle.center())
-    assert checked.current == FrameKey(start.video, 31)
-    assert checked.bodypart == checked.bodyparts[1]
-    checked.go_to(start)
-    checked.place(checked.bodyparts[0], 70.0, 80.0)
+    assert checked.frame.key == FrameKey(start.video, 31)
+    assert checked.frame.bodypart == checked.frame.bodyparts[1]
+    checked.navigator.go_to(start)
+    checked.editor.place(checked.frame.bodyparts[0], 70.0, 80.0)
     assert [dialog.list.item(i).text().splitlines()[0][-2:] for i in range(dialog.list.count())] == [
         "31",
         f" {start.frame}",
@@ -57,12 +53,12 @@ def test_a_click_goes_to_the_label_and_a_move_takes_it_off_the_list(checked, qtb
 
 
 def test_it_is_right_is_remembered(checked, qtbot):
-    dialog = LabelCheckDialog(checked.label_checks)
+    dialog = LabelCheckDialog(checked.checks)
     qtbot.addWidget(dialog)
-    project, first = checked.project, checked.label_checks.all[0]
+    project, first = checked.projects.project, checked.checks.all[0]
     dialog.list.setCurrentRow(0)
     dialog.right.click()
-    assert first not in checked.label_checks.all
+    assert first not in checked.checks.all
     qtbot.waitUntil(lambda: first not in project.checks.load(), timeout=TIMEOUT)
     assert project.checks.save([first]) == ()
     while dialog.right.isEnabled():
@@ -71,38 +67,38 @@ def test_it_is_right_is_remembered(checked, qtbot):
 
 
 def test_the_list_is_there_again_when_the_project_is_opened_again(checked, qtbot):
-    wanted, path = checked.label_checks.all, checked.project.config_path
+    wanted, path = checked.checks.all, checked.projects.project.config_path
     checked.close()
-    again = Session()
+    again = new_session()
     try:
-        again.open_project(path)
-        qtbot.waitUntil(lambda: again.label_checks.all == wanted, timeout=TIMEOUT)
+        again.projects.open_project(path)
+        qtbot.waitUntil(lambda: again.checks.all == wanted, timeout=TIMEOUT)
     finally:
         again.close()
 
 
 def test_labels_are_checked_after_a_training_and_not_after_a_ranking(opened, qtbot):
-    rank_job = opened.training.job
-    engine(opened).on_reply(Finished(rank_job))
-    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
-    assert not engine(opened).asked(Check)
-    opened.place(opened.bodypart, 1.0, 2.0)
-    opened.learn()
-    qtbot.waitUntil(lambda: opened.training.running, timeout=TIMEOUT)
-    engine(opened).on_reply(Finished(opened.training.job))
-    qtbot.waitUntil(lambda: len(engine(opened).asked(Check)) == 1, timeout=TIMEOUT)
+    rank_job = opened.learning.training.job
+    engine_of(opened).on_reply(Finished(rank_job))
+    qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
+    assert not engine_of(opened).asked(Check)
+    opened.editor.place(opened.frame.bodypart, 1.0, 2.0)
+    opened.learning.learn()
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
+    engine_of(opened).on_reply(Finished(opened.learning.training.job))
+    qtbot.waitUntil(lambda: len(engine_of(opened).asked(Check)) == 1, timeout=TIMEOUT)
 
 
 def test_a_model_of_another_program_is_handed_to_the_engine_and_looked_with(opened, qtbot, tmp_path):
-    engine(opened).on_reply(Finished(opened.training.job))
-    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
-    opened.adopt_model(tmp_path / "snapshot-best-010.pt")
-    (request,) = engine(opened).asked(Adopt)
+    engine_of(opened).on_reply(Finished(opened.learning.training.job))
+    qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
+    opened.learning.adopt_model(tmp_path / "snapshot-best-010.pt")
+    (request,) = engine_of(opened).asked(Adopt)
     assert request.path.endswith("snapshot-best-010.pt")
-    assert opened.training.kind == "adopt"
-    engine(opened).on_reply(Adopted(request.job, 1, "resnet_50"))
-    qtbot.waitUntil(lambda: "resnet_50" in opened.training.sentence, timeout=TIMEOUT)
-    assert np.isnan(opened.training.seconds_left) or opened.training.seconds_left < 0
+    assert opened.learning.training.kind == "adopt"
+    engine_of(opened).on_reply(Adopted(request.job, 1, "resnet_50"))
+    qtbot.waitUntil(lambda: "resnet_50" in opened.learning.training.sentence, timeout=TIMEOUT)
+    assert np.isnan(opened.learning.training.seconds_left) or opened.learning.training.seconds_left < 0
 
 
 def test_a_project_with_a_deeplabcut_network_says_that_it_can_be_used(session, sample_copy, qtbot):
@@ -110,7 +106,7 @@ def test_a_project_with_a_deeplabcut_network_says_that_it_can_be_used(session, s
     folder.mkdir(parents=True)
     (folder / "snapshot-best-040.pt").write_bytes(b"")
     said = []
-    session.noticeRaised.connect(lambda message, hint, is_error: said.append((message, hint, is_error)))
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None, timeout=TIMEOUT)
+    session.notices.raised.connect(lambda message, hint, is_error: said.append((message, hint, is_error)))
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
     assert any("snapshot-best-040.pt" in message and not is_error for message, _hint, is_error in said)

@@ -6,8 +6,8 @@ import pytest
 
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.gui.label_checks import LabelCheckDialog
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.label_check_list import LabelCheckDialog
+from napari_al_pose.gui.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
@@ -47,22 +47,24 @@ def mislabelled(sample_copy):
 
 def test_a_wrong_label_is_listed_after_a_training(mislabelled, qtbot):
     wrong, config = mislabelled
-    session = Session()
+    session = new_session()
     errors = []
-    session.noticeRaised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
+    session.notices.raised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
     try:
-        session.open_project(config)
-        qtbot.waitUntil(lambda: session.source is not None and session.engine_state == "ready", timeout=LONG)
-        dialog = LabelCheckDialog(session.label_checks)
+        session.projects.open_project(config)
+        qtbot.waitUntil(
+            lambda: session.frame.source is not None and session.learning.engine_state == "ready", timeout=LONG
+        )
+        dialog = LabelCheckDialog(session.checks)
         qtbot.addWidget(dialog)
         dialog.show()
         assert dialog.list.count() == 0
-        session.learn()
+        session.learning.learn()
         qtbot.waitUntil(lambda: dialog.list.count() > 0, timeout=LONG)
         assert f"frame {WRONG_FRAME}" in dialog.list.item(0).text()
         dialog.list.itemClicked.emit(dialog.list.item(0))
-        assert (session.current, session.bodypart) == (wrong, session.bodyparts[0])
-        assert session.engine_state in ("ready", "working")
+        assert (session.frame.key, session.frame.bodypart) == (wrong, session.frame.bodyparts[0])
+        assert session.learning.engine_state in ("ready", "working")
         assert not errors
     finally:
         session.close()

@@ -40,7 +40,7 @@ def test_tools_and_modes_are_shown_and_chosen(panel, opened):
     opened.options.set("tool", Tool.PAN)
     assert tools._tools[Tool.PAN].isChecked()
     assert not tools._tools[Tool.SELECT].isChecked()
-    opened.next_label_mode()
+    opened.options.next_label_mode()
     assert tools._mode.currentText() == "Quick"
     tools._mode.activated.emit(tools._mode.findData(LabelMode.LOOP))
     assert opened.options.label_mode is LabelMode.LOOP
@@ -75,7 +75,7 @@ def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened
         qtbot.waitUntil(lambda: bodyparts._view.height() > 0)
         column._fit()
         rows.append(bodyparts._view.height() // 22)
-    assert rows == [len(opened.bodyparts), 4]
+    assert rows == [len(opened.frame.bodyparts), 4]
 
 
 def entries(menu):
@@ -95,7 +95,7 @@ def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, panel):
 
 @pytest.mark.parametrize("agrees", [True, False])
 def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, panel, qtbot, agrees):
-    opened.place(opened.bodypart, 1, 2)
+    opened.editor.place(opened.frame.bodypart, 1, 2)
     menu = LabelMenu(opened, lambda: None, panel)
     entries(menu)["Hold this frame out…"].trigger()
     box = panel.findChild(QMessageBox)
@@ -106,8 +106,8 @@ def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, panel, qtbot, agrees
         qtbot.keyClick(box, Qt.Key.Key_Return)  # what a hasty hand presses
     expected = FrameRole.HOLDOUT if agrees else FrameRole.TRAIN
     qtbot.waitUntil(lambda: not box.isVisible(), timeout=TIMEOUT)
-    assert opened.role is expected
-    assert opened.project.labels.role(opened.current) is expected
+    assert opened.navigator.role is expected
+    assert opened.projects.project.labels.role(opened.frame.key) is expected
 
 
 @pytest.fixture

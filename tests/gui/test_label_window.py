@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, bridge_of, engine_of, note_errors
 
 from napari_al_pose.demo.annotator import MouseAnnotator
 from napari_al_pose.domain import FrameKey, FrameRole, Prediction, Suggestion
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.messages import Finished, Ranked
-from napari_al_pose.gui.session import session_for
+from napari_al_pose.gui.viewers import session_for
 from napari_al_pose.project import create_project, open_project
 
 pytestmark = pytest.mark.gui
@@ -42,11 +42,9 @@ def session(viewer, sample_project, tmp_path, qtbot):
     config = create_project(
         parent=tmp_path, task="twenty", scorer="me", bodyparts=NAMES, skeleton=links, videos=[video]
     )
-    session = session_for(viewer)
-    session.errors = []
-    session.noticeRaised.connect(lambda message, hint, is_error: session.errors.append(message) if is_error else None)
-    session.open_project(config)
-    qtbot.waitUntil(lambda: session.picture_is_current, timeout=TIMEOUT)
+    session = note_errors(session_for(viewer))
+    session.projects.open_project(config)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
     yield session
     session.close()
 
@@ -64,21 +62,21 @@ class Person:
 
     def see(self, frame=None):
         """Wait for the picture, as eyes do."""
-        self.qtbot.waitUntil(lambda: self.session.picture_is_current, timeout=TIMEOUT)
+        self.qtbot.waitUntil(lambda: self.session.frame.picture_is_current, timeout=TIMEOUT)
         if frame is not None:
-            assert self.session.current.frame == frame
+            assert self.session.frame.key.frame == frame
 
     def point(self, name, frame):
         """Where a bodypart of a frame is meant to be."""
         return np.array([120.0 + 90 * NAMES.index(name) + frame % 7, 140.0 + 3 * frame])
 
     def click(self, name, at=None):
-        frame = self.session.current.frame
+        frame = self.session.frame.key.frame
         self.meant[frame, name] = self.point(name, frame) if at is None else np.asarray(at, float)
         self.hand.click(*self.meant[frame, name])
 
     def means(self, name, at):
-        self.meant[self.session.current.frame, name] = at if at is None else np.asarray(at, float)
+        self.meant[self.session.frame.key.frame, name] = at if at is None else np.asarray(at, float)
 
 
 @pytest.fixture
@@ -88,15 +86,15 @@ def person(viewer, session, qtbot):
 
 def suggest(session, qtbot, frames):
     """Let the engine suggest frames, with a guess in each."""
-    video = session.current.video
+    video = session.frame.key.video
     keys = [FrameKey(video, frame) for frame in frames]
     roles = {FrameKey(video, HOLDOUT): FrameRole.HOLDOUT}
     found = tuple(Suggestion(key, 1.0, "mpe", role=roles.get(key, FrameRole.TRAIN), model_version=1) for key in keys)
-    session._engine._model_version = 1
-    job, client = session.training.job, session._engine._client
+    bridge_of(session)._model_version = 1
+    job, client = session.learning.training.job, engine_of(session)
     client.on_reply(Ranked(job, "mpe", 1, found, ()))
     client.on_reply(Finished(job))
-    qtbot.waitUntil(lambda: session.queue.row(keys[-1]) >= 0)
+    qtbot.waitUntil(lambda: session.navigator.queue.row(keys[-1]) >= 0)
 
 
 def loop_through_the_queue(person):
@@ -108,8 +106,8 @@ def loop_through_the_queue(person):
     for name in NAMES:
         for frame in QUEUE:
             person.see(frame)
-            assert person.session.bodypart == name
-            assert (person.session.role is FrameRole.HOLDOUT) == (frame == HOLDOUT)
+            assert person.session.frame.bodypart == name
+            assert (person.session.navigator.role is FrameRole.HOLDOUT) == (frame == HOLDOUT)
             person.click(name)
     person.press(Qt.Key.Key_M)
     assert person.session.options.label_mode is LabelMode.SEQUENTIAL
@@ -118,7 +116,7 @@ def loop_through_the_queue(person):
 def label_in_sequence(person, frames):
     """Bodypart after bodypart, frame after frame; one is not visible, one is cleared, taken back and redone."""
     for frame in frames:
-        while person.session.current.frame < frame:
+        while person.session.frame.key.frame < frame:
             person.press(Qt.Key.Key_D)
         person.see(frame)
         for name in NAMES:
@@ -132,9 +130,9 @@ def label_in_sequence(person, frames):
     person.press(Qt.Key.Key_Backspace)
     person.press(Qt.Key.Key_Z, CONTROL)
     person.press(Qt.Key.Key_Z, CONTROL | SHIFT)
-    assert not person.session.annotation.is_complete
+    assert not person.session.frame.annotation.is_complete
     person.press(Qt.Key.Key_Z, CONTROL)
-    assert person.session.annotation.is_complete
+    assert person.session.frame.annotation.is_complete
 
 
 def label_quickly(person, frames):
@@ -162,7 +160,7 @@ def select_and_nudge(person, frame):
     assert person.session.options.tool is Tool.SELECT
     nose = person.point("nose", frame)
     person.hand.click(*nose)
-    assert person.session.bodypart == "nose"
+    assert person.session.frame.bodypart == "nose"
     person.hand.click(500, 400)
     person.press(Qt.Key.Key_Right)
     person.press(Qt.Key.Key_Down, SHIFT)
@@ -179,7 +177,7 @@ def carry_poses(person, frames):
     """Copied and pasted; borrowed from the frame before, moved as a whole and accepted."""
     person.press(Qt.Key.Key_C, CONTROL)
     before = dict(person.meant)
-    last, (pasted, moved) = person.session.current.frame, frames
+    last, (pasted, moved) = person.session.frame.key.frame, frames
     person.press(Qt.Key.Key_D)
     person.see(pasted)
     person.press(Qt.Key.Key_V, CONTROL)
@@ -188,9 +186,9 @@ def carry_poses(person, frames):
     person.press(Qt.Key.Key_D)
     person.see(moved)
     person.press(Qt.Key.Key_C)
-    assert person.session.annotation.is_empty
+    assert person.session.frame.annotation.is_empty
     person.hand.drag(before[last, "tail"], before[last, "tail"] + np.array([-12, 8]), ALT)
-    assert person.session.annotation.is_complete
+    assert person.session.frame.annotation.is_complete
     for name in NAMES:
         person.means(name, before[last, name] + np.array([-12, 8]))
 
@@ -202,11 +200,11 @@ def correct_guesses(person, frames):
         person.press(Qt.Key.Key_D)
         person.see(frame)
         xy = np.array([person.point(name, frame) for name in NAMES], np.float32)
-        session._predictions[session.current] = Prediction(session.current, 1, xy, np.full(4, 0.7, np.float32))
-        session._read_guess()
-        session.annotationChanged.emit()
+        guess = Prediction(session.frame.key, 1, xy, np.full(4, 0.7, np.float32))
+        session.frame.set_predictions({session.frame.key: guess})
+        session.frame.annotationChanged.emit()
         person.hand.drag(xy[2], xy[2] + np.array([20, -10]))
-        assert (session.annotation.states > 0).sum() == 1
+        assert (session.frame.annotation.states > 0).sum() == 1
         person.hand.click(*xy[3], Qt.MouseButton.RightButton)
         person.press(Qt.Key.Key_Return)
         for index, name in enumerate(NAMES):
@@ -237,9 +235,9 @@ def test_twenty_frames_through_every_mode(viewer, session, person, qtbot):
     person.hand.click(300, 300)  # nobody labels what is hidden
     person.press(Qt.Key.Key_V)
     finish_with_what_waits(person, qtbot, (60, 70, 80, 90))
-    assert not session.errors
-    root, video = session.project.root, session.current.video
-    session.close_project()
+    assert not session.notices.errors
+    root, video = session.projects.project.root, session.frame.key.video
+    session.projects.close_project()
 
     frames = sorted({frame for frame, _ in person.meant})
     assert len(frames) == 20
@@ -261,7 +259,7 @@ def test_twenty_frames_through_every_mode(viewer, session, person, qtbot):
 
 def test_the_view_comes_close_follows_and_plays_without_labelling_other_frames(viewer, session, person, qtbot):
     person.click("nose")
-    here, zoom = session.current, viewer.scene.camera.zoom
+    here, zoom = session.frame.key, viewer.scene.camera.zoom
     person.press(Qt.Key.Key_W)
     person.press(Qt.Key.Key_Z)
     assert viewer.scene.camera.zoom > 3 * zoom
@@ -270,11 +268,11 @@ def test_the_view_comes_close_follows_and_plays_without_labelling_other_frames(v
     assert viewer.scene.camera.zoom == zoom
     person.press(Qt.Key.Key_P)
     qtbot.waitUntil(lambda: viewer.dims.current_step[0] not in (here.frame, 0), timeout=TIMEOUT)
-    assert session.current == here
+    assert session.frame.key == here
     person.hand.click(300, 300)  # the picture is another frame's
-    assert (session.annotation.states > 0).sum() == 1
+    assert (session.frame.annotation.states > 0).sum() == 1
     person.press(Qt.Key.Key_P)
-    qtbot.waitUntil(lambda: session.picture_is_current, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
     person.press(Qt.Key.Key_G)
     target = person.point("nose", here.frame)[::-1]
     qtbot.waitUntil(lambda: np.allclose(viewer.scene.camera.center[-2:], target, atol=1.5), timeout=TIMEOUT)
@@ -289,7 +287,7 @@ def test_the_question_mark_lists_the_keys_and_escape_puts_them_away(viewer, sess
     assert sheet.isVisible()
     assert sheet.size() == dock.window().size()
     QTest.keyClick(sheet, Qt.Key.Key_X)  # nobody labels under the sheet
-    assert session.annotation.is_empty
+    assert session.frame.annotation.is_empty
     QTest.keyClick(sheet, Qt.Key.Key_Escape)
     assert not sheet.isVisible()
     person.press(Qt.Key.Key_F1)

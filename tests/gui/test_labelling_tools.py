@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, bridge_of
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
 from napari_al_pose.domain.queue import Queue
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.gui
 
 
 def frame(session, number):
-    return FrameKey(session.current.video, number)
+    return FrameKey(session.frame.key.video, number)
 
 
 def queue(session, *numbers, holdout=()):
@@ -28,24 +28,24 @@ def queue(session, *numbers, holdout=()):
         Suggestion(frame(session, n), 1.0, "mpe", role=FrameRole.HOLDOUT if n in holdout else FrameRole.TRAIN)
         for n in numbers
     )
-    session._queue = Queue(rows)
+    session.navigator._queue = Queue(rows)
 
 
 def label_all(session, offset=0.0):
-    for index, name in enumerate(session.bodyparts):
-        session.place(name, 100.0 + 10 * index, 200.0 + offset)
+    for index, name in enumerate(session.frame.bodyparts):
+        session.editor.place(name, 100.0 + 10 * index, 200.0 + offset)
 
 
 def look(session):
     """Let the model guess the current frame."""
-    n, key = len(session.bodyparts), session.current
-    session._engine._model_version = 1
+    n, key = len(session.frame.bodyparts), session.frame.key
+    bridge_of(session)._model_version = 1
     xy = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1).astype(np.float32)
-    session._engine.looked.emit(Looked(1, key, None, Prediction(key, 1, xy, np.full(n, 0.9, np.float32))))
+    bridge_of(session).looked.emit(Looked(1, key, None, Prediction(key, 1, xy, np.full(n, 0.9, np.float32))))
 
 
 def placed(session, name):
-    return session.annotation.xy[session.bodyparts.index(name)].tolist()
+    return session.frame.annotation.xy[session.frame.bodyparts.index(name)].tolist()
 
 
 # ---- modes ----------------------------------------------------------------------------------------
@@ -53,32 +53,32 @@ def placed(session, name):
 
 def test_quick_mode_moves_labels_by_clicks_and_sequential_would_not_get_that_far(opened):
     label_all(opened)
-    first, second = opened.bodyparts[:2]
+    first, second = opened.frame.bodyparts[:2]
     opened.options.set("label_mode", LabelMode.QUICK)
-    opened.choose_bodypart(first)
-    opened.click(5, 6)
+    opened.frame.choose_bodypart(first)
+    opened.editor.click(5, 6)
     assert placed(opened, first) == [5, 6]
-    assert opened.bodypart == second
+    assert opened.frame.bodypart == second
 
 
 def test_loop_mode_labels_one_bodypart_through_the_queue_then_the_next(opened):
     queue(opened, 10, 30)
-    opened.go_to(frame(opened, 10))
+    opened.navigator.go_to(frame(opened, 10))
     opened.options.set("label_mode", LabelMode.LOOP)
-    first, second = opened.bodyparts[:2]
-    opened.click(1, 2)
-    assert (opened.current.frame, opened.bodypart) == (30, first)
-    opened.click(3, 4)
-    assert (opened.current.frame, opened.bodypart) == (10, second)
+    first, second = opened.frame.bodyparts[:2]
+    opened.editor.click(1, 2)
+    assert (opened.frame.key.frame, opened.frame.bodypart) == (30, first)
+    opened.editor.click(3, 4)
+    assert (opened.frame.key.frame, opened.frame.bodypart) == (10, second)
     assert placed(opened, first) == [1, 2]
-    opened.step(1)
-    opened.choose_bodypart(second)
-    opened.click(7, 8)  # beside the queue the loop goes along the video
-    assert (opened.current.frame, opened.bodypart) == (12, second)
+    opened.navigator.step(1)
+    opened.frame.choose_bodypart(second)
+    opened.editor.click(7, 8)  # beside the queue the loop goes along the video
+    assert (opened.frame.key.frame, opened.frame.bodypart) == (12, second)
 
 
 def test_the_mode_is_remembered_and_the_tool_is_not(opened):
-    opened.next_label_mode()
+    opened.options.next_label_mode()
     opened.options.set("tool", Tool.PAN)
     again = ViewOptions()
     assert again.label_mode is LabelMode.QUICK
@@ -87,50 +87,50 @@ def test_the_mode_is_remembered_and_the_tool_is_not(opened):
 
 def test_arrows_nudge_with_select_and_move_otherwise(opened):
     label_all(opened)
-    first = opened.bodyparts[0]
-    opened.choose_bodypart(first)
+    first = opened.frame.bodyparts[0]
+    opened.frame.choose_bodypart(first)
     opened.options.set("tool", Tool.SELECT)
-    opened.arrow(1, 0)
-    opened.shift_arrow(0, -1)
+    opened.editor.arrow(1, 0)
+    opened.editor.shift_arrow(0, -1)
     assert placed(opened, first) == [101, 190]
-    opened.nudge(-1000, 0)
+    opened.editor.nudge(-1000, 0)
     assert placed(opened, first) == [0, 190]  # not out of the image
     opened.options.set("tool", Tool.ADD)
-    opened.arrow(0, 1)
-    assert opened.bodypart == opened.bodyparts[1]
-    opened.arrow(1, 0)
-    assert opened.current.frame == 1
+    opened.editor.arrow(0, 1)
+    assert opened.frame.bodypart == opened.frame.bodyparts[1]
+    opened.editor.arrow(1, 0)
+    assert opened.frame.key.frame == 1
 
 
 def test_a_nudged_guess_becomes_a_label_and_the_others_stay_guesses(opened):
     look(opened)
-    opened.nudge(1, 0)
-    assert placed(opened, opened.bodyparts[0]) == [51, 60]
-    assert (opened.annotation.states == KeypointState.PLACED).sum() == 1
+    opened.editor.nudge(1, 0)
+    assert placed(opened, opened.frame.bodyparts[0]) == [51, 60]
+    assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == 1
 
 
 def test_unlabelled_frames_are_the_queue_s_and_the_begun_ones(opened):
     queue(opened, 40, 20)
-    opened.go_to(frame(opened, 30))
-    opened.place(opened.bodypart, 1, 2)
-    opened.go_to(frame(opened, 0))
+    opened.navigator.go_to(frame(opened, 30))
+    opened.editor.place(opened.frame.bodypart, 1, 2)
+    opened.navigator.go_to(frame(opened, 0))
     seen = []
     for _ in range(4):
-        opened.next_unlabelled()
-        seen.append(opened.current.frame)
+        opened.navigator.next_unlabelled()
+        seen.append(opened.frame.key.frame)
     assert seen == [20, 30, 40, 40]
     label_all(opened)
-    opened.previous_unlabelled()
-    assert opened.current.frame == 30
+    opened.navigator.previous_unlabelled()
+    assert opened.frame.key.frame == 30
 
 
 def test_without_a_queue_the_next_unlabelled_frame_is_the_video_s(opened):
     label_all(opened)
-    opened.step(1)
+    opened.navigator.step(1)
     label_all(opened)
-    opened.step(-1)
-    opened.next_unlabelled()
-    assert opened.current.frame == 2
+    opened.navigator.step(-1)
+    opened.navigator.next_unlabelled()
+    assert opened.frame.key.frame == 2
 
 
 # ---- poses ----------------------------------------------------------------------------------------
@@ -138,40 +138,40 @@ def test_without_a_queue_the_next_unlabelled_frame_is_the_video_s(opened):
 
 def test_a_pasted_pose_fills_what_is_open_as_one_step(opened):
     label_all(opened)
-    opened.copy_pose()
-    opened.step(5)
-    kept = opened.bodyparts[1]
-    opened.place(kept, 1, 2)
-    opened.paste_pose()
+    opened.editor.copy_pose()
+    opened.navigator.step(5)
+    kept = opened.frame.bodyparts[1]
+    opened.editor.place(kept, 1, 2)
+    opened.editor.paste_pose()
     assert placed(opened, kept) == [1, 2]
-    assert opened.annotation.is_complete
-    opened.undo()
-    assert (opened.annotation.states == KeypointState.PLACED).sum() == 1
+    assert opened.frame.annotation.is_complete
+    opened.editor.undo()
+    assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == 1
 
 
 def test_the_pose_of_the_frame_before_is_a_guess_until_it_is_accepted(opened):
     label_all(opened)
-    opened.step(9)
-    opened.borrow_pose()
-    assert opened.annotation.is_empty
-    np.testing.assert_array_equal(opened.guess.xy[0], [100, 200])
-    opened.step(1)
-    opened.step(-1)
-    assert opened.guess is None  # not confirmed: nothing is kept
-    opened.borrow_pose()
-    opened.move_pose(10, -5)
-    assert opened.annotation.is_complete
-    assert placed(opened, opened.bodyparts[0]) == [110, 195]
+    opened.navigator.step(9)
+    opened.editor.borrow_pose()
+    assert opened.frame.annotation.is_empty
+    np.testing.assert_array_equal(opened.frame.guess.xy[0], [100, 200])
+    opened.navigator.step(1)
+    opened.navigator.step(-1)
+    assert opened.frame.guess is None  # not confirmed: nothing is kept
+    opened.editor.borrow_pose()
+    opened.editor.move_pose(10, -5)
+    assert opened.frame.annotation.is_complete
+    assert placed(opened, opened.frame.bodyparts[0]) == [110, 195]
 
 
 def test_moving_a_half_labelled_pose_confirms_no_guess(opened):
     look(opened)
-    first = opened.bodyparts[0]
-    opened.place(first, 10, 20)
-    opened.move_pose(3, 4)
+    first = opened.frame.bodyparts[0]
+    opened.editor.place(first, 10, 20)
+    opened.editor.move_pose(3, 4)
     assert placed(opened, first) == [13, 24]
-    assert (opened.annotation.states == KeypointState.PLACED).sum() == 1
-    opened.undo()
+    assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == 1
+    opened.editor.undo()
     assert placed(opened, first) == [10, 20]
 
 
@@ -180,27 +180,27 @@ def test_moving_a_half_labelled_pose_confirms_no_guess(opened):
 
 def test_a_hold_out_mark_stays_through_everything_but_asking_for_it(opened, qtbot):
     queue(opened, 12, holdout=(12,))
-    opened.go_to(frame(opened, 12))
-    assert opened.role is FrameRole.HOLDOUT  # before the first label
+    opened.navigator.go_to(frame(opened, 12))
+    assert opened.navigator.role is FrameRole.HOLDOUT  # before the first label
     label_all(opened)
-    opened.undo()
-    opened.redo()
+    opened.editor.undo()
+    opened.editor.redo()
     queue(opened, 12)  # suggested again, as a frame to train on
-    opened.clear(opened.bodyparts[0])
+    opened.editor.clear(opened.frame.bodyparts[0])
     label_all(opened)
-    assert opened.role is FrameRole.HOLDOUT
-    opened.set_role(FrameRole.TRAIN)
-    assert opened.role is FrameRole.TRAIN
-    assert opened.annotation.role is FrameRole.TRAIN
-    assert frame(opened, 12) not in opened.tally.holdout
+    assert opened.navigator.role is FrameRole.HOLDOUT
+    opened.editor.set_role(FrameRole.TRAIN)
+    assert opened.navigator.role is FrameRole.TRAIN
+    assert opened.frame.annotation.role is FrameRole.TRAIN
+    assert frame(opened, 12) not in opened.projects.tally.holdout
 
 
 def test_a_suggested_hold_out_that_is_released_first_is_trained_on(opened):
     queue(opened, 12, holdout=(12,))
-    opened.go_to(frame(opened, 12))
-    opened.set_role(FrameRole.TRAIN)
-    opened.place(opened.bodypart, 1, 2)
-    assert opened.annotation.role is FrameRole.TRAIN
+    opened.navigator.go_to(frame(opened, 12))
+    opened.editor.set_role(FrameRole.TRAIN)
+    opened.editor.place(opened.frame.bodypart, 1, 2)
+    assert opened.frame.annotation.role is FrameRole.TRAIN
 
 
 # ---- bodyparts ------------------------------------------------------------------------------------
@@ -208,19 +208,21 @@ def test_a_suggested_hold_out_that_is_released_first_is_trained_on(opened):
 
 def test_changed_bodyparts_keep_their_labels_and_the_files_follow(opened, qtbot):
     label_all(opened)
-    root, key = opened.project.root, opened.current
-    a, b, *rest, last = opened.bodyparts
+    root, key = opened.projects.project.root, opened.frame.key
+    a, b, *rest, last = opened.frame.bodyparts
     edit = SkeletonEdit((b, "nose", *rest, "whiskers"), (("nose", b),), ((a, "nose"),))
-    opened.edit_skeleton(edit)
-    opened.place(b, 0, 0)  # not while it is under way
-    qtbot.waitUntil(lambda: opened.bodyparts == edit.bodyparts and opened.source is not None, timeout=TIMEOUT)
-    assert not opened.errors
-    assert opened.current == key
+    opened.projects.edit_skeleton(edit)
+    opened.editor.place(b, 0, 0)  # not while it is under way
+    qtbot.waitUntil(
+        lambda: opened.frame.bodyparts == edit.bodyparts and opened.frame.source is not None, timeout=TIMEOUT
+    )
+    assert not opened.notices.errors
+    assert opened.frame.key == key
     assert placed(opened, "nose") == [100, 200]
     assert placed(opened, b) == [110, 200]
-    assert opened.bodypart == "whiskers"
-    opened.mark_not_visible("whiskers")
-    opened.close_project()
+    assert opened.frame.bodypart == "whiskers"
+    opened.editor.mark_not_visible("whiskers")
+    opened.projects.close_project()
     table = pd.read_hdf(next((root / "labeled-data" / key.video).glob("CollectedData_*.h5")))
     assert list(table.columns.get_level_values("bodyparts").unique()) == list(edit.bodyparts)
     np.testing.assert_array_equal(table.xs("nose", axis=1, level="bodyparts").to_numpy(), [[100, 200]])
@@ -245,23 +247,23 @@ def several(session, sample_project, tmp_path, qtbot):
         videos=[video],
         individuals=("mouse1", "mouse2"),
     )
-    session.open_project(config)
-    qtbot.waitUntil(lambda: session.source is not None, timeout=TIMEOUT)
+    session.projects.open_project(config)
+    qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
     return session
 
 
 def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
-    assert several.individual == "mouse1"
-    several.click(10, 20)
-    several.click(30, 40)
-    several.next_individual()
-    assert (several.individual, several.bodypart) == ("mouse2", "nose")
-    several.click(50, 60)
-    assert several.current not in several.tally.complete  # mouse2 is labelled by half
-    several.mark_not_visible()
-    assert several.current in several.tally.complete
-    root, video = several.project.root, several.current.video
-    several.close_project()
+    assert several.frame.individual == "mouse1"
+    several.editor.click(10, 20)
+    several.editor.click(30, 40)
+    several.editor.next_individual()
+    assert (several.frame.individual, several.frame.bodypart) == ("mouse2", "nose")
+    several.editor.click(50, 60)
+    assert several.frame.key not in several.projects.tally.complete  # mouse2 is labelled by half
+    several.editor.mark_not_visible()
+    assert several.frame.key in several.projects.tally.complete
+    root, video = several.projects.project.root, several.frame.key.video
+    several.projects.close_project()
     table = pd.read_hdf(root / "labeled-data" / video / "CollectedData_me.h5")
     assert table.columns.names == ["scorer", "individuals", "bodyparts", "coords"]
     row = table.iloc[0]["me"]
@@ -271,28 +273,28 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
 
 def test_the_network_knows_the_first_individual_only(several):
     look(several)
-    assert several.guess is not None
-    several.click(10, 20)
-    several.next_individual()
-    assert several.guess is None
-    several.click(30, 40)
-    assert [label.individual for label in known_labels(several.project)] == ["mouse1"]
+    assert several.frame.guess is not None
+    several.editor.click(10, 20)
+    several.editor.next_individual()
+    assert several.frame.guess is None
+    several.editor.click(30, 40)
+    assert [label.individual for label in known_labels(several.projects.project)] == ["mouse1"]
 
 
 def test_an_undo_shows_the_individual_it_changed(several):
-    several.click(10, 20)
-    several.next_individual()
-    several.undo()
-    assert several.individual == "mouse1"
-    assert several.annotation.is_empty
-    assert several.bodypart == "nose"
+    several.editor.click(10, 20)
+    several.editor.next_individual()
+    several.editor.undo()
+    assert several.frame.individual == "mouse1"
+    assert several.frame.annotation.is_empty
+    assert several.frame.bodypart == "nose"
 
 
 def test_an_individual_is_added_in_the_window(several, qtbot):
-    several.click(10, 20)
-    several.add_individual("mouse3")
-    qtbot.waitUntil(lambda: len(several.individuals) == 3 and several.source is not None, timeout=TIMEOUT)
-    several.choose_individual("mouse3")
-    several.click(5, 6)
-    assert [annotation.is_empty for annotation in several.annotations] == [False, True, False]
-    assert not several.errors
+    several.editor.click(10, 20)
+    several.projects.add_individual("mouse3")
+    qtbot.waitUntil(lambda: len(several.frame.individuals) == 3 and several.frame.source is not None, timeout=TIMEOUT)
+    several.frame.choose_individual("mouse3")
+    several.editor.click(5, 6)
+    assert [annotation.is_empty for annotation in several.frame.annotations] == [False, True, False]
+    assert not several.notices.errors

@@ -13,7 +13,7 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, bridge_of
 
 from napari_al_pose.domain import (
     BodypartReason,
@@ -26,7 +26,8 @@ from napari_al_pose.domain import (
 )
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.engine.messages import Looked
-from napari_al_pose.gui.keys import KEYS, KeyBindings
+from napari_al_pose.gui.key_table import KEYS
+from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 
 pytestmark = pytest.mark.gui
@@ -100,8 +101,8 @@ def keys(viewer, opened, qtbot):
     """Layers, mouse and keys of the session on the viewer."""
     stack = LayerStack(viewer, opened)
     keys = KeyBindings(viewer, opened, stack)
-    opened.sourceChanged.emit()  # the stack came after the project
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    opened.frame.sourceChanged.emit()  # the stack came after the project
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield keys
     keys.unbind()
     stack.close()
@@ -119,12 +120,12 @@ def on_canvas(viewer, name):
 
 
 def placed(session, name):
-    return session.annotation.xy[session.bodyparts.index(name)].tolist()
+    return session.frame.annotation.xy[session.frame.bodyparts.index(name)].tolist()
 
 
 def test_six_layers_with_the_video_lowest(viewer, opened):
     assert [layer.name for layer in viewer.layers] == [
-        opened.current.video,
+        opened.frame.key.video,
         "scoremap",
         "skeleton",
         "peaks",
@@ -132,38 +133,38 @@ def test_six_layers_with_the_video_lowest(viewer, opened):
         "labels",
     ]
     assert viewer.dims.ndim == 3
-    assert viewer.dims.range[0].stop == len(opened.source) - 1
+    assert viewer.dims.range[0].stop == len(opened.frame.source) - 1
 
 
 def test_the_video_on_the_canvas_is_the_frame_itself(viewer, opened, qtbot):
-    opened.step(9)
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    opened.navigator.step(9)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     shown = np.asarray(viewer.layers[0].data[9:10])[0]
-    np.testing.assert_array_equal(shown, opened.source[9])
+    np.testing.assert_array_equal(shown, opened.frame.source[9])
 
 
 def test_the_slider_moves_the_session_and_the_session_the_slider(viewer, opened):
     viewer.dims.set_current_step(0, 17)
-    assert opened.current.frame == 17
-    opened.step(3)
+    assert opened.frame.key.frame == 17
+    opened.navigator.step(3)
     assert viewer.dims.current_step[0] == 20
 
 
 def test_clicks_place_the_bodyparts_in_order(viewer, opened, mouse):
-    for index, name in enumerate(opened.bodyparts):
+    for index, name in enumerate(opened.frame.bodyparts):
         mouse.click(30 + 20 * index, 40)
         assert placed(opened, name) == [30 + 20 * index, 40]
-    assert opened.annotation.is_complete
+    assert opened.frame.annotation.is_complete
     labels = viewer.layers["labels"]
-    np.testing.assert_array_equal(labels.data[:, :0:-1], opened.annotation.xy)
-    assert on_canvas(viewer, "labels") == list(opened.bodyparts)
+    np.testing.assert_array_equal(labels.data[:, :0:-1], opened.frame.annotation.xy)
+    assert on_canvas(viewer, "labels") == list(opened.frame.bodyparts)
 
 
 def test_a_quick_second_click_places_the_next_one_and_does_not_zoom(viewer, opened, mouse):
     zoom = viewer.scene.camera.zoom
     mouse.click(30, 40)
     mouse.double_click(34, 44)
-    assert placed(opened, opened.bodyparts[1]) == [34, 44]
+    assert placed(opened, opened.frame.bodyparts[1]) == [34, 44]
     assert viewer.scene.camera.zoom == zoom
 
 
@@ -172,61 +173,61 @@ def test_a_label_is_dragged_and_the_view_stays(viewer, opened, mouse):
     pans = mouse.drag((32, 41), (40, 50), (60, 70))
     assert pans == [False, False, False]
     assert viewer.scene.camera.mouse_pan
-    assert placed(opened, opened.bodyparts[0]) == [60, 70]
-    assert opened.bodypart == opened.bodyparts[1]
-    opened.undo()
-    assert placed(opened, opened.bodyparts[0]) == [30, 40]
+    assert placed(opened, opened.frame.bodyparts[0]) == [60, 70]
+    assert opened.frame.bodypart == opened.frame.bodyparts[1]
+    opened.editor.undo()
+    assert placed(opened, opened.frame.bodyparts[0]) == [30, 40]
 
 
 def test_a_drag_beside_every_point_pans_and_places_nothing(viewer, opened, mouse):
     assert mouse.drag((100, 100), (130, 130)) == [True, True]
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
 
 
 def test_a_trembling_hand_still_clicks(viewer, opened, mouse):
     mouse.drag((100, 100), (101, 102))
-    assert placed(opened, opened.bodyparts[0]) == [100, 100]
+    assert placed(opened, opened.frame.bodyparts[0]) == [100, 100]
 
 
 def test_a_right_click_says_not_visible_and_a_right_drag_is_napari_s(viewer, opened, mouse):
     mouse.drag((100, 100), (140, 100), button=RIGHT)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     mouse.click(100, 100, RIGHT)
-    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+    assert opened.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
 
 
 @pytest.mark.parametrize("modifiers", [("Shift",), ("Control",), ("Alt",)])
 def test_modifiers_leave_the_mouse_to_napari(viewer, opened, mouse, modifiers):
     mouse.click(100, 100, modifiers=modifiers)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
 
 
 def test_a_click_outside_the_image_places_nothing(viewer, opened, mouse):
     mouse.click(-5, 100)
     mouse.click(100, 10_000)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
 
 
 def test_no_click_is_taken_for_a_frame_that_is_not_on_the_canvas_yet(viewer, opened, mouse, qtbot):
-    other = next(video.name for video in opened.project.videos if video.name != opened.current.video)
-    opened.go_to(FrameKey(other, 33))
+    other = next(video.name for video in opened.projects.project.videos if video.name != opened.frame.key.video)
+    opened.navigator.go_to(FrameKey(other, 33))
     mouse.click(100, 100)
-    assert opened.annotation.is_empty
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    assert opened.frame.annotation.is_empty
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     assert viewer.layers[0].name == other
     assert viewer.dims.current_step[0] == 33
     mouse.click(100, 100)
-    assert not opened.annotation.is_empty
+    assert not opened.frame.annotation.is_empty
 
 
 def test_the_tools_of_a_layer_of_the_user_s_own_are_left_alone(viewer, opened, mouse):
     own = viewer.add_points(ndim=2)
     own.mode = "add"
     mouse.click(100, 100)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     own.mode = "pan_zoom"
     mouse.click(100, 100)
-    assert not opened.annotation.is_empty
+    assert not opened.frame.annotation.is_empty
 
 
 def test_napari_cannot_edit_our_points(viewer):
@@ -236,80 +237,80 @@ def test_napari_cannot_edit_our_points(viewer):
 
 
 def look(session, *, version=1):
-    n = len(session.bodyparts)
+    n = len(session.frame.bodyparts)
     xy = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1).astype(np.float32)
     maps = np.zeros((n, 30, 40), np.float16)
     maps[:, 10, 20] = 1
     grid = ScoremapGrid(4, 4, 1.5, 1.5)
-    session._engine._model_version = version
-    key = session.current
+    bridge_of(session)._model_version = version
+    key = session.frame.key
     prediction = Prediction(key, version, xy, np.full(n, 0.9, np.float32))
-    session._engine.looked.emit(Looked(1, key, Scoremaps(key, version, maps, grid), prediction))
+    bridge_of(session).looked.emit(Looked(1, key, Scoremaps(key, version, maps, grid), prediction))
 
 
 def test_a_dragged_guess_becomes_a_label(viewer, opened, mouse):
     look(opened)
-    assert on_canvas(viewer, "guesses") == list(opened.bodyparts)
-    third = opened.bodyparts[2]
+    assert on_canvas(viewer, "guesses") == list(opened.frame.bodyparts)
+    third = opened.frame.bodyparts[2]
     mouse.drag((90, 60), (95, 70), (100, 80))
     assert placed(opened, third) == [100, 80]
-    assert (opened.annotation.states != KeypointState.UNSEEN).sum() == 1
-    assert opened.bodypart == opened.bodyparts[0]
-    assert on_canvas(viewer, "guesses") == [name for name in opened.bodyparts if name != third]
+    assert (opened.frame.annotation.states != KeypointState.UNSEEN).sum() == 1
+    assert opened.frame.bodypart == opened.frame.bodyparts[0]
+    assert on_canvas(viewer, "guesses") == [name for name in opened.frame.bodyparts if name != third]
     assert on_canvas(viewer, "labels") == [third]
 
 
 def test_labels_are_drawn_in_their_own_frame_only(viewer, opened, mouse):
     mouse.click(30, 40)
-    opened.step(1)
+    opened.navigator.step(1)
     assert on_canvas(viewer, "labels") == []
-    opened.step(-1)
-    assert on_canvas(viewer, "labels") == [opened.bodyparts[0]]
-    opened.clear(opened.bodyparts[0])
+    opened.navigator.step(-1)
+    assert on_canvas(viewer, "labels") == [opened.frame.bodyparts[0]]
+    opened.editor.clear(opened.frame.bodyparts[0])
     assert on_canvas(viewer, "labels") == []
 
 
 def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
-    opened.set_scoremap(opened.bodyparts[1])
+    opened.frame.set_scoremap(opened.frame.bodyparts[1])
     look(opened)
     layer = viewer.layers["scoremap"]
     assert layer.visible
     row, column = np.unravel_index(layer.data[..., 3].argmax(), layer.data.shape[:2])
     np.testing.assert_allclose(layer.data_to_world((row, column)), [1.5 + 4 * 10, 1.5 + 4 * 20])
-    opened.step(1)
+    opened.navigator.step(1)
     assert not layer.data.any()
     look(opened)
     assert layer.data.any()
-    opened.set_scoremap("")
+    opened.frame.set_scoremap("")
     assert not layer.visible
 
 
 def test_the_peaks_of_the_reason_are_marked_with_the_scoremap(viewer, opened):
-    reasons = (BodypartReason(opened.bodyparts[1], 1.0, ((121.5, 81.5, 0.5), (30.0, 20.0, 0.3))),)
-    opened._queue = Queue((Suggestion(opened.current, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
+    reasons = (BodypartReason(opened.frame.bodyparts[1], 1.0, ((121.5, 81.5, 0.5), (30.0, 20.0, 0.3))),)
+    opened.navigator._queue = Queue((Suggestion(opened.frame.key, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
     peaks = viewer.layers["peaks"]
-    opened.set_scoremap(opened.bodyparts[0])
+    opened.frame.set_scoremap(opened.frame.bodyparts[0])
     assert not peaks._view_indices.size
-    opened.set_scoremap("*")
+    opened.frame.set_scoremap("*")
     np.testing.assert_array_equal(peaks._view_data[:, ::-1], [[121.5, 81.5], [30, 20]])
-    opened.step(1)
+    opened.navigator.step(1)
     assert not peaks._view_indices.size
 
 
 def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse):
     look(opened)
     before = len(viewer.layers["skeleton"].data)
-    assert before == len(opened.project.skeleton.links)
-    opened.mark_not_visible(opened.project.skeleton.links[0][0])
+    assert before == len(opened.projects.project.skeleton.links)
+    opened.editor.mark_not_visible(opened.projects.project.skeleton.links[0][0])
     assert len(viewer.layers["skeleton"].data) < before
 
 
 def test_the_prompt_follows(viewer, opened, mouse):
     text = viewer.canvas.overlays.text
     assert text.visible
-    assert opened.bodyparts[0] in text.text
+    assert opened.frame.bodyparts[0] in text.text
     mouse.click(30, 40)
-    assert opened.bodyparts[1] in text.text
+    assert opened.frame.bodyparts[1] in text.text
 
 
 def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatch):
@@ -318,10 +319,10 @@ def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatc
     shown = []
     monkeypatch.setattr(QToolTip, "showText", lambda _place, text: shown.append(text))
     look(opened)
-    opened.place(opened.bodyparts[0], 30, 40)
+    opened.editor.place(opened.frame.bodyparts[0], 30, 40)
     for x, y in ((30, 41), (31, 41), (200, 200), (90, 60)):
         mouse_move_callbacks(viewer, mouse.event("mouse_move", x, y, None))
-    assert shown == [opened.bodyparts[0], "", f"{opened.bodyparts[2]}, guess 90%"]
+    assert shown == [opened.frame.bodyparts[0], "", f"{opened.frame.bodyparts[2]}, guess 90%"]
 
 
 def test_alt_moves_the_whole_pose_and_beside_points_is_napari_s(viewer, opened, mouse):
@@ -329,11 +330,11 @@ def test_alt_moves_the_whole_pose_and_beside_points_is_napari_s(viewer, opened, 
         mouse.click(100 + 30 * index, 100)
     pans = mouse.drag((130, 101), (140, 105), (150, 121), modifiers=("Alt",))
     assert pans == [False, False, False]
-    assert [placed(opened, name) for name in opened.bodyparts[:3]] == [[120, 120], [150, 120], [180, 120]]
-    assert (opened.annotation.states == KeypointState.PLACED).sum() == 3
+    assert [placed(opened, name) for name in opened.frame.bodyparts[:3]] == [[120, 120], [150, 120], [180, 120]]
+    assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == 3
     assert mouse.drag((300, 300), (320, 320), modifiers=("Alt",)) == [True, True]
-    opened.undo()  # all of it was one step
-    assert placed(opened, opened.bodyparts[2]) == [160, 100]
+    opened.editor.undo()  # all of it was one step
+    assert placed(opened, opened.frame.bodyparts[2]) == [160, 100]
 
 
 def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened, mouse):
@@ -342,12 +343,12 @@ def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened
     opened.options.toggle("points")
     assert not any(viewer.layers[name].visible for name in ("labels", "guesses", "skeleton"))
     mouse.click(30, 40)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     opened.options.toggle("points")
     assert guesses.visible
-    key, n = opened.current, len(opened.bodyparts)
+    key, n = opened.frame.key, len(opened.frame.bodyparts)
     doubted = Prediction(key, 1, np.full((n, 2), 50, np.float32), np.linspace(0, 1, n, dtype=np.float32))
-    opened._engine.looked.emit(Looked(1, key, None, doubted))
+    bridge_of(opened).looked.emit(Looked(1, key, None, doubted))
     opened.options.toggle("borders")
     red = (guesses.border_color[:, :3] == np.float32([1, 0.1, 0.1])).all(axis=1)
     np.testing.assert_array_equal(red, doubted.likelihood < PCUTOFF)
@@ -370,15 +371,15 @@ def press(owner, name):
 def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, keys, owner):
     target = viewer if owner == "viewer" else viewer.layers[owner]
     press(target, "X")
-    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+    assert opened.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
     press(target, "Control-Z")
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     press(target, "S")
-    assert opened.bodypart == opened.bodyparts[1]
+    assert opened.frame.bodypart == opened.frame.bodyparts[1]
     press(target, "D")
     press(target, "D")
     press(target, "A")
-    assert opened.current.frame == 1
+    assert opened.frame.key.frame == 1
     assert not keys._repeater._timer.isActive()
 
 
@@ -391,11 +392,11 @@ def test_a_held_key_goes_on_until_it_is_released(viewer, opened, qtbot, monkeypa
     monkeypatch.setattr(QApplication, "applicationState", lambda: state)
     held = viewer.keymap[coerce_keybinding("D")](viewer)
     next(held)
-    qtbot.waitUntil(lambda: opened.current.frame >= 3, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.key.frame >= 3, timeout=TIMEOUT)
     next(held, None)
-    there = opened.current.frame
+    there = opened.frame.key.frame
     qtbot.wait(150)
-    assert opened.current.frame == there
+    assert opened.frame.key.frame == there
 
 
 def test_every_action_of_the_table_exists_and_no_key_does_two_things():
@@ -408,7 +409,7 @@ def test_closing_leaves_the_viewer_as_it_was(viewer, opened):
     fresh, another = ViewerModel(), ViewerModel()
     stack = LayerStack(another, opened)
     keys = KeyBindings(another, opened, stack)
-    opened.sourceChanged.emit()
+    opened.frame.sourceChanged.emit()
     assert another.layers
     keys.unbind()
     stack.close()
@@ -420,13 +421,13 @@ def test_closing_leaves_the_viewer_as_it_was(viewer, opened):
 
 def test_a_deleted_layer_comes_back_with_the_next_video(viewer, opened, qtbot):
     viewer.layers.remove("guesses")
-    other = next(video.name for video in opened.project.videos if video.name != opened.current.video)
-    opened.go_to(FrameKey(other, 3))
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    other = next(video.name for video in opened.projects.project.videos if video.name != opened.frame.key.video)
+    opened.navigator.go_to(FrameKey(other, 3))
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     assert "guesses" in viewer.layers
 
 
 def test_closing_the_project_clears_the_canvas(viewer, opened):
-    opened.close_project()
+    opened.projects.close_project()
     assert not viewer.layers
     assert not viewer.canvas.overlays.text.visible

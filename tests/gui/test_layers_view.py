@@ -24,8 +24,8 @@ def stack(viewer, opened, qtbot):
     """Our layers on the viewer."""
     made = LayerStack(viewer, opened)
     keys = KeyBindings(viewer, opened, made)
-    opened.sourceChanged.emit()
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    opened.frame.sourceChanged.emit()
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield made
     keys.unbind()
     made.close()
@@ -35,7 +35,7 @@ def stack(viewer, opened, qtbot):
 def told(opened):
     """What the window says, message by message."""
     heard = []
-    opened.noticeRaised.connect(lambda message, hint, _is_error: heard.append(f"{message} {hint}"))
+    opened.notices.raised.connect(lambda message, hint, _is_error: heard.append(f"{message} {hint}"))
     return heard
 
 
@@ -77,7 +77,7 @@ def test_the_view_goes_back_to_frames_and_no_frame_is_read_for_it(
     assert frames_shown(viewer)
     assert "2-D" in told[-1]
     mouse.click(50, 60)
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
 
 
 def test_a_project_opened_in_a_turned_view_is_shown_in_frames(viewer, opened, told, qtbot):
@@ -85,8 +85,8 @@ def test_a_project_opened_in_a_turned_view_is_shown_in_frames(viewer, opened, to
     viewer.dims.ndisplay = 3
     viewer.dims.order = (1, 0, 2)
     made = LayerStack(viewer, opened)
-    opened.sourceChanged.emit()
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    opened.frame.sourceChanged.emit()
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     assert frames_shown(viewer)
     assert "2-D" in told[-1]
     made.close()
@@ -96,51 +96,51 @@ def test_a_project_opened_in_a_turned_view_is_shown_in_frames(viewer, opened, to
 
 def test_beyond_the_video_s_end_a_click_is_refused(viewer, opened, stack, mouse, told, qtbot):
     stack_of_user = viewer.add_image(np.zeros((500, 8, 8), np.uint8), visible=False)
-    last = opened.current
-    viewer.dims.set_point(0, len(opened.source) + 20)
+    last = opened.frame.key
+    viewer.dims.set_point(0, len(opened.frame.source) + 20)
     mouse.click(50, 60)
-    assert opened.current == last
-    assert opened.annotation.is_empty
+    assert opened.frame.key == last
+    assert opened.frame.annotation.is_empty
     assert "slider" in told[-1]
     viewer.layers.remove(stack_of_user)
     viewer.dims.set_point(0, 3)
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     mouse.click(50, 60)
-    assert opened.current.frame == 3
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.key.frame == 3
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
 
 
 @pytest.mark.parametrize(("scale", "start"), [(0.5, 0), (2.0, 0), (1.0, -7), (0.3, 1.5)])
 def test_the_slider_s_own_steps_do_not_shift_the_frames(viewer, opened, stack, mouse, qtbot, scale, start):
     """A stack of the user's with another frame rate or beginning gives the axis steps that are no frames."""
     viewer.add_image(np.zeros((100, 8, 8), np.uint8), scale=(scale, 1, 1), translate=(start, 0, 0), visible=False)
-    opened.step(5)
-    frame = opened.current.frame
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
-    assert viewer.dims.point[0] == opened.position
-    assert stack._video.shown_position == opened.position
+    opened.navigator.step(5)
+    frame = opened.frame.key.frame
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
+    assert viewer.dims.point[0] == opened.frame.position
+    assert stack._video.shown_position == opened.frame.position
     mouse.click(50, 60)
-    assert opened.annotation.key.frame == frame
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.annotation.key.frame == frame
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
     viewer.dims.set_current_step(0, viewer.dims.current_step[0] + 3)
-    assert viewer.dims.point[0] == opened.position
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    assert viewer.dims.point[0] == opened.frame.position
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
 
 
 def test_a_fourth_axis_does_not_shift_the_frames(viewer, opened, stack, mouse, qtbot):
     viewer.add_image(np.zeros((4, 100, 8, 8), np.uint8), visible=False)
     viewer.dims.set_point(0, 3)
     viewer.dims.set_point(1, 6)
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
-    assert opened.position == 6
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
+    assert opened.frame.position == 6
     mouse.click(50, 60)
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
 
 
 def test_the_grid_is_refused(viewer, opened, stack, mouse, told):
     viewer.canvas.grid.enabled = True
     mouse.click(50, 60)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     assert "Ctrl+G" in told[-1]
 
 
@@ -148,11 +148,11 @@ def test_the_grid_is_refused(viewer, opened, stack, mouse, told):
 @pytest.mark.parametrize("change", ["scale", "translate", "rotate", "shear"])
 @pytest.mark.parametrize("name", ["labels", "video"])
 def test_a_layer_that_was_moved_is_refused(viewer, opened, stack, mouse, told, change, name):
-    layer = viewer.layers[opened.current.video if name == "video" else name]
+    layer = viewer.layers[opened.frame.key.video if name == "video" else name]
     values = {"scale": (1, 2, 2), "translate": (0, 5, 0), "rotate": (0, 30, 0), "shear": (0, 0, 1)}
     setattr(layer, change, values[change])
     mouse.click(50, 60)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     assert layer.name in told[-1]
 
 
@@ -165,47 +165,47 @@ def test_napari_s_turning_and_dragging_of_layers_is_undone(viewer, opened, stack
         assert layer.mode == "pan_zoom"
         np.testing.assert_array_equal(layer.affine.affine_matrix, np.eye(layer.ndim + 1))
     mouse.click(50, 60)
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
 
 
 def test_hidden_layers_are_refused_with_their_names(viewer, opened, stack, mouse, told):
-    for name in ("labels", "guesses", opened.current.video):
+    for name in ("labels", "guesses", opened.frame.key.video):
         viewer.layers[name].visible = False
         mouse.click(50, 60)
-        assert opened.annotation.is_empty
+        assert opened.frame.annotation.is_empty
         assert f'"{name}"' in told[-1]
         viewer.layers[name].visible = True
     opened.options.set("points", False)
     mouse.click(50, 60)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     assert "(V)" in told[-1]
 
 
 def test_an_image_over_the_video_is_refused_where_it_hides_it(viewer, opened, stack, mouse, told):
     above = viewer.add_image(np.zeros((40, 40), np.uint8), name="another recording")
     mouse.click(20, 20)
-    assert opened.annotation.is_empty
+    assert opened.frame.annotation.is_empty
     assert "another recording" in told[-1]
     mouse.click(80, 60)
-    assert opened.annotation.xy[0].tolist() == [80, 60]
+    assert opened.frame.annotation.xy[0].tolist() == [80, 60]
     above.opacity = 0.4
     mouse.click(20, 20)
-    assert opened.annotation.xy[1].tolist() == [20, 20]
+    assert opened.frame.annotation.xy[1].tolist() == [20, 20]
     above.opacity, above.blending = 1, "additive"
     mouse.click(25, 20)
-    assert opened.annotation.xy[2].tolist() == [25, 20]
+    assert opened.frame.annotation.xy[2].tolist() == [25, 20]
     above.blending = "translucent"
     viewer.layers.move(viewer.layers.index(above), 0)
     mouse.click(20, 30)
-    assert opened.annotation.xy[3].tolist() == [20, 30]
+    assert opened.frame.annotation.xy[3].tolist() == [20, 30]
 
 
 def test_a_slider_with_a_thickness_shows_one_frame(viewer, opened, stack, qtbot):
     viewer.dims.thickness = (6, 0, 0)
-    opened.step(4)
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
+    opened.navigator.step(4)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     shown = np.asarray(viewer.layers[0]._slice.image.view)
-    np.testing.assert_array_equal(shown, opened.source[opened.position])
+    np.testing.assert_array_equal(shown, opened.frame.source[opened.frame.position])
 
 
 def test_a_refused_drag_moves_the_view_without_a_word(viewer, opened, stack, mouse, told):
@@ -220,34 +220,34 @@ def test_deleted_layers_come_back_with_the_labels(viewer, opened, stack, mouse, 
     if delete == "one":
         viewer.layers.remove("skeleton")
     elif delete == "selected":
-        viewer.layers.selection = {viewer.layers["labels"], viewer.layers[opened.current.video]}
+        viewer.layers.selection = {viewer.layers["labels"], viewer.layers[opened.frame.key.video]}
         viewer.layers.remove_selected()
     else:
         viewer.layers.clear()
-    assert opened.annotation.xy[0].tolist() == [50, 60]
+    assert opened.frame.annotation.xy[0].tolist() == [50, 60]
     mouse.click(70, 60)
-    assert opened.annotation.states.tolist().count(1) == 1, "nobody labels what can't be seen"
-    qtbot.waitUntil(lambda: opened.picture_is_current and len(viewer.layers) == 6, timeout=TIMEOUT)
+    assert opened.frame.annotation.states.tolist().count(1) == 1, "nobody labels what can't be seen"
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current and len(viewer.layers) == 6, timeout=TIMEOUT)
     assert "back" in told[-1]
     labels = viewer.layers["labels"]
     assert labels.data[labels.shown][:, 1:].tolist() == [[60, 50]]
     mouse.click(70, 60)
-    assert opened.annotation.xy[1].tolist() == [70, 60]
+    assert opened.frame.annotation.xy[1].tolist() == [70, 60]
 
 
 def test_layers_stay_away_once_the_project_is_closed(viewer, opened, stack, qtbot):
     viewer.layers.remove("labels")
-    opened.close_project()
+    opened.projects.close_project()
     qtbot.wait(50)
     assert not viewer.layers
 
 
 def test_opening_the_open_project_shows_it_again(viewer, opened, stack, qtbot):
-    root = opened.project.root
-    viewer.layers[opened.current.video].visible = False
+    root = opened.projects.project.root
+    viewer.layers[opened.frame.key.video].visible = False
     viewer.layers["labels"].visible = False
-    current = opened.current
-    opened.open_project(root)
-    qtbot.waitUntil(lambda: opened.picture_is_current, timeout=TIMEOUT)
-    assert opened.current == current
+    current = opened.frame.key
+    opened.projects.open_project(root)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
+    assert opened.frame.key == current
     assert viewer.layers["labels"].visible

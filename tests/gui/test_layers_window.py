@@ -14,7 +14,7 @@ from napari_al_pose.demo.annotator import MouseAnnotator
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.gui.layers.shapes import parse_colours
-from napari_al_pose.gui.session import session_for
+from napari_al_pose.gui.viewers import session_for
 
 pytestmark = pytest.mark.gui
 
@@ -29,8 +29,8 @@ def viewer(make_napari_viewer, scripted_engine):
 @pytest.fixture
 def session(viewer, sample_copy, qtbot):
     session = session_for(viewer)
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.picture_is_current, timeout=TIMEOUT)
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
     yield session
     session.close()
 
@@ -58,23 +58,23 @@ def test_there_is_one_session_for_a_viewer(viewer, session):
 
 
 def test_a_click_lands_where_it_was_made_and_is_seen_in_its_frame_only(viewer, session, hand, qtbot):
-    red = parse_colours(bodypart_colours(len(session.bodyparts)))[0]
+    red = parse_colours(bodypart_colours(len(session.frame.bodyparts)))[0]
     empty = colour_at(viewer, hand, 321, 123)
     hand.click(321, 123)
-    np.testing.assert_allclose(session.annotation.xy[0], [321, 123], atol=1.0)
-    np.testing.assert_allclose(colour_at(viewer, hand, *session.annotation.xy[0]), red, atol=0.05)
+    np.testing.assert_allclose(session.frame.annotation.xy[0], [321, 123], atol=1.0)
+    np.testing.assert_allclose(colour_at(viewer, hand, *session.frame.annotation.xy[0]), red, atol=0.05)
     hand.press(Qt.Key.Key_D)
-    qtbot.waitUntil(lambda: session.picture_is_current, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
     np.testing.assert_allclose(colour_at(viewer, hand, 321, 123), empty, atol=0.1)
     hand.press(Qt.Key.Key_A)
-    np.testing.assert_allclose(colour_at(viewer, hand, *session.annotation.xy[0]), red, atol=0.05)
+    np.testing.assert_allclose(colour_at(viewer, hand, *session.frame.annotation.xy[0]), red, atol=0.05)
 
 
 def test_a_dragged_point_follows_and_the_view_stays(viewer, session, hand):
     hand.click(200, 200)
     centre = viewer.scene.camera.center
     hand.drag(np.array([200.0, 200.0]), np.array([260.0, 230.0]))
-    np.testing.assert_allclose(session.annotation.xy[0], [260, 230], atol=1.0)
+    np.testing.assert_allclose(session.frame.annotation.xy[0], [260, 230], atol=1.0)
     assert viewer.scene.camera.center == centre
 
 
@@ -82,38 +82,38 @@ def test_two_clicks_as_quick_as_a_double_click_place_two_bodyparts(viewer, sessi
     zoom = viewer.scene.camera.zoom
     hand.click(200, 200)
     QTest.mouseDClick(hand.canvas, Qt.MouseButton.LeftButton, pos=hand.to_canvas(220, 210))
-    assert (session.annotation.states == KeypointState.PLACED).sum() == 2
+    assert (session.frame.annotation.states == KeypointState.PLACED).sum() == 2
     assert viewer.scene.camera.zoom == zoom
 
 
 def test_the_keys_reach_the_session(session, hand, qtbot):
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     hand.press(Qt.Key.Key_X)
-    assert session.annotation.states[0] == KeypointState.NOT_VISIBLE
+    assert session.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
     hand.press(Qt.Key.Key_Z, control)
-    assert session.annotation.is_empty
+    assert session.frame.annotation.is_empty
     hand.press(Qt.Key.Key_Z, control | shift)
-    assert not session.annotation.is_empty
+    assert not session.frame.annotation.is_empty
     hand.press(Qt.Key.Key_W)
     hand.press(Qt.Key.Key_Backspace)
-    assert session.annotation.is_empty
+    assert session.frame.annotation.is_empty
     hand.press(Qt.Key.Key_Down)
-    assert session.bodypart == session.bodyparts[1]
+    assert session.frame.bodypart == session.frame.bodyparts[1]
     hand.press(Qt.Key.Key_D, shift)
-    assert session.position == 10
+    assert session.frame.position == 10
     hand.press(Qt.Key.Key_H)
-    assert session.scoremap_choice == "*"
+    assert session.frame.scoremap_choice == "*"
 
 
 def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, scripted_engine, sample_copy, qtbot):
     before = set(threading.enumerate())
     viewer = make_napari_viewer(show=True)
     session = session_for(viewer)
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.picture_is_current, timeout=TIMEOUT)
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
     session.close()
     assert not viewer.layers
-    assert session._project is None
+    assert session.projects.project is None
 
     def no_thread_of_ours():
         started = [thread.name for thread in threading.enumerate() if thread not in before]

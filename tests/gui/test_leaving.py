@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
-from session_tools import TIMEOUT, dialog_of
+from session_tools import TIMEOUT, dialog_of, engine_of
 
 from napari_al_pose.domain import Round
 from napari_al_pose.engine.messages import Finished, Stop, Trained, TrainStep
@@ -38,22 +38,22 @@ def actions(opened, window):
 def other(opened, tmp_path):
     """Another project."""
     folder = tmp_path / "another"
-    shutil.copytree(opened.project.root, folder, ignore=shutil.ignore_patterns("lock*"))
+    shutil.copytree(opened.projects.project.root, folder, ignore=shutil.ignore_patterns("lock*"))
     return folder
 
 
 @pytest.fixture
 def training(opened, qtbot):
     """The engine, in the middle of a training."""
-    for index, name in enumerate(opened.bodyparts):
-        opened.place(name, 40 + 20 * index, 50)
-    engine = opened._engine._client
-    engine.on_reply(Finished(opened.training.job))  # the first ranking
-    opened.learn()
-    qtbot.waitUntil(lambda: opened.training.running, timeout=TIMEOUT)
+    for index, name in enumerate(opened.frame.bodyparts):
+        opened.editor.place(name, 40 + 20 * index, 50)
+    engine = engine_of(opened)
+    engine.on_reply(Finished(opened.learning.training.job))  # the first ranking
+    opened.learning.learn()
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     engine.sent.clear()
-    engine.on_reply(TrainStep(opened.training.job, 20, 100, 0.1, float("nan"), 60.0))
-    qtbot.waitUntil(lambda: opened.training.can_stop_and_keep, timeout=TIMEOUT)
+    engine.on_reply(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
+    qtbot.waitUntil(lambda: opened.learning.training.can_stop_and_keep, timeout=TIMEOUT)
     return engine
 
 
@@ -78,12 +78,12 @@ LEAVINGS = {
 
 @pytest.mark.parametrize("leave", [name for name in LEAVINGS if name != "import"])
 def test_whoever_would_rather_stay_keeps_the_training(opened, actions, other, window, training, leave):
-    root = opened.project.root
+    root = opened.projects.project.root
     LEAVINGS[leave](actions, other)
     assert "left" in dialog_of(window, QMessageBox).text()
     answer(window, STAY)
-    assert opened.project.root == root
-    assert opened.training.running
+    assert opened.projects.project.root == root
+    assert opened.learning.training.running
     assert window.isVisible()
     assert not training.asked(Stop)
 
@@ -91,18 +91,22 @@ def test_whoever_would_rather_stay_keeps_the_training(opened, actions, other, wi
 def test_discarding_opens_the_other_project(opened, actions, other, window, training, qtbot):
     actions.open_path(other)
     answer(window, DISCARD)
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project.root == other, timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project.root == other, timeout=TIMEOUT
+    )
 
 
 def test_keeping_waits_for_the_model_and_not_for_the_ranking_after_it(opened, actions, other, window, training, qtbot):
-    root, job = opened.project.root, opened.training.job
+    root, job = opened.projects.project.root, opened.learning.training.job
     actions.open_path(other)
     answer(window, KEEP)
     assert training.asked(Stop) == [Stop(job, True)]
     qtbot.wait(50)
-    assert opened.project.root == root
+    assert opened.projects.project.root == root
     training.on_reply(Trained(job, a_round(), False))
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project.root == other, timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project.root == other, timeout=TIMEOUT
+    )
 
 
 def test_a_closed_window_stays_until_the_model_is_kept(opened, actions, window, training, qtbot):
@@ -110,7 +114,7 @@ def test_a_closed_window_stays_until_the_model_is_kept(opened, actions, window, 
     assert window.isVisible()
     answer(window, KEEP)
     assert window.isVisible()
-    training.on_reply(Trained(opened.training.job, a_round(), False))
+    training.on_reply(Trained(opened.learning.training.job, a_round(), False))
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=TIMEOUT)
 
 
@@ -131,33 +135,37 @@ def test_only_one_question_at_a_time(actions, other, window, training):
 def test_nothing_is_asked_without_a_training(opened, actions, window, other, qtbot):
     actions.open_path(other)
     assert not [box for box in window.findChildren(QMessageBox) if box.isVisible()]
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project.root == other, timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project.root == other, timeout=TIMEOUT
+    )
     window.close()
     assert not window.isVisible()
 
 
 def test_nothing_is_asked_for_the_project_that_is_open_already(opened, actions, window, training):
-    actions.open_path(opened.project.root / "config.yaml")
+    actions.open_path(opened.projects.project.root / "config.yaml")
     assert not window.findChildren(QMessageBox)
-    assert opened.training.running
+    assert opened.learning.training.running
 
 
 def test_the_ranking_after_a_training_is_not_asked_about(opened, actions, window, training, qtbot):
-    job = opened.training.job
+    job = opened.learning.training.job
     training.on_reply(Trained(job, a_round(), False))
-    qtbot.waitUntil(lambda: opened.rounds != (), timeout=TIMEOUT)
-    assert opened.training.running
+    qtbot.waitUntil(lambda: opened.learning.rounds != (), timeout=TIMEOUT)
+    assert opened.learning.training.running
     window.close()
     assert not window.isVisible()
 
 
 def test_the_question_goes_on_once_the_training_ended_by_itself(opened, actions, other, window, training, qtbot):
     actions.open_path(other)
-    training.on_reply(Trained(opened.training.job, a_round(), False))
-    training.on_reply(Finished(opened.training.job))
-    qtbot.waitUntil(lambda: not opened.training.running, timeout=TIMEOUT)
+    training.on_reply(Trained(opened.learning.training.job, a_round(), False))
+    training.on_reply(Finished(opened.learning.training.job))
+    qtbot.waitUntil(lambda: not opened.learning.training.running, timeout=TIMEOUT)
     answer(window, KEEP)
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project.root == other, timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project.root == other, timeout=TIMEOUT
+    )
 
 
 def test_a_script_that_closes_the_viewer_is_not_asked(window, actions, training):

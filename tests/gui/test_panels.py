@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QProgressBar
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import (
     BodypartReason,
@@ -39,10 +39,6 @@ pytestmark = pytest.mark.gui
 DARK = theme_colours("dark")
 
 
-def engine(session):
-    return session._engine._client
-
-
 def shown(qtbot, widget):
     qtbot.addWidget(widget)
     widget.resize(360, 400)
@@ -69,10 +65,10 @@ def click_row(qtbot, panel, row):
 
 
 def suggestions(session, *frames, version=0):
-    names = session.bodyparts
+    names = session.frame.bodyparts
     return tuple(
         Suggestion(
-            FrameKey(session.current.video, frame),
+            FrameKey(session.frame.key.video, frame),
             1.0 / (i + 1),
             "mpe",
             FrameRole.HOLDOUT if i == 2 else FrameRole.TRAIN,
@@ -86,18 +82,18 @@ def suggestions(session, *frames, version=0):
 
 def rank(qtbot, session, *frames, version=0, guesses=()):
     """Let the engine answer the ranking under way."""
-    job = session.training.job
-    with qtbot.waitSignal(session.queueChanged, timeout=TIMEOUT):
+    job = session.learning.training.job
+    with qtbot.waitSignal(session.navigator.queueChanged, timeout=TIMEOUT):
         found = suggestions(session, *frames, version=version)
-        engine(session).on_reply(Ranked(job, "mpe", version, found, tuple(guesses)))
-        engine(session).on_reply(Finished(job))
-    qtbot.waitUntil(lambda: not session.training.busy, timeout=TIMEOUT)
+        engine_of(session).on_reply(Ranked(job, "mpe", version, found, tuple(guesses)))
+        engine_of(session).on_reply(Finished(job))
+    qtbot.waitUntil(lambda: not session.learning.training.busy, timeout=TIMEOUT)
 
 
 def guess(session, frame, version=1):
-    n = len(session.bodyparts)
+    n = len(session.frame.bodyparts)
     xy = np.tile(np.arange(n, dtype=np.float32)[:, None] + 30, 2)
-    return Prediction(FrameKey(session.current.video, frame), version, xy, np.full(n, 0.8, np.float32))
+    return Prediction(FrameKey(session.frame.key.video, frame), version, xy, np.full(n, 0.8, np.float32))
 
 
 def finished_round(number, mean):
@@ -115,19 +111,19 @@ def bodyparts(opened, qtbot):
 
 def test_a_click_on_a_bodypart_chooses_it(bodyparts, opened, qtbot):
     click_row(qtbot, bodyparts, 2)
-    assert opened.bodypart == opened.bodyparts[2]
+    assert opened.frame.bodypart == opened.frame.bodyparts[2]
     assert [row.is_current for row in bodyparts.rows].index(True) == 2
     bodyparts.grab()
 
 
 def test_the_buttons_label_and_take_back(bodyparts, opened):
-    first = opened.bodyparts[0]
+    first = opened.frame.bodyparts[0]
     assert not can_press(bodyparts, "Clear")
     assert not can_press(bodyparts, "Accept guess")
     press(bodyparts, "Not visible")
-    assert opened.annotation.states[0] == KeypointState.NOT_VISIBLE
+    assert opened.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
     assert bodyparts.rows[0].mark is BodypartMark.NOT_VISIBLE
-    opened.choose_bodypart(first)
+    opened.frame.choose_bodypart(first)
     assert not can_press(bodyparts, "Not visible")
     press(bodyparts, "Clear")
     assert bodyparts.rows[0].mark is BodypartMark.OPEN
@@ -140,7 +136,7 @@ def test_the_buttons_label_and_take_back(bodyparts, opened):
 
 def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot):
     rank(qtbot, opened, 40, version=1, guesses=[guess(opened, 40)])
-    opened.go_to(FrameKey(opened.current.video, 40))
+    opened.navigator.go_to(FrameKey(opened.frame.key.video, 40))
     assert {row.text for row in bodyparts.rows} == {"guess 80%"}
     bodyparts.grab()
     press(bodyparts, "Accept guess")
@@ -154,7 +150,7 @@ def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot):
 
 @pytest.fixture
 def thumbnails(opened):
-    made = Thumbnails(lambda video, cancelled: opened.project.video(video).open(cancelled=cancelled))
+    made = Thumbnails(lambda video, cancelled: opened.projects.project.video(video).open(cancelled=cancelled))
     yield made
     made.close()
 
@@ -177,22 +173,22 @@ def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot):
 def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot):
     rank(qtbot, opened, 10, 20, 30)
     click_row(qtbot, queue, 1)
-    assert opened.current.frame == 20
+    assert opened.frame.key.frame == 20
     assert [row.is_current for row in queue.rows] == [False, True, False]
     press(queue, "Next frame")
-    assert opened.current.frame == 30
+    assert opened.frame.key.frame == 30
     assert not can_press(queue, "Next frame")
     press(queue, "Previous")
-    assert opened.current.frame == 20
+    assert opened.frame.key.frame == 20
     queue.grab()
 
 
 def test_a_completed_frame_gets_its_tick_and_a_holdout_its_mark(queue, opened, qtbot):
     rank(qtbot, opened, 10, 20, 30)
-    opened.go_to(FrameKey(opened.current.video, 20))
-    for name in opened.bodyparts:
+    opened.navigator.go_to(FrameKey(opened.frame.key.video, 20))
+    for name in opened.frame.bodyparts:
         assert not queue.rows[1].is_done
-        opened.place(name, 50.0, 60.0)
+        opened.editor.place(name, 50.0, 60.0)
     assert [row.is_done for row in queue.rows] == [False, True, False]
     assert [row.is_holdout for row in queue.rows] == [False, False, True]
     assert queue.side.text() == "1 of 3 done"
@@ -206,7 +202,7 @@ def test_thumbnails_come_from_the_frames_themselves(queue, opened, thumbnails, q
     images = [thumbnails.image(key) for key in keys]
     assert (images[0].width(), images[0].height()) == (128, 96)
     assert images[0] != images[1]
-    want = opened.project.video(keys[0].video).open()
+    want = opened.projects.project.video(keys[0].video).open()
     mean = np.asarray(want[10]).mean()
     want.close()
     bits = images[0].convertToFormat(images[0].Format.Format_Grayscale8)
@@ -234,14 +230,14 @@ def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot):
     rank(qtbot, opened, 10, 20)
     box = queue.findChild(QComboBox)
     names = {box.itemData(i): i for i in range(box.count()) if box.itemText(i)}  # without the separator
-    assert set(names) == set(opened.strategies)
-    assert box.currentData() == opened.settings.strategy
+    assert set(names) == set(opened.learning.strategies)
+    assert box.currentData() == opened.projects.settings.strategy
     assert all(box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in names.values())
-    other = next(i for name, i in names.items() if name != opened.settings.strategy)
+    other = next(i for name, i in names.items() if name != opened.projects.settings.strategy)
     box.setCurrentIndex(other)
     box.activated.emit(other)
-    assert opened.settings.strategy == box.itemData(other)
-    assert engine(opened).asked(Rank)[-1].strategy == box.itemData(other)
+    assert opened.projects.settings.strategy == box.itemData(other)
+    assert engine_of(opened).asked(Rank)[-1].strategy == box.itemData(other)
 
 
 # ---- why ------------------------------------------------------------------------------------------
@@ -252,24 +248,24 @@ def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
     assert panel._sentence.text() == "Not in the queue."
     rank(qtbot, opened, 10, 20)
     assert panel._sentence.text() == "Not in the queue; N goes to its next frame."
-    opened.next_suggestion()
+    opened.navigator.next_suggestion()
     assert panel._sentence.text() == "reason of frame 10"
     assert panel._bars.bars
     assert panel._bars.bars[-1].fraction == 1.0
     panel.grab()
-    opened.next_suggestion()
+    opened.navigator.next_suggestion()
     assert panel._sentence.text() == "reason of frame 20"
 
 
 def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
     panel = shown(qtbot, WhyPanel(opened, DARK))
     box = panel.findChild(QComboBox)
-    assert [box.itemText(i) for i in range(box.count())] == ["None", "All bodyparts", *opened.bodyparts]
+    assert [box.itemText(i) for i in range(box.count())] == ["None", "All bodyparts", *opened.frame.bodyparts]
     box.activated.emit(2)
-    assert opened.scoremap_choice == opened.bodyparts[0]
-    opened.toggle_scoremap()
+    assert opened.frame.scoremap_choice == opened.frame.bodyparts[0]
+    opened.frame.toggle_scoremap()
     assert box.currentText() == "None"
-    opened.set_scoremap("*")
+    opened.frame.set_scoremap("*")
     assert box.currentText() == "All bodyparts"
 
 
@@ -284,28 +280,28 @@ def learning(opened, qtbot):
 
 @pytest.fixture
 def curves(opened, qtbot):
-    return shown(qtbot, CurvesPanel(opened, DARK))
+    return shown(qtbot, CurvesPanel(opened.projects, opened.learning, colours=DARK))
 
 
 def label_frames(session, *frames):
     for frame in frames:
-        session.go_to(FrameKey(session.current.video, frame))
-        for name in session.bodyparts:
-            session.place(name, 50.0, 60.0)
+        session.navigator.go_to(FrameKey(session.frame.key.video, frame))
+        for name in session.frame.bodyparts:
+            session.editor.place(name, 50.0, 60.0)
 
 
 def start_training(qtbot, learning, session):
     label_frames(session, 10, 20)
     press(learning, "Learn")
-    qtbot.waitUntil(lambda: bool(engine(session).asked(Train)), timeout=TIMEOUT)
-    return engine(session).asked(Train)[0].job
+    qtbot.waitUntil(lambda: bool(engine_of(session).asked(Train)), timeout=TIMEOUT)
+    return engine_of(session).asked(Train)[0].job
 
 
 def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learning, opened):
     assert not can_press(learning, "Learn")
     assert "completely" in learning._progress_text.text()
     label_frames(opened, 10, 20)
-    assert learning._progress_text.text() == f"2 of {opened.settings.learn_after} new frames"
+    assert learning._progress_text.text() == f"2 of {opened.projects.settings.learn_after} new frames"
     assert can_press(learning, "Learn")
     learning.grab()
 
@@ -313,7 +309,7 @@ def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learni
 def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot):
     job = start_training(qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
-        engine(opened).on_reply(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
+        engine_of(opened).on_reply(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
     qtbot.waitUntil(lambda: "step 30 of 150, 40 s left" in learning._bar_text.text(), timeout=TIMEOUT)
     bar = learning._busy.findChild(QProgressBar)
     assert (bar.value(), bar.maximum()) == (30, 150)
@@ -327,15 +323,15 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot):
 @pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])
 def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep):
     job = start_training(qtbot, learning, opened)
-    engine(opened).on_reply(TrainStep(job, 1, 150, 1.0, float("nan"), 40.0))
+    engine_of(opened).on_reply(TrainStep(job, 1, 150, 1.0, float("nan"), 40.0))
     qtbot.waitUntil(lambda: can_press(learning, text), timeout=TIMEOUT)
     press(learning, text)
-    assert engine(opened).asked(Stop)[-1] == Stop(job, keep=keep)
+    assert engine_of(opened).asked(Stop)[-1] == Stop(job, keep=keep)
 
 
 def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
     job = start_training(qtbot, learning, opened)
-    engine(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
+    engine_of(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
     qtbot.waitUntil(lambda: can_press(learning, "Stop and keep"), timeout=TIMEOUT)
     for number, mean in ((1, 12.0), (2, 8.0), (3, 5.0)):
         done = replace(
@@ -344,9 +340,9 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
             input_size=(288, 384),
             started_from=number - 1,
         )
-        engine(opened).on_reply(Trained(job, done, False))
+        engine_of(opened).on_reply(Trained(job, done, False))
     qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
-    engine(opened).on_reply(Finished(job))
+    engine_of(opened).on_reply(Finished(job))
     qtbot.waitUntil(lambda: "more labels help" in curves._verdict.text(), timeout=TIMEOUT)
     np.testing.assert_allclose(curves._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
     assert curves._rounds.isVisible()
@@ -369,12 +365,12 @@ def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
 
 
 def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
-    engine(opened).on_reply(Died("The engine died.", "Restart it."))
+    engine_of(opened).on_reply(Died("The engine died.", "Restart it."))
     qtbot.waitUntil(lambda: can_press(learning, "Restart engine"), timeout=TIMEOUT)
     assert not can_press(learning, "Learn")
     learning.grab()
     press(learning, "Restart engine")
-    qtbot.waitUntil(lambda: opened.engine_state == "ready", timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.learning.engine_state == "ready", timeout=TIMEOUT)
     assert not can_press(learning, "Restart engine")
 
 
@@ -385,7 +381,7 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
     timeline = shown(qtbot, Timeline(opened, DARK))
     timeline.resize(900, 60)
     rank(qtbot, opened, 10, 20, 30)
-    video = opened.current.video
+    video = opened.frame.key.video
     label_frames(opened, 20)
     kinds = {mark.position: mark.kind for mark in timeline.lane.marks}
     assert kinds == {10: MarkKind.QUEUED, 20: MarkKind.LABELLED, 30: MarkKind.QUEUED_HOLDOUT}
@@ -393,22 +389,22 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
     lane.grab()
     spot = QPoint(round(lane.axis.x_of(55, lane.width())), 12)
     qtbot.mouseClick(lane, Qt.MouseButton.LeftButton, pos=spot)
-    assert opened.current == FrameKey(video, 55)
+    assert opened.frame.key == FrameKey(video, 55)
     assert timeline._where.text().startswith("frame 55 of 120")
     box = timeline.findChild(QComboBox)
     other = next(i for i in range(box.count()) if box.itemText(i) != video)
     box.activated.emit(other)
-    assert opened.current.video == box.itemText(other)
-    qtbot.waitUntil(lambda: opened.source is not None, timeout=TIMEOUT)
+    assert opened.frame.key.video == box.itemText(other)
+    qtbot.waitUntil(lambda: opened.frame.source is not None, timeout=TIMEOUT)
     assert timeline.lane.marks == ()
     timeline.grab()
 
 
 def test_undo_takes_the_mark_away(opened, qtbot):
     timeline = shown(qtbot, Timeline(opened, DARK))
-    opened.place(opened.bodyparts[0], 5.0, 6.0)
+    opened.editor.place(opened.frame.bodyparts[0], 5.0, 6.0)
     assert [mark.kind for mark in timeline.lane.marks] == [MarkKind.LABELLED]
-    opened.undo()
+    opened.editor.undo()
     assert timeline.lane.marks == ()
 
 

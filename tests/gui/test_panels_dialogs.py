@@ -12,9 +12,9 @@ from session_tools import TIMEOUT, dialog_of
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs import NewProjectDialog, SettingsDialog
-from napari_al_pose.gui.notices import NoticeBar, show_notice
-from napari_al_pose.gui.panels.settings_form import SettingsForm
+from napari_al_pose.gui.panels.notice_bar import NoticeBar, show_notice
 from napari_al_pose.gui.recent import recent_projects, remember_project
+from napari_al_pose.gui.settings_form import SettingsForm
 
 pytestmark = pytest.mark.gui
 
@@ -48,12 +48,12 @@ def test_settings_are_stored_on_ok_and_not_on_cancel(actions, opened, window):
         dialog = dialog_of(window, SettingsDialog)
         dialog.form.fields["learn_after"].value = 4
         getattr(dialog, end)()
-        assert opened.settings.learn_after == expected
+        assert opened.projects.settings.learn_after == expected
 
 
 def test_the_defaults_come_back_without_the_strategy(opened, window):
     settings = LoopSettings.model_validate({"strategy": "influence", "learn_after": 3})
-    dialog = SettingsDialog(settings, opened.set_settings, window)
+    dialog = SettingsDialog(settings, opened.projects.set_settings, window)
     dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.RestoreDefaults).click()
     assert dialog.form.settings == LoopSettings.model_validate({"strategy": "influence"})
 
@@ -62,7 +62,7 @@ def test_the_defaults_come_back_without_the_strategy(opened, window):
 
 
 def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot, tmp_path):
-    video = opened.project.videos[0].path
+    video = opened.projects.project.videos[0].path
     actions.new()
     dialog = dialog_of(window, NewProjectDialog)
     assert not dialog._create.isEnabled()
@@ -81,15 +81,17 @@ def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot,
     assert "individuals" in dialog._complaint.text()
     dialog.individuals.setText("mouse1, mouse2")
     assert dialog._create.isEnabled()
-    before = opened.project
+    before = opened.projects.project
     dialog._create.click()
-    qtbot.waitUntil(lambda: opened.project is not None and opened.project is not before, timeout=TIMEOUT)
-    assert opened.bodyparts == ("nose", "tail")
-    assert opened.project.skeleton.links == (("nose", "tail"),)
-    assert opened.individuals == ("mouse1", "mouse2")
-    assert opened.project.scorer == "Ada"
-    assert [made.name for made in opened.project.videos] == [video.stem]
-    assert opened.project.root.parent == tmp_path
+    qtbot.waitUntil(
+        lambda: opened.projects.project is not None and opened.projects.project is not before, timeout=TIMEOUT
+    )
+    assert opened.frame.bodyparts == ("nose", "tail")
+    assert opened.projects.project.skeleton.links == (("nose", "tail"),)
+    assert opened.frame.individuals == ("mouse1", "mouse2")
+    assert opened.projects.project.scorer == "Ada"
+    assert [made.name for made in opened.projects.project.videos] == [video.stem]
+    assert opened.projects.project.root.parent == tmp_path
 
 
 # ---- the sample -----------------------------------------------------------------------------------
@@ -99,9 +101,9 @@ def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkey
     monkeypatch.setattr(actions_module, "_sample_project", lambda: sample_project)
     said = []
     actions.said.connect(said.append)
-    before = opened.project
+    before = opened.projects.project
     actions.sample()
-    qtbot.waitUntil(lambda: opened.project is not before, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.projects.project is not before, timeout=TIMEOUT)
     assert said[0]
     assert said[-1] == ""
 

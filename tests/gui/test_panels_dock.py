@@ -30,8 +30,8 @@ def dock(viewer, qtbot):
 
 @pytest.fixture
 def opened_dock(dock, sample_copy, qtbot):
-    dock.session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: dock.session.source is not None, timeout=TIMEOUT)
+    dock.session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: dock.session.frame.source is not None, timeout=TIMEOUT)
     return dock
 
 
@@ -61,7 +61,7 @@ def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
     assert opened_dock.header._name.text() == "alpose-sample"
     assert not timeline_dock(viewer).isHidden()
     assert opened_dock.curves.isVisibleTo(opened_dock.window())
-    assert [path.name for path in recent_projects()] == [opened_dock.session.project.root.name]
+    assert [path.name for path in recent_projects()] == [opened_dock.session.projects.project.root.name]
 
 
 @pytest.mark.parametrize(("low_screen", "tabbed"), [(0, False), (100_000, True)])
@@ -69,7 +69,7 @@ def test_on_a_low_screen_the_curves_share_a_place_with_the_layers(
     dock, sample_copy, viewer, qtbot, monkeypatch, low_screen, tabbed
 ):
     monkeypatch.setattr(dock_module, "LOW_SCREEN", low_screen)
-    dock.session.open_project(sample_copy)
+    dock.session.projects.open_project(sample_copy)
     qtbot.waitUntil(lambda: dock.curves is not None, timeout=TIMEOUT)
     window, curves = dock.window(), viewer.window.dock_widgets[CURVES].parent()
     assert [other.windowTitle() for other in window.tabifiedDockWidgets(curves)] == (["layer list"] if tabbed else [])
@@ -85,14 +85,14 @@ def test_nothing_is_wider_than_the_dock(opened_dock):
 
 def test_the_header_and_the_timeline_follow_each_label(opened_dock):
     session = opened_dock.session
-    for name in session.bodyparts:
-        session.place(name, 50.0, 60.0)
+    for name in session.frame.bodyparts:
+        session.editor.place(name, 50.0, 60.0)
     assert "1 frame labelled" in opened_dock.header._line.text()
     assert [mark.kind for mark in opened_dock.timeline.lane.marks] == [MarkKind.LABELLED]
 
 
 def test_closing_the_project_brings_the_start_page_back(opened_dock, viewer, qtbot):
-    opened_dock.session.close_project()
+    opened_dock.session.projects.close_project()
     qtbot.waitUntil(lambda: sees(opened_dock, opened_dock.start), timeout=TIMEOUT)
     assert timeline_dock(viewer).isHidden()
     qtbot.waitUntil(lambda: not thumbnail_threads(), timeout=TIMEOUT)
@@ -109,7 +109,7 @@ def test_another_theme_paints_anew(opened_dock, viewer, qtbot):
 
 
 def test_an_error_of_the_session_is_in_the_bar(dock, qtbot, tmp_path):
-    dock.session.open_project(tmp_path / "nowhere" / "config.yaml")
+    dock.session.projects.open_project(tmp_path / "nowhere" / "config.yaml")
     qtbot.waitUntil(lambda: sees(dock, dock.notices), timeout=TIMEOUT)
     assert "nowhere" in dock.notices.text
 
@@ -119,7 +119,7 @@ def test_closing_the_dock_ends_session_thumbnails_and_timeline(opened_dock, view
     dock = next(d for d in viewer.window.dock_widgets.values() if d is opened_dock)
     viewer.window.remove_dock_widget(dock)
     opened_dock.deleteLater()
-    qtbot.waitUntil(lambda: session.is_closed, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: session.projects.is_closed, timeout=TIMEOUT)
     qtbot.waitUntil(lambda: TIMELINE not in viewer.window.dock_widgets, timeout=TIMEOUT)
     qtbot.waitUntil(lambda: not thumbnail_threads(), timeout=TIMEOUT)
     again = PoseLabeller(viewer)

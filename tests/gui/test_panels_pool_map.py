@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.engine.messages import Failed, Finished, MapPool, PoolMapped, Progress, Rank
@@ -22,14 +22,14 @@ DARK = theme_colours("dark")
 
 def end_ranking(session):
     """Let the engine be done with the first batch, which every project begins with."""
-    session._engine._client.on_reply(Finished(session._engine._client.asked(Rank)[-1].job))
+    engine_of(session).on_reply(Finished(engine_of(session).asked(Rank)[-1].job))
 
 
 @pytest.fixture
 def shown(opened, qtbot):
     end_ranking(opened)
-    qtbot.waitUntil(lambda: not opened.training.busy, timeout=TIMEOUT)
-    made = PoolMap(opened, Thumbnails(_source_opener(opened.project)), DARK)
+    qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
+    made = PoolMap(opened, Thumbnails(_source_opener(opened.projects.project)), DARK)
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
@@ -37,13 +37,13 @@ def shown(opened, qtbot):
 
 
 def asked(session):
-    return session._engine._client.asked(MapPool)[-1]
+    return engine_of(session).asked(MapPool)[-1]
 
 
 def answer(session, n=6, **changes):
     """Let the engine answer with frames of the first video in a row."""
     request = asked(session)
-    video = session.project.videos[0].name
+    video = session.projects.project.videos[0].name
     keys = tuple(FrameKey(video, 10 * i) for i in range(n))
     line = np.linspace(0, 1, n, dtype=np.float32)
     values = {
@@ -52,7 +52,7 @@ def answer(session, n=6, **changes):
         "scores": np.arange(n, dtype=np.float64),
         "chosen": keys[-1:],
     } | changes
-    session._engine._client.on_reply(
+    engine_of(session).on_reply(
         PoolMapped(
             request.job,
             values["strategy"],
@@ -67,14 +67,14 @@ def answer(session, n=6, **changes):
             "",
         )
     )
-    session._engine._client.on_reply(Finished(request.job))
+    engine_of(session).on_reply(Finished(request.job))
     return keys
 
 
 def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot):
-    assert asked(opened).strategy == opened.settings.strategy
+    assert asked(opened).strategy == opened.projects.settings.strategy
     assert asked(opened).layout == "pca"
-    assert opened.training.kind == "map"
+    assert opened.learning.training.kind == "map"
     assert not shown._update.isEnabled()
     keys = answer(opened)
     qtbot.waitUntil(lambda: shown.best.count() == 3, timeout=TIMEOUT)
@@ -86,11 +86,11 @@ def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot):
     shown.grab()
     dot = next(point for point in shown.plot.dots.points() if point.data().key == keys[3])
     shown.plot.dots.sigClicked.emit(shown.plot.dots, [dot], None)
-    qtbot.waitUntil(lambda: opened.current == keys[3], timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.key == keys[3], timeout=TIMEOUT)
     item = shown.worst.item(0)
     place = shown.worst.visualItemRect(item).center()
     qtbot.mouseClick(shown.worst.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: opened.current == keys[0], timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.key == keys[0], timeout=TIMEOUT)
 
 
 def test_pictures_come_when_they_are_read(shown, opened, qtbot):
@@ -106,12 +106,12 @@ def test_another_strategy_another_layout(shown, opened, qtbot):
     shown._layout_box.setCurrentIndex(shown._layout_box.findData("tsne"))
     shown._update.click()
     assert (asked(opened).strategy, asked(opened).layout) == ("kcenter", "tsne")
-    opened._engine._client.on_reply(Progress(asked(opened).job, "Laying out the pool", 3, 9, 1.0))
+    engine_of(opened).on_reply(Progress(asked(opened).job, "Laying out the pool", 3, 9, 1.0))
     qtbot.waitUntil(lambda: "Laying out the pool" in shown.caption, timeout=TIMEOUT)
-    opened._engine._client.on_reply(Failed(asked(opened).job, "No video can be opened.", "Add one."))
+    engine_of(opened).on_reply(Failed(asked(opened).job, "No video can be opened.", "Add one."))
     qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
     assert "6 frames" in shown.caption  # the map before stays
-    assert opened.errors == ["No video can be opened."]
+    assert opened.notices.errors == ["No video can be opened."]
 
 
 def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot):
@@ -122,13 +122,13 @@ def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot):
 
 
 def test_it_waits_its_turn(opened, qtbot):
-    made = PoolMap(opened, Thumbnails(_source_opener(opened.project)), DARK)
+    made = PoolMap(opened, Thumbnails(_source_opener(opened.projects.project)), DARK)
     qtbot.addWidget(made)
     made.show()
     assert "Waiting until the engine has done: ranking the queue" in made.caption
     assert not made._update.isEnabled()
     end_ranking(opened)
-    qtbot.waitUntil(lambda: opened.training.kind == "map", timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.learning.training.kind == "map", timeout=TIMEOUT)
     answer(opened)
     qtbot.waitUntil(lambda: made.best.count() == 3, timeout=TIMEOUT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import QEventLoop, QTimer
+from session_tools import bridge_of, engine_of
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.engine.messages import Look
@@ -27,60 +28,76 @@ def clock(monkeypatch):
     return clock
 
 
-@pytest.fixture
-def shown():
-    return {"is_current": True}
+class Picture:
+    """A canvas that shows each frame at once, unless it ``is_late``."""
+
+    def __init__(self, frame):
+        self.is_late = False
+        self._frame = frame
+
+    @property
+    def shown_position(self):
+        return -1 if self.is_late else self._frame.position
 
 
 @pytest.fixture
-def player(opened, clock, shown, qtbot):
-    opened.go_to(FrameKey(opened.current.video, 10))
-    player = VideoPlayer(opened, lambda: shown["is_current"], opened)
+def picture(opened):
+    made = Picture(opened.frame)
+    opened.frame.set_picture(made)
+    return made
+
+
+@pytest.fixture
+def player(opened, clock, picture, qtbot):
+    opened.navigator.go_to(FrameKey(opened.frame.key.video, 10))
+    player = VideoPlayer(opened, opened.navigator)
     player._timer.timeout.disconnect()  # ticks come from the test
     return player
 
 
 def ticks(player, clock, seconds, every=0.01):
     """Let time go by; return the positions that came."""
-    positions = [player._session.position]
+    positions = [player._frame.position]
     for _ in range(round(seconds / every)):
         clock.now += every
         player._tick()
-        if player._session.position != positions[-1]:
-            positions.append(player._session.position)
+        if player._frame.position != positions[-1]:
+            positions.append(player._frame.position)
     return positions
 
 
 def test_it_plays_every_frame_in_its_own_time(player, clock, opened):
     player.toggle()
-    fps = opened.source.fps
+    fps = opened.frame.source.fps
     positions = ticks(player, clock, 10 / fps, every=0.2 / fps)
     assert positions[:10] == list(range(10, 20))
     player.toggle()
     assert not player.is_playing
 
 
-def test_late_frames_are_skipped_and_the_clock_goes_on(player, clock, opened, shown):
+def test_late_frames_are_skipped_and_the_clock_goes_on(player, clock, opened, picture):
     player.toggle()
-    fps = opened.source.fps
+    fps = opened.frame.source.fps
     ticks(player, clock, 3 / fps)
-    before = opened.position
-    shown["is_current"] = False  # still being decoded
+    before = opened.frame.position
+    picture.is_late = True  # still being decoded
     assert ticks(player, clock, 0.3) == [before]
-    shown["is_current"] = True
+    picture.is_late = False
     ticks(player, clock, 1 / fps, every=0.9 / fps)
-    assert opened.position >= 10 + int((0.3 + 3 / fps) * fps)
+    assert opened.frame.position >= 10 + int((0.3 + 3 / fps) * fps)
     player.stop()
 
 
 def test_it_ends_with_the_video(player, clock, opened):
     player.toggle()
-    ticks(player, clock, len(opened.source) / opened.source.fps)
-    assert opened.position == len(opened.source) - 1
+    ticks(player, clock, len(opened.frame.source) / opened.frame.source.fps)
+    assert opened.frame.position == len(opened.frame.source) - 1
     assert not player.is_playing
 
 
-@pytest.mark.parametrize("action", [lambda session: session.step(5), lambda session: session.place("snout", 5.0, 6.0)])
+@pytest.mark.parametrize(
+    "action", [lambda session: session.navigator.step(5), lambda session: session.editor.place("snout", 5.0, 6.0)]
+)
 def test_whoever_does_something_stops_it(player, opened, action):
     player.toggle()
     action(opened)
@@ -88,22 +105,22 @@ def test_whoever_does_something_stops_it(player, opened, action):
 
 
 def test_the_engine_is_asked_for_the_last_frame_only(player, clock, opened):
-    engine = opened._engine._client
+    engine = engine_of(opened)
     before = len(engine.asked(Look))
     player.toggle()
     ticks(player, clock, 0.5)
     assert len(engine.asked(Look)) == before
     player.toggle()
-    assert opened._engine._look_wish == opened.current or engine.asked(Look)[-1].key == opened.current
+    assert bridge_of(opened)._look_wish == opened.frame.key or engine.asked(Look)[-1].key == opened.frame.key
 
 
-def test_it_plays_by_itself(opened, qtbot):
-    opened.go_to(FrameKey(opened.current.video, 0))
-    player = VideoPlayer(opened, lambda: True, opened)
+def test_it_plays_by_itself(opened, picture, qtbot):
+    opened.navigator.go_to(FrameKey(opened.frame.key.video, 0))
+    player = VideoPlayer(opened, opened.navigator)
     player.toggle()
     loop = QEventLoop()
-    opened.frameChanged.connect(lambda: loop.quit() if opened.position >= 5 else None)
+    opened.frame.keyChanged.connect(lambda: loop.quit() if opened.frame.position >= 5 else None)
     QTimer.singleShot(5000, loop.quit)
     loop.exec()
-    assert opened.position >= 5
+    assert opened.frame.position >= 5
     player.stop()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def dialog(actions, opened, window, qtbot):
     """The dialog for the video in front of the user."""
-    qtbot.waitUntil(lambda: opened.source is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.source is not None, timeout=TIMEOUT)
     actions.region()
     qtbot.waitUntil(lambda: bool(window.findChildren(RegionDialog)), timeout=TIMEOUT)
     shown = dialog_of(window, RegionDialog)
@@ -35,16 +35,16 @@ def drag(qtbot, picture, start, end):
 
 
 def test_a_rectangle_is_dragged_kept_and_taken_back(dialog, actions, opened, window, qtbot):
-    name = opened.current.video
-    height, width = opened.source.shape[1:3]
+    name = opened.frame.key.video
+    height, width = opened.frame.source.shape[1:3]
     assert dialog.rectangle == (0, width, 0, height)
     drag(qtbot, dialog.picture, (500, 400), (100, 60))
     np.testing.assert_allclose(dialog.rectangle, (100, 500, 60, 400), atol=3)
     dialog.edges[0].setValue(120)
     dialog.accept()
-    chosen = region_of(opened.project, opened.project.video(name), opened.source)
+    chosen = region_of(opened.projects.project, opened.projects.project.video(name), opened.frame.source)
     assert chosen[0] == 120
-    assert set(opened.settings.regions) == {name}
+    assert set(opened.projects.settings.regions) == {name}
 
     actions.region()
     qtbot.waitUntil(lambda: any(d is not dialog for d in window.findChildren(RegionDialog)), timeout=TIMEOUT)
@@ -53,15 +53,15 @@ def test_a_rectangle_is_dragged_kept_and_taken_back(dialog, actions, opened, win
     again.buttons.button(QDialogButtonBox.StandardButton.Reset).click()
     again.everywhere.setChecked(True)
     again.accept()
-    assert opened.settings.regions == {video.name: (0, 0, 0, 0) for video in opened.project.videos}
-    assert region_of(opened.project, opened.project.video(name), opened.source) is None
+    assert opened.projects.settings.regions == {video.name: (0, 0, 0, 0) for video in opened.projects.project.videos}
+    assert region_of(opened.projects.project, opened.projects.project.video(name), opened.frame.source) is None
 
 
 def test_what_is_too_small_is_not_taken(dialog, opened):
     dialog.show_rectangle((10, 20, 10, 200))
     assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
     dialog.reject()
-    assert opened.settings.regions == {}
+    assert opened.projects.settings.regions == {}
 
 
 def test_the_words():

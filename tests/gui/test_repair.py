@@ -28,8 +28,10 @@ def labels_on_disk(root, key) -> np.ndarray:
 
 
 def open_in(session, root, qtbot):
-    session.open_project(root)
-    qtbot.waitUntil(lambda: session.source is not None and session.engine_state != "starting", timeout=TIMEOUT)
+    session.projects.open_project(root)
+    qtbot.waitUntil(
+        lambda: session.frame.source is not None and session.learning.engine_state != "starting", timeout=TIMEOUT
+    )
 
 
 # ---- history --------------------------------------------------------------------------------------
@@ -37,17 +39,17 @@ def open_in(session, root, qtbot):
 
 def test_an_earlier_state_is_shown_and_brought_back(actions, session, window, sample_copy, qtbot):
     open_in(session, sample_copy, qtbot)
-    key, (first, second) = session.current, session.bodyparts[:2]
-    session.place(first, 10, 20)
-    session.place(second, 30, 40)
-    session.clear(first)
+    key, (first, second) = session.frame.key, session.frame.bodyparts[:2]
+    session.editor.place(first, 10, 20)
+    session.editor.place(second, 30, 40)
+    session.editor.clear(first)
     actions.history()
     (dialog,) = window.findChildren(HistoryDialog)
     titles = [dialog.list.item(i).text().splitlines()[0] for i in range(dialog.list.count())]
     assert titles == [f"Labelled {first}", f"Labelled {second}", f"Labelled {first}"], "newest first"
     assert not dialog.bring_back.isEnabled(), "that is how it is"
     qtbot.waitUntil(lambda: dialog.picture.image is not None, timeout=TIMEOUT)
-    height, width = session.source.shape[1:3]
+    height, width = session.frame.source.shape[1:3]
     assert (dialog.picture.image.width(), dialog.picture.image.height()) == (width, height)
     dialog.list.setCurrentRow(1)
     assert dialog.picture.poses[0].xy[:2].tolist() == [[10, 20], [30, 40]]
@@ -57,10 +59,10 @@ def test_an_earlier_state_is_shown_and_brought_back(actions, session, window, sa
     assert dialog.grab().toImage() != seen, "the picture follows"
     dialog.list.setCurrentRow(1)
     dialog.bring_back.click()
-    assert session.annotation.xy[:2].tolist() == [[10, 20], [30, 40]]
+    assert session.frame.annotation.xy[:2].tolist() == [[10, 20], [30, 40]]
     assert labels_on_disk(sample_copy, key)[:2].tolist() == [[10, 20], [30, 40]]
-    session.undo()
-    assert np.isnan(session.annotation.xy[0]).all()
+    session.editor.undo()
+    assert np.isnan(session.frame.annotation.xy[0]).all()
 
 
 def test_a_frame_nobody_labelled_has_no_history(actions, session, window, sample_copy, qtbot):
@@ -113,9 +115,9 @@ def test_a_conflict_is_shown_side_by_side_and_asked_about(actions, session, wind
     assert dialog.frames.count() == 1
     press(dialog, "Take theirs")
     assert labels_on_disk(root, second)[:2].tolist() == [[107, 57], [108, 57]]
-    assert session.conflicts == ()
+    assert session.repair.conflicts == ()
     assert not dialog.isVisible()
-    session.undo()
+    session.editor.undo()
     assert labels_on_disk(root, second)[:2].tolist() == [[110, 60], [111, 60]]
 
 
@@ -127,7 +129,7 @@ def test_all_conflicts_are_settled_at_once(actions, session, window, disputed, q
     open_in(session, root, qtbot)
     (dialog,) = window.findChildren(ConflictDialog)
     press(dialog, choice)
-    assert session.conflicts == ()
+    assert session.repair.conflicts == ()
     for key in keys:
         assert labels_on_disk(root, key)[0].tolist() == expected
 
@@ -139,8 +141,8 @@ def test_later_asks_again(actions, session, window, disputed, qtbot):
     press(dialog, "Later")
     assert labels_on_disk(root, first)[0].tolist() == [110, 60]
     actions.conflicts()
-    session.close_project()
-    assert session.conflicts == ()
+    session.projects.close_project()
+    assert session.repair.conflicts == ()
     assert not any(found.isVisible() for found in window.findChildren(ConflictDialog))
     open_in(session, root, qtbot)
     assert any(found.isVisible() for found in window.findChildren(ConflictDialog))

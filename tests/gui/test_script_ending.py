@@ -21,12 +21,12 @@ from napari_al_pose.gui.window import open_window
 viewer, session = open_window(Path(sys.argv[1]))
 window = viewer.window._qt_window  # whoever keeps it has it taken apart by the interpreter, not by napari
 loop = QEventLoop()
-session.frameChanged.connect(lambda: session.source is None or loop.quit())
+session.frame.keyChanged.connect(lambda: session.frame.source is None or loop.quit())
 QTimer.singleShot(60_000, loop.quit)
 loop.exec()
-for i, bodypart in enumerate(session.bodyparts):
-    session.place(bodypart, 100 + 10 * i, 80)
-print(session.current.video, session.current.frame)
+for i, bodypart in enumerate(session.frame.bodyparts):
+    session.editor.place(bodypart, 100 + 10 * i, 80)
+print(session.frame.key.video, session.frame.key.frame)
 viewer.close()
 """
 

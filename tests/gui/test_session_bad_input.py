@@ -27,8 +27,8 @@ def test_what_cannot_be_opened_is_named_with_a_remedy(opened, sample_project, tm
     shutil.copytree(sample_project.parent, bad)
     named = damage(bad / "config.yaml")
     notices = []
-    opened.noticeRaised.connect(lambda message, hint, is_error: notices.append((message, hint, is_error)))
-    opened.open_project(bad / "config.yaml")
+    opened.notices.raised.connect(lambda message, hint, is_error: notices.append((message, hint, is_error)))
+    opened.projects.open_project(bad / "config.yaml")
     qtbot.waitUntil(lambda: any(is_error for _, _, is_error in notices), timeout=TIMEOUT)
     message, hint, _ = next(notice for notice in notices if notice[2])
     assert named.stem in f"{message} {hint}"
@@ -42,9 +42,9 @@ def test_a_damaged_file_of_labels_is_named_and_left_and_the_project_opens(sessio
     damaged = folder / "CollectedData_synthetic.h5"
     damaged.write_bytes(b"this is no hdf5 file")
     notices = []
-    session.noticeRaised.connect(lambda message, hint, is_error: notices.append(f"{message} {hint}"))
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None, timeout=TIMEOUT)
+    session.notices.raised.connect(lambda message, hint, is_error: notices.append(f"{message} {hint}"))
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
     qtbot.waitUntil(lambda: any(damaged.name in notice for notice in notices), timeout=TIMEOUT)
     (told,) = (notice for notice in notices if damaged.name in notice)
     assert "backup" in told
@@ -56,13 +56,13 @@ def test_of_a_video_cut_in_half_the_first_part_is_shown_and_the_cut_is_named(ses
     for video in sample_copy.parent.glob("videos/*.mp4"):
         video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     notices = []
-    session.noticeRaised.connect(lambda message, hint, is_error: notices.append((message, hint)))
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None, timeout=TIMEOUT)
+    session.notices.raised.connect(lambda message, hint, is_error: notices.append((message, hint)))
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
     message, hint = next(notice for notice in notices if "cut off" in notice[0])
     assert "black-mouse.mp4" in message
     assert "Copy the file again" in hint
-    assert 0 < len(session.source) < 120
+    assert 0 < len(session.frame.source) < 120
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
@@ -70,11 +70,11 @@ def test_a_read_only_folder_opens_for_reading(session, sample_copy, qtbot):
     folder = sample_copy.parent
     folder.chmod(0o500)
     notices = []
-    session.noticeRaised.connect(lambda message, hint, is_error: notices.append(message))
+    session.notices.raised.connect(lambda message, hint, is_error: notices.append(message))
     try:
-        session.open_project(sample_copy)
-        qtbot.waitUntil(lambda: session.project is not None, timeout=TIMEOUT)
-        assert session.read_only
+        session.projects.open_project(sample_copy)
+        qtbot.waitUntil(lambda: session.projects.project is not None, timeout=TIMEOUT)
+        assert session.projects.read_only
         assert any("reading only" in notice for notice in notices)
     finally:
         folder.chmod(0o700)

@@ -7,10 +7,10 @@ import signal
 
 import numpy as np
 import pytest
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
@@ -36,69 +36,71 @@ def errors():
 def session(qtbot, sample_copy, errors):
     with open_project(sample_copy) as project:
         project.save_settings(QUICK)
-    session = Session()
-    session.noticeRaised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
-    session.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.source is not None and session.engine_state == "ready", timeout=LONG)
-    qtbot.waitUntil(lambda: len(session.queue) > 0, timeout=LONG)
+    session = new_session()
+    session.notices.raised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.source is not None and session.learning.engine_state == "ready", timeout=LONG)
+    qtbot.waitUntil(lambda: len(session.navigator.queue) > 0, timeout=LONG)
     yield session
     session.close()
 
 
 def label_queue(session, n):
-    truth = ground_truth(session.project.root)
+    truth = ground_truth(session.projects.project.root)
     for _ in range(n):
-        session.next_suggestion()
-        video, frame = session.current.video, session.current.frame
+        session.navigator.next_suggestion()
+        video, frame = session.frame.key.video, session.frame.key.frame
         xy, visible = truth[video]
-        for index, name in enumerate(session.bodyparts):
+        for index, name in enumerate(session.frame.bodyparts):
             if visible[frame, index]:
-                session.place(name, *map(float, xy[frame, index]))
+                session.editor.place(name, *map(float, xy[frame, index]))
             else:
-                session.mark_not_visible(name)
+                session.editor.mark_not_visible(name)
 
 
 def test_a_whole_round(session, qtbot, errors):
-    assert {suggestion.model_version for suggestion in session.queue.suggestions} == {0}
+    assert {suggestion.model_version for suggestion in session.navigator.queue.suggestions} == {0}
     label_queue(session, 4)
-    in_front, labels = session.current, session.annotation
-    session.learn()
-    qtbot.waitUntil(lambda: session.training.running, timeout=TIMEOUT)
-    qtbot.waitUntil(lambda: bool(session.rounds) and not session.training.busy, timeout=LONG)
+    in_front, labels = session.frame.key, session.frame.annotation
+    session.learning.learn()
+    qtbot.waitUntil(lambda: session.learning.training.running, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: bool(session.learning.rounds) and not session.learning.training.busy, timeout=LONG)
     assert not errors
-    assert session.training.losses
-    assert session.rounds[0].number == 1
-    assert session.current == in_front
-    np.testing.assert_array_equal(session.annotation.xy, labels.xy)
-    assert session.queue.current.key == in_front
-    session.next_suggestion()
-    assert session.suggestion.model_version == 1
-    assert session.guess is not None
-    qtbot.waitUntil(lambda: session.looked is not None, timeout=LONG)
-    assert session.looked.key == session.current
-    assert session.looked.scoremaps.maps.shape[0] == len(session.bodyparts)
+    assert session.learning.training.losses
+    assert session.learning.rounds[0].number == 1
+    assert session.frame.key == in_front
+    np.testing.assert_array_equal(session.frame.annotation.xy, labels.xy)
+    assert session.navigator.queue.current.key == in_front
+    session.navigator.next_suggestion()
+    assert session.navigator.suggestion.model_version == 1
+    assert session.frame.guess is not None
+    qtbot.waitUntil(lambda: session.frame.looked is not None, timeout=LONG)
+    assert session.frame.looked.key == session.frame.key
+    assert session.frame.looked.scoremaps.maps.shape[0] == len(session.frame.bodyparts)
 
 
 def test_killing_the_engine_in_training_loses_nothing(session, qtbot, errors):
-    session.set_settings(QUICK.model_copy(update={"train": TrainSettings(steps=500, long_side=128, batch_size=2)}))
+    session.projects.set_settings(
+        QUICK.model_copy(update={"train": TrainSettings(steps=500, long_side=128, batch_size=2)})
+    )
     label_queue(session, 3)
-    session.learn()
-    qtbot.waitUntil(lambda: session.training.step > 1, timeout=LONG)
-    os.kill(session._engine._client.pid, signal.SIGKILL)
-    qtbot.waitUntil(lambda: session.engine_state == "dead", timeout=TIMEOUT)
-    assert not session.training.busy
+    session.learning.learn()
+    qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
+    os.kill(engine_of(session).pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: session.learning.engine_state == "dead", timeout=TIMEOUT)
+    assert not session.learning.training.busy
     assert "signal 9" in errors[-1]
-    assert session.annotation.is_complete
-    session.restart_engine()
-    qtbot.waitUntil(lambda: session.engine_state == "ready", timeout=LONG)
-    session.learn()
-    qtbot.waitUntil(lambda: session.training.step > 1, timeout=LONG)
-    session.stop_and_keep()
-    qtbot.waitUntil(lambda: bool(session.rounds) and not session.training.busy, timeout=LONG)
-    assert session.rounds[0].steps < 500
-    session.learn()
-    qtbot.waitUntil(lambda: session.training.step > 1, timeout=LONG)
-    session.cancel_training()
-    qtbot.waitUntil(lambda: not session.training.busy, timeout=LONG)
-    assert len(session.rounds) == 1
-    assert session.project.models.versions() == [1]
+    assert session.frame.annotation.is_complete
+    session.learning.restart_engine()
+    qtbot.waitUntil(lambda: session.learning.engine_state == "ready", timeout=LONG)
+    session.learning.learn()
+    qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
+    session.learning.stop_and_keep()
+    qtbot.waitUntil(lambda: bool(session.learning.rounds) and not session.learning.training.busy, timeout=LONG)
+    assert session.learning.rounds[0].steps < 500
+    session.learning.learn()
+    qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
+    session.learning.cancel_training()
+    qtbot.waitUntil(lambda: not session.learning.training.busy, timeout=LONG)
+    assert len(session.learning.rounds) == 1
+    assert session.projects.project.models.versions() == [1]

@@ -32,9 +32,9 @@ def project(tmp_path):
 @pytest.fixture
 def check(session, project, qtbot, monkeypatch):
     monkeypatch.setattr(video_check, "DELAY_MS", 1)
-    check = VideoCheck(session)
+    check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)
     check._timer.setInterval(1)
-    session.open_project(project)
+    session.projects.open_project(project)
     qtbot.waitUntil(lambda: check.view.offers, timeout=TIMEOUT)
     return check
 
@@ -59,40 +59,40 @@ def test_it_says_what_is_wrong_and_offers_ways_out(check, qtbot):
 
 
 def test_decoding_forwards(check, session, qtbot):
-    before = session.source
+    before = session.frame.source
     check.decode_forwards()
-    qtbot.waitUntil(lambda: session.source not in (None, before), timeout=TIMEOUT)
-    assert n_wrong(session.source) == 0
+    qtbot.waitUntil(lambda: session.frame.source not in (None, before), timeout=TIMEOUT)
+    assert n_wrong(session.frame.source) == 0
     assert not check.view.message
 
 
 def test_an_exact_copy(check, session, qtbot):
-    before, position = session.source, session.current
+    before, position = session.frame.source, session.frame.key
     with qtbot.waitSignal(check.changed):
         check.make_copy()
     assert check.view.percent >= 0
-    qtbot.waitUntil(lambda: session.source not in (None, before), timeout=TIMEOUT)
-    assert session.source.path.parent.name == "exact copies"
-    assert (session.current, session.source.name) == (position, "cage1")
-    assert n_wrong(session.source) == 0
-    assert known_verdict(session.source.original).remedy == "copy"
+    qtbot.waitUntil(lambda: session.frame.source not in (None, before), timeout=TIMEOUT)
+    assert session.frame.source.path.parent.name == "exact copies"
+    assert (session.frame.key, session.frame.source.name) == (position, "cage1")
+    assert n_wrong(session.frame.source) == 0
+    assert known_verdict(session.frame.source.original).remedy == "copy"
 
 
 def test_a_cancelled_copy_is_offered_again(check, session, qtbot):
-    before = session.source
+    before = session.frame.source
     check.make_copy()
     check.cancel_copy()
     qtbot.waitUntil(lambda: check.view.offers, timeout=TIMEOUT)
-    assert session.source is before
-    assert not list(session.source.original.resolve().parent.glob("exact copies/*"))
+    assert session.frame.source is before
+    assert not list(session.frame.source.original.resolve().parent.glob("exact copies/*"))
 
 
 def test_an_honest_video_is_checked_without_a_word(opened, qtbot):
-    check = VideoCheck(opened)
+    check = VideoCheck(opened.frame, opened.navigator, projects=opened.projects, notices=opened.notices)
     check._timer.setInterval(1)
     check._on_source()
-    qtbot.waitUntil(lambda: known_verdict(opened.source.original) is not None, timeout=TIMEOUT)
-    assert known_verdict(opened.source.original).exact
+    qtbot.waitUntil(lambda: known_verdict(opened.frame.source.original) is not None, timeout=TIMEOUT)
+    assert known_verdict(opened.frame.source.original).exact
     assert not check.view.message
 
 

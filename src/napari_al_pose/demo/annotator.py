@@ -99,12 +99,12 @@ class MouseAnnotator:
         WaitedTooLongError
             If the window does not take an action.
         """
-        key = self._session.current
+        key = self._session.frame.key
         if key is None:
             raise WaitedTooLongError("No frame is in front of the annotator.")
         truth = self._truth[key]
-        names = self._session.bodyparts[:until]
-        guess = self._session.guess
+        names = self._session.frame.bodyparts[:until]
+        guess = self._session.frame.guess
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:
                 continue
@@ -127,15 +127,15 @@ class MouseAnnotator:
 
     def go_on(self) -> FrameKey:
         """Press N and return the frame it leads to; the same frame at the end of the queue."""
-        before = self._session.queue.position
-        at_end = before + 1 >= len(self._session.queue)
+        before = self._session.navigator.queue.position
+        at_end = before + 1 >= len(self._session.navigator.queue)
         self.press(Qt.Key.Key_N)
         if not at_end:
-            wait_until(lambda: self._session.queue.position != before, seconds=5, what="the next frame")
-        wait_until(lambda: self._session.picture_is_current, seconds=20, what="the frame on the canvas")
-        if self._session.current is None:
+            wait_until(lambda: self._session.navigator.queue.position != before, seconds=5, what="the next frame")
+        wait_until(lambda: self._session.frame.picture_is_current, seconds=20, what="the frame on the canvas")
+        if self._session.frame.key is None:
             raise WaitedTooLongError("N led to no frame.")
-        return self._session.current
+        return self._session.frame.key
 
     def click(self, x: float, y: float, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
         """Click on source pixel ``(x, y)``."""
@@ -168,21 +168,21 @@ class MouseAnnotator:
         QApplication.processEvents()
 
     def _choose(self, name: str) -> None:
-        """Walk to a bodypart with S, as `Session.next_bodypart` is bound to it."""
-        for _ in range(len(self._session.bodyparts)):
-            if self._session.bodypart == name:
+        """Walk to a bodypart with S, as the key for the next bodypart does."""
+        for _ in range(len(self._session.frame.bodyparts)):
+            if self._session.frame.bodypart == name:
                 return
             self.press(Qt.Key.Key_S)
-        if self._session.bodypart != name:
+        if self._session.frame.bodypart != name:
             raise WaitedTooLongError(f"S did not lead to {name!r}.")
 
     def _expect(self, index: int, name: str) -> None:
         wait_until(lambda: self._state(index) != KeypointState.UNSEEN, seconds=5, what=f"{name!r} to be labelled")
 
     def _state(self, index: int) -> int:
-        annotation = self._session.annotation
+        annotation = self._session.frame.annotation
         return KeypointState.UNSEEN if annotation is None else int(annotation.states[index])
 
     def _is_complete(self) -> bool:
-        annotation = self._session.annotation
+        annotation = self._session.frame.annotation
         return annotation is not None and annotation.is_complete

@@ -42,20 +42,20 @@ def play_rounds(
     WaitedTooLongError
         If the window does not get on.
     """
-    wait_until(lambda: len(session.queue) > 0, seconds=START_SECONDS, what="the first queue")
-    story.tell(f"The queue offers {len(session.queue)} frames; no model yet.")
+    wait_until(lambda: len(session.navigator.queue) > 0, seconds=START_SECONDS, what="the first queue")
+    story.tell(f"The queue offers {len(session.navigator.queue)} frames; no model yet.")
     story.picture(viewer, "first-queue")
     for number in range(1, rounds + 1):
-        _label_batch(viewer, session, annotator, story, number, frames or session.settings.learn_after)
+        _label_batch(viewer, session, annotator, story, number, frames or session.projects.settings.learn_after)
         _learn(viewer, session, story, number)
         annotator.go_on()
-        wait_until(lambda: session.looked is not None, seconds=30, what="the scoremap")
-        session.set_scoremap("*")
-        wait_until(lambda: session.guess is not None, seconds=30, what="the model's guess")
+        wait_until(lambda: session.frame.looked is not None, seconds=30, what="the scoremap")
+        session.frame.set_scoremap("*")
+        wait_until(lambda: session.frame.guess is not None, seconds=30, what="the model's guess")
         story.picture(viewer, f"round-{number}-guess-and-scoremaps")
-        if session.suggestion is not None:
-            story.tell(f"Why {_name(session.suggestion.key)}: {session.suggestion.sentence}")
-        session.set_scoremap("")
+        if session.navigator.suggestion is not None:
+            story.tell(f"Why {_name(session.navigator.suggestion.key)}: {session.navigator.suggestion.sentence}")
+        session.frame.set_scoremap("")
     story.tell(f"{annotator.clicks} clicks, {annotator.drags} drags and {annotator.keys} key presses.")
 
 
@@ -64,16 +64,16 @@ def _label_batch(
 ) -> None:
     """Label until ``frames`` new training frames are complete; hold-out frames come on top."""
     labelled = 0
-    if session.queue.position < 0:
+    if session.navigator.queue.position < 0:
         annotator.go_on()
-    rounds_before = len(session.rounds)
-    while session.n_complete_since_training < frames and len(session.rounds) == rounds_before:
+    rounds_before = len(session.learning.rounds)
+    while session.learning.n_new < frames and len(session.learning.rounds) == rounds_before:
         if labelled == 1:
-            annotator.label_frame(until=max(1, len(session.bodyparts) // 2))
+            annotator.label_frame(until=max(1, len(session.frame.bodyparts) // 2))
             story.picture(viewer, f"round-{number}-labelling")
         annotator.label_frame()
         labelled += 1
-        if session.training.running or labelled >= len(session.queue):
+        if session.learning.training.running or labelled >= len(session.navigator.queue):
             break
         annotator.go_on()
     story.tell(f"Round {number}: labelled {labelled} frames.")
@@ -81,19 +81,19 @@ def _label_batch(
 
 def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
     """Train (or follow the training that began by itself) until the queue is ranked anew."""
-    rounds_before = len(session.rounds)
-    in_front = session.current
-    if not session.training.running:
-        session.learn()
+    rounds_before = len(session.learning.rounds)
+    in_front = session.frame.key
+    if not session.learning.training.running:
+        session.learning.learn()
     wait_until(
-        lambda: session.training.step >= max(1, session.training.steps // 2),
+        lambda: session.learning.training.step >= max(1, session.learning.training.steps // 2),
         seconds=TRAIN_SECONDS,
         what="half the training",
     )
     story.picture(viewer, f"round-{number}-learning")
-    wait_until(lambda: len(session.rounds) > rounds_before, seconds=TRAIN_SECONDS, what="the new model")
-    wait_until(lambda: not session.training.running, seconds=TRAIN_SECONDS, what="the new queue")
-    done = session.rounds[-1]
+    wait_until(lambda: len(session.learning.rounds) > rounds_before, seconds=TRAIN_SECONDS, what="the new model")
+    wait_until(lambda: not session.learning.training.running, seconds=TRAIN_SECONDS, what="the new queue")
+    done = session.learning.rounds[-1]
     error = (
         "nothing held out"
         if done.holdout is None or math.isnan(done.holdout.mean)
@@ -103,7 +103,7 @@ def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
         f"Round {number}: model {done.number} from {done.n_train} frames, {done.steps} steps in "
         f"{done.train_seconds:.0f} s, {error}."
     )
-    if session.current != in_front:
+    if session.frame.key != in_front:
         raise AssertionError("the frame in front of the user moved")
     story.picture(viewer, f"round-{number}-ranked")
 

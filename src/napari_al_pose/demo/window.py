@@ -25,7 +25,7 @@ def play_in_window(config: Path, *, rounds: int, output: Path) -> int:
     """Play ``rounds`` rounds on the sample project ``config``; return the exit code."""
     story = Story(output, tell=lambda sentence: print(sentence, flush=True))
     viewer, session = open_window(config)
-    session.noticeRaised.connect(lambda message, hint, is_error: story.tell(f"The window says: {message} {hint}"))
+    session.notices.raised.connect(lambda message, hint, is_error: story.tell(f"The window says: {message} {hint}"))
     annotator = MouseAnnotator(viewer, session, truth_of_sample(config.parent))
     try:
         play_rounds(viewer, session, annotator, story, rounds=rounds)

@@ -28,7 +28,7 @@ from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.export import ExportDialog
 from napari_al_pose.gui.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.history import HistoryDialog
-from napari_al_pose.gui.label_checks import LabelCheckDialog
+from napari_al_pose.gui.label_check_list import LabelCheckDialog
 from napari_al_pose.gui.leaving import Leaving
 from napari_al_pose.gui.region_dialog import RegionDialog
 from napari_al_pose.gui.session import Session
@@ -54,17 +54,19 @@ class Actions(QObject):
 
     def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__(window)
-        self._session = session
+        self._notices, self._keys = session.notices, session.keys
+        self._frame, self._projects = session.frame, session.projects
+        self._repair, self._checks, self._learning = session.repair, session.checks, session.learning
         self._window = window
-        self.leaving = Leaving(session, window)
+        self.leaving = Leaving(session.projects, session.learning, parent=window)
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
         self._was_exporting = False
-        session.exportChanged.connect(self._tell_predicted)
+        session.learning.exportChanged.connect(self._tell_predicted)
         self._asking: ConflictDialog | None = None
         self._checking: LabelCheckDialog | None = None
-        session.conflictsChanged.connect(self.conflicts)
-        session.checksWanted.connect(self.check_labels)
+        session.repair.conflictsChanged.connect(self.conflicts)
+        session.checks.listWanted.connect(self.check_labels)
 
     def close(self) -> None:
         """Let the work in hand end on its own; nothing of it is shown any more."""
@@ -80,15 +82,15 @@ class Actions(QObject):
 
     def open_path(self, path: Path) -> None:
         """Open the project at ``path``; a running training of another one is asked about."""
-        project, root = self._session.project, path.parent if path.suffix in (".yaml", ".yml") else path
+        project, root = self._projects.project, path.parent if path.suffix in (".yaml", ".yml") else path
         if project is not None and project.root.resolve() == root.resolve():
-            self._session.open_project(path)
+            self._projects.open_project(path)
             return
-        self.leaving.ask(lambda: self._session.open_project(path), what="Open another project")
+        self.leaving.ask(lambda: self._projects.open_project(path), what="Open another project")
 
     def close_project(self) -> None:
         """Close the project; a running training is asked about."""
-        self.leaving.ask(self._session.close_project, what="Close the project")
+        self.leaving.ask(self._projects.close_project, what="Close the project")
 
     def new(self) -> None:
         """Ask for a new project's details and make it."""
@@ -96,7 +98,7 @@ class Actions(QObject):
 
     def _ask_new(self) -> None:
         dialog = NewProjectDialog(self._window)
-        dialog.accepted.connect(lambda: self._session.new_project(**dialog.details))
+        dialog.accepted.connect(lambda: self._projects.new_project(**dialog.details))
         self._open(dialog)
 
     def sample(self) -> None:
@@ -111,48 +113,48 @@ class Actions(QObject):
         """Ask for video files and add them to the project."""
         paths = ask_for_videos(self._window)
         if paths:
-            self._session.add_videos(paths)
+            self._projects.add_videos(paths)
 
     def add_predictions(self) -> None:
         """Ask for what other programs predicted in the project's videos."""
-        self._session.add_predictions(ask_for_predictions(self._window))
+        self._learning.add_predictions(ask_for_predictions(self._window))
 
     def settings(self) -> None:
         """Show the settings."""
-        self._open(SettingsDialog(self._session.settings, self._session.set_settings, self._window))
+        self._open(SettingsDialog(self._projects.settings, self._projects.set_settings, self._window))
 
     def region(self) -> None:
         """Ask which rectangle of the video in front of the user is looked at."""
-        source, position, current = self._session.source, self._session.position, self._session.current
+        source, position, current = self._frame.source, self._frame.position, self._frame.key
         if source is not None and current is not None:
             self._background.run(
                 lambda: source[position], lambda frame: self._ask_region(current.video, source, frame), self._tell
             )
 
     def _ask_region(self, name: str, source: FrameSource, frame: NDArray[np.uint8]) -> None:
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         rectangle = region_of(project, project.video(name), source)
 
         def keep(chosen: Rectangle, everywhere: bool) -> None:
             names = [video.name for video in project.videos] if everywhere else [name]
-            settings = self._session.settings
+            settings = self._projects.settings
             regions = {**settings.regions, **dict.fromkeys(names, chosen)}
-            self._session.set_settings(settings.model_copy(update={"regions": regions}))
+            self._projects.set_settings(settings.model_copy(update={"regions": regions}))
 
         self._open(RegionDialog(name, frame, rectangle, keep, self._window))
 
     def import_labels(self, source: Path | None = None) -> None:
         """Ask for labels of another program and where they go; a new project is opened."""
-        dialog = ImportDialog(self._session, source, self._window)
+        dialog = ImportDialog(self._projects, self._keys, source=source, parent=self._window)
         dialog.ended.connect(self._imported)
         self._open(dialog)
 
     def export_labels(self) -> None:
         """Ask for a format and a place for the labels."""
-        if self._session.project is not None:
-            dialog = ExportLabelsDialog(self._session, self._window)
+        if self._projects.project is not None:
+            dialog = ExportLabelsDialog(self._projects, self._window)
             dialog.ended.connect(lambda done: self._done(summary(done)))
             self._open(dialog)
 
@@ -162,17 +164,18 @@ class Actions(QObject):
 
     def edit_bodyparts(self) -> None:
         """Ask how the bodyparts and the skeleton shall be; counting the labels comes first."""
-        project = self._session.project
+        project = self._projects.project
         if project is not None:
             self._background.run(lambda: _label_counts(project), self._ask_bodyparts, self._tell)
 
     def export(self) -> None:
         """Ask what to export; what is predicted already is told as soon as it is known."""
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         self._exporting = dialog = ExportDialog(
-            self._session,
+            self._projects,
+            self._learning,
             export_labels=self._export_labels,
             other_formats=self.export_labels,
             parent=self._window,
@@ -187,8 +190,8 @@ class Actions(QObject):
 
     def _tell_predicted(self) -> None:
         """Look up anew what is predicted once an export has ended in front of the user."""
-        ended, self._was_exporting = self._was_exporting, self._session.export.busy
-        project = self._session.project
+        ended, self._was_exporting = self._was_exporting, self._learning.export.busy
+        project = self._projects.project
         if ended and not self._was_exporting and self._exporting is not None and project is not None:
             self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
 
@@ -197,29 +200,30 @@ class Actions(QObject):
 
     def adopt_model(self) -> None:
         """Ask for a model that another program trained and rank with it."""
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         path = ask_for_model(self._window, project.root)
         if path is not None:
-            self._session.adopt_model(path)
+            self._learning.adopt_model(path)
 
     def history(self) -> None:
         """Show the history of the frame in front of the user."""
-        if self._session.project is not None and self._session.current is not None:
-            self._open(HistoryDialog(self._session, self._session.current, self._window))
+        project, key = self._projects.project, self._frame.key
+        if project is not None and key is not None:
+            self._open(HistoryDialog(project, key, repair=self._repair, keys=self._keys, parent=self._window))
 
     def conflicts(self) -> None:
         """Ask about labels that another program changed too, beside the window, so that the canvas can be used."""
-        if self._session.conflicts and self._asking is None:
-            self._asking = dialog = ConflictDialog(self._session, self._window)
+        if self._repair.conflicts and self._asking is None:
+            self._asking = dialog = ConflictDialog(self._projects, self._repair, keys=self._keys, parent=self._window)
             dialog.finished.connect(self._asked)
             dialog.show()
 
     def check_labels(self) -> None:
         """List the labels worth a second look, beside the window."""
         if self._checking is None:
-            self._checking = dialog = LabelCheckDialog(self._session.label_checks, self._window)
+            self._checking = dialog = LabelCheckDialog(self._checks, self._window)
             dialog.finished.connect(self._checked)
             dialog.show()
 
@@ -234,7 +238,7 @@ class Actions(QObject):
             self._asking = None
 
     def _export_labels(self) -> None:
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         folder = project.root / "labeled-data"
@@ -248,21 +252,21 @@ class Actions(QObject):
         dialog.open()
 
     def _ask_bodyparts(self, counts: LabelCounts) -> None:
-        project = self._session.project
+        project = self._projects.project
         if project is not None:
-            self._open(SkeletonDialog(project.skeleton, counts, self._session.edit_skeleton, self._window))
+            self._open(SkeletonDialog(project.skeleton, counts, self._projects.edit_skeleton, self._window))
 
     def _open_sample(self, config: Path) -> None:
         self.said.emit("")
-        self._session.open_project(config)
+        self._projects.open_project(config)
 
     def _done(self, message: str) -> None:
         self.said.emit("")
-        self._session.noticeRaised.emit(message, "", False)
+        self._notices.raised.emit(message, "", False)
 
     def _tell(self, error: AlPoseError) -> None:
         self.said.emit("")
-        self._session.noticeRaised.emit(error.message, error.hint, True)
+        self._notices.raised.emit(error.message, error.hint, True)
 
 
 def _label_counts(project: Project) -> LabelCounts:

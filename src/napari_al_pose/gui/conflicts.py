@@ -23,9 +23,11 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.domain.views.history import conflict_words, point_words
-from napari_al_pose.gui.panels.parts import button, label
+from napari_al_pose.gui.key_choices import KeyChoices
+from napari_al_pose.gui.label_repair import LabelRepair
 from napari_al_pose.gui.pose_picture import DrawnPose, FramePictures, PosePicture
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.widgets import button, label
 from napari_al_pose.project import Conflict
 
 _THEIRS = 3
@@ -36,16 +38,19 @@ class ConflictDialog(QDialog):
 
     Parameters
     ----------
-    session : Session
-        Has conflicts.
+    projects : ProjectSession
+    repair : LabelRepair
+    keys : KeyChoices
     parent : QWidget, optional
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, projects: ProjectSession, repair: LabelRepair, *, keys: KeyChoices, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        assert session.project is not None  # there are no conflicts without one
-        self._session = session
-        self._skeleton = session.project.skeleton
+        assert projects.project is not None  # there are no conflicts without one
+        self._choices, self._projects, self._repair = keys, projects, repair
+        self._skeleton = projects.project.skeleton
         self._shown: list[Conflict] = []
         self.setWindowTitle("Labels that another program changed too")
         self.words = label("", wrap=True)
@@ -59,12 +64,12 @@ class ConflictDialog(QDialog):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setMaximumHeight(190)
-        self._pictures = FramePictures(session.project, self)
+        self._pictures = FramePictures(projects.project, self)
         self._pictures.ready.connect(self._show_image)
         self._lay_out()
         self.frames.currentRowChanged.connect(self._show_frame)
-        session.conflictsChanged.connect(self._fill)
-        session.projectChanged.connect(self.close)
+        repair.conflictsChanged.connect(self._fill)
+        projects.projectChanged.connect(self.close)
         self.finished.connect(self._end)
         self._fill()
 
@@ -83,7 +88,7 @@ class ConflictDialog(QDialog):
         everywhere = QHBoxLayout()
         everywhere.addStretch(1)
         everywhere.addWidget(button("Keep mine in all frames", "No label changes", self.keep_ours_everywhere))
-        theirs_tip = self._session.with_keys("{undo} takes it back, frame by frame")
+        theirs_tip = self._choices.named("{undo} takes it back, frame by frame")
         everywhere.addWidget(button("Take theirs in all frames", theirs_tip, self.take_theirs_everywhere))
         everywhere.addWidget(button("Later", "Mine are kept until then; the project asks again", self.reject))
         rows = QVBoxLayout(self)
@@ -105,11 +110,11 @@ class ConflictDialog(QDialog):
 
     def keep_ours_everywhere(self) -> None:
         """Keep every label there is."""
-        self._decide(self._session.conflicts, ())
+        self._decide(self._repair.conflicts, ())
 
     def take_theirs_everywhere(self) -> None:
         """Take all of theirs."""
-        self._decide(self._session.conflicts, self._session.conflicts)
+        self._decide(self._repair.conflicts, self._repair.conflicts)
 
     def use_ticks(self) -> None:
         """Take theirs where it is ticked in the frame shown."""
@@ -121,12 +126,12 @@ class ConflictDialog(QDialog):
         self._decide(self._shown, ticked)
 
     def _decide(self, conflicts: Sequence[Conflict], theirs: Sequence[Conflict]) -> None:
-        self._session.decide_conflicts(tuple(conflicts), tuple(theirs))
+        self._repair.decide_conflicts(tuple(conflicts), tuple(theirs))
 
     # ---- showing ------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        conflicts = self._session.conflicts
+        conflicts = self._repair.conflicts
         if not conflicts:
             self.accept()
             return
@@ -147,7 +152,7 @@ class ConflictDialog(QDialog):
         if not 0 <= row < len(self._keys):
             return
         key = self._keys[row]
-        self._shown = [conflict for conflict in self._session.conflicts if conflict.key.frame_key == key]
+        self._shown = [conflict for conflict in self._repair.conflicts if conflict.key.frame_key == key]
         self._fill_table()
         self.picture.set_image(None)
         self.picture.set_poses(*self._poses(key))
@@ -172,7 +177,7 @@ class ConflictDialog(QDialog):
                 self.table.setItem(row, column, item)
 
     def _poses(self, key: FrameKey) -> list[DrawnPose]:
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return []
         names, colours = self._skeleton.bodyparts, bodypart_colours(self._skeleton.n_bodyparts)
@@ -191,6 +196,6 @@ class ConflictDialog(QDialog):
         self.picture.set_image(image)
 
     def _end(self) -> None:
-        self._session.conflictsChanged.disconnect(self._fill)
-        self._session.projectChanged.disconnect(self.close)
+        self._repair.conflictsChanged.disconnect(self._fill)
+        self._projects.projectChanged.disconnect(self.close)
         self._pictures.close()

@@ -14,23 +14,24 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStack
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.key_overlay import KeyOverlay
-from napari_al_pose.gui.notices import NoticeBar, show_notice
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.learn import LearnPanel
+from napari_al_pose.gui.panels.notice_bar import NoticeBar, show_notice
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.recent import remember_project
-from napari_al_pose.gui.session import Session, session_for
+from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.timeline import Timeline
 from napari_al_pose.gui.video_check import VideoCheck
+from napari_al_pose.gui.viewers import session_for
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -78,7 +79,7 @@ class PoseLabeller(QWidget):
         self.setMinimumWidth(MIN_WIDTH)
         self.setStyleSheet(style_sheet(colours))
         self.notices = NoticeBar(self._viewer)
-        self.start = StartPage(session, self._actions)
+        self.start = StartPage(session.notices, self._actions)
         self.header = ProjectPanel(session, self._actions)
         self.bodyparts = BodypartPanel(session, colours)
         self.bodyparts.set_menu(LabelMenu(session, self._actions.edit_bodyparts, self))
@@ -93,15 +94,16 @@ class PoseLabeller(QWidget):
         rows.setContentsMargins(6, 4, 2, 4)
         rows.setSpacing(6)
         rows.addWidget(self.notices)
-        rows.addWidget(VideoCheckBar(VideoCheck(session)))
+        check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)
+        rows.addWidget(VideoCheckBar(check))
         rows.addWidget(self._pages, 1)
 
     def _connect(self) -> None:
         session = self.session
-        session.noticeRaised.connect(self._show_notice)
-        self.queue.map.clicked.connect(lambda _checked=False: self.show_map())
-        session.projectChanged.connect(self._on_project)
-        session.keysWanted.connect(self._toggle_keys)
+        session.notices.raised.connect(self._show_notice)
+        self.queue.mapWanted.connect(self.show_map)
+        session.projects.projectChanged.connect(self._on_project)
+        session.keys.listWanted.connect(self._toggle_keys)
         session.options.changed.connect(self._on_option)
         for keys in ("?", "Shift+?"):  # which of them a press is depends on the keyboard
             QShortcut(QKeySequence(keys), self).activated.connect(self._toggle_keys)
@@ -112,7 +114,7 @@ class PoseLabeller(QWidget):
         self.destroyed.connect(_Farewell(self._viewer, session, self._actions, self._parts))
 
     def _on_project(self) -> None:
-        project = self.session.project
+        project = self.session.projects.project
         self._actions.leaving.watch(self.window())
         if self._parts.thumbnails is not None:
             self._parts.thumbnails.close()
@@ -135,7 +137,7 @@ class PoseLabeller(QWidget):
             return
         colours, window = theme_colours(self._viewer.theme), self._viewer.window
         self.timeline = Timeline(self.session, colours)
-        self.curves = CurvesPanel(self.session, colours)
+        self.curves = CurvesPanel(self.session.projects, self.session.learning, colours=colours)
         self.curves.setStyleSheet(style_sheet(colours))
         is_low = self.screen().availableGeometry().height() < LOW_SCREEN
         self._parts.docks = [
@@ -150,7 +152,7 @@ class PoseLabeller(QWidget):
 
     def _widen(self) -> None:
         """Put what is docked on the left of the canvas away while a wide canvas is wanted, and back."""
-        window, wide = self.window(), self.session.options.wide and self.session.project is not None
+        window, wide = self.window(), self.session.options.wide and self.session.projects.project is not None
         if not isinstance(window, QMainWindow):
             return
         if wide:
@@ -169,17 +171,16 @@ class PoseLabeller(QWidget):
 
     def _toggle_keys(self) -> None:
         """List the keys over the whole window, or put the list away."""
-        if self._keys is None and self.session.keys is not None:
+        if self._keys is None:
             self._keys = KeyOverlay(self.session.keys, self.window(), self._viewer.theme)
-            self.session.closing.connect(self._keys.deleteLater)
-        if self._keys is not None:
-            self._keys.toggle()
+            self.session.projects.closing.connect(self._keys.deleteLater)
+        self._keys.toggle()
 
     def show_map(self) -> None:
         """Open the map of the pool."""
         from napari_al_pose.gui.panels.pool_map import PoolMap  # pyqtgraph takes its time
 
-        project = self.session.project
+        project = self.session.projects.project
         if project is None:
             return
         if self._map is not None:

@@ -35,9 +35,10 @@ from napari_al_pose.exchange.asking import (
     summary,
 )
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.panels.parts import button, label
+from napari_al_pose.gui.key_choices import KeyChoices
+from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.gui.remembered import remember, remembered
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import button, label
 
 Work = Generator[Any, None, Any]
 
@@ -84,9 +85,9 @@ class _ExchangeDialog(QDialog):
     ended = Signal(object)
     """What came of it: `Imported` or `Exported`."""
 
-    def __init__(self, title: str, start: str, session: Session, parent: QWidget | None) -> None:
+    def __init__(self, title: str, start: str, *, projects: ProjectSession, parent: QWidget | None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._projects = projects
         self.setWindowTitle(title)
         self.setMinimumWidth(520)
         self._job: ExchangeJob | None = None
@@ -132,7 +133,7 @@ class _ExchangeDialog(QDialog):
         job = self._job = ExchangeJob(self)
         job.moved.connect(self._show_progress)
         job.ended.connect(self._finish)
-        self._session.closing.connect(job.cancel)
+        self._projects.closing.connect(job.cancel)
         self.form.setEnabled(False)
         self.start_button.setEnabled(False)
         self.complaint.setText("")
@@ -174,27 +175,30 @@ class ImportDialog(_ExchangeDialog):
 
     Parameters
     ----------
-    session : Session
+    projects : ProjectSession
+    keys : KeyChoices
     source : Path, optional
         The file, if it was chosen already.
     parent : QWidget, optional
     """
 
-    def __init__(self, session: Session, source: Path | None = None, parent: QWidget | None = None) -> None:
-        super().__init__("Import labels", "Import", session, parent)
+    def __init__(
+        self, projects: ProjectSession, keys: KeyChoices, *, source: Path | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("Import labels", "Import", projects=projects, parent=parent)
         self.start_button.clicked.connect(lambda _checked=False: self.start())
         self.source = QLineEdit(placeholderText="config.yaml, CollectedData, .slp, .csv, .json or joints.mat")
         self.format = QComboBox()
         self.format.addItem("Find out from the file", "")
         for known in FORMATS:
             self.format.addItem(known.title, known.name)
-        project = session.project
+        project = projects.project
         writable = project is not None and not project.read_only
         self.into_open = QRadioButton(
             f"This project ({project.config.task})" if project is not None else "This project"
         )
         self.into_open.setEnabled(writable)
-        self.into_open.setToolTip(session.with_keys("Labels that are there already stay; {undo} takes the import back"))
+        self.into_open.setToolTip(keys.named("Labels that are there already stay; {undo} takes the import back"))
         self.into_new = QRadioButton("A new project, a folder of its own")
         (self.into_open if writable and source is None else self.into_new).setChecked(True)
         self.folder = QLineEdit()
@@ -217,7 +221,7 @@ class ImportDialog(_ExchangeDialog):
         remember(_LAST_FOLDER, str(source.parent))
         if self.into_open.isChecked():
             job = self._begin()
-            self._session.change_labels(
+            self._projects.change_labels(
                 "Importing labels…", lambda project: job.run(import_labels(source, project, format=name))
             )
         else:
@@ -251,13 +255,12 @@ class ExportLabelsDialog(_ExchangeDialog):
 
     Parameters
     ----------
-    session : Session
-        With a project.
+    projects : ProjectSession
     parent : QWidget, optional
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__("Export labels", "Export", session, parent)
+    def __init__(self, projects: ProjectSession, parent: QWidget | None = None) -> None:
+        super().__init__("Export labels", "Export", projects=projects, parent=parent)
         self.start_button.clicked.connect(lambda _checked=False: self.start())
         self.format = QComboBox()
         for known in FORMATS:
@@ -281,7 +284,7 @@ class ExportLabelsDialog(_ExchangeDialog):
 
     def start(self) -> None:
         """Export the complete frames."""
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         remember(_LAST_FORMAT, self.chosen.name)
@@ -289,8 +292,8 @@ class ExportLabelsDialog(_ExchangeDialog):
 
     def _on_format(self) -> None:
         self.about.setText(self.chosen.about)
-        if self._session.project is not None:
-            self.output.setText(str(suggest_output(self._session.project.root, self.chosen)))
+        if self._projects.project is not None:
+            self.output.setText(str(suggest_output(self._projects.project.root, self.chosen)))
         self._check()
 
     def _check(self) -> None:

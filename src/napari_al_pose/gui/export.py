@@ -27,9 +27,10 @@ from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.domain.views.exporting import export_status, model_choices, video_state
 from napari_al_pose.gui.dialogs import ask_for_videos
 from napari_al_pose.gui.exporting import PredictedState
-from napari_al_pose.gui.panels.parts import button, label, line
+from napari_al_pose.gui.learning import Learning
+from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.gui.remembered import remember, remembered
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import button, label, line
 
 _NAME = Qt.ItemDataRole.UserRole
 _BESIDE = "Beside each video"
@@ -40,8 +41,8 @@ class ExportDialog(QDialog):
 
     Parameters
     ----------
-    session : Session
-        With a project.
+    projects : ProjectSession
+    learning : Learning
     export_labels : callable
         Writes the labels.
     other_formats : callable
@@ -51,15 +52,16 @@ class ExportDialog(QDialog):
 
     def __init__(
         self,
-        session: Session,
+        projects: ProjectSession,
+        learning: Learning,
         *,
         export_labels: Callable[[], None],
         other_formats: Callable[[], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session = session
-        self._versions = tuple(done.number for done in session.rounds)
+        self._projects, self._learning = projects, learning
+        self._versions = tuple(done.number for done in learning.rounds)
         self._shares: Mapping[tuple[int, str], tuple[int, int]] = {}
         self.setWindowTitle("Export")
         self.setMinimumWidth(460)
@@ -69,9 +71,9 @@ class ExportDialog(QDialog):
         )
         self._make_fields()
         self._lay_out()
-        session.exportChanged.connect(self.refresh)
-        session.trainingChanged.connect(self.refresh)
-        session.modelChanged.connect(self._add_models)
+        learning.exportChanged.connect(self.refresh)
+        learning.trainingChanged.connect(self.refresh)
+        learning.modelChanged.connect(self._add_models)
         self._list_models()
         self.refresh()
 
@@ -107,7 +109,7 @@ class ExportDialog(QDialog):
 
     def refresh(self) -> None:
         """Show what can be done, and how the export goes."""
-        export, training = self._session.export, self._session.training
+        export, training = self._learning.export, self._learning.training
         for widget in self._choices:
             widget.setEnabled(not export.busy)
         has_model = self.model.count() > 0
@@ -134,13 +136,13 @@ class ExportDialog(QDialog):
         options = self.options
         for key, value in _as_text(options).items():
             remember(f"export/{key}", value)
-        self._session.export_videos(self.chosen_videos, options)
+        self._learning.export_videos(self.chosen_videos, options)
 
     # ---- inside -------------------------------------------------------------------------------
 
     def _make_fields(self) -> None:
         before = _remembered_options()
-        project = self._session.project
+        project = self._projects.project
         self.videos = QListWidget()
         self.videos.setToolTip("Every frame of these videos is predicted")
         for video in project.videos if project is not None else ():
@@ -176,7 +178,9 @@ class ExportDialog(QDialog):
         self.status = label("", "dim", wrap=True)
         self.predict_button = button("Predict and write", "In the background; go on labelling", self.start, part="main")
         self.stop_button = button(
-            "Stop", "What is predicted is kept; exporting again goes on from there", self._session.cancel_export
+            "Stop",
+            "What is predicted is kept; exporting again goes on from there",
+            self._learning.cancel_export,
         )
 
     def _lay_out(self) -> None:
@@ -239,13 +243,13 @@ class ExportDialog(QDialog):
         self.videos.addItem(item)
 
     def _add_models(self) -> None:
-        self._versions = tuple({*self._versions, *(done.number for done in self._session.rounds)})
+        self._versions = tuple({*self._versions, *(done.number for done in self._learning.rounds)})
         self._list_models()
 
     def _list_models(self) -> None:
         chosen = self.model.currentData()
         self.model.clear()
-        for version, title in model_choices(self._versions, self._session.rounds):
+        for version, title in model_choices(self._versions, self._learning.rounds):
             self.model.addItem(title, version)
         self.model.setCurrentIndex(max(0, self.model.findData(chosen)) if self.model.count() else -1)
         self._tell_states()

@@ -22,9 +22,11 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.domain.views.history import history_row, pose_words
-from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.key_choices import KeyChoices
+from napari_al_pose.gui.label_repair import LabelRepair
 from napari_al_pose.gui.pose_picture import DrawnPose, FramePictures, PosePicture
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import label
+from napari_al_pose.project import Project
 
 
 class HistoryDialog(QDialog):
@@ -32,16 +34,18 @@ class HistoryDialog(QDialog):
 
     Parameters
     ----------
-    session : Session
+    project : Project
     key : FrameKey
+    repair : LabelRepair
+    keys : KeyChoices
     parent : QWidget, optional
     """
 
-    def __init__(self, session: Session, key: FrameKey, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, project: Project, key: FrameKey, *, repair: LabelRepair, keys: KeyChoices, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        project = session.project
-        assert project is not None  # the action is not offered without one
-        self._session = session
+        self._repair = repair
         self._key = key
         self._skeleton = project.skeleton
         self.versions = list(reversed(project.labels.history.of(key)))
@@ -53,7 +57,7 @@ class HistoryDialog(QDialog):
         self.words = label("", "dim", wrap=True)
         self.close_up = QCheckBox("Close up")
         self.bring_back = QPushButton("Bring this state back")
-        self.bring_back.setToolTip(session.with_keys("{undo} takes it back again"))
+        self.bring_back.setToolTip(keys.named("{undo} takes it back again"))
         self._pictures = FramePictures(project, self)
         self._pictures.ready.connect(self._show_image)
         self._lay_out()
@@ -122,4 +126,4 @@ class HistoryDialog(QDialog):
     def _bring_back(self) -> None:
         version = self.versions[self.list.currentRow()]
         self.accept()
-        self._session.bring_back(self._key, version.action)
+        self._repair.bring_back(self._key, version.action)

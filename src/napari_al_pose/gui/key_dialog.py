@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.key_table import HELP, napari_name, spoken
-from napari_al_pose.gui.keys import KeyBindings
-from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.widgets import label
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
@@ -30,11 +30,11 @@ class KeyDialog(QDialog):
 
     Parameters
     ----------
-    keys : KeyBindings
+    keys : KeyChoices
     parent : QWidget, optional
     """
 
-    def __init__(self, keys: KeyBindings, parent: QWidget | None = None) -> None:
+    def __init__(self, keys: KeyChoices, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._keys = keys
         self.setWindowTitle("Change keys")

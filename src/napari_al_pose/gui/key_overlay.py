@@ -9,11 +9,11 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QPainter
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.key_dialog import KeyDialog
 from napari_al_pose.gui.key_table import MOUSE, Key, spoken
-from napari_al_pose.gui.keys import KeyBindings
-from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.theme import style_sheet, theme_colours
+from napari_al_pose.gui.widgets import button, label
 
 _COLUMNS = 3
 _MARGIN = 36
@@ -25,14 +25,14 @@ class KeyOverlay(QWidget):
 
     Parameters
     ----------
-    keys : KeyBindings
+    keys : KeyChoices
     window : QWidget
         What it covers.
     theme : str
         napari's theme.
     """
 
-    def __init__(self, keys: KeyBindings, window: QWidget, theme: str) -> None:
+    def __init__(self, keys: KeyChoices, window: QWidget, theme: str) -> None:
         super().__init__(window)
         self._keys = keys
         self._colours = theme_colours(theme)

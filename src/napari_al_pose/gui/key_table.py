@@ -21,7 +21,7 @@ class Key:
     title : str
         For the user.
     action : str
-        Method of `Session`; of `LayerStack` with the prefix ``"layers."``, of `ViewOptions` with ``"options."``.
+        What is done, see `napari_al_pose.gui.keys.key_actions`.
     arguments : tuple
         Passed to it.
     repeats : bool

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from napari.layers import Points
 from napari.utils.key_bindings import coerce_keybinding
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Slot
 from qtpy.QtWidgets import QApplication
 
-from napari_al_pose.gui.key_table import HELP, KEYS, Key, changed_keys, check_key
-from napari_al_pose.gui.remembered import remember, remembered
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.layers import LayerStack
-    from napari_al_pose.gui.session import Session
-
-__all__ = ["KEYS", "Key", "KeyBindings", "Repeater"]
+from napari_al_pose.gui.key_table import HELP
+from napari_al_pose.gui.layers import LayerStack
+from napari_al_pose.gui.session import Session
 
 FIRST_REPEAT_MS = 300
 REPEAT_MS = 60
-_STORED = "keys"
 
 
 class Repeater(QObject):
@@ -73,47 +67,24 @@ class KeyBindings(QObject):
     viewer : napari.components.ViewerModel
         Only weakly referred to.
     session : Session
-        Becomes the parent.
     stack : LayerStack
         Its layers are bound whenever they are made.
     """
 
-    changed = Signal()
-    """The user chose other keys."""
-
     def __init__(self, viewer: Any, session: Session, stack: LayerStack) -> None:
-        super().__init__(session)
+        super().__init__()
         self._viewer_ref = weakref.ref(viewer)
-        self._session = session
+        self._keys = session.keys
         self._stack = stack
+        self._actions = key_actions(session, stack)
         self._repeater = Repeater(self)
-        self._table = changed_keys(stored_changes())
         self._replaced: dict[str, Any] = {}
         self._bind()
         stack.built.connect(self._bind_layers)
-        self.changed.connect(stack.show_prompt)
+        session.keys.changed.connect(self._rebind)
+        session.keys.changed.connect(stack.show_prompt)
 
-    @property
-    def table(self) -> tuple[Key, ...]:
-        """Every action with the keys it has now."""
-        return self._table
-
-    def change(self, wanted: Key, pressed: str) -> None:
-        """Let ``pressed`` (as napari writes keys) do what ``wanted`` does, from now on and after a restart.
-
-        Raises
-        ------
-        AlPoseError
-            If that key does something else.
-        """
-        check_key(self._table, wanted, pressed)
-        changes = {**stored_changes(), wanted.name: [pressed]}
-        self._use(changes)
-
-    def restore(self) -> None:
-        """Go back to the keys the table has by default."""
-        self._use({})
-
+    @Slot()
     def unbind(self) -> None:
         """Give the viewer back the keys it had."""
         self._repeater.stop()
@@ -123,13 +94,11 @@ class KeyBindings(QObject):
             for name, before in replaced.items():
                 viewer.bind_key(name, before, overwrite=True)
 
-    def _use(self, changes: Mapping[str, Sequence[str]]) -> None:
+    @Slot()
+    def _rebind(self) -> None:
         self.unbind()
-        remember(_STORED, json.dumps(changes))
-        self._table = changed_keys(changes)
         self._bind()
         self._bind_layers()
-        self.changed.emit()
 
     def _bind(self) -> None:
         viewer = self._viewer_ref()
@@ -162,17 +131,11 @@ class KeyBindings(QObject):
         return choose
 
     def _callbacks(self) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-        for key in self._table:
-            action = self._action(key)
+        for key in self._keys.table:
+            action = partial(self._actions[key.action], *key.arguments)
             for name in key.keys:
                 if name != HELP:
                     yield name, self._held(action) if key.repeats else self._pressed(action)
-
-    def _action(self, key: Key) -> Callable[[], None]:
-        owner, _, name = key.action.rpartition(".")
-        target = {"": self._session, "layers": self._stack, "options": self._session.options}[owner]
-        method = getattr(target, name)
-        return lambda: method(*key.arguments)
 
     @staticmethod
     def _pressed(action: Callable[[], None]) -> Callable[[Any], None]:
@@ -187,19 +150,43 @@ class KeyBindings(QObject):
         return hold
 
 
+def key_actions(session: Session, stack: LayerStack) -> dict[str, Callable[..., None]]:
+    """Return what each `Key.action` of the table calls."""
+    frame, navigator, editor = session.frame, session.navigator, session.editor
+    return {
+        "next_bodypart": frame.next_bodypart,
+        "previous_bodypart": frame.previous_bodypart,
+        "toggle_scoremap": frame.toggle_scoremap,
+        "next_suggestion": navigator.next_suggestion,
+        "previous_suggestion": navigator.previous_suggestion,
+        "step": navigator.step,
+        "next_labelled": navigator.next_labelled,
+        "previous_labelled": navigator.previous_labelled,
+        "accept_guess": editor.accept_guess,
+        "mark_not_visible": editor.mark_not_visible,
+        "clear": editor.clear,
+        "borrow_pose": editor.borrow_pose,
+        "copy_pose": editor.copy_pose,
+        "paste_pose": editor.paste_pose,
+        "next_individual": editor.next_individual,
+        "undo": editor.undo,
+        "redo": editor.redo,
+        "arrow": editor.arrow,
+        "shift_arrow": editor.shift_arrow,
+        "next_colouring": editor.next_colouring,
+        "next_label_mode": session.options.next_label_mode,
+        "options.set": session.options.set,
+        "options.toggle": session.options.toggle,
+        "layers.toggle_context": stack.toggle_context,
+        "layers.toggle_play": stack.toggle_play,
+        "layers.toggle_close_up": stack.toggle_close_up,
+        "learn": session.learning.learn,
+        "show_keys": session.keys.show_list,
+    }
+
+
 def _do_nothing(_owner: Any) -> None:
     """Stand in for a key of napari's; its own blocker, ``...``, ends in an error in napari 0.9 with every key."""
-
-
-def stored_changes() -> dict[str, list[str]]:
-    """Return the keys the user chose, by `Key.name`; what is not understood counts as nothing."""
-    try:
-        stored = json.loads(remembered(_STORED, "{}"))
-    except ValueError:
-        return {}
-    if not isinstance(stored, dict):
-        return {}
-    return {str(name): [str(key) for key in keys] for name, keys in stored.items() if isinstance(keys, list)}
 
 
 def _class_keys(provider: Any) -> set[Any]:

@@ -8,7 +8,8 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_al_pose.domain.views import words
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.learning import Learning
+from napari_al_pose.gui.project_session import ProjectSession
 
 TEXT = "A training is running{left}. {what}?"
 SAFE = "Your labels are saved either way."
@@ -20,26 +21,27 @@ class Leaving(QObject):
 
     Parameters
     ----------
-    session : Session
+    projects : ProjectSession
+    learning : Learning
     parent : QWidget
         The question opens over it.
     """
 
-    def __init__(self, session: Session, parent: QWidget) -> None:
+    def __init__(self, projects: ProjectSession, learning: Learning, *, parent: QWidget) -> None:
         super().__init__(parent)
-        self._session = session
+        self._projects, self._learning = projects, learning
         self._parent = parent
         self._question: QMessageBox | None = None
         self._go_on: Callable[[], object] | None = None
         self._kept_job = 0
         self._may_close = False
-        session.modelChanged.connect(self._on_model)
-        session.trainingChanged.connect(self._go_on_if_safe)
+        learning.modelChanged.connect(self._on_model)
+        learning.trainingChanged.connect(self._go_on_if_safe)
 
     @property
     def at_stake(self) -> bool:
         """Whether leaving now would throw a training away; the ranking after one can be done again."""
-        training = self._session.training
+        training = self._learning.training
         return training.running and training.job != self._kept_job
 
     def ask(self, go_on: Callable[[], object], *, what: str) -> None:
@@ -68,7 +70,7 @@ class Leaving(QObject):
             return False
         # `napari.Viewer.close`, which scripts call, has hidden the canvas by now: there may be nobody to answer.
         by_user = window.centralWidget() is not None and window.centralWidget().isVisible()
-        if self._may_close or not by_user or self._session.is_closed or not self.at_stake:
+        if self._may_close or not by_user or self._projects.is_closed or not self.at_stake:
             return False
 
         def close() -> None:
@@ -80,7 +82,7 @@ class Leaving(QObject):
         return True
 
     def _ask(self, go_on: Callable[[], object], what: str) -> None:
-        training = self._session.training
+        training = self._learning.training
         left = words.time_left(training.seconds_left)
         question = self._question = QMessageBox(self._parent)
         question.setIcon(QMessageBox.Icon.Question)
@@ -99,14 +101,14 @@ class Leaving(QObject):
                 go_on()
             elif chosen is keep:
                 self._go_on = go_on
-                self._session.stop_and_keep()
+                self._learning.stop_and_keep()
 
         question.buttonClicked.connect(decide)
         question.open()
 
     def _on_model(self) -> None:
-        if self._session.training.running:
-            self._kept_job = self._session.training.job
+        if self._learning.training.running:
+            self._kept_job = self._learning.training.job
         self._go_on_if_safe()
 
     def _go_on_if_safe(self) -> None:

@@ -1,88 +1,61 @@
-"""The one place that shows messages to the user."""
+"""What the user must read: messages, and the line about what is being opened."""
 
 from __future__ import annotations
 
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from qtpy.QtCore import QObject, Signal, Slot
 
-_bars: WeakKeyDictionary[Any, NoticeBar] = WeakKeyDictionary()
+from napari_al_pose.domain import AlPoseError
 
 
-_INFO_MS = 10_000
-
-
-class NoticeBar(QFrame):
-    """A message at the top of the dock; an error stays until it is dismissed or the next message comes.
-
-    napari's own notifications fade after a few seconds; what went wrong must still be there when the user looks up.
-    """
-
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._label = QLabel()
-        self._label.setWordWrap(True)
-        self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._close = close = QToolButton()
-        close.setText("✕")
-        close.setAutoRaise(True)
-        close.setToolTip("Dismiss")
-        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        close.clicked.connect(self.hide)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 4, 4)
-        row.addWidget(self._label, 1)
-        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        self._fade = QTimer(self, singleShot=True, interval=_INFO_MS)
-        self._fade.timeout.connect(self.hide)
-        self.hide()
-        _bars[_unwrapped(viewer)] = self
-
-    @property
-    def text(self) -> str:
-        """The message, as rich text; empty before the first."""
-        return self._label.text()
-
-    def show_message(self, message: str, hint: str, *, is_error: bool) -> None:
-        """Show ``message`` with ``hint`` below it."""
-        self.setProperty("part", "error" if is_error else "info")
-        for widget in (self, self._label, self._close):
-            widget.style().unpolish(widget)
-            widget.style().polish(widget)
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setText(f"{message}\n{hint}" if hint else message)
-        self.show()
-        if is_error:
-            self._fade.stop()
-        else:
-            self._fade.start()
-
-
-def show_notice(viewer: Any, message: str, hint: str = "", *, is_error: bool = False) -> None:
-    """Tell the user of ``viewer`` something: in the dock's message bar, and as napari's notification.
-
-    An error of the user's (a missing file, a read-only folder) is a warning to napari, which keeps its error
-    window with a traceback for faults of ours.
+class Notices(QObject):
+    """The one place where the parts of a session say something to the user; the window shows it.
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Or its `PublicOnlyProxy`.
-    message : str
-        What happened, naming the file.
-    hint : str, optional
-        What to do about it.
-    is_error : bool
-        Whether something failed.
+    parent : QObject, optional
     """
-    bar = _bars.get(_unwrapped(viewer))
-    if bar is not None:
-        bar.show_message(message, hint, is_error=is_error)
-    (show_warning if is_error else show_info)(f"{message} {hint}".strip())
 
+    raised = Signal(str, str, bool)
+    """Message, hint (what to do about it), and whether something failed."""
+    busyChanged = Signal()
 
-def _unwrapped(viewer: Any) -> Any:
-    return getattr(viewer, "__wrapped__", viewer)
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._busy = ""
+
+    @property
+    def busy(self) -> str:
+        """What is being opened ("Opening mouse1: 40 %"); empty while nothing is."""
+        return self._busy
+
+    def set_busy(self, text: str) -> None:
+        """Say what is being opened, or with an empty text that nothing is any more."""
+        if text != self._busy:
+            self._busy = text
+            self.busyChanged.emit()
+
+    @Slot(str, str)
+    def tell(self, message: str, hint: str = "") -> None:
+        """Tell the user what happened."""
+        self.raised.emit(message, hint, False)
+
+    @Slot(str, str)
+    def warn(self, message: str, hint: str = "") -> None:
+        """Tell the user that something went wrong."""
+        self.raised.emit(message, hint, True)
+
+    def refuse(self, error: AlPoseError) -> None:
+        """Tell the user why something could not be done; nothing is being opened any more."""
+        self.set_busy("")
+        self.warn(error.message, error.hint)
+
+    @contextmanager
+    def warning(self) -> Iterator[None]:
+        """Turn an `AlPoseError` raised in the ``with`` block into a message."""
+        try:
+            yield
+        except AlPoseError as error:
+            self.warn(error.message, error.hint)

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool
+from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, next_mode
 from napari_al_pose.gui.remembered import remember, remembered
 
 _REMEMBERED: dict[str, Any] = {
@@ -73,6 +73,10 @@ class ViewOptions(QObject):
         if name in _REMEMBERED:
             remember(f"view/{name}", str(value))
         self.changed.emit(name)
+
+    def next_label_mode(self) -> None:
+        """Go from one labelling mode to the next."""
+        self.set("label_mode", next_mode(self.label_mode))
 
     def toggle(self, name: str) -> None:
         """Turn a choice of yes or no round."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, QTimer
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.playback import due_position
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.session import Session
 
 TICK_MS = 8
 PATIENCE_SECONDS = 0.5
@@ -30,22 +26,19 @@ class VideoPlayer(QObject):
     Parameters
     ----------
     session : Session
-    picture_is_current : callable
-        Whether the session's frame is on the canvas.
     parent : QObject
     """
 
-    def __init__(self, session: Session, picture_is_current: Callable[[], bool], parent: QObject) -> None:
+    def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)
-        self._session = session
-        self._picture_is_current = picture_is_current
+        self._frame, self._navigator = session.frame, session.navigator
         self._start = -1
         self._began = self._moved = 0.0
         self._moves = False
         self._timer = QTimer(self, interval=TICK_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
-        session.closing.connect(self.stop)
-        for signal in (session.frameChanged, session.sourceChanged, session.annotationChanged):
+        session.projects.closing.connect(self.stop)
+        for signal in (session.frame.keyChanged, session.frame.sourceChanged, session.frame.annotationChanged):
             signal.connect(self._on_change)
 
     @property
@@ -57,37 +50,37 @@ class VideoPlayer(QObject):
         """Play from the current frame on, or stop at it."""
         if self.is_playing:
             self.stop()
-        elif self._session.source is not None and self._session.position >= 0:
-            self._start = self._session.position
+        elif self._frame.source is not None and self._frame.position >= 0:
+            self._start = self._frame.position
             self._began = self._moved = time.monotonic()
-            self._session.set_playing(True)
+            self._navigator.set_playing(True)
             self._timer.start()
 
     def stop(self) -> None:
         """Stay at the current frame."""
         if self.is_playing:
             self._timer.stop()
-            self._session.set_playing(False)
+            self._navigator.set_playing(False)
 
     def _tick(self) -> None:
-        session, now = self._session, time.monotonic()
-        source, current = session.source, session.current
+        now = time.monotonic()
+        source, current = self._frame.source, self._frame.key
         if source is None or current is None:
             self.stop()
             return
-        if not self._picture_is_current() and now - self._moved < PATIENCE_SECONDS:
+        if not self._frame.picture_is_current and now - self._moved < PATIENCE_SECONDS:
             return
         position = due_position(source.seconds, self._start, now - self._began, len(source))
-        if position != session.position:
+        if position != self._frame.position:
             self._moved = now
             self._moves = True
             try:
-                session.go_to(FrameKey(current.video, source.number(position)))
+                self._navigator.go_to(FrameKey(current.video, source.number(position)))
             finally:
                 self._moves = False
             n_ahead = max(2, round(AHEAD_SECONDS * source.fps))
             ahead = range(position + 1, min(position + 1 + n_ahead, len(source)))
-            session.prefetch([FrameKey(current.video, source.number(each)) for each in ahead])
+            self._navigator.prefetch([FrameKey(current.video, source.number(each)) for each in ahead])
         if position == len(source) - 1:
             self.stop()
 

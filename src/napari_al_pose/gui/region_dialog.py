@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.views.regions import dragged, region_sentence
-from napari_al_pose.gui.panels.parts import label
+from napari_al_pose.gui.widgets import label
 from napari_al_pose.video.region import SMALLEST
 
 _EDGES = ("Left", "Right", "Top", "Bottom")

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import AlPoseError, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton
 from napari_al_pose.domain.views import DraftRow, change_sentences, draft_edit, links_among, rename_in_links
-from napari_al_pose.gui.panels.parts import button, label
+from napari_al_pose.gui.widgets import button, label
 
 _ORIGIN = Qt.ItemDataRole.UserRole
 _NAME = Qt.ItemDataRole.UserRole + 1

@@ -22,9 +22,9 @@ from napari_al_pose.domain.views import (
     mark_kind,
     timeline_marks,
 )
-from napari_al_pose.gui.panels.parts import label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.widgets import label
 
 _LANE_HEIGHT = 26
 _REACH_PX = 4.0
@@ -36,7 +36,7 @@ class Timeline(QWidget):
 
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
         self._counted: tuple[int, int] = (-1, -1)
         self._marked: tuple[Any, ...] = ()
         self.lane = Lane(colours)
@@ -62,13 +62,13 @@ class Timeline(QWidget):
         rows.addLayout(row)
         rows.addWidget(self.lane)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        session.projectChanged.connect(self._on_project)
-        session.videosChanged.connect(self._on_project)
-        session.sourceChanged.connect(self._on_source)
-        session.frameChanged.connect(self._on_frame)
-        session.annotationChanged.connect(self._on_annotation)
-        session.queueChanged.connect(self.refresh_marks)
-        session.modelChanged.connect(self.refresh_marks)
+        session.projects.projectChanged.connect(self._on_project)
+        session.projects.videosChanged.connect(self._on_project)
+        session.frame.sourceChanged.connect(self._on_source)
+        session.frame.keyChanged.connect(self._on_frame)
+        session.frame.annotationChanged.connect(self._on_annotation)
+        session.navigator.queueChanged.connect(self.refresh_marks)
+        session.learning.modelChanged.connect(self.refresh_marks)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:
@@ -78,13 +78,13 @@ class Timeline(QWidget):
 
     def refresh_marks(self) -> None:
         """Show the labels and the queue as they are now."""
-        current, session = self._session.current, self._session
+        current = self._frame.key
         if current is None:
             self._marked = ()
             self.lane.set_marks(())
             return
         # Every step through the queue says that it changed: only other frames in it change the marks.
-        marked = (current.video, self.lane.axis, session.tally, session.queue.suggestions)
+        marked = (current.video, self.lane.axis, self._projects.tally, self._navigator.queue.suggestions)
         same = len(self._marked) == len(marked) and all(
             a is b for a, b in zip(self._marked[1:], marked[1:], strict=True)
         )
@@ -95,11 +95,11 @@ class Timeline(QWidget):
 
     def _on_annotation(self) -> None:
         """Mark the current frame anew if it became labelled or empty: most clicks change nothing here."""
-        counts, current = self._counts(), self._session.current
+        counts, current = self._counts(), self._frame.key
         if counts == self._counted:
             return
         one_frame = max(abs(now - before) for now, before in zip(counts, self._counted, strict=True)) == 1
-        known = len(self._marked) == 4 and self._marked[2] is self._session.tally
+        known = len(self._marked) == 4 and self._marked[2] is self._projects.tally
         if current is None or not (one_frame and known):
             self.refresh_marks()
             return
@@ -109,45 +109,44 @@ class Timeline(QWidget):
             self.lane.set_mark(position, mark_kind(current, **self._sets()))
 
     def _sets(self) -> dict[str, Any]:
-        session = self._session
         return {
-            "labelled": session.tally.labelled,
-            "holdout": session.tally.holdout,
-            "queued": [suggestion.key for suggestion in session.queue.suggestions],
-            "queued_holdout": [s.key for s in session.queue.suggestions if s.role is FrameRole.HOLDOUT],
+            "labelled": self._projects.tally.labelled,
+            "holdout": self._projects.tally.holdout,
+            "queued": [suggestion.key for suggestion in self._navigator.queue.suggestions],
+            "queued_holdout": [s.key for s in self._navigator.queue.suggestions if s.role is FrameRole.HOLDOUT],
         }
 
     def _counts(self) -> tuple[int, int]:
-        return len(self._session.tally.labelled), len(self._session.tally.holdout)
+        return len(self._projects.tally.labelled), len(self._projects.tally.holdout)
 
     def _on_project(self) -> None:
-        project = self._session.project
+        project = self._projects.project
         self._video.clear()
         if project is not None:
             self._video.addItems([video.name for video in project.videos])
         self._on_source()
 
     def _on_source(self) -> None:
-        source = self._session.source
+        source = self._frame.source
         self.lane.set_axis(FrameAxis(0) if source is None else axis_of(source))
         self._on_frame()
         self.refresh_marks()
 
     def _on_frame(self) -> None:
-        current, position = self._session.current, self._session.position
+        current, position = self._frame.key, self._frame.position
         if current is not None:
             self._video.setCurrentText(current.video)
         self.lane.set_position(position)
         self._where.setText(describe_place(self.lane.axis, position))
 
     def _go_to_position(self, position: int) -> None:
-        current = self._session.current
+        current = self._frame.key
         if current is not None:
-            self._session.go_to(FrameKey(current.video, self.lane.axis.number(position)))
+            self._navigator.go_to(FrameKey(current.video, self.lane.axis.number(position)))
 
     def _go_to_video(self, video: str) -> None:
-        queued = [suggestion.key for suggestion in self._session.queue.suggestions]
-        self._session.go_to(entry_frame(video, labelled=self._session.tally.labelled, queued=queued))
+        queued = [suggestion.key for suggestion in self._navigator.queue.suggestions]
+        self._navigator.go_to(entry_frame(video, labelled=self._projects.tally.labelled, queued=queued))
 
 
 class Lane(QWidget):

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
@@ -19,6 +18,10 @@ from napari_al_pose.domain.views.video_check import (
     renumbered_notice,
 )
 from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.current_frame import CurrentFrame
+from napari_al_pose.gui.navigator import Navigator
+from napari_al_pose.gui.notices import Notices
+from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.video import (
     OpeningCancelledError,
     Verdict,
@@ -28,9 +31,6 @@ from napari_al_pose.video import (
     verify,
     write_exact_copy,
 )
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +43,21 @@ class VideoCheck(QObject):
 
     Parameters
     ----------
-    session : Session
-        Becomes the parent; it is told to open a video anew when the user has chosen a way out.
+    frame : CurrentFrame
+    navigator : Navigator
+    projects : ProjectSession
+    notices : Notices
     """
 
     changed = Signal()
     """`view` is another."""
     _progressed = Signal(int, int)
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(
+        self, frame: CurrentFrame, navigator: Navigator, *, projects: ProjectSession, notices: Notices
+    ) -> None:
+        super().__init__()
+        self._notices, self._frame, self._navigator = notices, frame, navigator
         self._view = VideoCheckView()
         self._source: VideoFile | None = None
         self._said = ""
@@ -65,8 +69,8 @@ class VideoCheck(QObject):
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._timer.timeout.connect(self._begin)
         self._progressed.connect(self._show_progress)
-        session.sourceChanged.connect(self._on_source)
-        session.closing.connect(self.close)
+        frame.sourceChanged.connect(self._on_source)
+        projects.closing.connect(self.close)
 
     @property
     def view(self) -> VideoCheckView:
@@ -86,7 +90,7 @@ class VideoCheck(QObject):
     def _on_source(self) -> None:
         if self._copies:
             return  # goes on, whatever the user looks at meanwhile
-        source = self._session.source
+        source = self._frame.source
         self._cancel.set()
         self._timer.stop()
         self._source = source if isinstance(source, VideoFile) else None
@@ -117,9 +121,9 @@ class VideoCheck(QObject):
             return
         if source.notice and source.notice != self._said:
             self._said = source.notice
-            self._session.noticeRaised.emit(source.notice, DAMAGE_HINT, False)
+            self._notices.tell(source.notice, DAMAGE_HINT)
         if verdict.renumbered_from >= 0:
-            self._session.notice_error(*renumbered_notice(source.name, verdict.renumbered_from))
+            self._notices.warn(*renumbered_notice(source.name, verdict.renumbered_from))
             self._reopen(source.name)
         elif verdict.differs_at >= 0 and not verdict.remedy:
             self._show(inexact_view(source.name, verdict.differs_at))
@@ -163,12 +167,12 @@ class VideoCheck(QObject):
     def _fail(self, error: AlPoseError) -> None:
         self._copies = False
         if not isinstance(error, OpeningCancelledError):
-            self._session.notice_error(error.message, error.hint)
+            self._notices.warn(error.message, error.hint)
         self._on_source()  # offers again
 
     def _reopen(self, name: str) -> None:
         self._show(VideoCheckView())
-        self._session.reopen_video(name)
+        self._navigator.reopen_video(name)
         self._on_source()
 
     # ---- showing ------------------------------------------------------------------------------

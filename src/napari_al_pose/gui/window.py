@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.gui.session import Session, session_for
+
+if TYPE_CHECKING:
+    from napari_al_pose.gui.session import Session
 
 PLUGIN = "napari-al-pose"
 WIDGET = "Active-learning pose labeller"
@@ -35,12 +37,14 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
         import napari
     except ImportError as error:
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
+    from napari_al_pose.gui.viewers import session_for
+
     viewer = napari.Viewer(title="napari-al-pose", show=show)
     viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
     if project is not None:
-        session.open_project(project)
+        session.projects.open_project(project)
     return viewer, session
 
 

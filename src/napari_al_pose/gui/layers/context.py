@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_al_pose.domain import FrameKey
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.session import Session
 
 AROUND = 15
 """Frames played on each side."""
@@ -37,13 +34,13 @@ class ContextPlayer(QObject):
 
     def __init__(self, session: Session, show: Callable[[int], None], parent: QObject) -> None:
         super().__init__(parent)
-        self._session = session
+        self._frame, self._navigator = session.frame, session.navigator
         self._show = show
         self._positions: list[int] = []
         self._index = self._waited = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
-        for signal in (session.frameChanged, session.sourceChanged, session.annotationChanged):
+        for signal in (session.frame.keyChanged, session.frame.sourceChanged, session.frame.annotationChanged):
             signal.connect(self.stop)
 
     @property
@@ -65,15 +62,15 @@ class ContextPlayer(QObject):
 
     def start(self) -> None:
         """Play from the first frame on."""
-        session, source = self._session, self._session.source
-        current, position = session.current, session.position
+        source = self._frame.source
+        current, position = self._frame.key, self._frame.position
         if source is None or current is None or position < 0:
             return
         height, width = source.shape[1:3]
         around = max(1, min(AROUND, MEMORY // (3 * height * width) // 2))
         self._positions = list(range(max(0, position - around), min(len(source), position + around + 1)))
         self._index = self._waited = 0
-        session.prefetch([FrameKey(current.video, source.number(each)) for each in self._positions])
+        self._navigator.prefetch([FrameKey(current.video, source.number(each)) for each in self._positions])
         self._timer.start(max(FASTEST_MS, round(1000 / max(1.0, source.fps))))
         self.playing.emit(True)
 
@@ -82,12 +79,12 @@ class ContextPlayer(QObject):
         if self._positions:
             self._timer.stop()
             self._positions = []
-            if self._session.position >= 0:
-                self._show(self._session.position)
+            if self._frame.position >= 0:
+                self._show(self._frame.position)
             self.playing.emit(False)
 
     def _tick(self) -> None:
-        source = self._session.source
+        source = self._frame.source
         if source is None or not self._positions:
             return
         position = self._positions[self._index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,7 @@ from napari_al_pose.domain.tools import Click, Tool, click_meaning
 from napari_al_pose.gui.layers.guard import Sentence
 from napari_al_pose.gui.layers.picking import REACH, SLACK, Points, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.session import Session
 
 LEFT, RIGHT = 1, 2
 
@@ -37,8 +35,6 @@ class CanvasMouse:
     ----------
     viewer : napari.components.ViewerModel
     session : Session
-    picture_is_current : callable
-        Tells whether the canvas shows the current frame's pixels.
     refusal : callable
         ``refusal(xy)`` returns why the canvas does not show the current frame at a source pixel, if so.
     preview : callable
@@ -52,14 +48,13 @@ class CanvasMouse:
         viewer: Any,
         session: Session,
         *,
-        picture_is_current: Callable[[], bool],
         refusal: Refusal,
         preview: Preview,
         hovered: Callable[[int | None], None],
     ) -> None:
         self._viewer = viewer
-        self._session = session
-        self._picture_is_current = picture_is_current
+        self._notices, self._options = session.notices, session.options
+        self._frame, self._projects, self._editor = session.frame, session.projects, session.editor
         self._refusal = refusal
         self._preview = preview
         self._hovered = hovered
@@ -84,7 +79,7 @@ class CanvasMouse:
         if any(refused):
             yield from self._refuse(event, start, refused)
             return
-        if not self._picture_is_current():
+        if not self._frame.picture_is_current:
             return
         whole = tuple(event.modifiers) == ("Alt",)
         row = self._hit(xy, event)
@@ -106,16 +101,16 @@ class CanvasMouse:
         end = to_source(event.position)
         if moved or _far(start, event.pos):
             if drags and whole:
-                self._session.move_pose(end[0] - xy[0], end[1] - xy[1])
+                self._editor.move_pose(end[0] - xy[0], end[1] - xy[1])
             elif drags:
                 self._take(rows[0])
-                self._session.place(self._bodypart(rows[0]), *self._clamp(end))
+                self._editor.place(self._bodypart(rows[0]), *self._clamp(end))
         elif whole:
             return
         elif button == RIGHT:
             if row is not None:
                 self._take(row)
-            self._session.mark_not_visible(None if row is None else self._bodypart(row))
+            self._editor.mark_not_visible(None if row is None else self._bodypart(row))
         else:
             self._click(xy, row)
 
@@ -127,11 +122,11 @@ class CanvasMouse:
             moved = moved or _far(start, event.pos)
             yield
         if not moved and not _far(start, event.pos):
-            self._session.noticeRaised.emit(*sentence, False)
+            self._notices.tell(*sentence)
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         xy = to_source(event.position)
-        if not self._wanted(event) or any(self._refusal(xy)) or not self._picture_is_current():
+        if not self._wanted(event) or any(self._refusal(xy)) or not self._frame.picture_is_current:
             for callback in self._napari_double_click:
                 callback(viewer, event)
         elif event.button == LEFT:
@@ -140,58 +135,60 @@ class CanvasMouse:
     def _on_move(self, viewer: Any, event: Any) -> None:
         if event.is_dragging:
             return
-        looks = self._session.annotation is not None and self._picture_is_current()
+        looks = self._frame.annotation is not None and self._frame.picture_is_current
         row = self._hit(to_source(event.position), event) if looks else None
         if row != self._hovered_row:
             self._hovered_row = row
             self._hovered(row)
 
     def _click(self, xy: tuple[float, float], row: int | None) -> None:
-        session = self._session
-        if session.source is None or session.annotation is None or not inside(xy, *session.source.shape[1:3]):
+        if (
+            self._frame.source is None
+            or self._frame.annotation is None
+            or not inside(xy, *self._frame.source.shape[1:3])
+        ):
             return
-        options, k = session.options, len(session.bodyparts)
-        current, first = session.bodyparts.index(session.bodypart), session.individual_index * k
+        options, k = self._options, len(self._frame.bodyparts)
+        current, first = self._frame.bodypart_index, self._frame.individual_index * k
         target = None if row is None else row - first  # beyond 0..K-1: another individual's
-        meaning = click_meaning(target, current, session.annotation.states, tool=options.tool, mode=options.label_mode)
+        meaning = click_meaning(
+            target, current, self._frame.annotation.states, tool=options.tool, mode=options.label_mode
+        )
         if meaning is Click.CHOOSE and row is not None:
             self._take(row)
-            session.choose_bodypart(self._bodypart(row))
+            self._frame.choose_bodypart(self._bodypart(row))
         elif meaning is Click.PLACE:
-            session.click(*xy)
+            self._editor.click(*xy)
 
     def _wanted(self, event: Any) -> bool:
         """Whether the press is meant for labelling."""
         active = self._viewer.layers.selection.active
-        session = self._session
         return (
-            session.annotation is not None
-            and not session.read_only
-            and session.options.tool is not Tool.PAN
+            self._frame.annotation is not None
+            and not self._projects.read_only
+            and self._options.tool is not Tool.PAN
             and tuple(event.modifiers) in ((), ("Alt",))
             and (active is None or active.mode == "pan_zoom")
         )
 
     def _hit(self, xy: tuple[float, float], event: Any) -> int | None:
-        session = self._session
-        current = session.individual_index * len(session.bodyparts) + session.bodyparts.index(session.bodypart)
+        current = self._frame.individual_index * len(self._frame.bodyparts) + self._frame.bodypart_index
         return hit(self._points(), xy, REACH / event.camera_zoom, current)
 
     def _points(self) -> Points:
-        session = self._session
-        return points_on_canvas(session.annotations, session.guess, session.individual_index)
+        return points_on_canvas(self._frame.annotations, self._frame.guess, self._frame.individual_index)
 
     def _held(self, row: int | None, *, whole: bool) -> tuple[list[int], NDArray[np.float64]]:
         """Return the rows a drag from the point ``row`` moves, and where they are."""
-        session, k = self._session, len(self._session.bodyparts)
-        if row is None or session.annotation is None:
+        k = len(self._frame.bodyparts)
+        if row is None or self._frame.annotation is None:
             return [], np.zeros((0, 2))
         if not whole:
             return [row], self._points().xy[[row]]
         self._take(row)
-        xy = pose_to_move(session.annotation, session.guess)
+        xy = pose_to_move(self._frame.annotation, self._frame.guess)
         there = np.flatnonzero(np.isfinite(xy).all(axis=1))
-        return [session.individual_index * k + int(index) for index in there], xy[there]
+        return [self._frame.individual_index * k + int(index) for index in there], xy[there]
 
     def _moved(
         self, points: NDArray[np.float64], start: tuple[float, float], end: tuple[float, float]
@@ -199,20 +196,19 @@ class CanvasMouse:
         """Return where dragged points are drawn: one where the mouse is, several by as much as it has moved."""
         if len(points) == 1:
             return np.array([self._clamp(end)])
-        assert self._session.source is not None
-        return shift_inside(points, (end[0] - start[0], end[1] - start[1]), *self._session.source.shape[1:3])
+        assert self._frame.source is not None
+        return shift_inside(points, (end[0] - start[0], end[1] - start[1]), *self._frame.source.shape[1:3])
 
     def _take(self, row: int) -> None:
         """Choose the individual a row belongs to."""
-        session = self._session
-        session.choose_individual(session.individuals[row // len(session.bodyparts)])
+        self._frame.choose_individual(self._frame.individuals[row // len(self._frame.bodyparts)])
 
     def _bodypart(self, row: int) -> str:
-        return self._session.bodyparts[row % len(self._session.bodyparts)]
+        return self._frame.bodyparts[row % len(self._frame.bodyparts)]
 
     def _clamp(self, xy: tuple[float, float]) -> tuple[float, float]:
-        assert self._session.source is not None
-        height, width = self._session.source.shape[1:3]
+        assert self._frame.source is not None
+        height, width = self._frame.source.shape[1:3]
         return min(max(xy[0], 0.0), width - 1.0), min(max(xy[1], 0.0), height - 1.0)
 
 

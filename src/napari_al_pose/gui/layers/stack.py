@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
 from napari_al_pose.domain.tools import Tool
+from napari_al_pose.gui.current_frame import ALL_BODYPARTS
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.context import ContextPlayer
@@ -33,12 +34,9 @@ from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.playback import VideoPlayer
+from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.sources import CachedSource
-from napari_al_pose.gui.state import ALL_BODYPARTS
 from napari_al_pose.video import lazy_array
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
 
 FONT_SIZE = 11
 CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
@@ -56,16 +54,16 @@ class LayerStack(QObject):
     viewer : napari.components.ViewerModel
         Only weakly referred to: the viewer's callbacks hold this object, not the other way round.
     session : Session
-        Becomes the parent.
     """
 
     built = Signal()
     """The layers were made anew."""
 
     def __init__(self, viewer: Any, session: Session) -> None:
-        super().__init__(session)
+        super().__init__()
         self._viewer_ref = weakref.ref(viewer)
-        self._session = session
+        self._notices, self._options, self._keys = session.notices, session.options, session.keys
+        self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
         self._keypoints: KeypointLayers | None = None
@@ -76,26 +74,25 @@ class LayerStack(QObject):
         self._mouse = CanvasMouse(
             viewer,
             session,
-            picture_is_current=lambda: self.picture_is_current,
             refusal=self._refusal,
             preview=self._preview,
             hovered=self._show_name,
         )
-        self.player = VideoPlayer(session, lambda: self.picture_is_current, self)
+        self.player = VideoPlayer(session, self)
         self.context.playing.connect(self._on_playing)
         session.options.changed.connect(self._on_option)
-        session.set_picture_check(lambda: self.picture_is_current)
+        session.frame.set_picture(self)
         viewer.dims.events.point.connect(self._on_slider)
         viewer.layers.events.removed.connect(self._on_removed)
-        session.projectChanged.connect(self.remove)
-        session.sourceChanged.connect(self._show_source)
-        session.frameChanged.connect(self._show_frame)
-        session.annotationChanged.connect(self._show_keypoints)
-        session.bodypartChanged.connect(self._show_bodypart)
-        session.individualChanged.connect(self._show_bodypart)
-        session.lookedChanged.connect(self._show_scoremap)
-        session.scoremapChoiceChanged.connect(self._show_scoremap)
-        session.queueChanged.connect(self._show_scoremap)
+        session.projects.projectChanged.connect(self.remove)
+        session.frame.sourceChanged.connect(self._show_source)
+        session.frame.keyChanged.connect(self._show_frame)
+        session.frame.annotationChanged.connect(self._show_keypoints)
+        session.frame.bodypartChanged.connect(self._show_bodypart)
+        session.frame.individualChanged.connect(self._show_bodypart)
+        session.frame.lookedChanged.connect(self._show_scoremap)
+        session.frame.scoremapChoiceChanged.connect(self._show_scoremap)
+        session.navigator.queueChanged.connect(self._show_scoremap)
 
     @property
     def layers(self) -> list[Any]:
@@ -105,11 +102,10 @@ class LayerStack(QObject):
         return [self._video.layer, self._scoremap.layer, *self._keypoints.all]
 
     @property
-    def picture_is_current(self) -> bool:
-        """Whether the pixels on the canvas are the current frame's; a click before that would label another frame."""
-        position = self._session.position
-        shown = self._video is not None and position >= 0 and self._video.shown_position == position
-        return shown and not self.context.is_playing and self._stands_at(position)
+    def shown_position(self) -> int:
+        """Position of the frame whose pixels are on the canvas; -1 while none are, or frames around it are played."""
+        position = -1 if self._video is None or self.context.is_playing else self._video.shown_position
+        return position if position >= 0 and self._stands_at(position) else -1
 
     def toggle_close_up(self) -> None:
         """Come close to the chosen bodypart, for one that is small, or go back."""
@@ -144,6 +140,7 @@ class LayerStack(QObject):
 
     def close(self) -> None:
         """Leave the viewer as it was."""
+        self._frame.set_picture(None)
         self.remove()
         viewer = self._viewer_ref()
         if viewer is not None:
@@ -155,7 +152,7 @@ class LayerStack(QObject):
     # ---- from the session ---------------------------------------------------------------------
 
     def _show_source(self) -> None:
-        source = self._session.source
+        source = self._frame.source
         if source is None:
             if self._video is not None:
                 self._video.layer.visible = False
@@ -173,7 +170,7 @@ class LayerStack(QObject):
         self._show_frame()
 
     def _build(self, source: CachedSource) -> None:
-        viewer, project, skeleton = self._viewer_ref(), self._session.project, self._session.skeleton
+        viewer, project, skeleton = self._viewer_ref(), self._projects.project, self._frame.skeleton
         if viewer is None or project is None or skeleton is None:
             return
         self.remove()
@@ -187,7 +184,7 @@ class LayerStack(QObject):
                 viewer,
                 skeleton,
                 max(source.shape[1:3]),
-                colour_by=self._session.options.colour_by,
+                colour_by=self._options.colour_by,
                 cutoff=project.config.pcutoff,
             )
         finally:
@@ -202,7 +199,7 @@ class LayerStack(QObject):
 
     def _newest(self, source: CachedSource) -> NewestFrame:
         frames = NewestFrame(source, lazy_array(source), single=True)
-        frames.news.failed.connect(self._session.notice_error)
+        frames.news.failed.connect(self._notices.warn)
         return frames
 
     def _missing(self, layers: Iterable[Any]) -> bool:
@@ -216,7 +213,7 @@ class LayerStack(QObject):
             viewer.fit_to_view()
 
     def _show_frame(self) -> None:
-        viewer, position = self._viewer_ref(), self._session.position
+        viewer, position = self._viewer_ref(), self._frame.position
         if viewer is None or self._video is None:
             return
         if self._video.layer.visible != (position >= 0):
@@ -226,7 +223,7 @@ class LayerStack(QObject):
         self._show_bodypart()
         self._show_keypoints()
         self._show_scoremap()
-        if self._session.options.follow:
+        if self._options.follow:
             self._follow()
 
     def _show_position(self, position: int) -> None:
@@ -242,42 +239,41 @@ class LayerStack(QObject):
 
     def _show_keypoints(self) -> None:
         if self._keypoints is not None:
-            session = self._session
-            self._keypoints.show(session.position, session.annotations, session.guess, session.individual_index)
+            frame = self._frame
+            self._keypoints.show(frame.position, frame.annotations, frame.guess, frame.individual_index)
             self.show_prompt()
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
-            self._keypoints.choose(self._session.individual_index, self._session.bodypart)
+            self._keypoints.choose(self._frame.individual_index, self._frame.bodypart)
             self.show_prompt()
             if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
                 self.camera.close_up(place)
 
     def _show_name(self, row: int | None) -> None:
         """Say what is under the mouse."""
-        session, n = self._session, len(self._session.bodyparts)
+        n = len(self._frame.bodyparts)
         text = ""
-        if row is not None and session.annotations:
-            annotation, index = session.annotations[row // n], row % n
-            guess = session.guess if annotation.states[index] == KeypointState.UNSEEN else None
+        if row is not None and self._frame.annotations:
+            annotation, index = self._frame.annotations[row // n], row % n
+            guess = self._frame.guess if annotation.states[index] == KeypointState.UNSEEN else None
             likelihood = None if guess is None else float(guess.likelihood[index])
             borrowed = guess is not None and guess.model_version == 0
-            text = point_name(session.bodyparts[index], annotation.individual, likelihood, borrowed=borrowed)
+            text = point_name(self._frame.bodyparts[index], annotation.individual, likelihood, borrowed=borrowed)
         QToolTip.showText(QCursor.pos(), text)
 
     def _place_of_bodypart(self) -> tuple[float, float] | None:
         """Return where the chosen bodypart's label or guess is."""
-        session = self._session
-        if not session.annotations or session.bodypart not in session.bodyparts:
+        if not self._frame.annotations or self._frame.bodypart not in self._frame.bodyparts:
             return None
-        points = points_on_canvas(session.annotations, session.guess, session.individual_index)
-        row = session.individual_index * len(session.bodyparts) + session.bodyparts.index(session.bodypart)
+        points = points_on_canvas(self._frame.annotations, self._frame.guess, self._frame.individual_index)
+        row = self._frame.individual_index * len(self._frame.bodyparts) + self._frame.bodypart_index
         x, y = points.xy[row]
         return (float(x), float(y)) if np.isfinite([x, y]).all() else None
 
     def _middle(self) -> tuple[float, float]:
         """Return where the mouse is on the picture, else the middle of the picture."""
-        viewer, source = self._viewer_ref(), self._session.source
+        viewer, source = self._viewer_ref(), self._frame.source
         assert viewer is not None
         assert source is not None
         height, width = source.shape[1:3]
@@ -285,14 +281,13 @@ class LayerStack(QObject):
         return xy if inside(xy, height, width) and any(xy) else (width / 2, height / 2)
 
     def _follow(self) -> None:
-        session = self._session
-        if session.annotations:
-            points = points_on_canvas(session.annotations, session.guess, session.individual_index)
-            k, first = len(session.bodyparts), session.individual_index * len(session.bodyparts)
+        if self._frame.annotations:
+            points = points_on_canvas(self._frame.annotations, self._frame.guess, self._frame.individual_index)
+            k, first = len(self._frame.bodyparts), self._frame.individual_index * len(self._frame.bodyparts)
             self.camera.follow(points.xy[first : first + k])
 
     def _on_option(self, name: str) -> None:
-        options, keypoints = self._session.options, self._keypoints
+        options, keypoints = self._options, self._keypoints
         if keypoints is None:
             return
         if name == "names":
@@ -312,43 +307,42 @@ class LayerStack(QObject):
 
     def _on_playing(self, playing: bool) -> None:
         if self._keypoints is not None:
-            self._keypoints.show_skeleton(self._session.options.points and not playing)
+            self._keypoints.show_skeleton(self._options.points and not playing)
             self.show_prompt()
 
     def _show_scoremap(self) -> None:
         if self._scoremap is None or self._keypoints is None:
             return
-        session = self._session
-        choice, looked = session.scoremap_choice, session.looked
-        chosen = session.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
+        choice, looked = self._frame.scoremap_choice, self._frame.looked
+        chosen = self._frame.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
         self._scoremap.show(None if looked is None else looked.scoremaps, chosen)
-        self._keypoints.show_peaks(session.suggestion, set(chosen))
+        self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
 
     def show_prompt(self) -> None:
         """Say on the canvas what the next click does."""
-        viewer, session = self._viewer_ref(), self._session
+        viewer = self._viewer_ref()
         if viewer is None:
             return
-        overlay, options = viewer.canvas.overlays.text, session.options
-        is_holdout = session.role is FrameRole.HOLDOUT
+        overlay, options = viewer.canvas.overlays.text, self._options
+        is_holdout = self._navigator.role is FrameRole.HOLDOUT
         if is_holdout != self._says_holdout:
             self._says_holdout = is_holdout
             overlay.color = HOLDOUT_COLOUR if is_holdout else None  # None: what can be read on the canvas
         if self.context.is_playing:
             first, last = self.context.span
-            back = session.with_keys("{layers.toggle_context}: back to it")
+            back = self._keys.named("{layers.toggle_context}: back to it")
             overlay.text = f"playing {last - first + 1} frames around this one \u00b7 {back}"
             return
         overlay.text = prompt(
-            session.annotation,
-            session.guess,
-            session.bodypart,
-            role=session.role,
+            self._frame.annotation,
+            self._frame.guess,
+            self._frame.bodypart,
+            role=self._navigator.role,
             tool=options.tool,
             mode=options.label_mode,
-            individuals=session.individuals,
-            read_only=session.read_only,
-            say=session.with_keys,
+            individuals=self._frame.individuals,
+            read_only=self._projects.read_only,
+            say=self._keys.named,
         )
 
     def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
@@ -358,16 +352,16 @@ class LayerStack(QObject):
     # ---- from the viewer ----------------------------------------------------------------------
 
     def _on_slider(self) -> None:
-        viewer, source, current = self._viewer_ref(), self._session.source, self._session.current
+        viewer, source, current = self._viewer_ref(), self._frame.source, self._frame.key
         if self._syncing or viewer is None or source is None or current is None or self._video is None:
             return
         point = viewer.dims.point[self._time_axis(viewer)]
         position = round(point)
         self.context.stop()
         if 0 <= position < len(source):
-            self._session.go_to(FrameKey(current.video, source.number(position)))
+            self._navigator.go_to(FrameKey(current.video, source.number(position)))
             if point != position:
-                self._show_position(self._session.position)
+                self._show_position(self._frame.position)
 
     def _on_removed(self, event: Any) -> None:
         if not self._putting_back and event.value in self.layers:
@@ -376,7 +370,7 @@ class LayerStack(QObject):
 
     def _put_back(self) -> None:
         """Make the layers anew: without them there would be a project open that nobody can see or label."""
-        viewer, source = self._viewer_ref(), self._session.source
+        viewer, source = self._viewer_ref(), self._frame.source
         self._putting_back = False
         if viewer is None or source is None or not _is_open(viewer) or not self._missing(self.layers):
             return
@@ -395,13 +389,13 @@ class LayerStack(QObject):
         viewer = self._viewer_ref()
         if viewer is None or self._video is None or self._keypoints is None or self._missing(self.layers):
             return NOTHING  # they are being put back
-        if not self._session.options.points:
-            return "The points are hidden.", self._session.with_keys("Show them ({options.toggle points}), then label.")
-        drawn, position = self._keypoints.all[-2:], self._session.position
+        if not self._options.points:
+            return "The points are hidden.", self._keys.named("Show them ({options.toggle points}), then label.")
+        drawn, position = self._keypoints.all[-2:], self._frame.position
         return what_is_wrong(viewer, self._video.layer, drawn, position=position, xy=xy)
 
     def _tell(self, message: str, hint: str) -> None:
-        self._session.noticeRaised.emit(message, hint, False)
+        self._notices.tell(message, hint)
 
     @staticmethod
     def _time_axis(viewer: Any) -> int:

@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
-from napari_al_pose.gui.panels.parts import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 from napari_al_pose.gui.panels.tools import ToolRows
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
 ROW_HEIGHT = 22
 _FEWEST_ROWS, _MOST_ROWS = 4, 12
@@ -32,9 +32,10 @@ class BodypartPanel(Section):
 
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Bodyparts", parent)
-        self._session = session
+        self._options, self._keys, self._frame = session.options, session.keys, session.frame
+        self._projects, self._editor = session.projects, session.editor
         self._rows = RowsModel(lambda row: f"{row.name} {row.text}".strip(), _tooltip, self)
-        self._view = RowsView(self._rows, lambda row: session.choose_bodypart(row.name))
+        self._view = RowsView(self._rows, lambda row: session.frame.choose_bodypart(row.name))
         self._delegate = _BodypartDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
@@ -43,11 +44,11 @@ class BodypartPanel(Section):
         self.body.addWidget(self.tools)
         self.body.addWidget(self._view, 1)
         self.body.addLayout(self._buttons())
-        for signal in (session.annotationChanged, session.bodypartChanged, session.frameChanged):
+        for signal in (session.frame.annotationChanged, session.frame.bodypartChanged, session.frame.keyChanged):
             signal.connect(self.refresh)
         session.options.changed.connect(self._on_option)
-        session.individualChanged.connect(self._recolour)
-        session.projectChanged.connect(self._on_project)
+        session.frame.individualChanged.connect(self._recolour)
+        session.projects.projectChanged.connect(self._on_project)
         self._on_project()
 
     def set_menu(self, menu: QMenu) -> None:
@@ -71,7 +72,7 @@ class BodypartPanel(Section):
         """Show as many bodyparts as go into a panel of ``height``; a few in any case, the others by scrolling."""
         if self.is_folded:
             return
-        n = len(self._session.bodyparts)
+        n = len(self._frame.bodyparts)
         around = self.minimumSizeHint().height() - self._view.height()
         rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, (height - around - 4) // ROW_HEIGHT))
         if self._view.height() != ROW_HEIGHT * rows + 4:
@@ -79,20 +80,20 @@ class BodypartPanel(Section):
 
     def refresh(self) -> None:
         """Show the current frame's labels."""
-        session, project, skeleton = self._session, self._session.project, self._session.skeleton
+        project, skeleton = self._projects.project, self._frame.skeleton
         if project is None or skeleton is None:
             self._rows.set_rows(())
             return
-        rows = bodypart_rows(session.annotation, session.guess, skeleton, session.bodypart)
+        rows = bodypart_rows(self._frame.annotation, self._frame.guess, skeleton, self._frame.bodypart)
         self._rows.set_rows(rows)
-        self.side.setText(frame_progress(session.annotation, skeleton))
+        self.side.setText(frame_progress(self._frame.annotation, skeleton))
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)
         if current >= 0:
             self._view.scrollTo(self._rows.index(current))
         self._enable(project.labels)
 
     def _on_project(self) -> None:
-        n = len(self._session.bodyparts)
+        n = len(self._frame.bodyparts)
         self._colour()
         self._view.setFixedHeight(ROW_HEIGHT * min(n, _FEWEST_ROWS) + 4)
         self.refresh()
@@ -107,19 +108,18 @@ class BodypartPanel(Section):
 
     def _colour(self) -> None:
         """Give the swatches the colours of the points: the individual's own where they stand for that."""
-        session, names = self._session, self._session.bodyparts
+        names = self._frame.bodyparts
         colours = bodypart_colours(len(names))
-        if session.options.colour_by is ColourBy.INDIVIDUAL and len(session.individuals) > 1:
-            colours = (bodypart_colours(len(session.individuals))[session.individual_index],) * len(names)
+        if self._options.colour_by is ColourBy.INDIVIDUAL and len(self._frame.individuals) > 1:
+            colours = (bodypart_colours(len(self._frame.individuals))[self._frame.individual_index],) * len(names)
         self._delegate.swatches = dict(zip(names, map(QColor, colours), strict=True))
 
     def _buttons(self) -> QHBoxLayout:
-        session = self._session
-        self._hide = button("Not visible", "", session.mark_not_visible)
-        self._clear = button("Clear", "", session.clear)
-        self._accept = button("Accept guess", "", session.accept_guess)
-        self._undo = button("↶", "", session.undo)
-        self._redo = button("↷", "", session.redo)
+        self._hide = button("Not visible", "", self._editor.mark_not_visible)
+        self._clear = button("Clear", "", self._editor.clear)
+        self._accept = button("Accept guess", "", self._editor.accept_guess)
+        self._undo = button("↶", "", self._editor.undo)
+        self._redo = button("↷", "", self._editor.redo)
         for made, tip in (
             (self._hide, "This bodypart can't be seen in this frame ({mark_not_visible})"),
             (self._clear, "Take this bodypart's label back ({clear})"),
@@ -127,7 +127,7 @@ class BodypartPanel(Section):
             (self._undo, "Undo: take back the last edit, in any frame ({undo})"),
             (self._redo, "Redo: do again what was taken back ({redo})"),
         ):
-            KeyTip(made, tip, session)
+            KeyTip(made, tip, self._keys)
         row = QHBoxLayout()
         row.setSpacing(4)
         for made in (self._hide, self._clear, self._accept):
@@ -138,15 +138,14 @@ class BodypartPanel(Section):
         return row
 
     def _enable(self, labels: Any) -> None:
-        session = self._session
-        writable = not session.read_only and session.current is not None
+        writable = not self._projects.read_only and self._frame.key is not None
         chosen = next((row for row in self.rows if row.is_current), None)
         labelled = chosen is not None and chosen.mark in (BodypartMark.PLACED, BodypartMark.NOT_VISIBLE)
         self._hide.setEnabled(writable and chosen is not None and chosen.mark is not BodypartMark.NOT_VISIBLE)
         self._clear.setEnabled(writable and labelled)
         self._accept.setEnabled(writable and any(row.mark is BodypartMark.GUESSED for row in self.rows))
-        self._undo.setEnabled(not session.read_only and labels.can_undo)
-        self._redo.setEnabled(not session.read_only and labels.can_redo)
+        self._undo.setEnabled(not self._projects.read_only and labels.can_undo)
+        self._redo.setEnabled(not self._projects.read_only and labels.can_redo)
 
 
 class _BodypartDelegate(QStyledItemDelegate):

@@ -8,10 +8,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.views import error_curve, learning_verdict, reliability_view
-from napari_al_pose.gui.panels.parts import label
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.learning import Learning
+from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.training import TrainingView
+from napari_al_pose.gui.widgets import label
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 class CurvesPanel(QWidget):
     """Three pages: this round; all rounds with a plain word on whether more labels help; likelihoods."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, projects: ProjectSession, learning: Learning, *, colours: Colours, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._projects, self._learning = projects, learning
         self._colours = colours
         self._live: LivePlots | None = None
         self._rounds: RoundsPlot | None = None
@@ -40,10 +43,10 @@ class CurvesPanel(QWidget):
         rows.setSpacing(4)
         rows.addWidget(self._page_row())
         rows.addWidget(self._pages)
-        session.trainingChanged.connect(self.refresh)
-        session.trainingChanged.connect(self._draw_training)
-        session.modelChanged.connect(self._draw_rounds)
-        session.projectChanged.connect(self._on_project)
+        learning.trainingChanged.connect(self.refresh)
+        learning.trainingChanged.connect(self._draw_training)
+        learning.modelChanged.connect(self._draw_rounds)
+        projects.projectChanged.connect(self._on_project)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:
@@ -55,7 +58,7 @@ class CurvesPanel(QWidget):
 
     def refresh(self) -> None:
         """Follow the training: its page comes forward when one begins."""
-        training = self._session.training
+        training = self._learning.training
         self._sentence.setText(_live_caption(training))
         if training.running and not self._was_running:
             self._show_page(0)
@@ -90,7 +93,7 @@ class CurvesPanel(QWidget):
         self._pages.setCurrentIndex(page)
 
     def _on_project(self) -> None:
-        if self._session.project is None:
+        if self._projects.project is None:
             return
         if self._live is None:
             self._make_plots()
@@ -110,18 +113,18 @@ class CurvesPanel(QWidget):
 
     def _draw_training(self) -> None:
         if self._live is not None:
-            training = self._session.training
+            training = self._learning.training
             self._live.show_training(training.losses, training.holdout)
             self._live.setVisible(bool(training.losses))
 
     def _draw_rounds(self) -> None:
         if self._rounds is None or self._reliability is None:
             return
-        curve = error_curve(self._session.rounds)
+        curve = error_curve(self._learning.rounds)
         self._rounds.show_curve(curve)
         self._rounds.setVisible(bool(curve.labels))
-        self._verdict.setText(learning_verdict(self._session.rounds))
-        belief = reliability_view(self._session.rounds)
+        self._verdict.setText(learning_verdict(self._learning.rounds))
+        belief = reliability_view(self._learning.rounds)
         self._reliability.set_curve(belief.said, belief.found, dots=True)
         self._reliability.setVisible(bool(belief.said))
         self._belief.setText(belief.sentence)

@@ -26,41 +26,51 @@ class LabelMenu(QMenu):
 
     def __init__(self, session: Session, edit_bodyparts: Callable[[], None], parent: QWidget) -> None:
         super().__init__(parent)
-        self._session = session
+        self._options, self._keys, self._frame, self._projects = (
+            session.options,
+            session.keys,
+            session.frame,
+            session.projects,
+        )
+        self._navigator, self._editor, self._learning = session.navigator, session.editor, session.learning
         self._edit_bodyparts = edit_bodyparts
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
         """List what can be done with the frame in front of the user."""
-        session, options = self._session, self._session.options
-        writable = not session.read_only and session.annotation is not None
+        options = self._options
+        writable = not self._projects.read_only and self._frame.annotation is not None
         self.clear()
-        self._add("Start from the labelled frame before", session.borrow_pose, "borrow_pose", enabled=writable)
-        self._add("Copy the pose", session.copy_pose, "copy_pose", enabled=session.annotation is not None)
-        self._add("Paste the pose", session.paste_pose, "paste_pose", enabled=writable)
+        self._add("Start from the labelled frame before", self._editor.borrow_pose, "borrow_pose", enabled=writable)
+        self._add("Copy the pose", self._editor.copy_pose, "copy_pose", enabled=self._frame.annotation is not None)
+        self._add("Paste the pose", self._editor.paste_pose, "paste_pose", enabled=writable)
         self.addSeparator()
-        several = len(session.individuals) > 1
+        several = len(self._frame.individuals) > 1
         by_individual = options.colour_by is ColourBy.INDIVIDUAL
         self._add_toggle("Names beside the points", "names")
         self._add(
-            "Colour by individual", session.next_colouring, "next_colouring", checked=by_individual, enabled=several
+            "Colour by individual",
+            self._editor.next_colouring,
+            "next_colouring",
+            checked=by_individual,
+            enabled=several,
         )
         self._add_toggle("Ring doubted guesses in red", "borders")
         self._add_toggle("View follows the animal", "follow")
         self._add_toggle("Wide canvas", "wide")
         self.addSeparator()
-        self._add("Bodyparts and skeleton…", self._edit_bodyparts, enabled=not session.read_only)
-        if any(session.individuals):
-            self._add("Add an individual…", self._ask_individual, enabled=not session.read_only)
+        self._add("Bodyparts and skeleton…", self._edit_bodyparts, enabled=not self._projects.read_only)
+        if any(self._frame.individuals):
+            self._add("Add an individual…", self._ask_individual, enabled=not self._projects.read_only)
         self.addSeparator()
-        question = role_question(session.role, len(session.rounds))
+        question = role_question(self._navigator.role, len(self._learning.rounds))
         self._add(question.action, lambda: self._ask_role(question), enabled=writable)
         self.addSeparator()
-        self._add("Keys", session.show_keys, "show_keys")
+        self._add("Keys", self._keys.show_list, "show_keys")
 
     def _add_toggle(self, text: str, option: str) -> None:
-        options = self._session.options
+        options = self._options
         self._add(text, lambda: options.toggle(option), f"options.toggle {option}", checked=getattr(options, option))
 
     def _add(
@@ -73,7 +83,7 @@ class LabelMenu(QMenu):
         checked: bool | None = None,
     ) -> None:
         """Add a line; ``key_name`` says under which `Key.name` its key is found."""
-        made = self.addAction(self._session.with_keys(f"{text}\t{{{key_name}}}") if key_name else text)
+        made = self.addAction(self._keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
         made.setEnabled(enabled)
         if checked is not None:
             made.setCheckable(True)
@@ -84,11 +94,11 @@ class LabelMenu(QMenu):
         box = QMessageBox(QMessageBox.Icon.Question, "Hold-out", question.question, parent=self.parentWidget())
         yes = box.addButton(question.yes, QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        key = self._session.current
+        key = self._frame.key
 
         def answer() -> None:
-            if box.clickedButton() is yes and self._session.current == key:
-                self._session.set_role(question.wanted)
+            if box.clickedButton() is yes and self._frame.key == key:
+                self._editor.set_role(question.wanted)
 
         box.finished.connect(lambda _result: answer())
         box.finished.connect(box.deleteLater)
@@ -98,6 +108,6 @@ class LabelMenu(QMenu):
         dialog = QInputDialog(self.parentWidget())
         dialog.setWindowTitle("Add an individual")
         dialog.setLabelText("Name, as DeepLabCut will write it:")
-        dialog.textValueSelected.connect(self._session.add_individual)
+        dialog.textValueSelected.connect(self._projects.add_individual)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

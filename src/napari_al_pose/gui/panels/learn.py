@@ -7,8 +7,8 @@ from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import learn_view, model_sentence, stop_view, training_sentence
 from napari_al_pose.domain.views.label_checks import check_button_text
-from napari_al_pose.gui.panels.parts import KeyTip, Section, button, label
 from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import KeyTip, Section, button, label
 
 _PLOT_EVERY_MS = 800
 _ENGINE_WORDS = {
@@ -25,39 +25,46 @@ class LearnPanel(Section):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Learning", parent)
-        self._session = session
+        self._keys, self._projects = session.keys, session.projects
+        self._checks, self._learning = session.checks, session.learning
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
         self._model = QElidingLabel()
         self._model.setProperty("part", "dim")
         self._model.setToolTip("The network's input is chosen so that bodyparts can be told apart; see the settings")
         self.body.addWidget(self._model)
-        self._checks = button("", "Labels that a model which had not seen them puts elsewhere", session.show_checks)
-        self.body.addWidget(self._checks)
-        session.label_checks.changed.connect(self.refresh)
-        for signal in (session.trainingChanged, session.engineChanged, session.annotationChanged):
+        self._check_button = button(
+            "", "Labels that a model which had not seen them puts elsewhere", session.checks.show_list
+        )
+        self.body.addWidget(self._check_button)
+        session.checks.changed.connect(self.refresh)
+        for signal in (
+            session.learning.trainingChanged,
+            session.learning.engineChanged,
+            session.frame.annotationChanged,
+        ):
             signal.connect(self.refresh)
-        session.settingsChanged.connect(self.refresh)
-        session.modelChanged.connect(self.refresh)
-        session.projectChanged.connect(self.refresh)
+        session.projects.settingsChanged.connect(self.refresh)
+        session.learning.modelChanged.connect(self.refresh)
+        session.projects.projectChanged.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what can be pressed and how far the engine is."""
-        session, training = self._session, self._session.training
-        project = session.project
+        training = self._learning.training
+        project = self._projects.project
         if project is None:
             return
         view = learn_view(
-            engine_state=session.engine_state,
+            engine_state=self._learning.engine_state,
             busy=training.busy,
-            read_only=session.read_only,
-            n_new=session.n_complete_since_training,
-            n_complete=self._session.tally.n_trainable,
-            learn_after=session.settings.learn_after,
+            read_only=self._projects.read_only,
+            n_new=self._learning.n_new,
+            n_complete=self._projects.tally.n_trainable,
+            learn_after=self._projects.settings.learn_after,
         )
         self.side.setToolTip("The engine is the process beside this window that learns and predicts")
-        self.side.setText(_ENGINE_WORDS.get(session.engine_state, ""))
+        self.side.setText(_ENGINE_WORDS.get(self._learning.engine_state, ""))
         self._learn.setEnabled(view.can_learn)
         self._learn.setVisible(not view.can_restart)
         self._restart.setVisible(view.can_restart)
@@ -67,15 +74,15 @@ class LearnPanel(Section):
         self._new_frames.setValue(view.done)
         self._idle.setVisible(not training.busy)
         self._busy.setVisible(training.busy)
-        self._model.setText(model_sentence(session.rounds))
+        self._model.setText(model_sentence(self._learning.rounds))
         self._model.setVisible(bool(self._model.text()))
-        self._checks.setText(check_button_text(len(session.label_checks.all)))
-        self._checks.setVisible(bool(self._checks.text()))
+        self._check_button.setText(check_button_text(len(self._checks.all)))
+        self._check_button.setVisible(bool(self._check_button.text()))
         if training.busy:
             self._show_progress()
 
     def _show_progress(self) -> None:
-        training = self._session.training
+        training = self._learning.training
         self._bar.setRange(0, training.total)  # 0 of 0 is Qt's "nobody knows": a moving bar
         self._bar.setValue(training.done)
         self._bar_text.setText(
@@ -95,11 +102,13 @@ class LearnPanel(Section):
         self._cancel.setToolTip(stop.tooltip)
 
     def _idle_row(self) -> QWidget:
-        session = self._session
-        self._learn = button("Learn", "", session.learn, part="main")
-        KeyTip(self._learn, "Train on your labels, then rank the queue anew ({learn})", session)
+        self._learn = button("Learn", "", self._learning.learn, part="main")
+        KeyTip(self._learn, "Train on your labels, then rank the queue anew ({learn})", self._keys)
         self._restart = button(
-            "Restart engine", "Start the engine again; labels and models are safe", session.restart_engine, part="main"
+            "Restart engine",
+            "Start the engine again; labels and models are safe",
+            self._learning.restart_engine,
+            part="main",
         )
         self._progress_text = QElidingLabel()
         self._progress_text.setProperty("part", "dim")
@@ -119,12 +128,11 @@ class LearnPanel(Section):
         return self._idle
 
     def _busy_rows(self) -> QWidget:
-        session = self._session
         self._bar_text = label("")
         self._bar = _thin_bar()
-        self._keep = button("Stop and keep", "End now and use what was learnt so far", session.stop_and_keep)
+        self._keep = button("Stop and keep", "End now and use what was learnt so far", self._learning.stop_and_keep)
         self._cancel = button(
-            "Cancel and discard", "End now; the model before it stays in use", session.cancel_training
+            "Cancel and discard", "End now; the model before it stays in use", self._learning.cancel_training
         )
         buttons = QHBoxLayout()
         buttons.setSpacing(4)

@@ -32,11 +32,11 @@ from napari_al_pose.domain.views.pool_map import (
     sheet_cells,
 )
 from napari_al_pose.engine.messages import PoolMapped
-from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.panels.queue import fill_strategies
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours, mix
 from napari_al_pose.gui.thumbnails import HEIGHT, WIDTH, Thumbnails
+from napari_al_pose.gui.widgets import button, label
 
 SHEET = 12
 _KEY = Qt.ItemDataRole.UserRole
@@ -62,7 +62,7 @@ class PoolMap(QDialog):
         self, session: Session, thumbnails: Thumbnails, colours: Colours, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._session, self._thumbnails, self._colours = session, thumbnails, colours
+        self._learning, self._thumbnails, self._colours = session.learning, thumbnails, colours
         self._mapped: PoolMapped | None = None
         self._waiting = False
         self._dots: tuple[MapDot, ...] = ()
@@ -70,27 +70,27 @@ class PoolMap(QDialog):
         self.resize(980, 620)
         self._strategy = QComboBox()
         self._strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        fill_strategies(self._strategy, session.strategies)
-        self._strategy.setCurrentIndex(max(0, self._strategy.findData(session.settings.strategy)))
+        fill_strategies(self._strategy, session.learning.strategies)
+        self._strategy.setCurrentIndex(max(0, self._strategy.findData(session.projects.settings.strategy)))
         self._layout_box = _layout_box()
         self._update = button("Show", "Score the pool by this strategy; the queue stays", self.ask, part="main")
         self._caption = label("", "dim", wrap=True)
-        self.plot = _Plot(colours, lambda key: session.go_to(key))
+        self.plot = _Plot(colours, lambda key: session.navigator.go_to(key))
         self.best, self.worst = _sheet(session), _sheet(session)
         self._lay_out()
         thumbnails.ready.connect(self._on_thumbnail)
-        session.poolMapped.connect(self.show_map)
-        session.trainingChanged.connect(self._refresh)
-        session.engineChanged.connect(self._refresh)
-        session.projectChanged.connect(self.close)
+        session.learning.poolMapped.connect(self.show_map)
+        session.learning.trainingChanged.connect(self._refresh)
+        session.learning.engineChanged.connect(self._refresh)
+        session.projects.projectChanged.connect(self.close)
         self.finished.connect(lambda _result: thumbnails.close())
         self._refresh()
         self.ask()
 
     def ask(self) -> None:
         """Ask the engine for the map of the chosen strategy and layout."""
-        self._session.map_pool(self._strategy.currentData(), self._layout_box.currentData())
-        self._waiting = self._session.training.busy
+        self._learning.map_pool(self._strategy.currentData(), self._layout_box.currentData())
+        self._waiting = self._learning.training.busy
         self._refresh()
 
     def show_map(self, mapped: PoolMapped) -> None:
@@ -112,7 +112,7 @@ class PoolMap(QDialog):
         return self._caption.text()
 
     def _refresh(self) -> None:
-        training, engine = self._session.training, self._session.engine_state
+        training, engine = self._learning.training, self._learning.engine_state
         self._waiting = self._waiting and training.busy  # what failed or was cancelled is not waited for
         self._update.setEnabled(engine in ("starting", "ready", "working") and not self._waiting)
         if training.kind == "map":
@@ -121,7 +121,7 @@ class PoolMap(QDialog):
         elif self._waiting:
             self._caption.setText(f"Waiting until the engine has done: {training.stage}…")
         elif self._mapped is not None:
-            found = self._session.strategies.get(self._mapped.strategy)
+            found = self._learning.strategies.get(self._mapped.strategy)
             title = self._mapped.strategy if found is None else found.title
             version, notice = self._mapped.model_version, self._mapped.notice
             self._caption.setText(map_caption(self._dots, title=title, version=version, notice=notice))
@@ -257,6 +257,6 @@ def _sheet(session: Session) -> QListWidget:
     made.setMovement(QListWidget.Movement.Static)
     made.setIconSize(QSize(WIDTH * 3 // 4, HEIGHT * 3 // 4))
     made.setSpacing(4)
-    made.itemClicked.connect(lambda item: session.go_to(item.data(_KEY)))
-    made.itemActivated.connect(lambda item: session.go_to(item.data(_KEY)))
+    made.itemClicked.connect(lambda item: session.navigator.go_to(item.data(_KEY)))
+    made.itemActivated.connect(lambda item: session.navigator.go_to(item.data(_KEY)))
     return made

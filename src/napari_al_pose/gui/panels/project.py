@@ -9,9 +9,9 @@ from superqt import QElidingLabel
 from napari_al_pose.domain.views import project_line, save_view
 from napari_al_pose.domain.views.exporting import export_button
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.recent import recent_projects
 from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import button, label
 
 
 class ProjectPanel(QWidget):
@@ -19,7 +19,8 @@ class ProjectPanel(QWidget):
 
     def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._notices, self._frame, self._projects = session.notices, session.frame, session.projects
+        self._repair, self._learning = session.repair, session.learning
         self._actions = actions
         self._said = ""
         self._name = QElidingLabel()
@@ -37,25 +38,25 @@ class ProjectPanel(QWidget):
         rows.addWidget(self._name)
         rows.addLayout(counts)
         rows.addLayout(self._buttons())
-        for signal in (session.projectChanged, session.annotationChanged, session.modelChanged):
+        for signal in (session.projects.projectChanged, session.frame.annotationChanged, session.learning.modelChanged):
             signal.connect(self.refresh)
-        session.busyChanged.connect(self.refresh)
-        session.exportChanged.connect(self._tell_export)
+        session.notices.busyChanged.connect(self.refresh)
+        session.learning.exportChanged.connect(self._tell_export)
 
     def refresh(self) -> None:
         """Show the counts."""
-        project = self._session.project
+        project = self._projects.project
         if project is None:
             return
         self._name.setText(project.config.task)
         self._name.setToolTip(str(project.root))
         line = project_line(
             project.scorer,
-            n_complete=len(self._session.tally.complete),
-            n_labelled=len(self._session.tally.labelled),
-            n_holdout=len(self._session.tally.holdout),
+            n_complete=len(self._projects.tally.complete),
+            n_labelled=len(self._projects.tally.labelled),
+            n_holdout=len(self._projects.tally.holdout),
         )
-        self._line.setText(self._said or self._session.busy or line)
+        self._line.setText(self._said or self._notices.busy or line)
         saved = save_view(read_only=project.read_only, lock_holder=project.lock_holder)
         self._saved.setText(saved.text)
         self._saved.setToolTip(saved.tooltip)
@@ -65,7 +66,7 @@ class ProjectPanel(QWidget):
 
     def _tell_export(self) -> None:
         """Show on its button how far the export is, whether or not its dialog is open."""
-        export = self._session.export
+        export = self._learning.export
         self._export.setText(export_button(busy=export.busy, done=export.done, total=export.total))
 
     def say(self, text: str) -> None:
@@ -101,19 +102,19 @@ class ProjectPanel(QWidget):
         recent.setEnabled(bool(recent.actions()))
         menu.addSeparator()
         add = menu.addAction("Add videos…")
-        add.setEnabled(not self._session.read_only)
+        add.setEnabled(not self._projects.read_only)
         add.triggered.connect(lambda _checked=False: actions.add_videos())
         region = menu.addAction("Look at a part of this video…")
         region.setToolTip("A rectangle: nothing outside it is learnt from, ranked or predicted")
-        region.setEnabled(self._session.source is not None and not self._session.read_only)
+        region.setEnabled(self._frame.source is not None and not self._projects.read_only)
         region.triggered.connect(lambda _checked=False: actions.region())
         model = menu.addAction("Use a trained model…")
         model.setToolTip("A DeepLabCut 3 snapshot or an ONNX model ranks and guesses until the first round here")
-        model.setEnabled(not self._session.read_only)
+        model.setEnabled(not self._projects.read_only)
         model.triggered.connect(lambda _checked=False: actions.adopt_model())
         predictions = menu.addAction("Add predictions…")
         predictions.setToolTip("Of DeepLabCut, SLEAP or Lightning Pose; they rank the queue until there is a model")
-        predictions.setEnabled(not self._session.read_only)
+        predictions.setEnabled(not self._projects.read_only)
         predictions.triggered.connect(lambda _checked=False: actions.add_predictions())
         import_ = menu.addAction("Import labels…")
         import_.setToolTip("From DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP")
@@ -122,10 +123,10 @@ class ProjectPanel(QWidget):
         export.setToolTip("For DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP")
         export.triggered.connect(lambda _checked=False: actions.export_labels())
         history = menu.addAction("History of this frame…")
-        history.setEnabled(self._session.current is not None)
+        history.setEnabled(self._frame.key is not None)
         history.triggered.connect(lambda _checked=False: actions.history())
         conflicts = menu.addAction("Labels another program changed too…")
-        conflicts.setEnabled(bool(self._session.conflicts))
+        conflicts.setEnabled(bool(self._repair.conflicts))
         conflicts.triggered.connect(lambda _checked=False: actions.conflicts())
         menu.addSeparator()
         menu.addAction("Close project").triggered.connect(lambda _checked=False: actions.close_project())

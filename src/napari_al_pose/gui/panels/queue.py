@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QComboBox,
@@ -21,10 +21,10 @@ from napari_al_pose.acquisition import Strategy
 from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows, strategy_groups
-from napari_al_pose.gui.panels.parts import ROW, KeyTip, RowsModel, RowsView, Section, button, label
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label
 
 ROW_HEIGHT = 50
 _FEWEST_PX = 74
@@ -35,16 +35,20 @@ _PICTURE = QSize(56, 42)
 class QueuePanel(Section):
     """Strategy, ranked frames with thumbnails, and the way to the next."""
 
+    mapWanted = Signal()
+    """The map of the pool is to be shown."""
+
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Queue", parent)
-        self._session = session
+        self._keys, self._frame, self._projects = session.keys, session.frame, session.projects
+        self._navigator, self._learning = session.navigator, session.learning
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
         self.head.insertWidget(1, self._strategy, 1)
         self.head.setStretchFactor(self.side, 0)
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
-        self._view = RowsView(self._rows, lambda row: session.go_to(row.key))
+        self._view = RowsView(self._rows, lambda row: session.navigator.go_to(row.key))
         self._delegate = _QueueDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
@@ -55,11 +59,11 @@ class QueuePanel(Section):
         self.body.addWidget(self._view, 1)
         self.body.addWidget(self._empty, 1)
         self.body.addLayout(self._buttons())
-        for signal in (session.queueChanged, session.frameChanged, session.annotationChanged):
+        for signal in (session.navigator.queueChanged, session.frame.keyChanged, session.frame.annotationChanged):
             signal.connect(self.refresh)
-        for signal in (session.engineChanged, session.trainingChanged, session.modelChanged):
+        for signal in (session.learning.engineChanged, session.learning.trainingChanged, session.learning.modelChanged):
             signal.connect(self._refresh_empty)
-        session.settingsChanged.connect(self._show_strategy)
+        session.projects.settingsChanged.connect(self._show_strategy)
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
@@ -83,15 +87,19 @@ class QueuePanel(Section):
 
     def refresh(self) -> None:
         """Show the queue and where the user is in it."""
-        session = self._session
         before = next((row.key for row in self.rows if row.is_current), None)
-        rows = queue_rows(session.queue.suggestions, session.tally.complete, session.current, session.tally.holdout)
+        rows = queue_rows(
+            self._navigator.queue.suggestions,
+            self._projects.tally.complete,
+            self._frame.key,
+            self._projects.tally.holdout,
+        )
         self._rows.set_rows(rows)
         self.side.setText(queue_progress(rows))
-        self._next.setEnabled(session.queue.position + 1 < len(rows))
-        self._previous.setEnabled(session.queue.position > 0)
+        self._next.setEnabled(self._navigator.queue.position + 1 < len(rows))
+        self._previous.setEnabled(self._navigator.queue.position > 0)
         self._refresh_empty()
-        if session.current != before:
+        if self._frame.key != before:
             self._scroll_to_current()
         self._request_visible()
 
@@ -106,14 +114,15 @@ class QueuePanel(Section):
             self._view.scrollTo(self._rows.index(current))
 
     def _buttons(self) -> QHBoxLayout:
-        session = self._session
-        self._previous = button("Previous", "", session.previous_suggestion)
-        self._next = button("Next frame", "", session.next_suggestion, part="main")
-        KeyTip(self._previous, "The suggestion before this one ({previous_suggestion})", session)
-        KeyTip(self._next, "The next suggested frame ({next_suggestion})", session)
+        self._previous = button("Previous", "", self._navigator.previous_suggestion)
+        self._next = button("Next frame", "", self._navigator.next_suggestion, part="main")
+        KeyTip(self._previous, "The suggestion before this one ({previous_suggestion})", self._keys)
+        KeyTip(self._next, "The next suggested frame ({next_suggestion})", self._keys)
         row = QHBoxLayout()
         row.setSpacing(4)
-        self.map = button("Map", "See how strategies sample the videos: every candidate frame as a dot", lambda: None)
+        self.map = button(
+            "Map", "See how strategies sample the videos: every candidate frame as a dot", self.mapWanted.emit
+        )
         row.addWidget(self._previous)
         row.addWidget(self._next, 1)
         row.addWidget(self.map)
@@ -126,18 +135,18 @@ class QueuePanel(Section):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(8)
         box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        box.activated.connect(lambda i: self._session.set_strategy(box.itemData(i)))
+        box.activated.connect(lambda i: self._projects.set_strategy(box.itemData(i)))
         return box
 
     def _fill_strategies(self) -> None:
         self._strategy.clear()
-        if self._session.project is None:
+        if self._projects.project is None:
             return
-        fill_strategies(self._strategy, self._session.strategies)
+        fill_strategies(self._strategy, self._learning.strategies)
         self._show_strategy()
 
     def _show_strategy(self) -> None:
-        i = self._strategy.findData(self._session.settings.strategy)
+        i = self._strategy.findData(self._projects.settings.strategy)
         self._strategy.setCurrentIndex(i)
         summary = self._strategy.itemData(i, Qt.ItemDataRole.ToolTipRole) if i >= 0 else ""
         self._strategy.setToolTip(f"How frames are chosen. {summary}".strip())
@@ -147,13 +156,13 @@ class QueuePanel(Section):
         self._view.setVisible(not empty)
         self._empty.setVisible(empty)
         if empty:
-            rounds = self._session.rounds
+            rounds = self._learning.rounds
             version = rounds[-1].number if rounds else 0
             self._empty.setText(
                 queue_empty_text(
-                    engine_state=self._session.engine_state,
+                    engine_state=self._learning.engine_state,
                     model_version=version,
-                    busy=self._session.training.busy,
+                    busy=self._learning.training.busy,
                 )
             )
 

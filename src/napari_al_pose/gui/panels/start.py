@@ -9,17 +9,17 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.panels.parts import button, label, line
+from napari_al_pose.gui.notices import Notices
 from napari_al_pose.gui.recent import recent_projects
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import button, label, line
 
 
 class StartPage(QWidget):
     """Three ways to begin, and the projects opened before."""
 
-    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+    def __init__(self, notices: Notices, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._notices = notices
         self._actions = actions
         self._busy = label("", "dim", wrap=True)
         self._recent = QVBoxLayout()
@@ -58,7 +58,7 @@ class StartPage(QWidget):
         rows.addWidget(self._busy)
         rows.addLayout(self._recent)
         rows.addStretch(1)
-        session.busyChanged.connect(self._show_busy)
+        notices.busyChanged.connect(self._show_busy)
         self.refresh()
 
     def refresh(self) -> None:
@@ -93,4 +93,4 @@ class StartPage(QWidget):
         self._busy.setText(text)
 
     def _show_busy(self) -> None:
-        self.say(self._session.busy)
+        self.say(self._notices.busy)

@@ -6,8 +6,8 @@ from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.gui.panels.parts import KeyTip, label, tool_button
 from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.widgets import KeyTip, label, tool_button
 
 _TOOLS = (
     (Tool.ADD, "Add", "A click places the chosen bodypart; a drag moves a point"),
@@ -30,30 +30,29 @@ class ToolRows(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._options, self._keys, self._frame = session.options, session.keys, session.frame
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(4)
         rows.addLayout(self._tool_row())
         rows.addWidget(self._individual_row())
         session.options.changed.connect(self._on_option)
-        session.projectChanged.connect(self._on_project)
-        session.individualChanged.connect(self._show_individual)
-        if session.keys is not None:
-            session.keys.changed.connect(self._on_keys)
+        session.projects.projectChanged.connect(self._on_project)
+        session.frame.individualChanged.connect(self._show_individual)
+        session.keys.changed.connect(self._on_keys)
         self._on_option("tool")
         self._on_option("label_mode")
         self._on_project()
 
     def _tool_row(self) -> QHBoxLayout:
-        options = self._session.options
+        options = self._options
         row = QHBoxLayout()
         row.setSpacing(3)
         group = QButtonGroup(self)
         self._tools = {}
         for tool, text, tooltip in _TOOLS:
             made = tool_button(text, "", part="choice", checkable=True)
-            KeyTip(made, f"{tooltip} ({{options.set tool {tool}}})", self._session)
+            KeyTip(made, f"{tooltip} ({{options.set tool {tool}}})", self._keys)
             made.clicked.connect(lambda _checked=False, tool=tool: options.set("tool", tool))
             group.addButton(made)
             row.addWidget(made)
@@ -70,9 +69,9 @@ class ToolRows(QWidget):
 
     def _individual_row(self) -> QWidget:
         self._individual = QComboBox()
-        KeyTip(self._individual, "The animal the next click labels ({next_individual}: the next one)", self._session)
+        KeyTip(self._individual, "The animal the next click labels ({next_individual}: the next one)", self._keys)
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._individual.activated.connect(lambda i: self._session.choose_individual(self._individual.itemText(i)))
+        self._individual.activated.connect(lambda i: self._frame.choose_individual(self._individual.itemText(i)))
         note = label("learns the first one only", "warning")
         note.setToolTip(_ONE_ANIMAL)
         self._individuals = QWidget()
@@ -85,25 +84,25 @@ class ToolRows(QWidget):
         return self._individuals
 
     def _on_option(self, name: str) -> None:
-        options = self._session.options
+        options = self._options
         if name == "tool":
             self._tools[options.tool].setChecked(True)
         elif name == "label_mode":
             i = self._mode.findData(options.label_mode)
             self._mode.setCurrentIndex(i)
             what = self._mode.itemData(i, Qt.ItemDataRole.ToolTipRole)
-            self._mode.setToolTip(self._session.with_keys(f"What follows a click ({{next_label_mode}}). {what}."))
+            self._mode.setToolTip(self._keys.named(f"What follows a click ({{next_label_mode}}). {what}."))
 
     @Slot()
     def _on_keys(self) -> None:
         self._on_option("label_mode")
 
     def _on_project(self) -> None:
-        names = self._session.individuals
+        names = self._frame.individuals
         self._individual.clear()
         self._individual.addItems(list(names))
         self._individuals.setVisible(any(names))
         self._show_individual()
 
     def _show_individual(self) -> None:
-        self._individual.setCurrentText(self._session.individual)
+        self._individual.setCurrentText(self._frame.individual)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
-from napari_al_pose.gui.panels.parts import button, label
 from napari_al_pose.gui.video_check import VideoCheck
+from napari_al_pose.gui.widgets import button, label
 
 
 class VideoCheckBar(QFrame):

@@ -9,9 +9,10 @@ from qtpy.QtGui import QColor, QHelpEvent, QPainter
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
-from napari_al_pose.gui.panels.parts import Section, label
-from napari_al_pose.gui.session import ALL_BODYPARTS, Session
+from napari_al_pose.gui.current_frame import ALL_BODYPARTS
+from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.widgets import Section, label
 
 _BAR_HEIGHT = 17
 _NAME_WIDTH = 92
@@ -23,7 +24,7 @@ class WhyPanel(Section):
 
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Why this frame?", parent)
-        self._session = session
+        self._keys, self._frame, self._navigator = session.keys, session.frame, session.navigator
         self._sentence = label("", wrap=True)
         self._caption = label("", "dim")
         self._bars = BarList(colours)
@@ -33,10 +34,15 @@ class WhyPanel(Section):
         self.body.addWidget(self._sentence)
         self.body.addWidget(self._caption)
         self.body.addWidget(self._bars)
-        for signal in (session.frameChanged, session.queueChanged, session.lookedChanged, session.annotationChanged):
+        for signal in (
+            session.frame.keyChanged,
+            session.navigator.queueChanged,
+            session.frame.lookedChanged,
+            session.frame.annotationChanged,
+        ):
             signal.connect(self.refresh)
-        session.projectChanged.connect(self._on_project)
-        session.scoremapChoiceChanged.connect(self._show_choice)
+        session.projects.projectChanged.connect(self._on_project)
+        session.frame.scoremapChoiceChanged.connect(self._show_choice)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:
@@ -46,13 +52,16 @@ class WhyPanel(Section):
 
     def refresh(self) -> None:
         """Show the reasons of the current frame."""
-        session = self._session
-        if session.skeleton is None:
+        if self._frame.skeleton is None:
             return
-        looked = session.looked.prediction if session.looked is not None else None
-        next_key = session.with_keys("{next_suggestion}") if session.queue.upcoming(1) else ""
+        looked = self._frame.looked.prediction if self._frame.looked is not None else None
+        next_key = self._keys.named("{next_suggestion}") if self._navigator.queue.upcoming(1) else ""
         view = why_view(
-            session.current, session.suggestion, looked or session.guess, session.skeleton, next_key=next_key
+            self._frame.key,
+            self._navigator.suggestion,
+            looked or self._frame.guess,
+            self._frame.skeleton,
+            next_key=next_key,
         )
         self._sentence.setText(view.sentence)
         self._caption.setText(view.caption)
@@ -60,7 +69,7 @@ class WhyPanel(Section):
         self._bars.set_bars(view.bars)
 
     def _on_project(self) -> None:
-        names = self._session.bodyparts
+        names = self._frame.bodyparts
         swatches = dict(zip(names, map(QColor, bodypart_colours(len(names))), strict=True))
         self._bars.swatches = swatches
         self._scoremap.clear()
@@ -75,11 +84,11 @@ class WhyPanel(Section):
         box = QComboBox()
         box.setToolTip("Lay the model's scoremap over the video: where it thinks the bodypart is")
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        box.activated.connect(lambda i: self._session.set_scoremap(box.itemData(i)))
+        box.activated.connect(lambda i: self._frame.set_scoremap(box.itemData(i)))
         return box
 
     def _show_choice(self) -> None:
-        self._scoremap.setCurrentIndex(max(0, self._scoremap.findData(self._session.scoremap_choice)))
+        self._scoremap.setCurrentIndex(max(0, self._scoremap.findData(self._frame.scoremap_choice)))
 
 
 class BarList(QWidget):

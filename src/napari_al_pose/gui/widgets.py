@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from qtpy.QtGui import QResizeEvent
@@ -19,10 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.remembered import remember, remembered
-
-if TYPE_CHECKING:
-    from napari_al_pose.gui.state import SessionState
 
 ROW = Qt.ItemDataRole.UserRole
 """Role under which a list's model gives the row itself."""
@@ -143,20 +141,19 @@ class KeyTip(QObject):
         Becomes the parent.
     text : str
         With ``{name}`` for the key of an action, see `napari_al_pose.gui.key_table.with_keys`.
-    session : SessionState
+    keys : KeyChoices
     """
 
-    def __init__(self, widget: QWidget, text: str, session: SessionState) -> None:
+    def __init__(self, widget: QWidget, text: str, keys: KeyChoices) -> None:
         super().__init__(widget)
-        self._widget, self._text, self._session = widget, text, session
-        if session.keys is not None:
-            session.keys.changed.connect(self.show)
+        self._widget, self._text, self._keys = widget, text, keys
+        keys.changed.connect(self.show)
         self.show()
 
     @Slot()
     def show(self) -> None:
         """Name the keys as they are now."""
-        self._widget.setToolTip(self._session.with_keys(self._text))
+        self._widget.setToolTip(self._keys.named(self._text))
 
 
 def tool_button(text: str, tooltip: str, *, part: str, checkable: bool = False) -> QToolButton:

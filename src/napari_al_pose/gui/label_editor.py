@@ -1,0 +1,366 @@
+"""Editing the labels of the frame in front of the user; every edit is on disk before the method returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, Suggestion
+from napari_al_pose.domain.labelling import (
+    bodypart_after_edit,
+    bodypart_after_undo,
+    borrowed_guess,
+    loop_step,
+    neighbour_key,
+    pasted,
+    pose_of,
+    pose_to_move,
+    shift_inside,
+)
+from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, bodypart_after_click
+from napari_al_pose.gui.current_frame import CurrentFrame
+from napari_al_pose.gui.key_choices import KeyChoices
+from napari_al_pose.gui.navigator import Navigator
+from napari_al_pose.gui.notices import Notices
+from napari_al_pose.gui.options import ViewOptions
+from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.project import LabelStore, Project
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edit:
+    """An edit under way: of what, and how it was before.
+
+    Parameters
+    ----------
+    labels : LabelStore
+    before : Annotation
+        Of the individual that is edited.
+    suggestion : Suggestion or None
+        The queue's entry for the frame, if this may be its first label.
+    was_complete : bool
+    """
+
+    labels: LabelStore
+    before: Annotation
+    suggestion: Suggestion | None
+    was_complete: bool
+
+    @property
+    def key(self) -> FrameKey:
+        return self.before.key
+
+
+class LabelEditor(QObject):
+    """What a user can do to the labels of the current frame.
+
+    Parameters
+    ----------
+    projects : ProjectSession
+    frame : CurrentFrame
+    navigator : Navigator
+    options : ViewOptions
+    keys : KeyChoices
+        Named in hints.
+    notices : Notices
+    """
+
+    frameCompleted = Signal()
+    """The last bodypart of a frame was looked at."""
+
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        options: ViewOptions,
+        keys: KeyChoices,
+        notices: Notices,
+    ) -> None:
+        super().__init__()
+        self._projects, self._frame, self._navigator = projects, frame, navigator
+        self._options, self._keys, self._notices = options, keys, notices
+        self._copied: Mapping[str, tuple[float, float]] = {}
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    def next_individual(self) -> None:
+        """Choose the individual after the chosen one, going round."""
+        names = self._frame.individuals
+        if len(names) > 1:
+            self._frame.choose_individual(names[(self._frame.individual_index + 1) % len(names)])
+        elif names:
+            self._notices.tell("This project has one animal in a frame.")
+
+    def next_colouring(self) -> None:
+        """Colour by individual instead of by bodypart, or back."""
+        if len(self._frame.individuals) < 2:
+            self._notices.tell("One animal in a frame: the colours tell its bodyparts apart.")
+            return
+        by_bodypart = self._options.colour_by is ColourBy.BODYPART
+        self._options.set("colour_by", ColourBy.INDIVIDUAL if by_bodypart else ColourBy.BODYPART)
+
+    def arrow(self, dx: int, dy: int) -> None:
+        """Do what an arrow key does: with the tool *select* nudge, else step a frame or choose a bodypart."""
+        if self._options.tool is Tool.SELECT:
+            self.nudge(dx, dy)
+        elif dx:
+            self._navigator.step(dx)
+        else:
+            self._frame.step_bodypart(dy)
+
+    def shift_arrow(self, dx: int, dy: int) -> None:
+        """Do what an arrow key does with Shift: nudge by ten pixels, else go to a frame that waits for labels."""
+        if self._options.tool is Tool.SELECT:
+            self.nudge(10 * dx, 10 * dy)
+        elif dx > 0:
+            self._navigator.next_unlabelled()
+        elif dx < 0:
+            self._navigator.previous_unlabelled()
+
+    # ---- edits --------------------------------------------------------------------------------
+
+    def click(self, x: float, y: float) -> None:
+        """Place the chosen bodypart at source pixel ``(x, y)`` and go on as the labelling mode says."""
+        self._place({self._frame.bodypart: (x, y)}, self._frame.bodypart, clicked=True)
+
+    def place(self, bodypart: str, x: float, y: float) -> None:
+        """Label ``bodypart`` at source pixel ``(x, y)`` in the current frame."""
+        self._place({bodypart: (x, y)}, bodypart)
+
+    def mark_not_visible(self, bodypart: str | None = None) -> None:
+        """Say that ``bodypart`` (default: the chosen one) cannot be seen in the current frame."""
+        name, edit = bodypart or self._frame.bodypart, self._begin()
+        if edit is not None:
+            with self._notices.warning():
+                edit.labels.mark_not_visible(edit.key, name, individual=self._frame.individual)
+                self._finish(edit, name)
+
+    def clear(self, bodypart: str | None = None) -> None:
+        """Take back the label of ``bodypart`` (default: the chosen one): nobody has looked at it."""
+        name, edit = bodypart or self._frame.bodypart, self._begin()
+        if edit is not None:
+            with self._notices.warning():
+                edit.labels.clear(edit.key, name, individual=self._frame.individual)
+                self._finish(edit, name)
+
+    def accept_guess(self, bodypart: str | None = None) -> None:
+        """Make the guess for ``bodypart`` (default: for all that is not labelled) labels."""
+        if self._frame.guess is not None:
+            xy = self._frame.guess.xy.astype(float)
+            if bodypart is not None:
+                xy[np.array(self._frame.bodyparts) != bodypart] = np.nan
+            self._place_all(xy, bodypart)
+
+    def nudge(self, dx: float, dy: float) -> None:
+        """Move the chosen bodypart by some pixels; a nudged guess becomes a label."""
+        frame, annotation, source = self._frame, self._frame.annotation, self._frame.source
+        if annotation is None or source is None:
+            return
+        xy = annotation.xy[frame.bodypart_index]
+        if not np.isfinite(xy).all() and frame.guess is not None:
+            xy = frame.guess.xy[frame.bodypart_index]
+        if np.isfinite(xy).all():
+            moved = shift_inside(xy[None], (dx, dy), *source.shape[1:3])[0]
+            self.place(frame.bodypart, float(moved[0]), float(moved[1]))
+
+    def move_pose(self, dx: float, dy: float) -> None:
+        """Move all labels of the chosen individual; in a frame without labels the guess, which becomes labels."""
+        annotation, source = self._frame.annotation, self._frame.source
+        if annotation is not None and source is not None:
+            xy = pose_to_move(annotation, self._frame.guess)
+            self._place_all(shift_inside(xy, (dx, dy), *source.shape[1:3]))
+
+    def copy_pose(self) -> None:
+        """Remember the labels of the chosen individual, to be pasted into another frame."""
+        annotation, bodyparts = self._frame.annotation, self._frame.bodyparts
+        if annotation is None:
+            return
+        pose = pose_of(annotation, bodyparts)
+        if pose:
+            self._copied = pose
+            hint = self._keys.named("Paste them with {paste_pose}.")
+            self._notices.tell(f"Copied {len(pose)} of {len(bodyparts)} bodyparts.", hint)
+        else:
+            self._notices.tell("There is no label to copy in this frame.")
+
+    def paste_pose(self) -> None:
+        """Label what nobody has looked at as it was in the frame copied from; labels stay."""
+        if self._frame.annotation is None:
+            return
+        if not self._copied:
+            hint = self._keys.named("Copy the labels of a frame with {copy_pose} first.")
+            self._notices.tell("Nothing is copied.", hint)
+            return
+        points = pasted(self._copied, self._frame.annotation, self._frame.bodyparts)
+        if points:
+            self._place(points, next(iter(points)))
+
+    def borrow_pose(self) -> None:
+        """Offer the pose of the labelled frame before this one as a guess, to be moved, corrected and accepted."""
+        project, frame = self._projects.project, self._frame
+        key, annotation = frame.key, frame.annotation
+        if project is None or key is None or annotation is None:
+            return
+        if annotation.is_complete:
+            self._notices.tell("Every bodypart of this frame is labelled already.")
+            return
+        labelled, before = sorted(self._projects.tally.labelled), key
+        while (found := neighbour_key(labelled, before, -1)) is not None:
+            pose = pose_of(project.labels.annotation(found, frame.individual), frame.bodyparts)
+            if pose and pasted(pose, annotation, frame.bodyparts):
+                frame.borrow(borrowed_guess(pose, key, frame.bodyparts))
+                return
+            before = found
+        self._notices.tell("No frame before this one has labels to start from.")
+
+    def undo(self) -> None:
+        """Take back the last edit, in whatever frame it was, and go there."""
+        project = self._projects.writable()
+        if project is not None:
+            with self._notices.warning():
+                self.follow_change(project, project.labels.undo())
+
+    def redo(self) -> None:
+        """Do again what was last taken back, and go there."""
+        project = self._projects.writable()
+        if project is not None:
+            with self._notices.warning():
+                self.follow_change(project, project.labels.redo())
+
+    def set_role(self, role: FrameRole) -> None:
+        """Say what the current frame is for, whatever it was for before; ask the user first."""
+        project, key = self._projects.writable(), self._frame.key
+        if project is None or key is None:
+            return
+        try:
+            project.labels.set_role(key, role, release_holdout=True)
+        except AlPoseError as error:
+            self._notices.refuse(error)
+            return
+        self._navigator.mark_role(key, role)
+        suggestions = self._navigator.queue.suggestions
+        self._projects.run(lambda: _save_queue(project, suggestions))
+        self._frame.reload()
+
+    def follow_change(self, project: Project, key: FrameKey | None) -> None:
+        """Show what an action on the label store has changed, in the frame ``key``; None says it changed nothing."""
+        if key is None:
+            return
+        self._projects.touch(key.video)
+        self._count_anew(project)
+        before = self._frame.annotations
+        if key != self._frame.key:
+            self._navigator.go_to(key)
+        else:
+            self._frame.reload()
+            self._choose_changed(before, self._frame.annotations)
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    def _place_all(self, xy: NDArray[np.floating], bodypart: str | None = None) -> None:
+        """Place every bodypart that has coordinates as one edit."""
+        pairs = zip(self._frame.bodyparts, xy, strict=True)
+        points = {name: (float(x), float(y)) for name, (x, y) in pairs if np.isfinite([x, y]).all()}
+        if points:
+            self._place(points, bodypart or self._frame.bodypart)
+
+    def _place(self, points: Mapping[str, tuple[float, float]], bodypart: str, *, clicked: bool = False) -> None:
+        edit = self._begin()
+        if edit is not None:
+            with self._notices.warning():
+                edit.labels.place_many(edit.key, points, individual=self._frame.individual)
+                self._finish(edit, bodypart, clicked=clicked)
+
+    def _begin(self) -> _Edit | None:
+        """Return how things are before an edit, or None where nothing can be edited; the user is told why."""
+        project, before = self._projects.writable(), self._frame.annotation
+        if project is None or before is None:
+            return None
+        is_first = all(annotation.is_empty for annotation in self._frame.annotations)
+        return _Edit(
+            project.labels,
+            before,
+            self._navigator.suggestion if is_first else None,
+            before.key in self._projects.tally.complete,
+        )
+
+    def _finish(self, edit: _Edit, bodypart: str, *, clicked: bool = False) -> None:
+        """Show an edit that is on disk, and go on to what follows it."""
+        if edit.suggestion is not None:
+            edit.labels.set_role(edit.key, edit.suggestion.role, provenance=edit.suggestion.strategy)
+        frame, mode = self._frame, self._options.label_mode
+        frame.reload()
+        after, names = frame.annotation, frame.bodyparts
+        if after is None:
+            return
+        edited = names.index(bodypart)
+        index = bodypart_after_edit(edit.before.states, after.states, frame.bodypart_index, edited)
+        if clicked:
+            index = bodypart_after_click(edit.before.states, index, edited, mode)
+        frame.choose_bodypart(names[index])
+        is_complete = edit.key in self._projects.tally.complete
+        if edit.was_complete or is_complete:
+            self._projects.touch(edit.key.video)
+        if is_complete and not edit.was_complete:
+            self.frameCompleted.emit()
+        if clicked and mode is LabelMode.LOOP:
+            self._loop_on()
+
+    def _loop_on(self) -> None:
+        """Go to the next frame of the loop: the queue's, or the video's where the user is beside the queue."""
+        frame, queue = self._frame, self._navigator.queue
+        source, current = frame.source, frame.key
+        if source is None or current is None:
+            return
+        row = queue.row(current)
+        n, index = (len(queue), row) if row >= 0 else (len(source), frame.position)
+        following = loop_step(n, index, frame.bodypart_index, len(frame.bodyparts))
+        if following is None:
+            self._notices.tell("That was the last bodypart in the last frame of the loop.")
+            return
+        index, bodypart = following
+        in_video = row < 0
+        key = FrameKey(current.video, source.number(index)) if in_video else queue.suggestions[index].key
+        self._navigator.go_to(key)
+        frame.choose_bodypart(frame.bodyparts[bodypart])
+
+    def _count_anew(self, project: Project) -> None:
+        """Keep the tally and the files in step with an action that may have changed many frames of many videos."""
+        changed: dict[str, set[int]] = {}
+        for key in project.labels.last_frames():
+            changed.setdefault(key.video, set()).add(key.frame)
+        for video, frames in changed.items():
+            self._projects.touch(video)
+            found: dict[int, list[Annotation]] = {frame: [] for frame in frames}
+            for annotation in project.labels.annotations(video, frames):
+                found[annotation.key.frame].append(annotation)
+            for number, of_frame in found.items():
+                empty = Annotation.empty(FrameKey(video, number), len(self._frame.bodyparts))
+                self._projects.count(of_frame or [empty])
+
+    def _choose_changed(self, before: Iterable[Annotation], after: tuple[Annotation, ...]) -> None:
+        """Choose what an undo or redo has changed in the frame that stayed in front."""
+        pairs = list(zip(before, after, strict=True))
+        changed = [index for index, pair in enumerate(pairs) if _differ(*pair)]
+        if changed and self._frame.individual_index not in changed:
+            self._frame.choose_individual(self._frame.individuals[changed[0]])
+        if pairs:
+            earlier, later = pairs[self._frame.individual_index]
+            index = bodypart_after_undo(earlier.states, later.states, self._frame.bodypart_index)
+            self._frame.choose_bodypart(self._frame.bodyparts[index])
+
+
+def _differ(before: Annotation, after: Annotation) -> bool:
+    same = np.array_equal(before.states, after.states) and np.array_equal(before.xy, after.xy, equal_nan=True)
+    return not same
+
+
+def _save_queue(project: Project, suggestions: tuple[Suggestion, ...]) -> None:
+    saved = project.queue.load()
+    project.queue.save(saved.strategy, saved.model_version, suggestions)

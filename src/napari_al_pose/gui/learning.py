@@ -1,0 +1,350 @@
+"""What the engine does for the project: training, ranking, looking, exporting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal, Slot
+
+from napari_al_pose.domain import FrameKey, Prediction, Round
+from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.labelling import time_to_learn
+from napari_al_pose.domain.views import LabelTally
+from napari_al_pose.domain.views.exporting import exported_sentence
+from napari_al_pose.engine.messages import Exported, Looked, Ranked, Trained
+from napari_al_pose.gui.bridge import EngineBridge
+from napari_al_pose.gui.current_frame import CurrentFrame
+from napari_al_pose.gui.exporting import ExportView
+from napari_al_pose.gui.loading import LoadedProject, mark_holdout
+from napari_al_pose.gui.navigator import Navigator
+from napari_al_pose.gui.notices import Notices
+from napari_al_pose.gui.project_session import Beginning, ProjectSession
+from napari_al_pose.gui.stored_guesses import StoredGuesses
+from napari_al_pose.gui.training import TrainingView
+from napari_al_pose.project import Project
+from napari_al_pose.project.outside_predictions import take_in, video_of
+from napari_al_pose.project.video_predictions import VideoRun
+
+if TYPE_CHECKING:
+    from napari_al_pose.acquisition import Strategy
+
+RANKING_SETTINGS = ("strategy", "batch_size", "holdout_share", "pool_size", "regions")
+"""Settings that change the queue."""
+
+
+class Learning(QObject):
+    """Keeps the engine, its jobs, and the rounds they have made.
+
+    Parameters
+    ----------
+    projects : ProjectSession
+    frame : CurrentFrame
+        Is given what the engine says about it.
+    navigator : Navigator
+        Is given the queue.
+    engine : EngineBridge
+    notices : Notices
+    """
+
+    modelChanged = Signal()
+    """A new model version is there; `rounds` has its round."""
+    trainingChanged = Signal()
+    """`training` moved on; a few times a second at most."""
+    exportChanged = Signal()
+    """`export` moved on; about once a second."""
+    engineChanged = Signal()
+    poolMapped = Signal(object)
+    """The `PoolMapped` that was asked for."""
+
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        engine: EngineBridge,
+        notices: Notices,
+    ) -> None:
+        super().__init__()
+        self._projects, self._frame, self._navigator = projects, frame, navigator
+        self._engine, self._notices = engine, notices
+        self._rounds: tuple[Round, ...] = ()
+        self._n_trained_on = 0
+        self._settings = projects.settings
+        self._stored = StoredGuesses(self)
+        self._stored.found.connect(self._on_stored)
+        self._connect_engine()
+        projects.entered.connect(self._on_entered)
+        projects.left.connect(self._on_left)
+        projects.announced.connect(self.modelChanged)
+        projects.begun.connect(self._on_begun)
+        projects.settingsChanged.connect(self._on_settings)
+        projects.videosChanged.connect(self._on_videos)
+        projects.closing.connect(self._stored.close)
+        frame.keyChanged.connect(self._look)
+        navigator.rested.connect(self._look)
+        frame.keyChanged.connect(self._want_stored)
+        navigator.videoReopened.connect(self._on_reopened)
+
+    def _connect_engine(self) -> None:
+        engine = self._engine
+        engine.failed.connect(self._notices.warn)
+        engine.stateChanged.connect(self.engineChanged)
+        engine.trainingChanged.connect(self.trainingChanged)
+        engine.exportChanged.connect(self.exportChanged)
+        engine.mapped.connect(self.poolMapped)
+        engine.looked.connect(self._on_looked)
+        engine.ranked.connect(self._on_ranked)
+        engine.trained.connect(self._on_trained)
+        engine.adopted.connect(self._on_model)
+        engine.exported.connect(self._on_exported)
+
+    # ---- what is known ------------------------------------------------------------------------
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The project's finished rounds."""
+        return self._rounds
+
+    @property
+    def strategies(self) -> dict[str, Strategy]:
+        """Every installed acquisition strategy by name."""
+        from napari_al_pose.acquisition import installed_strategies  # scikit-learn behind it: only when asked for
+
+        return dict(installed_strategies())
+
+    @property
+    def n_new(self) -> int:
+        """Complete training frames since the last training began."""
+        return max(0, self._projects.tally.n_trainable - self._n_trained_on)
+
+    @property
+    def training(self) -> TrainingView:
+        """The engine's long job."""
+        return self._engine.training
+
+    @property
+    def export(self) -> ExportView:
+        """The export of whole videos that runs, or what came of the last one."""
+        return self._engine.export_view
+
+    @property
+    def engine_state(self) -> str:
+        """One of ``"off"``, ``"starting"``, ``"ready"``, ``"working"``, ``"dead"``."""
+        return self._engine.state
+
+    @property
+    def _is_up(self) -> bool:
+        return self.engine_state not in ("off", "dead")
+
+    # ---- requests -----------------------------------------------------------------------------
+
+    def learn(self) -> None:
+        """Train the next model on the labels as they are now, then rank the queue anew."""
+        project = self._projects.writable()
+        if project is None or self.training.running:
+            return
+        if not self._is_up:
+            self._notices.warn("The engine does not run.", "Restart the engine, then learn.")
+            return
+        tally = self._projects.tally
+        if not tally.labelled:
+            self._notices.tell("There is nothing to learn from yet.", "Label some frames of the queue first.")
+            return
+        self._n_trained_on = tally.n_trainable
+        self._end_ranking()  # the training ranks anew
+        self._projects.run(lambda: mark_holdout(project), then=lambda marked: self._train(project, marked))
+
+    @Slot()
+    def learn_when_due(self) -> None:
+        """Train if there are as many new frames as the settings ask for."""
+        due = time_to_learn(self.n_new, self._projects.settings.learn_after)
+        if self._is_up and due and not self.training.running:
+            self.learn()
+
+    def stop_and_keep(self) -> None:
+        """End the training now and keep what it has learnt."""
+        self._engine.end_job(keep=True)
+
+    def cancel_training(self) -> None:
+        """End the engine's long job (training, ranking) and keep nothing of it."""
+        self._engine.end_job()
+
+    def restart_engine(self) -> None:
+        """Start the engine again after it died."""
+        project = self._projects.project
+        if project is not None and not self._is_up:
+            self._engine.start(project.root)
+            self._look()
+
+    def adopt_model(self, path: Path) -> None:
+        """Make a model that another program trained the newest one, then rank the queue with it."""
+        if self._projects.writable() is None or self.training.running:
+            return
+        if not self._is_up:
+            self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
+            return
+        self._end_ranking()  # the new model ranks anew
+        self._engine.adopt(path)
+
+    def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
+        """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""
+        if self._projects.writable() is None:
+            return
+        if not self._is_up:
+            self._notices.warn("The engine does not run.", "Restart the engine, then export.")
+            return
+        self._engine.export(videos, options)
+
+    def cancel_export(self) -> None:
+        """End the export; what is predicted is kept and not predicted again."""
+        self._engine.end_export()
+
+    def map_pool(self, strategy: str, layout: str) -> None:
+        """Ask for a map of the pool by ``strategy``; ``poolMapped`` brings it, the queue stays as it is."""
+        if self._projects.project is not None and self.training.kind != "map":
+            self._engine.map_pool(strategy, layout)
+
+    def add_predictions(self, paths: Sequence[Path]) -> None:
+        """Take in what other programs predicted; it ranks the queue and gives guesses until there is a model."""
+        project = self._projects.writable()
+        if project is not None:
+            self._projects.run(
+                lambda: [take_in(project, video_of(project, path), path) for path in paths],
+                then=self._on_predictions_added,
+            )
+
+    def _train(self, project: Project, marked: LabelTally | None) -> None:
+        if project is not self._projects.project:
+            return
+        if marked is not None:
+            self._projects.set_tally(marked)
+        self._engine.train()
+
+    def _end_ranking(self) -> None:
+        if self.training.kind == "rank":
+            self._engine.end_job()
+
+    def _rank_anew(self, project: Project) -> None:
+        if not self.training.running:  # it ends with a ranking, by the new settings
+            self._end_ranking()
+            self._engine.rank(project.settings.strategy)
+
+    # ---- the project and the frame ------------------------------------------------------------
+
+    @Slot(object)
+    def _on_entered(self, loaded: LoadedProject) -> None:
+        self._settings = loaded.project.settings
+        self._rounds = loaded.project.rounds.all()
+        self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
+
+    @Slot()
+    def _on_left(self) -> None:
+        self._engine.stop()
+        self._rounds, self._n_trained_on = (), 0
+
+    @Slot(object)
+    def _on_begun(self, beginning: Beginning) -> None:
+        project = self._projects.project
+        if project is not None:
+            self._engine.start(project.root)
+            if beginning.rank:
+                self._engine.rank(project.settings.strategy)
+            self._look()
+
+    @Slot()
+    def _on_settings(self) -> None:
+        project, before = self._projects.project, self._settings
+        now = self._settings = self._projects.settings
+        if project is not None and any(getattr(now, name) != getattr(before, name) for name in RANKING_SETTINGS):
+            self._rank_anew(project)
+
+    @Slot()
+    def _on_videos(self) -> None:
+        if self._projects.project is not None:
+            self._engine.rank(self._projects.settings.strategy)
+
+    @Slot(str)
+    def _on_reopened(self, video: str) -> None:
+        """Start the engine afresh: it reads the video too."""
+        project = self._projects.project
+        if self.training.running:
+            self._notices.tell(f"The engine still reads {video} as before.", "Restart it when its work is done.")
+        elif project is not None:
+            self._engine.start(project.root)
+
+    @Slot()
+    def _look(self) -> None:
+        """Ask what the newest model makes of the frame in front of the user."""
+        if self._frame.key is not None and not self._navigator.is_playing:
+            self._engine.look(self._frame.key)
+
+    @Slot()
+    def _want_stored(self) -> None:
+        """Look up the current frame's pose among those of whole videos, if nothing is known of it yet."""
+        project, key = self._projects.project, self._frame.key
+        if project is not None and key is not None and not self._frame.is_predicted:
+            version = self._engine.model_version or (self._rounds[-1].number if self._rounds else 0)
+            self._stored.want(project, version, key)
+
+    @Slot(object)
+    def _on_stored(self, prediction: Prediction) -> None:
+        if prediction.key == self._frame.key:
+            self._frame.add_predictions({prediction.key: prediction})
+
+    # ---- the engine's answers -----------------------------------------------------------------
+
+    @Slot(object)
+    def _on_looked(self, reply: Looked) -> None:
+        prediction = reply.prediction
+        is_new = prediction is not None and prediction.model_version >= self._engine.model_version
+        if reply.key == self._frame.key and is_new:
+            self._frame.take_look(reply)
+
+    @Slot(object)
+    def _on_trained(self, reply: Trained) -> None:
+        self._rounds = (*self._rounds, reply.round)
+        self.modelChanged.emit()
+        if reply.notice:
+            self._notices.tell(reply.notice)
+        self._look()
+
+    @Slot(object)
+    def _on_model(self, _reply: object) -> None:
+        self._look()
+
+    @Slot(object)
+    def _on_ranked(self, reply: Ranked) -> None:
+        project, navigator, version = self._projects.project, self._navigator, reply.model_version
+        if project is None:
+            return
+        navigator.take_ranking(reply.suggestions)
+        suggestions = navigator.queue.suggestions
+        if suggestions != reply.suggestions and not project.read_only:
+            # The engine has saved the queue without the frame in front of the user.
+            self._projects.run(lambda: project.queue.save(reply.strategy, version, suggestions))
+        self._frame.set_predictions({guess.key: guess for guess in reply.guesses})
+        if reply.notice:
+            self._notices.tell(reply.notice)
+        if version:
+            self._projects.run(
+                lambda: project.predictions.load(version), then=lambda pool: self._add_pool(version, pool)
+            )
+
+    def _add_pool(self, version: int, pool: dict[FrameKey, Prediction]) -> None:
+        if version == self._engine.model_version:
+            self._frame.add_predictions(pool)
+
+    def _on_predictions_added(self, runs: Sequence[VideoRun]) -> None:
+        names = ", ".join(run.header.video for run in runs)
+        later = "They are not asked any more, as there is a model." if self._rounds else ""
+        self._notices.tell(f"Predictions of {names} are taken in.", later)
+        self._want_stored()
+        if self._projects.project is not None:
+            self._rank_anew(self._projects.project)
+
+    @Slot(object)
+    def _on_exported(self, reply: Exported) -> None:
+        self._notices.tell(exported_sentence(len(reply.videos), reply.paths), reply.notice)

@@ -1,0 +1,46 @@
+"""Which session belongs to which viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari_al_pose.gui.keys import KeyBindings
+from napari_al_pose.gui.layers import LayerStack
+from napari_al_pose.gui.session import Session, new_session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _InViewer:
+    """A session with what shows it in a viewer, which nothing else holds."""
+
+    session: Session
+    stack: LayerStack
+    bindings: KeyBindings
+
+
+_in_viewers: WeakKeyDictionary[Any, _InViewer] = WeakKeyDictionary()
+
+
+def session_for(viewer: Any) -> Session:
+    """Return the one session of ``viewer``, made on first use with its layers, mouse and keys.
+
+    It lasts until `Session.close`: whoever docks the panels calls that when the dock is destroyed, and leaving
+    the application does it too.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Or the `PublicOnlyProxy` of one, as plug-in widgets get it.
+    """
+    real = getattr(viewer, "__wrapped__", viewer)
+    found = _in_viewers.get(real)
+    if found is None or found.session.projects.is_closed:
+        session = new_session()
+        stack = LayerStack(real, session)
+        bindings = KeyBindings(real, session, stack)
+        session.projects.closing.connect(bindings.unbind)
+        session.projects.closing.connect(stack.close)
+        found = _in_viewers[real] = _InViewer(session, stack, bindings)
+    return found.session
