@@ -65,6 +65,9 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
     # Of several it is the one with most frames and pixels, by FFmpeg's rule: a cover is not always marked as one.
     best = container.streams.best("video")
     stream = best if best in films else films[0]
+    if stream.frames == 1:
+        # It may be the default all the same.
+        stream = next((film for film in films if film.frames != 1), stream)
     if stream.codec_context is None:
         raise AlPoseError(
             f"The video in {path} is in a format that can't be decoded.",

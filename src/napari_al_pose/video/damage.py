@@ -106,8 +106,9 @@ class Damage:
         """
         group = self._index.group(position)
         positions = np.arange(group.start, group.stop)
-        first_bad = min(bad_ranks, default=None)
         self.missing[positions] = [position not in came_out for position in group]
+        missing = self._index.order[positions[self.missing[positions]]]
+        first_bad = min([*bad_ranks, *missing.tolist()], default=None)
         if first_bad is not None:
             self.spoilt[positions] = self._index.order[positions] >= first_bad
         self._examined[group.start] = True
