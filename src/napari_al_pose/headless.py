@@ -16,6 +16,7 @@ from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
+from napari_al_pose.project.picture_check import Compared, Steps, compare_video
 
 if TYPE_CHECKING:
     from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -104,7 +105,7 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, schedu
 
     The workers of a dask ``scheduler`` do it where one is named.
     """
-    with opened(path) as project:
+    with opened(path, compare=False) as project:
         loop = _loop(project)
         try:
             exported = show_progress(loop.export(project, videos, options, scheduler=scheduler))
@@ -259,12 +260,53 @@ def _tell(sentence: str) -> None:
         tqdm.write(sentence, file=sys.stderr)
 
 
-def opened(path: Path, *, read_only: bool = False) -> Project:
-    """Open a project and say what there is to know of it: a file of labels that can't be read, a missing video."""
+def opened(path: Path, *, read_only: bool = False, compare: bool = True) -> Project:
+    """Open a project and say what there is to know of it: a file of labels that can't be read, a missing video.
+
+    Some extracted images are compared with the frames of their videos, once, unless ``compare`` is False.
+    """
     project = open_project(path, read_only=read_only)
+    try:
+        if compare:
+            compare_pictures(project)
+    except BaseException:
+        project.close()
+        raise
     for notice in project.notices:
         _tell(notice)
     return project
+
+
+def check(path: Path) -> list[dict[str, Any]]:
+    """Compare every extracted image with its video, look for shifts through whole videos, and say what was found."""
+    with opened(path, compare=False) as project:
+        return [
+            {"video": c.video, "compared": c.compared, "differing": c.differing, "shift": c.noted.shift}
+            for c in compare_pictures(project, every=True)
+        ]
+
+
+def compare_pictures(project: Project, *, every: bool = False) -> list[Compared]:
+    """Compare extracted images with the frames of their videos: some of those that were not yet, or ``every`` one."""
+    every_one = [video for video in project.videos if video.has_video and video.images is not None]
+    found = []
+    for video in every_one if every else project.videos_to_compare():
+        steps = compare_video(video, project.noted_of(video), every=every, whole_video=every)
+        try:
+            found.append(show_progress(_as_progress(steps)))
+        except AlPoseError as error:
+            _tell(str(error))
+            continue
+        project.take_compared(found[-1])
+    return found
+
+
+def _as_progress(steps: Steps) -> Generator[Progress, None, Compared]:
+    while True:
+        try:
+            yield Progress(0, *next(steps), math.nan)
+        except StopIteration as end:
+            return end.value
 
 
 def _writable(path: Path) -> Project:

@@ -14,6 +14,9 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 """Of files that hold many frames; the last three are TIFF stacks. All that is found, linked, offered and read."""
 
+STACK_SUFFIXES = VIDEO_SUFFIXES[-3:]
+"""Of TIFF stacks."""
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 """Of single images of frames."""
 

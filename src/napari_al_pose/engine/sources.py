@@ -70,7 +70,7 @@ class Sources:
         for gone in self._open.keys() - names:
             self._open.pop(gone).close()
         for video in project.videos:
-            footage = video.footage
+            footage = f"{video.footage} {video.pictures.stills}"
             if video.name in self._open and self._footage[video.name] != footage:
                 self._open.pop(video.name).close()  # another file has its place
             if video.name not in self._open:

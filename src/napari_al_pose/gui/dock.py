@@ -25,6 +25,7 @@ from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.picture_check import PictureCheck
 from napari_al_pose.gui.recent import remember_project
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
@@ -96,6 +97,7 @@ class PoseLabeller(QWidget):
         rows.addWidget(self.notices)
         check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)
         rows.addWidget(VideoCheckBar(check))
+        self._pictures = PictureCheck(session.projects, session.navigator)
         rows.addWidget(self._pages, 1)
 
     def _connect(self) -> None:

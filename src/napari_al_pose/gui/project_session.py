@@ -21,6 +21,7 @@ from napari_al_pose.gui.loading import LoadedProject, first_frame, load_project
 from napari_al_pose.gui.notices import Notices
 from napari_al_pose.gui.saving import LabelSaver
 from napari_al_pose.project import Project, ProjectVideo, create_project
+from napari_al_pose.project.picture_check import Compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,19 @@ class ProjectSession(QObject):
         if project is not None:
             self._notices.set_busy("Adding videos…")
             self.run(lambda: project.add_videos(list(paths)), then=self._on_videos_added)
+
+    def take_compared(self, compared: Compared, then: Callable[[], None]) -> None:
+        """Keep what came of comparing a video's images with its frames, and say it; ``then()`` follows."""
+        project = self._project
+        if project is None:
+            return
+
+        def done(_nothing: object) -> None:
+            if project is self._project:
+                self._tell_notices()
+                then()
+
+        self.run(lambda: project.take_compared(compared), then=done)
 
     def edit_skeleton(self, edit: SkeletonEdit) -> None:
         """Change bodyparts and skeleton; labels and DeepLabCut's files follow, and the frame stays in front."""

@@ -31,6 +31,7 @@ from napari_al_pose.project.label_files import LabelFiles, Writer
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import ProjectLock
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore
+from napari_al_pose.project.picture_check import Compared, is_to_compare
 from napari_al_pose.project.pictures import Noted, PictureNotes, frame_size, look_at_pictures
 from napari_al_pose.project.video_predictions import VideoPredictions
 from napari_al_pose.project.videos import ProjectVideo, find_videos, image_size
@@ -192,6 +193,19 @@ class ProjectFolder:
         if not self.read_only:
             self._known_videos.remember(files)
 
+    def videos_to_compare(self) -> list[ProjectVideo]:
+        """Return the videos of whose extracted images too few were compared with their frames."""
+        return [video for video in self._videos if is_to_compare(video, self.noted_of(video))]
+
+    def noted_of(self, video: ProjectVideo) -> Noted:
+        """Return what is known of a video's extracted images."""
+        return self._picture_notes.of(video.name)
+
+    def take_compared(self, compared: Compared) -> None:
+        """Keep what came of comparing images with frames, and show images that differ in the place of frames."""
+        self._picture_notes.note(compared.video, compared.noted, keep=not self.read_only)
+        self._videos = [self._with_pictures(v) if v.name == compared.video else v for v in self._videos]
+
     def _with_pictures(self, video: ProjectVideo) -> ProjectVideo:
         """Return a video with what its extracted images show."""
         if video.images is None:
@@ -201,7 +215,11 @@ class ProjectFolder:
             noted = Noted(footage=video.footage, frame_size=frame_size(video.path))
             self._picture_notes.note(video.name, noted, keep=not self.read_only)
         pictures, told = look_at_pictures(
-            video.images, frame_size=noted.frame_size, crop=video.crop, differing=noted.differing(video.images)
+            video.images,
+            frame_size=noted.frame_size,
+            crop=video.crop,
+            differing=noted.differing(video.images),
+            shift=noted.shift,
         )
         if video.has_video:
             self.notice(*told)

@@ -64,7 +64,9 @@ def digest_of_source(source: FrameSource) -> str:
     source = getattr(source, "source", source)  # of a `napari_al_pose.video.region.Region`
     path = getattr(source, "original", None) or getattr(source, "path", None)
     try:
-        return "" if path is None else identity_of(Path(path)).digest
+        digest = "" if path is None else identity_of(Path(path)).digest
+        stills = getattr(source, "stills", None)  # images shown in place of frames
+        return hashlib.sha256(f"{digest} {stills}".encode()).hexdigest() if stills else digest
     except OSError:
         return ""
 

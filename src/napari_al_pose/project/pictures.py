@@ -138,6 +138,7 @@ def look_at_pictures(
     frame_size: Size | None,
     crop: tuple[int, int, int, int] | None,
     differing: Collection[str] = (),
+    shift: int | None = None,
 ) -> tuple[Pictures, list[str]]:
     """Decide for each image in a folder what of its frame it shows.
 
@@ -151,6 +152,8 @@ def look_at_pictures(
         What ``config.yaml`` says of the video.
     differing : collection of str
         Images that were found to show something else than their frame.
+    shift : int, optional
+        By how many frames they are apart from the frame that they show, where that was found.
 
     Returns
     -------
@@ -169,7 +172,25 @@ def look_at_pictures(
     elsewhere = {name for name, size in sizes.items() if placed[size][1] == "other"} | set(differing)
     stills = tuple(sorted((number, name) for number, name in numbered_images(sizes)[0].items() if name in elsewhere))
     pictures = Pictures(default, others, stills, has_whole=kinds["whole"] > 0, has_crops=kinds["crop"] > 0)
-    return pictures, _told(folder, sizes, placed, kinds, frame_size, crop)
+    told = _told(folder, sizes, placed, kinds, frame_size, crop)
+    return pictures, [*told, *([_of_differing(folder, differing, shift)] if differing else [])]
+
+
+def _of_differing(folder: Path, differing: Collection[str], shift: int | None) -> str:
+    """Say which images show something else than their frames, and where those are that they show."""
+    many = "s" if len(differing) > 1 else ""
+    told = (
+        f"{folder}: {len(differing)} image{many}, such as {min(differing)}, show something else than the video's frames"
+    )
+    used = "They are shown, and learnt from, in place of those frames."
+    if shift is None:
+        look = "napari-al-pose check PROJECT looks through the whole video for what they show."
+        return f"{told} of those numbers. {used} Put the video back that they are from; {look}"
+    frames = f"{abs(shift):,} frame{'s' if abs(shift) > 1 else ''} {'later' if shift > 0 else 'earlier'}"
+    return (
+        f"{told} of those numbers. The video has what they show {frames}: it was cut, or numbered otherwise, since. "
+        f"{used} Put the video back that they are from."
+    )
 
 
 def _told(

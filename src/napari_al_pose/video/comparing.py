@@ -13,8 +13,8 @@ _LONG_SIDE = 160
 _BLOCK = 8
 OTHER_PICTURE = 12.0
 """Grey levels by which the most different block may differ: coding an image anew costs a few, a moved animal dozens."""
-_NOTICEABLE = 2.0
-_CLEARLY_BETTER = 3.0
+_NOTICEABLE = 4.0
+_CLEARLY_BETTER = 4.0
 
 
 def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
@@ -31,7 +31,7 @@ def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
         Mean absolute difference of the most different block of 8 x 8 pixels, after both were reduced to 160 pixels;
         infinite if their sizes differ.
     """
-    return _between(_reduced(a), _reduced(b)) if a.shape == b.shape else float("inf")
+    return difference_of_reduced(reduced(a), reduced(b)) if a.shape == b.shape else float("inf")
 
 
 def is_other_picture(
@@ -55,7 +55,8 @@ def is_other_picture(
     return any(difference(image, other) < apart / _CLEARLY_BETTER for other in neighbours)
 
 
-def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def reduced(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a picture as `difference_of_reduced` compares it: ``(h, w)`` grey levels, 160 pixels at most."""
     height, width = picture.shape[:2]
     factor = max(1.0, max(height, width) / _LONG_SIDE)
     size = max(1, round(width / factor)), max(1, round(height / factor))
@@ -63,7 +64,10 @@ def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(grey.resize(size, Image.Resampling.BOX), np.float32)
 
 
-def _between(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def difference_of_reduced(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the `difference` of two pictures that were `reduced`; infinite if their sizes differ."""
+    if a.shape != b.shape:
+        return float("inf")
     apart = np.abs(a - b)
     rows, columns = (np.arange(0, side, _BLOCK) for side in apart.shape)
     sums = np.add.reduceat(np.add.reduceat(apart, rows, axis=0), columns, axis=1)

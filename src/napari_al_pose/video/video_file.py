@@ -76,7 +76,7 @@ class VideoFile(CachedFrames):
         cancelled: Callable[[], bool] | None = None,
         stills: Mapping[int, Path] = MappingProxyType({}),
     ) -> None:
-        self._stills = dict(stills)
+        self.stills = dict(stills)
         self.original = self.path = Path(path).absolute()
         name = name or self.path.stem
         remedy = known_verdict(self.path)
@@ -109,7 +109,7 @@ class VideoFile(CachedFrames):
         position, first = found
         height, width = first.shape[:2]
         super().__init__(name, (len(self.index), height, width, 3), cache_bytes=cache_bytes)
-        if position not in self._stills:
+        if position not in self.stills:
             self._cache.put(position, first)
 
     @property
@@ -131,7 +131,7 @@ class VideoFile(CachedFrames):
     def is_damaged(self, position: int) -> bool:
         """Return whether a frame that was read is missing or comes from damaged data: nothing is learnt from it."""
         position = self._checked(position)
-        return position not in self._stills and position in self.damage
+        return position not in self.stills and position in self.damage
 
     def take_in(self, verdict: Verdict) -> None:
         """Take in what a verification found damaged."""
@@ -155,10 +155,10 @@ class VideoFile(CachedFrames):
         return number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.original, self._name, self._cache.max_bytes, self._stills)
+        return _reopen, (self.original, self._name, self._cache.max_bytes, self.stills)
 
     def __dask_tokenize__(self) -> tuple[str, str, str, str]:
-        return type(self).__name__, str(self.path), file_identity(self.path), str(self._stills)
+        return type(self).__name__, str(self.path), file_identity(self.path), str(self.stills)
 
     def _first_frame(self) -> tuple[int, NDArray[np.uint8]] | None:
         for key in self.index.keyframes[:_FIRST_TRIES]:
@@ -167,7 +167,7 @@ class VideoFile(CachedFrames):
         return None
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
-        if position in self._stills:
+        if position in self.stills:
             still = self._still(position)
             self._cache.put(position, still)
             return still
@@ -218,7 +218,7 @@ class VideoFile(CachedFrames):
         """Decode into the cache; returns the last frame, None if it is undecodable."""
         wanted = None
         for position, frame in decoder.frames(first, last, superseded=superseded):
-            if position in self._stills:
+            if position in self.stills:
                 continue
             fitted = fit(frame, *self._shape[1:3])
             self._cache.put(position, fitted, in_passing=in_passing)
@@ -230,7 +230,7 @@ class VideoFile(CachedFrames):
         """Return the image that stands in for a frame, scaled into it."""
         height, width = self._shape[1:3]
         try:
-            picture = read_image(self._stills[position])
+            picture = read_image(self.stills[position])
         except AlPoseError as error:
             logger.warning("%s", error)
             return placeholder(height, width)
@@ -241,7 +241,7 @@ class VideoFile(CachedFrames):
         return fit(picture, height, width)
 
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
-        if last in self._cache or last in self._stills or self.damage.missing[last]:
+        if last in self._cache or last in self.stills or self.damage.missing[last]:
             return
         with self._ahead_lock:
             if self._ahead is None:

@@ -1,0 +1,108 @@
+"""Compares, in the background, extracted images with the frames of their videos, once a video."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from qtpy.QtCore import QObject, QTimer, Slot
+
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.navigator import Navigator
+from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.project import Project, ProjectVideo
+from napari_al_pose.project.picture_check import Compared, compare_video
+from napari_al_pose.project.pictures import Noted
+
+log = logging.getLogger(__name__)
+
+DELAY_MS = 4000
+"""After a project is opened: what the user does first goes first."""
+
+
+class PictureCheck(QObject):
+    """Compares some images of each video after a project was opened, all of them where one differs.
+
+    The user is told what came of it, and images that are no frames of the video are shown in the place of those.
+
+    Parameters
+    ----------
+    projects : ProjectSession
+    navigator : Navigator
+    """
+
+    def __init__(self, projects: ProjectSession, navigator: Navigator) -> None:
+        super().__init__()
+        self._projects, self._navigator = projects, navigator
+        self._cancel = threading.Event()
+        self._root = ""
+        self._background = Background("al-pose-pictures", self)
+        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
+        self._timer.timeout.connect(self._begin)
+        projects.projectChanged.connect(self._on_project)
+        projects.closing.connect(self.close)
+
+    @Slot()
+    def close(self) -> None:
+        """End what is under way."""
+        self._cancel.set()
+        self._timer.stop()
+        self._background.close(wait=False)
+
+    @Slot()
+    def _on_project(self) -> None:
+        project = self._projects.project
+        root = "" if project is None else str(project.root)
+        if root != self._root:
+            self._root = root
+            self._cancel.set()
+            self._timer.stop()
+            if root:
+                self._timer.start()
+
+    def _begin(self) -> None:
+        project = self._projects.project
+        if project is None:
+            return
+        self._cancel = threading.Event()
+        self._next(project, self._cancel, frozenset())
+
+    def _next(self, project: Project, cancel: threading.Event, done: frozenset[str]) -> None:
+        """Compare the next video; ``done`` are those that were looked at, whatever came of it."""
+
+        def work() -> tuple[str, Compared | None]:
+            for video in project.videos_to_compare():
+                if video.name not in done and not cancel.is_set():
+                    return video.name, _compared(video, project.noted_of(video), cancel)
+            return "", None
+
+        def then(found: tuple[str, Compared | None]) -> None:
+            name, compared = found
+            if not name or cancel.is_set() or project is not self._projects.project:
+                return
+            if compared is not None:
+                self._projects.take_compared(compared, then=lambda: self._show(compared))
+            self._next(project, cancel, done | {name})
+
+        self._background.run(work, then=then, failed=_log)
+
+    def _show(self, compared: Compared) -> None:
+        if compared.differing:
+            self._navigator.reopen_video(compared.video)
+
+
+def _compared(video: ProjectVideo, noted: Noted, cancel: threading.Event) -> Compared | None:
+    steps = compare_video(video, noted, cancelled=cancel.is_set)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return None if cancel.is_set() else end.value
+    except AlPoseError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _log(error: AlPoseError) -> None:
+    log.warning("comparing images: %s", error)
