@@ -109,3 +109,26 @@ def test_a_damaged_keyframe_looks_the_same_from_everywhere(written, tmp_path):
     with open_source(path) as video:
         video[30]
         assert {*range(24, 36)} <= {i for i in range(60) if video.is_damaged(i)} | {24}
+
+
+@pytest.mark.parametrize("codec", ["wmv2", "msmpeg4", "msmpeg4v2"])
+def test_a_cut_avi_that_calls_every_packet_a_keyframe(written, tmp_path, codec):
+    recipe = Recipe(f"{codec}.avi", codec, {"qscale": "2"}, n_frames=60)
+    path = tmp_path / "cut.avi"
+    whole = written(recipe).read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"idx1") - 60])
+    with open_source(path, cache_bytes=0) as video:
+        assert len(video.keyframes) < 10
+        assert len(video) > 10
+        for i in (len(video) - 5, 3, 1, *range(len(video) - 4)):
+            assert read_number(video[i]) == i
+
+
+def test_what_is_torn_at_the_end_has_no_number(written, tmp_path):
+    whole = written(Recipe("flash.flv", "libx264", {"bf": "0"}, n_frames=90)).read_bytes()
+    path = tmp_path / "cut.flv"
+    path.write_bytes(whole[: len(whole) // 2])
+    with open_source(path) as video:
+        assert "cut off" in video.notice
+        assert [read_number(frame) for frame in video] == list(range(len(video)))
+        assert "not decode" not in video.notice

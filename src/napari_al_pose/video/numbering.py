@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,7 +48,7 @@ _MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
 """Decoders (by how their names begin) for which a packet of a few bytes says that there is no new frame."""
 _SKIPPED_BYTES = 12
 _FEW = 4
-"""Packets before a joint that a demultiplexer may take for torn."""
+"""Packets before a joint that a demultiplexer may take for torn, and frames that may be at the end of a cut file."""
 _HEAD = 24
 """Frames decoded at the start of a file whose times seem to describe the order."""
 _REPORT_EVERY = 64
@@ -108,8 +108,10 @@ def build_index(
     depth = facts.reorder_depth
     seen: dict[int, bytes] = {}
     if counted := order is None:
-        logger.info("%s is decoded once to number its frames: %s", path, doubt or "its first frames are out of order")
-        order, depth, seen = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
+        logger.info(
+            "%s is decoded once to number its frames: %s", path, doubt or "its first frames are not what it says"
+        )
+        order, depth, seen, packets = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
     times, fps = _times(packets, order, facts)
     entries, ranks = _entries(packets, order, by_place=_restarts(packets))
     index = PacketIndex(
@@ -130,7 +132,8 @@ def build_index(
         reorder_depth=depth,
         by_header=lists_all and is_told_by_header(path, packets),
     )
-    return index if _seeks_well(path, index, seen, cancelled) else index.forward_only()
+    index = index if _seeks_well(path, index, seen, cancelled) else index.forward_only()
+    return _without_torn_end(path, index, cancelled) if index.notice else index
 
 
 # ---- whether times describe the order -------------------------------------------------------------
@@ -196,15 +199,19 @@ def _order_by_times(
 ) -> NDArray[np.int32] | None:
     """Return the ranks of the packets in the order of their times, from the first that decodes on.
 
-    The first frames are decoded to find out which one that is, and whether they come in this order: None if they don't.
+    The first frames are decoded to find out which one that is. None if they come in another order, or show that the
+    container knows no keyframes.
     """
     shown = np.flatnonzero(~packets.is_hidden)
     order = shown[np.argsort(packets.pts[shown], kind="stable")]
     positions = np.full(len(packets), -1, np.int64)
     positions[order] = np.arange(len(order))
     head: list[int] = []
+    all_are_keys = bool(packets.is_key.all())
     for item in plain_frames(path, cancelled=cancelled):
         if item is not None and item.frame is not None:
+            if all_are_keys and not item.frame.key_frame:
+                return None  # AVI without its index calls every frame a keyframe
             head.append(int(positions[item.rank]))
             if len(head) == _HEAD:
                 break
@@ -221,13 +228,15 @@ def _order_by_decoding(
     *,
     progress: Progress | None,
     cancelled: Callable[[], bool] | None,
-) -> tuple[NDArray[np.int32], int, dict[int, bytes]]:
-    """Decode everything; return the packets' ranks as frames come out, how many the decoder holds back, and digests.
+) -> tuple[NDArray[np.int32], int, dict[int, bytes], StoredPackets]:
+    """Decode everything; return the packets' ranks as frames come out, and how many the decoder holds back.
 
-    The digests, by position, are of some frames after some keyframes, to try seeks on.
+    Returned as well are digests, by position, of some frames after some keyframes, to try seeks on; and the packets, of
+    which only those stay keyframes that the decoder calls so.
     """
     order: list[int] = []
     seen: dict[int, bytes] = {}
+    is_key = packets.is_key.copy()
     depth, n_packets = 0, 0
     keys = np.flatnonzero(packets.is_key)[1:]
     spread = np.linspace(0, len(keys) - 1, min(_PROBED_ENTRIES, len(keys))).astype(int)
@@ -244,10 +253,36 @@ def _order_by_decoding(
             if item.rank in probed:
                 seen[len(order)] = digest(convert(item.frame))
             order.append(item.rank)
+            is_key[item.rank] &= item.frame.key_frame
             depth = max(depth, item.reorder_depth)
     if not order or (cancelled is not None and cancelled()):
         raise _nothing_decodes(path, packets, cancelled)
-    return np.array(order, np.int32), depth, seen
+    return np.array(order, np.int32), depth, seen, replace(packets, is_key=is_key)
+
+
+def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None) -> PacketIndex:
+    """Leave out what does not decode at the end of a file that was cut off."""
+    first = max(len(index) - _FEW, 0)
+    decoder = FrameDecoder(path, index, Damage(index), threads=1, to_rgb=lambda frame: frame)
+    try:
+        decoded = [position for position, _ in decoder.frames(first, len(index) - 1, superseded=cancelled)]
+    except SupersededError:
+        raise OpeningCancelledError(f"Opening {path.name} was cancelled.") from None
+    finally:
+        decoder.close()
+    n_frames = max(decoded, default=first - 1) + 1
+    kept = slice(0, int(np.searchsorted(index.entries, n_frames)))
+    if n_frames in (0, len(index)) or not kept.stop:
+        return index
+    return replace(
+        index,
+        times=index.times[:n_frames],
+        order=index.order[:n_frames],
+        entries=index.entries[kept],
+        entry_ranks=index.entry_ranks[kept],
+        entry_dts=index.entry_dts[kept],
+        entry_places=index.entry_places[kept],
+    )
 
 
 def _seeks_well(path: Path, index: PacketIndex, seen: dict[int, bytes], cancelled: Callable[[], bool] | None) -> bool:

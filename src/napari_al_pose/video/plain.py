@@ -53,7 +53,7 @@ def plain_frames(
         stream.thread_type = "AUTO" if threads != 1 else "NONE"
         stream.thread_count = threads
         codec = stream.codec_context
-        rank = 0
+        rank, n_frames = 0, 0
         for packet in _until_it_breaks(container, stream, path):
             if cancelled is not None and cancelled():
                 return
@@ -66,11 +66,25 @@ def plain_frames(
             except FFmpegError as error:
                 logger.debug("packet %s of %s does not decode: %s", rank - 1, path, error)
                 frames = []
+                if packet is None and threads != 1:
+                    # With it went the frames that several threads still held; one thread holds none after an error.
+                    yield from _from_frame(n_frames, plain_frames(path, threads=1, cancelled=cancelled))
+                    return
                 if not isinstance(error, EOFError):
                     yield PlainFrame(rank - 1, None, codec.reorder_depth)
+            n_frames += len(frames)
             for frame in frames:
                 yield PlainFrame(-1 if frame.pts is None else frame.pts, frame, codec.reorder_depth)
             yield None
+
+
+def _from_frame(first: int, items: Iterator[PlainFrame | None]) -> Iterator[PlainFrame | None]:
+    """Leave out what comes before a frame."""
+    n_frames = 0
+    for item in items:
+        if n_frames >= first:
+            yield item
+        n_frames += item is not None and item.frame is not None
 
 
 def _until_it_breaks(
