@@ -174,3 +174,16 @@ def test_a_missing_file_has_no_identity(tmp_path):
     assert not is_same_video(tmp_path / "a.mp4", tmp_path / "b.mp4")
     with pytest.raises(FileNotFoundError):
         identity_of(tmp_path / "a.mp4")
+
+
+def test_the_same_video_under_another_name_is_told_of(project_root):
+    video = make_video(project_root / "videos" / "cam1.mp4", n=4)
+    copy = project_root.parent / "walk.mp4"
+    shutil.copy(video, copy)
+    with open_project(project_root) as project:
+        project.add_videos([copy])
+        assert any("walk.mp4 is the same video as cam1" in notice for notice in project.notices)
+
+
+def test_a_frame_is_called_by_name_in_messages():
+    assert f"{FrameKey('cam1', 7)}" == "frame 7 of cam1"

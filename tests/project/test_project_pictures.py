@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
@@ -18,6 +19,7 @@ from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.placing import Place, place_of
 from napari_al_pose.project import open_project
 from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.project.writing_process import WritingProcess
 from napari_al_pose.video import open_source
 from napari_al_pose.video.region import Region
 
@@ -231,3 +233,39 @@ def test_what_lies_in_an_image_lies_in_the_frame_and_back(frame, image, xy):
         assert (corners[1] <= np.array(frame) * 1.03).all()  # what is shown of it fits
     else:
         assert place == Place()
+
+
+def test_an_image_of_another_size_stands_in_for_a_page_of_a_stack_too(root):
+    config(root)
+    save(root, {"img03.png": frame(3, width=50, height=40, at=(10, 12))}, {"img03.png": (10.0, 12.0)})
+    (root / "videos").mkdir(parents=True)
+    tifffile.imwrite(root / "videos" / "cam1.tif", np.stack([frame(i) for i in range(6)]), photometric="rgb")
+    with open_project(root) as project:
+        assert min(shown_at_points(project)) > 200
+        with closing(project.video("cam1").open()) as source:
+            np.testing.assert_array_equal(source[4], frame(4))
+
+
+@pytest.mark.parametrize("crop", ["20, 84, 16, 64", f"0, {WIDTH}, 0, {HEIGHT}"])
+def test_a_process_beside_the_window_writes_them_alike(root, crop):
+    config(root, crop)
+    images = {
+        "img01.png": frame(1),
+        "img02.png": frame(2)[16:64, 20:84],
+        "img03.png": frame(3, width=2 * WIDTH, height=2 * HEIGHT, at=(121, 89)),
+    }
+    folder = save(root, images, dict.fromkeys(images, (30.0, 20.0)))
+    write_video(root / "videos" / "cam1.mp4", [frame(i) for i in range(8)])
+    writer = WritingProcess()
+    try:
+        with open_project(root) as project:
+            project.let_write(writer)
+            for number in (1, 2, 3):
+                project.labels.place(FrameKey("cam1", number), "nose", 50.0, 40.0)
+            project.export_labels()
+            pictures = project.video("cam1").pictures
+            assert writer.pid is not None  # it was the process that wrote
+    finally:
+        writer.close()
+    for name in images:
+        np.testing.assert_allclose(row(folder, name), pictures.place(name).to_image(np.array([50.0, 40.0])))

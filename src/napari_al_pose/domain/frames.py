@@ -24,6 +24,10 @@ class FrameKey:
     video: str
     frame: int
 
+    def __str__(self) -> str:
+        """Return what messages call it."""
+        return f"frame {self.frame} of {self.video}"
+
 
 class FrameSource(Protocol):
     """A video, or a folder of images standing in for one.

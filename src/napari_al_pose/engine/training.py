@@ -165,6 +165,7 @@ def train_round(
     Once ``should_stop`` says so, the training ends with its present step and what it has learnt is kept. Nothing is
     left behind when the generator is closed before its end.
     """
+    project.models.refuse_read_only()
     split = split_labels(project, sources)
     frames = yield from load_labelled(split.train, sources, job, images=split.images)
     holdout = yield from load_labelled(split.holdout, sources, job, images=split.images)

@@ -26,6 +26,7 @@ from napari_al_pose.formats.deeplabcut import (
 from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.checks import CheckStore
 from napari_al_pose.project.create import place_video
+from napari_al_pose.project.identity import is_same_video
 from napari_al_pose.project.known_videos import KnownVideos
 from napari_al_pose.project.label_files import LabelFiles, Writer
 from napari_al_pose.project.label_store import LabelStore
@@ -163,7 +164,10 @@ class ProjectFolder:
         for path in paths:
             taken = [video.name for video in self._videos if video.has_video]
             entry = place_video(Path(path), self.root / "videos", taken=taken, copy=copy, name=name)
+            same = next((v.name for v in self._videos if v.path is not None and is_same_video(v.path, Path(path))), "")
             self._add_video_set(entry.path, entry.crop)
+            if same:
+                self.notice(f"{path} is the same video as {same}, which the project has already: label one of the two.")
 
     def add_image_folders(self, names: Iterable[str]) -> None:
         """Name sets of images in ``labeled-data/<name>`` in ``config.yaml``: DeepLabCut passes over all others.

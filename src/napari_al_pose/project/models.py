@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_al_pose.domain import FrameKey, Prediction, Round, Suggestion
-from napari_al_pose.formats.atomic import cannot_write, replacing, sync_folder, write_text
+from napari_al_pose.formats.atomic import (
+    cannot_write,
+    make_folder,
+    refuse_read_only,
+    replacing,
+    sync_folder,
+    write_text,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +70,11 @@ class ModelStore:
         """Return a model's file: its name says which program trained it."""
         files = [self.folder(version) / name for name in _MODEL_FILES]
         return next((path for path in files if path.exists()), files[0])
+
+    def refuse_read_only(self) -> None:
+        """Raise the AlPoseError that says so if no model can be kept: before one is trained, not after."""
+        make_folder(self._folder)
+        refuse_read_only(self._folder)
 
     @contextmanager
     def new_folder(self) -> Iterator[Path]:

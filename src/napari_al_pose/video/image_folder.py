@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
+from napari_al_pose.domain.placing import scale_into
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.stills import StillFrames
@@ -170,6 +171,23 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         raise AlPoseError(
             f"{file} can't be read as an image: {error}.", "Copy it again from where it was made."
         ) from error
+
+
+def still_picture(file: Path, height: int, width: int) -> NDArray[np.uint8]:
+    """Return an image that stands in for a frame, RGB ``(height, width, 3)``: scaled as `scale_into` says, then padded.
+
+    The striped placeholder where it can't be read.
+    """
+    try:
+        picture = read_image(file)
+    except AlPoseError as error:
+        logger.warning("%s", error)
+        return placeholder(height, width)
+    scale = scale_into((picture.shape[1], picture.shape[0]), (width, height))
+    if scale != 1.0:
+        size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+        picture = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BOX if scale < 1 else None))
+    return fit(picture, height, width)
 
 
 def _read_rgb(file: Path, white: int | None = None) -> NDArray[np.uint8]:

@@ -53,7 +53,7 @@ def open_source(
     if path.is_dir():
         return ImageFolder(path, name=name, cache_bytes=cache_bytes)
     if path.suffix.lower() in TIFF_SUFFIXES:
-        return TiffStack(path, name=name, cache_bytes=cache_bytes)
+        return TiffStack(path, name=name, cache_bytes=cache_bytes, stills=stills or {})
     return VideoFile(
         path, name=name, cache_bytes=cache_bytes, progress=progress, cancelled=cancelled, stills=stills or {}
     )

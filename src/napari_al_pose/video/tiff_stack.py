@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.video.image_folder import still_picture
 from napari_al_pose.video.pixels import placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.stills import StillFrames
@@ -44,6 +46,8 @@ class TiffStack(StillFrames):
         The video's name in the project; the file name without its extension by default.
     cache_bytes : int
         Bytes of frames to keep.
+    stills : mapping of int to Path
+        Images shown in place of frames, as in `napari_al_pose.video.VideoFile`.
 
     Raises
     ------
@@ -51,8 +55,16 @@ class TiffStack(StillFrames):
         No such file, no TIFF, or no page that can be read.
     """
 
-    def __init__(self, path: Path, *, name: str | None = None, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        stills: Mapping[int, Path] = MappingProxyType({}),
+    ) -> None:
         self.path = Path(path).absolute()
+        self.stills = dict(stills)
         self._file_lock = threading.Lock()
         self._unreadable: dict[int, str] = {}
         self._pages = _Pages(self.path)
@@ -129,6 +141,10 @@ class TiffStack(StillFrames):
             return None
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
+        if position in self.stills:
+            still = still_picture(self.stills[position], *self._shape[1:3])
+            self._cache.put(position, still)
+            return still
         page = self._page(position)
         frame = placeholder(*self._shape[1:3]) if page is None else _to_rgb(page, self._low, self._high)
         self._cache.put(position, frame)

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.placing import scale_into
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder
-from napari_al_pose.video.image_folder import read_image
+from napari_al_pose.video.image_folder import still_picture
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.index_cache import file_identity, load_or_build
 from napari_al_pose.video.packets import Progress
@@ -168,7 +166,7 @@ class VideoFile(CachedFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if position in self.stills:
-            still = self._still(position)
+            still = still_picture(self.stills[position], *self._shape[1:3])
             self._cache.put(position, still)
             return still
         if not self.damage.missing[position]:
@@ -225,20 +223,6 @@ class VideoFile(CachedFrames):
             if position == last:
                 wanted = fitted
         return wanted
-
-    def _still(self, position: int) -> NDArray[np.uint8]:
-        """Return the image that stands in for a frame, scaled into it."""
-        height, width = self._shape[1:3]
-        try:
-            picture = read_image(self.stills[position])
-        except AlPoseError as error:
-            logger.warning("%s", error)
-            return placeholder(height, width)
-        scale = scale_into((picture.shape[1], picture.shape[0]), (width, height))
-        if scale != 1.0:
-            size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
-            picture = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BOX if scale < 1 else None))
-        return fit(picture, height, width)
 
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
         if last in self._cache or last in self.stills or self.damage.missing[last]:
