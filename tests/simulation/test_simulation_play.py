@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -141,6 +142,17 @@ def test_tables_and_report(played):
     assert [page.count(f"data:image/{kind};base64,") for kind in ("png", "jpeg")] == [2, 1]
     assert "hybrid" in page
     assert all((folder / f"blobs-{name}.png").stat().st_size > 2000 for name in ("curves", "differences", "frames"))
+
+
+def test_a_library_the_report_needs_is_asked_for_before_anything_is_played(tmp_path, capsys, monkeypatch):
+    labels = write_coco_blobs(tmp_path, make_blobs(videos=2, frames=14))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit, match="2"):
+        main(["simulate", str(labels), "--output", str(tmp_path / "out"), "--budgets", "3,5"])
+    said = capsys.readouterr().err
+    assert "needs matplotlib" in said
+    assert "napari-al-pose[simulate]" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_plays_in_processes_and_goes_on_from_what_is_there(tmp_path, capsys):

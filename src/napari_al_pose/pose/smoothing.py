@@ -49,13 +49,13 @@ def running_median(xy: NDArray[np.floating], window: int = MEDIAN_WINDOW) -> NDA
 
     A frame without a position keeps none; frames without one do not count in the median of others.
     """
+    import pandas as pd
+
     half = window // 2
     padded = np.pad(np.asarray(xy, np.float64), [(half, half)] + [(0, 0)] * (xy.ndim - 1), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)
-    ordered = np.sort(windows, axis=-1)  # NaN last
-    n = np.isfinite(ordered).sum(axis=-1)
-    low, high = (np.take_along_axis(ordered, np.maximum(i, 0)[..., None], -1)[..., 0] for i in ((n - 1) // 2, n // 2))
-    return np.where(np.isfinite(xy), (low + np.where(n % 2, low, high)) / 2, np.nan)
+    columns = pd.DataFrame(padded.reshape(len(padded), -1))
+    medians = columns.rolling(window, center=True, min_periods=1).median().to_numpy()
+    return np.where(np.isfinite(xy), medians[half : half + len(xy)].reshape(xy.shape), np.nan)
 
 
 def kalman_smoother(values: NDArray[np.floating], *, cutoff: float) -> NDArray[np.float64]:

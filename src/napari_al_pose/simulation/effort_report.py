@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +57,7 @@ def effort_tables(results: Mapping[str, EffortResult]) -> list[tuple[Sequence[st
     """Return the tables, head and rows: the answer, and the ratio where one action takes half or twice as long."""
     answer = [
         [
-            html.escape(name),
+            name,
             _seconds(r.seconds_to_target),
             _ratio(r.ratio),
             f"{_ratio(r.interval[0])} to {_ratio(r.interval[1])}",
@@ -70,7 +69,7 @@ def effort_tables(results: Mapping[str, EffortResult]) -> list[tuple[Sequence[st
         for name, r in results.items()
     ]
     costs = list(next(iter(results.values())).sensitivity)
-    hangs = [[html.escape(name), *(_ratio(r.sensitivity[cost]) for cost in costs)] for name, r in results.items()]
+    hangs = [[name, *(_ratio(r.sensitivity[cost]) for cost in costs)] for name, r in results.items()]
     return [(HEAD, answer), (("ratio if", *(cost.replace(" x ", " × ") for cost in costs)), hangs)]
 
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 import logging
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import replacing, write_text
-from napari_al_pose.simulation.charts import Curve, Interval, contact_sheet, curve_chart, interval_chart
+from napari_al_pose.simulation.charts import (
+    Curve,
+    Interval,
+    contact_sheet,
+    curve_chart,
+    interval_chart,
+    require_report_libraries,
+)
 from napari_al_pose.simulation.dataset import Dataset, load_dataset
 from napari_al_pose.simulation.effort import EffortResult, summarise_effort
 from napari_al_pose.simulation.effort_report import effort_chart, effort_json, effort_tables
-from napari_al_pose.simulation.results import ArmResult, DatasetResult, summarise_rounds, video_errors
+from napari_al_pose.simulation.report_tables import Cell, Table, arms_table, log_table, n_labels, videos_table
+from napari_al_pose.simulation.results import ArmResult, DatasetResult, summarise_rounds
 from napari_al_pose.simulation.rows import read_rounds
 from napari_al_pose.simulation.workflows import Costs
 
@@ -30,13 +36,41 @@ log = logging.getLogger(__name__)
 
 _JPEG_QUALITY = 88
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 14px; }
-th, td { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; } .better { color: #0072b2; } .worse { color: #d55e00; }
-"""
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture in the page: where it comes from, as a data URL, and its caption."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the page says of one data set.
+
+    Parameters
+    ----------
+    dataset : str
+    answer : Cell or None
+        How the default strategy compares with the baseline, in one sentence.
+    replicates : str
+        How often it was played.
+    charts : sequence of Picture
+    tables : sequence of Table
+    headroom : str
+        Whether choosing by the true error helps; empty where nobody looked.
+    frames : Picture or None
+        The frames ranked first and last.
+    """
+
+    dataset: str
+    answer: Cell | None
+    replicates: str
+    charts: Sequence[Picture]
+    tables: Sequence[Table]
+    headroom: str
+    frames: Picture | None
 
 
 def write_report(output: Path, *, cache: Path, baseline: str, target: int | None) -> dict[str, Any]:
@@ -61,8 +95,9 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
     Raises
     ------
     AlPoseError
-        If there is no run in ``output``.
+        If there is no run in ``output``, or jinja2 or matplotlib is not installed.
     """
+    require_report_libraries()
     path = output / "protocol.json"
     if not path.is_file():
         raise AlPoseError(f"{output} holds no simulation.", "Give the --output of a run.")
@@ -108,7 +143,7 @@ def sentence(result: DatasetResult, arm: ArmResult) -> str:
         "undecided": "can't be told from",
     }[d.verdict]
     share = 100 * d.mean / result.arms[0].aulc
-    labels, low, high = (_labels(value) for value in arm.labels)
+    labels, low, high = (n_labels(value) for value in arm.labels)
     return (
         f"{arm.arm} {words} {result.baseline}: AULC {share:+.1f} % ({100 * d.low / result.arms[0].aulc:+.1f} to "
         f"{100 * d.high / result.arms[0].aulc:+.1f} %), p {d.p:.3f}, better in {d.n_better} of {d.n_pairs} pairs; "
@@ -180,57 +215,27 @@ def _section(
     rows: Sequence[dict[str, Any]],
     pictures: dict[str, tuple[str, Image.Image]],
     effort: dict[str, EffortResult],
-) -> str:
-    lines = [f"<h2>{html.escape(result.dataset)}</h2>"]
+) -> Section:
     primary = result.arm("hybrid")
+    answer = None
     if primary is not None and primary.difference is not None:
-        lines.append(f'<p class="{primary.difference.verdict}"><b>{html.escape(sentence(result, primary))}.</b></p>')
-    lines.append(f"<p>{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.</p>")
-    for caption, picture in (pictures[name] for name in ("effort", "curves", "differences") if name in pictures):
-        lines += [_image(_png(picture), "png", caption), f"<p>{html.escape(caption)}</p>"]
-    lines += [_table(head, body) for head, body in (effort_tables(effort) if effort else [])]
-    lines += [_arms_table(result), _headroom(result), _videos_table(result, rows), _log_table(result, rows)]
+        answer = Cell(sentence(result, primary), primary.difference.verdict)
+    charts = [pictures[name] for name in ("effort", "curves", "differences") if name in pictures]
+    tables = [Table(head, body) for head, body in (effort_tables(effort) if effort else [])]
+    frames = None
     if "frames" in pictures:
-        caption, picture = pictures["frames"]
+        caption, sheet = pictures["frames"]
         # As PNG a sheet of video frames would be most of the report's size.
-        lines += [f"<p>{html.escape(caption)}</p>", _image(_jpeg(picture), "jpeg", caption)]
-    return "\n".join(lines)
-
-
-def _arms_table(result: DatasetResult) -> str:
-    head = ["arm", *(f"{b} labels" for b in result.budgets), "AULC", "difference", "95 % interval", "p", "p (Holm)"]
-    head += [
-        "better in",
-        "s<sub>d</sub>",
-        "detectable",
-        f"labels for {result.baseline}'s {result.target}",
-        f"PCK@0.2 at {result.budgets[-1]}",
-        f"PCK@0.5 at {result.budgets[-1]}",
-        "keypoints",
-        "videos better",
-        "fallbacks",
-    ]
-    body = []
-    for arm in result.arms:
-        d = arm.difference
-        cells = [html.escape(arm.arm), *(f"{error:.4f}" for error in arm.curve), f"{arm.aulc:.4f}"]
-        if d is None:
-            cells += ["", "", "", "", "", "", ""]
-        else:
-            cells += [
-                f'<span class="{d.verdict}">{d.mean:+.4f}</span>',
-                f"{d.low:+.4f} to {d.high:+.4f}",
-                f"{d.p:.4f}",
-                f"{arm.p_holm:.4f}" if math.isfinite(arm.p_holm) else "",
-                f"{d.n_better} of {d.n_pairs}",
-                f"{d.sd:.4f}",
-                f"{d.detectable:.4f}",
-            ]
-        estimate, low, high = (_labels(value) for value in arm.labels)
-        cells += [f"{estimate} ({low} to {high})", *(f"{share:.3f}" for share in arm.pck.values())]
-        cells += [f"{arm.keypoints:.0f}", "{} of {}".format(*arm.videos_better)]
-        body.append([*cells, str(arm.fallbacks)])
-    return _table(head, body)
+        frames = Picture(_data_url(_jpeg(sheet), "jpeg"), caption)
+    return Section(
+        dataset=result.dataset,
+        answer=answer,
+        replicates=f"{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.",
+        charts=[Picture(_data_url(_png(chart), "png"), caption) for caption, chart in charts],
+        tables=[*tables, arms_table(result), videos_table(result, rows), log_table(result, rows)],
+        headroom=_headroom(result),
+        frames=frames,
+    )
 
 
 def _headroom(result: DatasetResult) -> str:
@@ -239,77 +244,24 @@ def _headroom(result: DatasetResult) -> str:
     if oracle is None or oracle.difference is None:
         return ""
     if oracle.difference.verdict == "better":
-        return "<p>Choosing by the true error beats the baseline: there is something to win here.</p>"
+        return "Choosing by the true error beats the baseline: there is something to win here."
     return (
-        "<p><b>Choosing by the true error does not beat the baseline: the hardest frames are not the ones that teach "
-        "most here, and small gains can't be expected of uncertainty.</b></p>"
+        "Choosing by the true error does not beat the baseline: the hardest frames are not the ones that teach most "
+        "here, and small gains can't be expected of uncertainty."
     )
 
 
-def _videos_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> str:
-    names = [arm.arm for arm in result.arms]
-    errors = video_errors(rows, names)
-    body = [
-        [html.escape(video), *(f"{by_arm[name]:.4f}" if name in by_arm else "" for name in names)]
-        for video, by_arm in errors.items()
-    ]
-    return "<h3>Per test video, mean over all budgets</h3>" + _table(["video", *map(html.escape, names)], body)
+def _page(protocol: dict[str, Any], sections: Sequence[Section]) -> str:
+    import jinja2
 
-
-def _log_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> str:
-    """Show how scores and picks looked: a saturated score or a batch from one video shows here at once."""
-    head = [
-        "arm",
-        "scores from",
-        "to",
-        "ties",
-        "pool",
-        "after near-duplicates",
-        "largest share of a video",
-        "s/training",
-        "versions of the code",
-    ]
-    body = []
-    for arm in result.arms:
-        own = [row for row in rows if row["arm"] == arm.arm and row["budget"] != result.budgets[0]]
-        scored = [row for row in own if row["score_low"] is not None]
-        shares = [max(r["picks_per_video"].values()) / sum(r["picks_per_video"].values()) for r in own if r["picks"]]
-        body.append(
-            [
-                html.escape(arm.arm),
-                _mean([row["score_low"] for row in scored]),
-                _mean([row["score_high"] for row in scored]),
-                _mean([row["ties"] for row in scored]),
-                _mean([row["n_pool"] for row in own]),
-                _mean([row["n_scored"] for row in own]),
-                _mean(shares),
-                _mean([row["train_seconds"] for row in own]),
-                ", ".join(sorted({row["code"][:6] for row in own})),
-            ]
-        )
-    return "<h3>Scores and picks, means over rounds</h3>" + _table(head, body)
-
-
-def _page(protocol: dict[str, Any], sections: Sequence[str]) -> str:
+    loader = jinja2.PackageLoader("napari_al_pose.simulation", ".")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     settings = ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "arms")
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Simulation</title><style>{_STYLE}</style>"
-        "<h1>What each strategy saves</h1>"
-        "<p>The annotator is played from known labels. Every arm of a fold and seed has the same first frames, initial "
-        "weights and number of steps; test videos (or blocks of time) are never chosen from. Errors are macro-averaged "
-        "over test videos.</p>"
-        f"<p>Settings: {html.escape(settings)}.</p>" + "\n".join(sections) + "</html>\n"
-    )
+    return environment.get_template("report.html.jinja").render(settings=settings, sections=sections) + "\n"
 
 
-def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body)
-    return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{rows}</table>"
-
-
-def _image(data: bytes, kind: str, caption: str) -> str:
-    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    return f'<p><img alt="{html.escape(caption)}" src="{source}"></p>'
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _png(picture: Image.Image) -> bytes:
@@ -327,14 +279,6 @@ def _jpeg(picture: Image.Image) -> bytes:
 def _save(picture: Image.Image, path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(_png(picture))
-
-
-def _labels(value: float) -> str:
-    return f"{value:.0f}" if math.isfinite(value) else "never"
-
-
-def _mean(values: Sequence[float]) -> str:
-    return f"{float(np.mean(values)):.3g}" if values else ""
 
 
 def _as_json(value: Any) -> Any:

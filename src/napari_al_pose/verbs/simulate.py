@@ -101,12 +101,14 @@ def add(verbs: Any) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
+    from napari_al_pose.simulation.charts import require_report_libraries
     from napari_al_pose.simulation.protocol import Protocol
     from napari_al_pose.simulation.report import write_report
     from napari_al_pose.simulation.running import Run, simulate
     from napari_al_pose.simulation.sources import open_horse10, open_source_of_labels
     from napari_al_pose.simulation.workflows import Costs
 
+    require_report_libraries()
     protocol = Protocol(
         arms=_arms(options),
         budgets=options.budgets or ((5, 10, 20, 40) if options.workflows else (10, 20, 40, 80)),

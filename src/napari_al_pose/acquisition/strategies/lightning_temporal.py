@@ -53,21 +53,17 @@ def largest_step(xy: NDArray[np.floating], neighbours: NDArray[np.floating]) -> 
 
 def above_rolling_median(values: NDArray[np.floating], keys: Sequence[FrameKey]) -> NDArray[np.float64]:
     """Take from ``(N, K)`` values the median of the 11 frames of the pool around each, of the same video."""
+    import pandas as pd
+
     result = np.asarray(values, np.float64).copy()
+    known = np.where(np.isfinite(result), result, np.nan)
     video, _ = key_columns(keys)
     order = key_order(keys)
     for number in np.unique(video):
         rows = order[video[order] == number]
-        for place, row in enumerate(rows):
-            around = np.asarray(values)[rows[max(0, place - _WINDOW // 2) : place + _WINDOW // 2 + 1]]
-            result[row] -= _known_median(around)
+        rolling = pd.DataFrame(known[rows]).rolling(_WINDOW, center=True, min_periods=1)
+        result[rows] -= rolling.median().fillna(0.0).to_numpy()
     return result
-
-
-def _known_median(around: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return each column's median of what is known, 0 where nothing is."""
-    columns = [column[np.isfinite(column)] for column in around.T]
-    return np.array([np.median(column) if len(column) else 0.0 for column in columns])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
