@@ -166,6 +166,46 @@ def _check_video(project: Project, video: str) -> None:
         raise AlPoseError(f"The project has no video {video!r}.", f"It has: {', '.join(names) or 'none'}.")
 
 
+def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
+    """Predict the videos that ``truth``, a SLEAP file, has tracks of, as far as that is not done, and compare.
+
+    Returns
+    -------
+    dict
+        ``idf1``, ``switches``, ``mota`` and ``n_frames`` over all videos, and the same ``per_video``.
+    """
+    from napari_al_pose.engine.track_evaluation import score_run, videos_of
+    from napari_al_pose.formats.sleap import read_sleap
+
+    labels = read_sleap(truth)
+    with opened(path) as project:
+        videos = videos_of(project, labels, truth)
+        loop = _loop(project)
+        try:
+            exported = show_progress(loop.export(project, list(videos.values()), ExportOptions(formats=())))
+        finally:
+            loop.close()
+        per_video = {}
+        for name, ours in videos.items():
+            run = project.video_predictions.find(exported.model_version, ours)
+            assert run is not None  # it was just predicted
+            per_video[ours] = score_run(run, labels, name)
+    weights = [scores["n_frames"] for scores in per_video.values()]
+    means = {
+        figure: sum(scores[figure] * n for scores, n in zip(per_video.values(), weights, strict=True)) / sum(weights)
+        for figure in ("idf1", "mota")
+    }
+    switches = sum(scores["switches"] for scores in per_video.values())
+    return {
+        "model_version": exported.model_version,
+        "idf1": means["idf1"],
+        "switches": switches,
+        "mota": means["mota"],
+        "n_frames": sum(weights),
+        "per_video": per_video,
+    }
+
+
 def _loop(project: Project) -> ActiveLearningLoop:
     """Return the loop of an open project; torch is imported only now, so that a bad path is told at once."""
     from napari_al_pose.engine.loop import ActiveLearningLoop

@@ -16,6 +16,12 @@ class Extra(enum.StrEnum):
     """``(N, 2, K, 2)`` predicted poses one frame before and one after, source pixels; NaN without such a frame, or
     where it lies in another group of pictures, which would cost as much as all else."""
 
+    ANIMALS_XY = "animals_xy"
+    """``(N, A, K, 2)`` poses of all animals that were found, source pixels, the surest first; NaN for less than A."""
+
+    ANIMAL_SCORES = "animal_scores"
+    """``(N, A)`` how sure the model is that each of them is there, in [0, 1]."""
+
     SCOREMAP_CHANGE = "scoremap_change"
     """``(N, 2, K)`` of the same neighbours: `napari_al_pose.acquisition.strategies.thc.scoremap_change`, in [0, 1]."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pooch
@@ -11,7 +12,7 @@ import pooch
 from napari_al_pose.domain import AlPoseError
 
 
-def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path) -> int:
+def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path, animals: int = 1) -> int:
     """Open the window on a project, or play the annotator in it.
 
     Parameters
@@ -26,6 +27,8 @@ def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, out
         Rounds to play.
     output : Path
         Folder for the screenshots of a played demo.
+    animals : int
+        Mice in the synthetic sample, 1 or 2.
 
     Returns
     -------
@@ -44,20 +47,39 @@ def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, out
         from napari_al_pose.samples import fetch_openfield
 
         return _open(fetch_openfield(_home()))
+    if animals > 1:
+        if play:
+            raise AlPoseError("--play plays the sample of one mouse only.", "Leave out --play or --animals.")
+        return _open(sample_of_two())
     sample = synthetic_sample()
     return _play(sample, rounds=rounds, output=output) if play else _open(sample)
 
 
 def synthetic_sample() -> Path:
     """Return the sample project's ``config.yaml``, making the project on first use."""
-    from tqdm import tqdm
-
     from napari_al_pose.samples import find_sample, make_sample, sample_home
 
     folder = sample_home()
     found = find_sample(folder)
     if found is not None:
         return found
+    return _made(lambda progress: make_sample(folder, progress=progress))
+
+
+def sample_of_two() -> Path:
+    """Return the ``config.yaml`` of the sample project with two mice, making the project on first use."""
+    from napari_al_pose.samples import find_sample, make_pair, pair_home
+    from napari_al_pose.samples.pair import PAIR_NAME
+
+    folder = pair_home()
+    found = find_sample(folder, PAIR_NAME)
+    return found if found is not None else _made(lambda progress: make_pair(folder, progress=progress))
+
+
+def _made(make: Callable[[Callable[[int, int], None]], Path]) -> Path:
+    """Return what ``make`` makes, showing how far it is."""
+    from tqdm import tqdm
+
     pause = 0.1 if sys.stderr.isatty() else 5.0
     with tqdm(desc="Making the sample project", unit=" frames", file=sys.stderr, mininterval=pause) as bar:
 
@@ -65,7 +87,7 @@ def synthetic_sample() -> Path:
             bar.total = total
             bar.update(done - bar.n)
 
-        return make_sample(folder, progress=progress)
+        return make(progress)
 
 
 def _home() -> Path:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
+from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL
 
 FAR_LENGTHS = 0.15
 """Below this distance, in lengths of the animal, nothing is far."""
@@ -43,6 +44,8 @@ class LabelCheck:
         Between label and model, source pixels.
     likelihood : float
         How sure the model is, in [0, 1].
+    individual : str
+        Whose label it is.
     """
 
     key: FrameKey
@@ -52,6 +55,7 @@ class LabelCheck:
     y: float
     distance: float
     likelihood: float
+    individual: str = SINGLE_INDIVIDUAL
 
 
 def find_checks(
@@ -120,7 +124,7 @@ def _check(
     label: Annotation, said: Prediction, k: int, name: str, kind: Literal["far", "swapped"], distance: float
 ) -> LabelCheck:
     x, y = (float(value) for value in label.xy[k])
-    return LabelCheck(label.key, name, kind, x, y, distance, float(said.likelihood[k]))
+    return LabelCheck(label.key, name, kind, x, y, distance, float(said.likelihood[k]), label.individual)
 
 
 def _distances(label: Annotation, xy: NDArray[np.floating]) -> NDArray[np.float64]:

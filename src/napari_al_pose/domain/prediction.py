@@ -49,12 +49,40 @@ class Prediction:
         Source pixels.
     likelihood : float32 array, (K,)
         In [0, 1].
+    animals_xy, animals_likelihood : float32 array, (A, K, 2) and (A, K), optional
+        Of all animals, where the model tells several apart; NaN and 0 for one that was not found. The above is then
+        the first of them.
     """
 
     key: FrameKey
     model_version: int
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
+    animals_xy: NDArray[np.float32] | None = None
+    animals_likelihood: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of_animals(
+        cls, key: FrameKey, model_version: int, xy: NDArray[np.floating], likelihood: NDArray[np.floating]
+    ) -> Prediction:
+        """Return the poses of one animal, (K, 2) and (K,), or of several, (A, K, 2) and (A, K)."""
+        poses, sure = np.asarray(xy, np.float32), np.asarray(likelihood, np.float32)
+        if poses.ndim == 2:
+            return cls(key, model_version, poses, sure)
+        return cls(key, model_version, poses[0], sure[0], poses, sure)
+
+    def of(self, animal: int) -> Prediction:
+        """Return the pose of one of the animals alone."""
+        if self.animals_xy is None or self.animals_likelihood is None:
+            return self
+        return Prediction(self.key, self.model_version, self.animals_xy[animal], self.animals_likelihood[animal])
+
+    @property
+    def poses(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Positions and likelihoods of all animals, (A, K, 2) and (A, K); A is 1 where the model knows one."""
+        if self.animals_xy is None or self.animals_likelihood is None:
+            return self.xy[None], self.likelihood[None]
+        return self.animals_xy, self.animals_likelihood
 
 
 @dataclass(frozen=True, slots=True, eq=False)

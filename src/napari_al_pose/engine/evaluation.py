@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.engine.labels import known_labels
+from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, TrainStep
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
@@ -46,12 +46,13 @@ def evaluate_project(
         sources = opened.refresh(project)
         found = usable_labels(project, known_labels(project), sources)
         usable = found.annotations
-        if len(usable) < 2:
+        if len(by_frame(usable)) < 2:
             raise AlPoseError(
-                f"Expected at least 2 labelled frames in {project.root}, got {len(usable)}.",
+                f"Expected at least 2 labelled frames in {project.root}, got {len(by_frame(usable))}.",
                 "Label some frames, or put the videos or extracted images of the labelled ones back.",
             )
-        frames = yield from load_labelled(usable, sources, 0, images=found.images)
+        n_animals = len(project.skeleton.individuals)
+        frames = yield from load_labelled(usable, sources, 0, images=found.images, n_animals=n_animals)
     finally:
         opened.close()
     ticks = evaluate(
@@ -62,6 +63,7 @@ def evaluate_project(
         seed=seed,
         between=None if reference is None else (bodyparts.index(reference[0]), bodyparts.index(reference[1])),
         threads=os.cpu_count(),
+        animals=n_animals,
     )
     try:
         while True:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Exported, Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
+from napari_al_pose.engine.tracks import track_planned
 from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
-from napari_al_pose.formats.names import plain
+from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap_file import import_sleap_io
 from napari_al_pose.formats.sleap_predictions import writing_sleap
@@ -68,6 +69,7 @@ def export(
     stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
+    yield from track_planned(planned, job)
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
@@ -82,6 +84,15 @@ def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
         if found := notice_of(source):
             yield f"{found}."
         source.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """A file to write, what writes it, and which of the keypoints of a row go there."""
+
+    path: Path
+    writing: AbstractContextManager[AddRows]
+    points: slice
 
 
 class _Writing:
@@ -114,34 +125,51 @@ class _Writing:
         """Write the raw or the smoothed poses in other programs' formats."""
         name, header = self._stem, self._run.header
         reporter = ProgressReporter(self._job, f"Writing the poses of {name}", header.n_frames)
-        folder, bodyparts = _folder(self._video, self._options), header.bodyparts
-        paths = {
-            "deeplabcut": folder / f"{name}{self._scorer}{mark}.h5",
-            "sleap": folder / f"{name}.al-pose-{header.model_version}{mark}.predictions.slp",
-            "lightning-pose": folder / f"{name}.al-pose-{header.model_version}{mark}.lightning-pose.csv",
-        }
+        files = [file for form in formats for file in self._files(form, mark)]
         with ExitStack() as stack:
-            adders: list[AddRows] = []
-            for form in formats:
-                if form == "deeplabcut":
-                    writing = writing_deeplabcut(paths[form], scorer=self._scorer, bodyparts=bodyparts)
-                elif form == "sleap":
-                    writing = writing_sleap(
-                        paths[form],
-                        video=self._video.file,
-                        shape=self._shape(),
-                        bodyparts=bodyparts,
-                        links=self._links(),
-                        images=self._images(),
-                    )
-                else:
-                    writing = writing_lightning_pose(paths[form], bodyparts=bodyparts)
-                adders.append(stack.enter_context(writing))
+            adders = [(stack.enter_context(file.writing), file.points) for file in files]
             for first, rows in self._chunks(smooth=bool(mark)):
-                for add in adders:
-                    add(self._run.numbers(first, first + len(rows)), rows)
+                for add, points in adders:
+                    add(self._run.numbers(first, first + len(rows)), rows[:, points])
                 yield from reporter.report(first + len(rows))
-        return [paths[form] for form in formats]
+        return [file.path for file in files]
+
+    def _files(self, form: str, mark: str) -> list[_File]:
+        """Return what is written in a format: of several animals one file, or one for each where it holds one."""
+        header, folder = self._run.header, _folder(self._video, self._options)
+        bodyparts, individuals = header.bodyparts, header.individuals
+        everything = slice(header.n_points)
+        stem = f"{self._stem}.al-pose-{header.model_version}"
+        if form == "deeplabcut":
+            # DeepLabCut's word for poses that were followed from frame to frame, "el" for ellipses: it looks for that.
+            followed = "_el" if individuals else ""
+            path = folder / f"{self._stem}{self._scorer}{followed}{mark}.h5"
+            return [
+                _File(
+                    path,
+                    writing_deeplabcut(path, scorer=self._scorer, bodyparts=bodyparts, individuals=individuals),
+                    everything,
+                )
+            ]
+        if form == "sleap":
+            path = folder / f"{stem}{mark}.predictions.slp"
+            writing = writing_sleap(
+                path,
+                video=self._video.file,
+                shape=self._shape(),
+                bodyparts=bodyparts,
+                links=self._links(),
+                images=self._images(),
+                individuals=individuals,
+            )
+            return [_File(path, writing, everything)]
+        files = []
+        for i, animal in enumerate(individuals or ("",)):
+            own = f".{animal if is_safe_name(animal) else i + 1}" if animal else ""
+            path = folder / f"{stem}{mark}{own}.lightning-pose.csv"
+            points = slice(i * len(bodyparts), (i + 1) * len(bodyparts))
+            files.append(_File(path, writing_lightning_pose(path, bodyparts=bodyparts), points))
+        return files
 
     def _table(self) -> Generator[Progress, None, Path]:
         """Write the plain table: raw poses, and smoothed ones beside them if they are asked for."""
@@ -151,7 +179,9 @@ class _Writing:
         reporter = ProgressReporter(self._job, f"Writing the table of {name}", header.n_frames)
         with (
             closing(self._video.open(cache_bytes=CACHE_BYTES)) as source,
-            writing_pose_table(path, bodyparts=header.bodyparts, smoothing=smoothing) as add,
+            writing_pose_table(
+                path, bodyparts=header.bodyparts, smoothing=smoothing, individuals=header.individuals
+            ) as add,
         ):
             for first, rows in self._chunks(smooth=bool(smoothing)):
                 stop = first + len(rows)
@@ -173,10 +203,10 @@ class _Writing:
         reporter = ProgressReporter(self._job, f"Drawing {name}", header.n_frames)
         source = self._video.open(cache_bytes=CACHE_BYTES)
         try:
-            index = header.bodyparts.index
-            links = tuple((index(a), index(b)) for a, b in self._links())
-            look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail)
-            with LabelledVideoWriter(path, source, n_bodyparts=len(header.bodyparts), look=look) as writer:
+            index, k, n = header.bodyparts.index, len(header.bodyparts), max(1, len(header.individuals))
+            links = tuple((a * k + index(one), a * k + index(other)) for a in range(n) for one, other in self._links())
+            look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail, n_animals=n)
+            with LabelledVideoWriter(path, source, n_bodyparts=header.n_points, look=look) as writer:
                 for first, rows in self._chunks(smooth=smooth):
                     for done in writer.draw(first, rows):
                         yield from reporter.report(done)

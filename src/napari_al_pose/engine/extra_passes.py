@@ -28,6 +28,7 @@ from napari_al_pose.pose.auxiliary import (
     last_layer_gradient_lengths,
     turned_poses,
 )
+from napari_al_pose.pose.matching import match
 from napari_al_pose.pose.predictor import Predictor
 
 Rows = dict[Extra, NDArray[Any]]
@@ -138,6 +139,8 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
     def run(batch: Batch) -> Rows:
         found = _neighbours(batch)
         n, k = len(batch.frames), len(model.bodyparts)
+        if getattr(model, "animals", None) is not None:
+            return {Extra.NEIGHBOUR_XY: _animals_beside(model, batch, found)}
         beside = np.full((n, 2, k, 2), np.nan, np.float32)
         change = np.full((n, 2, k), np.nan, np.float32)
         if found:
@@ -152,6 +155,22 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
         return {Extra.NEIGHBOUR_XY: beside} | ({Extra.SCOREMAP_CHANGE: change} if with_change else {})
 
     return run
+
+
+def _animals_beside(
+    model: Predictor, batch: Batch, found: Sequence[tuple[int, int, NDArray[np.uint8]]]
+) -> NDArray[np.float32]:
+    """Return the poses of each animal in the neighbouring frames, ``(n, A, 2, K, 2)``: those that are most alike."""
+    own = model.predict(batch.frames, with_scoremaps=False).animals
+    assert own is not None  # the model tells several apart
+    beside = np.full((*own.xy.shape[:2], 2, *own.xy.shape[2:]), np.nan, np.float32)
+    if found:
+        others = model.predict(np.stack([frame for *_, frame in found]), with_scoremaps=False).animals
+        assert others is not None
+        for number, (row, side, _) in enumerate(found):
+            which, _ = match(others.xy[number], own.xy[row])
+            beside[row, which >= 0, side] = others.xy[number][which[which >= 0]]
+    return beside
 
 
 def _change(own: NDArray[np.floating], other: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArray[np.float64]:

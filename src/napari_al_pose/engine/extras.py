@@ -54,6 +54,16 @@ _NEIGHBOURS = frozenset({Extra.NEIGHBOUR_XY, Extra.SCOREMAP_CHANGE})
 _PLACES = frozenset({Extra.NEIGHBOUR_XY, Extra.DROPOUT_XY, Extra.TURNED_XY})
 _PICTURES = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})
 _DESCRIPTORS = frozenset({Extra.ALEXNET, Extra.DINOV2})
+_OF_SEVERAL = frozenset({Extra.ANIMALS_XY, Extra.ANIMAL_SCORES})
+_OF_ONE = (
+    _INSIDE
+    | {Extra.TURNED_XY, Extra.SCOREMAP_CHANGE, Extra.ENSEMBLE_XY}
+    | _OF_LABELLED.keys() - {Extra.DINOV2_LABELLED}
+)
+_ONE = "what it asks for can be had of a model of one animal only"
+_SEVERAL = "the model knows one animal only"
+"""What a model of one animal, or of several, can't give, and why."""
+
 OF_NO_MODEL = _PICTURES | _DESCRIPTORS | {Extra.DINOV2_LABELLED}
 """What can be had before there is a model."""
 
@@ -90,6 +100,9 @@ class ExtraCache:
         self._forget(inputs)
         wanted = set(wanted)
         extras = Extras(missing={name: why for name, why in inputs.unavailable.items() if name in wanted})
+        several = getattr(inputs.model, "animals", None) is not None
+        kind, why = (_OF_ONE, _ONE) if several else (_OF_SEVERAL, _SEVERAL)
+        extras.missing.update(dict.fromkeys(wanted & kind, why))
         names = sorted(wanted - extras.missing.keys())
         for group in (_PICTURES, *({name} for name in sorted(_DESCRIPTORS)), _NEIGHBOURS, {Extra.TURNED_XY}, _INSIDE):
             own = [name for name in names if _OF_LABELLED.get(name, name) in group]

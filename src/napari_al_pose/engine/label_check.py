@@ -12,11 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_al_pose.domain import Annotation, FrameKey, FrameRole, FrameSource, KeypointState, Prediction
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, FrameSource, KeypointState, Prediction, Skeleton
+from napari_al_pose.domain.individuals import assign_poses
 from napari_al_pose.domain.label_checks import LabelCheck, find_checks
 from napari_al_pose.domain.mirroring import read_pairs
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.engine.labels import known_labels
+from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.sources import available
 from napari_al_pose.engine.training import load_labelled
@@ -35,6 +36,7 @@ MIN_FRAMES = 8
 STEPS_SHARE = 0.6
 """Steps of a fold's training, over those of a round: good enough to find what is far off."""
 
+MOST_CHECKS = 20
 STAGE = "Checking labels"
 
 
@@ -46,7 +48,7 @@ def check_labels(
     Parameters
     ----------
     project : Project
-        Its labels of one individual a frame are checked: the network knows one.
+        Whose labels are checked.
     sources : dict of str to FrameSource
         By video.
     job : int
@@ -57,27 +59,52 @@ def check_labels(
         Torch threads.
     """
     labels = _checkable(project, sources)
+    n_animals = len(project.skeleton.individuals)
+    several = n_animals > 1
     unseen = _kept(project, labels)
     for earlier in reversed(project.models.versions()[:-1]):
         guesses = project.predictions.load(earlier)
-        unseen.update({key: guess for key, guess in guesses.items() if key not in unseen})
+        of_now = {key: guess for key, guess in guesses.items() if (guess.animals_xy is not None) == several}
+        unseen.update({key: guess for key, guess in of_now.items() if key not in unseen})
     held = [label for label in labels if label.role == FrameRole.HOLDOUT]
     missing = [label for label in labels if label.key not in unseen and label.role != FrameRole.HOLDOUT]
-    cross_fits = bool(missing) and len(labels) >= MIN_FRAMES
-    frames = yield from _frames(labels if cross_fits else held, sources, job)
-    unseen.update((yield from _asked(model, version, held, frames, sources, job)))
+    cross_fits = bool(missing) and len(by_frame(labels)) >= MIN_FRAMES
+    frames = yield from _frames(labels if cross_fits else held, sources, job, n_animals)
+    unseen.update((yield from _asked(model, version, list(by_frame(held)), frames, sources, job)))
     if cross_fits:
         settings = project.settings.train
         if isinstance(model, PoseModel):  # whose trunk can be had, as the one in the settings perhaps can't
             settings = settings.model_copy(update={"trunk": model.settings.trunk})
         unseen.update((yield from _cross_fitted(project, settings, missing, frames, sources, job, threads)))
-    keys = [label.key for label in labels if label.key in unseen]
+    keys = [key for key in by_frame(labels) if key in unseen]
     if keys:
-        xy, likelihood = (np.stack([getattr(unseen[key], name) for key in keys]) for name in ("xy", "likelihood"))
+        said = [unseen[key].poses if several else (unseen[key].xy, unseen[key].likelihood) for key in keys]
+        xy, likelihood = (np.stack(column) for column in zip(*said, strict=True))
         project.unseen.save(version, keys, xy, likelihood)
     bodyparts = project.skeleton.bodyparts
     pairs = read_pairs(project.settings.train.swap_pairs, bodyparts)
-    return find_checks(labels, unseen, bodyparts, pairs)
+    if not several:
+        return find_checks(labels, unseen, bodyparts, pairs)
+    checks: list[LabelCheck] = []
+    for individual in project.skeleton.individuals:
+        own = [label for label in labels if label.individual == individual]
+        checks += find_checks(own, _said_of(individual, labels, unseen), bodyparts, pairs)
+    return tuple(sorted(checks, key=lambda check: -check.distance * check.likelihood)[:MOST_CHECKS])
+
+
+def _said_of(
+    individual: str, labels: Sequence[Annotation], unseen: Mapping[FrameKey, Prediction]
+) -> dict[FrameKey, Prediction]:
+    """Return what was said of one individual: of the poses in a frame the one that its labels lie on."""
+    said: dict[FrameKey, Prediction] = {}
+    for key, animals in by_frame(labels).items():
+        if key not in unseen:
+            continue
+        slots = assign_poses(unseen[key].poses[0], animals)
+        for animal, slot in zip(animals, slots, strict=True):
+            if animal.individual == individual and slot >= 0:
+                said[key] = unseen[key].of(slot)
+    return said
 
 
 def _checkable(project: Project, sources: Mapping[str, FrameSource]) -> list[Annotation]:
@@ -93,17 +120,22 @@ def _kept(project: Project, labels: Sequence[Annotation]) -> dict[FrameKey, Pred
         kept.update(project.unseen.load(version))
     shape = (len(project.skeleton.bodyparts), 2)
     wanted = {label.key for label in labels if label.role != FrameRole.HOLDOUT}
-    return {key: said for key, said in kept.items() if key in wanted and said.xy.shape == shape}
+    several = len(project.skeleton.individuals) > 1
+    return {
+        key: said
+        for key, said in kept.items()
+        if key in wanted and said.xy.shape == shape and (said.animals_xy is not None) == several
+    }
 
 
 def _frames(
-    labels: Sequence[Annotation], sources: Mapping[str, FrameSource], job: int
+    labels: Sequence[Annotation], sources: Mapping[str, FrameSource], job: int, n_animals: int
 ) -> Generator[Progress, None, dict[FrameKey, LabelledFrame]]:
     """Read the labelled frames that can be decoded."""
     frames: dict[FrameKey, LabelledFrame] = {}
-    for label in sorted(labels, key=lambda label: label.key):
-        for frame in (yield from load_labelled((label,), sources, job)):
-            frames[label.key] = frame
+    for key, animals in sorted(by_frame(labels).items()):
+        for frame in (yield from load_labelled(tuple(animals), sources, job, n_animals=n_animals)):
+            frames[key] = frame
     return frames
 
 
@@ -118,28 +150,29 @@ def _cross_fitted(
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     """Train on all labels but a part of the missing ones, in turn, and ask about that part."""
     said: dict[FrameKey, Prediction] = {}
-    order = np.random.default_rng(settings.seed).permutation(len(missing))
+    asked = list(by_frame(missing))
+    order = np.random.default_rng(settings.seed).permutation(len(asked))
     for fold in range(FOLDS):
-        left_out = [missing[i] for i in order[fold::FOLDS]]
-        keys = {label.key for label in left_out}
-        rest = [frame for key, frame in frames.items() if key not in keys]
-        if left_out and any((frame.states == KeypointState.PLACED).any() for frame in rest):
-            model = yield from _trained(rest, project.skeleton.bodyparts, settings, job, fold, threads)
+        left_out = [asked[i] for i in order[fold::FOLDS]]
+        rest = [frame for key, frame in frames.items() if key not in left_out]
+        if left_out and any(frame.animals for frame in rest):
+            model = yield from _trained(rest, project.skeleton, settings, job, fold, threads)
             said.update((yield from _asked(model, 0, left_out, frames, sources, job)))
     return said
 
 
 def _trained(
     frames: list[LabelledFrame],
-    bodyparts: tuple[str, ...],
+    skeleton: Skeleton,
     settings: TrainSettings,
     job: int,
     fold: int,
     threads: int,
 ) -> Generator[Progress, None, Predictor]:
-    plan = make_plan(frames, settings)
+    bodyparts, n_animals = skeleton.bodyparts, len(skeleton.individuals)
+    plan = make_plan(frames, settings, animals=n_animals)
     plan = replace(plan, steps=max(1, round(STEPS_SHARE * plan.steps)), held_back=0)
-    training = train(frames, bodyparts, settings, threads=threads, plan=plan)
+    training = train(frames, bodyparts, settings, threads=threads, plan=plan, animals=n_animals)
     try:
         while True:
             tick = next(training)
@@ -154,15 +187,16 @@ def _trained(
 def _asked(
     model: Predictor,
     version: int,
-    labels: Sequence[Annotation],
+    keys: Sequence[FrameKey],
     frames: dict[FrameKey, LabelledFrame],
     sources: Mapping[str, FrameSource],
     job: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     said: dict[FrameKey, Prediction] = {}
-    readable = [label.key for label in labels if label.key in frames]
+    readable = [key for key in keys if key in frames]
     for i, key in enumerate(readable):
         result = model.predict(frames[key].image[None], with_scoremaps=False).moved(origin_of(sources[key.video]))
-        said[key] = Prediction(key, version, result.xy[0], result.likelihood[0])
+        poses = result if result.animals is None else result.animals
+        said[key] = Prediction.of_animals(key, version, poses.xy[0], poses.likelihood[0])
         yield Progress(job, STAGE, i + 1, len(readable), -1.0)
     return said

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from napari_al_pose.domain import Annotation
+from collections.abc import Iterable
+
+from napari_al_pose.domain import Annotation, FrameKey
 from napari_al_pose.project import Project
 
 
 def known_labels(project: Project) -> list[Annotation]:
-    """Return the labels of one animal a frame, sorted by frame: the first individual's.
+    """Return the labels of every individual in every frame, sorted by frame, then individual."""
+    return project.labels.annotations()
 
-    The network finds one animal in a picture. Labels of a second one as another example of the same picture would
-    teach it that the first is background.
-    """
-    first = project.skeleton.individuals[0]
-    return [annotation for annotation in project.labels.annotations() if annotation.individual == first]
+
+def by_frame(annotations: Iterable[Annotation]) -> dict[FrameKey, list[Annotation]]:
+    """Return the labels of each frame, in the order they come in."""
+    frames: dict[FrameKey, list[Annotation]] = {}
+    for annotation in annotations:
+        frames.setdefault(annotation.key, []).append(annotation)
+    return frames

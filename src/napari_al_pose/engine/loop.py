@@ -26,7 +26,7 @@ from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
 from napari_al_pose.engine.whole_videos import predict_planned
-from napari_al_pose.pose import resolve_device
+from napari_al_pose.pose import PoseBatch, resolve_device
 from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project import Project
 
@@ -200,7 +200,8 @@ class ActiveLearningLoop:
         if result.scoremaps is not None:  # a model that was trained elsewhere may have none
             maps = result.scoremaps[0].astype(np.float16)
             scoremaps = Scoremaps(key, self.version, maps, result.grids[0])
-        return Looked(job, key, scoremaps, Prediction(key, self.version, result.xy[0], result.likelihood[0]))
+        said, animals = _prediction(key, self.version, result), _maps_of_animals(key, self.version, result)
+        return Looked(job, key, scoremaps, said, animals)
 
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
@@ -247,6 +248,21 @@ class ActiveLearningLoop:
     def close(self) -> None:
         """Close the videos."""
         self._sources.close()
+
+
+def _prediction(key: FrameKey, version: int, said: PoseBatch) -> Prediction:
+    """Return the poses in the only frame of a batch."""
+    if said.animals is None:
+        return Prediction(key, version, said.xy[0], said.likelihood[0])
+    return Prediction.of_animals(key, version, said.animals.xy[0], said.animals.likelihood[0])
+
+
+def _maps_of_animals(key: FrameKey, version: int, said: PoseBatch) -> tuple[Scoremaps, ...]:
+    """Return the scoremaps of each animal of the only frame of a batch, in the order of the poses."""
+    if said.animals is None or said.animals.scoremaps is None:
+        return ()
+    maps = said.animals.scoremaps[0].astype(np.float16)
+    return tuple(Scoremaps(key, version, own, grid) for own, grid in zip(maps, said.animals.grids[0], strict=True))
 
 
 def _cluster(scheduler: str, project: Project) -> AbstractContextManager[Cluster | None]:

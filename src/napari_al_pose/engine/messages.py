@@ -110,12 +110,16 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Answer to `Look`; ``prediction`` is None while there is no model, ``scoremaps`` also for one that gives none."""
+    """Answer to `Look`; ``prediction`` is None while there is no model, ``scoremaps`` also for one that gives none.
+
+    ``animals`` are the scoremaps of each animal, in the order of the prediction's, where the model tells several apart.
+    """
 
     job: int
     key: FrameKey
     scoremaps: Scoremaps | None
     prediction: Prediction | None
+    animals: tuple[Scoremaps, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

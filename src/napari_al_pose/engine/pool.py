@@ -15,6 +15,7 @@ from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
+from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -59,12 +60,21 @@ class PoolOutput:
     scoremaps : float16 array, (N, K, h, w), or None
     grids : sequence of ScoremapGrid, N
         Where the cells of each lie; empty without a word on any frame.
+    animals : AnimalPoses or None
+        All animals of each frame, where the model tells several apart; the above is then the surest.
     """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float16] | None
     grids: Sequence[ScoremapGrid]
+    animals: AnimalPoses | None = None
+
+    def poses(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return positions and likelihoods of one frame, of all animals where there may be several."""
+        if self.animals is None:
+            return self.xy[row], self.likelihood[row]
+        return self.animals.xy[row], self.animals.likelihood[row]
 
 
 def build_pool(
@@ -107,6 +117,7 @@ class PoolPart:
     xy, likelihood, scoremaps : array
         Of these frames; see `PoolOutput`.
     grids : sequence of ScoremapGrid, n
+    animals : AnimalPoses or None
     """
 
     indices: NDArray[np.int64]
@@ -115,6 +126,7 @@ class PoolPart:
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.floating] | None
     grids: Sequence[ScoremapGrid]
+    animals: AnimalPoses | None = None
 
 
 def predict_frames(
@@ -125,7 +137,9 @@ def predict_frames(
     def parts() -> Iterator[PoolPart]:
         for batch in read_batches(keys, sources, batch_size=4):
             said = model.predict(batch.frames, with_scoremaps=with_scoremaps).moved(batch.origin)
-            yield PoolPart(batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grids)
+            yield PoolPart(
+                batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grids, said.animals
+            )
 
     return (yield from gather(parts(), len(keys), len(model.bodyparts), job))
 
@@ -135,18 +149,24 @@ def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Pro
     xy, likelihood = np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32)
     scoremaps: NDArray[np.float16] | None = None
     grids: dict[int, ScoremapGrid] = {}
+    animals: dict[int, AnimalPoses] = {}
     reporter = ProgressReporter(job, "Looking at the pool", n)
     done = 0
     for part in parts:
         xy[part.indices], likelihood[part.indices] = part.xy, part.likelihood
         grids.update(zip(part.indices.tolist(), part.grids, strict=True))
-        if part.scoremaps is not None:
+        if part.animals is not None:
+            animals.update((int(index), part.animals.row(i)) for i, index in enumerate(part.indices))
+        elif part.scoremaps is not None:
             scoremaps = _roomy(scoremaps, n, part.scoremaps.shape)
             height, width = part.scoremaps.shape[2:]
             scoremaps[part.indices, :, :height, :width] = part.scoremaps
         done += len(part.indices)
         yield from reporter.report(done)
-    return PoolOutput(xy, likelihood, scoremaps, [grids[index] for index in range(n)])
+    several = AnimalPoses.joined([animals[index] for index in range(n)]) if animals else None
+    if several is not None and several.scoremaps is not None:
+        scoremaps = several.scoremaps[:, 0]
+    return PoolOutput(xy, likelihood, scoremaps, [grids[index] for index in range(n)], several)
 
 
 def _roomy(scoremaps: NDArray[np.float16] | None, n: int, shape: tuple[int, ...]) -> NDArray[np.float16]:

@@ -13,6 +13,7 @@ from napari_al_pose.acquisition import Strategy, installed_strategies
 from napari_al_pose.acquisition.ordering import says_nothing
 from napari_al_pose.acquisition.strategies.kcenter import nearest_labelled
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, FrameSource, Prediction, Suggestion
+from napari_al_pose.engine.animal_scoring import PoolScores
 from napari_al_pose.engine.choosing import ChosenFrame, choose_batch, draw_evenly, interleave
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
@@ -21,7 +22,7 @@ from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.outside import OutsidePredictions, outside_predictions
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
 from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
-from napari_al_pose.engine.scoring import PoolScores, Scoring, needs_model, score_pool
+from napari_al_pose.engine.scoring import Scoring, needs_model, score_pool
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -133,7 +134,7 @@ def find_strategy(name: str) -> Strategy:
 
 def _holdout_frames(project: Project, pool: Pool, request: RankingRequest) -> list[FrameKey]:
     """Draw the frames to measure on from all candidates, near-duplicates included, so that the draw is fair."""
-    have = sum(annotation.role == FrameRole.HOLDOUT for annotation in known_labels(project))
+    have = len({annotation.key for annotation in known_labels(project) if annotation.role == FrameRole.HOLDOUT})
     wanted = min(round(request.holdout_share * request.size), max(0, MAX_HOLDOUT - have))
     return [frame.key for frame in draw_evenly(pool, wanted, seed=request.seed + len(pool.labelled))]
 
@@ -177,19 +178,27 @@ def _holdout_suggestion(key: FrameKey, version: int) -> Suggestion:
 
 
 def _by_key(keys: Sequence[FrameKey], output: PoolOutput) -> dict[FrameKey, tuple[NDArray, NDArray]]:
-    return {key: (output.xy[i], output.likelihood[i]) for i, key in enumerate(keys)}
+    return {key: output.poses(i) for i, key in enumerate(keys)}
 
 
 def _guesses(
     suggestions: Sequence[Suggestion], version: int, poses: dict[FrameKey, tuple[NDArray, NDArray]]
 ) -> tuple[Prediction, ...]:
-    return tuple(Prediction(s.key, version, *poses[s.key]) for s in suggestions)
+    return tuple(Prediction.of_animals(s.key, version, *poses[s.key]) for s in suggestions)
 
 
 def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: PoolOutput) -> None:
     """Store what the model said, beside what it said of frames that have left the pool since by being labelled."""
-    said = {key: (p.xy, p.likelihood) for key, p in project.predictions.load(version).items()}
-    said |= _by_key(keys, output)
+    said = _by_key(keys, output)
+    kept = project.predictions.load(version).items()
+    shape = next(iter(said.values()))[0].shape if said else ()
+    of_several = len(shape) == 3
+    for key, p in kept:
+        pose = p.poses if of_several else (p.xy, p.likelihood)
+        if key not in said and pose[0].shape == shape:
+            said[key] = pose
+    if not said:
+        return
     xy, likelihood = (np.stack(column) for column in zip(*said.values(), strict=True))
     project.predictions.save(version, list(said), xy, likelihood)
 

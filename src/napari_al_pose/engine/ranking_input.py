@@ -30,7 +30,7 @@ class LabelHistory(Protocol):
         """What is labelled."""
 
     def annotations(self) -> Sequence[Annotation]:
-        """Return the labels of one animal a frame."""
+        """Return the labels, of each animal of a frame apart."""
 
     def reliability(self) -> float:
         """Return how far the model can be trusted, in [0, 1]; see `ScoreContext`."""

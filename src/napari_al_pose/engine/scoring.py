@@ -10,31 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra, Requires, ScoreContext, Strategy, installed_strategies, traits
+from napari_al_pose.engine.animal_scoring import PoolScores, score_animals
 from napari_al_pose.engine.extras import OF_NO_MODEL, ExtraCache, Extras
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import PoolOutput
 from napari_al_pose.engine.ranking_input import RankingInput
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PoolScores:
-    """What a strategy makes of the pool.
-
-    Parameters
-    ----------
-    strategy : Strategy
-        The one that scored.
-    context : ScoreContext
-        What it scored.
-    values : float64 array, (N,)
-        One score a frame of the pool, higher is sooner; NaN where it can't say.
-    """
-
-    strategy: Strategy
-    context: ScoreContext
-    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +84,7 @@ def score_pool(
         if not reason:
             notice = "" if strategy is first else f"{_sentence(first, reasons)}: {strategy.title} takes its place."
             yield Progress(inputs.job, "Choosing frames", 0, 1, -1.0)
-            values = np.asarray(strategy.score(context), np.float64)
-            return Scoring(PoolScores(strategy, context, values), output, notice)
+            return Scoring(score_animals(strategy, context, output), output, notice)
         log.info("%s can't be used: %s", strategy.name, reason)
         reasons.append(reason)
         strategy = known.get(traits(strategy).fallback, strategy)
@@ -122,7 +103,7 @@ def needs_model(strategy: Strategy) -> bool:
 
 def _lack(strategy: Strategy, inputs: RankingInput) -> str:
     """Say what the strategy lacks that no computing gives; empty if nothing."""
-    n_labelled = sum(annotation.is_complete for annotation in inputs.labels.annotations())
+    n_labelled = len({annotation.key for annotation in inputs.labels.annotations() if annotation.is_complete})
     fewest = max(traits(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
@@ -150,6 +131,13 @@ def _predictions(
     return (yield from inputs.predict(inputs.model, keys, inputs.sources, inputs.job, with_scoremaps=with_scoremaps))
 
 
+def _animals(output: PoolOutput | None) -> dict[Extra, NDArray[np.floating]]:
+    """Return the extra arrays that come with what a model of several animals says."""
+    if output is None or output.animals is None:
+        return {}
+    return {Extra.ANIMALS_XY: output.animals.xy, Extra.ANIMAL_SCORES: output.animals.score}
+
+
 def _context(
     strategy: Strategy, inputs: RankingInput, output: PoolOutput | None, extras: Extras, n: int, seed: int
 ) -> ScoreContext:
@@ -166,7 +154,7 @@ def _context(
         labelled_features=pool.labelled_features,
         labelled_keys=pool.labelled,
         labelled_xy=np.stack(poses) if poses else None,
-        extra=dict(extras.arrays),
+        extra=dict(extras.arrays) | _animals(output),
         reliability=labels.reliability(),
         batch_size=max(1, n - traits(strategy).n_drawn(n)),
         n_frames=pool.n_frames,

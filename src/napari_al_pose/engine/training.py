@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -27,10 +27,10 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.domain.trunks import DEFAULT_TRUNK
-from napari_al_pose.engine.labels import known_labels
+from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.pace import ProgressReporter
-from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.engine.sources import FrameBatch, read_batches
 from napari_al_pose.engine.spill import FrameRoom
 from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
@@ -76,14 +76,20 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
         If fewer than two frames have a keypoint to learn from.
     """
     revision = project.labels.revision
-    annotations = known_labels(project)
-    learnable = [a for a in annotations if a.role == FrameRole.TRAIN and (a.states == KeypointState.PLACED).any()]
-    pointless = sum(a.role == FrameRole.TRAIN for a in annotations) - len(learnable)
+    n_animals = len(project.skeleton.individuals)
+    learnable, measurable, pointless = list[Annotation](), list[Annotation](), 0
+    for animals in by_frame(known_labels(project)).values():
+        if animals[0].role == FrameRole.HOLDOUT:
+            measurable += animals if all(a.is_complete for a in animals) else []
+        elif any((a.states == KeypointState.PLACED).any() for a in animals) or 1 < n_animals == len(animals):
+            learnable += animals  # of several, that none of them is there teaches too
+        else:
+            pointless += 1
     to_train = usable_labels(project, learnable, sources)
-    holdout = usable_labels(project, [a for a in annotations if a.role == FrameRole.HOLDOUT and a.is_complete], sources)
+    holdout = usable_labels(project, measurable, sources)
     left_out = (*to_train.left_out, *([LeftOut("without a visible point", pointless)] if pointless else []))
-    if len(to_train.annotations) < MIN_FRAMES:
-        n_learnt = len(to_train.annotations)
+    n_learnt = len({a.key for a in to_train.annotations if (a.states == KeypointState.PLACED).any()})
+    if n_learnt < MIN_FRAMES:
         raise AlPoseError(
             f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {n_learnt}. "
             f"{left_out_sentence(n_learnt, left_out)}".strip(),
@@ -99,48 +105,66 @@ def load_labelled(
     job: int,
     *,
     images: Mapping[FrameKey, ImageOfFrame] = MappingProxyType({}),
+    n_animals: int = 1,
 ) -> Generator[Progress, None, list[LabelledFrame]]:
     """Read the labelled frames, reporting progress; those that can't be decoded are left out.
 
     Keypoints are in pixels of what is looked at; those outside count as not looked at. ``images`` are read in place
-    of frames that the sources do not have.
+    of frames that the sources do not have. Of ``n_animals`` the first that is labelled in a frame comes with the
+    others.
     """
-    frames: list[LabelledFrame | None] = [None] * len(annotations)
+    labels = by_frame(annotations)
+    keys = list(labels)
+    frames: list[LabelledFrame | None] = [None] * len(keys)
     room = FrameRoom()
-    reporter = ProgressReporter(job, "Reading labelled frames", len(annotations))
+    reporter = ProgressReporter(job, "Reading labelled frames", len(keys))
     done = 0
-    for index, annotation in enumerate(annotations):
-        if annotation.key in images:
-            frames[index] = _from_image(annotation, images[annotation.key], room)
+    for index, key in enumerate(keys):
+        if key in images:
+            frames[index] = _from_image(labels[key], images[key], room, n_animals)
             done += 1
             yield from reporter.report(done)
-    in_sources = [i for i, annotation in enumerate(annotations) if annotation.key not in images]
-    for batch in read_batches([annotations[i].key for i in in_sources], sources, batch_size=4):
+    in_sources = [i for i, key in enumerate(keys) if key not in images]
+    for batch in read_batches([keys[i] for i in in_sources], sources, batch_size=4):
         for rank, image, is_whole in zip(batch.indices, batch.frames, batch.whole, strict=True):
             index = in_sources[rank]
-            annotation = annotations[index]
             if not is_whole:
-                log.warning("%s is left out: it can't be decoded, or only from damaged data", annotation.key)
+                log.warning("%s is left out: it can't be decoded, or only from damaged data", keys[index])
                 continue
-            xy, states = annotation.xy, annotation.states
-            if isinstance(sources[batch.video], Region):
-                xy = xy - batch.origin
-                states = np.where(_outside(xy, image), np.int8(KeypointState.UNSEEN), states)
-            frames[index] = LabelledFrame(room.keep(image), xy, states, annotation.key.video)
+            image = room.keep(image)
+            in_region = isinstance(sources[batch.video], Region)
+            animals = [_labelled(one, image, batch, in_region=in_region) for one in labels[keys[index]]]
+            frames[index] = _together(animals, n_animals)
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]
 
 
-def _from_image(annotation: Annotation, image: ImageOfFrame, room: FrameRoom) -> LabelledFrame | None:
+def _from_image(
+    animals: Sequence[Annotation], image: ImageOfFrame, room: FrameRoom, n_animals: int
+) -> LabelledFrame | None:
     try:
-        pixels = read_image(image.path)
+        pixels = room.keep(read_image(image.path))
     except AlPoseError as error:
-        log.warning("%s is left out: %s", annotation.key, error)
+        log.warning("%s is left out: %s", animals[0].key, error)
         return None
-    return LabelledFrame(
-        room.keep(pixels), image.place.to_image(annotation.xy), annotation.states, annotation.key.video
+    return _together(
+        [LabelledFrame(pixels, image.place.to_image(a.xy), a.states, a.key.video) for a in animals], n_animals
     )
+
+
+def _together(animals: Sequence[LabelledFrame], n_animals: int) -> LabelledFrame:
+    """Return the labels of one picture as one frame."""
+    first, *others = animals
+    return replace(first, others=tuple(others), every_animal=len(animals) >= n_animals)
+
+
+def _labelled(annotation: Annotation, image: NDArray[np.uint8], batch: FrameBatch, *, in_region: bool) -> LabelledFrame:
+    xy, states = annotation.xy, annotation.states
+    if in_region:
+        xy = xy - batch.origin
+        states = np.where(_outside(xy, image), np.int8(KeypointState.UNSEEN), states)
+    return LabelledFrame(image, xy, states, annotation.key.video)
 
 
 def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -167,17 +191,17 @@ def train_round(
     """
     project.models.refuse_read_only()
     split = split_labels(project, sources)
-    frames = yield from load_labelled(split.train, sources, job, images=split.images)
-    holdout = yield from load_labelled(split.holdout, sources, job, images=split.images)
-    undecodable = len(split.train) - len(frames)
+    bodyparts, n_animals = project.skeleton.bodyparts, len(project.skeleton.individuals)
+    frames = yield from load_labelled(split.train, sources, job, images=split.images, n_animals=n_animals)
+    holdout = yield from load_labelled(split.holdout, sources, job, images=split.images, n_animals=n_animals)
+    undecodable = len(by_frame(split.train)) - len(frames)
     left_out = (*split.left_out, *([LeftOut("that can't be decoded", undecodable)] if undecodable else []))
-    bodyparts = project.skeleton.bodyparts
     # Another program's model can't be trained further here.
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
     def training(settings: TrainSettings) -> Training:
         watched = holdout[:WATCHED_FRAMES]
-        ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads)
+        ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
         return _optimise(ticks, job, should_stop)
 
     began, notice = time.monotonic(), ""
@@ -241,7 +265,9 @@ def measure(model: PoseModel, frames: list[LabelledFrame]) -> tuple[ErrorSummary
 
     None without a frame to measure on.
     """
-    if not any((frame.states == KeypointState.PLACED).any() for frame in frames):
+    if not any(frame.animals for frame in frames):
         return None, None
     predicted, likelihood, annotated, states = predict_labelled(model, frames)
+    if not len(predicted):  # no animal was found
+        return None, None
     return summarise(predicted, annotated, states), reliability_of(likelihood, predicted, annotated, states)

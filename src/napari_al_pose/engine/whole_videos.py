@@ -63,6 +63,7 @@ def plan(
                 footage=video.footage,
                 model_version=version,
                 bodyparts=tuple(model.bodyparts),
+                individuals=_individuals(project, model),
                 numbers=None if video.path else tuple(source.number(i) for i in range(len(source))),
                 segments=segments(source.keyframes, len(source), length=SEGMENT, longest=LONGEST_SEGMENT),
             )
@@ -72,6 +73,16 @@ def plan(
         run = runs.setdefault(video.name, project.video_predictions.resume(header))
         planned.append(PlannedVideo(video, run, region))
     return planned
+
+
+def _individuals(project: Project, model: Predictor) -> tuple[str, ...]:
+    """Return the names of the animals that the model tells apart; none where it knows one."""
+    animals = getattr(model, "animals", None)
+    if animals is None:
+        return ()
+    known = project.skeleton.individuals
+    # The project may have got more, or fewer, since the model was trained.
+    return tuple(known[i] if i < len(known) else f"animal {i + 1}" for i in range(animals.most))
 
 
 def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int) -> Generator[Progress, None, None]:
@@ -108,7 +119,7 @@ def predict_run(run: VideoRun, source: FrameSource, model: Predictor) -> Generat
 def predict_stretches(
     source: FrameSource, stretches: Sequence[tuple[int, int]], model: Predictor
 ) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
-    """Yield, batch by batch, the first position and x, y and likelihood, ``(n, K, 3)``, of stretches of a video."""
+    """Yield, batch by batch, the first position and x, y and likelihood, ``(n, A K, 3)``, of stretches of a video."""
     height, width = source.shape[1:3]
     size = model.input_size_for(height, width)
     at_once = max(1, min(BATCH, BATCH_BYTES // (3 * size[0] * size[1])))
@@ -118,9 +129,11 @@ def predict_stretches(
 
 
 def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) -> NDArray[np.float32]:
-    """Return x, y and likelihood; NaN and 0 where a frame does not decode."""
+    """Return x, y and likelihood, of one animal after the other; NaN and 0 where a frame does not decode."""
     result = model.predict(batch.frames, source=(source.shape[1], source.shape[2]), with_scoremaps=False)
     result = result.moved(origin_of(source))
-    rows = np.concatenate([result.xy, result.likelihood[..., None]], axis=-1, dtype=np.float32)
+    said = result if result.animals is None else result.animals
+    rows = np.concatenate([said.xy, said.likelihood[..., None]], axis=-1, dtype=np.float32)
+    rows = rows.reshape(len(rows), -1, 3)
     rows[~batch.decoded] = (np.nan, np.nan, 0)
     return rows

@@ -17,11 +17,20 @@ from napari_al_pose.domain import AlPoseError, FrameSource, ScoremapGrid
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.whole_videos import predict_stretches
+from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project.identity import VideoIdentity, identity_of
 from napari_al_pose.project.regions import in_region
 from napari_al_pose.video import open_source
 from napari_al_pose.video.region import origin_of
+
+FramesSaid = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float16] | None,
+    tuple[ScoremapGrid, ...],
+    AnimalPoses | None,
+]
 
 _opening = threading.Lock()
 """Threads of one worker wait for one another instead of opening things twice."""
@@ -42,8 +51,8 @@ def worker_segment(checkpoint: str, video: str, region: Rectangle | None, first:
 
 def worker_frames(
     checkpoint: str, video: str, region: Rectangle | None, positions: tuple[int, ...], with_scoremaps: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None, tuple[ScoremapGrid, ...]]:
-    """Return positions, likelihoods, scoremaps (if asked for) and their grids of some frames of a video.
+) -> FramesSaid:
+    """Return positions, likelihoods, scoremaps (if asked for), their grids and all animals of some frames of a video.
 
     Raises
     ------
@@ -55,7 +64,7 @@ def worker_frames(
     frames = np.stack([source[position] for position in positions])
     result = model.predict(frames, with_scoremaps=with_scoremaps).moved(origin_of(source))
     maps = None if result.scoremaps is None else result.scoremaps.astype(np.float16)
-    return result.xy, result.likelihood, maps, result.grids
+    return result.xy, result.likelihood, maps, result.grids, result.animals
 
 
 def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:

@@ -51,7 +51,9 @@ def prediction_scorer(config: DeepLabCutConfig, model_version: int, trunk: str) 
 
 
 @contextmanager
-def writing_deeplabcut(path: Path, *, scorer: str, bodyparts: Sequence[str]) -> Iterator[AddRows]:
+def writing_deeplabcut(
+    path: Path, *, scorer: str, bodyparts: Sequence[str], individuals: Sequence[str] = ()
+) -> Iterator[AddRows]:
     """Give what adds rows to ``path`` (``.h5``) and the ``.csv`` beside it; they are there when the block succeeds.
 
     Parameters
@@ -62,11 +64,14 @@ def writing_deeplabcut(path: Path, *, scorer: str, bodyparts: Sequence[str]) -> 
         See `prediction_scorer`.
     bodyparts : sequence of str
         K of them.
+    individuals : sequence of str
+        Of a multi-animal project, whose tables have a level of them: A of them.
 
     Yields
     ------
     callable
-        Takes frame numbers ``(n,)`` and float rows ``(n, K, 3)`` of x, y (source pixels) and likelihood.
+        Takes frame numbers ``(n,)`` and float rows ``(n, K, 3)`` of x, y (source pixels) and likelihood; of several
+        animals ``(n, A K, 3)``, one after the other.
 
     Raises
     ------
@@ -75,8 +80,15 @@ def writing_deeplabcut(path: Path, *, scorer: str, bodyparts: Sequence[str]) -> 
     """
     import pandas as pd
 
-    levels = [(scorer, bodypart, coordinate) for bodypart in bodyparts for coordinate in ("x", "y", "likelihood")]
-    columns = pd.MultiIndex.from_tuples(levels, names=["scorer", "bodyparts", "coords"])
+    owners: list[tuple[str, ...]] = [(name,) for name in individuals] or [()]
+    levels: list[tuple[str, ...]] = [
+        (scorer, *owner, bodypart, coordinate)
+        for owner in owners
+        for bodypart in bodyparts
+        for coordinate in ("x", "y", "likelihood")
+    ]
+    names = ["scorer", *(["individuals"] if individuals else []), "bodyparts", "coords"]
+    columns = pd.MultiIndex.from_tuples(levels, names=names)
     with (
         replacing(path) as h5,
         replacing(path.with_suffix(".csv")) as csv,

@@ -1,7 +1,8 @@
 """Predictions of a whole video as one plain table: a row for each keypoint, smoothed positions in columns of their own.
 
 What statistics programs read without being told of several header lines: ``frame``, ``seconds``, ``bodypart``, ``x``,
-``y``, ``likelihood`` and, smoothed by the median say, ``x_median`` and ``y_median``. No value is an empty cell.
+``y``, ``likelihood`` and, smoothed by the median say, ``x_median`` and ``y_median``; of several animals ``individual``
+before ``bodypart``. No value is an empty cell.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class AddPoses(Protocol):
 
 
 @contextmanager
-def writing_pose_table(path: Path, *, bodyparts: Sequence[str], smoothing: str = "") -> Iterator[AddPoses]:
+def writing_pose_table(
+    path: Path, *, bodyparts: Sequence[str], smoothing: str = "", individuals: Sequence[str] = ()
+) -> Iterator[AddPoses]:
     """Give what adds frames to a ``.csv``; it is there when the block succeeds.
 
     Parameters
@@ -55,6 +58,8 @@ def writing_pose_table(path: Path, *, bodyparts: Sequence[str], smoothing: str =
         K of them.
     smoothing : str
         What the columns of smoothed positions end in; "" for no such columns.
+    individuals : sequence of str
+        A of them, where there may be several: rows are then ``(N, A K, 3)``, one after the other.
 
     Yields
     ------
@@ -66,8 +71,9 @@ def writing_pose_table(path: Path, *, bodyparts: Sequence[str], smoothing: str =
     AlPoseError
         If the file cannot be written.
     """
-    names = pd.Index(bodyparts, dtype=object)
-    columns = ["frame", "seconds", "bodypart", "x", "y", "likelihood"]
+    names = pd.Index([name for _ in (individuals or ("",)) for name in bodyparts], dtype=object)
+    owners = pd.Index([name for name in individuals for _ in bodyparts], dtype=object)
+    columns = ["frame", "seconds", *(["individual"] if individuals else []), "bodypart", "x", "y", "likelihood"]
     columns += [f"{axis}_{smoothing}" for axis in "xy" if smoothing]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         pd.DataFrame(columns=columns).to_csv(stream, index=False, lineterminator="\n")
@@ -80,8 +86,10 @@ def writing_pose_table(path: Path, *, bodyparts: Sequence[str], smoothing: str =
         ) -> None:
             positions = [rows, *([] if smoothed is None else [smoothed[..., :2]])]
             values = np.concatenate(positions, axis=-1).reshape(len(numbers) * len(names), -1)
-            table = pd.DataFrame(values, columns=columns[3:])
+            table = pd.DataFrame(values, columns=columns[columns.index("x") :])
             table.insert(0, "bodypart", np.tile(names, len(numbers)))
+            if individuals:
+                table.insert(0, "individual", np.tile(owners, len(numbers)))
             table.insert(0, "seconds", np.repeat(np.round(seconds, 6), len(names)))
             table.insert(0, "frame", np.repeat(numbers, len(names)))
             table.to_csv(stream, index=False, header=False, lineterminator="\n")

@@ -31,6 +31,7 @@ def writing_sleap(
     bodyparts: Sequence[str],
     links: Sequence[tuple[str, str]],
     images: Mapping[int, Path] | None = None,
+    individuals: Sequence[str] = (),
 ) -> Iterator[AddRows]:
     """Give what adds predicted frames to a ``.slp``; it is there when the block succeeds.
 
@@ -50,6 +51,8 @@ def writing_sleap(
         SLEAP's edges.
     images : mapping of int to Path, optional
         The images that stand in for the video, by frame number. SLEAP counts them by their order.
+    individuals : sequence of str
+        SLEAP's tracks, A of them, where there may be several: rows are then ``(n, A K, 3)``, one after the other.
 
     Yields
     ------
@@ -68,9 +71,10 @@ def writing_sleap(
     positions = None if images is None else np.array(sorted(images), np.int64)
     with replacing(path) as temporary:
         temporary.unlink()  # sleap-io appends to what is there
-        empty = sio.Labels(videos=[described], skeletons=[skeleton])
+        tracks = [sio.Track(name) for name in individuals]
+        empty = sio.Labels(videos=[described], skeletons=[skeleton], tracks=tracks)
         sio.save_slp(empty, str(temporary), embed=False, verbose=False)
-        with _Tables(temporary, len(bodyparts)) as tables:
+        with _Tables(temporary, len(bodyparts), len(individuals)) as tables:
             if positions is None:
                 yield tables.add
             else:
@@ -80,12 +84,13 @@ def writing_sleap(
 class _Tables:
     """The tables of frames, instances and predicted points in a ``.slp``, made extensible."""
 
-    def __init__(self, path: Path, n_nodes: int) -> None:
+    def __init__(self, path: Path, n_nodes: int, n_tracks: int) -> None:
         import h5py
 
         self._file = h5py.File(path, "r+")
         self._n_nodes = n_nodes
-        self._n = 0
+        self._n_tracks = n_tracks
+        self._n_frames = self._n = 0
         for name in ("frames", "instances", "pred_points"):
             dtype = self._file[name].dtype
             del self._file[name]
@@ -99,19 +104,31 @@ class _Tables:
 
     def add(self, numbers: NDArray[np.integer], rows: NDArray[np.floating]) -> None:
         """Append predicted frames."""
-        seen = np.isfinite(rows[..., :2]).all(axis=-1)
-        kept = seen.any(axis=1)
-        rows, seen, numbers = rows[kept], seen[kept], np.asarray(numbers)[kept]
-        n, k = len(rows), self._n_nodes
+        k = self._n_nodes
+        poses = rows.reshape(len(rows), -1, k, 3)
+        seen = np.isfinite(poses[..., :2]).all(axis=-1)
+        row, animal = np.nonzero(seen.any(axis=2))  # frame by frame
+        shown, counts = np.unique(row, return_counts=True)
+        ends = self._n + np.cumsum(counts)
+        frame_ids = self._n_frames + np.arange(len(shown))
+        self._append(
+            "frames",
+            len(shown),
+            frame_id=frame_ids,
+            frame_idx=np.asarray(numbers)[shown],
+            instance_id_start=ends - counts,
+            instance_id_end=ends,
+        )
+        self._n_frames += len(shown)
+        rows, seen, n = poses[row, animal], seen[row, animal], len(row)
         ids = np.arange(self._n, self._n + n)
-        self._append("frames", n, frame_id=ids, frame_idx=numbers, instance_id_start=ids, instance_id_end=ids + 1)
         self._append(
             "instances",
             n,
             instance_id=ids,
             instance_type=_PREDICTED,
-            frame_id=ids,
-            track=-1,
+            frame_id=np.repeat(frame_ids, counts),
+            track=animal if self._n_tracks else -1,
             from_predicted=-1,
             score=rows[..., 2].mean(axis=1),
             point_id_start=ids * k,

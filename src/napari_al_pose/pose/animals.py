@@ -7,7 +7,9 @@ keypoints of the animal in the middle are, whatever else the window shows (top-d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +64,7 @@ class AnimalPoses:
         0 where there is none.
     score : float32 array, (N, A)
         How sure it is that there is an animal, from 0 to 1.
-    scoremaps : float32 array, (N, A, K, h, w), or None
+    scoremaps : float array, (N, A, K, h, w), or None
     grids : tuple of tuple of ScoremapGrid
         Where the scoremap cells of each animal of each frame lie.
     """
@@ -70,8 +72,26 @@ class AnimalPoses:
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     score: NDArray[np.float32]
-    scoremaps: NDArray[np.float32] | None
+    scoremaps: NDArray[Any] | None
     grids: tuple[tuple[ScoremapGrid, ...], ...]
+
+    def row(self, index: int) -> AnimalPoses:
+        """Return one of the frames, its scoremaps in half precision."""
+        maps = None if self.scoremaps is None else self.scoremaps[index : index + 1].astype(np.float16)
+        at = slice(index, index + 1)
+        return AnimalPoses(self.xy[at], self.likelihood[at], self.score[at], maps, self.grids[at])
+
+    @classmethod
+    def joined(cls, parts: Sequence[AnimalPoses]) -> AnimalPoses:
+        """Return the frames of all parts, at least one, in their order."""
+        maps = [part.scoremaps for part in parts if part.scoremaps is not None]
+        return cls(
+            np.concatenate([part.xy for part in parts]),
+            np.concatenate([part.likelihood for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate(maps) if maps else None,
+            tuple(grids for part in parts for grids in part.grids),
+        )
 
     def moved(self, by: NDArray[np.floating]) -> AnimalPoses:
         """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""

@@ -156,14 +156,11 @@ class PoseModel:
         """Return the animals of all frames; None for a model of one."""
         if not parts:
             return None
-        maps = [self.calibration(part.scoremaps) for part in parts if part.scoremaps is not None]
-        likelihood = np.concatenate([part.likelihood for part in parts])
-        return AnimalPoses(
-            np.concatenate([part.xy for part in parts]),
-            np.where(likelihood > 0, self.calibration(likelihood), np.float32(0)),
-            np.concatenate([part.score for part in parts]),
-            np.concatenate(maps) if maps else None,
-            tuple(grids for part in parts for grids in part.grids),
+        raw = AnimalPoses.joined(parts)
+        return replace(
+            raw,
+            likelihood=np.where(raw.likelihood > 0, self.calibration(raw.likelihood), np.float32(0)),
+            scoremaps=None if raw.scoremaps is None else self.calibration(raw.scoremaps),
         )
 
     def _empty(self, geometry: InputGeometry, *, with_scoremaps: bool) -> PoseBatch:

@@ -127,9 +127,9 @@ class PoolPredictions:
             The model's number.
         keys : sequence of FrameKey
             N frames.
-        xy : float array, (N, K, 2)
+        xy : float array, (N, K, 2), or (N, A, K, 2) of several animals
             Source pixels.
-        likelihood : float array, (N, K)
+        likelihood : float array, (N, K) or (N, A, K)
             In [0, 1].
 
         Raises
@@ -162,14 +162,14 @@ class PoolPredictions:
             logger.warning("%s could not be read, its predictions are left out: %s", path, error)
             return {}
         if (
-            xy.ndim != 3
+            xy.ndim not in (3, 4)
             or not len(video) == len(frame) == len(xy) == len(likelihood)
-            or xy.shape[:2] != likelihood.shape
+            or xy.shape[:-1] != likelihood.shape
         ):
             logger.warning("%s holds arrays that do not fit together; its predictions are left out", path)
             return {}
         keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
-        return {key: Prediction(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
+        return {key: Prediction.of_animals(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
 
     def forget(self, video: str) -> None:
         """Drop what every model said about a video; AlPoseError if a file cannot be written."""

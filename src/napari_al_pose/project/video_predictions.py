@@ -1,6 +1,8 @@
 """What a model said about whole videos: one memory-mapped array a video and model version.
 
-``<version>/<video>.npy`` is a float32 array ``(frames, K, 3)`` of x, y (source pixels) and likelihood; a row of zeros
+``<version>/<video>.npy`` is a float32 array ``(frames, K, 3)`` of x, y (source pixels) and likelihood, of several
+animals ``(frames, A K, 3)``, in which they are in any order until `napari_al_pose.engine.tracks` has put them into that
+of the individuals; a row of zeros
 is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.json`` beside it says
 whose it is and which segments are finished; it is written only once their rows are on disk, so whoever was killed goes
 on from there. Version 0 holds predictions of other programs.
@@ -45,6 +47,8 @@ class RunHeader(BaseModel):
         What made them: "" for a model of ours, else the file they were read from.
     bodyparts : tuple of str
         K of them.
+    individuals : tuple of str
+        A of them, whose keypoints follow one another in a row, A K of them; none where the model knows one animal.
     numbers : tuple of int, or None
         Frame number of each row; None where the rows are the frames 0, 1, 2...
     segments : tuple of (int, int)
@@ -61,6 +65,7 @@ class RunHeader(BaseModel):
     model_version: int
     source: str = ""
     bodyparts: tuple[str, ...]
+    individuals: tuple[str, ...] = ()
     numbers: tuple[int, ...] | None = None
     segments: tuple[tuple[int, int], ...]
     done: tuple[int, ...] = ()
@@ -69,6 +74,11 @@ class RunHeader(BaseModel):
     def n_frames(self) -> int:
         """Number of rows."""
         return self.segments[-1][1] if self.segments else 0
+
+    @property
+    def n_points(self) -> int:
+        """Keypoints of a row."""
+        return len(self.bodyparts) * max(1, len(self.individuals))
 
     @property
     def n_done(self) -> int:
@@ -113,10 +123,12 @@ class VideoRun:
         if not values.any():
             return None
         key = FrameKey(self.header.video, number)
-        return Prediction(key, self.header.model_version, values[:, :2], values[:, 2])
+        if self.header.individuals:
+            values = values.reshape(len(self.header.individuals), -1, 3)
+        return Prediction.of_animals(key, self.header.model_version, values[..., :2], values[..., 2])
 
     def rows(self, first: int, stop: int) -> NDArray[np.float32]:
-        """Return a copy of some rows, ``(stop - first, K, 3)``: the mapping does not stay in memory.
+        """Return a copy of some rows, ``(stop - first, A K, 3)``: the mapping does not stay in memory.
 
         Raises
         ------
@@ -147,6 +159,11 @@ class VideoRun:
             array[first : first + len(values)] = values
         except (OSError, ValueError) as error:
             raise _cannot_write(self.path, error) from error
+
+    @property
+    def margins_path(self) -> Path:
+        """Where it is kept, frame by frame, how clear it was which animal is which."""
+        return self.path.with_suffix(".margins")
 
     def finish(self, segment: int) -> None:
         """Note that a segment is finished, once its rows are on disk."""
@@ -200,7 +217,7 @@ class VideoPredictions:
         except (OSError, ValueError, ValidationError) as error:
             logger.warning("%s is passed over: %s", path, error)
             return None
-        if shape != (header.n_frames, len(header.bodyparts), 3):
+        if shape != (header.n_frames, header.n_points, 3):
             logger.warning("%s has the shape %s, which its header does not say; it is passed over", path, shape)
             return None
         return None if footage is not None and header.footage != footage else VideoRun(path, header)
@@ -227,8 +244,9 @@ class VideoPredictions:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _header_path(path).unlink(missing_ok=True)
+            tracking_path(path).unlink(missing_ok=True)
             with replacing(path) as temporary:
-                shape = (header.n_frames, len(header.bodyparts), 3)
+                shape = (header.n_frames, header.n_points, 3)
                 open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
                 _reserve(temporary)
         except (OSError, ValueError) as error:
@@ -283,6 +301,11 @@ def _reserve(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+
+
+def tracking_path(path: Path) -> Path:
+    """Return where it is noted how far the animals of an array are followed."""
+    return path.with_suffix(".tracking")
 
 
 def _header_path(path: Path) -> Path:

@@ -109,9 +109,9 @@ def sample_home() -> Path:
     return Path(pooch.os_cache("napari-al-pose")) / _VERSION
 
 
-def find_sample(folder: Path) -> Path | None:
-    """Return the ``config.yaml`` of the sample that `make_sample` has put in ``folder``; None if it has not."""
-    config = Path(folder) / PROJECT_NAME / "config.yaml"
+def find_sample(folder: Path, name: str = PROJECT_NAME) -> Path | None:
+    """Return the ``config.yaml`` of the sample ``name`` that was put in ``folder``; None if it was not."""
+    config = Path(folder) / name / "config.yaml"
     return config if config.is_file() else None
 
 

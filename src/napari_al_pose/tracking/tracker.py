@@ -77,6 +77,11 @@ class Tracker:
         """Frames since it was found; -1 for never."""
         self._length = float("nan")
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of animals and of bodyparts."""
+        return self._xy.shape[0], self._xy.shape[1]
+
     def step(self, xy: NDArray[np.floating], likelihood: NDArray[np.floating]) -> Assigned:
         """Take the next frame.
 

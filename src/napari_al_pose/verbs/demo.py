@@ -12,6 +12,9 @@ def add(verbs: Any) -> None:
     demo = verbs.add_parser("demo", help="try it on a sample project")
     demo.add_argument("project", nargs="?", type=Path, metavar="PROJECT", help="a project of your own instead")
     demo.add_argument("--dataset", choices=("synthetic", "openfield"), default="synthetic")
+    demo.add_argument(
+        "--animals", type=int, choices=(1, 2), default=1, help="mice in the synthetic sample (default: 1)"
+    )
     demo.add_argument("--play", action="store_true", help="play the annotator from the sample's ground truth")
     demo.add_argument("--rounds", type=int, default=2, help="rounds to play (default: 2)")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where --play writes its screenshots")
@@ -22,5 +25,10 @@ def _demo(options: argparse.Namespace) -> int:
     from napari_al_pose.demo import run_demo
 
     return run_demo(
-        options.project, dataset=options.dataset, play=options.play, rounds=options.rounds, output=options.output
+        options.project,
+        dataset=options.dataset,
+        play=options.play,
+        rounds=options.rounds,
+        output=options.output,
+        animals=options.animals,
     )

@@ -34,6 +34,13 @@ def add(verbs: Any) -> None:
         help="two bodyparts whose median distance in each video errors are given in as well, such as eye and nose "
         "(default: the diagonal of the bounding box)",
     )
+    evaluate.add_argument(
+        "--tracks",
+        type=Path,
+        metavar="TRUTH.slp",
+        help="instead of training: predict the videos of a SLEAP file with tracks, and tell how well the animals are "
+        "followed",
+    )
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -66,6 +73,14 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
+    if options.tracks is not None:
+        scores = headless.evaluate_tracks(options.project, options.tracks)
+        sentence = (
+            f"Model {scores['model_version']}, {scores['n_frames']} frames: IDF1 {scores['idf1']:.3f}, "
+            f"{scores['switches']} switches, MOTA {scores['mota']:.3f}."
+        )
+        show(scores, sentence, options)
+        return
     reference = None if options.reference is None else tuple(options.reference)
     result = headless.evaluate(
         options.project, train_frames=options.train_frames, seed=options.seed, reference=reference
@@ -74,7 +89,14 @@ def _evaluate(options: argparse.Namespace) -> None:
         result,
         f"{result['n_train']} training frames, {result['n_test']} test frames: mean error "
         f"{result['mean_error_px']:.2f} px, median {result['median_error_px']:.2f}, 95th percentile "
-        f"{result['p95_error_px']:.2f}, RMS {result['rmse_px']:.2f}; {result['steps']} steps in "
+        f"{result['p95_error_px']:.2f}, RMS {result['rmse_px']:.2f}; {_animals(result)}{result['steps']} steps in "
         f"{result['train_seconds']:.0f} s.",
         options,
     )
+
+
+def _animals(result: dict[str, Any]) -> str:
+    """Say what is found of several animals."""
+    if "missed" not in result:
+        return ""
+    return f"{result['missed']:.1%} of the animals missed, {result['extra']:.1%} found where none is; "

@@ -39,11 +39,14 @@ class LookOfPoses:
         Likelihood below which a keypoint is not drawn.
     trail : int
         Frames for which it leaves a trail.
+    n_animals : int
+        Animals whose keypoints follow one another; of several each has a colour of its own, for all its bodyparts.
     """
 
     links: tuple[tuple[int, int], ...]
     cutoff: float
     trail: int
+    n_animals: int = 1
 
 
 class LabelledVideoWriter:
@@ -56,7 +59,7 @@ class LabelledVideoWriter:
     source : FrameSource
         The video; read on a thread of its own.
     n_bodyparts : int
-        K; each gets the colour it has in the window.
+        K, of all animals together; each gets the colour it has in the window.
     look : LookOfPoses
 
     Raises
@@ -102,7 +105,11 @@ class PoseDrawer:
     """
 
     def __init__(self, size: tuple[int, int], n_bodyparts: int, look: LookOfPoses) -> None:
-        colours = bodypart_colours(n_bodyparts)
+        n_animals = look.n_animals
+        if n_animals > 1:
+            colours = tuple(c for c in bodypart_colours(n_animals) for _ in range(n_bodyparts // n_animals))
+        else:
+            colours = bodypart_colours(n_bodyparts)
         self._colours = [tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in colours]
         self._look = look
         self._radius = max(2.0, min(size) / 110)

@@ -1,0 +1,94 @@
+"""The animals of predicted videos, followed from frame to frame: rows put into the order of the individuals.
+
+It goes through the stored rows once they are all there, some thousands at a time, and notes after each stretch how far
+it is and what it knows; so it takes constant memory, and goes on where it was stopped. A stretch that was written and
+not noted yet is done again to the same end: the tracker does not mind in which order animals come.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.whole_videos import PlannedVideo
+from napari_al_pose.formats.atomic import replacing, write_text
+from napari_al_pose.project.video_predictions import CHUNK, VideoRun, tracking_path
+from napari_al_pose.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+STRETCH = 256
+"""Frames between two words of progress."""
+
+
+def track_planned(planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, None]:
+    """Follow the animals of videos that are predicted to their end; nothing for those of one animal."""
+    several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
+    total = sum(item.run.header.n_frames for item in several)
+    done = sum(_state(item.run)["frames"] for item in several)
+    reporter = ProgressReporter(job, "", total, begun=done)
+    for item in several:
+        reporter.stage = f"Following the animals of {item.video.name}"
+        for n in track_run(item.run):
+            done += n
+            yield from reporter.report(done)
+
+
+def track_run(run: VideoRun) -> Generator[int, None, None]:
+    """Follow the animals of one video; yields now and then how many more frames are done."""
+    header, state = run.header, _state(run)
+    n, k = len(header.individuals), len(header.bodyparts)
+    tracker = Tracker(n, k) if state["tracker"] is None else Tracker.resume(state["tracker"])
+    if state["frames"] == 0:
+        with replacing(run.margins_path) as temporary:
+            open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames,))
+    for first in range(state["frames"], header.n_frames, CHUNK):
+        rows = run.rows(first, min(first + CHUNK, header.n_frames))
+        poses = rows.reshape(len(rows), n, k, 3)
+        margins = np.full(len(rows), np.inf, np.float32)
+        for i, frame in enumerate(poses):
+            followed = tracker.step(frame[..., :2], frame[..., 2])
+            poses[i] = in_order(frame, followed.animals)
+            margins[i] = followed.margin
+            if i % STRETCH == STRETCH - 1:
+                yield STRETCH
+        run.write(first, poses.reshape(rows.shape))
+        kept = open_memmap(run.margins_path, mode="r+")
+        kept[first : first + len(rows)] = margins
+        kept.flush()
+        done = {"frames": first + len(rows), "tracker": tracker.state()}
+        write_text(tracking_path(run.path), json.dumps(done))
+        yield len(rows) % STRETCH
+
+
+def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return poses, (A, K, 3), in the order of the animals they are; NaN and likelihood 0 for an animal without one."""
+    ordered = np.full_like(poses, np.nan)
+    ordered[..., 2] = 0
+    ordered[animals[animals >= 0]] = poses[animals >= 0]
+    return ordered
+
+
+def _state(run: VideoRun) -> dict[str, Any]:
+    """Return how many frames are done, and what the tracker knew then."""
+    begun = {"frames": 0, "tracker": None}
+    try:
+        state = json.loads(tracking_path(run.path).read_text(encoding="utf-8"))
+        tracker = Tracker.resume(state["tracker"])
+        margins = open_memmap(run.margins_path, mode="r").shape
+    except FileNotFoundError:
+        return begun
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        log.warning("%s is passed over, the animals are followed anew: %s", tracking_path(run.path), error)
+        return begun
+    n_frames = run.header.n_frames
+    fits = tracker.shape == (len(run.header.individuals), len(run.header.bodyparts)) and margins == (n_frames,)
+    return {"frames": int(state["frames"]), "tracker": state["tracker"]} if fits else begun
