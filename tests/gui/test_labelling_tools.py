@@ -271,14 +271,14 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
     np.testing.assert_array_equal(row["mouse2"].to_numpy(), [50, 60, np.nan, np.nan])
 
 
-def test_the_network_knows_the_first_individual_only(several):
+def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several):
     look(several)
     assert several.frame.guess is not None
     several.editor.click(10, 20)
     several.editor.next_individual()
     assert several.frame.guess is None
     several.editor.click(30, 40)
-    assert [label.individual for label in known_labels(several.projects.project)] == ["mouse1"]
+    assert [label.individual for label in known_labels(several.projects.project)] == ["mouse1", "mouse2"]
 
 
 def test_an_undo_shows_the_individual_it_changed(several):

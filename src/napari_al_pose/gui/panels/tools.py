@@ -19,9 +19,9 @@ _MODES = (
     (LabelMode.QUICK, "Quick", "As sequential, but a click moves the label of the chosen bodypart"),
     (LabelMode.LOOP, "Loop", "One bodypart through all frames, then the next"),
 )
-_ONE_ANIMAL = (
-    "The built-in network is single-animal for now: it learns and guesses the first individual. Labels of all of them "
-    "are kept and written as DeepLabCut's multi-animal columns."
+_WHOSE = (
+    "Whose labels you place. The network learns all individuals; labels of all of them are written as DeepLabCut's "
+    "multi-animal columns."
 )
 
 
@@ -73,7 +73,7 @@ class ToolRows(QWidget):
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._frame.choose_individual(self._individual.itemText(i)))
         note = label("learns the first one only", "warning")
-        note.setToolTip(_ONE_ANIMAL)
+        note.setToolTip(_WHOSE)
         self._individuals = QWidget()
         row = QHBoxLayout(self._individuals)
         row.setContentsMargins(0, 0, 0, 0)
