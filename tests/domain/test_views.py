@@ -60,6 +60,7 @@ from napari_al_pose.domain.views import (
     training_sentence,
     why_view,
 )
+from napari_al_pose.domain.views.prompt import Guessed
 
 SKELETON = Skeleton(("nose", "ear", "tail"))
 KEY = FrameKey("mouse", 7)
@@ -118,10 +119,17 @@ def test_bodyparts_have_colours_of_their_own(n):
 
 def test_a_label_hides_the_guess_and_a_guess_shows_where_nobody_looked():
     guess = prediction([[1, 1], [2, 2], [np.nan, np.nan]], [0.9, 0.874, 0.1])
-    rows = bodypart_rows(annotation(KeypointState.PLACED, 0, 0), guess, SKELETON, "ear")
+    rows = bodypart_rows(annotation(KeypointState.PLACED, 0, 0), Guessed(guess, 0.5), SKELETON, "ear")
     assert [row.mark for row in rows] == [BodypartMark.PLACED, BodypartMark.GUESSED, BodypartMark.OPEN]
     assert [row.text for row in rows] == ["placed", "guess 87%", ""]
     assert [row.is_current for row in rows] == [False, True, False]
+
+
+def test_below_the_threshold_a_guess_may_not_be_visible():
+    guess = prediction([[1, 1], [2, 2], [3, 3]], [0.9, 0.35, 0.5])
+    rows = bodypart_rows(annotation(0, 0, 0), Guessed(guess, 0.5), SKELETON, "ear")
+    assert [row.mark for row in rows] == [BodypartMark.GUESSED, BodypartMark.DOUBTED, BodypartMark.GUESSED]
+    assert rows[1].text == "not visible? 35%"
 
 
 def test_without_a_frame_every_bodypart_is_open():

@@ -22,6 +22,7 @@ from napari_al_pose.domain.views import (
     role_question,
     timeline_marks,
 )
+from napari_al_pose.domain.views.prompt import Guessed
 
 SKELETON = Skeleton(("nose", "ear", "tail"), (("nose", "ear"), ("ear", "tail")))
 LABELS = {"nose": 5, "ear": 4, "tail": 1}
@@ -107,5 +108,6 @@ def test_a_borrowed_pose_is_not_called_the_model_s_guess(version):
         guess = Prediction(key, version, np.ones((3, 2), np.float32), np.full(3, 0.5, np.float32))
     else:
         guess = borrowed_guess({"nose": (1.0, 2.0)}, key, SKELETON.bodyparts)
-    texts = [row.text for row in bodypart_rows(empty, guess, SKELETON, "nose")]
-    assert texts == (["guess 50%"] * 3 if version else ["from another frame", "", ""])
+    guessed = Guessed(guess, 0.4, copied_from=None if version else FrameKey("v", 0))
+    texts = [row.text for row in bodypart_rows(empty, guessed, SKELETON, "nose")]
+    assert texts == (["guess 50%"] * 3 if version else ["from frame 0", "", ""])

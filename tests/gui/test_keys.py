@@ -22,6 +22,7 @@ from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
+from napari_al_pose.gui.prompt_strip import PromptStrip
 from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui
@@ -45,15 +46,21 @@ def viewer():
 
 
 @pytest.fixture
-def keys(viewer, opened, qtbot):
+def stack(viewer, opened):
+    """Our layers, on the viewer model."""
+    made = LayerStack(viewer, opened)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def keys(viewer, opened, stack, qtbot):
     """The session's keys on a viewer model with our layers in it."""
-    stack = LayerStack(viewer, opened)
     bindings = KeyBindings(viewer, opened, stack)
     opened.frame.sourceChanged.emit()
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield opened.keys
     bindings.unbind()
-    stack.close()
 
 
 def press(viewer, name):
@@ -140,11 +147,12 @@ def bodypart_panel(keys, opened, qtbot):
     return panel
 
 
-def test_tooltips_menus_prompts_and_hints_name_the_key_the_user_chose(viewer, keys, opened, bodypart_panel, qtbot):
+def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(viewer, keys, stack, opened, bodypart_panel, qtbot):
     panel, menu = bodypart_panel, LabelMenu(opened, lambda: None, bodypart_panel)
-    text = viewer.canvas.overlays.text
+    strip = PromptStrip(opened, stack, theme_colours("dark"))
+    qtbot.addWidget(strip)
     assert panel._hide.toolTip().endswith("(X)")
-    assert "X: not visible" in text.text
+    assert "X: not visible" in strip.shown.keys
     for action, arguments, pressed in (
         ("mark_not_visible", (), "J"),
         ("copy_pose", (), "Control-J"),
@@ -156,7 +164,7 @@ def test_tooltips_menus_prompts_and_hints_name_the_key_the_user_chose(viewer, ke
     assert panel._undo.toolTip().endswith("(Ctrl+Z)")
     assert panel.tools._tools[Tool.SELECT].toolTip().endswith("(9)")
     assert "(K)" in panel.tools._mode.toolTip()
-    assert "J: not visible" in text.text
+    assert "J: not visible" in strip.shown.keys
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
     with qtbot.waitSignal(opened.notices.raised) as notice:

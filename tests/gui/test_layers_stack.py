@@ -24,11 +24,15 @@ from napari_al_pose.domain import (
     Scoremaps,
     Suggestion,
 )
+from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.queue import Queue
+from napari_al_pose.domain.tools import Tool
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.key_table import KEYS
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
+from napari_al_pose.gui.prompt_strip import PromptStrip
+from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui
 
@@ -97,7 +101,7 @@ def viewer():
 
 
 @pytest.fixture(autouse=True)
-def keys(viewer, opened, qtbot):
+def bindings(viewer, opened, qtbot):
     """Layers, mouse and keys of the session on the viewer."""
     stack = LayerStack(viewer, opened)
     keys = KeyBindings(viewer, opened, stack)
@@ -276,7 +280,7 @@ def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
     layer = viewer.layers["scoremap"]
     assert layer.visible
     row, column = np.unravel_index(layer.data[..., 3].argmax(), layer.data.shape[:2])
-    np.testing.assert_allclose(layer.data_to_world((row, column)), [1.5 + 4 * 10, 1.5 + 4 * 20])
+    np.testing.assert_allclose(layer.data_to_world((row, column)), [1.5 + 4 * 10, 1.5 + 4 * 20], atol=1)
     opened.navigator.step(1)
     assert not layer.data.any()
     look(opened)
@@ -305,12 +309,102 @@ def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse):
     assert len(viewer.layers["skeleton"].data) < before
 
 
-def test_the_prompt_follows(viewer, opened, mouse):
-    text = viewer.canvas.overlays.text
-    assert text.visible
-    assert opened.frame.bodyparts[0] in text.text
+def doubt(session, *doubted):
+    """Have the model say that some bodyparts are hardly there."""
+    look(session)
+    looked, n = session.frame.looked, len(session.frame.bodyparts)
+    likelihood = np.array([0.12 if i in doubted else 0.9 for i in range(n)], np.float32)
+    pose = Prediction(looked.key, 1, looked.prediction.xy, likelihood)
+    bridge_of(session).looked.emit(Looked(1, looked.key, looked.scoremaps, pose))
+
+
+def test_a_doubted_guess_has_no_ring_and_no_line_leads_to_it(viewer, opened):
+    look(opened)
+    lines = len(viewer.layers["skeleton"].data)
+    end = opened.frame.bodyparts.index(opened.projects.project.skeleton.links[0][0])
+    doubt(opened, end)
+    guesses = viewer.layers["guesses"]
+    assert on_canvas(viewer, "guesses") == list(opened.frame.bodyparts), "it can be taken hold of still"
+    assert guesses.border_color[end, 3] == 0
+    assert (np.delete(guesses.border_color[:, 3], end) > 0.5).all()
+    assert 0 < guesses.face_color[end, 3] < 0.5
+    assert not np.delete(guesses.face_color[:, 3], end).any()
+    assert len(viewer.layers["skeleton"].data) < lines
+
+
+@pytest.mark.parametrize("choice", list(Unbelieved))
+def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(opened, choice):
+    opened.options.set("unbelieved", choice)
+    doubt(opened, 1)
+    opened.editor.accept_guess()
+    states = opened.frame.annotation.states
+    hidden = KeypointState.NOT_VISIBLE if choice is Unbelieved.NOT_VISIBLE else KeypointState.UNSEEN
+    assert states[1] == hidden
+    assert (np.delete(states, 1) == KeypointState.PLACED).all()
+    opened.editor.undo()
+    assert opened.frame.annotation.is_empty, "one step"
+
+
+def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened):
+    heard = []
+    opened.notices.raised.connect(lambda message, *_: heard.append(message))
+    opened.options.set("unbelieved", Unbelieved.OPEN)
+    doubt(opened, *range(len(opened.frame.bodyparts)))
+    opened.editor.accept_guess()
+    assert opened.frame.annotation.is_empty
+    assert "believes none" in heard[-1]
+    opened.options.set("unbelieved", Unbelieved.NOT_VISIBLE)
+    opened.editor.accept_guess()
+    assert set(opened.frame.annotation.states.tolist()) == {KeypointState.NOT_VISIBLE}
+
+
+def test_moving_the_whole_guess_leaves_what_is_doubted_open(opened, mouse):
+    doubt(opened, 2)
+    mouse.drag((70, 61), (75, 70), (80, 81), modifiers=("Alt",))
+    assert opened.frame.annotation.states[2] == KeypointState.UNSEEN
+    assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == len(opened.frame.bodyparts) - 1
+
+
+def test_a_doubted_guess_becomes_a_label_by_being_dragged(opened, mouse):
+    doubt(opened, 2)
+    mouse.drag((90, 60), (95, 70), (100, 80))
+    assert placed(opened, opened.frame.bodyparts[2]) == [100, 80]
+
+
+@pytest.fixture
+def strip(opened, bindings, qtbot):
+    """The line above the canvas."""
+    made = PromptStrip(opened, bindings._stack, theme_colours("dark"))
+    qtbot.addWidget(made)
+    return made
+
+
+def test_the_prompt_follows(strip, opened, mouse):
+    assert opened.frame.bodyparts[0] in strip.shown.text
     mouse.click(30, 40)
-    assert opened.frame.bodyparts[1] in text.text
+    assert opened.frame.bodyparts[1] in strip.shown.text
+    doubt(opened, 3)
+    assert "leave 1 open" in strip.shown.keys
+    opened.options.set("unbelieved", Unbelieved.NOT_VISIBLE)
+    assert "mark 1 not visible" in strip.shown.keys
+    keys = strip.shown.keys
+    assert "{" not in keys
+    opened.navigator.step(2)
+    opened.editor.borrow_pose()
+    assert strip.shown.warning == "Copied from frame 0"
+    assert "copied point" in strip.shown.keys
+    opened.projects.close_project()
+    assert not strip.shown.text
+
+
+def test_the_prompt_never_changes_its_height(strip, opened):
+    heights = {strip.sizeHint().height()}
+    for tool in Tool:
+        opened.options.set("tool", tool)
+        strip.resize(300, strip.sizeHint().height())
+        strip.grab()
+        heights.add(strip.sizeHint().height())
+    assert len(heights) == 1
 
 
 def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatch):
@@ -322,7 +416,7 @@ def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatc
     opened.editor.place(opened.frame.bodyparts[0], 30, 40)
     for x, y in ((30, 41), (31, 41), (200, 200), (90, 60)):
         mouse_move_callbacks(viewer, mouse.event("mouse_move", x, y, None))
-    assert shown == [opened.frame.bodyparts[0], "", f"{opened.frame.bodyparts[2]}, guess 90%"]
+    assert shown == [opened.frame.bodyparts[0], "", f"{opened.frame.bodyparts[2]}: guess, 90%"]
 
 
 def test_alt_moves_the_whole_pose_and_beside_points_is_napari_s(viewer, opened, mouse):
@@ -368,7 +462,7 @@ def press(owner, name):
 
 
 @pytest.mark.parametrize("owner", ["viewer", "labels", "scoremap"])
-def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, keys, owner):
+def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, bindings, owner):
     target = viewer if owner == "viewer" else viewer.layers[owner]
     press(target, "X")
     assert opened.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
@@ -380,7 +474,7 @@ def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, keys, o
     press(target, "D")
     press(target, "A")
     assert opened.frame.key.frame == 1
-    assert not keys._repeater._timer.isActive()
+    assert not bindings._repeater._timer.isActive()
 
 
 def test_a_held_key_goes_on_until_it_is_released(viewer, opened, qtbot, monkeypatch):
@@ -430,4 +524,3 @@ def test_a_deleted_layer_comes_back_with_the_next_video(viewer, opened, qtbot):
 def test_closing_the_project_clears_the_canvas(viewer, opened):
     opened.projects.close_project()
     assert not viewer.layers
-    assert not viewer.canvas.overlays.text.visible

@@ -104,14 +104,14 @@ class MouseAnnotator:
             raise WaitedTooLongError("No frame is in front of the annotator.")
         truth = self._truth[key]
         names = self._session.frame.bodyparts[:until]
-        guess = self._session.frame.guess
+        guess, doubted = self._session.frame.guess, self._session.frame.doubted
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:
                 continue
             if not truth.visible[index]:
                 self._choose(name)
                 self.press(Qt.Key.Key_X)
-            elif guess is not None and np.isfinite(guess.xy[index]).all():
+            elif guess is not None and np.isfinite(guess.xy[index]).all() and not doubted[index]:
                 if np.hypot(*(guess.xy[index] - truth.xy[index])) <= GOOD_ENOUGH_PX:
                     continue
                 self._choose(name)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import Annotation, FrameKey, Prediction, Skeleton
+from napari_al_pose.domain.believing import MORE_OFTEN_RIGHT, Unbelieved, believed, is_doubted
 from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart, open_guess
+from napari_al_pose.domain.views.prompt import Guessed
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.project import LabelStore
@@ -58,6 +62,8 @@ class CurrentFrame(QObject):
         self._annotations: tuple[Annotation, ...] = ()
         self._guess: Prediction | None = None
         self._borrowed: Prediction | None = None
+        self._copied_from: FrameKey | None = None
+        self._threshold = MORE_OFTEN_RIGHT
         self._looked: Looked | None = None
         self._bodypart = self._individual = ""
         self._scoremap_choice, self._last_scoremap = "", ALL_BODYPARTS
@@ -105,6 +111,32 @@ class CurrentFrame(QObject):
     def guess(self) -> Prediction | None:
         """The model's guess for what is not labelled; NaN where a label is."""
         return self._guess
+
+    @property
+    def threshold(self) -> float:
+        """Likelihood from which a bodypart of `guess` is believed; a copied pose is believed whole."""
+        return 0.0 if self._borrowed is not None else self._threshold
+
+    @property
+    def doubted(self) -> NDArray[np.bool_]:
+        """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
+        return np.zeros(len(self.bodyparts), bool) if self._guess is None else is_doubted(self._guess, self.threshold)
+
+    @property
+    def believed(self) -> Prediction | None:
+        """The guess without what is doubted."""
+        return None if self._guess is None else replace(self._guess, xy=believed(self._guess, self.threshold))
+
+    def guessed(self, unbelieved: Unbelieved = Unbelieved.OPEN) -> Guessed | None:
+        """Return the guess with what is known of it; ``unbelieved`` is the user's choice for what is doubted."""
+        if self._guess is None:
+            return None
+        return Guessed(self._guess, self.threshold, unbelieved, self._copied_from)
+
+    @property
+    def copied_from(self) -> FrameKey | None:
+        """The frame whose labels `guess` shows; None where it is a model's, or another program's."""
+        return self._copied_from
 
     @property
     def looked(self) -> Looked | None:
@@ -233,7 +265,7 @@ class CurrentFrame(QObject):
 
     def forget_frame(self) -> None:
         """Have no current frame. Emits nothing, see `announce`."""
-        self._key = self._guess = self._looked = self._borrowed = None
+        self._key = self._guess = self._looked = self._borrowed = self._copied_from = None
         self._annotations = ()
 
     def announce(self) -> None:
@@ -281,11 +313,17 @@ class CurrentFrame(QObject):
         self.lookedChanged.emit()
         self.annotationChanged.emit()
 
-    def borrow(self, pose: Prediction) -> None:
-        """Show ``pose``, taken from another frame, as the guess until the frame is left."""
-        self._borrowed = pose
+    def borrow(self, pose: Prediction, source: FrameKey) -> None:
+        """Show ``pose``, the labels of the frame ``source``, as the guess until the frame is left."""
+        self._borrowed, self._copied_from = pose, source
         self._find_guess()
         self.annotationChanged.emit()
+
+    def believe_from(self, threshold: float) -> None:
+        """Believe guesses of this likelihood and above."""
+        if threshold != self._threshold:
+            self._threshold = threshold
+            self.annotationChanged.emit()
 
     def set_predictions(self, predictions: Mapping[FrameKey, Prediction]) -> None:
         """Take what a new model says about frames in place of all that was known."""

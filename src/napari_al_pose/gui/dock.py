@@ -26,13 +26,14 @@ from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.picture_check import PictureCheck
+from napari_al_pose.gui.prompt_strip import PromptStrip, dock_above_canvas
 from napari_al_pose.gui.recent import remember_project
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.timeline import Timeline
 from napari_al_pose.gui.video_check import VideoCheck
-from napari_al_pose.gui.viewers import session_for
+from napari_al_pose.gui.viewers import session_for, stack_for
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -67,6 +68,7 @@ class PoseLabeller(QWidget):
         self.curves: CurvesPanel | None = None
         self._map: PoolMap | None = None
         self._keys: KeyOverlay | None = None
+        self._strip = PromptStrip(self.session, stack_for(napari_viewer), theme_colours(napari_viewer.theme))
         self._actions = Actions(self.session, self)
         self._build()
         self._connect()
@@ -103,6 +105,7 @@ class PoseLabeller(QWidget):
     def _connect(self) -> None:
         session = self.session
         session.notices.raised.connect(self._show_notice)
+        session.notices.busyChanged.connect(self._show_strip)
         self.queue.mapWanted.connect(self.show_map)
         session.projects.projectChanged.connect(self._on_project)
         session.keys.listWanted.connect(self._toggle_keys)
@@ -129,9 +132,18 @@ class PoseLabeller(QWidget):
             self._show_other_docks()
         self.queue.set_project(self._parts.thumbnails)
         self._pages.setCurrentIndex(0 if project is None else 1)
+        self._show_strip()
         for dock in self._parts.docks:
             dock.setVisible(project is not None)
         self._widen()
+
+    def _show_strip(self) -> None:
+        """Show the line above the canvas while there is something to say."""
+        window = self.window()
+        if self._parts.strip is None and isinstance(window, QMainWindow):
+            self._parts.strip = dock_above_canvas(self._strip, window)
+        if self._parts.strip is not None:
+            self._parts.strip.setVisible(self.session.projects.project is not None or bool(self.session.notices.busy))
 
     def _show_other_docks(self) -> None:
         """Dock timeline and curves once there is something to show on them."""
@@ -202,7 +214,7 @@ class PoseLabeller(QWidget):
         if self._keys is not None:
             self._keys.deleteLater()
             self._keys = None  # made anew, in other colours, when it is asked for
-        for panel in (self.bodyparts, self.queue, self.why):
+        for panel in (self.bodyparts, self.queue, self.why, self._strip):
             panel.set_colours(colours)
         if self.timeline is not None and self.curves is not None:
             self.timeline.set_colours(colours)
@@ -220,6 +232,7 @@ class _Parts:
         self.thumbnails: Thumbnails | None = None
         self.docks: list[Any] = []
         self.put_away: list[QDockWidget] = []
+        self.strip: QDockWidget | None = None
 
 
 class _Farewell:
@@ -233,9 +246,11 @@ class _Farewell:
             self._parts.thumbnails.close()
         self._actions.close()
         self._session.close()
-        for dock in self._parts.put_away:
-            with suppress(RuntimeError):  # gone with the window
+        with suppress(RuntimeError):  # gone with the window
+            for dock in self._parts.put_away:
                 dock.show()
+            if self._parts.strip is not None:
+                self._parts.strip.deleteLater()
         for dock in self._parts.docks:
             with suppress(AttributeError, LookupError, RuntimeError):  # the whole window is being taken apart
                 self._viewer.window.remove_dock_widget(dock)

@@ -82,7 +82,6 @@ class KeyBindings(QObject):
         self._bind()
         stack.built.connect(self._bind_layers)
         session.keys.changed.connect(self._rebind)
-        session.keys.changed.connect(stack.show_prompt)
 
     @Slot()
     def unbind(self) -> None:

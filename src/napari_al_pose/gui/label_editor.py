@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, Suggestion
+from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.labelling import (
     bodypart_after_edit,
     bodypart_after_undo,
@@ -150,12 +151,26 @@ class LabelEditor(QObject):
                 self._finish(edit, name)
 
     def accept_guess(self, bodypart: str | None = None) -> None:
-        """Make the guess for ``bodypart`` (default: for all that is not labelled) labels."""
-        if self._frame.guess is not None:
-            xy = self._frame.guess.xy.astype(float)
-            if bodypart is not None:
-                xy[np.array(self._frame.bodyparts) != bodypart] = np.nan
+        """Make the guess for ``bodypart`` a label; by default all guesses that are believed.
+
+        What becomes of the others, which may not be visible, is one of the user's options.
+        """
+        frame, guess = self._frame, self._frame.guess
+        if guess is None:
+            return
+        names, xy = np.array(frame.bodyparts), guess.xy.astype(float)
+        if bodypart is not None:
+            xy[names != bodypart] = np.nan
             self._place_all(xy, bodypart)
+            return
+        xy[frame.doubted] = np.nan
+        mark = self._options.unbelieved is Unbelieved.NOT_VISIBLE
+        hidden = tuple(names[frame.doubted]) if mark else ()
+        if hidden or np.isfinite(xy).any():
+            self._place_all(xy, not_visible=hidden)
+        else:
+            hint = self._keys.named("Click the bodyparts that are there; {mark_not_visible} for those that are not.")
+            self._notices.tell("The model believes none of its guesses in this frame.", hint)
 
     def nudge(self, dx: float, dy: float) -> None:
         """Move the chosen bodypart by some pixels; a nudged guess becomes a label."""
@@ -173,7 +188,7 @@ class LabelEditor(QObject):
         """Move all labels of the chosen individual; in a frame without labels the guess, which becomes labels."""
         annotation, source = self._frame.annotation, self._frame.source
         if annotation is not None and source is not None:
-            xy = pose_to_move(annotation, self._frame.guess)
+            xy = pose_to_move(annotation, self._frame.believed)
             self._place_all(shift_inside(xy, (dx, dy), *source.shape[1:3]))
 
     def copy_pose(self) -> None:
@@ -214,7 +229,7 @@ class LabelEditor(QObject):
         while (found := neighbour_key(labelled, before, -1)) is not None:
             pose = pose_of(project.labels.annotation(found, frame.individual), frame.bodyparts)
             if pose and pasted(pose, annotation, frame.bodyparts):
-                frame.borrow(borrowed_guess(pose, key, frame.bodyparts))
+                frame.borrow(borrowed_guess(pose, key, frame.bodyparts), found)
                 return
             before = found
         self._notices.tell("No frame before this one has labels to start from.")
@@ -263,18 +278,28 @@ class LabelEditor(QObject):
 
     # ---- inside -------------------------------------------------------------------------------
 
-    def _place_all(self, xy: NDArray[np.floating], bodypart: str | None = None) -> None:
-        """Place every bodypart that has coordinates as one edit."""
+    def _place_all(
+        self, xy: NDArray[np.floating], bodypart: str | None = None, *, not_visible: Collection[str] = ()
+    ) -> None:
+        """Place every bodypart that has coordinates, and mark those ``not_visible``, as one edit."""
         pairs = zip(self._frame.bodyparts, xy, strict=True)
         points = {name: (float(x), float(y)) for name, (x, y) in pairs if np.isfinite([x, y]).all()}
-        if points:
-            self._place(points, bodypart or self._frame.bodypart)
+        if points or not_visible:
+            self._place(points, bodypart or self._frame.bodypart, not_visible=not_visible)
 
-    def _place(self, points: Mapping[str, tuple[float, float]], bodypart: str, *, clicked: bool = False) -> None:
+    def _place(
+        self,
+        points: Mapping[str, tuple[float, float]],
+        bodypart: str,
+        *,
+        not_visible: Collection[str] = (),
+        clicked: bool = False,
+    ) -> None:
         edit = self._begin()
         if edit is not None:
+            who = self._frame.individual
             with self._notices.warning():
-                edit.labels.place_many(edit.key, points, individual=self._frame.individual)
+                edit.labels.place_many(edit.key, points, not_visible=not_visible, individual=who)
                 self._finish(edit, bodypart, clicked=clicked)
 
     def _begin(self) -> _Edit | None:

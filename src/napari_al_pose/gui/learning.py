@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import FrameKey, Prediction, Round
+from napari_al_pose.domain.believing import believed_from
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.labelling import time_to_learn
 from napari_al_pose.domain.views import LabelTally
@@ -239,6 +240,9 @@ class Learning(QObject):
         self._settings = loaded.project.settings
         self._rounds = loaded.project.rounds.all()
         self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
+        # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
+        cutoff = loaded.project.config.pcutoff
+        self._frame.believe_from(believed_from(self._rounds[-1].reliability) if self._rounds else cutoff)
 
     @Slot()
     def _on_left(self) -> None:
@@ -306,6 +310,7 @@ class Learning(QObject):
     @Slot(object)
     def _on_trained(self, reply: Trained) -> None:
         self._rounds = (*self._rounds, reply.round)
+        self._frame.believe_from(believed_from(reply.round.reliability))
         self.modelChanged.emit()
         if reply.notice:
             self._notices.tell(reply.notice)

@@ -93,7 +93,7 @@ def style_sheet(colours: Colours) -> str:
         QToolButton[part="menu"] {{ border: none; background: transparent; padding: 0 4px; font-weight: 600; }}
         QToolButton[part="menu"]::menu-indicator {{ image: none; }}
         QToolButton[part="choice"] {{
-            background-color: {colours.raised.name()}; color: {colours.dim.name()};
+            background-color: {colours.raised.name()}; color: {colours.text.name()};
             padding: 3px 8px; border-radius: 3px;
         }}
         QToolButton[part="choice"]:checked {{

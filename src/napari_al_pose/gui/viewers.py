@@ -34,6 +34,15 @@ def session_for(viewer: Any) -> Session:
     viewer : napari.Viewer
         Or the `PublicOnlyProxy` of one, as plug-in widgets get it.
     """
+    return _in_viewer(viewer).session
+
+
+def stack_for(viewer: Any) -> LayerStack:
+    """Return the session's layers in ``viewer``."""
+    return _in_viewer(viewer).stack
+
+
+def _in_viewer(viewer: Any) -> _InViewer:
     real = getattr(viewer, "__wrapped__", viewer)
     found = _in_viewers.get(real)
     if found is None or found.session.projects.is_closed:
@@ -43,4 +52,4 @@ def session_for(viewer: Any) -> Session:
         session.projects.closing.connect(bindings.unbind)
         session.projects.closing.connect(stack.close)
         found = _in_viewers[real] = _InViewer(session, stack, bindings)
-    return found.session
+    return found

@@ -39,7 +39,7 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
     from napari_al_pose.gui.viewers import session_for
 
-    viewer = napari.Viewer(title="napari-al-pose", show=show)
+    viewer = napari.Viewer(title="napari-al-pose", show=show, show_welcome_screen=False)
     viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)

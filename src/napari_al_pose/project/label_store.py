@@ -129,12 +129,14 @@ class LabelStore:
         key: FrameKey,
         points: Mapping[str, tuple[float, float]],
         *,
+        not_visible: Collection[str] = (),
         individual: str = SINGLE_INDIVIDUAL,
         gesture: Gesture | None = None,
     ) -> None:
-        """Place several keypoints of one frame as one action."""
-        changes = [(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()]
-        self._edit(changes, gesture)
+        """Place several keypoints of one frame, and say that others can't be seen, as one action."""
+        placed = [(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()]
+        hidden = [(self._key(key, individual, name), Keypoint(KeypointState.NOT_VISIBLE)) for name in not_visible]
+        self._edit([*placed, *hidden], gesture)
 
     def mark_not_visible(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
         """Say that a keypoint was looked for and cannot be seen."""

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
-from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.skeleton import Skeleton
+from napari_al_pose.domain.views.prompt import Guessed
 from napari_al_pose.domain.views.words import count
 
 
 class BodypartMark(enum.StrEnum):
-    """Which of the four icons a bodypart gets."""
+    """Which icon a bodypart gets."""
 
     OPEN = "open"
     GUESSED = "guessed"
+    DOUBTED = "doubted"
     PLACED = "placed"
     NOT_VISIBLE = "not visible"
 
@@ -43,16 +44,16 @@ class BodypartRow:
 
 
 def bodypart_rows(
-    annotation: Annotation | None, guess: Prediction | None, skeleton: Skeleton, current: str
+    annotation: Annotation | None, guessed: Guessed | None, skeleton: Skeleton, current: str
 ) -> tuple[BodypartRow, ...]:
     """Return one row per bodypart in labelling order.
 
-    A label always hides the model's guess: the guess is only offered where nobody looked yet.
+    A label always hides the guess: it is only offered where nobody looked yet.
     """
     rows = []
     for index, name in enumerate(skeleton.bodyparts):
         state = KeypointState.UNSEEN if annotation is None else KeypointState(int(annotation.states[index]))
-        mark, text = _mark(state, guess, index)
+        mark, text = _mark(state, guessed, index)
         rows.append(BodypartRow(name, mark, text, is_current=name == current))
     return tuple(rows)
 
@@ -67,13 +68,16 @@ def frame_progress(annotation: Annotation | None, skeleton: Skeleton) -> str:
     return f"{done} of {count(skeleton.n_bodyparts, 'bodypart')}"
 
 
-def _mark(state: KeypointState, guess: Prediction | None, index: int) -> tuple[BodypartMark, str]:
+def _mark(state: KeypointState, guessed: Guessed | None, index: int) -> tuple[BodypartMark, str]:
     if state is KeypointState.PLACED:
         return BodypartMark.PLACED, "placed"
     if state is KeypointState.NOT_VISIBLE:
         return BodypartMark.NOT_VISIBLE, "not visible"
-    if guess is not None and np.isfinite(guess.xy[index]).all():
-        if guess.model_version == 0:
-            return BodypartMark.GUESSED, "from another frame"
-        return BodypartMark.GUESSED, f"guess {float(guess.likelihood[index]):.0%}"
-    return BodypartMark.OPEN, ""
+    if guessed is None or not np.isfinite(guessed.pose.xy[index]).all():
+        return BodypartMark.OPEN, ""
+    if guessed.copied_from is not None:
+        return BodypartMark.GUESSED, f"from frame {guessed.copied_from.frame}"
+    likelihood = float(guessed.pose.likelihood[index])
+    if likelihood < guessed.threshold:
+        return BodypartMark.DOUBTED, f"not visible? {likelihood:.0%}"
+    return BodypartMark.GUESSED, f"guess {likelihood:.0%}"

@@ -39,6 +39,9 @@ PEAKS = 5
 CHOSEN_BORDER = (1.0, 1.0, 1.0, 1.0)
 BORDER = (0.0, 0.0, 0.0, 0.8)
 
+SPOT = 0.4
+"""Opacity of a guess that is not believed."""
+
 DOUBTED = (1.0, 0.1, 0.1)
 """Ring of a guess below the likelihood cutoff, where the user asks for it; napari-deeplabcut's colour for it."""
 
@@ -74,7 +77,7 @@ class KeypointLayers:
         self._rgb = row_colours(skeleton, colour_by)
         self._xy = np.full((n, 2), np.nan)
         self._position = -1
-        self._likelihood = np.zeros(n)
+        self._likelihood, self._doubted = np.zeros(n), np.zeros(n, bool)
         self._mark_doubted, self._cutoff = False, cutoff
         self._chosen = -1
         solid = np.column_stack([self._rgb, np.ones(n)])
@@ -142,15 +145,23 @@ class KeypointLayers:
         solid = np.column_stack([self._rgb, np.ones(len(self._rgb))])
         self._labels.layer.face_color = solid
         self._peaks.layer.face_color = np.repeat(solid, PEAKS, axis=0)
-        self._fade(self._likelihood, force=True)
+        self._fade(self._likelihood, self._doubted, force=True)
 
     def mark_doubted(self, on: bool) -> None:
         """Ring guesses below the likelihood cutoff in red, or not."""
         if on != self._mark_doubted:
             self._mark_doubted = on
-            self._fade(self._likelihood, force=True)
+            self._fade(self._likelihood, self._doubted, force=True)
 
-    def show(self, position: int, annotations: Sequence[Annotation], guess: Prediction | None, individual: int) -> None:
+    def show(
+        self,
+        position: int,
+        annotations: Sequence[Annotation],
+        guess: Prediction | None,
+        *,
+        individual: int,
+        doubted: NDArray[np.bool_],
+    ) -> None:
         """Fill the layers with one frame's labels, and with the guess where there is none.
 
         Parameters
@@ -163,18 +174,21 @@ class KeypointLayers:
             What the model says of the rest of the chosen individual.
         individual : int
             The chosen one.
+        doubted : bool array, (K,)
+            Which of its bodyparts may not be visible: they are faint spots without a ring, and no line leads to them.
         """
         n, k = len(self._rgb), self._skeleton.n_bodyparts
         self._position, self._xy = position, np.full((n, 2), np.nan)
-        placed, likelihood = np.zeros(n, bool), np.zeros(n)
+        placed, likelihood, spots = np.zeros(n, bool), np.zeros(n), np.zeros(n, bool)
         if annotations and position >= 0:
             points = points_on_canvas(annotations, guess, individual)
             self._xy, placed = points.xy, points.is_label
             if guess is not None:
-                likelihood[individual * k : (individual + 1) * k] = guess.likelihood
+                mine = slice(individual * k, (individual + 1) * k)
+                likelihood[mine], spots[mine] = guess.likelihood, doubted
         yx, there = to_napari(self._xy)
         self._labels.fill(position, yx, there & placed)
-        self._fade(likelihood)
+        self._fade(likelihood, spots)
         self._guesses.fill(position, yx, there & ~placed)
         self._draw_skeleton(self._xy)
 
@@ -221,16 +235,22 @@ class KeypointLayers:
             borders[row] = CHOSEN_BORDER
         self._labels.layer.border_color = borders
 
-    def _fade(self, likelihood: NDArray[np.floating], *, force: bool = False) -> None:
-        if force or not np.array_equal(likelihood, self._likelihood):
+    def _fade(self, likelihood: NDArray[np.floating], doubted: NDArray[np.bool_], *, force: bool = False) -> None:
+        others = not np.array_equal(doubted, self._doubted)
+        if others or force or not np.array_equal(likelihood, self._likelihood):
             self._likelihood = np.array(likelihood)
             rings = fade(self._rgb, likelihood)
+            rings[doubted, 3] = 0
             if self._mark_doubted:
                 rings[likelihood < self._cutoff] = (*DOUBTED, 1.0)
             self._guesses.layer.border_color = rings
+        if others or force:
+            self._doubted = np.array(doubted)
+            self._guesses.layer.face_color = np.column_stack([self._rgb, np.where(doubted, SPOT, 0.0)])
 
     def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:
         k, links = self._skeleton.n_bodyparts, self._skeleton.link_indices()
+        xy = np.where((self._doubted & self._guesses.shown)[:, None], np.nan, xy)
         starts = range(0, len(self._rgb), k)
         lines = segments(xy, [(start + a, start + b) for start in starts for a, b in links])
         if not np.array_equal(lines, self.skeleton.data):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import ScoremapGrid, Scoremaps, Skeleton
 from napari_al_pose.domain.views import bodypart_colours
-from napari_al_pose.gui.layers.overlay import compose_scoremaps, grid_transform
+from napari_al_pose.gui.layers.overlay import another_hue, compose_scoremaps, grid_transform, on_frame
 from napari_al_pose.gui.layers.shapes import parse_colours
 
 
@@ -33,7 +33,7 @@ class ScoremapLayer:
         )
         viewer.add_layer(self.layer)
 
-    def show(self, scoremaps: Scoremaps | None, chosen: Sequence[str]) -> None:
+    def show(self, scoremaps: Scoremaps | None, chosen: Sequence[str], size: tuple[int, int]) -> None:
         """Lay the scoremaps of the ``chosen`` bodyparts over the video.
 
         Parameters
@@ -42,6 +42,8 @@ class ScoremapLayer:
             Of the current frame; None clears the layer until they come.
         chosen : sequence of str
             None of them hides the layer.
+        size : (int, int)
+            Height and width of the frame, which the picture doesn't leave.
         """
         known = self._skeleton.bodyparts
         if not chosen:
@@ -49,7 +51,10 @@ class ScoremapLayer:
                 self.layer.visible = False
         elif scoremaps is not None and len(scoremaps.maps) == len(known):
             indices = [known.index(name) for name in chosen]
-            self._paint(compose_scoremaps(scoremaps.maps[indices], self._rgb[indices]), scoremaps.grid)
+            maps, grid = on_frame(scoremaps.maps[indices], scoremaps.grid, *size)
+            # Several are told apart by their bodyparts' colours; a single one must not hide its own ring.
+            colours = self._rgb[indices] if len(indices) > 1 else another_hue(self._rgb[indices])
+            self._paint(compose_scoremaps(maps, colours), grid)
         elif self.layer.visible:
             self._paint(np.zeros_like(self.layer.data), None)  # the next frame's comes soon: hiding costs more
 

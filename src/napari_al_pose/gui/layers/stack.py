@@ -12,8 +12,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
-from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.tools import Tool
+from napari_al_pose.domain.views.prompt import Guessed, point_name
 from napari_al_pose.gui.current_frame import ALL_BODYPARTS
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
@@ -29,7 +30,6 @@ from napari_al_pose.gui.layers.guard import (
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.picking import inside, points_on_canvas
-from napari_al_pose.gui.layers.prompt import point_name, prompt
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
@@ -38,9 +38,7 @@ from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.video import lazy_array
 
-FONT_SIZE = 11
 CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
-HOLDOUT_COLOUR = (0.94, 0.71, 0.3, 1.0)
 
 
 class LayerStack(QObject):
@@ -67,7 +65,7 @@ class LayerStack(QObject):
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
         self._keypoints: KeypointLayers | None = None
-        self._syncing = self._says_holdout = self._putting_back = False
+        self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, lambda: bool(self.layers), self._tell)
         self.camera = Camera(viewer, self)
         self.context = ContextPlayer(session, self._show_position, self)
@@ -136,7 +134,6 @@ class LayerStack(QObject):
             for layer in ours:  # of `layers`, none is ours any more: nothing is put back
                 if layer in viewer.layers:
                     viewer.layers.remove(layer)
-            viewer.canvas.overlays.text.visible = False
 
     def close(self) -> None:
         """Leave the viewer as it was."""
@@ -190,8 +187,6 @@ class LayerStack(QObject):
         finally:
             self._syncing = False
         self._guard.hold(self.layers)
-        text = viewer.canvas.overlays.text
-        text.font_size, text.position, text.visible = FONT_SIZE, "top_left", True
         for name in ("names", "points", "borders", "tool"):
             self._on_option(name)
         self._fit()
@@ -240,26 +235,28 @@ class LayerStack(QObject):
     def _show_keypoints(self) -> None:
         if self._keypoints is not None:
             frame = self._frame
-            self._keypoints.show(frame.position, frame.annotations, frame.guess, frame.individual_index)
-            self.show_prompt()
+            self._keypoints.show(
+                frame.position,
+                frame.annotations,
+                frame.guess,
+                individual=frame.individual_index,
+                doubted=frame.doubted,
+            )
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
             self._keypoints.choose(self._frame.individual_index, self._frame.bodypart)
-            self.show_prompt()
             if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
                 self.camera.close_up(place)
 
     def _show_name(self, row: int | None) -> None:
         """Say what is under the mouse."""
-        n = len(self._frame.bodyparts)
-        text = ""
-        if row is not None and self._frame.annotations:
-            annotation, index = self._frame.annotations[row // n], row % n
-            guess = self._frame.guess if annotation.states[index] == KeypointState.UNSEEN else None
-            likelihood = None if guess is None else float(guess.likelihood[index])
-            borrowed = guess is not None and guess.model_version == 0
-            text = point_name(self._frame.bodyparts[index], annotation.individual, likelihood, borrowed=borrowed)
+        frame, n, text = self._frame, len(self._frame.bodyparts), ""
+        if row is not None and frame.annotations:
+            annotation, index = frame.annotations[row // n], row % n
+            guess = frame.guess if annotation.states[index] == KeypointState.UNSEEN else None
+            guessed = None if guess is None else Guessed(guess, frame.threshold, copied_from=frame.copied_from)
+            text = point_name(frame.bodyparts, index, guessed, individual=annotation.individual)
         QToolTip.showText(QCursor.pos(), text)
 
     def _place_of_bodypart(self) -> tuple[float, float] | None:
@@ -303,47 +300,19 @@ class LayerStack(QObject):
                 layer.cursor = CURSORS[options.tool]
         elif name == "follow" and options.follow:
             self._follow()
-        self.show_prompt()
 
     def _on_playing(self, playing: bool) -> None:
         if self._keypoints is not None:
             self._keypoints.show_skeleton(self._options.points and not playing)
-            self.show_prompt()
 
     def _show_scoremap(self) -> None:
         if self._scoremap is None or self._keypoints is None:
             return
         choice, looked = self._frame.scoremap_choice, self._frame.looked
         chosen = self._frame.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
-        self._scoremap.show(None if looked is None else looked.scoremaps, chosen)
+        size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
+        self._scoremap.show(None if looked is None else looked.scoremaps, chosen, (size[0], size[1]))
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
-
-    def show_prompt(self) -> None:
-        """Say on the canvas what the next click does."""
-        viewer = self._viewer_ref()
-        if viewer is None:
-            return
-        overlay, options = viewer.canvas.overlays.text, self._options
-        is_holdout = self._navigator.role is FrameRole.HOLDOUT
-        if is_holdout != self._says_holdout:
-            self._says_holdout = is_holdout
-            overlay.color = HOLDOUT_COLOUR if is_holdout else None  # None: what can be read on the canvas
-        if self.context.is_playing:
-            first, last = self.context.span
-            back = self._keys.named("{layers.toggle_context}: back to it")
-            overlay.text = f"playing {last - first + 1} frames around this one \u00b7 {back}"
-            return
-        overlay.text = prompt(
-            self._frame.annotation,
-            self._frame.guess,
-            self._frame.bodypart,
-            role=self._navigator.role,
-            tool=options.tool,
-            mode=options.label_mode,
-            individuals=self._frame.individuals,
-            read_only=self._projects.read_only,
-            say=self._keys.named,
-        )
 
     def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
         if self._keypoints is not None:

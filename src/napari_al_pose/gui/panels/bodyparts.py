@@ -24,6 +24,7 @@ from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
 ROW_HEIGHT = 22
+GUESSES = (BodypartMark.GUESSED, BodypartMark.DOUBTED)
 _FEWEST_ROWS, _MOST_ROWS = 4, 12
 
 
@@ -84,7 +85,7 @@ class BodypartPanel(Section):
         if project is None or skeleton is None:
             self._rows.set_rows(())
             return
-        rows = bodypart_rows(self._frame.annotation, self._frame.guess, skeleton, self._frame.bodypart)
+        rows = bodypart_rows(self._frame.annotation, self._frame.guessed(), skeleton, self._frame.bodypart)
         self._rows.set_rows(rows)
         self.side.setText(frame_progress(self._frame.annotation, skeleton))
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)
@@ -117,13 +118,13 @@ class BodypartPanel(Section):
     def _buttons(self) -> QHBoxLayout:
         self._hide = button("Not visible", "", self._editor.mark_not_visible)
         self._clear = button("Clear", "", self._editor.clear)
-        self._accept = button("Accept guess", "", self._editor.accept_guess)
+        self._accept = button("Accept guesses", "", self._editor.accept_guess)
         self._undo = button("↶", "", self._editor.undo)
         self._redo = button("↷", "", self._editor.redo)
         for made, tip in (
             (self._hide, "This bodypart can't be seen in this frame ({mark_not_visible})"),
             (self._clear, "Take this bodypart's label back ({clear})"),
-            (self._accept, "Make the model's whole guess labels ({accept_guess})"),
+            (self._accept, "Make every guess that is believed a label ({accept_guess})"),
             (self._undo, "Undo: take back the last edit, in any frame ({undo})"),
             (self._redo, "Redo: do again what was taken back ({redo})"),
         ):
@@ -143,7 +144,7 @@ class BodypartPanel(Section):
         labelled = chosen is not None and chosen.mark in (BodypartMark.PLACED, BodypartMark.NOT_VISIBLE)
         self._hide.setEnabled(writable and chosen is not None and chosen.mark is not BodypartMark.NOT_VISIBLE)
         self._clear.setEnabled(writable and labelled)
-        self._accept.setEnabled(writable and any(row.mark is BodypartMark.GUESSED for row in self.rows))
+        self._accept.setEnabled(writable and any(row.mark in GUESSES for row in self.rows))
         self._undo.setEnabled(not self._projects.read_only and labels.can_undo)
         self._redo.setEnabled(not self._projects.read_only and labels.can_redo)
 
@@ -187,10 +188,16 @@ class _BodypartDelegate(QStyledItemDelegate):
 
 
 def _paint_mark(painter: QPainter, mark: BodypartMark, centre: QPointF, colour: QColor, colours: Colours) -> None:
-    """Paint a full disc (placed), a ring (guess), a crossed ring (not visible) or a dot (nobody looked)."""
+    """Paint a full disc (placed), a ring (guess), a faint disc (a doubted one), a crossed ring (not visible) or a dot
+    (nobody looked)."""
     ring = QPen(colour if mark is BodypartMark.GUESSED else colours.dim, 1.6)
     if mark is BodypartMark.PLACED:
         painter.setBrush(colour)
+        painter.drawEllipse(centre, 4.5, 4.5)
+    elif mark is BodypartMark.DOUBTED:
+        faint = QColor(colour)
+        faint.setAlphaF(0.4)
+        painter.setBrush(faint)
         painter.drawEllipse(centre, 4.5, 4.5)
     elif mark is BodypartMark.OPEN:
         painter.setBrush(colours.dim)

@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
+from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
 from napari_al_pose.gui.session import Session
@@ -55,6 +56,11 @@ class LabelMenu(QMenu):
             "next_colouring",
             checked=by_individual,
             enabled=several,
+        )
+        hides = options.unbelieved is Unbelieved.NOT_VISIBLE
+        other = Unbelieved.OPEN if hides else Unbelieved.NOT_VISIBLE
+        self._add(
+            "Accepting marks doubted guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
         self._add_toggle("Ring doubted guesses in red", "borders")
         self._add_toggle("View follows the animal", "follow")

@@ -1,0 +1,71 @@
+"""Which guesses are believed: those that are more often right than wrong."""
+
+from __future__ import annotations
+
+import enum
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.domain.prediction import Prediction
+from napari_al_pose.domain.suggestion import Reliability
+
+MORE_OFTEN_RIGHT = 0.5
+"""Share of right guesses from which they are believed; likelihoods are calibrated, so it is a likelihood too."""
+
+FEWEST = 8
+"""Keypoints that a bin of the reliability must hold to count."""
+
+LOWEST, HIGHEST = 0.2, 0.8
+"""Between these the measured threshold is taken; few labels must not hide every guess, or none."""
+
+
+class Unbelieved(enum.StrEnum):
+    """What becomes of guesses that are not believed when the others are accepted."""
+
+    OPEN = "open"
+    """They wait for a person."""
+    NOT_VISIBLE = "not visible"
+    """They are marked as not visible."""
+
+
+def believed_from(reliability: Reliability | None) -> float:
+    """Return the likelihood from which guesses are believed.
+
+    Parameters
+    ----------
+    reliability : Reliability or None
+        Of the model, on keypoints it did not learn from; None where nothing was measured.
+
+    Returns
+    -------
+    float
+        Where the share of right guesses rises through one half for the last time, between two bins of the reliability;
+        one half where too little was measured.
+    """
+    bins = [] if reliability is None else [(p, share) for p, share, n in reliability.bins if n >= FEWEST]
+    if len(bins) < 2:
+        return MORE_OFTEN_RIGHT
+    crossings = [
+        low + (MORE_OFTEN_RIGHT - wrong) / (right - wrong) * (high - low)
+        for (low, wrong), (high, right) in pairwise(bins)
+        if wrong < MORE_OFTEN_RIGHT <= right
+    ]
+    if crossings:
+        found = crossings[-1]
+    else:
+        found = LOWEST if bins[-1][1] >= MORE_OFTEN_RIGHT else HIGHEST
+    return float(min(max(found, LOWEST), HIGHEST))
+
+
+def is_doubted(guess: Prediction, threshold: float) -> NDArray[np.bool_]:
+    """Return which bodyparts of ``guess``, (K,), have a place that is not believed."""
+    return np.isfinite(guess.xy).all(axis=1) & (guess.likelihood < threshold)
+
+
+def believed(guess: Prediction, threshold: float) -> NDArray[np.float32]:
+    """Return where the believed bodyparts of ``guess`` are, (K, 2), NaN for the others."""
+    xy = guess.xy.copy()
+    xy[guess.likelihood < threshold] = np.nan
+    return xy

@@ -1,0 +1,152 @@
+"""The strip above the canvas: what the next click does, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
+from napari_al_pose.domain.believing import Unbelieved, believed, is_doubted
+from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.prediction import Prediction
+from napari_al_pose.domain.tools import LabelMode, Tool
+
+TEST_FRAME = "Test frame: never used for training"
+READ_ONLY = "Read-only: labels can be looked at, not changed"
+COMPLETE = "Complete"
+PAN = "Pan: the mouse moves the view"
+ADD_KEY, SELECT_KEY = "{options.set tool add}: add labels", "{options.set tool select}: select"
+NEXT_FRAME, NEXT_INDIVIDUAL = "{next_suggestion}: next frame", "{next_individual}: next individual"
+NOT_VISIBLE = "{mark_not_visible}: not visible"
+NUDGE = "Arrow keys: move it by 1 px"
+ACCEPT_ALL = "{accept_guess}: accept"
+DOUBTED_BECOME = {
+    Unbelieved.OPEN: "leave {} open",
+    Unbelieved.NOT_VISIBLE: "mark {} not visible",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the strip shows.
+
+    Parameters
+    ----------
+    text : str
+        What it is about: the bodypart, the tool.
+    keys : str
+        Which keys help; each ``{name}`` stands for the key of an action.
+    warning : str
+        What must not be overlooked, before the text.
+    """
+
+    text: str = ""
+    keys: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guessed:
+    """The guess in front of the user, and how far it is believed.
+
+    Parameters
+    ----------
+    pose : Prediction
+        What is not labelled yet.
+    threshold : float
+        Likelihood from which a bodypart is believed.
+    unbelieved : Unbelieved
+        What becomes of the others when it is accepted.
+    copied_from : FrameKey or None
+        The frame whose labels it shows, where it is no model's.
+    """
+
+    pose: Prediction
+    threshold: float
+    unbelieved: Unbelieved = Unbelieved.OPEN
+    copied_from: FrameKey | None = None
+
+
+def prompt(
+    annotation: Annotation | None,
+    guessed: Guessed | None,
+    bodypart: str,
+    *,
+    role: FrameRole = FrameRole.TRAIN,
+    tool: Tool = Tool.ADD,
+    mode: LabelMode = LabelMode.SEQUENTIAL,
+    individuals: Sequence[str] = (),
+    read_only: bool = False,
+) -> Prompt:
+    """Return what is said of the current frame, an empty prompt without one."""
+    if annotation is None:
+        return Prompt()
+    warning = TEST_FRAME if role is FrameRole.HOLDOUT else ""
+    if read_only:
+        return Prompt(READ_ONLY, "", warning)
+    who = f"{annotation.individual}: " if len(individuals) > 1 else ""
+    n = len(annotation.states)
+    done = int((annotation.states != KeypointState.UNSEEN).sum())
+    if tool is Tool.PAN:
+        return Prompt(PAN, _joined(ADD_KEY, SELECT_KEY), warning)
+    if done == n:
+        return Prompt(f"{who}{COMPLETE}", _joined(NEXT_FRAME, NEXT_INDIVIDUAL if who else ""), warning)
+    if tool is Tool.SELECT:
+        return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
+    through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
+    keys = _joined("" if guessed is None else _accepting(guessed), NOT_VISIBLE)
+    return Prompt(f"{who}Click the {bodypart}{through_all}", keys, warning)
+
+
+def playing_prompt(n_frames: int) -> Prompt:
+    """Return what is said while the frames around the current one are played."""
+    return Prompt(f"Playing {n_frames} frames around this one", "{layers.toggle_context}: back to it")
+
+
+def point_name(bodyparts: Sequence[str], index: int, guessed: Guessed | None, *, individual: str = "") -> str:
+    """Return what the mouse shows over a point: its name, and of a guess where it comes from.
+
+    Parameters
+    ----------
+    bodyparts : sequence of str
+        The project's.
+    index : int
+        Of the point's bodypart.
+    guessed : Guessed or None
+        None over a label.
+    individual : str
+        "" in a single-animal project.
+    """
+    name = f"{individual}: {bodyparts[index]}" if individual else bodyparts[index]
+    if guessed is None:
+        return name
+    if guessed.copied_from is not None:
+        return f"{name}: {copied_sentence(guessed.copied_from, current=guessed.pose.key).lower()}"
+    likelihood = float(guessed.pose.likelihood[index])
+    return f"{name}: guess, {likelihood:.0%}" + (", not visible?" if likelihood < guessed.threshold else "")
+
+
+def copied_sentence(key: FrameKey, *, current: FrameKey | None) -> str:
+    """Return where a copied pose comes from: "Copied from frame 3"."""
+    elsewhere = f" of {key.video}" if current is not None and key.video != current.video else ""
+    return f"Copied from frame {key.frame}{elsewhere}"
+
+
+def _accepting(guessed: Guessed) -> str:
+    """Return what the key that accepts does: how many guesses become labels, and what becomes of the others."""
+    n_believed = int(np.isfinite(believed(guessed.pose, guessed.threshold)).all(axis=1).sum())
+    n_doubted = int(is_doubted(guessed.pose, guessed.threshold).sum())
+    if not n_believed and not n_doubted:
+        return ""
+    doubted = DOUBTED_BECOME[guessed.unbelieved].format(n_doubted)
+    if not n_believed:
+        return f"{{accept_guess}}: {doubted}" if guessed.unbelieved is Unbelieved.NOT_VISIBLE else ""
+    what = "copied point" if guessed.copied_from is not None else "guess"
+    plural = f"{n_believed} {what}" + ("" if n_believed == 1 else "s" if what != "guess" else "es")
+    return f"{ACCEPT_ALL} {plural}" + (f", {doubted}" if n_doubted else "")
+
+
+def _joined(*parts: str) -> str:
+    return "   ".join(part for part in parts if part)

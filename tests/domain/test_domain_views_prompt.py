@@ -1,0 +1,62 @@
+"""The strip above the canvas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction
+from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.views.prompt import Guessed, copied_sentence, prompt
+
+KEY = FrameKey("v", 7)
+P, X = KeypointState.PLACED, KeypointState.NOT_VISIBLE
+
+
+def guess(*likelihoods):
+    return Prediction(KEY, 1, np.ones((len(likelihoods), 2), np.float32), np.array(likelihoods, np.float32))
+
+
+def test_it_names_the_bodypart_and_the_key_for_what_can_not_be_seen():
+    said = prompt(Annotation.empty(KEY, 2), None, "snout")
+    assert said.text == "Click the snout (0 of 2 done)"
+    assert said.keys == "{mark_not_visible}: not visible"
+    assert not said.warning
+    assert prompt(None, None, "").text == ""
+
+
+@pytest.mark.parametrize(
+    ("likelihoods", "unbelieved", "expected"),
+    [
+        ((0.9, 0.8), Unbelieved.OPEN, "{accept_guess}: accept 2 guesses   "),
+        ((0.9, 0.3), Unbelieved.OPEN, "{accept_guess}: accept 1 guess, leave 1 open   "),
+        ((0.9, 0.3), Unbelieved.NOT_VISIBLE, "{accept_guess}: accept 1 guess, mark 1 not visible   "),
+        ((0.1, 0.3), Unbelieved.NOT_VISIBLE, "{accept_guess}: mark 2 not visible   "),
+        ((0.1, 0.3), Unbelieved.OPEN, ""),
+    ],
+)
+def test_it_says_what_accepting_does_before_it_is_done(likelihoods, unbelieved, expected):
+    said = prompt(Annotation.empty(KEY, 2), Guessed(guess(*likelihoods), 0.5, unbelieved), "snout")
+    assert said.keys == f"{expected}{{mark_not_visible}}: not visible"
+
+
+def test_a_copied_pose_is_no_guess():
+    copied = Guessed(guess(1, 1), 0.5, copied_from=FrameKey("v", 3))
+    assert "accept 2 copied points" in prompt(Annotation.empty(KEY, 2), copied, "snout").keys
+    assert copied_sentence(FrameKey("v", 3), current=KEY) == "Copied from frame 3"
+    assert copied_sentence(FrameKey("w", 3), current=KEY) == "Copied from frame 3 of w"
+
+
+def test_a_test_frame_says_so_first_and_the_tool_the_mode_and_the_individual_are_named():
+    empty, names = Annotation.empty(KEY, 2, "mouse 1"), ["mouse 1", "mouse 2"]
+    said = prompt(empty, None, "snout", role=FrameRole.HOLDOUT, mode=LabelMode.LOOP, individuals=names)
+    assert said.warning == "Test frame: never used for training"
+    assert said.text == "mouse 1: Click the snout in every frame"
+    assert prompt(empty, None, "snout", tool=Tool.SELECT).text == "snout selected"
+    assert prompt(empty, None, "snout", tool=Tool.PAN).text.startswith("Pan")
+    assert prompt(empty, None, "snout", read_only=True).text.startswith("Read-only")
+    complete = Annotation(KEY, np.ones((2, 2)), np.array([P, X], np.int8), "mouse 1")
+    done = prompt(complete, None, "snout", individuals=names)
+    assert done.text == "mouse 1: Complete"
+    assert done.keys == "{next_suggestion}: next frame   {next_individual}: next individual"
