@@ -215,40 +215,47 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
 # ---- why ------------------------------------------------------------------------------------------
 
 
-def test_a_suggested_frame_shows_its_sentence_and_a_bar_per_bodypart():
-    reasons = (BodypartReason("nose", 0.5, ((10.0, 20.0, 0.41), (30.0, 40.0, 0.38))), BodypartReason("ear", 2.0))
-    view = why_view(KEY, suggestion(7, reasons=reasons, sentence="nose: two peaks"), None, SKELETON)
-    assert view.sentence == "nose: two peaks"
-    assert [(bar.bodypart, bar.fraction, bar.text) for bar in view.bars] == [
-        ("nose", 0.25, "0.50"),
-        ("ear", 1.0, "2.00"),
-    ]
-    assert "0.41 at (10, 20), 0.38 at (30, 40)" in view.bars[0].tooltip
+def reasons_of(**scores):
+    return tuple(BodypartReason(name, score, ((1.0, 2.0, 0.4), (9.0, 9.0, 0.39))) for name, score in scores.items())
 
 
-def test_any_other_frame_shows_the_likelihoods():
-    view = why_view(KEY, None, prediction(np.zeros((3, 2)), [0.5, np.nan, 1.0]), SKELETON)
-    assert view.sentence == "Not in the queue."
-    assert why_view(KEY, None, None, SKELETON, next_key="N").sentence == "Not in the queue; N goes to its next frame."
-    assert [bar.fraction for bar in view.bars] == [0.5, 0.0, 1.0]
+def test_the_sentence_tells_a_frame_from_the_others_and_the_bars_are_on_the_queue_s_scale():
+    first = suggestion(7, reasons=reasons_of(nose=2.0, ear=1.0), sentence="nose: two peaks")
+    second = suggestion(8, reasons=reasons_of(nose=4.0, ear=0.5), sentence="nose: two peaks")
+    third = suggestion(9, reasons=reasons_of(nose=3.0, ear=0.2), sentence="nose: two peaks")
+    queue = (first, second, third)
+    seen = [why_view(each.key, each, queue) for each in queue]
+    assert "two possible places for the ear; the score is higher than in every other" in seen[0].sentence
+    assert "two possible places for the nose; the score is higher than in every other" in seen[1].sentence
+    assert "the nose; the score is higher than in 50%" in seen[2].sentence
+    assert [(bar.bodypart, bar.fraction) for bar in seen[0].bars] == [("nose", 0.5), ("ear", 0.25)]
+    assert seen[1].bars[0].fraction == 1
+    assert seen[0].more == "Nose: two peaks."
+    assert "0.40 at (1, 2), 0.39 at (9, 9)" in seen[0].bars[0].tooltip
+
+
+def test_a_low_peak_is_no_place():
+    low = (BodypartReason("nose", 1.0, ((1.0, 2.0, 0.9), (9.0, 9.0, 0.05))),)
+    assert why_view(KEY, suggestion(7, reasons=low)).sentence == "The model sees the nose least clearly."
+
+
+def test_any_other_frame_says_how_to_go_on():
+    assert why_view(KEY, None, next_key="N").sentence == "This frame isn't suggested. Press N for the next suggestion."
+    assert why_view(KEY, None).bars == ()
 
 
 def test_a_holdout_frame_says_what_it_is_for():
-    assert "never trains" in why_view(KEY, suggestion(7, math.nan, role=FrameRole.HOLDOUT), None, SKELETON).sentence
+    assert "never used for training" in why_view(KEY, suggestion(7, math.nan, role=FrameRole.HOLDOUT)).sentence
 
 
-def test_of_many_bodyparts_the_most_telling_bars_stay_in_labelling_order():
-    names = tuple(f"part {i}" for i in range(10))
-    reasons = tuple(BodypartReason(name, float(i % 5)) for i, name in enumerate(names))
-    view = why_view(KEY, suggestion(7, reasons=reasons), None, Skeleton(names))
-    shown = [bar.bodypart for bar in view.bars]
-    assert shown == sorted(shown)
-    assert {"part 4", "part 9", "part 3", "part 8"} == set(shown)
-    assert view.caption.endswith("highest 4 of 10")
+def test_of_many_bodyparts_the_highest_bars_stay_highest_first():
+    reasons = tuple(BodypartReason(f"part {i}", float(i)) for i in range(10))
+    view = why_view(KEY, suggestion(7, reasons=reasons))
+    assert [bar.bodypart for bar in view.bars] == ["part 9", "part 8", "part 7", "part 6"]
 
 
 def test_no_frame_has_no_reason():
-    assert why_view(None, None, None, SKELETON).bars == ()
+    assert why_view(None, None).bars == ()
 
 
 def test_the_usual_strategies_come_first_and_no_strategy_is_lost():

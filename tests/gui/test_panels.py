@@ -245,16 +245,18 @@ def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot):
 
 def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
     panel = shown(qtbot, WhyPanel(opened, DARK))
-    assert panel._sentence.text() == "Not in the queue."
+    assert panel._sentence.text() == "This frame isn't suggested."
     rank(qtbot, opened, 10, 20)
-    assert panel._sentence.text() == "Not in the queue; N goes to its next frame."
+    assert panel._sentence.text() == "This frame isn't suggested. Press N for the next suggestion."
+    height = panel.sizeHint().height()
     opened.navigator.next_suggestion()
-    assert panel._sentence.text() == "reason of frame 10"
-    assert panel._bars.bars
-    assert panel._bars.bars[-1].fraction == 1.0
+    assert panel._sentence.text() == f"The model sees the {opened.frame.bodyparts[-1]} least clearly."
+    assert panel._sentence.toolTip().endswith("Reason of frame 10.")
+    assert panel._bars.bars[0].fraction == 1.0
     panel.grab()
     opened.navigator.next_suggestion()
-    assert panel._sentence.text() == "reason of frame 20"
+    assert panel._sentence.toolTip().endswith("Reason of frame 20.")
+    assert panel.sizeHint().height() == height, "nothing below it moves from frame to frame"
 
 
 def test_the_scoremap_box_and_the_key_agree(opened, qtbot):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
-from napari_al_pose.domain.prediction import Prediction
-from napari_al_pose.domain.skeleton import Skeleton
-from napari_al_pose.domain.suggestion import Suggestion
+from napari_al_pose.domain.suggestion import BodypartReason, Suggestion
 from napari_al_pose.domain.views.words import number
 
 
@@ -35,26 +34,32 @@ class WhyBar:
 
 @dataclass(frozen=True, slots=True)
 class WhyView:
-    """What the panel shows: a sentence, and bars with a caption saying what they measure."""
+    """What the panel shows: a sentence, bars with a caption saying what they measure, and more for whoever asks."""
 
     sentence: str
     caption: str
     bars: tuple[WhyBar, ...]
+    more: str = ""
 
 
 MAX_BARS = 4
 """More bars than this don't fit; the most telling ones stay."""
 
+AS_LIKELY = 0.3
+"""Share of the highest peak from which another one counts as a place where the bodypart may be."""
+
+CAPTION = "Score by bodypart, highest first"
+SCALE = "A full bar is the highest score of any bodypart in the queue."
+NOT_SUGGESTED = "This frame isn't suggested."
+PRESS_NEXT = " Press {} for the next suggestion."
+RANDOM = "Test frame: drawn at random to measure the error, never used for training."
+_NUMBERS = ("no", "one", "two", "three", "four", "five")
+
 
 def why_view(
-    key: FrameKey | None,
-    suggestion: Suggestion | None,
-    guess: Prediction | None,
-    skeleton: Skeleton,
-    *,
-    next_key: str = "",
+    key: FrameKey | None, suggestion: Suggestion | None, queue: Sequence[Suggestion] = (), *, next_key: str = ""
 ) -> WhyView:
-    """Return the reasons for a suggested frame, and the model's likelihoods for any other.
+    """Return what makes a suggested frame worth labelling, and what tells it from the other suggestions.
 
     Parameters
     ----------
@@ -62,57 +67,64 @@ def why_view(
         The frame in front of the user.
     suggestion : Suggestion or None
         Its row in the queue, if it has one.
-    guess : Prediction or None
-        The model's pose in this frame.
-    skeleton : Skeleton
-        Names the bars.
+    queue : sequence of Suggestion
+        All suggestions: the bars of all of them are on one scale.
     next_key : str
         The key that goes on to the queue's next frame; "" where there is none to go to.
     """
     if key is None:
         return WhyView("", "", ())
-    if suggestion is not None and suggestion.reasons:
-        return _view(_sentence(suggestion), "Score by bodypart", _reason_bars(suggestion), +1)
-    sentence = _sentence(suggestion) if suggestion is not None else _beside_the_queue(next_key)
-    if guess is None:
-        return WhyView(sentence, "", ())
-    return _view(sentence, "Likelihood of the guess", _likelihood_bars(guess, skeleton), -1)
-
-
-def _view(sentence: str, caption: str, bars: tuple[WhyBar, ...], sign: int) -> WhyView:
-    """Keep the `MAX_BARS` longest (``sign`` 1) or shortest (-1) bars, in labelling order."""
-    ranked = sorted(range(len(bars)), key=lambda index: -sign * bars[index].fraction)
-    kept = sorted(ranked[:MAX_BARS])
-    if len(kept) < len(bars):
-        caption += f", {'highest' if sign > 0 else 'lowest'} {len(kept)} of {len(bars)}"
-    return WhyView(sentence, caption, tuple(bars[index] for index in kept))
-
-
-def _sentence(suggestion: Suggestion) -> str:
+    if suggestion is None:
+        return WhyView(NOT_SUGGESTED + (PRESS_NEXT.format(next_key) if next_key else ""), "", ())
     if suggestion.role is FrameRole.HOLDOUT:
-        return "Drawn at random to measure the error on; the model never trains on it."
-    return suggestion.sentence or f"Chosen by {suggestion.strategy}."
+        return WhyView(RANDOM, "", ())
+    scored = [reason for reason in suggestion.reasons if math.isfinite(reason.score)]
+    if not scored:
+        return WhyView(_plain(suggestion), "", ())
+    bars = _bars(scored, [reason for each in queue for reason in each.reasons])
+    return WhyView(_standing_out(suggestion, scored, queue), CAPTION, bars, _plain(suggestion))
 
 
-def _beside_the_queue(next_key: str) -> str:
-    return f"Not in the queue; {next_key} goes to its next frame." if next_key else "Not in the queue."
+def _plain(suggestion: Suggestion) -> str:
+    """Return the strategy's own sentence, as a sentence."""
+    said = suggestion.sentence or f"Chosen by {suggestion.strategy}"
+    return f"{said[0].upper()}{said[1:]}".rstrip(".") + "."
 
 
-def _reason_bars(suggestion: Suggestion) -> tuple[WhyBar, ...]:
-    finite = [abs(reason.score) for reason in suggestion.reasons if math.isfinite(reason.score)]
-    longest = max(finite, default=0.0)
+def _standing_out(suggestion: Suggestion, scored: Sequence[BodypartReason], queue: Sequence[Suggestion]) -> str:
+    """Return what is more in this frame than in the other suggestions."""
+    others: dict[str, list[float]] = {}
+    for each in queue:
+        if each.key != suggestion.key:
+            for reason in each.reasons:
+                others.setdefault(reason.bodypart, []).append(reason.score)
+
+    def share_below(reason: BodypartReason) -> float:
+        scores = others.get(reason.bodypart, ())
+        return sum(score < reason.score for score in scores) / len(scores) if scores else 0.0
+
+    most = max(scored, key=lambda reason: (share_below(reason), reason.score))
+    n = _places(most)
+    what = f"{_NUMBERS[n]} possible places for the {most.bodypart}" if n > 1 else f"the {most.bodypart} least clearly"
+    share = share_below(most)
+    if share < 0.5:
+        return f"The model sees {what}."
+    compared = "every other suggestion" if share == 1 else f"{share:.0%} of the other suggestions"
+    return f"The model sees {what}; the score is higher than in {compared}."
+
+
+def _places(reason: BodypartReason) -> int:
+    highest = max((height for _, _, height in reason.peaks), default=0.0)
+    return min(len(_NUMBERS) - 1, sum(height >= AS_LIKELY * highest for _, _, height in reason.peaks))
+
+
+def _bars(scored: Sequence[BodypartReason], in_queue: Sequence[BodypartReason]) -> tuple[WhyBar, ...]:
+    """Return the `MAX_BARS` highest scores, highest first, on the queue's scale."""
+    longest = max(abs(reason.score) for reason in (*scored, *in_queue) if math.isfinite(reason.score))
     bars = []
-    for reason in suggestion.reasons:
-        fraction = abs(reason.score) / longest if longest > 0 and math.isfinite(reason.score) else 0.0
+    for reason in sorted(scored, key=lambda reason: -reason.score)[:MAX_BARS]:
+        fraction = abs(reason.score) / longest if longest > 0 else 0.0
         peaks = ", ".join(f"{height:.2f} at ({x:.0f}, {y:.0f})" for x, y, height in reason.peaks)
         tooltip = f"{reason.bodypart}: peaks {peaks}" if peaks else reason.bodypart
-        bars.append(WhyBar(reason.bodypart, fraction, number(reason.score), tooltip))
-    return tuple(bars)
-
-
-def _likelihood_bars(guess: Prediction, skeleton: Skeleton) -> tuple[WhyBar, ...]:
-    bars = []
-    for name, likelihood in zip(skeleton.bodyparts, guess.likelihood, strict=True):
-        value = float(likelihood) if math.isfinite(likelihood) else 0.0
-        bars.append(WhyBar(name, min(1.0, max(0.0, value)), f"{value:.0%}", f"{name}: likelihood {value:.2f}"))
+        bars.append(WhyBar(reason.bodypart, fraction, number(reason.score), f"{tooltip}\n{SCALE}"))
     return tuple(bars)

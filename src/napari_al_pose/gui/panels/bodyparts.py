@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -30,6 +30,9 @@ _FEWEST_ROWS, _MOST_ROWS = 4, 12
 
 class BodypartPanel(Section):
     """Colour, name and state of every bodypart, and the buttons that change the chosen one."""
+
+    rowsWanted = Signal()
+    """There are others, and `fit` is to be called."""
 
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Bodyparts", parent)
@@ -98,6 +101,7 @@ class BodypartPanel(Section):
         self._colour()
         self._view.setFixedHeight(ROW_HEIGHT * min(n, _FEWEST_ROWS) + 4)
         self.refresh()
+        self.rowsWanted.emit()
 
     def _on_option(self, name: str) -> None:
         if name == "colour_by":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.widgets import Section
 
 _SPACING = 8
 
@@ -37,17 +38,18 @@ class PanelColumn(QWidget):
             self._column.addWidget(panel)
         self._column.addStretch(0)
         queue.folded.connect(self._stretch)
+        # Not with every change of the layout: what is pressed from frame to frame must stay where it is.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._fit)
+        bodyparts.rowsWanted.connect(self._soon.start)
+        for section in (queue, bodyparts, *below):
+            if isinstance(section, Section):
+                section.folded.connect(self._soon.start)
         self._stretch()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
-
-    def event(self, event: QEvent) -> bool:
-        done = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest:
-            self._fit()
-        return done
 
     def _stretch(self, *_folded: bool) -> None:
         self._column.setStretchFactor(self._queue, 0 if self._queue.is_folded else 1)

@@ -56,9 +56,9 @@ class QueuePanel(Section):
         self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._view.verticalScrollBar().valueChanged.connect(lambda _value: self._request_visible())
         self._empty = _empty_label()
+        self.body.addLayout(self._buttons())  # above what grows and shrinks, so that they stay in their place
         self.body.addWidget(self._view, 1)
         self.body.addWidget(self._empty, 1)
-        self.body.addLayout(self._buttons())
         for signal in (session.navigator.queueChanged, session.frame.keyChanged, session.frame.annotationChanged):
             signal.connect(self.refresh)
         for signal in (session.learning.engineChanged, session.learning.trainingChanged, session.learning.modelChanged):

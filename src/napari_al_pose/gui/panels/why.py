@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QPainter
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
+from napari_al_pose.domain.views.why import MAX_BARS
 from napari_al_pose.gui.current_frame import ALL_BODYPARTS
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
@@ -26,6 +27,9 @@ class WhyPanel(Section):
         super().__init__("Why this frame?", parent)
         self._keys, self._frame, self._navigator = session.keys, session.frame, session.navigator
         self._sentence = label("", wrap=True)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # Two lines whatever it says, and room for as many bars as there can be: nothing moves from frame to frame.
+        self._sentence.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 2)
         self._caption = label("", "dim")
         self._bars = BarList(colours)
         self._scoremap = self._scoremap_box()
@@ -54,24 +58,19 @@ class WhyPanel(Section):
         """Show the reasons of the current frame."""
         if self._frame.skeleton is None:
             return
-        looked = self._frame.looked.prediction if self._frame.looked is not None else None
         next_key = self._keys.named("{next_suggestion}") if self._navigator.queue.upcoming(1) else ""
-        view = why_view(
-            self._frame.key,
-            self._navigator.suggestion,
-            looked or self._frame.guess,
-            self._frame.skeleton,
-            next_key=next_key,
-        )
+        queue = self._navigator.queue.suggestions
+        view = why_view(self._frame.key, self._navigator.suggestion, queue, next_key=next_key)
         self._sentence.setText(view.sentence)
+        self._sentence.setToolTip("\n".join(filter(None, (view.sentence, view.more))))
         self._caption.setText(view.caption)
-        self._caption.setVisible(bool(view.caption))
         self._bars.set_bars(view.bars)
 
     def _on_project(self) -> None:
         names = self._frame.bodyparts
         swatches = dict(zip(names, map(QColor, bodypart_colours(len(names))), strict=True))
         self._bars.swatches = swatches
+        self._bars.updateGeometry()
         self._scoremap.clear()
         self._scoremap.addItem("None", "")
         self._scoremap.addItem("All bodyparts", ALL_BODYPARTS)
@@ -108,13 +107,11 @@ class BarList(QWidget):
 
     def set_bars(self, bars: tuple[WhyBar, ...]) -> None:
         """Show ``bars``."""
-        if len(bars) != len(self._bars):
-            self.updateGeometry()
         self._bars = bars
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(200, _BAR_HEIGHT * len(self._bars))
+        return QSize(200, _BAR_HEIGHT * min(MAX_BARS, max(1, len(self.swatches))))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
