@@ -119,7 +119,7 @@ def test_a_click_on_a_bodypart_chooses_it(bodyparts, opened, qtbot):
 def test_the_buttons_label_and_take_back(bodyparts, opened):
     first = opened.frame.bodyparts[0]
     assert not can_press(bodyparts, "Clear")
-    assert not can_press(bodyparts, "Accept guesses")
+    assert not can_press(bodyparts, "Accept")
     press(bodyparts, "Not visible")
     assert opened.frame.annotation.states[0] == KeypointState.NOT_VISIBLE
     assert bodyparts.rows[0].mark is BodypartMark.NOT_VISIBLE
@@ -139,10 +139,10 @@ def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot):
     opened.navigator.go_to(FrameKey(opened.frame.key.video, 40))
     assert {row.text for row in bodyparts.rows} == {"guess 80%"}
     bodyparts.grab()
-    press(bodyparts, "Accept guesses")
+    press(bodyparts, "Accept")
     assert {row.mark for row in bodyparts.rows} == {BodypartMark.PLACED}
     assert bodyparts.side.text() == "complete"
-    assert not can_press(bodyparts, "Accept guesses")
+    assert not can_press(bodyparts, "Accept")
 
 
 # ---- queue ----------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ class BodypartPanel(Section):
     def _buttons(self) -> QHBoxLayout:
         self._hide = button("Not visible", "", self._editor.mark_not_visible)
         self._clear = button("Clear", "", self._editor.clear)
-        self._accept = button("Accept guesses", "", self._editor.accept_guess)
+        self._accept = button("Accept", "", self._editor.accept_guess)
         self._undo = button("↶", "", self._editor.undo)
         self._redo = button("↷", "", self._editor.redo)
         for made, tip in (
