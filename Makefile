@@ -1,7 +1,7 @@
 # Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
 export PYTHON PROJECT DATASET INTEROP
 
-.PHONY: help setup demo test coverage lint docs interop clean
+.PHONY: help setup demo test coverage lint docs texts interop clean
 
 help:
 	@echo "make demo                          napari with the plugin on the sample project"
@@ -11,6 +11,7 @@ help:
 	@echo "make coverage                      all tests, and which lines they reach"
 	@echo "make lint                          formatting, lint, types and import rules"
 	@echo "make docs                          the documentation site, in docs/_build"
+	@echo "make texts                         all texts of the window in one list, to be read together"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make fuzz                          files changed at random are read, for ten minutes (MINUTES=2, KINDS=video)"
 	@echo "make setup                         only the set-up, in .venv"
@@ -36,6 +37,9 @@ lint: setup
 
 docs: setup
 	.venv/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
+texts:
+	@python3 scripts/window_texts.py
 
 interop: setup
 	scripts/interop.sh

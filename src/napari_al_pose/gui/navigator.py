@@ -173,7 +173,9 @@ class Navigator(QObject):
             self._step_to_unlabelled(self._frame.source, self._frame.key.video, delta)
         elif not self._go_along(keys, delta):
             where = "after" if delta > 0 else "before"
-            self._notices.tell(f"No frame {where} this one waits for labels.", "N goes through the queue from the top.")
+            self._notices.tell(
+                f"No frame {where} this one waits for labels.", "Go through the queue from its top for more."
+            )
 
     def _step_to_unlabelled(self, source: CachedSource, video: str, delta: int) -> None:
         """Go to the next frame of the video without labels: nothing else waits for any."""
@@ -197,7 +199,7 @@ class Navigator(QObject):
             self._notices.tell("The queue is empty.", "It fills when the engine has ranked the frames.")
             return
         if queue.position == self._queue.position and queue.current.key == self._frame.key:
-            self._notices.tell(at_end, "Press L to learn and rank anew.")
+            self._notices.tell(at_end, "Train on the new labels: more suggestions follow.")
             return
         moved, self._queue = queue.position != self._queue.position, queue
         self.go_to(queue.current.key)
