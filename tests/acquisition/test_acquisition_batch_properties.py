@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_al_pose.acquisition.fusion import pool_quantiles
+from napari_al_pose.acquisition.ordering import video_order
 from napari_al_pose.acquisition.quotas import allocate
 from napari_al_pose.acquisition.selection import BatchRequest, diverse_batch, random_batch, select_batch
 from napari_al_pose.domain import FrameKey, FrameRole, Suggestion
@@ -29,7 +30,9 @@ def pool_of(counts, seed):
 def test_every_video_gets_its_quota(counts, n, seed):
     keys, features = pool_of(counts, seed)
     drawn = Counter(keys[row].video for row in random_batch(keys, n, seed=seed, taken=(), fps={}))
-    assert [drawn[f"v{i}"] for i in range(len(counts))] == allocate(n, counts, counts).tolist()
+    order = video_order((key.video for key in keys), seed)
+    in_order = [counts[int(name[1:])] for name in order]
+    assert [drawn[name] for name in order] == allocate(n, in_order, in_order).tolist()
     first = Counter(keys[row].video for row in diverse_batch(keys, features, n, seed=seed, fps={}))
     for i, count in enumerate(counts):
         assert first[f"v{i}"] >= min(n // len(counts), count)

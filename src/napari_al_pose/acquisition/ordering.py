@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,59 @@ def key_order(keys: Sequence[FrameKey]) -> NDArray[np.int64]:
     return np.lexsort((frame, video))
 
 
-def rank_order(keys: Sequence[FrameKey], scores: NDArray[np.floating]) -> NDArray[np.int64]:
+def video_order(names: Iterable[str], seed: int) -> list[str]:
+    """Return videos in an order drawn at random, in which groups that their names show take turns.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In any order; the same names and seed give the same order.
+    seed : int
+        For the draw.
+
+    Notes
+    -----
+    A group is what is left of names without the number at their end (``mouse1_trial``), or their first part
+    (``mouse1``), whichever puts several videos into one group and makes more than one.
+    """
+    names = sorted(set(names))
+    rng = np.random.default_rng(seed)
+    group_of = _group_of(names)
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(group_of(name), []).append(name)
+    drawn = [list(groups.values())[i] for i in rng.permutation(len(groups))]
+    drawn = [[group[i] for i in rng.permutation(len(group))] for group in drawn]
+    longest = max((len(group) for group in drawn), default=0)
+    return [group[turn] for turn in range(longest) for group in drawn if turn < len(group)]
+
+
+def _group_of(names: Sequence[str]) -> Callable[[str], str]:
+    for group in (_without_number, _first_part):
+        if 1 < len({group(name) for name in names}) < len(names):
+            return group
+    return lambda _: ""
+
+
+def _without_number(name: str) -> str:
+    return name.rstrip("0123456789")
+
+
+def _first_part(name: str) -> str:
+    return re.split(r"[\W_]", name, maxsplit=1)[0]
+
+
+def rank_order(keys: Sequence[FrameKey], scores: NDArray[np.floating], *, seed: int | None = None) -> NDArray[np.int64]:
     """Return the rows from the highest score to the lowest, those that can't be scored last.
 
     Scores that differ by less than 1e-9 of their range are equal (sums of the same parts in another order
-    differ in the last bits); equal scores go by video name, then frame.
+    differ in the last bits); equal scores go by video, then frame: by the videos' names, or in `video_order` with a
+    seed, so that equal scores do not favour the beginning of the alphabet.
     """
     video, frame = key_columns(keys)
+    if seed is not None:
+        places = {name: place for place, name in enumerate(video_order((key.video for key in keys), seed))}
+        video = np.array([places[key.video] for key in keys], np.int64)
     rounded = np.round(min_max(scores), 9)
     return np.lexsort((frame, video, -np.where(np.isnan(rounded), -1.0, rounded)))
 

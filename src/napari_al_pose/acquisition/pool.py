@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import key_columns, key_order
+from napari_al_pose.acquisition.ordering import key_columns, key_order, video_order
 from napari_al_pose.acquisition.quotas import allocate
 from napari_al_pose.acquisition.spacing import UNKNOWN_FPS
 from napari_al_pose.acquisition.vectors import unit_rows
@@ -27,7 +27,8 @@ def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Coll
     A video's share goes by the square root of its length, so that a long one does not drown the others. The
     video is cut into as many equal stretches as it has a share of; each gives the keyframe nearest to its middle,
     which decodes without any other frame, or the frame nearest to it where the stretch has no keyframe.
-    The same videos give the same pool, but for stretches in which frames were labelled since.
+    The same videos give the same pool, but for stretches in which frames were labelled since. Of more videos than
+    frames a draw takes some, others each time something was labelled.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Coll
     list of FrameKey
         Sorted by video, then frame.
     """
-    names = sorted(name for name, source in sources.items() if len(source))
+    names = [name for name in video_order(sources, len(labelled)) if len(sources[name])]
     lengths = [len(sources[name]) for name in names]
     shares = allocate(size, [math.sqrt(n) for n in lengths], lengths)
     pool: list[FrameKey] = []

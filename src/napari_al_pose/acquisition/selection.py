@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin, typical_first
-from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing
+from napari_al_pose.acquisition.ordering import key_order, rank_order, says_nothing, video_order
 from napari_al_pose.acquisition.pool import near_duplicate_limits
 from napari_al_pose.acquisition.quotas import allocate, level, systematic
 from napari_al_pose.acquisition.spacing import Spacing, take_spaced
@@ -103,7 +103,7 @@ def select_best(scores: NDArray[np.floating], request: BatchRequest) -> list[int
 def select_ranked(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
     """Choose the best-scored frames as they come, however alike; parameters and result are those of `select_batch`."""
     rows = unlabelled(request.keys, request.labelled_keys)
-    ranked = rows[rank_order([request.keys[row] for row in rows], np.asarray(scores)[rows])]
+    ranked = rows[rank_order([request.keys[row] for row in rows], np.asarray(scores)[rows], seed=request.seed)]
     return ranked[: max(0, request.n)].tolist()
 
 
@@ -116,7 +116,7 @@ def _ranked(scores: NDArray[np.floating], request: BatchRequest) -> NDArray[np.i
     if says_nothing(own):
         logger.info("The scores of all frames are alike; the batch is drawn at random.")
         return None
-    return rows[rank_order([request.keys[row] for row in rows], own)]
+    return rows[rank_order([request.keys[row] for row in rows], own, seed=request.seed)]
 
 
 def _drawn(request: BatchRequest) -> list[int]:
@@ -134,9 +134,10 @@ def diverse_batch(
 ) -> list[int]:
     """Choose a first batch that shows what there is, before any model.
 
-    Every video gets the same quota, the rest goes by its frames in the pool. Within a video, features are
-    clustered and the frame nearest to each centroid is taken, the largest clusters first; videos take turns, so that
-    any first part of the batch is diverse too.
+    Every video gets the same quota, the rest goes by its frames in the pool; between equals the one with fewer
+    labels comes first, then a draw decides (`napari_al_pose.acquisition.ordering.video_order`). Within a video,
+    features are clustered and the frame nearest to each centroid is taken, the largest clusters first; videos take
+    turns, so that any first part of the batch is diverse too.
 
     Parameters
     ----------
@@ -162,7 +163,9 @@ def diverse_batch(
     if not len(rows) or n < 1:
         return []
     unit = unit_rows(np.asarray(features)[rows])
-    videos = _by_video([keys[row] for row in rows])
+    have = Counter(key.video for key in labelled_keys)
+    order = sorted(video_order((keys[row].video for row in rows), seed), key=lambda name: have[name])
+    videos = _by_video([keys[row] for row in rows], order)
     counts = [len(members) for members in videos]
     quotas = np.minimum(n // len(videos), counts)
     quotas = quotas + allocate(n - int(quotas.sum()), counts, [c - q for c, q in zip(counts, quotas, strict=True)])
@@ -213,7 +216,8 @@ def random_batch(
     if not len(rows) or n < 1:
         return []
     rng = np.random.default_rng(seed)
-    videos = [rows[members] for members in _by_video([keys[row] for row in rows])]
+    order = video_order((keys[row].video for row in rows), seed)
+    videos = [rows[members] for members in _by_video([keys[row] for row in rows], order)]
     names = [keys[members[0]].video for members in videos]
     lengths = [max(1, (n_frames or {}).get(name, len(members))) for name, members in zip(names, videos, strict=True)]
     quotas = allocate(n, lengths, [len(members) for members in videos])
@@ -257,12 +261,12 @@ def unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDAr
     return np.array([row for row in key_order(keys).tolist() if keys[row] not in taken], np.int64)
 
 
-def _by_video(keys: Sequence[FrameKey]) -> list[NDArray[np.int64]]:
-    """Rows of each video, in the order given; videos by name."""
+def _by_video(keys: Sequence[FrameKey], order: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Rows of each video, in the order given; videos in ``order``."""
     members: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         members.setdefault(key.video, []).append(row)
-    return [np.array(members[name], np.int64) for name in sorted(members)]
+    return [np.array(members[name], np.int64) for name in order]
 
 
 def _candidates(ranked_keys: Sequence[FrameKey], room: Mapping[str, int]) -> NDArray[np.int64]:

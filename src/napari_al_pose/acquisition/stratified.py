@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import rank_order
+from napari_al_pose.acquisition.ordering import rank_order, video_order
 from napari_al_pose.acquisition.selection import BatchRequest, room, take_level, unlabelled
 from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.domain import FrameKey
@@ -30,10 +30,12 @@ def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list
     if not len(rows) or n < 1:
         return []
     shuffled = np.random.default_rng(request.seed).permutation(rows).tolist()
+    places = {name: i for i, name in enumerate(video_order((keys[row].video for row in shuffled), request.seed))}
+    shuffled.sort(key=lambda row: places[keys[row].video])  # who gets the last step of the levels
     sure, most = room([keys[row] for row in shuffled], labelled, n)
     drawn = _one_from_each_stretch(keys, shuffled, labelled, most)
     picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, request.fps), sure=sure, most=most)
-    order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks])
+    order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks], seed=request.seed)
     return [picks[i] for i in order.tolist()]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.pool import is_blank
+from napari_al_pose.acquisition.same_pictures import HEIGHT, WIDTH, small_picture
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pace import ProgressReporter
@@ -41,7 +42,7 @@ class FeatureCache:
         self._path = path
         self._device = device
         self._extractor: FeatureExtractor | None = None
-        self._known = _read(path)
+        self._known, self._pictures = _read(path)
 
     def fetch(
         self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], job: int
@@ -64,10 +65,17 @@ class FeatureCache:
                     name = _renamed(missing[index], names)
                     shows = is_whole and not is_blank(frame[::2, ::2])
                     self._known[name] = vector if shows else np.full_like(vector, np.nan)
+                    self._pictures[name] = small_picture(frame)
                 done += len(batch.indices)
                 yield from reporter.report(done)
             self._write(names.values())
         return np.stack([self._known[_renamed(key, names)] for key in keys]) if keys else np.empty((0, 0), np.float32)
+
+    def pictures(self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource]) -> NDArray[np.uint8]:
+        """Return the small pictures of frames that were fetched, uint8 ``(len(keys), HEIGHT, WIDTH)``."""
+        names = {name: _shown_name(source) for name, source in sources.items()}
+        found = [self._pictures[_renamed(key, names)] for key in keys]
+        return np.stack(found) if found else np.empty((0, HEIGHT, WIDTH), np.uint8)
 
     def _write(self, names: Collection[str]) -> None:
         # Those of other files that had the name of one of these videos are of no use any more.
@@ -75,7 +83,7 @@ class FeatureCache:
         for key in list(self._known):
             mark, _, rest = key.video.partition(":")
             if present.get(rest.split(":")[0], mark) != mark or not rest:
-                del self._known[key]
+                del self._known[key], self._pictures[key]
         keys = list(self._known)
         try:
             make_folder(self._path.parent)
@@ -85,6 +93,7 @@ class FeatureCache:
                     videos=np.array([key.video for key in keys], dtype=np.str_),
                     frames=np.array([key.frame for key in keys], np.int64),
                     features=np.stack([self._known[key] for key in keys]).astype(np.float32),
+                    pictures=np.stack([self._pictures[key] for key in keys]),
                 )
         except AlPoseError as error:
             log.warning("features are not kept: %s", error)
@@ -100,15 +109,19 @@ def _renamed(key: FrameKey, names: dict[str, str]) -> FrameKey:
     return FrameKey(names.get(key.video, key.video), key.frame)
 
 
-def _read(path: Path) -> dict[FrameKey, NDArray[np.float32]]:
+def _read(path: Path) -> tuple[dict[FrameKey, NDArray[np.float32]], dict[FrameKey, NDArray[np.uint8]]]:
+    """Return features and small pictures by frame; none where the file is missing, damaged or an older one."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             videos, frames, features = stored["videos"], stored["frames"], stored["features"]
+            pictures = stored["pictures"]
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s is computed again: %s", path, error)
-        return {}
-    if features.ndim != 2 or not len(videos) == len(frames) == len(features):
-        return {}
-    return {FrameKey(str(v), int(f)): x for v, f, x in zip(videos, frames, features, strict=True)}
+        return {}, {}
+    shapes = features.ndim == 2 and pictures.shape[1:] == (HEIGHT, WIDTH) and pictures.dtype == np.uint8
+    if not shapes or not len(videos) == len(frames) == len(features) == len(pictures):
+        return {}, {}
+    keys = [FrameKey(str(video), int(frame)) for video, frame in zip(videos, frames, strict=True)]
+    return dict(zip(keys, features, strict=True)), dict(zip(keys, pictures, strict=True))

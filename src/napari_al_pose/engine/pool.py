@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates
+from napari_al_pose.acquisition.same_pictures import drop_same_pictures
 from napari_al_pose.domain import FrameKey, FrameSource, ScoremapGrid
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
@@ -29,8 +30,8 @@ class Pool:
     Parameters
     ----------
     candidates : tuple of FrameKey
-        Spread over all videos, near-duplicates included, frames that show nothing not: what a fair random draw is
-        made from.
+        Spread over all videos, near-duplicates included: what a fair random draw is made from. Frames that show
+        nothing, or the very picture of another one of their video, are not among them.
     keys : tuple of FrameKey
         The candidates without near-duplicates: what is scored.
     features : float32 array, (len(keys), d)
@@ -88,8 +89,12 @@ def build_pool(
     vectors, labelled_vectors = found[: len(candidates)], found[len(candidates) :]
     seen = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     candidates, vectors = [candidates[i] for i in seen], vectors[seen]
+    pictures, of_labelled = (features.pictures(keys, sources) for keys in (candidates, labelled))
+    different = drop_same_pictures(candidates, pictures, labelled, of_labelled)
+    log.info("pool: %s frames, %s different pictures", len(candidates), len(different))
+    candidates, vectors = [candidates[i] for i in different], vectors[different]
     kept = drop_near_duplicates(candidates, vectors, fps)
-    log.info("pool: %s frames, %s after near-duplicates were dropped", len(candidates), len(kept))
+    log.info("pool: %s after near-duplicates were dropped", len(kept))
     return Pool(
         candidates=tuple(candidates),
         keys=tuple(candidates[i] for i in kept),

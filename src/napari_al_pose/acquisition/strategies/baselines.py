@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, video_order
 from napari_al_pose.acquisition.quotas import allocate, systematic
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
@@ -53,9 +53,10 @@ class Uniform:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order of drawing, ``(N,)``."""
         rng = np.random.default_rng(context.seed)
-        left: dict[str, list[int]] = {}
+        order = video_order((key.video for key in context.keys), context.seed)
+        left: dict[str, list[int]] = {name: [] for name in order}
         for row in key_order(context.keys).tolist():
-            left.setdefault(context.keys[row].video, []).append(row)
+            left[context.keys[row].video].append(row)
         weights = [max(1, context.n_frames.get(name, len(rows))) for name, rows in left.items()]
         scores = np.empty(len(context.keys))
         drawn = 0

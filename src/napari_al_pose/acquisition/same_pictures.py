@@ -1,0 +1,118 @@
+"""Frames of a video that show one picture: a still camera on an empty cage, an animal asleep, a slide.
+
+Image features can't tell them: between two codings of one picture they differ as much (a cosine distance up to 0.04 was
+measured) as where a small animal moves. So frames are compared as small grey pictures, cell by cell. Measured on
+openfield's picture: noise of 8 grey levels coded badly (H.264, CRF 35) changes the most different cell by up to 13 grey
+levels and light that flickers by 2 % by 7, once the change that all cells share is taken out; an animal of 20 x 12
+pixels that creeps by 2 changes it by 32 and more, one of 24 x 12 at 1080p that moves by 53 and more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.domain import FrameKey
+
+HEIGHT, WIDTH = 72, 96
+"""Cells of a picture."""
+_COARSE = 8
+"""Cells a side that are put together for a first look."""
+_OTHER = 16.0
+"""Grey levels by which the most different cell of two pictures differs at least."""
+_COMPARED = 32
+"""Frames kept before that a frame is compared with in full: those most like it at a first look."""
+
+
+def small_picture(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mean grey level of each cell of a frame.
+
+    Parameters
+    ----------
+    frame : uint8 array, (H, W, 3)
+        RGB.
+
+    Returns
+    -------
+    uint8 array, (HEIGHT, WIDTH)
+    """
+    from PIL import Image
+
+    grey = Image.fromarray(np.ascontiguousarray(frame)).convert("L")
+    return np.asarray(grey.resize((WIDTH, HEIGHT), Image.Resampling.BOX), np.uint8)
+
+
+def drop_same_pictures(
+    keys: Sequence[FrameKey],
+    pictures: NDArray[np.uint8],
+    labelled_keys: Sequence[FrameKey] = (),
+    labelled_pictures: NDArray[np.uint8] | None = None,
+) -> NDArray[np.int64]:
+    """Leave out frames that show the picture of an earlier frame of their video, or of one that is labelled.
+
+    Parameters
+    ----------
+    keys : sequence of FrameKey, N
+        In any order.
+    pictures : uint8 array, (N, HEIGHT, WIDTH)
+        `small_picture` of each.
+    labelled_keys : sequence of FrameKey, M
+        Labelled frames.
+    labelled_pictures : uint8 array, (M, HEIGHT, WIDTH), optional
+        Theirs; without them labelled frames don't count.
+
+    Returns
+    -------
+    int64 array
+        The rows kept, ascending.
+    """
+    by_video: dict[str, list[int]] = {}
+    for row in key_order(keys).tolist():
+        by_video.setdefault(keys[row].video, []).append(row)
+    kept: list[int] = []
+    for video, rows in by_video.items():
+        seen = _Seen(len(rows) + len(labelled_keys))
+        if labelled_pictures is not None:
+            for key, picture in zip(labelled_keys, labelled_pictures, strict=True):
+                if key.video == video:
+                    seen.add(picture)
+        for row in rows:
+            if not seen.has(pictures[row]):
+                seen.add(pictures[row])
+                kept.append(row)
+    return np.sort(np.array(kept, np.int64))
+
+
+class _Seen:
+    """The different pictures of a video so far, with their coarse forms."""
+
+    def __init__(self, most: int) -> None:
+        self._pictures: list[NDArray[np.float32]] = []
+        self._coarse = np.empty((most, HEIGHT // _COARSE * (WIDTH // _COARSE)), np.float32)
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        self._coarse[len(self._pictures)] = _coarse(picture)
+        self._pictures.append(picture.astype(np.float32))
+
+    def has(self, picture: NDArray[np.uint8]) -> bool:
+        n = len(self._pictures)
+        apart = _most_different(self._coarse[:n] - _coarse(picture))
+        near = np.flatnonzero(apart < _OTHER)
+        near = near[np.argsort(apart[near], kind="stable")][:_COMPARED]
+        own = picture.astype(np.float32).ravel()
+        return any(_most_different(self._pictures[i].reshape(1, -1) - own)[0] < _OTHER for i in near.tolist())
+
+
+def _coarse(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    cells = picture.reshape(HEIGHT // _COARSE, _COARSE, WIDTH // _COARSE, _COARSE)
+    return cells.mean(axis=(1, 3), dtype=np.float32).ravel()
+
+
+def _most_different(differences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the largest absolute difference of each row, without what all its cells share."""
+    if not len(differences):
+        return np.zeros(0, np.float32)
+    return np.abs(differences - np.median(differences, axis=1, keepdims=True)).max(axis=1)
