@@ -268,7 +268,7 @@ def test_the_usual_strategies_come_first_and_no_strategy_is_lost():
 
 
 def learn(**changes):
-    usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_complete": 14}
+    usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_trainable": 14}
     return learn_view(**{**usual, "learn_after": 10, **changes})
 
 
@@ -277,7 +277,7 @@ def test_learning_is_offered_when_it_can_work():
     assert learn().text == "4 of 10 new frames"
     assert (learn().done, learn().total) == (4, 10)
     for change in ({"engine_state": "dead"}, {"engine_state": "starting"}, {"busy": True}, {"read_only": True},
-                   {"n_complete": 0}):  # fmt: skip
+                   {"n_trainable": 0}):  # fmt: skip
         assert not learn(**change).can_learn
 
 

@@ -16,7 +16,7 @@ from napari_al_pose.engine import scoring
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
-from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.pose import PoseModel, auxiliary
 from napari_al_pose.pose.auxiliary import descriptors, heads
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
@@ -69,7 +69,7 @@ def inputs(sample_project, tmp_path_factory):
         loop.refresh(project)
         sources = loop._sources.refresh(project)
         pool = run(build_pool(project, sources, loop._features, 0))
-        yield RankingInput(pool, sources, ProjectHistory(project), loop._model, loop.version)
+        yield RankingInput(pool, sources, ProjectLabels(project), loop._model, loop.version)
         loop.close()
 
 

@@ -11,7 +11,7 @@ from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.pool import build_pool, predict_frames
-from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.engine.whole_videos import plan, predict_planned
@@ -145,7 +145,7 @@ def test_features_and_extra_looks_are_of_the_region(regional, sources, tmp_path)
     np.testing.assert_array_equal(run(features.fetch([key], sources, 0)), of_region)
     pool = run(build_pool(project, sources, features, 0))
     cache = ExtraCache(device="cpu")
-    inputs = RankingInput(pool, sources, ProjectHistory(project), model, 1)
+    inputs = RankingInput(pool, sources, ProjectLabels(project), model, 1)
     found = run(cache.fetch([Extra.TURNED_XY, Extra.NEIGHBOUR_XY], inputs)).arrays
     row = next(i for i, key in enumerate(pool.keys) if key.video == name)
     own = InsideView(model).look(sources[name][pool.keys[row].frame][None]).xy[0] + ORIGIN

@@ -14,7 +14,7 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.simulation.dataset import Labels
 from napari_al_pose.simulation.effort import seconds_to_reach, summarise_effort
 from napari_al_pose.simulation.learner import moved_with
-from napari_al_pose.simulation.play import Job, play
+from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import Protocol
 from napari_al_pose.simulation.rows import RoundFiles, as_table, read_rounds
@@ -38,7 +38,7 @@ def prepared(tmp_path_factory):
 @pytest.fixture(scope="module")
 def played(prepared, tmp_path_factory):
     files = RoundFiles(tmp_path_factory.mktemp("played") / "rounds", PROTOCOL.setting())
-    assert play(Job(prepared, "blobs", 0, 0), PROTOCOL, files, out_of_time=never)
+    assert play(FoldJob(prepared, "blobs", 0, 0), PROTOCOL, files, out_of_time=never)
     return read_rounds(files.folder)
 
 
@@ -86,7 +86,7 @@ def test_a_run_that_was_ended_goes_on_to_the_same_results(played, prepared, tmp_
         return calls > 7
 
     files = RoundFiles(tmp_path / "rounds", PROTOCOL.setting())
-    job = Job(prepared, "blobs", 0, 0)
+    job = FoldJob(prepared, "blobs", 0, 0)
     assert not play(job, PROTOCOL, files, out_of_time=soon)
     assert 0 < len(read_rounds(files.folder)) < len(played)
     assert play(job, PROTOCOL, files, out_of_time=never)

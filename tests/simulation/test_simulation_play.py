@@ -15,7 +15,7 @@ from napari_al_pose.cli import main
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.simulation import play as play_module
 from napari_al_pose.simulation.folds import make_folds
-from napari_al_pose.simulation.play import Job, play
+from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
 from napari_al_pose.simulation.provenance import _meaning, code_version
@@ -39,7 +39,7 @@ def played(tmp_path_factory):
     raw = make_blobs(videos=2, frames=14)
     prepared = prepare(raw, PROTOCOL, folder / "cache")
     files = RoundFiles(folder / "rounds", PROTOCOL.setting())
-    assert play(Job(prepared, raw.name, 0, 0), PROTOCOL, files, out_of_time=never)
+    assert play(FoldJob(prepared, raw.name, 0, 0), PROTOCOL, files, out_of_time=never)
     (folder / "protocol.json").write_text(json.dumps(PROTOCOL.to_json() | {"setting": PROTOCOL.setting()}))
     return folder, read_rounds(files.folder)
 
@@ -101,7 +101,7 @@ def test_a_run_that_was_ended_goes_on_to_the_same_results(played, tmp_path):
 
     prepared = next((folder / "cache").iterdir())
     files = RoundFiles(tmp_path / "rounds", PROTOCOL.setting())
-    job = Job(prepared, "blobs", 0, 0)
+    job = FoldJob(prepared, "blobs", 0, 0)
     assert not play(job, PROTOCOL, files, out_of_time=soon)
     assert 0 < len(read_rounds(files.folder)) < len(rows)
     assert play(job, PROTOCOL, files, out_of_time=never)
@@ -115,7 +115,7 @@ def test_what_is_there_is_not_played_again(played, monkeypatch):
     folder, rows = played
     monkeypatch.setattr(play_module, "make_learner", lambda *_: None)  # would fail at the first training
     files = RoundFiles(folder / "rounds", PROTOCOL.setting())
-    assert play(Job(next((folder / "cache").iterdir()), "blobs", 0, 0), PROTOCOL, files, out_of_time=never)
+    assert play(FoldJob(next((folder / "cache").iterdir()), "blobs", 0, 0), PROTOCOL, files, out_of_time=never)
     assert read_rounds(files.folder) == rows
 
 
@@ -208,7 +208,7 @@ def test_exploring_warm_and_own_starts_are_played(played, tmp_path):
     folder, _ = played
     protocol = replace(PROTOCOL, arms=("hybrid+explore50+warm", "uniform"), start="own", budgets=(3, 7))
     files = RoundFiles(tmp_path / "rounds", protocol.setting())
-    assert play(Job(next((folder / "cache").iterdir()), "blobs", 1, 0), protocol, files, out_of_time=never)
+    assert play(FoldJob(next((folder / "cache").iterdir()), "blobs", 1, 0), protocol, files, out_of_time=never)
     found = read_rounds(files.folder)
     second = of(found, "hybrid+explore50+warm")[1]
     assert [source for *_, source in second["picks"]].count("random") == 2
@@ -228,7 +228,7 @@ def test_strategies_get_the_arrays_they_ask_for_or_say_that_they_fell_back(playe
     arms = ("badge", "keypoint_features", "tta", "dlc_kmeans", "temporal")
     protocol = replace(PROTOCOL, arms=arms, budgets=(3, 6))
     files = RoundFiles(tmp_path / "rounds", protocol.setting())
-    assert play(Job(next((folder / "cache").iterdir()), "blobs", 0, 0), protocol, files, out_of_time=never)
+    assert play(FoldJob(next((folder / "cache").iterdir()), "blobs", 0, 0), protocol, files, out_of_time=never)
     found = read_rounds(files.folder)
     fallbacks = {arm: of(found, arm)[1]["fallback"] for arm in arms}
     assert fallbacks.pop("temporal").endswith(" instead of temporal")  # there are no neighbouring frames
@@ -242,7 +242,7 @@ def test_the_loops_own_training_is_played_with_a_fixed_number_of_steps(tmp_path)
     prepared = prepare(raw, protocol, tmp_path / "cache")
     assert not (prepared / "maps").exists()
     files = RoundFiles(tmp_path / "rounds", protocol.setting())
-    assert play(Job(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
+    assert play(FoldJob(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
     found = read_rounds(files.folder)
     assert [row["budget"] for row in of(found, "hybrid+warm")] == [3, 5]
     assert of(found, "uniform")[0]["error"] == of(found, "hybrid+warm")[0]["error"]
@@ -254,7 +254,7 @@ def test_horse10s_design_begins_with_one_horse_and_ends_with_all(tmp_path):
     raw = replace(make_blobs(videos=3, frames=6), splits=((("v0",), ("v1",), ("v2",)),))
     prepared = prepare(raw, protocol, tmp_path / "cache")
     files = RoundFiles(tmp_path / "rounds", protocol.setting())
-    assert play(Job(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
+    assert play(FoldJob(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
     for arm in protocol.arms:
         rows = of(read_rounds(files.folder), arm)
         assert [row["n_labelled"] for row in rows] == [6, 9, 12]

@@ -3,8 +3,6 @@
 Everything here takes arrays and returns arrays: no network, no video decoding, no window.
 """
 
-from pathlib import Path
-
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
 from napari_al_pose.acquisition.registry import installed_strategies
@@ -23,6 +21,3 @@ __all__ = [
     "installed_strategies",
     "traits",
 ]
-
-# Entry points of an older installation name modules that lie in strategies/ now.
-__path__.append(str(Path(__file__).parent / "strategies"))

@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
 from napari_al_pose.engine.pool import PoolOutput, PoolPart, gather
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.predictor import Predictor

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Exported, Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.tracks import track_planned
 from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned

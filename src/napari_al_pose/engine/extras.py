@@ -15,11 +15,11 @@ from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.engine import extra_passes as passes
-from napari_al_pose.engine.beside import beside
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.ranking_input import RankingInput
 from napari_al_pose.engine.sources import read_batches
+from napari_al_pose.engine.threads import run_in_thread
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.pose import LabelledFrame
 from napari_al_pose.pose.auxiliary import (
@@ -177,10 +177,10 @@ class ExtraCache:
         if bases <= _DESCRIPTORS:
             (name,) = bases
             fetching = Progress(inputs.job, f"Fetching the weights of {name.value}", 0, 1, -1.0)
-            descriptor = yield from beside(lambda: descriptor_for(name.value, self._device), fetching)
+            descriptor = yield from run_in_thread(lambda: descriptor_for(name.value, self._device), fetching)
             return f"Looking with {name.value}", passes.descriptor_pass(descriptor, name)
-        if inputs.model is None and inputs.outside is not None and bases == {Extra.NEIGHBOUR_XY}:
-            return "Looking at neighbouring frames", inputs.outside.neighbour_pass
+        if inputs.model is None and inputs.imported is not None and bases == {Extra.NEIGHBOUR_XY}:
+            return "Looking at neighbouring frames", inputs.imported.neighbour_pass
         if inputs.model is None:
             raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
         if bases <= _NEIGHBOURS:

@@ -14,7 +14,7 @@ from napari_al_pose.acquisition.pool import is_blank
 from napari_al_pose.acquisition.same_pictures import HEIGHT, WIDTH, small_picture
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.pose import FeatureExtractor

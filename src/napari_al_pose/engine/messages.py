@@ -36,9 +36,12 @@ class Job:
     """Work that takes time. Its last message is `Finished`, `Cancelled` or `Failed`.
 
     Jobs are done one after the other. Those in the ``background`` wait until no other job is left, and pause for one.
+    ``kind`` names the others for the window, and ``doing`` is what it says until the first progress arrives.
     """
 
     background: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
+    doing: ClassVar[str] = ""
 
     job: int
 
@@ -47,10 +50,16 @@ class Job:
 class Train(Job):
     """Train the next version on the labels as they are now, then score the pool and rank the queue."""
 
+    kind: ClassVar[str] = "train"
+    doing: ClassVar[str] = "preparing to train"
+
 
 @dataclass(frozen=True, slots=True)
 class Rank(Job):
     """Rank the queue by ``strategy`` with the newest model (or, without one, build a diverse first batch)."""
+
+    kind: ClassVar[str] = "rank"
+    doing: ClassVar[str] = "ranking the queue"
 
     strategy: str
 
@@ -59,12 +68,18 @@ class Rank(Job):
 class Adopt(Job):
     """Make another program's model the newest version, then score the pool and rank the queue."""
 
+    kind: ClassVar[str] = "adopt"
+    doing: ClassVar[str] = "reading the model"
+
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class MapPool(Job):
     """Lay the pool out on a plane ("pca" or "tsne") with the scores of ``strategy``; the queue stays as it is."""
+
+    kind: ClassVar[str] = "map"
+    doing: ClassVar[str] = "mapping the pool"
 
     strategy: str
     layout: str
@@ -95,7 +110,8 @@ class Stop:
     keep: bool = False
 
 
-Request = Look | Train | Rank | MapPool | Adopt | Check | Export | Stop
+JobRequest = Train | Rank | MapPool | Adopt | Check | Export
+Request = Look | JobRequest | Stop
 
 # ---- from the engine ------------------------------------------------------------------------------
 

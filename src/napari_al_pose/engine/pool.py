@@ -14,7 +14,7 @@ from napari_al_pose.acquisition.same_pictures import drop_same_pictures
 from napari_al_pose.domain import FrameKey, FrameSource, ScoremapGrid
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import available, read_batches
 from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.predictor import Predictor

@@ -11,15 +11,15 @@ from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategies.sleap_baselines import principal
 from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
-from napari_al_pose.engine.beside import beside
 from napari_al_pose.engine.choosing import choose_batch
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import PoolMapped, Progress
 from napari_al_pose.engine.pool import build_pool
 from napari_al_pose.engine.ranking import find_strategy
-from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.scoring import score_pool
+from napari_al_pose.engine.threads import run_in_thread
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
@@ -55,7 +55,7 @@ def map_pool(
     if not sources:
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
-    inputs = RankingInput(pool, sources, ProjectHistory(project), model, version, job)
+    inputs = RankingInput(pool, sources, ProjectLabels(project), model, version, job)
     scoring = yield from score_pool(wanted, inputs, extras, n=size, seed=seed)
     notice = scoring.notice
     if scoring.scores is None and not notice:
@@ -64,7 +64,7 @@ def map_pool(
     chosen = [frame.key for frame in choose_batch(scoring, pool, size, seed=seed)]
     vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
     message = Progress(job, "Laying out the pool", 0, 1, -1.0)
-    points = yield from beside(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
+    points = yield from run_in_thread(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
     return PoolMapped(
         job,
         strategy if scoring.scores is None else scoring.scores.strategy.name,

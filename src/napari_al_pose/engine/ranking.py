@@ -17,11 +17,11 @@ from napari_al_pose.engine.animal_scoring import PoolScores
 from napari_al_pose.engine.choosing import ChosenFrame, choose_batch, draw_evenly, interleave
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.imported_predictions import ImportedPredictions, read_imported_predictions
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Ranked
-from napari_al_pose.engine.outside import OutsidePredictions, outside_predictions
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
-from napari_al_pose.engine.ranking_input import ProjectHistory, RankingInput
+from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.scoring import Scoring, needs_model, score_pool
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -83,10 +83,10 @@ def rank(
     pool = yield from build_pool(project, sources, features, job)
     holdout = _holdout_frames(project, pool, request)
     n = max(0, request.size - len(holdout))
-    outside, problem = (None, "") if model is not None else (yield from outside_predictions(project, job))
-    covered = pool if outside is None or not needs_model(strategy) else outside.covered(pool)
-    pool, usable = (covered, outside) if covered.keys else (pool, None)
-    inputs = RankingInput(pool, sources, ProjectHistory(project), model, version, job, predict, usable)
+    imported, problem = (None, "") if model is not None else (yield from read_imported_predictions(project, job))
+    covered = pool if imported is None or not needs_model(strategy) else imported.covered(pool)
+    pool, usable = (covered, imported) if covered.keys else (pool, None)
+    inputs = RankingInput(pool, sources, ProjectLabels(project), model, version, job, predict, usable)
     scoring = yield from score_pool(strategy, inputs, extras or ExtraCache(), n=n, seed=request.seed)
     batch = choose_batch(scoring, pool, n, seed=request.seed, taken=holdout)
     to_learn = [_suggestion(scoring, frame, version) for frame in batch]
@@ -98,10 +98,10 @@ def rank(
         drawn = [*(frame.key for frame in batch if frame.row is None), *holdout]
         said = yield from predict_frames(model, drawn, sources, job, with_scoremaps=False)
         guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(drawn, said)})
-    elif outside is not None:
-        found = (outside.prediction(suggestion.key) for suggestion in suggestions)
+    elif imported is not None:
+        found = (imported.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
-    notice = _notice(scoring, outside, problem) if suggestions else _why_empty(pool)
+    notice = _notice(scoring, imported, problem) if suggestions else _why_empty(pool)
     return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice)
 
 
@@ -114,13 +114,13 @@ def _why_empty(pool: Pool) -> str:
     return "There is nothing to choose: frames without labels look like those that have some. Add a video."
 
 
-def _notice(scoring: Scoring, outside: OutsidePredictions | None, problem: str) -> str:
+def _notice(scoring: Scoring, imported: ImportedPredictions | None, problem: str) -> str:
     """Say what the user should know of a ranking, in whole sentences."""
     sentences = [scoring.notice, problem]
     if scoring.scores is not None:
         sentences.insert(1, _check_scores(scoring.scores))
-        if outside is not None and scoring.output is not None:
-            sentences.insert(0, outside.sentence)
+        if imported is not None and scoring.output is not None:
+            sentences.insert(0, imported.sentence)
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Skeleton
+from napari_al_pose.engine.imported_predictions import ImportedPredictions
 from napari_al_pose.engine.labels import known_labels
-from napari_al_pose.engine.outside import OutsidePredictions
 from napari_al_pose.engine.pool import Pool, PredictFrames, predict_frames
 from napari_al_pose.engine.reliability import bodypart_quality, measured_reliability
 from napari_al_pose.pose.predictor import Predictor
@@ -22,7 +22,7 @@ ENSEMBLE = 4
 """Versions that make an ensemble."""
 
 
-class LabelHistory(Protocol):
+class RankingLabels(Protocol):
     """The labels made so far, and how well models had predicted them before."""
 
     @property
@@ -43,7 +43,7 @@ class LabelHistory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectHistory:
+class ProjectLabels:
     """The labels of a project.
 
     Parameters
@@ -55,23 +55,23 @@ class ProjectHistory:
 
     @property
     def skeleton(self) -> Skeleton:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return self.project.skeleton
 
     def annotations(self) -> list[Annotation]:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return known_labels(self.project)
 
     def reliability(self) -> float:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return measured_reliability(self.project)
 
     def bodypart_quality(self) -> NDArray[np.float64]:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return bodypart_quality(self.project)
 
     def earlier_poses(self, keys: Sequence[FrameKey]) -> list[NDArray[np.floating]]:
-        """See `LabelHistory`; what the versions said is on disk."""
+        """See `RankingLabels`; what the versions said is on disk."""
         k = self.skeleton.n_bodyparts
         looks = []
         for version in self.project.models.versions()[-ENSEMBLE:]:
@@ -92,7 +92,7 @@ class RankingInput:
         The frames to rank.
     sources : mapping of str to FrameSource
         Where the frames are, by video.
-    labels : LabelHistory
+    labels : RankingLabels
     model : Predictor or None
         None before the first training.
     version : int
@@ -101,7 +101,7 @@ class RankingInput:
         For the progress.
     predict : callable
         Runs the model over frames, here or elsewhere.
-    outside : OutsidePredictions or None
+    imported : ImportedPredictions or None
         What another program said, where there is no model yet.
     unavailable : mapping of Extra to str
         Arrays that can't be computed for these frames, and why not.
@@ -109,10 +109,10 @@ class RankingInput:
 
     pool: Pool
     sources: Mapping[str, FrameSource]
-    labels: LabelHistory
+    labels: RankingLabels
     model: Predictor | None
     version: int
     job: int = 0
     predict: PredictFrames = predict_frames
-    outside: OutsidePredictions | None = None
+    imported: ImportedPredictions | None = None
     unavailable: Mapping[Extra, str] = field(default_factory=dict)

@@ -65,7 +65,7 @@ def score_pool(
         Where those that may take its place are looked up; by default all that are installed.
     """
     known = installed_strategies() if known is None else known
-    if inputs.model is None and inputs.outside is None and needs_model(strategy):
+    if inputs.model is None and inputs.imported is None and needs_model(strategy):
         return Scoring(None, None)  # that is how every project begins, and nothing to remark on
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
@@ -109,7 +109,7 @@ def _lack(strategy: Strategy, inputs: RankingInput) -> str:
         return f"it needs {fewest} complete {'frame' if fewest == 1 else 'frames'} and there are {n_labelled}"
     if inputs.model is not None or not needs_model(strategy):
         return ""
-    if inputs.outside is None:
+    if inputs.imported is None:
         return "there is no model yet"
     # Another program's predictions are positions and likelihoods, nothing more.
     beyond = traits(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
@@ -125,7 +125,7 @@ def _predictions(
     with_scoremaps = Requires.SCOREMAPS in (strategy.requires | traits(strategy).uses)
     keys = inputs.pool.keys
     if inputs.model is None:
-        return None if inputs.outside is None else inputs.outside.look(keys)
+        return None if inputs.imported is None else inputs.imported.look(keys)
     if output is not None and (output.scoremaps is not None or not with_scoremaps):
         return output
     return (yield from inputs.predict(inputs.model, keys, inputs.sources, inputs.job, with_scoremaps=with_scoremaps))

@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.formats.atomic import replacing, write_text
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun, tracking_path

@@ -27,11 +27,11 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.domain.trunks import DEFAULT_TRUNK
+from napari_al_pose.engine.frame_store import FrameStore
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import FrameBatch, read_batches
-from napari_al_pose.engine.spill import FrameRoom
 from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.calibration import reliability_of
@@ -116,7 +116,7 @@ def load_labelled(
     labels = by_frame(annotations)
     keys = list(labels)
     frames: list[LabelledFrame | None] = [None] * len(keys)
-    room = FrameRoom()
+    room = FrameStore()
     reporter = ProgressReporter(job, "Reading labelled frames", len(keys))
     done = 0
     for index, key in enumerate(keys):
@@ -141,7 +141,7 @@ def load_labelled(
 
 
 def _from_image(
-    animals: Sequence[Annotation], image: ImageOfFrame, room: FrameRoom, n_animals: int
+    animals: Sequence[Annotation], image: ImageOfFrame, room: FrameStore, n_animals: int
 ) -> LabelledFrame | None:
     try:
         pixels = room.keep(read_image(image.path))

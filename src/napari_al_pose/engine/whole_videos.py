@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.pace import ProgressReporter
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.image_files import CopiedImage, copy_image, image_file_name, save_image
 from napari_al_pose.exchange.media import MediaFinder, named
 from napari_al_pose.formats.deeplabcut import frame_number, image_names

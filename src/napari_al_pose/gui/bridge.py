@@ -23,6 +23,7 @@ from napari_al_pose.engine.messages import (
     Exported,
     Failed,
     Finished,
+    JobRequest,
     Look,
     Looked,
     MapPool,
@@ -78,7 +79,7 @@ class EngineBridge(QObject):
         self._state = "off"
         self._training = TrainingView()
         self._export = ExportView()
-        self._waiting: deque[tuple[str, int]] = deque()
+        self._waiting: deque[JobRequest] = deque()
         self._model_version = 0
         self._look_job = 0
         self._look_wish: FrameKey | None = None
@@ -149,19 +150,19 @@ class EngineBridge(QObject):
 
     def train(self) -> None:
         """Train, score and rank."""
-        self._begin("train", Train)
+        self._begin(Train)
 
     def rank(self, strategy: str) -> None:
         """Rank the queue."""
-        self._begin("rank", lambda job: Rank(job, strategy))
+        self._begin(lambda job: Rank(job, strategy))
 
     def adopt(self, path: Path) -> None:
         """Make another program's model the newest version and rank with it."""
-        self._begin("adopt", lambda job: Adopt(job, str(path)))
+        self._begin(lambda job: Adopt(job, str(path)))
 
     def map_pool(self, strategy: str, layout: str) -> None:
         """Lay the pool out on a plane."""
-        self._begin("map", lambda job: MapPool(job, strategy, layout))
+        self._begin(lambda job: MapPool(job, strategy, layout))
 
     def export(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos; does nothing while another export runs."""
@@ -186,15 +187,16 @@ class EngineBridge(QObject):
         if self._client is not None:
             self._client.send(Check(self._client.next_job()))
 
-    def _begin(self, kind: str, request: Callable[[int], Train | Rank | Adopt | MapPool]) -> None:
+    def _begin(self, make: Callable[[int], JobRequest]) -> None:
+        """Ask for a job, given its number."""
         if self._client is None or self._state not in ("starting", "ready"):
             return
-        job = self._client.next_job()
-        self._client.send(request(job))
+        request = make(self._client.next_job())
+        self._client.send(request)
         if self._training.busy:
-            self._waiting.append((kind, job))
+            self._waiting.append(request)
         else:
-            self._training = started(self._training, kind, job)
+            self._training = started(self._training, request)
             self._announce()
 
     def _send_look(self) -> None:
@@ -288,7 +290,7 @@ class EngineBridge(QObject):
 
     def _next_job(self) -> None:
         if self._waiting:
-            self._training = started(self._training, *self._waiting.popleft())
+            self._training = started(self._training, self._waiting.popleft())
         self._announce()
 
     def _set_export(self, view: ExportView) -> None:

@@ -11,9 +11,11 @@ from napari_al_pose.engine.messages import (
     Died,
     Failed,
     Finished,
+    Job,
     Progress,
     Ranked,
     Reply,
+    Train,
     Trained,
     TrainStep,
 )
@@ -73,17 +75,20 @@ class TrainingView:
         return self.kind == "train" and self.stage == "training"
 
 
-def started(view: TrainingView, kind: str, job: int) -> TrainingView:
-    """Return the view with ``job`` running; a new training starts with empty curves."""
-    stage = {
-        "train": "preparing to train",
-        "rank": "ranking the queue",
-        "map": "mapping the pool",
-        "adopt": "reading the model",
-    }[kind]
-    if kind == "train":
-        return TrainingView(kind=kind, job=job, stage=stage)
-    return replace(view, kind=kind, job=job, stage=stage, seconds_left=-1.0, done=0, total=0, sentence="")
+def started(view: TrainingView, request: Job) -> TrainingView:
+    """Return the view with the job that was asked for running; a new training starts with empty curves."""
+    if isinstance(request, Train):
+        view = TrainingView()
+    return replace(
+        view,
+        kind=request.kind,
+        job=request.job,
+        stage=request.doing,
+        seconds_left=-1.0,
+        done=0,
+        total=0,
+        sentence="",
+    )
 
 
 def ended(view: TrainingView, sentence: str) -> TrainingView:

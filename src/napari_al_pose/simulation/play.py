@@ -25,7 +25,7 @@ from napari_al_pose.simulation.workflow_play import Annotating, WorkflowState, w
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FoldJob:
     """All arms of one fold and seed.
 
     Parameters
@@ -42,7 +42,7 @@ class Job:
     seed: int
 
 
-def missing_rounds(job: Job, protocol: Protocol, files: RoundFiles) -> int:
+def missing_rounds(job: FoldJob, protocol: Protocol, files: RoundFiles) -> int:
     """Return how many rounds of a job have not been played."""
     return sum(
         files.read(job.dataset, job.fold, job.seed, arm.name, budget) is None
@@ -51,7 +51,7 @@ def missing_rounds(job: Job, protocol: Protocol, files: RoundFiles) -> int:
     )
 
 
-def play(job: Job, protocol: Protocol, files: RoundFiles, *, out_of_time: Callable[[], bool]) -> bool:
+def play(job: FoldJob, protocol: Protocol, files: RoundFiles, *, out_of_time: Callable[[], bool]) -> bool:
     """Play what is missing of a job; each round is on disk before the next begins.
 
     Returns
@@ -78,7 +78,7 @@ class _Table:
     """One fold and seed: deals the same start to every arm."""
 
     def __init__(
-        self, job: Job, protocol: Protocol, files: RoundFiles, prepared: Prepared, fold: Fold, learner: Learner
+        self, job: FoldJob, protocol: Protocol, files: RoundFiles, prepared: Prepared, fold: Fold, learner: Learner
     ) -> None:
         self._job, self._protocol, self._files = job, protocol, files
         self._prepared, self._fold, self._learner = prepared, fold, learner

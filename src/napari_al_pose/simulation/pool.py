@@ -116,7 +116,7 @@ def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = Non
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownLabels:
-    """What the annotator of a simulation has labelled so far; a `LabelHistory`.
+    """What the annotator of a simulation has labelled so far; a `RankingLabels`.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class KnownLabels:
 
     @property
     def skeleton(self) -> Skeleton:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return self.dataset.skeleton
 
     def annotations(self) -> list[Annotation]:
@@ -143,7 +143,7 @@ class KnownLabels:
         return [Annotation(data.times[row], data.xy[row], states[row].astype(np.int8)) for row in self.labelled]
 
     def reliability(self) -> float:
-        """See `LabelHistory`."""
+        """See `RankingLabels`."""
         return self.measured
 
     def bodypart_quality(self) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ _JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReportPicture:
     """A picture in the page: where it comes from, as a data URL, and its caption."""
 
     source: str
@@ -46,7 +46,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """What the page says of one data set.
 
     Parameters
@@ -56,21 +56,21 @@ class Section:
         How the default strategy compares with the baseline, in one sentence.
     replicates : str
         How often it was played.
-    charts : sequence of Picture
+    charts : sequence of ReportPicture
     tables : sequence of Table
     headroom : str
         Whether choosing by the true error helps; empty where nobody looked.
-    frames : Picture or None
+    frames : ReportPicture or None
         The frames ranked first and last.
     """
 
     dataset: str
     answer: Cell | None
     replicates: str
-    charts: Sequence[Picture]
+    charts: Sequence[ReportPicture]
     tables: Sequence[Table]
     headroom: str
-    frames: Picture | None
+    frames: ReportPicture | None
 
 
 def write_report(output: Path, *, cache: Path, baseline: str, target: int | None) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _section(
     rows: Sequence[dict[str, Any]],
     pictures: dict[str, tuple[str, Image.Image]],
     effort: dict[str, EffortResult],
-) -> Section:
+) -> ReportSection:
     primary = result.arm("hybrid")
     answer = None
     if primary is not None and primary.difference is not None:
@@ -226,12 +226,12 @@ def _section(
     if "frames" in pictures:
         caption, sheet = pictures["frames"]
         # As PNG a sheet of video frames would be most of the report's size.
-        frames = Picture(_data_url(_jpeg(sheet), "jpeg"), caption)
-    return Section(
+        frames = ReportPicture(_data_url(_jpeg(sheet), "jpeg"), caption)
+    return ReportSection(
         dataset=result.dataset,
         answer=answer,
         replicates=f"{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.",
-        charts=[Picture(_data_url(_png(chart), "png"), caption) for caption, chart in charts],
+        charts=[ReportPicture(_data_url(_png(chart), "png"), caption) for caption, chart in charts],
         tables=[*tables, arms_table(result), videos_table(result, rows), log_table(result, rows)],
         headroom=_headroom(result),
         frames=frames,
@@ -251,7 +251,7 @@ def _headroom(result: DatasetResult) -> str:
     )
 
 
-def _page(protocol: dict[str, Any], sections: Sequence[Section]) -> str:
+def _page(protocol: dict[str, Any], sections: Sequence[ReportSection]) -> str:
     import jinja2
 
     loader = jinja2.PackageLoader("napari_al_pose.simulation", ".")

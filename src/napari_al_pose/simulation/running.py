@@ -22,7 +22,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.simulation.dataset import RawDataset
 from napari_al_pose.simulation.folds import make_folds
-from napari_al_pose.simulation.play import Job, missing_rounds, play
+from napari_al_pose.simulation.play import FoldJob, missing_rounds, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import Protocol
 from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
@@ -95,7 +95,7 @@ def simulate(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> dict[s
     return {"rounds": len(rounds), "missing": left, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Job]:
+def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[FoldJob]:
     """Return the jobs, seed by seed, so that a run that is cut short has all data sets and folds."""
     import torch
 
@@ -121,7 +121,7 @@ def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Job]
                         f"{protocol.budgets[-1]}.",
                         "Give smaller --budgets, or simulate this data set on its own.",
                     )
-                jobs += [Job(folder, raw.name, fold.number, seed) for seed in run.seeds]
+                jobs += [FoldJob(folder, raw.name, fold.number, seed) for seed in run.seeds]
     if not jobs:
         raise AlPoseError("Expected folds to play, got none.", f"Give folds below {protocol.folds}.")
     return sorted(jobs, key=lambda job: (job.seed, job.dataset, job.fold))
@@ -146,7 +146,7 @@ def _keep_protocol(protocol: Protocol, output: Path) -> None:
     write_text(path, json.dumps(document, indent=1) + "\n")
 
 
-def _play(job: Job, protocol: Protocol, files: RoundFiles, deadline: float) -> bool:
+def _play(job: FoldJob, protocol: Protocol, files: RoundFiles, deadline: float) -> bool:
     """Play one job in a worker process: one thread of torch, since two jobs beat one job with two."""
     import torch
 

@@ -29,7 +29,7 @@ _LEAST_DEVIATION = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PoseModel:
+class PoseDistances:
     """Mean and covariance of the pairwise distances of labelled poses.
 
     Parameters
@@ -50,7 +50,7 @@ def pairwise_distances(poses: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.linalg.norm(np.asarray(poses, np.float64)[:, a] - poses[:, b], axis=-1)
 
 
-def fit_poses(poses: NDArray[np.floating], *, shrinkage: float | None = None) -> PoseModel | None:
+def fit_poses(poses: NDArray[np.floating], *, shrinkage: float | None = None) -> PoseDistances | None:
     """Fit labelled poses.
 
     Parameters
@@ -62,7 +62,7 @@ def fit_poses(poses: NDArray[np.floating], *, shrinkage: float | None = None) ->
 
     Returns
     -------
-    PoseModel or None
+    PoseDistances or None
         None if fewer than three poses show at least half of the bodyparts.
     """
     from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
@@ -80,10 +80,10 @@ def fit_poses(poses: NDArray[np.floating], *, shrinkage: float | None = None) ->
     covariance = shrunk_covariance(covariance, shrinkage=weight)
     least = (_LEAST_DEVIATION * float(mean.max())) ** 2  # copies of one pose have no covariance at all
     covariance += np.eye(len(covariance)) * max(0.0, least - float(np.linalg.eigvalsh(covariance)[0]))
-    return PoseModel(np.where(seen, mean, np.nan), covariance)
+    return PoseDistances(np.where(seen, mean, np.nan), covariance)
 
 
-def novelty(poses: NDArray[np.floating], model: PoseModel) -> NDArray[np.float64]:
+def novelty(poses: NDArray[np.floating], model: PoseDistances) -> NDArray[np.float64]:
     """Return ``d / sqrt(D)`` over the distances each pose ``(n, K, 2)`` has, ``(n,)``; NaN below half the bodyparts."""
     distances = pairwise_distances(poses)
     known = np.isfinite(distances - model.mean)

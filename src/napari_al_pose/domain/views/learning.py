@@ -52,7 +52,7 @@ class ErrorCurve:
 
 
 def learn_view(
-    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_complete: int, learn_after: int
+    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, learn_after: int
 ) -> LearnView:
     """Return what the Learn button offers.
 
@@ -64,23 +64,25 @@ def learn_view(
         Whether a training or another long job runs.
     read_only : bool
         Whether the project is open elsewhere or can't be written.
-    n_new, n_complete : int
-        Complete frames since the last training, and in all.
+    n_new : int
+        Complete frames since the last training.
+    n_trainable : int
+        Complete frames a model may be trained on: all but those to measure on.
     learn_after : int
         New complete frames after which training starts by itself; 0 never does.
     """
     up = engine_state in ("ready", "working")
-    text = _learn_text(engine_state, read_only, n_new, n_complete, learn_after)
+    text = _learn_text(engine_state, read_only, n_new, n_trainable, learn_after)
     return LearnView(
         text=text,
         done=min(n_new, learn_after) if learn_after else 0,
         total=learn_after if up else 0,
-        can_learn=up and not busy and not read_only and n_complete > 0,
+        can_learn=up and not busy and not read_only and n_trainable > 0,
         can_restart=engine_state in ("off", "dead"),
     )
 
 
-def _learn_text(engine_state: str, read_only: bool, n_new: int, n_complete: int, learn_after: int) -> str:
+def _learn_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, learn_after: int) -> str:
     if read_only:
         return "Read-only: nothing can be learnt here"
     if engine_state == "dead":
@@ -89,7 +91,7 @@ def _learn_text(engine_state: str, read_only: bool, n_new: int, n_complete: int,
         return "The engine is not running"
     if engine_state == "starting":
         return "The engine is starting…"
-    if n_complete == 0:
+    if n_trainable == 0:
         return "Label a frame completely to begin"
     if learn_after and n_new >= learn_after:
         return f"{count(n_new, 'new frame')} to learn from"

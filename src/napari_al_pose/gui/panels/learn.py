@@ -60,7 +60,7 @@ class LearnPanel(Section):
             busy=training.busy,
             read_only=self._projects.read_only,
             n_new=self._learning.n_new,
-            n_complete=self._projects.tally.n_trainable,
+            n_trainable=self._projects.tally.n_trainable,
             learn_after=self._projects.settings.learn_after,
         )
         self.side.setToolTip("The engine is the process beside this window that learns and predicts")

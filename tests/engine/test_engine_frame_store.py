@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.engine import spill
-from napari_al_pose.engine.spill import FrameRoom
+from napari_al_pose.engine import frame_store
+from napari_al_pose.engine.frame_store import FrameStore
 
 
 def test_what_does_not_fit_goes_to_disk_and_comes_back_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(spill, "IN_MEMORY", 3000)
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(frame_store, "IN_MEMORY", 3000)
+    monkeypatch.setattr(frame_store.tempfile, "tempdir", str(tmp_path))
     frames = [np.full((20, 30, 3), value, np.uint8) for value in range(4)]
-    room = FrameRoom()
+    room = FrameStore()
     kept = [room.keep(frame) for frame in frames]
     assert [isinstance(frame, np.memmap) for frame in kept] == [False, True, True, True]
     for frame, same in zip(frames, kept, strict=True):
@@ -27,7 +27,7 @@ def test_what_does_not_fit_goes_to_disk_and_comes_back_the_same(tmp_path, monkey
 
 
 def test_no_room_anywhere_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(spill, "IN_MEMORY", 0)
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(frame_store, "IN_MEMORY", 0)
+    monkeypatch.setattr(frame_store.tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(AlPoseError, match="gone"):
-        FrameRoom().keep(np.zeros((4, 4, 3), np.uint8))
+        FrameStore().keep(np.zeros((4, 4, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""Room for labelled frames: in memory while they are few or small, else in a temporary file that ends with them."""
+"""Keeps labelled frames: in memory while they are few or small, else in temporary files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ IN_MEMORY = 512 * 2**20
 """Bytes of frames kept in memory; a laptop with 2 GB to spare also has to hold the network and its maps."""
 
 
-class FrameRoom:
-    """Keeps frames; what is returned reads like any array for as long as somebody holds it."""
+class FrameStore:
+    """Keeps frames. What `keep` returns reads like any array; its file is gone when nobody holds it any more."""
 
     def __init__(self) -> None:
         self._left = IN_MEMORY

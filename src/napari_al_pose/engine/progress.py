@@ -1,4 +1,4 @@
-"""Progress and the time left."""
+"""Progress messages and the time left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from napari_al_pose.engine.messages import Progress
 
 
-class Pace:
+class TimeLeft:
     """Estimates the time left from the time gone.
 
     Parameters
@@ -36,7 +36,7 @@ class ProgressReporter:
 
     def __init__(self, job: int, stage: str, total: int, *, begun: int = 0) -> None:
         self._job, self.stage, self._total = job, stage, total
-        self._pace = Pace(total, begun=begun)
+        self._time = TimeLeft(total, begun=begun)
         self._last = -1.0
 
     def report(self, done: int) -> Iterable[Progress]:
@@ -45,4 +45,4 @@ class ProgressReporter:
         if done < self._total and now - self._last < 0.1:
             return ()
         self._last = now
-        return (Progress(self._job, self.stage, done, self._total, self._pace.seconds_left(done)),)
+        return (Progress(self._job, self.stage, done, self._total, self._time.seconds_left(done)),)

@@ -1,4 +1,4 @@
-"""Work that blocks, done on a thread while the engine's loop goes on."""
+"""Blocking work on a thread of its own, while the engine's loop goes on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ M = TypeVar("M")
 _WAIT_SECONDS = 0.1
 
 
-def beside(work: Callable[[], T], message: M) -> Generator[M, None, T]:
+def run_in_thread(work: Callable[[], T], message: M) -> Generator[M, None, T]:
     """Yield ``message`` until ``work`` is done on a thread of its own; return what it returns, raise what it raises."""
-    executor = ThreadPoolExecutor(1, thread_name_prefix="al-pose-beside")
+    executor = ThreadPoolExecutor(1, thread_name_prefix="al-pose-work")
     try:
         future = executor.submit(work)
         while not future.done():

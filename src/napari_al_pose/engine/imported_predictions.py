@@ -1,4 +1,4 @@
-"""What other programs predicted, in the place of a model's word on the pool."""
+"""Predictions of other programs, which rank the pool before the project has a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_al_pose.project.video_predictions import VideoRun
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutsidePredictions:
+class ImportedPredictions:
     """Predictions by video.
 
     Parameters
@@ -32,17 +32,17 @@ class OutsidePredictions:
     n_bodyparts: int
 
     def prediction(self, key: FrameKey) -> Prediction | None:
-        """Return the pose in a frame; None if nothing was said about it."""
+        """Return the pose in a frame; None if there is no prediction."""
         run = self.runs.get(key.video)
         return None if run is None else run.prediction(key.frame)
 
     def covered(self, pool: Pool) -> Pool:
-        """Return the pool without the frames of which nothing was said: they cannot be compared with the others."""
+        """Return the pool without the frames that have no prediction: they cannot be compared with the others."""
         kept = [i for i, key in enumerate(pool.keys) if self.prediction(key) is not None]
         return replace(pool, keys=tuple(pool.keys[i] for i in kept), features=pool.features[kept])
 
     def look(self, keys: Sequence[FrameKey]) -> PoolOutput:
-        """Return what was said about frames; there are no scoremaps."""
+        """Return the predictions for frames; there are no scoremaps."""
         said = [self.prediction(key) for key in keys]
         blank = np.full((self.n_bodyparts, 2), np.nan, np.float32), np.zeros(self.n_bodyparts, np.float32)
         xy = np.stack([blank[0] if p is None else p.xy for p in said])
@@ -67,12 +67,14 @@ class OutsidePredictions:
         return f"No model of this project yet: ranked by the predictions in {files[0]}{more}."
 
 
-def outside_predictions(project: Project, job: int) -> Generator[Progress, None, tuple[OutsidePredictions | None, str]]:
+def read_imported_predictions(
+    project: Project, job: int
+) -> Generator[Progress, None, tuple[ImportedPredictions | None, str]]:
     """Read what other programs left beside the project's videos, or the user has added.
 
     Returns
     -------
-    OutsidePredictions or None
+    ImportedPredictions or None
         None if there is nothing.
     str
         What is wrong with the first file that could not be used; empty if nothing is.
@@ -85,4 +87,4 @@ def outside_predictions(project: Project, job: int) -> Generator[Progress, None,
         problem = problem or why
         if run is not None:
             runs[video.name] = run
-    return (OutsidePredictions(runs, project.skeleton.n_bodyparts) if runs else None), problem
+    return (ImportedPredictions(runs, project.skeleton.n_bodyparts) if runs else None), problem
