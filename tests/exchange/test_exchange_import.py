@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,23 @@ def test_a_cancelled_import_into_a_project_takes_its_images_back(data_dir, tmp_p
         work.close()
         assert len(project.labels.labelled_keys()) == 1
     assert {path for path in ours.parent.rglob("*") if path.parent.name != "al-pose"} == before
+
+
+def test_what_a_killed_import_left_goes_with_the_next_one(data_dir, tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from napari_al_pose.exchange import import_labels\n"
+        "work = import_labels(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "for _ in range(4): next(work)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    source = data_dir / "mpii" / "test_mpii.json"
+    subprocess.run([sys.executable, "-c", code, source, tmp_path / "made"], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".new-project-")
+    running = tmp_path / left.name.replace(left.name.split("-")[3], str(os.getpid()))
+    running.mkdir()  # of an import that is going on
+    finish(import_labels(source, tmp_path / "made"))
+    assert {path.name for path in tmp_path.iterdir()} == {"made", running.name}
 
 
 def test_a_folder_with_other_things_is_left_alone(data_dir, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointState
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.exchange.catalogue import LabelFormat
+from napari_al_pose.exchange.building import building_folder
+from napari_al_pose.exchange.catalogue import LabelFormat, Write
 from napari_al_pose.exchange.fitting import changes_for
 from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
 from napari_al_pose.exchange.media import named
@@ -102,17 +102,18 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
         to.write(labels, output)
         notices += _missing_videos(labels)
     else:
-        labels = yield from _write_folder(project, labels, to, output, notices)
+        labels = yield from _write_folder(project, labels, to, to.write, output, notices)
     points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations)
     return Exported(output / to.file, to.name, len({a.key for a in labels.annotations}), points, tuple(notices))
 
 
-def _write_folder(project: Project, labels: LabelSet, to: LabelFormat, output: Path, notices: list[str]) -> Work:
+def _write_folder(
+    project: Project, labels: LabelSet, to: LabelFormat, write: Write, output: Path, notices: list[str]
+) -> Work:
     """Write a folder with images and the file of labels, beside its place, and move it there."""
     _make_folder(output.parent)
     try:
-        building = Path(tempfile.mkdtemp(prefix=".export-", dir=output.parent))
-        building.chmod(0o755)
+        building = building_folder(output.parent, "export")
     except OSError as error:
         raise cannot_write(output, error) from error
     try:
@@ -123,8 +124,7 @@ def _write_folder(project: Project, labels: LabelSet, to: LabelFormat, output: P
             raise AlPoseError(
                 f"No labelled frame has an image. {' '.join(notices)}", "Copy the videos into the project."
             )
-        assert to.write is not None
-        to.write(labels, building / to.file)
+        write(labels, building / to.file)
         try:
             if output.exists():
                 output.rmdir()
