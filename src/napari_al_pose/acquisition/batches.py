@@ -1,4 +1,4 @@
-"""The batch of a strategy: made in the way the strategy says."""
+"""Makes the batch of a strategy in the way that the strategy asks for."""
 
 from __future__ import annotations
 

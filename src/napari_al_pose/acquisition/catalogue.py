@@ -1,4 +1,4 @@
-"""What a strategy says of itself, in words a user reads."""
+"""Describes strategies in words for the user."""
 
 from __future__ import annotations
 

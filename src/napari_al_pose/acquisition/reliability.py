@@ -1,4 +1,4 @@
-"""How far a model can be trusted: how well it predicted frames before it was trained on them."""
+"""Measures how far a model can be trusted: how well it predicted frames before it was trained on them."""
 
 from __future__ import annotations
 

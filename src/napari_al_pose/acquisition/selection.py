@@ -1,4 +1,4 @@
-"""From scores to a batch: different frames, apart in time, from all videos, the same every time.
+"""Chooses a batch by scores: frames that differ, lie apart in time and come from all videos; always the same.
 
 Every function takes the pool in any row order and returns rows of it, in the order in which to label them.
 """

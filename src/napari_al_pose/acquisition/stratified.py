@@ -1,4 +1,4 @@
-"""A batch that is even in time like a systematic sample: drawn, one frame from each stretch without labels."""
+"""Draws a batch that is even in time: one frame from each stretch without labels."""
 
 from __future__ import annotations
 

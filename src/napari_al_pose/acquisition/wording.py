@@ -1,4 +1,4 @@
-"""Words for explanations."""
+"""Formats numbers and lists for the sentences that explain a score."""
 
 from __future__ import annotations
 

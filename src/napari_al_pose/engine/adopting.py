@@ -1,4 +1,4 @@
-"""Models that another program trained, as versions of the project's own."""
+"""Takes in models that another program trained, as versions of the project's own."""
 
 from __future__ import annotations
 

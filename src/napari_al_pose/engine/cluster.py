@@ -1,4 +1,4 @@
-"""Work for many machines: a `dask.distributed` cluster in the place of this process's own network."""
+"""Runs the network on the workers of a `dask.distributed` cluster instead of in this process."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Cluster:
                 yield (np.array(part, np.int64), video), (checkpoint, where, region, positions, with_scoremaps)
 
     def _results(self, function: Callable[..., Any], tasks: Iterator[Task]) -> Iterator[tuple[Any, Any]]:
-        """Yield what each task belongs to with its result, in the order they come; cancels the rest if closed."""
+        """Yield each task's owner and result as they arrive; cancel the others when closed."""
         from distributed import as_completed
 
         owners: dict[Future, Any] = {}
@@ -177,7 +177,7 @@ class Cluster:
 
 
 def _result(future: Future) -> Any:
-    """Return what a worker computed; AlPoseError says what kept it from that."""
+    """Return what a worker computed, or raise the AlPoseError that stopped it."""
     error = future.exception()
     if error is None:
         return future.result()

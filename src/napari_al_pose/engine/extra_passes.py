@@ -95,7 +95,7 @@ def inside_pass(
     n_links: int,
     labelled: LabelledMaps | None,
 ) -> FramePass:
-    """Return what one look inside the model gives: features, passes with dropout, auxiliary networks, gradients."""
+    """Return the pass that looks inside the model: features, dropout, auxiliary networks, gradients."""
 
     def run(batch: Batch) -> Rows:
         seen = view.look(batch.frames)
@@ -124,12 +124,12 @@ def inside_pass(
 
 
 def turned_pass(view: InsideView) -> FramePass:
-    """Return poses of turned copies."""
+    """Return the pass that predicts turned copies."""
     return lambda batch: {Extra.TURNED_XY: turned_poses(view, batch.frames)}
 
 
 def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
-    """Return another network's description of the frame."""
+    """Return the pass that describes frames with another network."""
     return lambda batch: {name: descriptor.extract(batch.frames)}
 
 

@@ -1,4 +1,4 @@
-"""The arrays strategies ask for by name, computed when they are asked for and kept as long as they hold."""
+"""Computes the extra arrays that strategies ask for, and keeps them until the model or the labels change."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ OF_NO_MODEL = _PICTURES | _DESCRIPTORS | {Extra.DINOV2_LABELLED}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extras:
-    """What came of asking: the arrays, and for those that can't be had the reason."""
+    """Extra arrays, and the reason for each that can't be had."""
 
     arrays: dict[Extra, NDArray[Any]] = field(default_factory=dict)
     missing: dict[Extra, str] = field(default_factory=dict)
@@ -265,7 +265,7 @@ def _training_frames(inputs: RankingInput) -> Generator[Progress, None, list[Lab
 
 
 def _ensemble(extras: Extras, inputs: RankingInput) -> None:
-    """Gather what the last versions of the model said of the pool."""
+    """Collect the predictions of the last versions of the model."""
     looks = inputs.labels.earlier_poses(inputs.pool.keys)
     if len(looks) < 2:
         extras.missing[Extra.ENSEMBLE_XY] = "there are fewer than two versions of the model that looked at the pool"

@@ -1,4 +1,4 @@
-"""What the engine does for each kind of `Job`: a table from the request to a generator of replies."""
+"""Maps each kind of `Job` to the generator that does it and yields replies."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _check(context: JobContext, request: Check) -> Replies:
 
 
 def _ranked(context: JobContext, job: int, strategy: str) -> Replies:
-    """Rank the queue, save it, and tell of it."""
+    """Rank the queue, save it, and yield it."""
     ranked = yield from context.loop.rank(context.project, job, strategy=strategy)
     problem = context.loop.model_problem
     if problem:
@@ -99,4 +99,4 @@ JOBS: Mapping[type[Job], Callable[[JobContext, Any], Replies]] = {
     Export: _export,
     Check: _check,
 }
-"""How each request is served; a test sees to it that none is missing."""
+"""The generator for each request; a test checks that none is missing."""

@@ -1,4 +1,4 @@
-"""Which labels to check: each is compared with a model that did not learn from it.
+"""Finds labels to check by comparing each with a model that was not trained on it.
 
 For a frame labelled since the last round that is the model before, which guessed it; for a hold-out frame the newest;
 for all others, models trained on the rest of the labels in turn (cross-fitting), once a frame.
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 FOLDS = 2
 MIN_FRAMES = 8
-"""With fewer labels a model trained on half of them says nothing."""
+"""With fewer labels, a model trained on half of them is of no use."""
 
 STEPS_SHARE = 0.6
-"""Steps of a fold's training, over those of a round: good enough to find what is far off."""
+"""Steps of a fold's training as a share of a round's: enough to find labels that are far off."""
 
 MOST_CHECKS = 20
 STAGE = "Checking labels"
@@ -43,7 +43,7 @@ STAGE = "Checking labels"
 def check_labels(
     project: Project, sources: Mapping[str, FrameSource], job: int, *, model: Predictor, version: int, threads: int
 ) -> Generator[Progress, None, tuple[LabelCheck, ...]]:
-    """Compare the labels with models that did not see them; what these said is kept for the next time.
+    """Compare the labels with models that were not trained on them; keep the predictions for the next time.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _cross_fitted(
     job: int,
     threads: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
-    """Train on all labels but a part of the missing ones, in turn, and ask about that part."""
+    """Cross-fit: leave out one part of the missing labels at a time, train on the rest, and predict that part."""
     said: dict[FrameKey, Prediction] = {}
     asked = list(by_frame(missing))
     order = np.random.default_rng(settings.seed).permutation(len(asked))

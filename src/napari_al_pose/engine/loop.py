@@ -90,7 +90,7 @@ class ActiveLearningLoop:
     def train(
         self, project: Project, job: int = 0, *, should_stop: Callable[[], bool] = lambda: False
     ) -> Generator[Progress | TrainStep | Trained, None, None]:
-        """Train the next version on the labels as they are; what was learnt is kept when ``should_stop`` says so."""
+        """Train the next version on the present labels; once ``should_stop`` returns True, stop and keep the result."""
         sources = self._sources.refresh(project)
         self._model = yield from train_round(
             project,
@@ -168,12 +168,12 @@ class ActiveLearningLoop:
         )
 
     def warm_up(self) -> None:
-        """Use the model once: the first use of torch and of a decoder takes some tenths of a second longer."""
+        """Run the model once, as the first run of torch takes some tenths of a second longer."""
         if self._model is not None:
             self._model.predict(np.zeros((1, 480, 640, 3), np.uint8))
 
     def sources(self, project: Project) -> dict[str, FrameSource]:
-        """Return the videos that can be opened, by name; they stay this loop's."""
+        """Return the videos that can be opened, by name. The loop closes them."""
         return self._sources.refresh(project)
 
     def left_out(self) -> str:
@@ -266,7 +266,7 @@ def _maps_of_animals(key: FrameKey, version: int, said: PoseBatch) -> tuple[Scor
 
 
 def _cluster(scheduler: str, project: Project) -> AbstractContextManager[Cluster | None]:
-    """Return the connection to a scheduler, or what stands for none."""
+    """Return the connection to a scheduler, or a context that holds None."""
     if not scheduler:
         return nullcontext()
     from napari_al_pose.engine.cluster import Cluster  # dask.distributed behind it

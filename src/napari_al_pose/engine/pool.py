@@ -150,7 +150,7 @@ def predict_frames(
 
 
 def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Progress, None, PoolOutput]:
-    """Put together what is said, in any order, about ``n`` frames with ``k`` bodyparts."""
+    """Join predictions, which arrive in any order, for ``n`` frames with ``k`` bodyparts."""
     xy, likelihood = np.full((n, k, 2), np.nan, np.float32), np.zeros((n, k), np.float32)
     scoremaps: NDArray[np.float16] | None = None
     grids: dict[int, ScoremapGrid] = {}
@@ -175,7 +175,7 @@ def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Pro
 
 
 def _roomy(scoremaps: NDArray[np.float16] | None, n: int, shape: tuple[int, ...]) -> NDArray[np.float16]:
-    """Return room for maps of ``shape``, keeping what is there: videos of a project differ in size."""
+    """Return an array that can hold maps of ``shape`` beside those it has: videos of a project differ in size."""
     _, k, height, width = shape
     if scoremaps is None:
         return np.zeros((n, k, height, width), np.float16)

@@ -1,4 +1,4 @@
-"""The pool laid out on a plane, with what a strategy makes of it: how a strategy samples, to look at."""
+"""Lays the pool out on a plane with a strategy's scores, to see how the strategy samples."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def map_pool(
 
 
 def lay_out(keys: Sequence[FrameKey], features: NDArray[np.floating], layout: str) -> NDArray[np.float32]:
-    """Return a place on the plane for each row, ``(N, 2)``, each axis from 0 to 1; the same whatever the row order.
+    """Return a place on the plane for each row, ``(N, 2)``, each axis from 0 to 1. The row order does not matter.
 
     "pca" gives the first two principal components of the unit features; "tsne" (van der Maaten & Hinton, JMLR 2008)
     neighbourhoods, from the first thirty. Rows that hold NaN lie where the mean does.

@@ -1,4 +1,4 @@
-"""One ranking of the loop: from the pool to the queue."""
+"""Ranks the pool and makes the queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ranking works with: the pool, a model and the labels so far, whoever hands them in."""
+"""The input of a ranking: pool, model and labels, from a project or from a simulation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 ENSEMBLE = 4
-"""Versions that make an ensemble."""
+"""How many versions make an ensemble."""
 
 
 class RankingLabels(Protocol):

@@ -1,4 +1,4 @@
-"""How well each model had predicted the frames that were labelled next: what dynamic strategies weigh by."""
+"""How well each model predicted the frames that were labelled next; dynamic strategies use it as a weight."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def measured_reliability(project: Project) -> float:
 
 
 def bodypart_quality(project: Project) -> NDArray[np.float64]:
-    """Return the same of each bodypart, ``(K,)``."""
+    """Return the reliability of each bodypart, ``(K,)``."""
     quality = np.zeros(project.skeleton.n_bodyparts)
     for predicted, annotated in _batches(project):
         measured = agreement_by_bodypart(predicted, annotated)

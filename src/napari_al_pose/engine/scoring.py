@@ -1,4 +1,4 @@
-"""From the strategy that is wanted to scores: by itself, or by the one that takes its place."""
+"""Scores the pool by the strategy that was asked for, or by one that takes its place."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def score_pool(
     seed: int,
     known: Mapping[str, Strategy] | None = None,
 ) -> Generator[Progress, None, Scoring]:
-    """Score the pool by a strategy, or by the first of those that may take its place that has all it needs.
+    """Score the pool by a strategy; if it lacks something, by the first fallback that has all it needs.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ def _sentence(first: Strategy, reasons: list[str]) -> str:
 
 
 def needs_model(strategy: Strategy) -> bool:
-    """Whether the strategy goes by what a model says."""
+    """Whether the strategy needs the predictions of a model."""
     of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
     return bool(strategy.requires & of_a_model) or bool(traits(strategy).needs - OF_NO_MODEL)
 
 
 def _lack(strategy: Strategy, inputs: RankingInput) -> str:
-    """Say what the strategy lacks that no computing gives; empty if nothing."""
+    """Say what the strategy lacks and cannot be computed; empty if nothing."""
     n_labelled = len({annotation.key for annotation in inputs.labels.annotations() if annotation.is_complete})
     fewest = max(traits(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
@@ -121,7 +121,7 @@ def _lack(strategy: Strategy, inputs: RankingInput) -> str:
 def _predictions(
     output: PoolOutput | None, strategy: Strategy, inputs: RankingInput
 ) -> Generator[Progress, None, PoolOutput | None]:
-    """Return what the model says of the pool, scoremaps too if the strategy has a use for them."""
+    """Return the predictions for the pool, with scoremaps if the strategy uses them."""
     with_scoremaps = Requires.SCOREMAPS in (strategy.requires | traits(strategy).uses)
     keys = inputs.pool.keys
     if inputs.model is None:

@@ -1,4 +1,4 @@
-"""The project's frames, read in the order that costs least."""
+"""Opens the project's videos and reads frames in the order that costs least."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CACHE_BYTES = 64 * 2**20
 BATCH_BYTES = 96 * 2**20
-"""Frames read at once take no more than this, or are one."""
+"""Most bytes of frames read at once; a larger frame is read on its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

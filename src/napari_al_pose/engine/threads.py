@@ -13,7 +13,7 @@ _WAIT_SECONDS = 0.1
 
 
 def run_in_thread(work: Callable[[], T], message: M) -> Generator[M, None, T]:
-    """Yield ``message`` until ``work`` is done on a thread of its own; return what it returns, raise what it raises."""
+    """Run ``work`` on a thread of its own and yield ``message`` until it is done; return or raise what it does."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="al-pose-work")
     try:
         future = executor.submit(work)

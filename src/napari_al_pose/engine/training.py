@@ -168,7 +168,7 @@ def _labelled(annotation: Annotation, image: NDArray[np.uint8], batch: FrameBatc
 
 
 def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which keypoints lie outside the image; what has no place does not."""
+    """Return which keypoints lie outside the image; those without a place count as inside."""
     height, width = image.shape[:2]
     inside = ((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(axis=1)
     return np.asarray(np.isfinite(xy).all(axis=1) & ~inside, np.bool_)
@@ -242,7 +242,7 @@ def train_round(
 def _optimise(
     training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
 ) -> Training:
-    """Pass the ticks on as messages and the wish to stop down to the training; return the model and the last tick."""
+    """Turn ticks into messages, and stop when asked; return the model, the last tick and whether it was stopped."""
     tick, stopped = TrainTick(0, 0, math.nan), False
     try:
         while True:

@@ -1,4 +1,4 @@
-"""What a worker of a `dask.distributed` cluster does: parts of videos with a model it loads once.
+"""The work of a `dask.distributed` worker: it predicts parts of videos with a model that it loads once.
 
 The project's folder and its videos must be there under the same path on every machine. Between machines go, in dask's
 own transport, names and numbers only.
@@ -33,7 +33,7 @@ FramesSaid = tuple[
 ]
 
 _opening = threading.Lock()
-"""Threads of one worker wait for one another instead of opening things twice."""
+"""Held while a model or a video is opened, so that the threads of one worker do not open it twice."""
 
 
 def worker_segment(checkpoint: str, video: str, region: Rectangle | None, first: int, stop: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What a round's model gets wrong on frames of videos that nobody chose from."""
+"""Measures the errors of a round's model on the test videos."""
 
 from __future__ import annotations
 

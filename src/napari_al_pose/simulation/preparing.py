@@ -1,4 +1,4 @@
-"""From labelled frames wherever they are to arrays at the network's scale, once for a whole comparison."""
+"""Turns labelled frames into arrays at the network's scale, once for a whole comparison."""
 
 from __future__ import annotations
 

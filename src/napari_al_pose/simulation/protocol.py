@@ -1,4 +1,4 @@
-"""What is compared and how: fixed before the first round is played, and stored with the results."""
+"""The protocol of a comparison: fixed before the first round and stored with the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which code a round was played with: strategies change, and rounds of two versions must not pass for one."""
+"""Identifies the code that a round was played with, so that rounds of two versions are not mixed up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where labelled frames come from: projects, files of labels, published data sets, and the synthetic sample."""
+"""Opens data sets: projects, label files, published data sets, and the synthetic sample."""
 
 from __future__ import annotations
 
