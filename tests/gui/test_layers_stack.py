@@ -397,6 +397,16 @@ def test_the_prompt_follows(strip, opened, mouse):
     assert not strip.shown.text
 
 
+def test_neither_line_of_the_prompt_is_cut_off_on_a_small_screen(strip, opened, mouse):
+    mouse.click(30, 40)
+    opened.navigator.step(1)
+    opened.editor.borrow_pose()
+    room = 600  # what is left for the canvas on 1366 pixels
+    above, below = f"{strip.shown.warning}  {strip.shown.text}", strip.shown.keys
+    assert strip.fontMetrics().horizontalAdvance(above) * 1.3 < room
+    assert strip.fontMetrics().horizontalAdvance(below) < room
+
+
 def test_the_prompt_never_changes_its_height(strip, opened):
     heights = {strip.sizeHint().height()}
     for tool in Tool:

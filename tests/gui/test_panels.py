@@ -25,6 +25,7 @@ from napari_al_pose.domain import (
 )
 from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
+from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.learn import LearnPanel
@@ -257,6 +258,9 @@ def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
     opened.navigator.next_suggestion()
     assert panel._sentence.toolTip().endswith("Reason of frame 20.")
     assert panel.sizeHint().height() == height, "nothing below it moves from frame to frame"
+    longest = "The model sees three possible places for the left paw; the score is higher than in 75% of the other"
+    panel._sentence.setText(f"{longest} suggestions.")
+    assert panel._sentence.heightForWidth(MIN_WIDTH - 30) <= panel._sentence.height(), "no line is cut off"
 
 
 def test_the_scoremap_box_and_the_key_agree(opened, qtbot):

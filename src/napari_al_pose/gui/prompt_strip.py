@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QFont, QPainter
+from qtpy.QtCore import QRect, QSize, Qt
+from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 from napari_al_pose.domain import FrameRole
@@ -15,12 +15,12 @@ from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 
 NAME = "Pose prompt"
-_MARGIN, _GAP = 10, 14
+_MARGIN, _PADDING, _GAP = 10, 3, 14
 _LARGER = 1.15
 
 
 class PromptStrip(QWidget):
-    """One line of a fixed height; what doesn't fit is cut off and stands in the tooltip.
+    """Two lines of a fixed height, what is to be done and which keys help; what doesn't fit stands in the tooltip.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class PromptStrip(QWidget):
         return self._shown
 
     def sizeHint(self) -> QSize:
-        return QSize(200, round(self.fontMetrics().height() * _LARGER) + 10)
+        return QSize(200, self._lines()[1].bottom() + _PADDING)
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
@@ -104,24 +104,29 @@ class PromptStrip(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(font.pointSizeF() * _LARGER)
         font.setBold(True)
-        x = self._draw(painter, font, _MARGIN, self._shown.warning, self._colours.holdout)
-        x = self._draw(painter, font, x, self._shown.text, self._colours.text)
-        font.setBold(False)
-        font.setPointSizeF(self.font().pointSizeF())
-        self._draw(painter, font, x, self._shown.keys, self._colours.dim)
+        above, below = self._lines()
+        painter.setFont(font)
+        warned = _draw(painter, above, self._shown.warning, self._colours.holdout)
+        _draw(painter, above.adjusted(warned, 0, 0, 0), self._shown.text, self._colours.text)
+        painter.setFont(self.font())
+        _draw(painter, below, self._shown.keys, self._colours.dim)
         painter.end()
 
-    def _draw(self, painter: QPainter, font: QFont, x: int, text: str, colour: Any) -> int:
-        """Draw a part from ``x`` on and return where the next one begins."""
-        if not text or x >= self.width() - _MARGIN:
-            return x
-        painter.setFont(font)
-        painter.setPen(colour)
-        room = self.width() - _MARGIN - x
-        fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-        area = self.rect().adjusted(x, 0, -_MARGIN, 0)
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, fitting)
-        return x + painter.fontMetrics().horizontalAdvance(text) + _GAP
+    def _lines(self) -> tuple[QRect, QRect]:
+        """Return where the two lines are."""
+        height, width = self.fontMetrics().height(), self.width() - 2 * _MARGIN
+        larger = round(height * _LARGER)
+        return QRect(_MARGIN, _PADDING, width, larger), QRect(_MARGIN, _PADDING + larger, width, height)
+
+
+def _draw(painter: QPainter, area: QRect, text: str, colour: QColor) -> int:
+    """Draw a part into ``area`` and return how much of its width is used."""
+    if not text or area.width() <= 0:
+        return 0
+    painter.setPen(colour)
+    fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+    painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, fitting)
+    return painter.fontMetrics().horizontalAdvance(fitting) + _GAP
 
 
 def dock_above_canvas(strip: PromptStrip, window: QMainWindow) -> QDockWidget:

@@ -15,6 +15,7 @@ from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import Section, label
 
+_LINES = 3
 _BAR_HEIGHT = 17
 _NAME_WIDTH = 92
 _NUMBER_WIDTH = 44
@@ -28,8 +29,6 @@ class WhyPanel(Section):
         self._keys, self._frame, self._navigator = session.keys, session.frame, session.navigator
         self._sentence = label("", wrap=True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
-        # Two lines whatever it says, and room for as many bars as there can be: nothing moves from frame to frame.
-        self._sentence.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 2)
         self._caption = label("", "dim")
         self._bars = BarList(colours)
         self._scoremap = self._scoremap_box()
@@ -61,6 +60,8 @@ class WhyPanel(Section):
         next_key = self._keys.named("{next_suggestion}") if self._navigator.queue.upcoming(1) else ""
         queue = self._navigator.queue.suggestions
         view = why_view(self._frame.key, self._navigator.suggestion, queue, next_key=next_key)
+        # Three lines whatever it says, and room for as many bars as there can be: nothing moves from frame to frame.
+        self._sentence.setFixedHeight(_LINES * self._sentence.fontMetrics().lineSpacing() + 4)
         self._sentence.setText(view.sentence)
         self._sentence.setToolTip("\n".join(filter(None, (view.sentence, view.more))))
         self._caption.setText(view.caption)
