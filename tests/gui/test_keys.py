@@ -147,8 +147,10 @@ def bodypart_panel(keys, opened, qtbot):
     return panel
 
 
-def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(viewer, keys, stack, opened, bodypart_panel, qtbot):
-    panel, menu = bodypart_panel, LabelMenu(opened, lambda: None, bodypart_panel)
+def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
+    viewer, keys, stack, opened, actions, bodypart_panel, qtbot
+):
+    panel, menu = bodypart_panel, LabelMenu(opened, actions, bodypart_panel)
     strip = PromptStrip(opened, stack, theme_colours("dark"))
     qtbot.addWidget(strip)
     assert panel._hide.toolTip().endswith("(X)")

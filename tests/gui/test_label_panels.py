@@ -83,8 +83,8 @@ def entries(menu):
     return {action.text().split("\t")[0]: action for action in menu.actions() if action.text()}
 
 
-def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, panel):
-    menu = LabelMenu(opened, lambda: None, panel)
+def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, actions, panel):
+    menu = LabelMenu(opened, actions, panel)
     found = entries(menu)
     assert not found["Colour by individual"].isEnabled()
     assert "Add an individual…" not in found  # a project of one animal
@@ -94,9 +94,9 @@ def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, panel):
 
 
 @pytest.mark.parametrize("agrees", [True, False])
-def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, panel, qtbot, agrees):
+def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, actions, panel, qtbot, agrees):
     opened.editor.place(opened.frame.bodypart, 1, 2)
-    menu = LabelMenu(opened, lambda: None, panel)
+    menu = LabelMenu(opened, actions, panel)
     entries(menu)["Hold this frame out…"].trigger()
     box = panel.findChild(QMessageBox)
     assert "never trains" in box.text()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 from session_tools import TIMEOUT, dialog_of, engine_of
 
-from napari_al_pose.domain import Round
-from napari_al_pose.engine.messages import Finished, Stop, Trained, TrainStep
+from napari_al_pose.domain import Prediction, Round
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit
+from napari_al_pose.engine.messages import Finished, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.leaving import DISCARD, KEEP, STAY
+from napari_al_pose.gui.theme import theme_colours
+from napari_al_pose.gui.timeline import Timeline
 
 pytestmark = pytest.mark.gui
 
@@ -172,3 +176,47 @@ def test_a_script_that_closes_the_viewer_is_not_asked(window, actions, training)
     window.centralWidget().close()  # as `napari.Viewer.close` does before it closes the window
     window.close()
     assert not window.isVisible()
+
+
+def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, training, qtbot):
+    names, key, job = opened.frame.bodyparts, opened.frame.key, opened.learning.training.job
+    timeline = Timeline(opened, theme_colours("dark"))
+    qtbot.addWidget(timeline)
+    marks, guess = timeline.lane.marks, Prediction(key, 1, np.ones((len(names), 2)), np.ones(len(names)))
+    assert marks
+    opened.frame.add_predictions({key: guess})
+    actions._edit_skeleton(SkeletonEdit(names, ((names[0], names[-1]),)))
+    qtbot.waitUntil(lambda: opened.frame.skeleton.links == ((names[0], names[-1]),), timeout=TIMEOUT)
+    assert engine_of(opened) is training
+    assert opened.learning.training.job == job
+    assert opened.frame.key == key
+    assert opened.frame.predictions == {key: guess}
+    assert timeline.lane.marks == marks
+    # The next training begins with an engine that knows the line.
+    training.on_reply(Finished(job))
+    qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
+    opened.learning.learn()
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
+    assert engine_of(opened) is not training
+    assert engine_of(opened).asked(Train)
+
+
+def test_other_bodyparts_end_a_training_only_once_the_user_says_so(opened, actions, window, training, qtbot):
+    names = opened.frame.bodyparts
+    edit = SkeletonEdit(("snout tip", *names[1:]), renamed=((names[0], "snout tip"),))
+    assert opened.learning.n_new == 0
+    actions._edit_skeleton(edit)
+    answer(window, STAY)
+    assert opened.learning.training.running
+    assert opened.frame.bodyparts == names
+    actions._edit_skeleton(edit)
+    answer(window, DISCARD)
+    qtbot.waitUntil(lambda: opened.frame.bodyparts == edit.bodyparts, timeout=TIMEOUT)
+    assert not opened.learning.training.running
+    assert opened.learning.n_new == 1  # nothing has learnt from it
+
+
+def test_an_animal_more_ends_a_training_only_once_the_user_says_so(actions, window, training, opened):
+    actions.add_individual("second")
+    answer(window, STAY)
+    assert opened.learning.training.running

@@ -39,6 +39,10 @@ class SkeletonEdit:
     links: tuple[tuple[str, str], ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
 
+    def changes_network(self, skeleton: Skeleton) -> bool:
+        """Whether a model of ``skeleton`` is of no use after the edit: other bodyparts, names or order, not lines."""
+        return self.bodyparts != skeleton.bodyparts or any(old != new for old, new in self.renamed)
+
     def new_name(self, bodypart: str) -> str:
         """Return the name a bodypart of the project has afterwards; its own unless it is renamed."""
         return dict(self.renamed).get(bodypart, bodypart)

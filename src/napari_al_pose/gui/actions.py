@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
 from napari_al_pose.domain.settings import Rectangle
+from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.exchange import Imported
 from napari_al_pose.exchange.asking import summary
 from napari_al_pose.gui.background import Background
@@ -254,7 +255,19 @@ class Actions(QObject):
     def _ask_bodyparts(self, counts: LabelCounts) -> None:
         project = self._projects.project
         if project is not None:
-            self._open(SkeletonDialog(project.skeleton, counts, self._projects.edit_skeleton, self._window))
+            self._open(SkeletonDialog(project.skeleton, counts, self._edit_skeleton, self._window))
+
+    def _edit_skeleton(self, edit: SkeletonEdit) -> None:
+        """Change bodyparts and lines; a training that other bodyparts would end is asked about."""
+        project = self._projects.project
+        if project is not None and edit.changes_network(project.skeleton):
+            self.leaving.ask(lambda: self._projects.edit_skeleton(edit), what="Change the bodyparts")
+        else:
+            self._projects.edit_skeleton(edit)
+
+    def add_individual(self, name: str) -> None:
+        """Add an animal; a training that this would end is asked about."""
+        self.leaving.ask(lambda: self._projects.add_individual(name), what=f"Add {name}")
 
     def _open_sample(self, config: Path) -> None:
         self.said.emit("")

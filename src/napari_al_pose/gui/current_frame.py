@@ -149,6 +149,11 @@ class CurrentFrame(QObject):
         return self._looked is not None or self._key in self._predictions
 
     @property
+    def predictions(self) -> Mapping[FrameKey, Prediction]:
+        """What the newest model said about frames."""
+        return self._predictions
+
+    @property
     def skeleton(self) -> Skeleton | None:
         """What is labelled. The project's own is ahead of it while the bodyparts are being changed."""
         return self._skeleton

@@ -85,7 +85,7 @@ class PoseLabeller(QWidget):
         self.start = StartPage(session.notices, self._actions)
         self.header = ProjectPanel(session, self._actions)
         self.bodyparts = BodypartPanel(session, colours)
-        self.bodyparts.set_menu(LabelMenu(session, self._actions.edit_bodyparts, self))
+        self.bodyparts.set_menu(LabelMenu(session, self._actions, self))
         self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
         self.learning = LearnPanel(session)

@@ -73,6 +73,8 @@ class Learning(QObject):
         self._engine, self._notices = engine, notices
         self._rounds: tuple[Round, ...] = ()
         self._n_trained_on = 0
+        self._is_stale = False
+        """Whether the engine has read the project as it was, and must start afresh before its next work."""
         self._settings = projects.settings
         self._stored = StoredGuesses(self)
         self._stored.found.connect(self._on_stored)
@@ -177,7 +179,7 @@ class Learning(QObject):
         """Start the engine again after it died."""
         project = self._projects.project
         if project is not None and not self._is_up:
-            self._engine.start(project.root)
+            self._start_engine(project)
             self._look()
 
     def adopt_model(self, path: Path) -> None:
@@ -192,11 +194,13 @@ class Learning(QObject):
 
     def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""
-        if self._projects.writable() is None:
+        project = self._projects.writable()
+        if project is None:
             return
         if not self._is_up:
             self._notices.warn("The engine does not run.", "Restart the engine, then export.")
             return
+        self._start_afresh(project)
         self._engine.export(videos, options)
 
     def cancel_export(self) -> None:
@@ -217,11 +221,27 @@ class Learning(QObject):
                 then=self._on_predictions_added,
             )
 
+    def _start_engine(self, project: Project) -> None:
+        """Start the engine, which ends the one there was; frames of a training that is lost by this count as new."""
+        self._is_stale = False
+        self._count_from_last_round()
+        self._engine.start(project.root)
+
+    def _start_afresh(self, project: Project) -> None:
+        """Let the engine read the project anew if it must, and if that ends no work."""
+        if self._is_stale and self._is_up and not self.training.busy and not self.export.busy:
+            self._start_engine(project)
+
+    def _count_from_last_round(self) -> None:
+        self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
+
     def _train(self, project: Project, marked: LabelTally | None) -> None:
         if project is not self._projects.project:
             return
         if marked is not None:
             self._projects.set_tally(marked)
+        self._start_afresh(project)
+        self._n_trained_on = self._projects.tally.n_trainable
         self._engine.train()
 
     def _end_ranking(self) -> None:
@@ -231,6 +251,7 @@ class Learning(QObject):
     def _rank_anew(self, project: Project) -> None:
         if not self.training.running:  # it ends with a ranking, by the new settings
             self._end_ranking()
+            self._start_afresh(project)
             self._engine.rank(project.settings.strategy)
 
     # ---- the project and the frame ------------------------------------------------------------
@@ -239,7 +260,7 @@ class Learning(QObject):
     def _on_entered(self, loaded: LoadedProject) -> None:
         self._settings = loaded.project.settings
         self._rounds = loaded.project.rounds.all()
-        self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
+        self._count_from_last_round()
         # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
         cutoff = loaded.project.config.pcutoff
         self._frame.believe_from(believed_from(self._rounds[-1].reliability) if self._rounds else cutoff)
@@ -252,11 +273,16 @@ class Learning(QObject):
     @Slot(object)
     def _on_begun(self, beginning: Beginning) -> None:
         project = self._projects.project
-        if project is not None:
-            self._engine.start(project.root)
-            if beginning.rank:
-                self._engine.rank(project.settings.strategy)
-            self._look()
+        if project is None:
+            return
+        self._is_stale = not beginning.interrupt
+        if beginning.interrupt:
+            self._start_engine(project)
+        else:
+            self._start_afresh(project)
+        if beginning.rank:
+            self._engine.rank(project.settings.strategy)
+        self._look()
 
     @Slot()
     def _on_settings(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameKey
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Skeleton
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.views import LabelTally
@@ -34,10 +34,14 @@ class Beginning:
         The frame to go to; None for the first there is.
     rank : bool
         Whether the queue must be ranked anew.
+    interrupt : bool
+        Whether what the engine does is of no use any more; else it may end its work, but must start afresh before
+        the next.
     """
 
     at: FrameKey | None
     rank: bool = False
+    interrupt: bool = True
 
 
 class ProjectSession(QObject):
@@ -257,24 +261,27 @@ class ProjectSession(QObject):
             return
         self._notices.set_busy(what)
         self._reshaping = True
+        before = project.skeleton
 
         def change() -> LabelTally:
             work(project)
             return LabelTally(project.labels.annotations())
 
-        self._desk.run(change, then=lambda tally: self._reshaped(project, tally), failed=self._not_reshaped)
+        self._desk.run(change, then=lambda tally: self._reshaped(project, before, tally), failed=self._not_reshaped)
 
-    def _reshaped(self, project: Project, tally: LabelTally) -> None:
+    def _reshaped(self, project: Project, before: Skeleton, tally: LabelTally) -> None:
         self._reshaping = False
         self._notices.set_busy("")
         if project is not self._project:
             return
-        key = self._frame.key
+        key, after = self._frame.key, project.skeleton
+        # Lines change no network: its guesses hold, and a training may go on.
+        is_other = (before.bodyparts, before.individuals) != (after.bodyparts, after.individuals)
         self._tally = tally
-        self._frame.use(project.skeleton, project.labels, {})
+        self._frame.use(after, project.labels, {} if is_other else self._frame.predictions)
         self._tell_notices()
         self._announce()
-        self.begun.emit(Beginning(key))
+        self.begun.emit(Beginning(key, interrupt=is_other))
 
     def _not_reshaped(self, error: AlPoseError) -> None:
         self._reshaping = False

@@ -130,7 +130,6 @@ class Timeline(QWidget):
         source = self._frame.source
         self.lane.set_axis(FrameAxis(0) if source is None else axis_of(source))
         self._on_frame()
-        self.refresh_marks()
 
     def _on_frame(self) -> None:
         current, position = self._frame.key, self._frame.position
@@ -138,6 +137,7 @@ class Timeline(QWidget):
             self._video.setCurrentText(current.video)
         self.lane.set_position(position)
         self._where.setText(describe_place(self.lane.axis, position))
+        self.refresh_marks()
 
     def _go_to_position(self, position: int) -> None:
         current = self._frame.key

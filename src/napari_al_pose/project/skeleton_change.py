@@ -46,7 +46,12 @@ def write_files(change: SkeletonChange, data: Iterable[CollectedData], store: La
 
 
 def drop_predictions(change: SkeletonChange, predictions: Iterable[PoolPredictions], queue: QueueStore) -> None:
-    """Drop what models said of the bodyparts as they were; the queue keeps its frames and reasons by name."""
+    """Drop what models said of the bodyparts as they were; the queue keeps its frames and reasons by name.
+
+    Where only lines change, what models said still holds.
+    """
+    if not change.edit.changes_network(change.before):
+        return
     for each in predictions:
         each.clear()
     saved = queue.load()

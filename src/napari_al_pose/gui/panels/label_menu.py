@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
+from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.session import Session
 
 
@@ -19,13 +20,12 @@ class LabelMenu(QMenu):
     Parameters
     ----------
     session : Session
-    edit_bodyparts : callable
-        Opens the dialog for the bodyparts and the skeleton.
+    actions : Actions
     parent : QWidget
         Also of the questions.
     """
 
-    def __init__(self, session: Session, edit_bodyparts: Callable[[], None], parent: QWidget) -> None:
+    def __init__(self, session: Session, actions: Actions, parent: QWidget) -> None:
         super().__init__(parent)
         self._options, self._keys, self._frame, self._projects = (
             session.options,
@@ -34,7 +34,7 @@ class LabelMenu(QMenu):
             session.projects,
         )
         self._navigator, self._editor, self._learning = session.navigator, session.editor, session.learning
-        self._edit_bodyparts = edit_bodyparts
+        self._actions = actions
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
 
@@ -66,7 +66,7 @@ class LabelMenu(QMenu):
         self._add_toggle("View follows the animal", "follow")
         self._add_toggle("Wide canvas", "wide")
         self.addSeparator()
-        self._add("Bodyparts and skeleton…", self._edit_bodyparts, enabled=not self._projects.read_only)
+        self._add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
         if any(self._frame.individuals):
             self._add("Add an individual…", self._ask_individual, enabled=not self._projects.read_only)
         self.addSeparator()
@@ -114,6 +114,6 @@ class LabelMenu(QMenu):
         dialog = QInputDialog(self.parentWidget())
         dialog.setWindowTitle("Add an individual")
         dialog.setLabelText("Name, as DeepLabCut will write it:")
-        dialog.textValueSelected.connect(self._projects.add_individual)
+        dialog.textValueSelected.connect(self._actions.add_individual)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
