@@ -151,7 +151,7 @@ def _lateness(session: Any) -> Iterator[Figure]:
 
     wait_until(lambda: session.learning.engine_state == "ready", seconds=120, what="an idle engine")
     rest = _watch(TRAIN_SECONDS / 3)
-    session.learning.learn()
+    session.learning.train()
     wait_until(lambda: session.learning.training.step > 0, seconds=120, what="the training")
     training = _watch(TRAIN_SECONDS)
     stepping = _watch(TRAIN_SECONDS / 2, between=lambda: session.navigator.step(1))

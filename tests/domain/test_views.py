@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import replace
@@ -42,12 +43,12 @@ from napari_al_pose.domain.views import (
     entry_frame,
     error_curve,
     frame_progress,
-    learn_view,
     learning_verdict,
     model_sentence,
     parse_bodyparts,
     parse_links,
     project_line,
+    queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
@@ -57,6 +58,7 @@ from napari_al_pose.domain.views import (
     strategy_groups,
     time_left,
     timeline_marks,
+    train_view,
     training_sentence,
     why_view,
 )
@@ -209,7 +211,19 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
     assert len(texts) == 4
     assert all("\n" in text for text in texts)
     assert "Restart" in queue_empty_text(engine_state="dead", model_version=3, busy=False)
-    assert "Learn" in queue_empty_text(engine_state="ready", model_version=3, busy=False)
+    assert "Train" in queue_empty_text(engine_state="ready", model_version=3, busy=False)
+
+
+def test_the_end_of_the_queue_says_what_happens_or_what_to_do():
+    say = functools.partial(queue_done_text, train_key="L")
+    assert (
+        say(engine_state="working", job="train", seconds_left=180)
+        == "Queue done. Training, 3 min left; new frames follow."
+    )
+    assert say(engine_state="working", job="train", seconds_left=-1) == "Queue done. Training; new frames follow."
+    assert "Choosing" in say(engine_state="working", job="rank", seconds_left=-1)
+    assert "Press L" in say(engine_state="ready", job="", seconds_left=-1)
+    assert "Restart" in say(engine_state="dead", job="", seconds_left=-1)
 
 
 # ---- why ------------------------------------------------------------------------------------------
@@ -269,16 +283,16 @@ def test_the_usual_strategies_come_first_and_no_strategy_is_lost():
 
 def learn(**changes):
     usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_trainable": 14}
-    return learn_view(**{**usual, "learn_after": 10, **changes})
+    return train_view(**{**usual, "learn_after": 10, **changes})
 
 
 def test_learning_is_offered_when_it_can_work():
-    assert learn().can_learn
+    assert learn().can_train
     assert learn().text == "4 of 10 new frames"
     assert (learn().done, learn().total) == (4, 10)
     for change in ({"engine_state": "dead"}, {"engine_state": "starting"}, {"busy": True}, {"read_only": True},
                    {"n_trainable": 0}):  # fmt: skip
-        assert not learn(**change).can_learn
+        assert not learn(**change).can_train
 
 
 def test_only_an_engine_that_is_down_can_be_restarted():

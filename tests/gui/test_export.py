@@ -76,7 +76,7 @@ def test_without_a_model_it_says_what_to_do(actions, opened, window):
     actions.export()
     dialog = dialog_of(window)
     assert not dialog.predict_button.isEnabled()
-    assert "press Learn" in dialog.status.text()
+    assert "press Train" in dialog.status.text()
 
 
 def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtbot, tmp_path):
@@ -145,7 +145,7 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     with_models.learning.export_videos(["x"], ExportOptions())
     assert len(engine_of(with_models).asked(Export)) == 1
     with_models.editor.place(with_models.frame.bodyparts[0], 5.0, 5.0)
-    with_models.learning.learn()
+    with_models.learning.train()
     qtbot.waitUntil(lambda: bool(engine_of(with_models).asked(Train)), timeout=TIMEOUT)
     dialog.refresh()
     assert "paused while the model learns" in dialog.status.text()

@@ -247,9 +247,9 @@ def test_the_dialog_takes_a_free_key_and_says_why_it_refuses_another(keys, qtbot
     dialog.show()
     table = dialog._table
     rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
-    table.setCurrentCell(rows["Learn"], 0)
+    table.setCurrentCell(rows["Train"], 0)
     QTest.keyClick(table, Qt.Key.Key_S)
     assert "S is taken: Next bodypart" in dialog.said
     QTest.keyClick(table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
-    assert table.item(rows["Learn"], 1).text() == "Ctrl+K"
+    assert table.item(rows["Train"], 1).text() == "Ctrl+K"
     assert by_action("learn", table=keys.table).keys == ("Control-K",)

@@ -83,7 +83,7 @@ def test_labels_are_checked_after_a_training_and_not_after_a_ranking(opened, qtb
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
     assert not engine_of(opened).asked(Check)
     opened.editor.place(opened.frame.bodypart, 1.0, 2.0)
-    opened.learning.learn()
+    opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     engine_of(opened).on_reply(Finished(opened.learning.training.job))
     qtbot.waitUntil(lambda: len(engine_of(opened).asked(Check)) == 1, timeout=TIMEOUT)

@@ -59,7 +59,7 @@ def test_a_wrong_label_is_listed_after_a_training(mislabelled, qtbot):
         qtbot.addWidget(dialog)
         dialog.show()
         assert dialog.list.count() == 0
-        session.learning.learn()
+        session.learning.train()
         qtbot.waitUntil(lambda: dialog.list.count() > 0, timeout=LONG)
         assert f"frame {WRONG_FRAME}" in dialog.list.item(0).text()
         dialog.list.itemClicked.emit(dialog.list.item(0))

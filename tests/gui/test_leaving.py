@@ -53,7 +53,7 @@ def training(opened, qtbot):
         opened.editor.place(name, 40 + 20 * index, 50)
     engine = engine_of(opened)
     engine.on_reply(Finished(opened.learning.training.job))  # the first ranking
-    opened.learning.learn()
+    opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     engine.sent.clear()
     engine.on_reply(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
@@ -195,7 +195,7 @@ def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, train
     # The next training begins with an engine that knows the line.
     training.on_reply(Finished(job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
-    opened.learning.learn()
+    opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     assert engine_of(opened) is not training
     assert engine_of(opened).asked(Train)

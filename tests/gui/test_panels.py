@@ -28,8 +28,8 @@ from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, T
 from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
-from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.train import TrainPanel
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
@@ -178,7 +178,6 @@ def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened,
     assert [row.is_current for row in queue.rows] == [False, True, False]
     press(queue, "Next frame")
     assert opened.frame.key.frame == 30
-    assert not can_press(queue, "Next frame")
     press(queue, "Previous")
     assert opened.frame.key.frame == 20
     queue.grab()
@@ -281,7 +280,7 @@ def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
 @pytest.fixture
 def learning(opened, qtbot):
     rank(qtbot, opened, 10, 20, 30)
-    return shown(qtbot, LearnPanel(opened))
+    return shown(qtbot, TrainPanel(opened))
 
 
 @pytest.fixture
@@ -298,17 +297,17 @@ def label_frames(session, *frames):
 
 def start_training(qtbot, learning, session):
     label_frames(session, 10, 20)
-    press(learning, "Learn")
+    press(learning, "Train")
     qtbot.waitUntil(lambda: bool(engine_of(session).asked(Train)), timeout=TIMEOUT)
     return engine_of(session).asked(Train)[0].job
 
 
 def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learning, opened):
-    assert not can_press(learning, "Learn")
+    assert not can_press(learning, "Train")
     assert "completely" in learning._progress_text.text()
     label_frames(opened, 10, 20)
     assert learning._progress_text.text() == f"2 of {opened.projects.settings.learn_after} new frames"
-    assert can_press(learning, "Learn")
+    assert can_press(learning, "Train")
     learning.grab()
 
 
@@ -373,7 +372,7 @@ def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
 def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
     engine_of(opened).on_reply(Died("The engine died.", "Restart it."))
     qtbot.waitUntil(lambda: can_press(learning, "Restart engine"), timeout=TIMEOUT)
-    assert not can_press(learning, "Learn")
+    assert not can_press(learning, "Train")
     learning.grab()
     press(learning, "Restart engine")
     qtbot.waitUntil(lambda: opened.learning.engine_state == "ready", timeout=TIMEOUT)
@@ -450,3 +449,23 @@ def test_importing_the_dock_brings_neither_torch_nor_plots():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_nothing(queue, opened, qtbot):
+    said = []
+    opened.notices.raised.connect(lambda message, hint, is_error: said.append(message))
+    rank(qtbot, opened, 10, 20)
+    click_row(qtbot, queue, 1)
+    for frame in (20, 10):
+        assert opened.frame.key.frame == frame
+        for name in opened.frame.bodyparts:
+            opened.editor.place(name, 50.0, 60.0)
+        if frame == 20:
+            press(queue, "Next frame")  # one was passed over
+    assert not can_press(queue, "Next frame")
+    assert "Press L to train" in queue._done.text()
+    opened.navigator.next_suggestion()
+    assert said[-1] == queue._done.text()
+    opened.learning.train()
+    qtbot.waitUntil(lambda: "Training" in queue._done.text(), timeout=TIMEOUT)
+    assert "new frames follow" in queue._done.text()

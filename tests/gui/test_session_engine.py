@@ -62,7 +62,7 @@ def test_a_whole_round(session, qtbot, errors):
     assert {suggestion.model_version for suggestion in session.navigator.queue.suggestions} == {0}
     label_queue(session, 4)
     in_front, labels = session.frame.key, session.frame.annotation
-    session.learning.learn()
+    session.learning.train()
     qtbot.waitUntil(lambda: session.learning.training.running, timeout=TIMEOUT)
     qtbot.waitUntil(lambda: bool(session.learning.rounds) and not session.learning.training.busy, timeout=LONG)
     assert not errors
@@ -84,7 +84,7 @@ def test_killing_the_engine_in_training_loses_nothing(session, qtbot, errors):
         QUICK.model_copy(update={"train": TrainSettings(steps=500, long_side=128, batch_size=2)})
     )
     label_queue(session, 3)
-    session.learning.learn()
+    session.learning.train()
     qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
     os.kill(engine_of(session).pid, signal.SIGKILL)
     qtbot.waitUntil(lambda: session.learning.engine_state == "dead", timeout=TIMEOUT)
@@ -93,12 +93,12 @@ def test_killing_the_engine_in_training_loses_nothing(session, qtbot, errors):
     assert session.frame.annotation.is_complete
     session.learning.restart_engine()
     qtbot.waitUntil(lambda: session.learning.engine_state == "ready", timeout=LONG)
-    session.learning.learn()
+    session.learning.train()
     qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
     session.learning.stop_and_keep()
     qtbot.waitUntil(lambda: bool(session.learning.rounds) and not session.learning.training.busy, timeout=LONG)
     assert session.learning.rounds[0].steps < 500
-    session.learning.learn()
+    session.learning.train()
     qtbot.waitUntil(lambda: session.learning.training.step > 1, timeout=LONG)
     session.learning.cancel_training()
     qtbot.waitUntil(lambda: not session.learning.training.busy, timeout=LONG)

@@ -297,7 +297,7 @@ def test_a_second_window_reads_and_says_why_it_does_not_write(opened, qtbot, sam
 
 def test_a_dead_engine_keeps_the_labels_and_can_be_started_again(opened, qtbot):
     label_all(opened)
-    opened.learning.learn()
+    opened.learning.train()
     engine_of(opened).on_reply(Died("The engine process ended with code 9.", "Restart the engine."))
     qtbot.waitUntil(lambda: opened.learning.engine_state == "dead")
     assert not opened.learning.training.running

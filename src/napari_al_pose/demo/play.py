@@ -84,7 +84,7 @@ def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
     rounds_before = len(session.learning.rounds)
     in_front = session.frame.key
     if not session.learning.training.running:
-        session.learning.learn()
+        session.learning.train()
     wait_until(
         lambda: session.learning.training.step >= max(1, session.learning.training.steps // 2),
         seconds=TRAIN_SECONDS,

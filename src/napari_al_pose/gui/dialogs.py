@@ -177,7 +177,7 @@ class SettingsDialog(QDialog):
         )
         rows = QVBoxLayout(self)
         rows.addWidget(self.form.widget)
-        rows.addWidget(label("0 lets the program choose; “Learn after” 0 waits for the button.", "dim", wrap=True))
+        rows.addWidget(label("0 lets the program choose; “Train after” 0 waits for the button.", "dim", wrap=True))
         rows.addWidget(buttons)
         self.accepted.connect(lambda: apply(self.form.settings))
 

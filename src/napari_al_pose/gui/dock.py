@@ -18,11 +18,11 @@ from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
-from napari_al_pose.gui.panels.learn import LearnPanel
 from napari_al_pose.gui.panels.notice_bar import NoticeBar, show_notice
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
+from napari_al_pose.gui.panels.train import TrainPanel
 from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.picture_check import PictureCheck
@@ -88,7 +88,7 @@ class PoseLabeller(QWidget):
         self.bodyparts.set_menu(LabelMenu(session, self._actions, self))
         self.queue = QueuePanel(session, colours)
         self.why = WhyPanel(session, colours)
-        self.learning = LearnPanel(session)
+        self.learning = TrainPanel(session)
         panels = PanelColumn(self.header, self.bodyparts, self.queue, [self.why, self.learning])
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))

@@ -286,7 +286,7 @@ def _why_not(*, has_model: bool, has_videos: bool) -> str:
     if not has_videos:
         return "None of the project's video files is there to predict."
     if not has_model:
-        return "There is no model yet: label some frames and press Learn."
+        return "There is no model yet: label some frames and press Train."
     return "Runs beside your labelling. If it is stopped it goes on from there the next time."
 
 

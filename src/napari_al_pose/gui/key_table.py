@@ -109,7 +109,7 @@ KEYS: tuple[Key, ...] = (
     ),
     *_group(
         "Window",
-        Key(("L",), "Learn", "learn"),
+        Key(("L",), "Train", "learn"),
         Key(("B",), "Wide canvas, and back", "options.toggle", ("wide",)),
         Key((HELP, "F1"), "This list", "show_keys"),
     ),

@@ -144,28 +144,28 @@ class Learning(QObject):
 
     # ---- requests -----------------------------------------------------------------------------
 
-    def learn(self) -> None:
+    def train(self) -> None:
         """Train the next model on the labels as they are now, then rank the queue anew."""
         project = self._projects.writable()
         if project is None or self.training.running:
             return
         if not self._is_up:
-            self._notices.warn("The engine does not run.", "Restart the engine, then learn.")
+            self._notices.warn("The engine does not run.", "Restart the engine, then train.")
             return
         tally = self._projects.tally
         if not tally.labelled:
-            self._notices.tell("There is nothing to learn from yet.", "Label some frames of the queue first.")
+            self._notices.tell("There is nothing to train on yet.", "Label some frames of the queue first.")
             return
         self._n_trained_on = tally.n_trainable
         self._end_ranking()  # the training ranks anew
         self._projects.run(lambda: mark_holdout(project), then=lambda marked: self._train(project, marked))
 
     @Slot()
-    def learn_when_due(self) -> None:
+    def train_when_due(self) -> None:
         """Train if there are as many new frames as the settings ask for."""
         due = time_to_learn(self.n_new, self._projects.settings.learn_after)
         if self._is_up and due and not self.training.running:
-            self.learn()
+            self.train()
 
     def stop_and_keep(self) -> None:
         """End the training now and keep what it has learnt."""

@@ -38,6 +38,8 @@ class Navigator(QObject):
 
     queueChanged = Signal()
     """Another queue, or another position in it."""
+    queueDone = Signal()
+    """Somebody wants the next frame, but every frame of the queue is labelled completely."""
     rested = Signal()
     """Frames no longer go by by themselves."""
     videoReopened = Signal(str)
@@ -70,6 +72,12 @@ class Navigator(QObject):
     def suggestion(self) -> Suggestion | None:
         """The queue's entry for the current frame, or None."""
         return None if self._frame.key is None else self._queue.suggestion(self._frame.key)
+
+    @property
+    def first_open(self) -> FrameKey | None:
+        """The first frame of the queue that is not labelled completely; None once the queue is done, or empty."""
+        keys = (suggestion.key for suggestion in self._queue.suggestions)
+        return next((key for key in keys if key not in self._projects.tally.complete), None)
 
     @property
     def role(self) -> FrameRole:
@@ -108,12 +116,27 @@ class Navigator(QObject):
         self._after_arrival()
 
     def next_suggestion(self) -> None:
-        """Go to the next frame of the queue."""
-        self._follow(self._queue.next(), "That was the last frame of the queue.")
+        """Go to the next frame of the queue; after its last one, to the first that is not labelled completely."""
+        following = self._queue.next()
+        if following.current is None:
+            self._notices.tell("The queue is empty.", "It fills when the engine has ranked the frames.")
+        elif following.position != self._queue.position or following.current.key != self._frame.key:
+            self._move_in(following)
+        elif self.first_open is None:
+            self.queueDone.emit()
+        elif self.first_open == self._frame.key:
+            self._notices.tell("Every other frame of the queue is labelled.", "Label this one to end the queue.")
+        else:
+            self._notices.tell("That was the last frame of the queue. This is the first one left to label.")
+            self.go_to(self.first_open)
 
     def previous_suggestion(self) -> None:
         """Go back to the frame of the queue before this one."""
-        self._follow(self._queue.previous(), "This is the first frame of the queue.")
+        before = self._queue.previous()
+        if before.current is None or before.position == self._queue.position:
+            self._notices.tell("There is no frame before this one in the queue.")
+        else:
+            self._move_in(before)
 
     def step(self, delta: int) -> None:
         """Go ``delta`` frames along in the same video; stops at its ends."""
@@ -194,15 +217,11 @@ class Navigator(QObject):
             return []
         return [FrameKey(current.video, source.number(position)) for position in range(len(source))]
 
-    def _follow(self, queue: Queue, at_end: str) -> None:
-        if queue.current is None:
-            self._notices.tell("The queue is empty.", "It fills when the engine has ranked the frames.")
-            return
-        if queue.position == self._queue.position and queue.current.key == self._frame.key:
-            self._notices.tell(at_end, "Train on the new labels: more suggestions follow.")
-            return
+    def _move_in(self, queue: Queue) -> None:
+        """Go to the frame that ``queue``, the same at another position, stands at."""
         moved, self._queue = queue.position != self._queue.position, queue
-        self.go_to(queue.current.key)
+        if queue.current is not None:
+            self.go_to(queue.current.key)
         if moved:
             self.queueChanged.emit()
 

@@ -105,7 +105,7 @@ class RegionDialog(QDialog):
         rows = QVBoxLayout(self)
         rows.addWidget(
             label(
-                "Drag a rectangle around where the animal can be. Nothing outside is learnt from, ranked or predicted.",
+                "Drag a rectangle around where the animal can be. Nothing outside is trained on, ranked or predicted.",
                 "dim",
                 wrap=True,
             )

@@ -71,7 +71,7 @@ def new_session() -> Session:
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, engine=engine)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
-    editor.frameCompleted.connect(learning.learn_when_due)
+    editor.frameCompleted.connect(learning.train_when_due)
     return Session(
         notices=notices,
         options=options,

@@ -9,21 +9,22 @@ from napari_al_pose.domain.views.colours import bodypart_colours
 from napari_al_pose.domain.views.holdout import RoleQuestion, role_question
 from napari_al_pose.domain.views.learning import (
     ErrorCurve,
-    LearnView,
     ReliabilityView,
     StopView,
+    TrainView,
     error_curve,
-    learn_view,
     learning_verdict,
     model_sentence,
     reliability_view,
     stop_view,
+    train_view,
     training_sentence,
 )
 from napari_al_pose.domain.views.new_project import check_new_project, parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
     QueueRow,
+    queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
@@ -58,7 +59,6 @@ __all__ = [
     "ErrorCurve",
     "FrameAxis",
     "LabelTally",
-    "LearnView",
     "Mark",
     "MarkKind",
     "QueueRow",
@@ -66,6 +66,7 @@ __all__ = [
     "RoleQuestion",
     "SaveView",
     "StopView",
+    "TrainView",
     "WhyBar",
     "WhyView",
     "axis_of",
@@ -81,7 +82,6 @@ __all__ = [
     "entry_frame",
     "error_curve",
     "frame_progress",
-    "learn_view",
     "learning_verdict",
     "links_among",
     "mark_kind",
@@ -89,6 +89,7 @@ __all__ = [
     "parse_bodyparts",
     "parse_links",
     "project_line",
+    "queue_done_text",
     "queue_empty_text",
     "queue_progress",
     "queue_rows",
@@ -100,6 +101,7 @@ __all__ = [
     "strategy_groups",
     "time_left",
     "timeline_marks",
+    "train_view",
     "training_sentence",
     "why_view",
 ]

@@ -44,7 +44,7 @@ def export_status(*, stage: str, done: int, total: int, seconds_left: float, wai
     if total:
         parts.append(f"{done:,} of {total:,}")
     if waits_for:
-        parts.append(f"paused while the {'model learns' if waits_for == 'train' else 'queue is ranked'}")
+        parts.append(f"paused while the {'model trains' if waits_for == 'train' else 'queue is ranked'}")
     elif left := time_left(seconds_left):
         parts.append(left)
     return ExportStatus(", ".join(parts), share)

@@ -1,4 +1,4 @@
-"""What the Learn panel says: what to press, how far it is, whether more labels help."""
+"""What the training panel says: what to press, how far it is, whether more labels help."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SMALL_GAP = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class LearnView:
-    """State of the Learn button.
+class TrainView:
+    """State of the button *Train*.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ class LearnView:
         Beside the button: how many new frames there are, or what is in the way.
     done, total : int
         New complete frames, and how many start a training by themselves; total 0 draws no bar.
-    can_learn, can_restart : bool
+    can_train, can_restart : bool
         Which buttons work.
     """
 
     text: str
     done: int
     total: int
-    can_learn: bool
+    can_train: bool
     can_restart: bool
 
 
@@ -51,10 +51,10 @@ class ErrorCurve:
     high: tuple[float, ...]
 
 
-def learn_view(
+def train_view(
     *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, learn_after: int
-) -> LearnView:
-    """Return what the Learn button offers.
+) -> TrainView:
+    """Return what the button *Train* offers.
 
     Parameters
     ----------
@@ -72,19 +72,19 @@ def learn_view(
         New complete frames after which training starts by itself; 0 never does.
     """
     up = engine_state in ("ready", "working")
-    text = _learn_text(engine_state, read_only, n_new, n_trainable, learn_after)
-    return LearnView(
+    text = _train_text(engine_state, read_only, n_new, n_trainable, learn_after)
+    return TrainView(
         text=text,
         done=min(n_new, learn_after) if learn_after else 0,
         total=learn_after if up else 0,
-        can_learn=up and not busy and not read_only and n_trainable > 0,
+        can_train=up and not busy and not read_only and n_trainable > 0,
         can_restart=engine_state in ("off", "dead"),
     )
 
 
-def _learn_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, learn_after: int) -> str:
+def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, learn_after: int) -> str:
     if read_only:
-        return "Read-only: nothing can be learnt here"
+        return "Read-only: nothing can be trained here"
     if engine_state == "dead":
         return "The engine stopped; labels are safe"
     if engine_state == "off":
@@ -94,7 +94,7 @@ def _learn_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int
     if n_trainable == 0:
         return "Label a frame completely to begin"
     if learn_after and n_new >= learn_after:
-        return f"{count(n_new, 'new frame')} to learn from"
+        return f"{count(n_new, 'new frame')} to train on"
     if learn_after:
         return f"{n_new} of {count(learn_after, 'new frame')}"
     return f"{count(n_new, 'new frame')} since the last training"

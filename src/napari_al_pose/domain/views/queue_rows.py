@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.suggestion import Suggestion
-from napari_al_pose.domain.views.words import number
+from napari_al_pose.domain.views.words import number, time_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,31 @@ def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> st
         return "Choosing frames worth labelling…\nYou can label any frame meanwhile."
     if model_version == 0:
         return "No frames chosen yet.\nChoose a strategy above to draw a diverse first batch."
-    return "The queue is done.\nPress Learn to train on your labels and get new frames."
+    return "The queue is done.\nPress Train to train on your labels and get new frames."
+
+
+def queue_done_text(*, engine_state: str, job: str, seconds_left: float, train_key: str) -> str:
+    """Return what stands in place of the way to the next frame once every frame of the queue is labelled.
+
+    Parameters
+    ----------
+    engine_state : str
+        "off", "starting", "ready", "working" or "dead".
+    job : str
+        The engine's long job: "train", "rank"...; "" for none.
+    seconds_left : float
+        Of that job; negative while nobody can tell.
+    train_key : str
+        The key that starts a training.
+    """
+    if engine_state in ("off", "dead"):
+        return "Queue done. Restart the engine to train."
+    if job == "train":
+        left = f", {time_left(seconds_left)}" if time_left(seconds_left) else ""
+        return f"Queue done. Training{left}; new frames follow."
+    if job == "rank":
+        return "Queue done. Choosing new frames…"
+    return f"Queue done. Press {train_key} to train; new frames follow."
 
 
 USUAL_STRATEGIES = ("hybrid", "mpe", "influence", "coverage", "least_confidence", "uniform", "random")

@@ -135,7 +135,7 @@ class CurvesPanel(QWidget):
 def _live_caption(training: TrainingView) -> str:
     if training.busy:
         return ""
-    return training.sentence or ("" if training.losses else "Loss and error, once a model learns.")
+    return training.sentence or ("" if training.losses else "Loss and error, once a model trains.")
 
 
 def _page(caption: QWidget) -> QWidget:

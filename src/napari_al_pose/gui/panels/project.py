@@ -105,7 +105,7 @@ class ProjectPanel(QWidget):
         add.setEnabled(not self._projects.read_only)
         add.triggered.connect(lambda _checked=False: actions.add_videos())
         region = menu.addAction("Look at a part of this video…")
-        region.setToolTip("A rectangle: nothing outside it is learnt from, ranked or predicted")
+        region.setToolTip("A rectangle: nothing outside it is trained on, ranked or predicted")
         region.setEnabled(self._frame.source is not None and not self._projects.read_only)
         region.triggered.connect(lambda _checked=False: actions.region())
         model = menu.addAction("Use a trained model…")

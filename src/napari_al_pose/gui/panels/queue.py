@@ -16,11 +16,19 @@ from qtpy.QtWidgets import (
     QStyleOptionViewItem,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_al_pose.acquisition import Strategy
 from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.views import QueueRow, queue_empty_text, queue_progress, queue_rows, strategy_groups
+from napari_al_pose.domain.views import (
+    QueueRow,
+    queue_done_text,
+    queue_empty_text,
+    queue_progress,
+    queue_rows,
+    strategy_groups,
+)
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
@@ -41,7 +49,7 @@ class QueuePanel(Section):
     def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__("Queue", parent)
         self._keys, self._frame, self._projects = session.keys, session.frame, session.projects
-        self._navigator, self._learning = session.navigator, session.learning
+        self._navigator, self._learning, self._notices = session.navigator, session.learning, session.notices
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
@@ -63,6 +71,7 @@ class QueuePanel(Section):
             signal.connect(self.refresh)
         for signal in (session.learning.engineChanged, session.learning.trainingChanged, session.learning.modelChanged):
             signal.connect(self._refresh_empty)
+        session.navigator.queueDone.connect(self._tell_done)
         session.projects.settingsChanged.connect(self._show_strategy)
 
     def set_colours(self, colours: Colours) -> None:
@@ -96,7 +105,6 @@ class QueuePanel(Section):
         )
         self._rows.set_rows(rows)
         self.side.setText(queue_progress(rows))
-        self._next.setEnabled(self._navigator.queue.position + 1 < len(rows))
         self._previous.setEnabled(self._navigator.queue.position > 0)
         self._refresh_empty()
         if self._frame.key != before:
@@ -116,6 +124,8 @@ class QueuePanel(Section):
     def _buttons(self) -> QHBoxLayout:
         self._previous = button("Previous", "", self._navigator.previous_suggestion)
         self._next = button("Next frame", "", self._navigator.next_suggestion, part="main")
+        self._done = QElidingLabel()
+        self._done.setProperty("part", "dim")
         KeyTip(self._previous, "The suggestion before this one ({previous_suggestion})", self._keys)
         KeyTip(self._next, "The next suggested frame ({next_suggestion})", self._keys)
         row = QHBoxLayout()
@@ -125,6 +135,7 @@ class QueuePanel(Section):
         )
         row.addWidget(self._previous)
         row.addWidget(self._next, 1)
+        row.addWidget(self._done, 1)
         row.addWidget(self.map)
         return row
 
@@ -151,7 +162,29 @@ class QueuePanel(Section):
         summary = self._strategy.itemData(i, Qt.ItemDataRole.ToolTipRole) if i >= 0 else ""
         self._strategy.setToolTip(f"How frames are chosen. {summary}".strip())
 
+    def _refresh_done(self) -> None:
+        """Say what follows in place of the way to the next frame once there is none."""
+        is_done = bool(self.rows) and self._navigator.first_open is None
+        training = self._learning.training
+        self._done.setText(
+            queue_done_text(
+                engine_state=self._learning.engine_state,
+                job=training.kind,
+                seconds_left=training.seconds_left,
+                train_key=self._keys.named("{learn}"),
+            )
+        )
+        self._done.setToolTip(self._done.text())
+        self._done.setVisible(is_done)
+        self._next.setVisible(not is_done)
+
+    def _tell_done(self) -> None:
+        """Answer the key for the next frame, for whoever does not look at the panel."""
+        self._refresh_done()
+        self._notices.tell(self._done.text())
+
     def _refresh_empty(self) -> None:
+        self._refresh_done()
         empty = not self._rows.rows
         self._view.setVisible(not empty)
         self._empty.setVisible(empty)

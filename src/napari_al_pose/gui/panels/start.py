@@ -30,7 +30,7 @@ class StartPage(QWidget):
         rows.addWidget(label("Label fewer frames", "project"))
         rows.addWidget(
             label(
-                "Click the bodyparts in a few frames. A model learns in the background and brings the frames "
+                "Click the bodyparts in a few frames. A model trains in the background and brings the frames "
                 "it can learn most from, with its guess already drawn.",
                 "dim",
                 wrap=True,

@@ -1,11 +1,11 @@
-"""The Learn panel: train, see how far it is, stop."""
+"""The training panel: train, see how far it is, stop."""
 
 from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_al_pose.domain.views import learn_view, model_sentence, stop_view, training_sentence
+from napari_al_pose.domain.views import model_sentence, stop_view, train_view, training_sentence
 from napari_al_pose.domain.views.label_checks import check_button_text
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.widgets import KeyTip, Section, button, label
@@ -20,11 +20,11 @@ _ENGINE_WORDS = {
 }
 
 
-class LearnPanel(Section):
-    """The Learn button, or the job that runs and how to end it."""
+class TrainPanel(Section):
+    """The button *Train*, or the job that runs and how to end it."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__("Learning", parent)
+        super().__init__("Training", parent)
         self._keys, self._projects = session.keys, session.projects
         self._checks, self._learning = session.checks, session.learning
         self.body.addWidget(self._idle_row())
@@ -55,7 +55,7 @@ class LearnPanel(Section):
         project = self._projects.project
         if project is None:
             return
-        view = learn_view(
+        view = train_view(
             engine_state=self._learning.engine_state,
             busy=training.busy,
             read_only=self._projects.read_only,
@@ -63,10 +63,10 @@ class LearnPanel(Section):
             n_trainable=self._projects.tally.n_trainable,
             learn_after=self._projects.settings.learn_after,
         )
-        self.side.setToolTip("The engine is the process beside this window that learns and predicts")
+        self.side.setToolTip("The engine is the process beside this window that trains and predicts")
         self.side.setText(_ENGINE_WORDS.get(self._learning.engine_state, ""))
-        self._learn.setEnabled(view.can_learn)
-        self._learn.setVisible(not view.can_restart)
+        self._train.setEnabled(view.can_train)
+        self._train.setVisible(not view.can_restart)
         self._restart.setVisible(view.can_restart)
         self._progress_text.setText(view.text)
         self._new_frames.setVisible(view.total > 0)
@@ -102,8 +102,8 @@ class LearnPanel(Section):
         self._cancel.setToolTip(stop.tooltip)
 
     def _idle_row(self) -> QWidget:
-        self._learn = button("Learn", "", self._learning.learn, part="main")
-        KeyTip(self._learn, "Train on your labels, then rank the queue anew ({learn})", self._keys)
+        self._train = button("Train", "", self._learning.train, part="main")
+        KeyTip(self._train, "Train on your labels, then rank the queue anew ({learn})", self._keys)
         self._restart = button(
             "Restart engine",
             "Start the engine again; labels and models are safe",
@@ -122,7 +122,7 @@ class LearnPanel(Section):
         row = QHBoxLayout(self._idle)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(self._learn)
+        row.addWidget(self._train)
         row.addWidget(self._restart)
         row.addLayout(right, 1)
         return self._idle
@@ -130,7 +130,7 @@ class LearnPanel(Section):
     def _busy_rows(self) -> QWidget:
         self._bar_text = label("")
         self._bar = _thin_bar()
-        self._keep = button("Stop and keep", "End now and use what was learnt so far", self._learning.stop_and_keep)
+        self._keep = button("Stop and keep", "End now and use the model as it is by then", self._learning.stop_and_keep)
         self._cancel = button(
             "Cancel and discard", "End now; the model before it stays in use", self._learning.cancel_training
         )
