@@ -195,9 +195,11 @@ def test_every_file_is_named_for_the_program_that_reads_it(model_project, tmp_pa
     scorer = f"DLC_EfficientnetLite0_{project.config.task}{project.config.date}al-pose_snapshot_1"
     assert names == [
         f"{video.name}{scorer}.h5",
+        f"{video.name}{scorer}.csv",
         f"{video.name}.al-pose-1.predictions.slp",
         f"{video.name}.al-pose-1.lightning-pose.csv",
         f"{video.name}{scorer}_filtered.h5",
+        f"{video.name}{scorer}_filtered.csv",
         f"{video.name}.al-pose-1_filtered.predictions.slp",
         f"{video.name}.al-pose-1_filtered.lightning-pose.csv",
         f"{video.name}.al-pose-1.poses.csv",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
 from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import FrameKey, Round
@@ -130,7 +131,7 @@ def test_videos_begun_before_say_so(actions, with_models, window, qtbot):
     assert "predicted" not in dialog.videos.item(1).text()
 
 
-def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models, window, qtbot):
+def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models, window, qtbot, monkeypatch):
     dialog = show(actions, window, qtbot)
     dialog.start()
     (request,) = engine_of(with_models).asked(Export)
@@ -148,7 +149,7 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     with_models.learning.train()
     qtbot.waitUntil(lambda: bool(engine_of(with_models).asked(Train)), timeout=TIMEOUT)
     dialog.refresh()
-    assert "paused while the model learns" in dialog.status.text()
+    assert "paused while the model trains" in dialog.status.text()
     with qtbot.waitSignal(with_models.notices.raised, timeout=TIMEOUT) as notice:
         answer(with_models, qtbot, Exported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
     assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
@@ -157,6 +158,11 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     assert with_models.learning.training.running
     assert dialog.predict_button.isVisible()
     assert "2 files written" in dialog.status.text()
+    assert dialog.open_button.isVisible()
+    opened_urls = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened_urls.append)
+    dialog.open_button.click()
+    assert [Path(url.toLocalFile()) for url in opened_urls] == [Path("/a")]
 
 
 def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot):

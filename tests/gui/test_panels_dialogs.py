@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from napari.utils.notifications import notification_manager
-from qtpy.QtWidgets import QDialogButtonBox
+from qtpy.QtWidgets import QDialogButtonBox, QLabel
 from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs import NewProjectDialog, SettingsDialog
-from napari_al_pose.gui.panels.notice_bar import NoticeBar, show_notice
+from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.recent import recent_projects, remember_project
 from napari_al_pose.gui.settings_form import SettingsForm
 
@@ -111,22 +110,26 @@ def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkey
 # ---- notices and recent projects ------------------------------------------------------------------
 
 
-class Viewer:
-    """Stands in for a viewer: only its identity matters to notices."""
-
-
-def test_a_notice_stays_in_the_bar_of_its_viewer_until_dismissed(qtbot):
-    viewers = Viewer(), Viewer()
-    bars = [NoticeBar(viewer) for viewer in viewers]
-    for bar in bars:
-        qtbot.addWidget(bar)
-    show_notice(viewers[0], "No such file: <b>a.mp4</b>", "Choose another.", is_error=True)
-    assert notification_manager.records[-1].message == "No such file: <b>a.mp4</b> Choose another."
-    assert bars[0].text == "No such file: <b>a.mp4</b>\nChoose another."
-    assert bars[0].isVisible()
-    assert not bars[1].isVisible()
-    bars[0]._close.click()
-    assert not bars[0].isVisible()
+def test_a_notice_lies_over_the_dock_until_it_is_dismissed_or_put_right(window, qtbot):
+    below = QLabel("what is pressed two hundred times", window)
+    window.resize(360, 500)
+    window.show()
+    bar, place = NoticeBar(window), below.geometry()
+    assert not bar.isVisible()
+    bar.show_message("No such file: <b>a.mp4</b>", "Choose another.", is_error=True)
+    assert bar.isVisible()
+    assert bar.text == "No such file: <b>a.mp4</b>\nChoose another."
+    assert below.geometry() == place
+    assert window.rect().contains(bar.geometry())
+    window.resize(300, 400)
+    assert window.rect().contains(bar.geometry())
+    bar.withdraw("Another message.")
+    assert bar.isVisible()
+    bar.withdraw("No such file: <b>a.mp4</b>")
+    assert not bar.isVisible()
+    bar.show_message("Again.", "", is_error=True)
+    bar._close.click()
+    assert not bar.isVisible()
 
 
 def test_recent_projects_are_newest_first_once_and_only_those_there(tmp_path):

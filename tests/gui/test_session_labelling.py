@@ -317,3 +317,15 @@ def test_the_scoremap_choice_is_remembered_when_toggled(opened):
     assert opened.frame.scoremap_choice == opened.frame.bodyparts[1]
     opened.frame.set_scoremap("no such bodypart")
     assert opened.frame.scoremap_choice == opened.frame.bodyparts[1]
+
+
+def test_what_was_said_of_an_engine_that_died_is_taken_back_once_it_runs_again(opened, qtbot):
+    withdrawn = []
+    opened.notices.withdrawn.connect(withdrawn.append)
+    engine_of(opened).on_reply(Died("The engine ran out of memory.", "Restart it."))
+    qtbot.waitUntil(lambda: opened.learning.engine_state == "dead", timeout=TIMEOUT)
+    assert opened.notices.errors == ["The engine ran out of memory."]
+    assert "memory" not in opened.learning.training.sentence  # said once
+    opened.learning.restart_engine()
+    qtbot.waitUntil(lambda: opened.learning.engine_state in ("ready", "working"), timeout=TIMEOUT)
+    assert withdrawn == ["The engine ran out of memory."]

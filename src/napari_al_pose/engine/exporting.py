@@ -132,7 +132,12 @@ class _Writing:
                 for add, points in adders:
                     add(self._run.numbers(first, first + len(rows)), rows[:, points])
                 yield from reporter.report(first + len(rows))
-        return [file.path for file in files]
+        written: list[Path] = []
+        for file in files:
+            written.append(file.path)
+            if file.path.suffix == ".h5":
+                written.append(file.path.with_suffix(".csv"))  # see `writing_deeplabcut`
+        return written
 
     def _files(self, form: str, mark: str) -> list[_File]:
         """Return what is written in a format: of several animals one file, or one for each where it holds one."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
@@ -18,7 +19,7 @@ from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
-from napari_al_pose.gui.panels.notice_bar import NoticeBar, show_notice
+from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
@@ -81,7 +82,6 @@ class PoseLabeller(QWidget):
         session, colours = self.session, theme_colours(self._viewer.theme)
         self.setMinimumWidth(MIN_WIDTH)
         self.setStyleSheet(style_sheet(colours))
-        self.notices = NoticeBar(self._viewer)
         self.start = StartPage(session.notices, self._actions)
         self.header = ProjectPanel(session, self._actions)
         self.bodyparts = BodypartPanel(session, colours)
@@ -96,16 +96,17 @@ class PoseLabeller(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 4, 2, 4)
         rows.setSpacing(6)
-        rows.addWidget(self.notices)
         check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)
         rows.addWidget(VideoCheckBar(check))
         self._pictures = PictureCheck(session.projects, session.navigator)
         rows.addWidget(self._pages, 1)
+        self.notices = NoticeBar(self)
 
     def _connect(self) -> None:
         session = self.session
         session.notices.raised.connect(self._show_notice)
         session.notices.busyChanged.connect(self._show_strip)
+        session.notices.withdrawn.connect(self.notices.withdraw)
         self.queue.mapWanted.connect(self.show_map)
         session.projects.projectChanged.connect(self._on_project)
         session.keys.listWanted.connect(self._toggle_keys)
@@ -222,7 +223,13 @@ class PoseLabeller(QWidget):
             self.curves.setStyleSheet(style_sheet(colours))
 
     def _show_notice(self, message: str, hint: str, is_error: bool) -> None:
-        show_notice(self._viewer, message, hint, is_error=is_error)
+        """Show a message in one place: on the dock, or where that is put away as napari's notification.
+
+        What the user can put right is a warning to napari, whose error window with a traceback is for faults of ours.
+        """
+        self.notices.show_message(message, hint, is_error=is_error)
+        if not self.isVisible():
+            (show_warning if is_error else show_info)(f"{message} {hint}".strip())
 
 
 class _Parts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -116,6 +117,8 @@ class ExportDialog(QDialog):
         self.predict_button.setVisible(not export.busy)
         self.predict_button.setEnabled(has_model and bool(self.chosen_videos) and self._writes_something())
         self.stop_button.setVisible(export.busy)
+        self.open_button.setVisible(bool(export.folder))
+        self.open_button.setToolTip(export.folder)
         self.bar.setVisible(export.busy)
         if not export.busy:
             self.status.setText(export.sentence or _why_not(has_model=has_model, has_videos=self.videos.count() > 0))
@@ -183,6 +186,8 @@ class ExportDialog(QDialog):
             self._learning.cancel_export,
         )
 
+        self.open_button = button("Open folder", "", self._open_folder)
+
     def _lay_out(self) -> None:
         self.videos.setFixedHeight(min(140, 26 * max(self.videos.count(), 2) + 8))
         add = button("Other files…", "Predict videos that are not in the project", self._ask_files)
@@ -230,6 +235,7 @@ class ExportDialog(QDialog):
         rows.addWidget(self.status)
         rows.addWidget(self.predict_button)
         rows.addWidget(self.stop_button)
+        rows.addWidget(self.open_button)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.reject)
         rows.addWidget(close)
@@ -276,6 +282,9 @@ class ExportDialog(QDialog):
         if folder and self.folder.findText(folder) < 0:
             self.folder.insertItem(1, folder)
         self.folder.setCurrentIndex(max(0, self.folder.findText(folder)) if folder else 0)
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(self._learning.export.folder))
 
     def _end(self, action: Callable[[], None]) -> None:
         self.accept()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from napari_al_pose.domain.views.exporting import exported_sentence
 from napari_al_pose.engine.messages import Cancelled, Died, Exported, Failed, Finished, Progress, Reply
@@ -28,6 +29,8 @@ class ExportView:
         Negative while nobody can tell.
     sentence : str
         How the last export ended, for the user.
+    folder : str
+        Where its files are; empty where they lie in several, or there are none.
     """
 
     job: int = 0
@@ -36,6 +39,7 @@ class ExportView:
     total: int = 0
     seconds_left: float = -1.0
     sentence: str = ""
+    folder: str = ""
 
     @property
     def busy(self) -> bool:
@@ -83,9 +87,11 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
             return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
         case Exported():
             sentence = exported_sentence(len(reply.videos), reply.paths)
-            return replace(view, sentence=f"{sentence} {reply.notice}".strip())
+            folders = {str(Path(path).parent) for path in reply.paths}
+            folder = folders.pop() if len(folders) == 1 else ""
+            return replace(view, sentence=f"{sentence} {reply.notice}".strip(), folder=folder)
         case Finished():
-            return ExportView(sentence=view.sentence)
+            return ExportView(sentence=view.sentence, folder=view.folder)
         case Cancelled():
             return ExportView(sentence=STOPPED)
         case Failed():

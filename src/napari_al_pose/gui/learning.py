@@ -73,6 +73,8 @@ class Learning(QObject):
         self._engine, self._notices = engine, notices
         self._rounds: tuple[Round, ...] = ()
         self._n_trained_on = 0
+        self._engine_trouble = ""
+        """Why the engine ended, as the user was told."""
         self._is_stale = False
         """Whether the engine has read the project as it was, and must start afresh before its next work."""
         self._settings = projects.settings
@@ -93,8 +95,8 @@ class Learning(QObject):
 
     def _connect_engine(self) -> None:
         engine = self._engine
-        engine.failed.connect(self._notices.warn)
-        engine.stateChanged.connect(self.engineChanged)
+        engine.failed.connect(self._on_failed)
+        engine.stateChanged.connect(self._on_engine)
         engine.trainingChanged.connect(self.trainingChanged)
         engine.exportChanged.connect(self.exportChanged)
         engine.mapped.connect(self.poolMapped)
@@ -325,6 +327,19 @@ class Learning(QObject):
             self._frame.add_predictions({prediction.key: prediction})
 
     # ---- the engine's answers -----------------------------------------------------------------
+
+    @Slot(str, str)
+    def _on_failed(self, message: str, hint: str) -> None:
+        if self.engine_state == "dead":
+            self._engine_trouble = message
+        self._notices.warn(message, hint)
+
+    @Slot()
+    def _on_engine(self) -> None:
+        if self._engine_trouble and self.engine_state in ("ready", "working"):
+            self._notices.withdraw(self._engine_trouble)
+            self._engine_trouble = ""
+        self.engineChanged.emit()
 
     @Slot(object)
     def _on_looked(self, reply: Looked) -> None:

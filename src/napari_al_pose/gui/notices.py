@@ -20,6 +20,8 @@ class Notices(QObject):
 
     raised = Signal(str, str, bool)
     """Message, hint (what to do about it), and whether something failed."""
+    withdrawn = Signal(str)
+    """A message that no longer holds: what it said is put right."""
     busyChanged = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -46,6 +48,10 @@ class Notices(QObject):
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the user that something went wrong."""
         self.raised.emit(message, hint, True)
+
+    def withdraw(self, message: str) -> None:
+        """Take a message back, as what it said is put right."""
+        self.withdrawn.emit(message)
 
     def refuse(self, error: AlPoseError) -> None:
         """Tell the user why something could not be done; nothing is being opened any more."""

@@ -99,7 +99,7 @@ def ended(view: TrainingView, sentence: str) -> TrainingView:
 def advanced(view: TrainingView, reply: Reply) -> TrainingView:
     """Return the view after ``reply``; replies of other jobs change nothing."""
     if isinstance(reply, Died):
-        return ended(view, f"{reply.message} {reply.hint}".strip())
+        return ended(view, "The training ended with the engine; the model before it stays." if view.running else "")
     if not view.busy or getattr(reply, "job", 0) != view.job:
         return view
     match reply:
@@ -128,7 +128,7 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
             kept = "Training cancelled; the model before it stays." if view.kind == "train" else "Cancelled."
             return ended(view, kept)
         case Failed():
-            return ended(view, f"{reply.message} {reply.hint}".strip())
+            return ended(view, "The training ended with the engine; the model before it stays." if view.running else "")
     return view
 
 

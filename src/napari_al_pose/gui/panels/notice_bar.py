@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-from weakref import WeakKeyDictionary
-
-from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-_bars: WeakKeyDictionary[Any, NoticeBar] = WeakKeyDictionary()
-
-
 _INFO_MS = 10_000
+_MARGIN = 6
 
 
 class NoticeBar(QFrame):
-    """A message at the top of the dock; an error stays until it is dismissed or the next message comes.
+    """A message over the foot of the dock; an error stays until it is dismissed, put right, or the next one comes.
 
-    napari's own notifications fade after a few seconds; what went wrong must still be there when the user looks up.
+    It lies over the dock instead of in its layout: whoever is about to press something must not see it move.
+
+    Parameters
+    ----------
+    dock : QWidget
+        What the bar lies over; becomes the parent.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, dock: QWidget) -> None:
+        super().__init__(dock)
+        self._message = ""
         self._label = QLabel()
         self._label.setWordWrap(True)
+        self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._close = close = QToolButton()
         close.setText("✕")
@@ -38,51 +39,43 @@ class NoticeBar(QFrame):
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._fade = QTimer(self, singleShot=True, interval=_INFO_MS)
         self._fade.timeout.connect(self.hide)
+        dock.installEventFilter(self)
         self.hide()
-        _bars[_unwrapped(viewer)] = self
 
     @property
     def text(self) -> str:
-        """The message, as rich text; empty before the first."""
+        """The message with its hint; empty before the first."""
         return self._label.text()
 
     def show_message(self, message: str, hint: str, *, is_error: bool) -> None:
         """Show ``message`` with ``hint`` below it."""
+        self._message = message
         self.setProperty("part", "error" if is_error else "info")
         for widget in (self, self._label, self._close):
             widget.style().unpolish(widget)
             widget.style().polish(widget)
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setText(f"{message}\n{hint}" if hint else message)
+        self._place()
         self.show()
+        self.raise_()
         if is_error:
             self._fade.stop()
         else:
             self._fade.start()
 
+    @Slot(str)
+    def withdraw(self, message: str) -> None:
+        """Put ``message`` away if it is the one on show."""
+        if message == self._message:
+            self.hide()
 
-def show_notice(viewer: Any, message: str, hint: str = "", *, is_error: bool = False) -> None:
-    """Tell the user of ``viewer`` something: in the dock's message bar, and as napari's notification.
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
 
-    An error of the user's (a missing file, a read-only folder) is a warning to napari, which keeps its error
-    window with a traceback for faults of ours.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Or its `PublicOnlyProxy`.
-    message : str
-        What happened, naming the file.
-    hint : str, optional
-        What to do about it.
-    is_error : bool
-        Whether something failed.
-    """
-    bar = _bars.get(_unwrapped(viewer))
-    if bar is not None:
-        bar.show_message(message, hint, is_error=is_error)
-    (show_warning if is_error else show_info)(f"{message} {hint}".strip())
-
-
-def _unwrapped(viewer: Any) -> Any:
-    return getattr(viewer, "__wrapped__", viewer)
+    def _place(self) -> None:
+        dock = self.parentWidget()
+        width = dock.width() - 2 * _MARGIN
+        height = min(max(self.heightForWidth(width), self.minimumSizeHint().height()), dock.height() - 2 * _MARGIN)
+        self.setGeometry(_MARGIN, dock.height() - height - _MARGIN, width, height)
