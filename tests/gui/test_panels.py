@@ -465,6 +465,8 @@ def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_not
     assert not can_press(queue, "Next frame")
     assert "Press L to train" in queue._done.text()
     opened.navigator.next_suggestion()
+    assert opened.frame.key.frame == 20  # whoever looks through the queue again may
+    opened.navigator.next_suggestion()
     assert said[-1] == queue._done.text()
     opened.learning.train()
     qtbot.waitUntil(lambda: "Training" in queue._done.text(), timeout=TIMEOUT)

@@ -72,7 +72,7 @@ class KeyBindings(QObject):
     """
 
     def __init__(self, viewer: Any, session: Session, stack: LayerStack) -> None:
-        super().__init__()
+        super().__init__(session.root)
         self._viewer_ref = weakref.ref(viewer)
         self._keys = session.keys
         self._stack = stack

@@ -242,8 +242,9 @@ class Learning(QObject):
             return
         if marked is not None:
             self._projects.set_tally(marked)
+        n_trained_on = self._n_trained_on
         self._start_afresh(project)
-        self._n_trained_on = self._projects.tally.n_trainable
+        self._n_trained_on = n_trained_on
         self._engine.train()
 
     def _end_ranking(self) -> None:

@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qtpy.QtCore import QObject
+
 from napari_al_pose.gui.bridge import EngineBridge
 from napari_al_pose.gui.current_frame import CurrentFrame
 from napari_al_pose.gui.key_choices import KeyChoices
@@ -43,8 +45,9 @@ from napari_al_pose.gui.project_session import ProjectSession
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """The parts; see the module's docstring."""
+    """The parts, see the module's docstring; ``root`` owns them, so that Qt takes them apart in order."""
 
+    root: QObject
     notices: Notices
     options: ViewOptions
     keys: KeyChoices
@@ -72,7 +75,11 @@ def new_session() -> Session:
     checks = LabelChecks(projects, frame, navigator=navigator, engine=engine)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
     editor.frameCompleted.connect(learning.train_when_due)
+    root = QObject()
+    for part in (notices, options, keys, frame, engine, projects, navigator, editor, repair, checks, learning):
+        part.setParent(root)
     return Session(
+        root=root,
         notices=notices,
         options=options,
         keys=keys,

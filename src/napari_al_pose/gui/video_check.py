@@ -56,7 +56,7 @@ class VideoCheck(QObject):
     def __init__(
         self, frame: CurrentFrame, navigator: Navigator, *, projects: ProjectSession, notices: Notices
     ) -> None:
-        super().__init__()
+        super().__init__(navigator)
         self._notices, self._frame, self._navigator = notices, frame, navigator
         self._view = VideoCheckView()
         self._source: VideoFile | None = None

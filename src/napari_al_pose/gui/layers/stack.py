@@ -58,7 +58,7 @@ class LayerStack(QObject):
     """The layers were made anew."""
 
     def __init__(self, viewer: Any, session: Session) -> None:
-        super().__init__()
+        super().__init__(session.root)
         self._viewer_ref = weakref.ref(viewer)
         self._notices, self._options, self._keys = session.notices, session.options, session.keys
         self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
