@@ -15,8 +15,8 @@ from label_sets import assert_same, label_sets, placed
 
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
+from napari_al_pose.formats.capabilities import Capabilities, fit_to_format
 from napari_al_pose.formats.deeplabcut import write_annotations
-from napari_al_pose.formats.label_set import Holds, fit
 
 PEOPLE = ("right knee", "left knee", "head top", "tail")
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -25,7 +25,7 @@ QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCh
 def fitted(labels, holds):
     """Return what is left of labels in a format, and the messages; give the case up if nothing is."""
     try:
-        return fit(labels, holds)
+        return fit_to_format(labels, holds)
     except AlPoseError:
         assume(False)
 
@@ -41,7 +41,7 @@ def there_and_back(labels, write, read, path: Path):
 @QUICK
 @given(labels=label_sets())
 def test_sleap(labels, tmp_path):
-    kept, _ = fitted(labels, sleap.HOLDS)
+    kept, _ = fitted(labels, sleap.CAPABILITIES)
     found = there_and_back(kept, sleap.write_sleap, sleap.read_sleap, tmp_path / "x" / "a.slp")
     assert found.skeleton.bodyparts == kept.skeleton.bodyparts
     assert set(found.skeleton.links) == set(kept.skeleton.links)
@@ -54,7 +54,7 @@ def test_sleap(labels, tmp_path):
 @QUICK
 @given(labels=label_sets(folder="images"))
 def test_coco(labels, tmp_path):
-    kept, _ = fitted(labels, coco.HOLDS)
+    kept, _ = fitted(labels, coco.CAPABILITIES)
     found = there_and_back(kept, coco.write_coco, coco.read_coco, tmp_path / "x" / "a.json")
     assert found.skeleton.bodyparts == kept.skeleton.bodyparts
     assert found.skeleton.links == kept.skeleton.links
@@ -64,7 +64,7 @@ def test_coco(labels, tmp_path):
 @QUICK
 @given(labels=label_sets())
 def test_lightning_pose(labels, tmp_path):
-    kept, _ = fitted(labels, lightning_pose.HOLDS)
+    kept, _ = fitted(labels, lightning_pose.CAPABILITIES)
     read = lightning_pose.read_lightning_pose
     found = there_and_back(kept, lightning_pose.write_lightning_pose, read, tmp_path / "x" / "a.csv")
     assert found.skeleton.bodyparts == kept.skeleton.bodyparts
@@ -75,7 +75,7 @@ def test_lightning_pose(labels, tmp_path):
 @QUICK
 @given(labels=label_sets(bodyparts=PEOPLE, folder="images"))
 def test_mpii(labels, tmp_path):
-    kept, _ = fitted(labels, mpii.HOLDS)
+    kept, _ = fitted(labels, mpii.CAPABILITIES)
     found = there_and_back(kept, mpii.write_mpii, mpii.read_mpii, tmp_path / "x" / "a.json")
     assert found.skeleton.bodyparts == mpii.BODYPARTS
     assert_same(found, kept, tolerance=1e-9)
@@ -84,7 +84,7 @@ def test_mpii(labels, tmp_path):
 @QUICK
 @given(labels=label_sets(bodyparts=PEOPLE))
 def test_lsp(labels, tmp_path):
-    kept, _ = fitted(labels, lsp.HOLDS)
+    kept, _ = fitted(labels, lsp.CAPABILITIES)
     found = there_and_back(kept, lsp.write_lsp, lsp.read_lsp, tmp_path / "x" / "joints.mat")
     assert found.skeleton.bodyparts == lsp.BODYPARTS
     ours = [annotation for of_frame in kept.frames().values() for annotation in of_frame]
@@ -97,7 +97,7 @@ def test_lsp(labels, tmp_path):
 @QUICK
 @given(labels=label_sets())
 def test_deeplabcut(labels, tmp_path):
-    kept, _ = fitted(labels, deeplabcut_labels.HOLDS)
+    kept, _ = fitted(labels, deeplabcut_labels.CAPABILITIES)
     shutil.rmtree(tmp_path / "x", ignore_errors=True)
     for video in {a.key.video for a in kept.annotations}:
         write_annotations(
@@ -126,7 +126,14 @@ def frames_of(labels, video):
 
 # ---- what the messages say ------------------------------------------------------------------------
 
-EVERY = [sleap.HOLDS, coco.HOLDS, lightning_pose.HOLDS, mpii.HOLDS, lsp.HOLDS, deeplabcut_labels.HOLDS]
+EVERY = [
+    sleap.CAPABILITIES,
+    coco.CAPABILITIES,
+    lightning_pose.CAPABILITIES,
+    mpii.CAPABILITIES,
+    lsp.CAPABILITIES,
+    deeplabcut_labels.CAPABILITIES,
+]
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,6 +172,6 @@ def count_in(text, pattern):
 @settings(max_examples=3, deadline=None)
 @given(labels=label_sets(bodyparts=("fin",), states=st.just(KeypointState.PLACED)))
 def test_nothing_left_is_refused_by_name(labels):
-    holds = Holds("A format", bodyparts=("wing",))
+    holds = Capabilities("A format", bodyparts=("wing",))
     with pytest.raises(AlPoseError, match=r"A format can hold nothing .*'fin' left out"):
-        fit(labels, holds)
+        fit_to_format(labels, holds)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.deeplabcut import is_annotation_file
-from napari_al_pose.formats.label_set import Holds, LabelSet
+from napari_al_pose.formats.label_set import LabelSet
 
 Read = Callable[[Path], LabelSet]
 Write = Callable[[LabelSet, Path], None]
@@ -25,7 +26,7 @@ class LabelFormat:
         On the command line.
     title : str
         In the window.
-    holds : Holds
+    capabilities : Capabilities
         What it can hold.
     read : callable
         Reads a file of labels.
@@ -45,7 +46,7 @@ class LabelFormat:
 
     name: str
     title: str
-    holds: Holds
+    capabilities: Capabilities
     read: Read
     write: Write | None
     file: str
@@ -59,7 +60,7 @@ FORMATS = (
     LabelFormat(
         "deeplabcut",
         "DeepLabCut",
-        deeplabcut_labels.HOLDS,
+        deeplabcut_labels.CAPABILITIES,
         deeplabcut_labels.read_collected_data,
         None,
         "config.yaml",
@@ -70,7 +71,7 @@ FORMATS = (
     LabelFormat(
         "sleap",
         "SLEAP",
-        sleap.HOLDS,
+        sleap.CAPABILITIES,
         sleap.read_sleap,
         sleap.write_sleap,
         "",
@@ -80,7 +81,7 @@ FORMATS = (
     LabelFormat(
         "lightning-pose",
         "Lightning Pose",
-        lightning_pose.HOLDS,
+        lightning_pose.CAPABILITIES,
         lightning_pose.read_lightning_pose,
         lightning_pose.write_lightning_pose,
         lightning_pose.FILE,
@@ -91,7 +92,7 @@ FORMATS = (
     LabelFormat(
         "coco",
         "COCO keypoints",
-        coco.HOLDS,
+        coco.CAPABILITIES,
         coco.read_coco,
         coco.write_coco,
         coco.FILE,
@@ -103,7 +104,7 @@ FORMATS = (
     LabelFormat(
         "mpii",
         "MPII",
-        mpii.HOLDS,
+        mpii.CAPABILITIES,
         mpii.read_mpii,
         mpii.write_mpii,
         mpii.FILE,
@@ -115,7 +116,7 @@ FORMATS = (
     LabelFormat(
         "lsp",
         "Leeds Sports Pose",
-        lsp.HOLDS,
+        lsp.CAPABILITIES,
         lsp.read_lsp,
         lsp.write_lsp,
         lsp.FILE,

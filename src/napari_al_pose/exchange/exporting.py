@@ -24,7 +24,8 @@ from napari_al_pose.exchange.media import named
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
 from napari_al_pose.formats.atomic import cannot_write
-from napari_al_pose.formats.label_set import LabelSet, Picture, counted, fit
+from napari_al_pose.formats.capabilities import fit_to_format
+from napari_al_pose.formats.label_set import LabelSet, Picture, counted
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]
@@ -93,7 +94,7 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
     if complaint := check_output(to, output):
         raise AlPoseError(complaint, "Choose another name.")
     yield _progress("Reading labels", 0, 0)
-    labels, lost = fit(labels_of(project), to.holds)
+    labels, lost = fit_to_format(labels_of(project), to.capabilities)
     notices = [*labels.notices, *lost]
     if to.write is None:
         yield from _write_project(project, labels, output, notices)
@@ -202,7 +203,7 @@ class _Images:
         return [f"{frames} written without images: neither image nor video is there."]
 
     def _name(self, key: FrameKey, number: int) -> str:
-        if self._to is not None and not self._to.holds.frames:
+        if self._to is not None and not self._to.capabilities.frames:
             return f"{self._to.images}/im{number:04d}.jpg"
         folder = (self._to.images if self._to is not None else "labeled-data/{video}").format(video=key.video)
         return f"{folder}/{image_file_name(self._labels.video(key.video).pictures.get(key.frame), key.frame)}"

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, KeypointState
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.coco_extras import ANIMAL, not_kept
 from napari_al_pose.formats.coco_reading import CocoAnnotations, keypoint_orders, read_images
 from napari_al_pose.formats.image_sets import check_count, number_images
 from napari_al_pose.formats.json_file import field, read_json, write_json
-from napari_al_pose.formats.label_set import Holds, LabelSet
+from napari_al_pose.formats.label_set import LabelSet
 
-HOLDS = Holds("COCO")
+CAPABILITIES = Capabilities("COCO")
 FILE = "annotations.json"
 
 
@@ -52,7 +53,7 @@ def read_coco(path: Path) -> LabelSet:
 
 
 def write_coco(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit`; each labelled frame has a picture with a size.
+    """Write labels that `fit_to_format` returned; each labelled frame has a picture with a size.
 
     Raises
     ------

@@ -15,12 +15,13 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
 from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
-from napari_al_pose.formats.label_set import Holds, LabelSet, counted, skeleton_in
+from napari_al_pose.formats.label_set import LabelSet, counted, skeleton_in
 
-HOLDS = Holds("Lightning Pose", individuals="one", unseen=True, links=())
+CAPABILITIES = Capabilities("Lightning Pose", individuals="one", unseen=True, links=())
 FILE = "CollectedData.csv"
 
 _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointState.PLACED], np.int8)
@@ -60,7 +61,7 @@ def read_lightning_pose(path: Path) -> LabelSet:
 
 
 def write_lightning_pose(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit`; each labelled frame has a picture.
+    """Write labels that `fit_to_format` returned; each labelled frame has a picture.
 
     Raises
     ------

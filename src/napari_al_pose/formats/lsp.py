@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
 from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, set_name
-from napari_al_pose.formats.label_set import Holds, LabelledVideo, LabelSet, Picture, annotation_of, counted
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, counted
 
 BODYPARTS = (
     "right ankle",
@@ -42,7 +43,7 @@ LINKS = tuple(
         (8, 7), (7, 6), (9, 10), (10, 11), (12, 8), (12, 9), (12, 13),
     )
 )  # fmt: skip
-HOLDS = Holds("LSP", individuals="one", links=LINKS, bodyparts=BODYPARTS, frames=False)
+CAPABILITIES = Capabilities("LSP", individuals="one", links=LINKS, bodyparts=BODYPARTS, frames=False)
 FILE = "joints.mat"
 
 _DAMAGE = (
@@ -92,7 +93,9 @@ def read_lsp(path: Path) -> LabelSet:
 
 
 def write_lsp(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit` as 3 x 14 x N, in the order of their frames; a joint that is not visible is NaN.
+    """Write labels that `fit_to_format` returned as 3 x 14 x N, in the order of their frames.
+
+    A joint that is not visible is NaN.
 
     Raises
     ------

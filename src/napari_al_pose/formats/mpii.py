@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, finite, number_images
 from napari_al_pose.formats.json_file import field, read_json, write_json
-from napari_al_pose.formats.label_set import Holds, LabelSet, annotation_of, counted, numbered_individuals
+from napari_al_pose.formats.label_set import LabelSet, annotation_of, counted, numbered_individuals
 
 BODYPARTS = (
     "right ankle",
@@ -41,7 +42,7 @@ LINKS = tuple(
         (8, 9), (7, 12), (12, 11), (11, 10), (7, 13), (13, 14), (14, 15),
     )
 )  # fmt: skip
-HOLDS = Holds("MPII", individuals="numbered", links=LINKS, bodyparts=BODYPARTS)
+CAPABILITIES = Capabilities("MPII", individuals="numbered", links=LINKS, bodyparts=BODYPARTS)
 FILE = "mpii.json"
 
 
@@ -103,7 +104,7 @@ def read_mpii(path: Path) -> LabelSet:
 
 
 def write_mpii(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit`; each labelled frame has a picture.
+    """Write labels that `fit_to_format` returned; each labelled frame has a picture.
 
     Raises
     ------

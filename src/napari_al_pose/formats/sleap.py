@@ -15,16 +15,17 @@ import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.formats.atomic import replacing
+from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import check_count
-from napari_al_pose.formats.label_set import Holds, LabelSet, counted, numbered_individuals, skeleton_in
+from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, skeleton_in
 from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs, unopened_video
 from napari_al_pose.formats.sleap_videos import SleapVideos
 
 if TYPE_CHECKING:
     import sleap_io
 
-HOLDS = Holds("SLEAP")
+CAPABILITIES = Capabilities("SLEAP")
 FILE = "labels.slp"
 
 
@@ -51,7 +52,7 @@ def read_sleap(path: Path) -> LabelSet:
 
 
 def write_sleap(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit`, one track for each individual of several.
+    """Write labels that `fit_to_format` returned, one track for each individual of several.
 
     Parameters
     ----------
