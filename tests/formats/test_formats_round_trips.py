@@ -156,7 +156,7 @@ def test_the_messages_count_what_is_lost(labels, holds):
         assert all(a.is_complete for a in after.annotations)
     half = {a.key for a in labels.annotations if not a.is_complete}
     if not holds.unseen and not holds.bodyparts:
-        assert count_in(text, r"([\d,]+) frames? labelled by half") == len(half)
+        assert count_in(text, r"([\d,]+) partly labelled frames?") == len(half)
     held_out = {a.key for a in labels.annotations if a.role is FrameRole.HOLDOUT} & {a.key for a in after.annotations}
     assert count_in(text, r"([\d,]+) frames? set aside") == len(held_out)
     # Everything that no message speaks of is there.

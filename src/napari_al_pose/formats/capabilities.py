@@ -139,7 +139,7 @@ def _fit_states(labels: LabelSet, format: Capabilities, lost: list[str]) -> Labe
     if half:
         lost.append(
             f"{format.name} does not tell 'not looked at yet' from 'not visible'; "
-            f"{counted(len(half), 'frame')} labelled by half left out: {_some(half)}."
+            f"{counted(len(half), 'partly labelled frame')} left out: {_some(half)}."
         )
     kept = [a for key, annotations in frames.items() if key not in set(half) for a in annotations]
     blank = [a for a in kept if not (a.states == KeypointState.PLACED).any()]
