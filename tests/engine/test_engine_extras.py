@@ -78,7 +78,7 @@ def cache():
     return ExtraCache(device="cpu")
 
 
-OFFLINE = [name for name in Extra if not name.startswith(("alexnet", "dinov2"))]
+OFFLINE = [name for name in Extra if not name.startswith(("alexnet", "dinov2", "animal"))]
 
 
 @pytest.fixture(scope="module", autouse=True)
