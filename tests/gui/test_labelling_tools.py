@@ -281,6 +281,24 @@ def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several):
     assert [label.individual for label in known_labels(several.projects.project)] == ["mouse1", "mouse2"]
 
 
+def test_every_animal_has_a_guess_that_is_accepted_by_itself(several):
+    n, key = len(several.frame.bodyparts), several.frame.key
+    bridge_of(several)._model_version = 1
+    pose = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1)
+    poses = np.stack([pose, pose + 200]).astype(np.float32)
+    said = Prediction.of_animals(key, 1, poses, np.full((2, n), 0.9, np.float32))
+    bridge_of(several).looked.emit(Looked(1, key, None, said))
+    assert several.frame.guess.xy[0].tolist() == poses[0, 0].tolist()
+    several.editor.click(*poses[1, 0].tolist())  # it is the other one
+    assert several.frame.guess.xy[1].tolist() == poses[1, 1].tolist()
+    several.editor.accept_guess()
+    several.editor.next_individual()
+    assert several.frame.guess.xy[0].tolist() == poses[0, 0].tolist()
+    several.editor.accept_guess()
+    labels = [label.xy[0].tolist() for label in known_labels(several.projects.project)]
+    assert labels == [poses[1, 0].tolist(), poses[0, 0].tolist()]
+
+
 def test_an_undo_shows_the_individual_it_changed(several):
     several.editor.click(10, 20)
     several.editor.next_individual()

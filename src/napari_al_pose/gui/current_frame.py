@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import Annotation, FrameKey, Prediction, Skeleton
+from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps, Skeleton
 from napari_al_pose.domain.believing import MORE_OFTEN_RIGHT, Unbelieved, believed, is_doubted
+from napari_al_pose.domain.individuals import assign_poses, guess_for
 from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart, open_guess
 from napari_al_pose.domain.views.prompt import Guessed
 from napari_al_pose.engine.messages import Looked
@@ -189,6 +190,15 @@ class CurrentFrame(QObject):
         return self.individuals.index(self._individual) if self._individual in self.individuals else 0
 
     @property
+    def scoremaps(self) -> Scoremaps | None:
+        """The newest model's scoremaps of the chosen individual in this frame; None until the engine has sent them."""
+        looked = self._looked
+        if looked is None or not looked.animals or looked.prediction is None:
+            return None if looked is None else looked.scoremaps
+        slot = assign_poses(looked.prediction.poses[0], self._annotations)[self.individual_index]
+        return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
+
+    @property
     def scoremap_choice(self) -> str:
         """Which scoremap lies over the video: "" none, "*" all, else a bodypart."""
         return self._scoremap_choice
@@ -354,6 +364,7 @@ class CurrentFrame(QObject):
         if self._key is not None and self.annotation is not None:
             looked = None if self._looked is None else self._looked.prediction
             guess = self._borrowed
-            if guess is None and self.individual_index == 0:  # the animal the network learns, see `engine.labels`
-                guess = looked or self._predictions.get(self._key)
+            if guess is None:
+                said = looked or self._predictions.get(self._key)
+                guess = guess_for(said, self.individual_index, self._annotations)
             self._guess = open_guess(guess, self.annotation)

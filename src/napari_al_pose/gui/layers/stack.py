@@ -308,10 +308,10 @@ class LayerStack(QObject):
     def _show_scoremap(self) -> None:
         if self._scoremap is None or self._keypoints is None:
             return
-        choice, looked = self._frame.scoremap_choice, self._frame.looked
+        choice = self._frame.scoremap_choice
         chosen = self._frame.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
         size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
-        self._scoremap.show(None if looked is None else looked.scoremaps, chosen, (size[0], size[1]))
+        self._scoremap.show(self._frame.scoremaps, chosen, (size[0], size[1]))
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
 
     def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:

@@ -19,10 +19,6 @@ _MODES = (
     (LabelMode.QUICK, "Quick", "As sequential, but a click moves the label of the chosen bodypart"),
     (LabelMode.LOOP, "Loop", "One bodypart through all frames, then the next"),
 )
-_WHOSE = (
-    "Whose labels you place. The network learns all individuals; labels of all of them are written as DeepLabCut's "
-    "multi-animal columns."
-)
 
 
 class ToolRows(QWidget):
@@ -72,15 +68,12 @@ class ToolRows(QWidget):
         KeyTip(self._individual, "The animal the next click labels ({next_individual}: the next one)", self._keys)
         self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._frame.choose_individual(self._individual.itemText(i)))
-        note = label("learns the first one only", "warning")
-        note.setToolTip(_WHOSE)
         self._individuals = QWidget()
         row = QHBoxLayout(self._individuals)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         row.addWidget(label("Individual", "dim"))
         row.addWidget(self._individual, 1)
-        row.addWidget(note)
         return self._individuals
 
     def _on_option(self, name: str) -> None:
