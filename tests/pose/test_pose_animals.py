@@ -209,6 +209,20 @@ def test_what_nobody_labelled_is_not_taught_as_background(frames):
     assert (feed(frames).batch().teaches.sum(dim=(1, 2)) == 24 * 24).any()
 
 
+def test_without_any_frame_labelled_whole_what_looks_like_no_animal_is_learnt_from(frames):
+    """Imported labels say nothing of animals that are not there, so that no frame may be known to be whole."""
+    two = [frame for frame in frames if len(frame.animals) == 2]
+    alone = [replace(frame, others=(), every_animal=False) for frame in two]
+    assert (feed(alone).batch().unless > 0).any()
+    assert not (feed([*alone, two[0]]).batch().unless > 0).any()
+    _, taught = finish(train(alone, PARTS, SETTINGS, threads=2, animals=2))
+    rng = np.random.default_rng(21)
+    found = [
+        np.isfinite(_poses(taught, drawn(apart(rng, n), rng).image)[0][..., 0]).any(axis=1).sum() for n in (0, 1, 2)
+    ]
+    assert found == [0, 1, 2]
+
+
 def test_empty_frames_teach_that_nothing_is_there(frames):
     empty = [frame for frame in frames if not frame.animals]
     batch = feed(empty).batch()

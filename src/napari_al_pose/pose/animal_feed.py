@@ -37,6 +37,9 @@ CENTRE_WEIGHT = 0.5
 KNOWN = 0.35
 """How far around a labelled animal, in animals, the map of centres teaches where not all animals are labelled."""
 
+DOUBTFUL = 0.1
+"""Height of the map of centres from which on a place without a label may be an animal that nobody labelled."""
+
 LEAST_SEEN = 0.5
 """Share of the bodyparts that must have been looked at for their middle to be the animal's centre."""
 
@@ -68,11 +71,15 @@ class AnimalBatch(Batch):
         All centres in views of the first pass, NaN elsewhere.
     teaches : float Tensor, (N, h, w)
         How much each cell of the map of centres teaches.
+    unless : float Tensor, (N, h, w)
+        How much more, where the network sees no animal: in frames in which not all animals are labelled, if there are
+        no others to learn from what is no animal.
     """
 
     spots: Tensor
     centres: Tensor
     teaches: Tensor
+    unless: Tensor
 
     def loss(self, network: PoseNetwork) -> Tensor:
         """Return the cross-entropy above its least possible value, averaged over keypoints and maps of centres."""
@@ -82,7 +89,8 @@ class AnimalBatch(Batch):
         weights = keypoint_weights(self.states.to(device))
         poses = pixel_loss(logits[:, :-1], render(self.uv.to(device), rows, columns)).sum(dim=(2, 3))
         centres = render(self.centres.to(device), rows, columns).amax(dim=1)
-        teaches = self.teaches.to(device)
+        sees_none = logits[:, -1].detach().sigmoid() < DOUBTFUL
+        teaches = self.teaches.to(device) + self.unless.to(device) * sees_none
         found = (pixel_loss(logits[:, -1], centres) * teaches).sum(dim=(1, 2))
         weight = CENTRE_WEIGHT * weights.shape[1]
         counted = weights.sum() + weight * teaches.flatten(1).any(dim=1).sum()
@@ -118,16 +126,18 @@ class AnimalFeed:
         self._rng = np.random.default_rng(seed)
         self._frames: list[_Prepared] = []
         self._waiting: list[tuple[int, int]] = []
+        self._has_whole_frames = False
 
     def add(self, frames: Iterable[LabelledFrame]) -> None:
         """Draw from these as well from now on; what has no labels at all is left out."""
         self._frames += [self._prepare(frame) for frame in frames if any(one.states.any() for one in frame.each)]
         self._waiting = []
+        self._has_whole_frames = any(frame.every_animal for frame in self._frames)
 
     def batch(self) -> AnimalBatch:
         """Return views (N, 3, H, W) with what there is to learn from each."""
         drawn = [self._draw() for _ in range(self.batch_size)]
-        images, uv, states, spots, centres, teaches = zip(*drawn, strict=True)
+        images, uv, states, spots, centres, teaches, unless = zip(*drawn, strict=True)
         shown = pad_sequence(list(centres), batch_first=True, padding_value=torch.nan)
         return AnimalBatch(
             torch.stack(images),
@@ -136,6 +146,7 @@ class AnimalFeed:
             torch.stack(spots).float(),
             shown.float(),
             torch.stack(teaches),
+            torch.stack(unless),
         )
 
     def _draw(self) -> tuple[Tensor, ...]:
@@ -191,16 +202,16 @@ class AnimalFeed:
         if self._views.mirror is not None and self._rng.random() < 0.5:
             image, moved = flip(image, moved, tuple(range(a)))
         is_known = frame.is_centre
-        teaches = self._teaches(moved, is_known, picture, every_animal=frame.every_animal)
+        teaches, unless = self._teaches(moved, is_known, every_animal=frame.every_animal)
         shown = torch.from_numpy(np.concatenate([moved[is_known], np.full((1, 2), np.nan)]))
         nowhere = torch.full((k, 2), torch.nan, dtype=torch.float64)
         spot = torch.full((2,), torch.nan, dtype=torch.float64)
-        return image, nowhere, torch.zeros(k, dtype=torch.int64), spot, shown, teaches
+        return image, nowhere, torch.zeros(k, dtype=torch.int64), spot, shown, teaches, unless
 
     def _teaches(
-        self, centres: NDArray[np.float64], is_known: NDArray[np.bool_], picture: Picture, *, every_animal: bool
-    ) -> Tensor:
-        """Return how much each cell of the map of centres teaches, (h, w).
+        self, centres: NDArray[np.float64], is_known: NDArray[np.bool_], *, every_animal: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return how much each cell of the map of centres teaches, (h, w), and how much more where no animal is seen.
 
         Where not all animals are labelled, only what is near a labelled one; and nothing is learnt from around animals
         whose centre nobody knows, since most of their bodyparts were not looked at.
@@ -212,8 +223,11 @@ class AnimalFeed:
         teaches = np.full((rows, columns), every_animal)
         if not every_animal:
             teaches = (gaps[is_known] <= KNOWN).any(axis=0)
-        teaches &= ~(gaps[~is_known] <= 1.0).any(axis=0)
-        return torch.from_numpy(teaches.astype(np.float32))
+        unknown = (gaps[~is_known] <= 1.0).any(axis=0)
+        teaches &= ~unknown
+        # Other programs write no labels for an animal that is not there, nor for one that nobody looked at.
+        unless = ~teaches & ~unknown & (not self._has_whole_frames)
+        return torch.from_numpy(teaches.astype(np.float32)), torch.from_numpy(unless.astype(np.float32))
 
     def _view(
         self, image: Tensor, uv: NDArray[np.float64], middle: NDArray[np.float64], *, mirror: bool
@@ -230,9 +244,10 @@ class AnimalFeed:
         height, width = self._views.crop
         return torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
 
-    def _no_centres(self) -> tuple[Tensor, Tensor]:
+    def _no_centres(self) -> tuple[Tensor, Tensor, Tensor]:
         rows, columns = (side // SCOREMAP_STRIDE for side in self._views.crop)
-        return torch.full((1, 2), torch.nan, dtype=torch.float64), torch.zeros(rows, columns)
+        nothing = torch.zeros(rows, columns)
+        return torch.full((1, 2), torch.nan, dtype=torch.float64), nothing, nothing
 
     @staticmethod
     def _n_bodyparts(picture: Picture, frame: _Prepared) -> int:
