@@ -47,6 +47,9 @@ def load_project(path: Path) -> LoadedProject:
     AlPoseError
         If it cannot be opened.
     """
+    # Writing takes h5py. First imported while the interpreter ends, it would end the process with a fault.
+    import h5py  # noqa: F401
+
     project = open_project(path)
     try:
         if not project.read_only:

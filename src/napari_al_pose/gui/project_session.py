@@ -293,6 +293,9 @@ class ProjectSession(QObject):
         self._tally = loaded.tally
         self._frame.use(project.skeleton, project.labels, loaded.predictions)
         self._saver.watch(project)
+        # Last in, first called: h5py, imported by now, must not end before the files are written.
+        atexit.unregister(self.close)
+        atexit.register(self.close)
         self._notices.set_busy("")
         self.entered.emit(loaded)
         self._announce()

@@ -44,7 +44,7 @@ class LabelSaver(QObject):
     def watch(self, project: Project) -> None:
         """Write the files of ``project`` from now on."""
         self._project = project
-        self._background.run(lambda: self._get_ready(project), then=_nothing, failed=_nothing)
+        self._background.run(lambda: self._choose_writer(project), then=_nothing, failed=_nothing)
 
     def touch(self, video: str) -> None:
         """A complete frame of ``video`` was edited."""
@@ -70,13 +70,6 @@ class LabelSaver(QObject):
     def close(self) -> None:
         """End the process that writes, after the last writing; waits for it."""
         self._process.close()
-
-    def _get_ready(self, project: Project) -> None:
-        """On the worker thread: have at hand what writing takes."""
-        # First imported while the interpreter ends, h5py would not hear of that, and end the process with a fault.
-        import h5py  # noqa: F401
-
-        self._choose_writer(project)
 
     def _choose_writer(self, project: Project) -> None:
         """On the worker thread: let a process write, and have it ready, where there is much to write."""
