@@ -53,7 +53,7 @@ class Assigned:
         Which animal each pose is; -1 for none's.
     margin : float
         How much more it would cost to exchange the two animals that are most easily exchanged: near 0 where it could
-        as well be the other way round; infinite without two animals.
+        as well be the other way round; infinite without two animals that were seen before.
     """
 
     animals: NDArray[np.int64]
@@ -99,7 +99,7 @@ class Tracker:
         animals = np.full(len(poses), -1)
         costs = self._costs(poses)
         self._assign(animals, np.flatnonzero(sure), costs)
-        margin = _margin(animals, costs)
+        margin = _margin(animals, costs, self._gone >= 0)
         unsure = np.flatnonzero(there & ~sure)
         if len(unsure):
             expected = similarity(poses[unsure], self._foretold()).T >= EXPECTED
@@ -193,9 +193,9 @@ def _middle(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(middle, np.float64)
 
 
-def _margin(animals: NDArray[np.int64], costs: NDArray[np.float64]) -> float:
-    """Return by how much the cheapest exchange of two animals would cost more."""
-    poses = np.flatnonzero(animals >= 0)
+def _margin(animals: NDArray[np.int64], costs: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
+    """Return by how much the cheapest exchange of two animals that were seen before would cost more."""
+    poses = np.flatnonzero((animals >= 0) & known[animals])
     if len(poses) < 2:
         return float("inf")
     chosen = costs[np.ix_(animals[poses], poses)]

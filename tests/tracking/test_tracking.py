@@ -1,0 +1,124 @@
+"""Animals keep their identities from frame to frame, and what is said of that is true."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_al_pose.tracking import Tracker, score_tracks
+
+SHAPE = np.array([[0, 0], [10, 3], [20, 0], [30, -3]], float)
+
+
+def walk(start, velocity, n=60):
+    """Return the poses, (n, K, 2), of an animal that walks in a straight line."""
+    return SHAPE + np.asarray(start, float) + np.arange(n)[:, None, None] * np.asarray(velocity, float)
+
+
+def follow(truth, *, missing=(), seed=0, likelihood=0.9, tracker=None):
+    """Return tracks, (n, A, K, 2), of poses in any order, and the margins; ``missing`` are frame and animal."""
+    rng = np.random.default_rng(seed)
+    n, a, k, _ = truth.shape
+    tracker = tracker or Tracker(a, k)
+    tracks, margins = np.full_like(truth, np.nan), np.zeros(n)
+    for i in range(n):
+        order = rng.permutation(a)
+        poses = truth[i, order] + rng.normal(0, 0.5, (a, k, 2))
+        poses[[(i, who) in missing for who in order]] = np.nan
+        said = tracker.step(poses, np.full((a, k), likelihood))
+        margins[i] = said.margin
+        for pose, animal in zip(poses, said.animals, strict=True):
+            if animal >= 0:
+                tracks[i, animal] = pose
+    return tracks, margins
+
+
+def test_two_that_cross_keep_their_identities_and_the_margin_says_where_it_was_close():
+    truth = np.stack([walk((0, 0), (4, 0)), walk((236, 12), (-4, 0))], axis=1)
+    tracks, margins = follow(truth)
+    scores = score_tracks(zip(tracks, truth, strict=True))
+    assert (scores.idf1, scores.switches, scores.mota) == (1.0, 0, 1.0)
+    assert 20 <= margins.argmin() <= 40
+    assert margins[1:10].min() > margins.min() + 0.5
+
+
+def test_a_gap_is_closed_where_the_animal_would_be():
+    truth = np.stack([walk((0, 0), (3, 0)), walk((0, 60), (3, 0))], axis=1)
+    gap = {(i, 0) for i in range(20, 32)} | {(i, 1) for i in range(25, 40)}
+    scores = score_tracks(zip(follow(truth, missing=gap)[0], truth, strict=True))
+    assert scores.switches == 0
+    assert scores.idf1 == pytest.approx(2 * (120 - 27) / (240 - 27))
+
+
+def test_an_animal_that_comes_later_takes_a_free_place():
+    truth = np.stack([walk((0, 0), (2, 0)), walk((300, 0), (0, 2))], axis=1)
+    late = {(i, 1) for i in range(15)}
+    assert score_tracks(zip(follow(truth, missing=late)[0], truth, strict=True)).switches == 0
+
+
+def test_one_frame_after_the_other_or_stopped_and_resumed_is_the_same():
+    truth = np.stack([walk((0, 0), (4, 0)), walk((236, 12), (-4, 0))], axis=1)
+    whole, _ = follow(truth)
+    tracker = Tracker(2, 4)
+    rng = np.random.default_rng(0)
+    resumed = np.full_like(truth, np.nan)
+    for i in range(len(truth)):
+        order = rng.permutation(2)
+        poses = truth[i, order] + rng.normal(0, 0.5, (2, 4, 2))
+        tracker = Tracker.resume(json.loads(json.dumps(tracker.state())))
+        for pose, animal in zip(poses, tracker.step(poses, np.full((2, 4), 0.9)).animals, strict=True):
+            resumed[i, animal] = pose
+    np.testing.assert_array_equal(resumed, whole)
+
+
+def test_what_is_unsure_is_taken_only_where_an_animal_is_expected():
+    tracker = Tracker(2, 4)
+    sure, unsure = np.full((2, 4), 0.9), np.full((2, 4), 0.1)
+    tracker.step(np.stack([SHAPE, SHAPE + 100]), sure)
+    said = tracker.step(np.stack([SHAPE + 101, SHAPE + 400]), unsure)
+    assert said.animals.tolist() == [1, -1]
+
+
+def test_nothing_and_forty_animals():
+    tracker = Tracker(40, 4)
+    nothing = tracker.step(np.full((40, 4, 2), np.nan), np.zeros((40, 4)))
+    assert (nothing.animals == -1).all()
+    assert nothing.margin == np.inf
+    truth = np.stack([walk((60 * (i % 8), 60 * (i // 8)), (1, 0.5), n=12) for i in range(40)], axis=1)
+    tracks, _ = follow(truth, tracker=tracker)
+    assert score_tracks(zip(tracks, truth, strict=True)).idf1 == 1.0
+
+
+def test_an_exchange_counts_once_and_lowers_idf1():
+    truth = np.stack([walk((0, 0), (1, 0), n=40), walk((0, 100), (1, 0), n=40)], axis=1)
+    tracks = truth.copy()
+    tracks[30:] = truth[30:, ::-1]
+    scores = score_tracks(zip(tracks, truth, strict=True))
+    assert scores.switches == 2  # of either animal
+    assert scores.idf1 == pytest.approx(0.75)
+    assert scores.mota == pytest.approx(1 - 2 / 80)
+    assert np.isnan(score_tracks([]).idf1)
+
+
+def test_scores_are_those_of_motmetrics():
+    mm = pytest.importorskip("motmetrics")
+    rng = np.random.default_rng(3)
+    truth = np.stack([walk((0, 0), (4, 0)), walk((236, 12), (-4, 0)), walk((100, 200), (0, 1))], axis=1)
+    tracks = truth + rng.normal(0, 2, truth.shape)
+    tracks[40:, :2] = tracks[40:, 1::-1]
+    tracks[rng.random(truth.shape[:2]) < 0.1] = np.nan
+    from napari_al_pose.domain.oks import similarity
+    from napari_al_pose.tracking.scores import SAME
+
+    accumulator = mm.MOTAccumulator(auto_id=True)
+    for ours, theirs in zip(tracks, truth, strict=True):
+        there = np.flatnonzero(np.isfinite(ours[:, 0, 0]))
+        alike = similarity(ours[there], theirs).T
+        accumulator.update([0, 1, 2], there.tolist(), np.where(alike >= SAME, 1 - alike, np.nan))
+    summary = mm.metrics.create().compute(accumulator, metrics=["idf1", "num_switches", "mota"]).iloc[0]
+    scores = score_tracks(zip(tracks, truth, strict=True))
+    assert scores.idf1 == pytest.approx(summary.idf1)
+    assert scores.switches == summary.num_switches
+    assert scores.mota == pytest.approx(summary.mota)
