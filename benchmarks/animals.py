@@ -1,8 +1,9 @@
-"""Several animals in a frame: two flies, learnt from 30 labelled frames."""
+"""Several animals in a frame, learnt from 30 labelled frames: two flies, and followed, two mice that cross too."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,13 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.animal_data import FLIES, LabelledVideo, flies
 from benchmarks.report import Figure
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.engine.tracks import in_order
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.evaluation import examine
 from napari_al_pose.pose.metrics import ErrorReport
+from napari_al_pose.samples import make_pair, pair_truth
+from napari_al_pose.samples.anatomy import BODYPARTS
+from napari_al_pose.tracking import Tracker, score_tracks
 from napari_al_pose.video import open_source
 
 N_TRAIN, N_TEST, N_TIMED = 30, 300, 64
@@ -25,10 +31,16 @@ SEEDS = (0, 1, 2)
 
 
 def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
-    """Measure on the flies in ``data``; ``short`` takes one seed of three."""
-    if data is None or not (data / FLIES).is_file():
-        return
-    yield from _of_video("animals.flies", flies(data), SEEDS[:1] if short else SEEDS)
+    """Measure on the flies in ``data`` and on drawn mice; ``short`` takes one seed and leaves the mice out."""
+    if data is not None and (data / FLIES).is_file():
+        yield from _of_video("animals.flies", flies(data), SEEDS[:1] if short else SEEDS)
+        yield from _followed("animals.flies", flies(data))
+    if not short:
+        with tempfile.TemporaryDirectory() as folder:
+            config = make_pair(Path(folder))
+            for name, xy in pair_truth(config).items():
+                video = LabelledVideo(config.parent / "videos" / f"{name}.mp4", BODYPARTS, xy)
+                yield from _followed(f"animals.{name}", video)
 
 
 def _of_video(name: str, video: LabelledVideo, seeds: Sequence[int]) -> Iterator[Figure]:
@@ -103,3 +115,26 @@ def _paces(model: PoseModel, video: LabelledVideo) -> tuple[float, float]:
         model.predict(frames[first : first + 8], with_scoremaps=False)
     wall, cpu = time.perf_counter() - began, time.process_time() - processor
     return N_TIMED / wall, N_TIMED / cpu * (os.cpu_count() or 1)
+
+
+def _followed(name: str, video: LabelledVideo) -> Iterator[Figure]:
+    """Learn from frames of the whole video, and follow the animals through all of it."""
+    numbers = np.random.default_rng(0).permutation(len(video.xy))[:N_TRAIN]
+    model = trained(video.frames(numbers), video, 0)
+    scores = score_tracks(zip(_tracks(model, video), video.xy, strict=True))
+    setting = {"n_train": N_TRAIN, "n_frames": scores.n_frames, "mota": scores.mota}
+    yield Figure(f"{name}_idf1", scores.idf1, "IDF1", ">= 0.95", setting=setting)
+    yield Figure(f"{name}_switches", float(scores.switches), "switches", setting=setting)
+
+
+def _tracks(model: PoseModel, video: LabelledVideo) -> Iterator[NDArray[np.float32]]:
+    """Yield the poses of each frame in the order of the tracks, (A, K, 2)."""
+    tracker = Tracker(video.xy.shape[1], len(video.bodyparts))
+    with closing(open_source(video.path)) as source:
+        for first in range(0, len(source), 8):
+            frames = np.stack([source[i] for i in range(first, min(first + 8, len(source)))])
+            said = model.predict(frames, with_scoremaps=False).animals
+            assert said is not None  # the model tells several apart
+            for xy, likelihood in zip(said.xy, said.likelihood, strict=True):
+                poses = np.concatenate([xy, likelihood[..., None]], axis=-1)
+                yield in_order(poses, tracker.step(xy, likelihood).animals)[..., :2]
