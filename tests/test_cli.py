@@ -88,9 +88,7 @@ def test_predict_writes_what_it_says(openfield, tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["model_version"], result["videos"]) == (1, ["m4s1"])
-    assert sorted(map(os.path.basename, result["paths"])) == sorted(
-        path.name for path in folder.iterdir() if not path.name.endswith(".csv") or "lightning" in path.name
-    )
+    assert sorted(map(os.path.basename, result["paths"])) == sorted(path.name for path in folder.iterdir())
     assert sum("_filtered" in path.name for path in folder.iterdir()) == 4
 
     assert "no video 'm5'" in refused("predict", openfield, "m5")
