@@ -28,7 +28,7 @@ from napari_al_pose.project.label_folder import LabelFolder
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, plan_merge
-from napari_al_pose.project.pictures import image_sizes
+from napari_al_pose.project.pictures import NO_PICTURES, image_sizes
 from napari_al_pose.project.skeleton_log import SkeletonChange
 
 _READING = 2
@@ -322,7 +322,9 @@ class CollectedData:
         """All that the meaning of the files depends on; a video that was missing may give images now."""
         of = self.folder
         has_video = of.video is not None and of.video.has_video
-        places = repr(of.video.pictures) if of.video is not None and has_video else ""
+        pictures = of.video.pictures if of.video is not None and has_video else NO_PICTURES
+        # Not whether there are any: extracting the first one changes no place.
+        places = repr((pictures.default, pictures.others, pictures.stills)) if has_video else ""
         return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, places, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
