@@ -322,9 +322,9 @@ class CollectedData:
         """All that the meaning of the files depends on; a video that was missing may give images now."""
         of = self.folder
         has_video = of.video is not None and of.video.has_video
+        # Of its images only where they lie: else the first ones that are made would be news.
         pictures = of.video.pictures if of.video is not None and has_video else NO_PICTURES
-        # Not whether there are any: extracting the first one changes no place.
-        places = repr((pictures.default, pictures.others, pictures.stills)) if has_video else ""
+        places = "" if pictures.all_whole else repr((pictures.default, pictures.others))
         return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, places, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:

@@ -170,7 +170,8 @@ def look_at_pictures(
         default = next(place for place, kind in placed.values() if kind == "crop")
     others = tuple(sorted((name, placed[size][0]) for name, size in sizes.items() if placed[size][0] != default))
     elsewhere = {name for name, size in sizes.items() if placed[size][1] == "other"} | set(differing)
-    stills = tuple(sorted((number, name) for number, name in numbered_images(sizes)[0].items() if name in elsewhere))
+    numbers = numbered_images(sizes)[0] if elsewhere else {}
+    stills = tuple(sorted((number, name) for number, name in numbers.items() if name in elsewhere))
     pictures = Pictures(default, others, stills, has_whole=kinds["whole"] > 0, has_crops=kinds["crop"] > 0)
     told = _told(folder, sizes, placed, kinds, frame_size, crop)
     return pictures, [*told, *([_of_differing(folder, differing, shift)] if differing else [])]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameSource
-from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_files
+from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_names
 from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, plain, video_stem
 from napari_al_pose.project.identity import identity_of, is_same_video
@@ -230,7 +230,7 @@ def _image_folders(folder: Path, notices: list[str]) -> dict[str, Path]:
     return {
         name: path
         for name, path in found.items()
-        if not name.startswith(".") and name.removesuffix("_labeled") not in found.keys() - {name} and image_files(path)
+        if not name.startswith(".") and name.removesuffix("_labeled") not in found.keys() - {name} and image_names(path)
     }
 
 
