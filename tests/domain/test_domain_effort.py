@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.effort import Act, Gesture, measure
-from napari_al_pose.domain.views.effort import effort_lines, newest_line, round_line
+from napari_al_pose.domain import Annotation, ErrorSummary, FrameKey, KeypointState, Prediction, Round
+from napari_al_pose.domain.effort import Act, Gesture, gesture_of, measure
+from napari_al_pose.domain.views.effort import CurveAxis, curve_over, effort_lines, newest_line, round_line
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,3 +85,28 @@ def test_all_lines_read_well():
     lines = effort_lines(measure(WORK, {}))
     assert lines[1] == "3 frames in 16 s: 5 s and 1.7 clicks a frame, 1 pause left out"
     assert "Placing a point: 2.5 s (2)" in lines
+
+
+def finished(number: int, n_train: int, mean: float | None) -> Round:
+    error = None if mean is None else ErrorSummary(mean, mean, mean - 1, mean + 1, 5)
+    return Round(number, 0, n_train, 5, "hybrid", error, "2026-01-01T00:00:00+00:00", 1.0, 10)
+
+
+def test_errors_are_drawn_against_what_labelling_took():
+    rounds = [finished(1, 5, 9.0), finished(2, 8, None), finished(3, 12, 4.0)]
+    effort = measure(WORK, {1: 3, 2: 6, 3: 8})
+    assert curve_over(rounds, effort, CurveAxis.FRAMES).labels == (5, 12)
+    assert curve_over(rounds, effort, CurveAxis.CLICKS).labels == (2, 5)
+    assert curve_over(rounds, effort, CurveAxis.MINUTES).labels == pytest.approx((5 / 60, 16 / 60))
+    assert curve_over(rounds, None, CurveAxis.CLICKS).labels == (5, 12)
+    assert curve_over(rounds, effort, CurveAxis.CLICKS).mean == (9.0, 4.0)
+    assert curve_over([], effort, CurveAxis.MINUTES).labels == ()
+
+
+def test_a_point_that_is_placed_moved_or_put_elsewhere():
+    frame = Annotation.empty(FrameKey("v", 1), 2)
+    guess = Prediction(frame.key, 1, np.array([[1, 2], [np.nan, np.nan]], np.float32), np.ones(2, np.float32))
+    assert gesture_of(frame, guess, 0) is Gesture.CORRECTED
+    assert gesture_of(frame, guess, 1) is gesture_of(frame, None, 0) is Gesture.PLACED
+    frame.states[0] = KeypointState.PLACED
+    assert gesture_of(frame, guess, 0) is Gesture.MOVED

@@ -8,8 +8,9 @@ from test_domain_mending import GRID, at, mice, scoremaps
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
 from napari_al_pose.domain.evidence import of_scoremaps
-from napari_al_pose.domain.frame_guess import MOST_POSES, frame_guess, prior_of
+from napari_al_pose.domain.frame_guess import MOST_POSES, frame_guess, prior_of, with_carried
 from napari_al_pose.domain.labelling import open_guess
+from napari_al_pose.domain.views.carrying import carried_sentence, carrying_line
 
 KEY = FrameKey("v", 1)
 POSE = mice(1, seed=99)[0]
@@ -82,3 +83,26 @@ def test_a_prior_needs_some_poses_and_takes_not_all_of_many():
     assert prior_of([]) is None
     assert prior_of(annotations(2)) is None
     assert prior_of(annotations(MOST_POSES + 20)).n_poses <= MOST_POSES
+
+
+def test_carried_points_take_the_place_of_those_the_model_doubts():
+    xy = np.array([[1, 1], [2, 2], [3, 3], [np.nan, np.nan]], np.float32)
+    guess = Prediction(KEY, 2, xy, np.array([0.9, 0.2, 0.4, 0.0], np.float32))
+    carried = Prediction(KEY, 0, np.array([[9, 9], [8, 8], [np.nan, np.nan], [7, 7]], np.float32), np.full(4, 0.6))
+    found = with_carried(guess, carried)
+    assert found.xy[:, 0].tolist() == [1, 8, 3, 7]
+    assert found.likelihood.tolist() == pytest.approx([0.9, 0.6, 0.4, 0.6])
+    assert with_carried(guess, None) is guess
+    assert with_carried(None, carried) is carried
+    assert with_carried(None, None) is None
+
+
+def test_what_is_said_of_carried_labels():
+    assert (
+        carried_sentence(43, 7, 63, wanted=None, stopped=False)[0] == "Carried 7 points through 43 frames, to frame 63."
+    )
+    assert carried_sentence(3, 1, 23, wanted=23, stopped=False)[0] == "Carried 1 point through 3 frames, to frame 23."
+    assert "lost before frame 40" in carried_sentence(3, 5, 23, wanted=40, stopped=False)[0]
+    assert carried_sentence(3, 5, 23, wanted=None, stopped=True)[0].endswith("where you ended it.")
+    assert "lost in the next frame" in carried_sentence(0, 0, None, wanted=40, stopped=False)[0]
+    assert carrying_line(40, 500) == "Carrying labels on: 40 of 500 frames"

@@ -115,7 +115,7 @@ def test_napari_deeplabcut_s_keys_do_what_they_do_there():
         ("Return", "Enter"),
         ("Alt+Right", "Alt-Right"),
         ("Shift+Ctrl+K", "Control-Shift-K"),
-        ("J", "J"),
+        ("Y", "Y"),
         ("Del", "Delete"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_key_that_is_taken_is_refused_by_name():
     with pytest.raises(AlPoseError, match="Space is napari's"):
         check_key(KEYS, learn, "Space")
     check_key(KEYS, learn, "L")  # its own
-    freed = changed_keys({by_action("next_bodypart").name: ["J"]})
+    freed = changed_keys({by_action("next_bodypart").name: ["Y"]})
     check_key(freed, learn, "S")
 
 
@@ -156,17 +156,17 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     assert panel._hide.toolTip().endswith("(X)")
     assert "X: not visible" in strip.shown.keys
     for action, arguments, pressed in (
-        ("mark_not_visible", (), "J"),
+        ("mark_not_visible", (), "Y"),
         ("copy_pose", (), "Control-J"),
         ("options.set", ("tool", Tool.SELECT), "9"),
-        ("next_label_mode", (), "K"),
+        ("next_label_mode", (), "U"),
     ):
         keys.change(by_action(action, *arguments), pressed)
-    assert panel._hide.toolTip().endswith("(J)")
+    assert panel._hide.toolTip().endswith("(Y)")
     assert panel._undo.toolTip().endswith("(Ctrl+Z)")
     assert panel.tools._tools[Tool.SELECT].toolTip().endswith("(9)")
-    assert "(K)" in panel.tools._mode.toolTip()
-    assert "J: not visible" in strip.shown.keys
+    assert "(U)" in panel.tools._mode.toolTip()
+    assert "Y: not visible" in strip.shown.keys
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
     with qtbot.waitSignal(opened.notices.raised) as notice:

@@ -285,7 +285,7 @@ def learning(opened, qtbot):
 
 @pytest.fixture
 def curves(opened, qtbot):
-    return shown(qtbot, CurvesPanel(opened.projects, opened.learning, colours=DARK))
+    return shown(qtbot, CurvesPanel(opened.projects, opened.learning, effort=opened.effort, colours=DARK))
 
 
 def label_frames(session, *frames):

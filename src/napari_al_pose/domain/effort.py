@@ -13,7 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.prediction import Prediction
 
 PAUSE_SECONDS = 30.0
 """A longer gap between two actions is a pause."""
@@ -148,6 +152,15 @@ class _Timed:
     act: Act
     seconds: float | None
     first: bool
+
+
+def gesture_of(before: Annotation, guess: Prediction | None, index: int) -> Gesture:
+    """Return what placing the bodypart at ``index`` is, given how the frame was and what was guessed of it."""
+    if before.states[index] == KeypointState.PLACED:
+        return Gesture.MOVED
+    if guess is not None and np.isfinite(guess.xy[index]).all():
+        return Gesture.CORRECTED
+    return Gesture.PLACED
 
 
 def measure(acts: Sequence[Act], learnt_from: Mapping[int, int]) -> Effort:

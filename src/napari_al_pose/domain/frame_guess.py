@@ -58,3 +58,17 @@ def frame_guess(
     open_ = np.asarray(annotation.states == KeypointState.UNSEEN)
     mended = mend(prior, evidence, xy=xy, clicked=clicked, open_=open_)
     return open_guess(replace(prediction, xy=mended.xy.astype(np.float32)), annotation)
+
+
+def with_carried(guess: Prediction | None, carried: Prediction | None) -> Prediction | None:
+    """Return a guess in which points that were carried along take the place of those the model is less sure of.
+
+    Both are as of `frame_guess`; either may be None.
+    """
+    if guess is None or carried is None or len(guess.xy) != len(carried.xy):
+        return guess or carried
+    there = np.isfinite(carried.xy).all(axis=1)
+    better = there & ((guess.likelihood < carried.likelihood) | ~np.isfinite(guess.xy).all(axis=1))
+    xy = np.where(better[:, None], carried.xy, guess.xy).astype(np.float32)
+    likelihood = np.where(better, carried.likelihood, guess.likelihood).astype(np.float32)
+    return replace(guess, xy=xy, likelihood=likelihood)

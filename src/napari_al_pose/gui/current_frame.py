@@ -12,8 +12,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps, Skeleton
 from napari_al_pose.domain.believing import MORE_OFTEN_RIGHT, Unbelieved, believed, is_doubted
+from napari_al_pose.domain.evidence import Evidence, of_scoremaps
+from napari_al_pose.domain.frame_guess import frame_guess, with_carried
 from napari_al_pose.domain.individuals import assign_poses, guess_for
 from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart, open_guess
+from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.domain.views.prompt import Guessed
 from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.sources import CachedSource
@@ -58,6 +61,7 @@ class CurrentFrame(QObject):
         self._skeleton: Skeleton | None = None
         self._labels: LabelStore | None = None
         self._predictions: dict[FrameKey, Prediction] = {}
+        self._carried: dict[tuple[FrameKey, str], Prediction] = {}
         self._key: FrameKey | None = None
         self._source: CachedSource | None = None
         self._annotations: tuple[Annotation, ...] = ()
@@ -66,6 +70,8 @@ class CurrentFrame(QObject):
         self._copied_from: FrameKey | None = None
         self._threshold = MORE_OFTEN_RIGHT
         self._looked: Looked | None = None
+        self._evidence: tuple[Scoremaps, Evidence] | None = None
+        self._prior: PosePrior | None = None
         self._bodypart = self._individual = ""
         self._scoremap_choice, self._last_scoremap = "", ALL_BODYPARTS
         self._picture: Picture | None = None
@@ -110,7 +116,7 @@ class CurrentFrame(QObject):
 
     @property
     def guess(self) -> Prediction | None:
-        """The model's guess for what is not labelled; NaN where a label is."""
+        """The model's guess for what is not labelled, decided anew with every label; NaN where a label is."""
         return self._guess
 
     @property
@@ -267,6 +273,7 @@ class CurrentFrame(QObject):
         """
         self.forget_frame()
         self._skeleton, self._labels, self._predictions = skeleton, labels, dict(predictions)
+        self._carried = {}
         self._bodypart, self._scoremap_choice = skeleton.bodyparts[0], ""
         if self._individual not in skeleton.individuals:
             self._individual = skeleton.individuals[0]
@@ -275,12 +282,12 @@ class CurrentFrame(QObject):
         """Let the project go. Emits nothing, see `announce`."""
         self.forget_frame()
         self._source = self._skeleton = self._labels = None
-        self._predictions = {}
+        self._predictions, self._carried = {}, {}
         self._bodypart = self._individual = self._scoremap_choice = ""
 
     def forget_frame(self) -> None:
         """Have no current frame. Emits nothing, see `announce`."""
-        self._key = self._guess = self._looked = self._borrowed = self._copied_from = None
+        self._key = self._guess = self._looked = self._evidence = self._borrowed = self._copied_from = None
         self._annotations = ()
 
     def announce(self) -> None:
@@ -328,6 +335,15 @@ class CurrentFrame(QObject):
         self.lookedChanged.emit()
         self.annotationChanged.emit()
 
+    def set_prior(self, prior: PosePrior | None) -> None:
+        """Take what the project's labelled poses look like; None where too few are labelled."""
+        self._prior = prior
+        before = self._guess
+        self._find_guess()
+        same = before is None or self._guess is None or np.array_equal(before.xy, self._guess.xy, equal_nan=True)
+        if not same:
+            self.annotationChanged.emit()
+
     def borrow(self, pose: Prediction, source: FrameKey) -> None:
         """Show ``pose``, the labels of the frame ``source``, as the guess until the frame is left."""
         self._borrowed, self._copied_from = pose, source
@@ -354,6 +370,13 @@ class CurrentFrame(QObject):
             self._find_guess()
             self.annotationChanged.emit()
 
+    def add_carried(self, guesses: Mapping[FrameKey, Prediction], individual: str) -> None:
+        """Take what was carried along of an individual, in place of what was carried there before."""
+        self._carried.update({(key, individual): guess for key, guess in guesses.items()})
+        if self._key in guesses:
+            self._find_guess()
+            self.annotationChanged.emit()
+
     def _read_labels(self) -> None:
         if self._labels is not None and self._key is not None:
             labels, key = self._labels, self._key
@@ -361,10 +384,22 @@ class CurrentFrame(QObject):
 
     def _find_guess(self) -> None:
         self._guess = None
-        if self._key is not None and self.annotation is not None:
-            looked = None if self._looked is None else self._looked.prediction
-            guess = self._borrowed
-            if guess is None:
-                said = looked or self._predictions.get(self._key)
-                guess = guess_for(said, self.individual_index, self._annotations)
-            self._guess = open_guess(guess, self.annotation)
+        if self._key is None or self.annotation is None:
+            return
+        if self._borrowed is not None:
+            self._guess = open_guess(self._borrowed, self.annotation)
+            return
+        looked = None if self._looked is None else self._looked.prediction
+        said = guess_for(looked or self._predictions.get(self._key), self.individual_index, self._annotations)
+        known = frame_guess(said, self.annotation, prior=self._prior, evidence=self._peaks())
+        carried = self._carried.get((self._key, self._individual))
+        self._guess = with_carried(known, open_guess(carried, self.annotation))
+
+    def _peaks(self) -> Evidence | None:
+        """Return the peaks of the chosen individual's scoremaps, found once for each of them."""
+        maps = self.scoremaps
+        if maps is None:
+            return None
+        if self._evidence is None or self._evidence[0] is not maps:
+            self._evidence = maps, of_scoremaps(maps.maps, maps.grid)
+        return self._evidence[1]

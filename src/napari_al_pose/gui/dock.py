@@ -152,7 +152,9 @@ class PoseLabeller(QWidget):
             return
         colours, window = theme_colours(self._viewer.theme), self._viewer.window
         self.timeline = Timeline(self.session, colours)
-        self.curves = CurvesPanel(self.session.projects, self.session.learning, colours=colours)
+        self.curves = CurvesPanel(
+            self.session.projects, self.session.learning, effort=self.session.effort, colours=colours
+        )
         self.curves.setStyleSheet(style_sheet(colours))
         is_low = self.screen().availableGeometry().height() < LOW_SCREEN
         self._parts.docks = [

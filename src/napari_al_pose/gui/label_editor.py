@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, Suggestion
 from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
     bodypart_after_edit,
     bodypart_after_undo,
@@ -161,13 +162,13 @@ class LabelEditor(QObject):
         names, xy = np.array(frame.bodyparts), guess.xy.astype(float)
         if bodypart is not None:
             xy[names != bodypart] = np.nan
-            self._place_all(xy, bodypart)
+            self._place_all(xy, bodypart, gesture=Gesture.ACCEPTED)
             return
         xy[frame.doubted] = np.nan
         mark = self._options.unbelieved is Unbelieved.NOT_VISIBLE
         hidden = tuple(names[frame.doubted]) if mark else ()
         if hidden or np.isfinite(xy).any():
-            self._place_all(xy, not_visible=hidden)
+            self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
             hint = self._keys.named("Click the bodyparts that are there; {mark_not_visible} for those that are not.")
             self._notices.tell("The model believes none of its guesses in this frame.", hint)
@@ -189,7 +190,9 @@ class LabelEditor(QObject):
         annotation, source = self._frame.annotation, self._frame.source
         if annotation is not None and source is not None:
             xy = pose_to_move(annotation, self._frame.believed)
-            self._place_all(shift_inside(xy, (dx, dy), *source.shape[1:3]))
+            moves_labels = bool(np.isfinite(annotation.xy).any())
+            gesture = Gesture.MOVED if moves_labels else Gesture.CORRECTED
+            self._place_all(shift_inside(xy, (dx, dy), *source.shape[1:3]), gesture=gesture)
 
     def copy_pose(self) -> None:
         """Remember the labels of the chosen individual, to be pasted into another frame."""
@@ -279,13 +282,18 @@ class LabelEditor(QObject):
     # ---- inside -------------------------------------------------------------------------------
 
     def _place_all(
-        self, xy: NDArray[np.floating], bodypart: str | None = None, *, not_visible: Collection[str] = ()
+        self,
+        xy: NDArray[np.floating],
+        bodypart: str | None = None,
+        *,
+        not_visible: Collection[str] = (),
+        gesture: Gesture | None = None,
     ) -> None:
         """Place every bodypart that has coordinates, and mark those ``not_visible``, as one edit."""
         pairs = zip(self._frame.bodyparts, xy, strict=True)
         points = {name: (float(x), float(y)) for name, (x, y) in pairs if np.isfinite([x, y]).all()}
         if points or not_visible:
-            self._place(points, bodypart or self._frame.bodypart, not_visible=not_visible)
+            self._place(points, bodypart or self._frame.bodypart, not_visible=not_visible, gesture=gesture)
 
     def _place(
         self,
@@ -294,12 +302,15 @@ class LabelEditor(QObject):
         *,
         not_visible: Collection[str] = (),
         clicked: bool = False,
+        gesture: Gesture | None = None,
     ) -> None:
         edit = self._begin()
         if edit is not None:
             who = self._frame.individual
+            if gesture is None and len(points) == 1:
+                gesture = gesture_of(edit.before, self._frame.guess, self._frame.bodyparts.index(bodypart))
             with self._notices.warning():
-                edit.labels.place_many(edit.key, points, not_visible=not_visible, individual=who)
+                edit.labels.place_many(edit.key, points, not_visible=not_visible, individual=who, gesture=gesture)
                 self._finish(edit, bodypart, clicked=clicked)
 
     def _begin(self) -> _Edit | None:

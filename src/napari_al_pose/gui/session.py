@@ -18,9 +18,12 @@ projects       the open project, its settings, which frames are labelled; the th
                reads and writes it
 navigator      the queue and the open videos
 editor         what was copied; undo and redo are the label store's own
+poses          nothing: it gives the frame what the labelled poses look like
+carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look
 learning       the engine, its jobs, the rounds
+effort         what labelling took
 =============  ============================================================================
 """
 
@@ -31,7 +34,9 @@ from dataclasses import dataclass
 from qtpy.QtCore import QObject
 
 from napari_al_pose.gui.bridge import EngineBridge
+from napari_al_pose.gui.carrier import Carrier
 from napari_al_pose.gui.current_frame import CurrentFrame
+from napari_al_pose.gui.effort_meter import EffortMeter
 from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.label_checks import LabelChecks
 from napari_al_pose.gui.label_editor import LabelEditor
@@ -40,6 +45,7 @@ from napari_al_pose.gui.learning import Learning
 from napari_al_pose.gui.navigator import Navigator
 from napari_al_pose.gui.notices import Notices
 from napari_al_pose.gui.options import ViewOptions
+from napari_al_pose.gui.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.project_session import ProjectSession
 
 
@@ -55,9 +61,12 @@ class Session:
     projects: ProjectSession
     navigator: Navigator
     editor: LabelEditor
+    poses: PoseKnowledge
+    carrier: Carrier
     repair: LabelRepair
     checks: LabelChecks
     learning: Learning
+    effort: EffortMeter
 
     def close(self) -> None:
         """Close the project, leave the viewer as it was and stop every thread."""
@@ -71,12 +80,30 @@ def new_session() -> Session:
     projects = ProjectSession(frame, notices)
     navigator = Navigator(projects, frame, options=options, notices=notices)
     editor = LabelEditor(projects, frame, navigator=navigator, options=options, keys=keys, notices=notices)
+    poses = PoseKnowledge(projects, frame, editor=editor)
+    carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, engine=engine)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
+    effort = EffortMeter(projects, frame, learning=learning)
     editor.frameCompleted.connect(learning.train_when_due)
     root = QObject()
-    for part in (notices, options, keys, frame, engine, projects, navigator, editor, repair, checks, learning):
+    for part in (
+        notices,
+        options,
+        keys,
+        frame,
+        engine,
+        projects,
+        navigator,
+        editor,
+        poses,
+        carrier,
+        repair,
+        checks,
+        learning,
+        effort,
+    ):
         part.setParent(root)
     return Session(
         root=root,
@@ -87,7 +114,10 @@ def new_session() -> Session:
         projects=projects,
         navigator=navigator,
         editor=editor,
+        poses=poses,
+        carrier=carrier,
         repair=repair,
         checks=checks,
         learning=learning,
+        effort=effort,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
+from dataclasses import replace
 
 from napari_al_pose.domain.effort import Effort, RoundEffort
+from napari_al_pose.domain.suggestion import Round
+from napari_al_pose.domain.views.learning import ErrorCurve, error_curve
 from napari_al_pose.domain.views.words import count, duration
 
 
@@ -44,3 +48,27 @@ def effort_lines(effort: Effort) -> list[str]:
     }
     lines += [f"{name}: {t.seconds:.1f} s ({t.n})" for name, t in kinds.items() if t.seconds is not None]
     return lines
+
+
+class CurveAxis(enum.StrEnum):
+    """What the error over the rounds is drawn against."""
+
+    FRAMES = "labelled frames"
+    CLICKS = "clicks"
+    MINUTES = "minutes of labelling"
+
+
+def curve_over(rounds: Sequence[Round], effort: Effort | None, axis: CurveAxis) -> ErrorCurve:
+    """Return the error of the rounds against what labelling had taken until each of them.
+
+    Against frames while the log has not been read yet.
+    """
+    curve = error_curve(rounds)
+    if axis is CurveAxis.FRAMES or effort is None:
+        return curve
+    spent = tuple(sum(_amount(one, axis) for one in effort.rounds if one.number <= number) for number in curve.rounds)
+    return replace(curve, labels=spent)
+
+
+def _amount(effort: RoundEffort, axis: CurveAxis) -> float:
+    return effort.clicks if axis is CurveAxis.CLICKS else effort.seconds / 60

@@ -43,12 +43,16 @@ class TrainView:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCurve:
-    """Mean hold-out error in source pixels against labelled frames, with its 95 % interval."""
+    """Mean hold-out error in source pixels against labelled frames, with its 95 % interval.
 
-    labels: tuple[int, ...]
+    ``rounds`` numbers the rounds; ``labels`` may also be other efforts than frames.
+    """
+
+    labels: tuple[float, ...]
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    rounds: tuple[int, ...] = ()
 
 
 def train_view(
@@ -146,12 +150,13 @@ def stop_view(*, kind: str, has_trained: bool) -> StopView:
 
 def error_curve(rounds: Sequence[Round]) -> ErrorCurve:
     """Return the rounds that were measured as one curve."""
-    measured = [(r.n_train, r.holdout) for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
+    measured = [(r, r.holdout) for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
     return ErrorCurve(
-        labels=tuple(n for n, _ in measured),
+        labels=tuple(one.n_train for one, _ in measured),
         mean=tuple(error.mean for _, error in measured),
         low=tuple(_or_mean(error.low, error) for _, error in measured),
         high=tuple(_or_mean(error.high, error) for _, error in measured),
+        rounds=tuple(one.number for one, _ in measured),
     )
 
 

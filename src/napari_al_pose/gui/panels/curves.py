@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from napari_al_pose.domain.views import error_curve, learning_verdict, reliability_view
+from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
+from napari_al_pose.domain.views.effort import CurveAxis, curve_over
+from napari_al_pose.gui.effort_meter import EffortMeter
 from napari_al_pose.gui.learning import Learning
 from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.training import TrainingView
 from napari_al_pose.gui.widgets import label
@@ -17,15 +20,24 @@ from napari_al_pose.gui.widgets import label
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
+_AXIS = "curves/axis"
+"""Where the choice of the axis is remembered."""
+
 
 class CurvesPanel(QWidget):
     """Three pages: this round; all rounds with a plain word on whether more labels help; likelihoods."""
 
     def __init__(
-        self, projects: ProjectSession, learning: Learning, *, colours: Colours, parent: QWidget | None = None
+        self,
+        projects: ProjectSession,
+        learning: Learning,
+        *,
+        effort: EffortMeter,
+        colours: Colours,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._projects, self._learning = projects, learning
+        self._projects, self._learning, self._effort = projects, learning, effort
         self._colours = colours
         self._live: LivePlots | None = None
         self._rounds: RoundsPlot | None = None
@@ -36,7 +48,9 @@ class CurvesPanel(QWidget):
         self._belief = label("", wrap=True, whole=True)
         self._pages = QStackedWidget()
         self._pages.addWidget(_page(self._sentence))
+        self._axis = self._axis_choice()
         self._pages.addWidget(_page(self._verdict))
+        self._pages.widget(1).layout().insertWidget(0, self._axis, 0, Qt.AlignmentFlag.AlignLeft)
         self._pages.addWidget(_page(self._belief))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
@@ -63,6 +77,21 @@ class CurvesPanel(QWidget):
         if training.running and not self._was_running:
             self._show_page(0)
         self._was_running = training.running
+
+    def _axis_choice(self) -> QComboBox:
+        """Return the choice of what the error is drawn against, as it was made last time."""
+        made = QComboBox()
+        made.addItems(list(CurveAxis))
+        made.setToolTip("What the error of all rounds is drawn against: what was labelled, or what it took you")
+        made.setAccessibleName("Error against")
+        made.setCurrentText(remembered(_AXIS, CurveAxis.FRAMES))
+        made.currentTextChanged.connect(self._on_axis)
+        self._effort.changed.connect(self._draw_curve)
+        return made
+
+    def _on_axis(self, text: str) -> None:
+        remember(_AXIS, text)
+        self._draw_curve()
 
     def _page_row(self) -> QWidget:
         self._choice = QButtonGroup(self)
@@ -117,11 +146,20 @@ class CurvesPanel(QWidget):
             self._live.show_training(training.losses, training.holdout)
             self._live.setVisible(bool(training.losses))
 
+    def _draw_curve(self) -> ErrorCurve:
+        """Draw the error of all rounds against what was chosen."""
+        axis = CurveAxis(self._axis.currentText())
+        curve = curve_over(self._learning.rounds, self._effort.effort, axis)
+        if self._rounds is not None:
+            self._rounds.set_caption(f"Mean hold-out error in px, by {axis}")
+            self._rounds.show_curve(curve)
+        self._axis.setVisible(bool(curve.labels))
+        return curve
+
     def _draw_rounds(self) -> None:
         if self._rounds is None or self._reliability is None:
             return
-        curve = error_curve(self._learning.rounds)
-        self._rounds.show_curve(curve)
+        curve = self._draw_curve()
         self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._learning.rounds))
         belief = reliability_view(self._learning.rounds)

@@ -35,6 +35,7 @@ class LabelMenu(QMenu):
         )
         self._navigator, self._editor, self._learning = session.navigator, session.editor, session.learning
         self._actions = actions
+        self._carrier = session.carrier
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
 
@@ -44,6 +45,11 @@ class LabelMenu(QMenu):
         writable = not self._projects.read_only and self._frame.annotation is not None
         self.clear()
         self._add("Start from the labelled frame before", self._editor.borrow_pose, "borrow_pose", enabled=writable)
+        labelled = writable and self._frame.annotation is not None and not self._frame.annotation.is_empty
+        self._add("Carry the labels on until they are lost", self._carrier.carry_on, "carry_on 1", enabled=labelled)
+        self._add(
+            "Carry them to the next queued frame", self._carrier.carry_to_queued, "carry_to_queued", enabled=labelled
+        )
         self._add("Copy the pose", self._editor.copy_pose, "copy_pose", enabled=self._frame.annotation is not None)
         self._add("Paste the pose", self._editor.paste_pose, "paste_pose", enabled=writable)
         self.addSeparator()

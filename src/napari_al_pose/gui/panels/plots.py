@@ -52,6 +52,12 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.curve.setSymbolBrush(colours.accent)
         self.curve.setSymbolPen(None)
 
+    def set_caption(self, title: str) -> None:
+        """Write another line over the plot."""
+        if title != self._title:
+            self._title = title
+            self.setTitle(title)
+
     def set_curve(self, x: Sequence[float], y: Sequence[float], *, dots: bool = False) -> None:
         """Draw ``y`` over ``x``."""
         self.curve.setSymbol("o" if dots else None)

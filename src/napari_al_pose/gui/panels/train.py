@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import model_sentence, stop_view, train_view, training_sentence
+from napari_al_pose.domain.views.effort import effort_lines, newest_line
 from napari_al_pose.domain.views.label_checks import check_button_text
 from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.widgets import KeyTip, Section, button, label
@@ -26,18 +27,22 @@ class TrainPanel(Section):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Training", parent)
         self._keys, self._projects = session.keys, session.projects
-        self._checks, self._learning = session.checks, session.learning
+        self._checks, self._learning, self._effort = session.checks, session.learning, session.effort
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
         self._model = QElidingLabel()
         self._model.setProperty("part", "dim")
         self._model.setToolTip("The network's input is chosen so that bodyparts can be told apart; see the settings")
         self.body.addWidget(self._model)
+        self._effort_line = QElidingLabel()
+        self._effort_line.setProperty("part", "dim")
+        self.body.addWidget(self._effort_line)
         self._check_button = button(
             "", "Labels that a model which had not seen them puts elsewhere", session.checks.show_list
         )
         self.body.addWidget(self._check_button)
         session.checks.changed.connect(self.refresh)
+        session.effort.changed.connect(self._show_effort)
         for signal in (
             session.learning.trainingChanged,
             session.learning.engineChanged,
@@ -48,6 +53,7 @@ class TrainPanel(Section):
         session.learning.modelChanged.connect(self.refresh)
         session.projects.projectChanged.connect(self.refresh)
         self.refresh()
+        self._show_effort()
 
     def refresh(self) -> None:
         """Show what can be pressed and how far the engine is."""
@@ -80,6 +86,13 @@ class TrainPanel(Section):
         self._check_button.setVisible(bool(self._check_button.text()))
         if training.busy:
             self._show_progress()
+
+    def _show_effort(self) -> None:
+        """Say what the newest round took; all rounds and actions are in the tooltip."""
+        effort = self._effort.effort
+        self._effort_line.setText("" if effort is None else newest_line(effort.rounds))
+        self._effort_line.setToolTip("" if effort is None else "\n".join(effort_lines(effort)))
+        self._effort_line.setVisible(bool(self._effort_line.text()))
 
     def _show_progress(self) -> None:
         training = self._learning.training
