@@ -245,14 +245,15 @@ def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
         **asdict(state.actions),
         "clicks": state.actions.clicks,
         "seconds": round(state.actions.seconds(costs), 3),
-        "seconds_a_frame": round(state.seconds_a_frame, 3),
+        "seconds_a_frame": state.seconds_a_frame,
         "n_points": int((states != KeypointState.UNSEEN).sum()),
-        "judged": [[k, round(likelihood, 5), right] for k, likelihood, right in state.judged],
+        # Not rounded: a training that is a thousandth of a pixel off ends elsewhere, and a resumed run must not.
+        "judged": [list(one) for one in state.judged],
         "labels": [
             [
                 row,
                 labels.states[row].tolist(),
-                [None if np.isnan(v) else round(float(v), 3) for v in labels.xy[row].flat],
+                [None if np.isnan(v) else float(v) for v in labels.xy[row].flat],
             ]
             for row in state.labelled
         ],
