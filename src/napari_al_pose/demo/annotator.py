@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.gui.session import Session
 
+_LOOKS = 3
+"""Times the annotator looks at a frame again before it ought to be complete."""
 GOOD_ENOUGH_PX = 3.0
 """A guess this near to the truth is accepted as it is."""
 
@@ -102,12 +104,24 @@ class MouseAnnotator:
         key = self._session.frame.key
         if key is None:
             raise WaitedTooLongError("No frame is in front of the annotator.")
-        truth = self._truth[key]
-        names = self._session.frame.bodyparts[:until]
-        guess, doubted = self._session.frame.guess, self._session.frame.doubted
+        self._correct(self._truth[key], self._session.frame.bodyparts[:until])
+        if until is not None:
+            return
+        # A label decides the other guesses anew: what looked right may have moved since, or be believed no more.
+        for _ in range(_LOOKS):
+            if self._session.frame.guess is not None:
+                self.press(Qt.Key.Key_Return)
+            if self._is_complete():
+                return
+            self._correct(self._truth[key], self._session.frame.bodyparts)
+        wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
+
+    def _correct(self, truth: Truth, names: Sequence[str]) -> None:
+        """Label each of the bodyparts ``names`` whose guess, as it is by then, is not good enough."""
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:
                 continue
+            guess, doubted = self._session.frame.guess, self._session.frame.doubted
             if not truth.visible[index]:
                 self._choose(name)
                 self.press(Qt.Key.Key_X)
@@ -120,10 +134,6 @@ class MouseAnnotator:
                 self._choose(name)
                 self.click(*truth.xy[index])
             self._expect(index, name)
-        if until is None and guess is not None:
-            self.press(Qt.Key.Key_Return)
-        if until is None:
-            wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
 
     def go_on(self) -> FrameKey:
         """Press N and return the frame it leads to; the same frame at the end of the queue."""
