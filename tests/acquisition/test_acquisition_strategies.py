@@ -75,6 +75,8 @@ def extras(rng, xy, features, m):
         side[0, 0] = side[1, 1] = side[2] = np.nan
     made = {
         Extra.NEIGHBOUR_XY: neighbours,
+        Extra.ANIMALS_XY: np.stack([xy, xy + rng.uniform(0, 60, (n, 1, 2))], axis=1),
+        Extra.ANIMAL_SCORES: rng.uniform(0, 1, (n, 2)),
         Extra.SCOREMAP_CHANGE: change,
         Extra.EMBEDDING: features[:, :6],
         Extra.EMBEDDING_LABELLED: rng.normal(size=(m, 6)),

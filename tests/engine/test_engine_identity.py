@@ -51,24 +51,28 @@ def two_days(sample_copy, tmp_path) -> list[Path]:
     return paths
 
 
+def tables(predicted):
+    """The .h5 among the files that `predict` names, one a video."""
+    return [Path(path) for path in predicted["paths"] if path.endswith(".h5")]
+
+
 def poses(path) -> np.ndarray:
     return pd.read_hdf(path).to_numpy()
 
 
 def test_two_videos_of_one_name_are_both_predicted(root, two_days, tmp_path, capsys):
-    apart = predict(root, [str(path) for path in two_days], ExportOptions())
-    assert [Path(path).parent for path in apart["paths"]] == [path.parent for path in two_days]
-    first, second = map(poses, apart["paths"])
+    apart = tables(predict(root, [str(path) for path in two_days], ExportOptions()))
+    assert [path.parent for path in apart] == [path.parent for path in two_days]
+    first, second = map(poses, apart)
     assert not np.array_equal(first, second)
     # Into one folder: named apart, and said.
     (tmp_path / "out").mkdir()
-    together = predict(root, [str(p) for p in two_days], ExportOptions(folder=str(tmp_path / "out")))
-    names = [os.path.basename(path) for path in together["paths"]]
-    assert names[0].startswith("cam1-day1DLC")
-    assert names[1].startswith("cam1-day2DLC")
+    together = tables(predict(root, [str(p) for p in two_days], ExportOptions(folder=str(tmp_path / "out"))))
+    assert together[0].name.startswith("cam1-day1DLC")
+    assert together[1].name.startswith("cam1-day2DLC")
     assert "cam1-day1, cam1-day2" in capsys.readouterr().err
-    np.testing.assert_array_equal(poses(together["paths"][0]), first)
-    np.testing.assert_array_equal(poses(together["paths"][1]), second)
+    np.testing.assert_array_equal(poses(together[0]), first)
+    np.testing.assert_array_equal(poses(together[1]), second)
 
 
 def test_videos_that_differ_in_their_suffix_only_are_written_apart(model_project, two_days):
@@ -90,7 +94,7 @@ def test_a_file_given_twice_is_one_and_a_copy_of_it_is_written_too(root, two_day
         videos = exporting.choose_videos(project, [str(two_days[0]), str(copy), str(two_days[0]), str(link)])
     assert [video.path.resolve() for video in videos] == [two_days[0], copy]
     done = predict(root, [str(two_days[0]), str(copy)], ExportOptions())
-    np.testing.assert_array_equal(*map(poses, done["paths"]))
+    np.testing.assert_array_equal(*map(poses, tables(done)))
 
 
 def test_features_of_a_video_recorded_anew_are_computed_anew(model_project, tmp_path):
