@@ -127,7 +127,7 @@ def test_the_dialog_says_what_it_would_do_and_does_it_on_yes(dialog):
     dialog.bodyparts.setCurrentRow(2)
     dialog.remove()
     dialog.bodyparts.setCurrentRow(1)
-    dialog.move(-1)
+    dialog.move_bodypart(-1)
     assert any("snout" in line and "5 labels" in line for line in dialog.sentences)
     assert any("tail" in line and "archived" in line for line in dialog.sentences)
     dialog.grab()

@@ -74,7 +74,8 @@ class ConflictDialog(QDialog):
         self._fill()
 
     def _lay_out(self) -> None:
-        self.close_up = QCheckBox("Close up", checked=True)
+        self.close_up = QCheckBox("Close up")
+        self.close_up.setChecked(True)
         self.close_up.toggled.connect(self.picture.set_close_up)
         columns = QHBoxLayout()
         columns.addWidget(self.frames)

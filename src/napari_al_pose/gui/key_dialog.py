@@ -70,6 +70,8 @@ class KeyDialog(QDialog):
 
     def _on_key(self, pressed: str) -> None:
         item = self._table.item(self._table.currentRow(), 0)
+        if item is None:
+            return
         name = item.data(Qt.ItemDataRole.UserRole)
         wanted = next(key for key in self._keys.table if key.name == name)
         try:

@@ -58,8 +58,8 @@ class KeyOverlay(QWidget):
             self.close_sheet()
             return
         window = self.parentWidget()
-        self._focused = window.focusWidget()
-        self.setGeometry(window.rect())
+        self._focused = None if window is None else window.focusWidget()
+        self._cover(window)
         self.show()
         self.raise_()
         self.setFocus()
@@ -79,8 +79,12 @@ class KeyOverlay(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self.parentWidget().rect())
+            self._cover(self.parentWidget())
         return False
+
+    def _cover(self, window: QWidget | None) -> None:
+        if window is not None:
+            self.setGeometry(window.rect())
 
     def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)

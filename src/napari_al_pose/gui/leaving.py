@@ -69,7 +69,8 @@ class Leaving(QObject):
         if event.type() != QEvent.Type.Close or watched is not window or not isinstance(window, QMainWindow):
             return False
         # `napari.Viewer.close`, which scripts call, has hidden the canvas by now: there may be nobody to answer.
-        by_user = window.centralWidget() is not None and window.centralWidget().isVisible()
+        middle = window.centralWidget()
+        by_user = middle is not None and middle.isVisible()
         if self._may_close or not by_user or self._projects.is_closed or not self.at_stake:
             return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from napari_al_pose.gui.remembered import settings
 
@@ -23,5 +24,5 @@ def remember_project(root: Path) -> None:
 
 
 def _stored() -> list[str]:
-    value = settings().value(_KEY, [])
+    value: Any = settings().value(_KEY, [])
     return [value] if isinstance(value, str) else [str(item) for item in value or []]

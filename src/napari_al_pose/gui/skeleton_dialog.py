@@ -140,7 +140,7 @@ class SkeletonDialog(QDialog):
             self._links = links_among(self._links, self.edit.bodyparts)
             self.refresh()
 
-    def move(self, by: int) -> None:
+    def move_bodypart(self, by: int) -> None:
         """Move the chosen bodypart up or down."""
         row = self.bodyparts.currentRow()
         if row >= 0 and 0 <= row + by < self.bodyparts.count():
@@ -203,8 +203,8 @@ class SkeletonDialog(QDialog):
                 _row(
                     button("Add", "A new bodypart at the end", self.add),
                     button("Remove", "Its labels are archived, not erased", self.remove),
-                    button("Up", "Label it earlier", lambda: self.move(-1)),
-                    button("Down", "Label it later", lambda: self.move(1)),
+                    button("Up", "Label it earlier", lambda: self.move_bodypart(-1)),
+                    button("Down", "Label it later", lambda: self.move_bodypart(1)),
                 ),
             ),
             1,

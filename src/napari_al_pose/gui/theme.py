@@ -61,7 +61,7 @@ def theme_colours(theme: str) -> Colours:
 
 def mix(a: QColor, b: QColor, share: float) -> QColor:
     """Return ``a`` with ``share`` of ``b`` in it."""
-    pairs = zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
+    pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x * (1 - share) + y * share) for x, y in pairs))
 
 

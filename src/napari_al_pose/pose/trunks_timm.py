@@ -90,7 +90,8 @@ def _create(name: str, *, pretrained: bool, **options: Any) -> Any:
         ) from error
     try:
         if pretrained:
-            _reach_weights(timm.get_pretrained_cfg(name).hf_hub_id)
+            published: Any = timm.get_pretrained_cfg(name)
+            _reach_weights(published.hf_hub_id)
         return timm.create_model(name, pretrained=pretrained, **{"features_only": True, **options})
     # Offline, the downloader ends in an OSError or, in some of its versions, in a RuntimeError.
     except (OSError, RuntimeError) as error:

@@ -104,9 +104,10 @@ def _write(
     *,
     uses_x264: bool,
 ) -> None:
-    position, frame = next(frames)
+    position, first = next(frames)
+    frame: av.VideoFrame | None = first
     with av.open(str(path), "w") as container:
-        writer = _Writer(container, frame, index, uses_x264=uses_x264)
+        writer = _Writer(container, first, index, uses_x264=uses_x264)
         while frame is not None:
             writer.write(position, frame)
             if progress is not None and position % _REPORT_EVERY == 0:
@@ -159,7 +160,7 @@ class _Writer:
 
 
 def _ffv1_format(frame: av.VideoFrame) -> str:
-    supported = {known.name for known in av.codec.Codec("ffv1", "w").video_formats}
+    supported = {known.name for known in av.codec.Codec("ffv1", "w").video_formats or ()}
     name = str(frame.format.name)
     if name in supported:
         return name

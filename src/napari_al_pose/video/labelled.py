@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -154,7 +155,8 @@ class _Encoder:
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         options = {"crf": "20", "preset": "veryfast"} if codec == "libx264" else {"qscale": "3"}
         rate = Fraction(fps).limit_denominator(1001)
-        self._stream = self._container.add_stream(codec, rate=rate, options=options)
+        stream = self._container.add_stream(codec, rate=rate, options=options)
+        self._stream = cast("av.VideoStream", stream)
         self._stream.width, self._stream.height, self._stream.pix_fmt = self._width, self._height, "yuv420p"
 
     def __enter__(self) -> _Encoder:

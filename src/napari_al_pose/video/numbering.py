@@ -185,7 +185,7 @@ def _facts(container: av.container.InputContainer, stream: av.VideoStream, packe
         container=container.format.name,
         may_reorder=bool(properties & _REORDER) and not properties & _INTRA_ONLY,
         reorder_depth=codec.reorder_depth,
-        time_base=Fraction(stream.time_base),
+        time_base=Fraction(stream.time_base or 0),
         rate=stream.guessed_rate or stream.average_rate,
         promised=_promised_frames(container, stream, packets),
     )
@@ -400,7 +400,7 @@ def _promised_frames(container: av.container.InputContainer, stream: av.VideoStr
         return float(n_packets)
     if not packets.all_timed or _restarts(packets):
         return float(n_packets)
-    missing = container.duration / av.time_base - float(int(packets.pts.max()) * stream.time_base)
+    missing = container.duration / av.time_base - float(int(packets.pts.max()) * (stream.time_base or 0))
     return n_packets + missing * float(stream.average_rate or UNKNOWN_FPS) - 1
 
 

@@ -87,6 +87,7 @@ def is_upright(frame: av.VideoFrame) -> bool:
 
 def _turn(frame: av.VideoFrame) -> _Turn:
     """Read the display matrix: a point ``(x, y)`` of the stored picture is shown at ``(ax + cy, bx + dy)``."""
+    matrix: Any  # a buffer, which PyAV's annotations do not say
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:

@@ -47,11 +47,13 @@ class CurvesPanel(QWidget):
         self._verdict = label("", wrap=True, whole=True)
         self._belief = label("", wrap=True, whole=True)
         self._pages = QStackedWidget()
-        self._pages.addWidget(_page(self._sentence))
+        self._live_page, self._rounds_page, self._belief_page = map(
+            _Page, (self._sentence, self._verdict, self._belief)
+        )
+        for page in (self._live_page, self._rounds_page, self._belief_page):
+            self._pages.addWidget(page)
         self._axis = self._axis_choice()
-        self._pages.addWidget(_page(self._verdict))
-        self._pages.widget(1).layout().insertWidget(0, self._axis, 0, Qt.AlignmentFlag.AlignLeft)
-        self._pages.addWidget(_page(self._belief))
+        self._rounds_page.put_on_top(self._axis)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
         rows.setSpacing(4)
@@ -136,9 +138,9 @@ class CurvesPanel(QWidget):
 
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
         self._reliability = ReliabilityPlot(self._colours)
-        for page, plot in enumerate((self._live, self._rounds, self._reliability)):
-            layout = self._pages.widget(page).layout()
-            layout.insertWidget(0, plot)
+        self._live_page.put_on_top(self._live)
+        self._rounds_page.put_on_top(self._rounds)
+        self._belief_page.put_on_top(self._reliability)
 
     def _draw_training(self) -> None:
         if self._live is not None:
@@ -176,12 +178,16 @@ def _live_caption(training: TrainingView) -> str:
     return training.sentence or ("" if training.losses else "Loss and error, once a model trains.")
 
 
-def _page(caption: QWidget) -> QWidget:
-    """Return a page with ``caption`` below the plot that is put in later."""
-    made = QWidget()
-    rows = QVBoxLayout(made)
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setSpacing(2)
-    rows.addWidget(caption)
-    rows.addStretch(1)
-    return made
+class _Page(QWidget):
+    """A caption, and above it what is put there later."""
+
+    def __init__(self, caption: QWidget) -> None:
+        super().__init__()
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(2)
+        self._rows.addWidget(caption)
+        self._rows.addStretch(1)
+
+    def put_on_top(self, widget: QWidget) -> None:
+        self._rows.insertWidget(0, widget)

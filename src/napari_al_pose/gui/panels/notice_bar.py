@@ -76,6 +76,8 @@ class NoticeBar(QFrame):
 
     def _place(self) -> None:
         dock = self.parentWidget()
+        if dock is None:
+            return
         width = dock.width() - 2 * _MARGIN
         height = min(max(self.heightForWidth(width), self.minimumSizeHint().height()), dock.height() - 2 * _MARGIN)
         self.setGeometry(_MARGIN, dock.height() - height - _MARGIN, width, height)

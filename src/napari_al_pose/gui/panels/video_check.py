@@ -45,6 +45,6 @@ class VideoCheckBar(QFrame):
         self.message.setText(view.message)
         for widget in (self.copy, self.forwards):
             widget.setVisible(view.offers)
-        for widget in (self.progress, self.cancel):
-            widget.setVisible(copies)
+        self.progress.setVisible(copies)
+        self.cancel.setVisible(copies)
         self.progress.setValue(max(view.percent, 0))

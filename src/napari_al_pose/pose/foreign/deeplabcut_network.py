@@ -54,6 +54,8 @@ class DeepLabCutNetwork(nn.Module):
 
 
 class _Backbone(nn.Module):
+    model: Any  # timm's models do more than `nn.Module` says
+
     def __init__(self, wanted: Backbone) -> None:
         super().__init__()
         try:
@@ -75,7 +77,8 @@ class _Backbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self._branches:
-            return self.model.forward_features(x)
+            whole: Tensor = self.model.forward_features(x)
+            return whole
         maps = self.model(x)
         if not self._joined:
             return maps[0]
