@@ -188,9 +188,27 @@ def _follow(viewer: Any, session: Any, config: Path, turn: int) -> list[float]:
 
 
 class _Paint:
-    """Waits for the canvas to be painted after labels have changed."""
+    """Waits for the canvas, or the strip above it, to be painted after labels have changed.
+
+    A bodypart that is not visible is said in the strip and changes nothing on the canvas.
+    """
 
     def __init__(self, viewer: Any, session: Any) -> None:
+        from qtpy.QtCore import QEvent, QObject
+
+        from napari_al_pose.gui.prompt_strip import PromptStrip
+
+        note_paint = self._note_paint
+
+        class PaintFilter(QObject):
+            def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
+                if event.type() == QEvent.Type.Paint:
+                    note_paint()
+                return False
+
+        self._filter = PaintFilter()
+        self._strip = viewer.window._qt_window.findChild(PromptStrip)
+        self._strip.installEventFilter(self._filter)
         self._session = session
         self._events = viewer.window._qt_viewer.canvas._scene_canvas.events.draw
         self._changed = self._painted = 0.0
@@ -209,6 +227,7 @@ class _Paint:
 
     def close(self) -> None:
         """Wait no more."""
+        self._strip.removeEventFilter(self._filter)
         self._session.frame.annotationChanged.disconnect(self._note_change)
         self._events.disconnect(self._note_paint)
 
