@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.clips import stream_copy_loop, write_texture
 from benchmarks.report import Figure
@@ -38,7 +39,7 @@ def figures(_data: Path | None) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         clip = write_texture(Path(folder) / "clip.mp4", n_frames=300, size=SIZE, gop=30)
         video = stream_copy_loop(clip, Path(folder) / "mouse.mp4", _FIRST_FREE + 1_000)
-        projects = {count: _project(Path(folder), video, count) for count in COUNTS}
+        projects = {count: _project(Path(folder), video, clip, n_labelled=count) for count in COUNTS}
         frame_ms = _empty_window_ms()
         viewer, session = open_window()
         times: dict[int, dict[str, list[float]]] = {count: {"click": [], "key": []} for count in COUNTS}
@@ -86,7 +87,7 @@ def _report(times: dict[int, dict[str, list[float]]], opening: dict[int, float],
     yield Figure(f"labels.first_opening_{COUNTS[-1]}", opening[COUNTS[-1]], "s", setting={"bodyparts": len(BODYPARTS)})
 
 
-def _project(folder: Path, video: Path, n_labelled: int) -> Path:
+def _project(folder: Path, video: Path, clip: Path, *, n_labelled: int) -> Path:
     """Return a project with so many labelled frames, as DeepLabCut would have left it."""
     import pandas as pd
 
@@ -110,20 +111,22 @@ def _project(folder: Path, video: Path, n_labelled: int) -> Path:
                 [["me"], BODYPARTS, ["x", "y"]], names=["scorer", "bodyparts", "coords"]
             ),
         )
-        _put_images(labels, n_labelled)
+        _put_images(labels, clip, n_labelled)
         write_frame(table, labels / "CollectedData_me.h5")
         table.to_csv(labels / "CollectedData_me.csv")
     return config
 
 
-def _put_images(folder: Path, n: int) -> None:
-    """Put an image beside each row: one file under many names."""
-    from PIL import Image
+def _put_images(folder: Path, clip: Path, n: int) -> None:
+    """Put beside each row the image that DeepLabCut would have extracted; the video is the clip again and again."""
+    from napari_al_pose.video import VideoFile
 
-    first = folder / "img00000.png"
-    Image.new("RGB", SIZE).save(first)
-    for number in range(1, n):
-        os.link(first, folder / f"img{number:05d}.png")
+    with VideoFile(clip) as video:
+        n_clip = len(video)
+        for number in range(min(n, n_clip)):
+            Image.fromarray(video[number]).save(folder / f"img{number:05d}.png")
+    for number in range(n_clip, n):
+        os.link(folder / f"img{number % n_clip:05d}.png", folder / f"img{number:05d}.png")
 
 
 def _open(session: Any, config: Path) -> float:

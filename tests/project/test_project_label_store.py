@@ -163,6 +163,18 @@ def test_impossible_edits_are_refused(path, edit):
     assert store.revision == 0
 
 
+def test_some_annotations_are_spread_over_all_that_are_labelled(path):
+    store = LabelStore.open(path, SKELETON)
+    assert store.spread_annotations(5) == []
+    for video, n in (("a", 30), ("b", 10)):
+        for frame in range(n):
+            store.place(FrameKey(video, frame), SKELETON.bodyparts[0], frame, 1)
+    found = [annotation.key for annotation in store.spread_annotations(8)]
+    assert found == [*(FrameKey("a", frame) for frame in range(0, 30, 5)), FrameKey("b", 0), FrameKey("b", 5)]
+    assert len(store.spread_annotations(100)) == 40
+    store.close()
+
+
 def test_labels_follow_the_name_of_the_bodypart(path):
     store = LabelStore.open(path, SKELETON)
     store.place_many(KEY, {"nose": (1, 1), "ear": (2, 2), "tail": (3, 3)})

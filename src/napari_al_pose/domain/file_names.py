@@ -80,5 +80,6 @@ def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
     return found, sorted(rest)
 
 
+@lru_cache(maxsize=2**16)
 def _precedence(image: str) -> tuple[bool, str]:
     return _OF_DEEPLABCUT.match(image.rpartition(".")[0]) is None, image

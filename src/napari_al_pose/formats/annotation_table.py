@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class AnnotationTable:
         shown = numbered_images(images)[0]
         found: dict[int, tuple[str, NDArray[np.float64]]] = {}
         by_row = numbered_images(points)[0]
-        for image in (*(shown[n] for n in by_row if shown.get(n) in points), *by_row.values(), *points):
+        wanted = (shown[number] for number in by_row if shown.get(number) in points)
+        for image in dict.fromkeys(itertools.chain(wanted, by_row.values(), points)):
             number = frame_number(image)
             if number is not None and series(shown.get(number, by_row[number])) == series(image):
                 found.setdefault(number, (image, points[image]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +35,18 @@ class ExtractedImages:
         Where images come from; the video is opened if one is missing and this is None.
     rows : sequence of str
         Image names the table has.
+    present : mapping of int to str, optional
+        The images that are there, by frame number, where that is known already.
     """
 
     def __init__(
-        self, folder: Path, video: ProjectVideo | None, source: FrameSource | None, rows: Sequence[str]
+        self,
+        folder: Path,
+        video: ProjectVideo | None,
+        source: FrameSource | None,
+        rows: Sequence[str],
+        *,
+        present: Mapping[int, str] | None = None,
     ) -> None:
         self._folder = folder
         self._video = video
@@ -46,6 +54,7 @@ class ExtractedImages:
         self._source = source
         self._opened: FrameSource | None = None
         self._missing: list[int] = []
+        self._known = present
 
     def notices(self) -> list[str]:
         """Return what the user should know of the images that could not be made."""
@@ -81,9 +90,9 @@ class ExtractedImages:
         return frozenset(os.listdir(self._folder)) if self._folder.is_dir() else frozenset()
 
     @cached_property
-    def _present(self) -> dict[int, str]:
+    def _present(self) -> Mapping[int, str]:
         """The images that are there, by frame number."""
-        return numbered_images(image_names(self._folder))[0]
+        return self._known if self._known is not None else numbered_images(image_names(self._folder))[0]
 
     def _pixels(self, number: int) -> NDArray[np.uint8] | None:
         """Return a frame; None where no video has it, or what has it cannot be read any more."""

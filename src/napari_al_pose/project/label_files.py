@@ -177,7 +177,7 @@ class LabelFiles:
         }
         changed = _differing(job, wanted, table, present) | _erased(job, wanted, table, present)
         rows = [image for _, image in table.rows]
-        with closing(ExtractedImages(folder.path, folder.video, self._source, rows)) as images:
+        with closing(ExtractedImages(folder.path, folder.video, self._source, rows, present=shown)) as images:
             numbers = sorted({*job.frames, *job.with_images})
             names = {n: images.extract(n, present[n][0] if n in present else None) for n in numbers}
             names |= {n: present[n][0] for n in changed if n not in names}

@@ -265,6 +265,17 @@ class LabelStore:
         order = self._skeleton.individuals.index
         return sorted((a for a in made if not a.is_empty), key=lambda a: (a.key, order(a.individual)))
 
+    def spread_annotations(self, most_frames: int) -> list[Annotation]:
+        """Return the annotations of up to ``most_frames`` labelled frames, evenly spread, sorted as `annotations`.
+
+        It takes as long for a project with many labels as for one with few.
+        """
+        keys = self.labelled_keys()
+        by_video: dict[str, list[int]] = {}
+        for key in keys[:: -(-len(keys) // most_frames) or 1]:
+            by_video.setdefault(key.video, []).append(key.frame)
+        return [found for video, frames in by_video.items() for found in self.annotations(video, frames)]
+
     def complete_keys(self) -> list[FrameKey]:
         """Return the frames in which no bodypart is left to look at, sorted.
 
