@@ -199,7 +199,7 @@ class _Paint:
     def __init__(self, viewer: Any, session: Any) -> None:
         from qtpy.QtCore import QEvent, QObject
 
-        from napari_al_pose.gui.prompt_strip import PromptStrip
+        from napari_al_pose.gui.panels.prompt_strip import PromptStrip
 
         note_paint = self._note_paint
 

@@ -131,7 +131,7 @@ def _watch_window() -> None:
     import napari
 
     if (viewer := napari.current_viewer()) is not None:
-        from napari_al_pose.gui.opened import watch
+        from napari_al_pose.gui.plain_layers import watch
 
         watch(viewer)
 

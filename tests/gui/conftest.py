@@ -16,7 +16,7 @@ def own_settings(tmp_path):
 @pytest.fixture
 def scripted_engine(monkeypatch):
     """Sessions made in this test talk to a `ScriptedEngine`."""
-    from napari_al_pose.gui import bridge
+    from napari_al_pose.gui.state import engine_bridge as bridge
 
     monkeypatch.setattr(bridge, "EngineClient", ScriptedEngine)
 
@@ -24,7 +24,7 @@ def scripted_engine(monkeypatch):
 @pytest.fixture
 def session(qtbot, scripted_engine):
     """A session without a viewer; its errors are noted in ``session.notices.errors``."""
-    from napari_al_pose.gui.session import new_session
+    from napari_al_pose.gui.state.session import new_session
 
     session = note_errors(new_session())
     yield session

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 from session_tools import ScriptedEngine
 
 from napari_al_pose.demo.annotator import MouseAnnotator, wait_until
-from napari_al_pose.gui import bridge
+from napari_al_pose.gui.state import engine_bridge as bridge
 from napari_al_pose.gui.window import open_window
 
 STACK = "stack of the user's"

@@ -10,8 +10,8 @@ from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui import actions as actions_module
-from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
-from napari_al_pose.gui.export import ExportDialog
+from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
+from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.gui.panels.project import ProjectPanel
 
 pytestmark = pytest.mark.gui

@@ -14,7 +14,7 @@ from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.engine.messages import Cancelled, Export, Exported, Failed, Finished, Progress, Rank, Stop, Train
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
-from napari_al_pose.gui.export import ExportDialog
+from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
 
 pytestmark = pytest.mark.gui

@@ -15,14 +15,14 @@ from session_tools import TIMEOUT
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.tools import Tool
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.key_dialog import KeyDialog
+from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.key_table import HELP, KEYS, NAPARI_S, changed_keys, check_key, napari_name, spoken
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
-from napari_al_pose.gui.prompt_strip import PromptStrip
+from napari_al_pose.gui.panels.prompt_strip import PromptStrip
+from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui

@@ -10,8 +10,8 @@ from session_tools import TIMEOUT, engine_of
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.engine.messages import Adopt, Adopted, Check, Checked, Finished
-from napari_al_pose.gui.label_check_list import LabelCheckDialog
-from napari_al_pose.gui.session import new_session
+from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
+from napari_al_pose.gui.state.session import new_session
 
 pytestmark = pytest.mark.gui
 

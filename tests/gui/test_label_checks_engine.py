@@ -6,8 +6,8 @@ import pytest
 
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.gui.label_check_list import LabelCheckDialog
-from napari_al_pose.gui.session import new_session
+from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
+from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 

@@ -10,12 +10,12 @@ from session_tools import TIMEOUT
 from napari_al_pose.domain import FrameRole, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.why import WhyPanel
-from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
 from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui

@@ -13,7 +13,7 @@ from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Looked
-from napari_al_pose.gui.options import ViewOptions
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import create_project, open_project
 
 pytestmark = pytest.mark.gui

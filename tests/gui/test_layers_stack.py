@@ -31,7 +31,7 @@ from napari_al_pose.engine.messages import Looked
 from napari_al_pose.gui.key_table import KEYS
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.prompt_strip import PromptStrip
+from napari_al_pose.gui.panels.prompt_strip import PromptStrip
 from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui

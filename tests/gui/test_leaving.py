@@ -13,9 +13,9 @@ from napari_al_pose.domain import Prediction, Round
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.engine.messages import Finished, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.leaving import DISCARD, KEEP, STAY
+from napari_al_pose.gui.dialogs.leaving import DISCARD, KEEP, STAY
+from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.theme import theme_colours
-from napari_al_pose.gui.timeline import Timeline
 
 pytestmark = pytest.mark.gui
 

@@ -29,11 +29,11 @@ from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.timeline import Lane, Timeline
 from napari_al_pose.gui.panels.train import TrainPanel
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
-from napari_al_pose.gui.timeline import Lane, Timeline
 
 pytestmark = pytest.mark.gui
 

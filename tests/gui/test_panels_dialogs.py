@@ -10,10 +10,10 @@ from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.gui import actions as actions_module
-from napari_al_pose.gui.dialogs import NewProjectDialog, SettingsDialog
+from napari_al_pose.gui.dialogs.project import NewProjectDialog, SettingsDialog
+from napari_al_pose.gui.dialogs.settings_form import SettingsForm
 from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.recent import recent_projects, remember_project
-from napari_al_pose.gui.settings_form import SettingsForm
 
 pytestmark = pytest.mark.gui
 

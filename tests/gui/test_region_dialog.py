@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain.views.regions import dragged, region_sentence
-from napari_al_pose.gui.region_dialog import RegionDialog
+from napari_al_pose.gui.dialogs.region import RegionDialog
 from napari_al_pose.project.regions import region_of
 
 pytestmark = pytest.mark.gui

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QPushButton
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.conflicts import ConflictDialog
-from napari_al_pose.gui.history import HistoryDialog
+from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
+from napari_al_pose.gui.dialogs.history import HistoryDialog
 from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui

@@ -10,7 +10,7 @@ import pytest
 from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.gui.session import new_session
+from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 

@@ -9,8 +9,8 @@ from session_tools import TIMEOUT, bridge_of, engine_of
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
 from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, Ranked, Train
-from napari_al_pose.gui import saving
-from napari_al_pose.gui.session import new_session
+from napari_al_pose.gui.state import saving
+from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 

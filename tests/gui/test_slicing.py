@@ -54,7 +54,7 @@ def test_nobody_else_is_taken_for_it(frames):
 
 
 def test_napari_still_waits_for_its_slicer_before_a_screenshot(make_napari_viewer):
-    """What `napari_al_pose.gui.opened` joins in on."""
+    """What `napari_al_pose.gui.plain_layers` joins in on."""
     viewer = make_napari_viewer()
     waited = []
     wait = viewer._layer_slicer.wait_until_idle

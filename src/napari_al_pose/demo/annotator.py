@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 _LOOKS = 3
 """Times the annotator looks at a frame again before it ought to be complete."""

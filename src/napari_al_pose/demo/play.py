@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_al_pose.demo.annotator import MouseAnnotator, wait_until
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 START_SECONDS = 180.0
 TRAIN_SECONDS = 900.0

@@ -16,8 +16,13 @@ from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.exchange import Imported
 from napari_al_pose.exchange.asking import summary
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.conflicts import ConflictDialog
-from napari_al_pose.gui.dialogs import (
+from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
+from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
+from napari_al_pose.gui.dialogs.export import ExportDialog
+from napari_al_pose.gui.dialogs.history import HistoryDialog
+from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
+from napari_al_pose.gui.dialogs.leaving import Leaving
+from napari_al_pose.gui.dialogs.project import (
     NewProjectDialog,
     SettingsDialog,
     ask_for_model,
@@ -25,15 +30,10 @@ from napari_al_pose.gui.dialogs import (
     ask_for_project,
     ask_for_videos,
 )
-from napari_al_pose.gui.exchange import ExportLabelsDialog, ImportDialog
-from napari_al_pose.gui.export import ExportDialog
-from napari_al_pose.gui.exporting import PredictedState, predicted_state
-from napari_al_pose.gui.history import HistoryDialog
-from napari_al_pose.gui.label_check_list import LabelCheckDialog
-from napari_al_pose.gui.leaving import Leaving
-from napari_al_pose.gui.region_dialog import RegionDialog
-from napari_al_pose.gui.session import Session
-from napari_al_pose.gui.skeleton_dialog import LabelCounts, SkeletonDialog
+from napari_al_pose.gui.dialogs.region import RegionDialog
+from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
+from napari_al_pose.gui.state.exporting import PredictedState, predicted_state
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.project import Project
 from napari_al_pose.project.regions import region_of
 

@@ -14,25 +14,25 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStack
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.key_overlay import KeyOverlay
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
+from napari_al_pose.gui.panels.key_overlay import KeyOverlay
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.panels.project import ProjectPanel
+from napari_al_pose.gui.panels.prompt_strip import PromptStrip, dock_above_canvas
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
+from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.panels.train import TrainPanel
 from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.picture_check import PictureCheck
-from napari_al_pose.gui.prompt_strip import PromptStrip, dock_above_canvas
 from napari_al_pose.gui.recent import remember_project
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
-from napari_al_pose.gui.timeline import Timeline
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.viewers import session_for, stack_for
 

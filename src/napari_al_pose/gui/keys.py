@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_al_pose.gui.key_table import HELP
 from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 FIRST_REPEAT_MS = 300
 REPEAT_MS = 60

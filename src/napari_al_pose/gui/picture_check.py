@@ -9,8 +9,8 @@ from qtpy.QtCore import QObject, QTimer, Slot
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.picture_check import Compared, compare_video
 from napari_al_pose.project.pictures import Noted

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Qt, QTimer
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.playback import due_position
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 TICK_MS = 8
 PATIENCE_SECONDS = 0.5

@@ -18,10 +18,10 @@ from napari_al_pose.domain.views.video_check import (
     renumbered_notice,
 )
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.video import (
     OpeningCancelledError,
     Verdict,

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.session import Session, new_session
+from napari_al_pose.gui.state.session import Session, new_session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

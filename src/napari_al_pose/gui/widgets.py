@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.state.key_choices import KeyChoices
 
 ROW = Qt.ItemDataRole.UserRole
 """Role under which a list's model gives the row itself."""

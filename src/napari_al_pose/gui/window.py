@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_al_pose.domain import AlPoseError
 
 if TYPE_CHECKING:
-    from napari_al_pose.gui.session import Session
+    from napari_al_pose.gui.state.session import Session
 
 PLUGIN = "napari-al-pose"
 WIDGET = "Active-learning pose labeller"

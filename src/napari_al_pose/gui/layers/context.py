@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 AROUND = 15
 """Frames played on each side."""

@@ -13,7 +13,7 @@ from napari_al_pose.domain.tools import Click, Tool, click_meaning
 from napari_al_pose.gui.layers.guard import Sentence
 from napari_al_pose.gui.layers.picking import REACH, SLACK, Points, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 LEFT, RIGHT = 1, 2
 

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import QToolTip
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.tools import Tool
 from napari_al_pose.domain.views.prompt import Guessed, point_name
-from napari_al_pose.gui.current_frame import ALL_BODYPARTS
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.context import ContextPlayer
@@ -34,8 +33,9 @@ from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.playback import VideoPlayer
-from napari_al_pose.gui.session import Session
 from napari_al_pose.gui.sources import CachedSource
+from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.video import lazy_array
 
 CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}

@@ -9,12 +9,12 @@ from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedWidget,
 
 from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
 from napari_al_pose.domain.views.effort import CurveAxis, curve_over
-from napari_al_pose.gui.effort_meter import EffortMeter
-from napari_al_pose.gui.learning import Learning
-from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.state.effort_meter import EffortMeter
+from napari_al_pose.gui.state.job_views import TrainingView
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.training import TrainingView
 from napari_al_pose.gui.widgets import label
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 
 
 class LabelMenu(QMenu):

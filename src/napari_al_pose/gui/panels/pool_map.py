@@ -33,7 +33,7 @@ from napari_al_pose.domain.views.pool_map import (
 )
 from napari_al_pose.engine.messages import PoolMapped
 from napari_al_pose.gui.panels.queue import fill_strategies
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import Colours, mix
 from napari_al_pose.gui.thumbnails import HEIGHT, WIDTH, Thumbnails
 from napari_al_pose.gui.widgets import button, label

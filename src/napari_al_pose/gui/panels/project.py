@@ -10,7 +10,7 @@ from napari_al_pose.domain.views import project_line, save_view
 from napari_al_pose.domain.views.exporting import export_button
 from napari_al_pose.gui.actions import Actions
 from napari_al_pose.gui.recent import recent_projects
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.widgets import button, label
 
 

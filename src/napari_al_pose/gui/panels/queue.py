@@ -29,7 +29,7 @@ from napari_al_pose.domain.views import (
     queue_rows,
     strategy_groups,
 )
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.notices import Notices
 from napari_al_pose.gui.recent import recent_projects
+from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.widgets import button, label, line
 
 

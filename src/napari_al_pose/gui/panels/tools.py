@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.widgets import KeyTip, label, tool_button
 
 _TOOLS = (

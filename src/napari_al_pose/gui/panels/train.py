@@ -8,7 +8,7 @@ from superqt import QElidingLabel
 from napari_al_pose.domain.views import model_sentence, stop_view, train_view, training_sentence
 from napari_al_pose.domain.views.effort import effort_lines, newest_line
 from napari_al_pose.domain.views.label_checks import check_button_text
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.widgets import KeyTip, Section, button, label
 
 _PLOT_EVERY_MS = 800

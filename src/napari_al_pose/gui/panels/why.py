@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
 from napari_al_pose.domain.views.why import MAX_BARS
-from napari_al_pose.gui.current_frame import ALL_BODYPARTS
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import Section, label
 

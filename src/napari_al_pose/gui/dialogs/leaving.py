@@ -8,8 +8,8 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_al_pose.domain.views import words
-from napari_al_pose.gui.learning import Learning
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.project_session import ProjectSession
 
 TEXT = "A training is running{left}. {what}?"
 SAFE = "Your labels are saved either way."

@@ -9,9 +9,9 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QPainter
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.key_dialog import KeyDialog
+from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.key_table import MOUSE, Key, spoken
+from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.widgets import button, label
 

@@ -13,10 +13,10 @@ from qtpy.QtCore import QObject, Signal, Slot
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction
 from napari_al_pose.domain.views.carrying import carried_sentence, carrying_line
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import ProjectVideo
 from napari_al_pose.video.carrying import carry
 

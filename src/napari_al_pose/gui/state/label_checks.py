@@ -7,10 +7,10 @@ from qtpy.QtCore import QObject, Signal, Slot
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.views.label_checks import still_to_check
 from napari_al_pose.engine.messages import Checked
-from napari_al_pose.gui.bridge import EngineBridge
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.engine_bridge import EngineBridge
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_al_pose.domain.effort import Act, Effort, measure
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.learning import Learning
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 
 _SETTLED_MS = 800

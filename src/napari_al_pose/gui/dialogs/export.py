@@ -26,11 +26,11 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.domain.views.exporting import export_status, model_choices, video_state
-from napari_al_pose.gui.dialogs import ask_for_videos
-from napari_al_pose.gui.exporting import PredictedState
-from napari_al_pose.gui.learning import Learning
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.dialogs.project import ask_for_videos
 from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.state.exporting import PredictedState
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label, line
 
 _NAME = Qt.ItemDataRole.UserRole

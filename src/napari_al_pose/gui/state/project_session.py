@@ -16,10 +16,10 @@ from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.loading import LoadedProject, first_frame, load_project
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.saving import LabelSaver
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.loading import LoadedProject, first_frame, load_project
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.saving import LabelSaver
 from napari_al_pose.project import Project, ProjectVideo, create_project
 from napari_al_pose.project.picture_check import Compared
 

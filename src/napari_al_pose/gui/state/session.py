@@ -33,20 +33,20 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QObject
 
-from napari_al_pose.gui.bridge import EngineBridge
-from napari_al_pose.gui.carrier import Carrier
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.effort_meter import EffortMeter
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.label_checks import LabelChecks
-from napari_al_pose.gui.label_editor import LabelEditor
-from napari_al_pose.gui.label_repair import LabelRepair
-from napari_al_pose.gui.learning import Learning
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.options import ViewOptions
-from napari_al_pose.gui.pose_knowledge import PoseKnowledge
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.carrier import Carrier
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.effort_meter import EffortMeter
+from napari_al_pose.gui.state.engine_bridge import EngineBridge
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_checks import LabelChecks
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.label_repair import LabelRepair
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)

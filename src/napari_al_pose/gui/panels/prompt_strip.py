@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 from napari_al_pose.domain import FrameRole
 from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, playing_prompt, prompt
 from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import Colours
 
 NAME = "Pose prompt"

@@ -22,7 +22,7 @@ from napari_al_pose.domain.views import (
     mark_kind,
     timeline_marks,
 )
-from napari_al_pose.gui.session import Session
+from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import label
 

@@ -36,8 +36,8 @@ from napari_al_pose.engine.messages import (
     Train,
     Trained,
 )
-from napari_al_pose.gui.exporting import ExportView, advanced_export
-from napari_al_pose.gui.training import TrainingView, advanced, ended, started
+from napari_al_pose.gui.state.exporting import ExportView, advanced_export
+from napari_al_pose.gui.state.job_views import TrainingView, advanced, ended, started
 
 log = logging.getLogger(__name__)
 

@@ -35,9 +35,9 @@ from napari_al_pose.exchange.asking import (
     summary,
 )
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.project_session import ProjectSession
 from napari_al_pose.gui.remembered import remember, remembered
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label
 
 Work = Generator[Any, None, Any]

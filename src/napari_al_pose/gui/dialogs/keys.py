@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.gui.key_choices import KeyChoices
 from napari_al_pose.gui.key_table import HELP, napari_name, spoken
+from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.widgets import label
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)

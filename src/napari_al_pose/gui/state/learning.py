@@ -15,15 +15,15 @@ from napari_al_pose.domain.labelling import time_to_learn
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.exporting import exported_sentence
 from napari_al_pose.engine.messages import Exported, Looked, Ranked, Trained
-from napari_al_pose.gui.bridge import EngineBridge
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.exporting import ExportView
-from napari_al_pose.gui.loading import LoadedProject, mark_holdout
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.project_session import Beginning, ProjectSession
-from napari_al_pose.gui.stored_guesses import StoredGuesses
-from napari_al_pose.gui.training import TrainingView
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.engine_bridge import EngineBridge
+from napari_al_pose.gui.state.exporting import ExportView
+from napari_al_pose.gui.state.job_views import TrainingView
+from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import Beginning, ProjectSession
+from napari_al_pose.gui.state.stored_guesses import StoredGuesses
 from napari_al_pose.project import Project
 from napari_al_pose.project.outside_predictions import take_in, video_of
 from napari_al_pose.project.video_predictions import VideoRun

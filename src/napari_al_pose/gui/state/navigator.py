@@ -12,12 +12,12 @@ from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
 from napari_al_pose.domain.views import axis_of
 from napari_al_pose.domain.views.video_check import DAMAGE_HINT
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.loading import LoadedProject
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.options import ViewOptions
-from napari_al_pose.gui.project_session import Beginning, ProjectSession
 from napari_al_pose.gui.sources import CachedSource, SourceShelf
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.loading import LoadedProject
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import Beginning, ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 
 READ_AHEAD = 8
 """Frames decoded ahead in the direction of stepping."""

@@ -22,9 +22,9 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.domain.views.history import history_row, pose_words
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.label_repair import LabelRepair
-from napari_al_pose.gui.pose_picture import DrawnPose, FramePictures, PosePicture
+from napari_al_pose.gui.dialogs.pose_picture import DrawnPose, FramePictures, PosePicture
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.widgets import label
 from napari_al_pose.project import Project
 

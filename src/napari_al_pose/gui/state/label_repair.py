@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.label_editor import LabelEditor
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Conflict
 
 

@@ -6,9 +6,9 @@ from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.domain.frame_guess import MOST_POSES, prior_of
 from napari_al_pose.domain.pose_prior import PosePrior
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.label_editor import LabelEditor
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 
 _GROWTH = 1.1

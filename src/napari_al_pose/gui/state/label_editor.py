@@ -24,12 +24,12 @@ from napari_al_pose.domain.labelling import (
     shift_inside,
 )
 from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, bodypart_after_click
-from napari_al_pose.gui.current_frame import CurrentFrame
-from napari_al_pose.gui.key_choices import KeyChoices
-from napari_al_pose.gui.navigator import Navigator
-from napari_al_pose.gui.notices import Notices
-from napari_al_pose.gui.options import ViewOptions
-from napari_al_pose.gui.project_session import ProjectSession
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import LabelStore, Project
 
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.views.label_checks import check_heading, check_rows
-from napari_al_pose.gui.label_checks import LabelChecks
+from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.widgets import label
 
 

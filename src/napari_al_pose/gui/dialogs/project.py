@@ -27,7 +27,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import VIDEO_SUFFIXES
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.views import check_new_project, parse_bodyparts, parse_links
-from napari_al_pose.gui.settings_form import SettingsForm
+from napari_al_pose.gui.dialogs.settings_form import SettingsForm
 from napari_al_pose.gui.widgets import button, label
 
 
