@@ -153,7 +153,7 @@ def _project(folder: Path, long_side: int) -> Path:
     config = create_project(folder, task="export", scorer="bench", bodyparts=BODYPARTS, skeleton=(), videos=[clip])
     torch.manual_seed(0)
     settings = TrainSettings()
-    network = PoseNetwork(settings.trunk, len(BODYPARTS), pretrained=True).eval()
+    network = PoseNetwork(settings.backbone, len(BODYPARTS), pretrained=True).eval()
     model = PoseModel(network, bodyparts=BODYPARTS, settings=settings, long_side=long_side)
     with open_project(config) as project, project.models.new_folder() as version:
         model.save(version / "model.pt")

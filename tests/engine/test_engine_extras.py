@@ -59,7 +59,7 @@ def inputs(sample_project, tmp_path_factory):
                 else:
                     project.labels.mark_not_visible(key, name)
         torch.manual_seed(0)
-        network = PoseNetwork(settings.train.trunk, project.skeleton.n_bodyparts, pretrained=True).eval()
+        network = PoseNetwork(settings.train.backbone, project.skeleton.n_bodyparts, pretrained=True).eval()
         torch.nn.init.normal_(network.scoremaps.weight, std=0.5)
         names = project.skeleton.bodyparts
         model = PoseModel(network, bodyparts=names, settings=settings.train, long_side=128)

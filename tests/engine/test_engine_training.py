@@ -20,7 +20,7 @@ from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.training import COMPARING
-from napari_al_pose.pose import PoseModel, feed, training, trunks, trunks_torchvision
+from napari_al_pose.pose import PoseModel, backbones, backbones_torchvision, feed, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -63,31 +63,31 @@ def test_weights_out_of_reach_give_the_default_and_a_message(labelled, monkeypat
     def offline(*_arguments, **_options):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(trunks_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
-    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"trunk": "resnet18"})))
+    monkeypatch.setattr(backbones_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
+    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     trained, model = learn(labelled)
     assert "no route to host" in trained.notice
     assert "Learnt with efficientnet_lite0 instead" in trained.notice
-    assert model.settings.trunk == "efficientnet_lite0"
+    assert model.settings.backbone == "efficientnet_lite0"
 
 
 def test_a_round_reads_the_pretrained_weights_once(labelled, monkeypatch):
-    usual, calls = trunks.load_efficientnet_lite0, []
-    monkeypatch.setattr(trunks, "load_efficientnet_lite0", lambda: calls.append(1) or usual())
+    usual, calls = backbones.load_efficientnet_lite0, []
+    monkeypatch.setattr(backbones, "load_efficientnet_lite0", lambda: calls.append(1) or usual())
     trained, _ = learn(labelled)
     assert trained.notice == ""
     assert len(calls) == 1
 
 
-def test_labels_are_checked_with_the_trunk_the_model_has(labelled, monkeypatch):
+def test_labels_are_checked_with_the_backbone_the_model_has(labelled, monkeypatch):
     """The one in the settings is still out of reach after the round that fell back."""
 
     def offline(*_arguments, **_options):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(trunks_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
+    monkeypatch.setattr(backbones_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
     monkeypatch.setattr(label_check, "MIN_FRAMES", 4)
-    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"trunk": "resnet18"})))
+    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     run(loop.train(labelled))
     run(loop.check_labels(labelled))

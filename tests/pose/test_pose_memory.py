@@ -19,9 +19,9 @@ from pose_tools import BODYPARTS, QUICK, finish
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, forward, memory, train
+from napari_al_pose.pose.backbone import LIGHT
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.plan import make_plan
-from napari_al_pose.pose.trunk import LIGHT
 
 
 @pytest.fixture

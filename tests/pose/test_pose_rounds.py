@@ -115,7 +115,7 @@ def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, 
     assert is_same(model, end.value.value)
 
 
-def test_other_bodyparts_begin_with_the_trunk(learnt, disc_frames):
+def test_other_bodyparts_begin_with_the_backbone(learnt, disc_frames):
     ticks, model = finish(train(disc_frames, ("red", "green"), QUICK, initial=learnt[1]))
     assert not ticks[-1].carried_on
     assert model.bodyparts == ("red", "green")

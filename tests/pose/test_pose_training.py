@@ -203,11 +203,11 @@ def test_frames_that_teach_nothing_are_refused(frame, message):
         next(train([frame], BODYPARTS, QUICK))
 
 
-def test_no_frames_unknown_trunks_and_devices_are_refused(disc_frames):
+def test_no_frames_unknown_backbones_and_devices_are_refused(disc_frames):
     with pytest.raises(AlPoseError, match="at least one"):
         next(train([], BODYPARTS, QUICK))
-    with pytest.raises(AlPoseError, match="trunk"):
-        next(train(disc_frames, BODYPARTS, QUICK.model_copy(update={"trunk": "nothing"})))
+    with pytest.raises(AlPoseError, match="backbone"):
+        next(train(disc_frames, BODYPARTS, QUICK.model_copy(update={"backbone": "nothing"})))
     with pytest.raises(AlPoseError, match="device"):
         resolve_device("tpu")
     assert resolve_device("cpu") == "cpu"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_al_pose.domain.trunks import DEFAULT_TRUNK
+from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 
 Rectangle = tuple[int, int, int, int]
 """``x1, x2, y1, y2`` in pixels of the frame, the ends left out: the order of DeepLabCut's ``crop``."""
@@ -17,7 +17,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    trunk: str = Field(default=DEFAULT_TRUNK, description="Name of the pretrained network the heads sit on")
+    backbone: str = Field(default=DEFAULT_BACKBONE, description="Name of the pretrained network the heads sit on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
     long_side: int = Field(default=0, ge=0, le=2048, description="Longer image side the network sees, px; 0 chooses it")
     follow_animal: Literal["auto", "on", "off"] = Field(
@@ -45,6 +45,14 @@ class TrainSettings(BaseModel):
         "'auto' finds them by their names and mirrors where the largest rotation is below 90°; nothing mirrors none",
     )
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_name(cls, values: Any) -> Any:
+        """Settings and models written before 0.2.0 call the backbone ``trunk``."""
+        if isinstance(values, dict) and "trunk" in values:
+            return {"backbone": values["trunk"]} | values
+        return values
 
 
 class LoopSettings(BaseModel):

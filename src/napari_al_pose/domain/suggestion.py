@@ -108,7 +108,7 @@ class Round:
     reliability : Reliability or None
         Of the likelihoods on the hold-out frames.
     started_from : int
-        The model version whose training was carried on; 0 for the pretrained trunk.
+        The model version whose training was carried on; 0 for the pretrained backbone.
     input_size : (int, int)
         Height and width to which the network's input is resized; (0, 0) in rounds of older versions.
     window : int

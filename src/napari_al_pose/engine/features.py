@@ -35,7 +35,7 @@ class FeatureCache:
     path : Path
         An ``.npz`` file.
     device : str
-        Where the trunk runs.
+        Where the backbone runs.
     """
 
     def __init__(self, path: Path, *, device: str = "auto") -> None:

@@ -73,8 +73,8 @@ def check_labels(
     unseen.update((yield from _asked(model, version, list(by_frame(held)), frames, sources, job)))
     if cross_fits:
         settings = project.settings.train
-        if isinstance(model, PoseModel):  # whose trunk can be had, as the one in the settings perhaps can't
-            settings = settings.model_copy(update={"trunk": model.settings.trunk})
+        if isinstance(model, PoseModel):  # whose backbone can be had, as the one in the settings perhaps can't
+            settings = settings.model_copy(update={"backbone": model.settings.backbone})
         unseen.update((yield from _cross_fitted(project, settings, missing, frames, sources, job, threads)))
     keys = [key for key in by_frame(labels) if key in unseen]
     if keys:

@@ -24,9 +24,9 @@ from napari_al_pose.domain import (
     Reliability,
     Round,
 )
+from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.domain.trunks import DEFAULT_TRUNK
 from napari_al_pose.engine.frame_store import FrameStore
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
@@ -34,10 +34,10 @@ from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import FrameBatch, read_batches
 from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
+from napari_al_pose.pose.backbone import WeightsMissingError
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
 from napari_al_pose.pose.predictor import Predictor
-from napari_al_pose.pose.trunk import WeightsMissingError
 from napari_al_pose.project import Project
 from napari_al_pose.video.image_folder import read_image
 from napari_al_pose.video.region import Region
@@ -208,9 +208,11 @@ def train_round(
     try:
         model, last, stopped = yield from training(project.settings.train)
     except WeightsMissingError as missing:
-        notice = f"{missing.message} Learnt with {DEFAULT_TRUNK} instead."
+        notice = f"{missing.message} Learnt with {DEFAULT_BACKBONE} instead."
         log.warning("%s", notice)
-        model, last, stopped = yield from training(project.settings.train.model_copy(update={"trunk": DEFAULT_TRUNK}))
+        model, last, stopped = yield from training(
+            project.settings.train.model_copy(update={"backbone": DEFAULT_BACKBONE})
+        )
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)

@@ -43,9 +43,9 @@ class PredictionTable:
     likelihood: NDArray[np.float64]
 
 
-def prediction_scorer(config: DeepLabCutConfig, model_version: int, trunk: str) -> str:
-    """Return the scorer under which a model of ours with that trunk signs, in DeepLabCut's way."""
-    network = "".join(part.capitalize() for part in trunk.split("_"))
+def prediction_scorer(config: DeepLabCutConfig, model_version: int, backbone: str) -> str:
+    """Return the scorer under which a model of ours with that backbone signs, in DeepLabCut's way."""
+    network = "".join(part.capitalize() for part in backbone.split("_"))
     project = re.sub(r"[^\w.-]", "-", f"{config.task}{config.date}")
     return f"DLC_{network}_{project}al-pose_snapshot_{model_version}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import re
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from napari_al_pose.pose.geometry import PAD_MULTIPLE
 from napari_al_pose.pose.window import Window
 
 FORMAT = "napari-al-pose model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 called the backbone ``trunk``, in the settings and in the names of the weights."""
 
 LARGEST_SIDE, MOST_ANIMALS = 16384, 10_000
 """Sides and numbers above these are no frame's."""
@@ -91,9 +93,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     content = _read(path)
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in range(1, FORMAT_VERSION + 1):
         raise AlPoseError(
-            f"Expected format {FORMAT_VERSION} in the model {path}, got {version}.", "Update napari-al-pose."
+            f"Expected format {FORMAT_VERSION} or older in the model {path}, got {version}.", "Update napari-al-pose."
         )
     try:
         settings = TrainSettings.model_validate(content.get("settings"))
@@ -125,8 +127,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         calibration=Calibration(*calibration),
         learnt=frozenset(learnt),
         animals=None if animals is None else Animals(*animals),
-        state=state,
+        state=_with_present_names(state) if version == 1 else state,
     )
+
+
+def _with_present_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a model of version 1 under the names they have now."""
+    return {re.sub(r"^trunk\.", "backbone.", str(name)): tensor for name, tensor in state.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

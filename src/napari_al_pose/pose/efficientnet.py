@@ -120,7 +120,7 @@ class _InvertedResidual(nn.Module):
         return y + x if self.residual else y
 
 
-class Pyramid(nn.Module):
+class EfficientNetPyramid(nn.Module):
     """Stem and stages: what pose heads sit on.
 
     `forward` takes (N, 3, H, W), RGB as ``(value - MEAN) / STD``, and returns the maps at strides 4, 8, 16 and 32
@@ -173,9 +173,9 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pyramid = Pyramid()
+        self.pyramid = EfficientNetPyramid()
         self.head = nn.Sequential(
-            SamePadConv2d(Pyramid.channels[-1], _HEAD_CHANNELS, 1), _norm(_HEAD_CHANNELS), nn.ReLU6()
+            SamePadConv2d(EfficientNetPyramid.channels[-1], _HEAD_CHANNELS, 1), _norm(_HEAD_CHANNELS), nn.ReLU6()
         )
         self.classifier = nn.Linear(_HEAD_CHANNELS, _N_CLASSES)
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_al_pose.pose.backbones import get_backbone
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.network import fold_batch_norms
-from napari_al_pose.pose.trunks import get_trunk
 
 LONG_SIDE = 192
 _AT_ONCE = 16
@@ -22,7 +22,7 @@ class FeatureExtractor:
     ----------
     device : str
         "auto", "cpu", "cuda" or "mps".
-    trunk : str
+    backbone : str
 
     Raises
     ------
@@ -30,10 +30,10 @@ class FeatureExtractor:
         If the weights or the device can't be had.
     """
 
-    def __init__(self, device: str = "auto", *, trunk: str = "efficientnet_lite0") -> None:
+    def __init__(self, device: str = "auto", *, backbone: str = "efficientnet_lite0") -> None:
         self._device = resolve_device(device)
-        self._trunk = get_trunk(trunk)
-        self._network = fold_batch_norms(self._trunk.embedder()).to(self._device)
+        self._backbone = get_backbone(backbone)
+        self._network = fold_batch_norms(self._backbone.embedder()).to(self._device)
         self._network = self._network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -53,5 +53,5 @@ class FeatureExtractor:
         parts = []
         for start in range(0, max(len(frames), 1), _AT_ONCE):
             images = resize_frames(frames[start : start + _AT_ONCE], geometry).to(self._device).float()
-            parts.append(self._network((images - self._trunk.mean) / self._trunk.std).float().cpu().numpy())
+            parts.append(self._network((images - self._backbone.mean) / self._backbone.std).float().cpu().numpy())
         return np.concatenate(parts)

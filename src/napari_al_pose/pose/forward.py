@@ -42,7 +42,7 @@ class Forward:
     """A network made ready for prediction alone: BatchNorms folded, in half precision where the processor has it.
 
     On a processor each core takes images of its own, one at a time: their maps stay in its cache and no core waits
-    for another, which is 1.5 to 2.5 times as fast as all cores on one batch. bfloat16 is used for the default trunk
+    for another, which is 1.5 to 2.5 times as fast as all cores on one batch. bfloat16 is used for the default backbone
     where there are matrix units for it (AMX), and takes 0.7 of the time there.
 
     Parameters
@@ -58,7 +58,11 @@ class Forward:
     def __init__(self, network: PoseNetwork, window: Window | None = None, animals: Animals | None = None) -> None:
         fused = network.fused().to(memory_format=torch.channels_last)
         self._device = next(fused.parameters()).device
-        half = self._device.type == "cpu" and isinstance(fused.trunk, efficientnet.Pyramid) and has_matrix_units()
+        half = (
+            self._device.type == "cpu"
+            and isinstance(fused.backbone, efficientnet.EfficientNetPyramid)
+            and has_matrix_units()
+        )
         self._network = fused.half_precision() if half else fused
         self._window = window
         self._animals = animals

@@ -1,4 +1,4 @@
-"""Stacked Hourglass (Newell et al. 2016, arXiv:1603.06937), as far as it is a trunk.
+"""Stacked Hourglass (Newell et al. 2016, arXiv:1603.06937), as far as it is a backbone.
 
 What a stack learns goes on to the next as features; its scoremaps in between, and the loss on them, belong to a head
 that this project does not have. Group instead of batch normalisation: few labels, small batches, and no statistics of
@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_al_pose.pose.trunk import MeanOfLast, Trunk
+from napari_al_pose.pose.backbone import Backbone, MeanOfLast
 
 _WIDTH = 256
 _GROUPS = 32
@@ -96,4 +96,4 @@ def _norm_conv(in_channels: int, out_channels: int, kernel: int) -> list[nn.Modu
     ]
 
 
-TRUNK = Trunk("hourglass", HourglassPyramid, HourglassPyramid, lambda: MeanOfLast(HourglassPyramid()))
+BACKBONE = Backbone("hourglass", HourglassPyramid, HourglassPyramid, lambda: MeanOfLast(HourglassPyramid()))

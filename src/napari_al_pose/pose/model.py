@@ -109,8 +109,8 @@ class PoseModel:
 
     @property
     def network_name(self) -> str:
-        """The trunk's name, for scorers."""
-        return self.settings.trunk
+        """The backbone's name, for scorers."""
+        return self.settings.backbone
 
     @property
     def notice(self) -> str:
@@ -197,12 +197,12 @@ class PoseModel:
         """
         content = read_checkpoint(Path(path))
         several = content.animals is not None
-        network = PoseNetwork(content.settings.trunk, len(content.bodyparts), pretrained=False, several=several)
+        network = PoseNetwork(content.settings.backbone, len(content.bodyparts), pretrained=False, several=several)
         try:
             network.load_state_dict(content.state)
         except (RuntimeError, TypeError, AttributeError) as error:
             raise AlPoseError(
-                f"The model {path} does not fit the network {content.settings.trunk!r}.",
+                f"The model {path} does not fit the network {content.settings.backbone!r}.",
                 "Choose another model version, or learn once more.",
             ) from error
         return cls(

@@ -1,4 +1,4 @@
-"""The pose network: a pretrained trunk, a small feature pyramid, one scoremap a bodypart."""
+"""The pose network: a pretrained backbone, a small feature pyramid, one scoremap a bodypart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_al_pose.pose.trunks import get_trunk
+from napari_al_pose.pose.backbones import get_backbone
 
 HEAD_CHANNELS = 64
 
@@ -27,27 +27,27 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class PoseNetwork(nn.Module):
-    """Trunk, top-down pathway (Lin et al. 2017, arXiv:1612.03144) and scoremap logits at stride 4.
+    """Backbone, top-down pathway (Lin et al. 2017, arXiv:1612.03144) and scoremap logits at stride 4.
 
     Parameters
     ----------
-    trunk : str
+    backbone : str
         Name in the registry.
     n_bodyparts : int
     pretrained : bool
-        Whether to read the trunk's ImageNet weights; not needed where a checkpoint follows.
+        Whether to read the backbone's ImageNet weights; not needed where a checkpoint follows.
     several : bool
         For several animals in a picture: one more scoremap, of their centres, and a spotlight on the one that is
         asked for.
     """
 
-    def __init__(self, trunk: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
+    def __init__(self, backbone: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
         super().__init__()
-        entry = get_trunk(trunk)
-        self.trunk = entry.pretrained_pyramid() if pretrained else entry.pyramid()
+        entry = get_backbone(backbone)
+        self.backbone = entry.pretrained_pyramid() if pretrained else entry.pyramid()
         self.mean, self.std = entry.mean, entry.std
         self.memory = entry.memory
-        channels: tuple[int, ...] = self.trunk.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
+        channels: tuple[int, ...] = self.backbone.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
         self.laterals = nn.ModuleList(_conv_norm(c, HEAD_CHANNELS, 1) for c in channels)
         self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)
         self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + several, 1)
@@ -65,15 +65,15 @@ class PoseNetwork(nn.Module):
         return self.heads(self.pyramid(images, spots))
 
     def pyramid(self, images: Tensor, spots: Tensor | None = None) -> list[Tensor]:
-        """Return the trunk's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
+        """Return the backbone's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
         x = (images - self.mean) / self.std
         if spots is not None and self.shade is not None:
             x = x + self.shade.float()[:, None, None] * _shadow(spots, *images.shape[-2:])[:, None]
         x = x.to(next(self.parameters()).dtype)
-        return self.trunk(x.contiguous(memory_format=torch.channels_last))
+        return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
     def heads(self, maps: list[Tensor]) -> Tensor:
-        """Return scoremap logits of the trunk's maps."""
+        """Return scoremap logits of the backbone's maps."""
         y = self.laterals[-1](maps[-1])
         for level in reversed(range(len(maps) - 1)):
             coarser = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
@@ -81,24 +81,24 @@ class PoseNetwork(nn.Module):
         return self.scoremaps(F.relu(self.smooth(F.relu(y))).to(self.scoremaps.weight.dtype))
 
     def train(self, mode: bool = True) -> PoseNetwork:
-        """Set the mode; the trunk keeps ImageNet's BatchNorm statistics, which few labels would only blur."""
+        """Set the mode; the backbone keeps ImageNet's BatchNorm statistics, which few labels would only blur."""
         super().train(mode)
-        for module in self.trunk.modules():
+        for module in self.backbone.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         return self
 
     def freeze_early_layers(self) -> None:
         """Keep edges and textures as they are; also saves the costliest part of the backward pass."""
-        for layer in self.trunk.early_layers():  # type: ignore[operator]  # nn.Module attributes are untyped
+        for layer in self.backbone.early_layers():  # type: ignore[operator]  # nn.Module attributes are untyped
             for parameter in layer.parameters():
                 parameter.requires_grad_(False)
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return the trainable parameters of the trunk and of the heads."""
-        trunk = [p for p in self.trunk.parameters() if p.requires_grad]
-        known = {id(p) for p in self.trunk.parameters()}
-        return trunk, [p for p in self.parameters() if id(p) not in known]
+        """Return the trainable parameters of the backbone and of the heads."""
+        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
+        known = {id(p) for p in self.backbone.parameters()}
+        return backbone, [p for p in self.parameters() if id(p) not in known]
 
     def fused(self) -> PoseNetwork:
         """Return a copy for prediction only, with every BatchNorm folded into the convolution before it."""

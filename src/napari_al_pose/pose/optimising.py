@@ -17,8 +17,8 @@ from napari_al_pose.pose.network import PoseNetwork
 log = logging.getLogger(__name__)
 
 LEARNING_RATE = 6e-3
-TRUNK_SHARE = 0.2
-"""Learning rate of the pretrained trunk over that of the new heads."""
+BACKBONE_RATE = 0.2
+"""Learning rate of the pretrained backbone over that of the new heads."""
 
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.2
@@ -118,14 +118,14 @@ class Optimising:
         norm = nn.utils.clip_grad_norm_(trainable, GRADIENT_NORM)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             return math.nan
-        for group, share in zip(self._optimiser.param_groups, (TRUNK_SHARE, 1.0), strict=True):
+        for group, share in zip(self._optimiser.param_groups, (BACKBONE_RATE, 1.0), strict=True):
             group["lr"] = LEARNING_RATE * share * self._rate * rate_at(self._step, self._steps)
         self._optimiser.step()
         return float(loss.item())
 
     def _new_optimiser(self) -> torch.optim.Optimizer:
-        trunk, heads = self._network.parameter_groups()
-        return torch.optim.AdamW([{"params": trunk}, {"params": heads}], lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        backbone, heads = self._network.parameter_groups()
+        return torch.optim.AdamW([{"params": backbone}, {"params": heads}], lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
 
 
 def rate_at(step: int, steps: int) -> float:

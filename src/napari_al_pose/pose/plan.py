@@ -12,11 +12,11 @@ import numpy as np
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose.animals import Animals
+from napari_al_pose.pose.backbones import get_backbone
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, padded
 from napari_al_pose.pose.memory import usable_bytes
-from napari_al_pose.pose.trunks import get_trunk
 from napari_al_pose.pose.window import Window
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ WATCH_FROM, WATCHED_SHARE, WATCHED = 100, 0.1, 32
 """From how many labelled frames some are held back to the end, and how many: to stop early by."""
 
 CARRY_ON_STEPS, CARRY_ON_RATE = 0.4, 0.5
-"""Steps and learning rate of a training that carries on, over those of one from the trunk, at the least."""
+"""Steps and learning rate of a training that carries on, over those of one from the backbone, at the least."""
 
 SAME_SCALE = 1.3
 """A model is carried on at its own scale if the one chosen anew is not further off than this factor."""
@@ -110,7 +110,7 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
         long_side, search_side = _scales_of_several(frames, extent, settings)
     else:
         long_side, search_side = _scales(frames, extent, settings)
-    memory, usable = get_trunk(settings.trunk).memory, usable_bytes(resolve_device(settings.device))
+    memory, usable = get_backbone(settings.backbone).memory, usable_bytes(resolve_device(settings.device))
     fitting = _fitting_side(frames, usable / memory.predicting)
     trainable = _side(usable / memory.training, min(1.0, CROP_PER_ANIMAL * max(extent, 1e-3)))
     largest = trainable if search_side else min(fitting, trainable)
@@ -148,7 +148,7 @@ def carry_on(
     Parameters
     ----------
     plan : TrainPlan
-        For the same labels from the trunk.
+        For the same labels from the backbone.
     long_side, window : int and Window or None
         The model's; it follows the animal if the plan does.
     settings : TrainSettings

@@ -1,6 +1,6 @@
 """One training, as a generator that can be watched, interrupted and stopped between any two steps.
 
-From the trunk, some labels are held back for the first part: on them the likelihoods are calibrated, then they teach
+From the backbone, some labels are held back for the first part: on them the likelihoods are calibrated, then they teach
 as well. With many labels some are held back to the end, and the training stops where they gain no more. From a model
 before, the labels it has not seen are the ones held back: they tell whether it is worth carrying on, and calibrate it.
 Where that is in doubt both starts are tried for some steps.
@@ -41,14 +41,14 @@ MEASURES = 10
 
 ASKED_FRAMES = 24
 USABLE = 0.2
-"""Share of unseen keypoints that a model must find to be carried on; the trunk alone finds next to none."""
+"""Share of unseen keypoints that a model must find to be carried on; the backbone alone finds next to none."""
 
 SURE = 0.9
 """Share from which on it is carried on without a trial."""
 
 TRIAL_STEPS, AHEAD = 30, 0.75
-"""Steps of a trial from either start, and the median error that carrying on must not exceed then over the trunk's. With
-a smaller lead it ended behind: what was learnt in few steps is in the way (``docs/pose.md``)."""
+"""Steps of a trial from either start, and the largest ratio of median errors, fine-tuned over started afresh, at which
+fine-tuning wins. With a smaller lead it ended behind: what few steps taught is in the way (``docs/pose.md``)."""
 
 RIVALS_AT = (0.4, 0.6, 0.8)
 """Shares of the steps after which places that are taken for the animal are looked for, in at most `ASKED_FRAMES`."""
@@ -132,9 +132,9 @@ def train(
     settings : TrainSettings
         Zeros in it are chosen from the labels.
     initial : PoseModel, optional
-        The version before. It is carried on in fewer steps if trunk and bodyparts are the same and it finds nearly all
-        it has not seen, or finds some of it and is ahead of the trunk after a trial; else the training starts from the
-        trunk.
+        The previous version. It is fine-tuned in fewer steps if backbone and bodyparts are the same and it finds nearly
+        all unseen labels, or finds some and is ahead after a trial. Otherwise training starts from the pretrained
+        backbone.
     holdout : sequence of LabelledFrame
         To measure on, never learnt from; all of them, about `MEASURES` times.
     threads : int, optional
@@ -147,7 +147,7 @@ def train(
     Raises
     ------
     AlPoseError
-        If the frames can't be trained on, the trunk or device can't be had, or what goes wrong on the way
+        If the frames can't be trained on, the backbone or device can't be had, or what goes wrong on the way
         (a loss that is no number, too little memory) does so again at a lower rate or with a smaller batch.
     """
     check_frames(frames, len(bodyparts))
@@ -179,12 +179,12 @@ class _Training:
         self._answer: str | None = None
 
     def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
-        """Carry on with ``initial`` if that is worth it, else begin with the trunk."""
+        """Carry on with ``initial`` if that is worth it, else begin with the backbone."""
         plan = fixed or make_plan(self._frames, self._settings, animals=self._animals)
         fits = (
             initial is not None
             and initial.bodyparts == self._bodyparts
-            and initial.settings.trunk == self._settings.trunk
+            and initial.settings.backbone == self._settings.backbone
             and (initial.window is None) == (plan.window is None)
             and (initial.animals is None) == (plan.animals is None)
         )
@@ -203,7 +203,7 @@ class _Training:
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
             log.info("the model before finds %s of what is new", round(found, 2))
             if found < USABLE or (found < SURE and not (yield from self._is_ahead(initial, warm, plan, unseen))):
-                log.info("training begins with the trunk")
+                log.info("training begins with the backbone")
                 return _Start(self._network(None), plan, Calibration())
             calibration = fit_calibration(given, before=calibration)
         return _Start(network, replace(warm, held_back=0), calibration, initial)
@@ -232,7 +232,7 @@ class _Training:
                 self._answer = yield tick
             said = yield from self._ask(network, judging, plan, tick)
             errors.append(said.median_error)
-        log.info("after a trial the median error is %s px from the model before, %s px from the trunk", *errors)
+        log.info("after a trial the median error is %s px from the model before, %s px from the backbone", *errors)
         return self._answer == "stop" or errors[0] <= AHEAD * errors[1]
 
     def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed | AnimalFeed:
@@ -342,7 +342,7 @@ class _Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._settings.seed)
             network = PoseNetwork(
-                self._settings.trunk, len(self._bodyparts), pretrained=initial is None, several=self._animals > 1
+                self._settings.backbone, len(self._bodyparts), pretrained=initial is None, several=self._animals > 1
             )
         if initial is not None:
             network.load_state_dict(initial.network.state_dict())

@@ -1,4 +1,4 @@
-"""What learns in the simulation: the loop's own training, or heads on a frozen trunk whose maps are computed once.
+"""What learns in the simulation: the loop's own training, or heads on a frozen backbone whose maps are computed once.
 
 Both start every training of a fold and seed from the same weights, take the same number of steps and see the frames in
 an order drawn from the same seed.
@@ -83,7 +83,7 @@ def make_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -
 
 
 def prepare_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
-    """Compute the frozen trunk's maps of every frame and view, unless ``folder`` has them.
+    """Compute the frozen backbone's maps of every frame and view, unless ``folder`` has them.
 
     What was computed before an interruption is not computed again.
     """
@@ -98,11 +98,11 @@ def prepare_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path
 
 @torch.inference_mode()
 def _write_maps(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
-    network = PoseNetwork(protocol.trunk, 1, pretrained=True).eval()
+    network = PoseNetwork(protocol.backbone, 1, pretrained=True).eval()
     views = Views(dataset.crop, dataset.rotation_degrees)
     n = len(dataset.keys)
     done = _memmap(folder / "done.npy", np.dtype(bool), (n,))
-    for row in tqdm(range(n), desc=f"Frozen trunk, {dataset.name}", unit="", mininterval=2.0):
+    for row in tqdm(range(n), desc=f"Frozen backbone, {dataset.name}", unit="", mininterval=2.0):
         if done[row]:
             continue
         image = _image(dataset, row)
@@ -141,7 +141,7 @@ class _Heads:
         """Train on rows; see `Learner`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = PoseNetwork(self.protocol.trunk, self.dataset.skeleton.n_bodyparts, pretrained=False)
+            network = PoseNetwork(self.protocol.backbone, self.dataset.skeleton.n_bodyparts, pretrained=False)
         if initial is not None:
             network.load_state_dict(initial.network.state_dict())
         network = network.train().to(memory_format=torch.channels_last)
@@ -236,12 +236,12 @@ class _TrainedHeads:
         self._learner = learner
 
     def pose_model(self) -> PoseModel:
-        """Return the heads on the trunk they were trained on; see `Learned`."""
+        """Return the heads on the backbone they were trained on; see `Learned`."""
         data, protocol = self._learner.dataset, self._learner.protocol
-        whole = PoseNetwork(protocol.trunk, data.skeleton.n_bodyparts, pretrained=True)
-        heads = {name: value for name, value in self.network.state_dict().items() if not name.startswith("trunk.")}
+        whole = PoseNetwork(protocol.backbone, data.skeleton.n_bodyparts, pretrained=True)
+        heads = {name: value for name, value in self.network.state_dict().items() if not name.startswith("backbone.")}
         whole.load_state_dict(heads, strict=False)
-        settings = TrainSettings(trunk=protocol.trunk, device="cpu")
+        settings = TrainSettings(backbone=protocol.backbone, device="cpu")
         side = max(data.images.shape[1:3])
         whole = whole.eval().requires_grad_(False)
         return PoseModel(whole, bodyparts=data.skeleton.bodyparts, settings=settings, long_side=side)
@@ -282,7 +282,7 @@ class _WholeNetwork:
         said = labels or data
         frames = [LabelledFrame(np.asarray(data.images[row]), said.xy[row], said.states[row]) for row in rows]
         settings = TrainSettings(
-            trunk=self._protocol.trunk,
+            backbone=self._protocol.backbone,
             device="auto",
             batch_size=self._protocol.batch_size,
             rotation_degrees=data.rotation_degrees,

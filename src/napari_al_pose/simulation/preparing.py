@@ -36,9 +36,9 @@ class Prepared:
     ----------
     dataset : Dataset
     features : float32 array, (N, d)
-        Image features of the pretrained trunk.
+        Image features of the pretrained backbone.
     maps : Path
-        Folder of the frozen trunk's maps.
+        Folder of the frozen backbone's maps.
     """
 
     dataset: Dataset
@@ -60,7 +60,7 @@ def prepare(raw: RawDataset, protocol: Protocol, cache: Path) -> Path:
     dataset = load_dataset(folder / "data")
     features = folder / "features.npy"
     if not features.exists():
-        found = _features(dataset, protocol.trunk)
+        found = _features(dataset, protocol.backbone)
         temporary = features.with_suffix(".part.npy")
         np.save(temporary, found)
         temporary.replace(features)
@@ -78,7 +78,7 @@ def open_prepared(folder: Path) -> Prepared:
 def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
     """Return a hash of the labels and of the settings that decide what is computed of them."""
     settings = [
-        protocol.trunk,
+        protocol.backbone,
         protocol.learning,
         protocol.views,
         protocol.long_side,
@@ -151,8 +151,8 @@ def _plan(raw: RawDataset, rows: list[int], protocol: Protocol) -> TrainPlan:
     return make_plan(frames, TrainSettings(long_side=protocol.long_side, follow_animal="off", steps=protocol.steps))
 
 
-def _features(dataset: Dataset, trunk: str) -> NDArray[np.float32]:
-    extractor = FeatureExtractor("auto", trunk=trunk)
+def _features(dataset: Dataset, backbone: str) -> NDArray[np.float32]:
+    extractor = FeatureExtractor("auto", backbone=backbone)
     parts = [
         extractor.extract(np.asarray(dataset.images[start : start + 16])) for start in range(0, len(dataset.keys), 16)
     ]

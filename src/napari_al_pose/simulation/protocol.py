@@ -126,6 +126,8 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
 
 
 _LATER = ("tolerance", "jitter", "costs")
+_EARLIER_NAMES = {"backbone": "trunk"}
+"""Names in the hash of `Protocol.setting`, so that runs from before a field was renamed can be gone on with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +145,11 @@ class Protocol:
         Optimiser steps of every training, whatever its labels.
     batch_size : int
         Views in a step.
-    trunk : str
+    backbone : str
         Pretrained network.
     learning : {"heads", "all"}
-        ``heads`` trains the heads on a frozen trunk, from ``views`` fixed views of each frame: minutes where the other
-        takes hours. ``all`` is the loop's own training.
+        ``heads`` trains only the heads, on a frozen backbone and ``views`` fixed views of each frame, which takes
+        minutes instead of hours. ``all`` is the loop's own training.
     bfloat16 : bool
         Run the heads in bfloat16, for ``heads``: three times as fast on processors that multiply it.
     views : int
@@ -178,7 +180,7 @@ class Protocol:
     budgets: tuple[int, ...]
     steps: int = 500
     batch_size: int = 8
-    trunk: str = "efficientnet_lite0"
+    backbone: str = "efficientnet_lite0"
     learning: Learning = "heads"
     bfloat16: bool = False
     views: int = 8
@@ -225,7 +227,7 @@ class Protocol:
             if name in _LATER
         }
         fields = {
-            name: value
+            _EARLIER_NAMES.get(name, name): value
             for name, value in self.to_json().items()
             if name != "arms" and not (name in later and value == later[name])
         }

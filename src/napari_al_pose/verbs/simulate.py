@@ -83,8 +83,8 @@ def add(verbs: Any) -> None:
     verb.add_argument("--folds", type=positive, default=3, metavar="N", help="parts of each data set (default: 3)")
     verb.add_argument("--use-folds", type=_numbers, metavar="I,J", help="folds to test on, from 0 (default: all)")
     verb.add_argument("--start", choices=("shared", "own"), default="shared", help="who chooses the first frames")
-    verb.add_argument("--trunk", default="efficientnet_lite0", help="pretrained network")
-    verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="heads on a frozen trunk, or all")
+    verb.add_argument("--backbone", "--trunk", default="efficientnet_lite0", help="pretrained network")
+    verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="train only the heads, or all")
     verb.add_argument("--bfloat16", action="store_true", help="heads in bfloat16: faster on processors that have it")
     verb.add_argument("--steps", type=positive, default=500, help="optimiser steps of every training (default: 500)")
     verb.add_argument("--batch-size", type=positive, default=8, help="views in a step (default: 8)")
@@ -114,7 +114,7 @@ def _simulate(options: argparse.Namespace) -> None:
         budgets=options.budgets or ((5, 10, 20, 40) if options.workflows else (10, 20, 40, 80)),
         steps=options.steps,
         batch_size=options.batch_size,
-        trunk=options.trunk,
+        backbone=options.backbone,
         learning=options.learning,
         bfloat16=options.bfloat16,
         long_side=options.long_side,

@@ -2,7 +2,7 @@
 
 The residency's sketch with DINO: of all pairs of frames of the pool that share none with a pair before, the one of
 largest cosine distance comes next; of equal pairs the one that is first by its keys. DINOv2's class token where it
-can be had, else the features of the trunk. Each pair is a pair of outliers: meant for looking at what there is.
+can be had, else the features of the backbone. Each pair is a pair of outliers: meant for looking at what there is.
 
 Cost: image features once a frame, then O(N^2 d) time and O(N^2) memory; of more than 2,000 frames an even sample.
 """

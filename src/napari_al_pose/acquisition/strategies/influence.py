@@ -11,7 +11,7 @@ representative. Ranking by the smallest summed cosine distance, as the residency
 With unit rows ``u`` and their sum ``g`` the sum over ``j`` is ``u_i . g - u_i . u_i``: O(N d), no N x N matrix.
 The most influential frames are copies of one another: they need a batch that is spread over clusters.
 
-By default the features are those of the trunk that the pose network starts from. The residency's and the paper's are
+By default the features are those of the backbone that the pose network starts from. The residency's and the paper's are
 AlexNet's after ``fc6``; its authors also name DINO, here DINOv2. Both need weights from the internet, once.
 
 Cost: image features once a frame, then O(N d).

@@ -9,8 +9,8 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QFormLayout, QWidget
 
+from napari_al_pose.domain.backbones import BACKBONE_WORDS
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.domain.trunks import TRUNK_WORDS
 
 _LOOP_TITLES = {
     "batch_size": "Frames in the queue",
@@ -19,7 +19,7 @@ _LOOP_TITLES = {
     "pool_size": "Candidate frames",
 }
 _TRAIN_TITLES = {
-    "trunk": "Network",
+    "backbone": "Network",
     "device": "Device",
     "long_side": "Network input, px",
     "follow_animal": "Follow the animal",
@@ -70,9 +70,9 @@ class SettingsForm:
 def _field(name: str, title: str, model: type[LoopSettings] | type[TrainSettings], values: Any) -> ValueWidget[Any]:
     field: FieldInfo = model.model_fields[name]
     options: dict[str, Any] = {"tooltip": field.description or title, **_limits(field)}
-    if name == "trunk":
-        options["choices"] = [(words.partition(":")[0], trunk) for trunk, words in TRUNK_WORDS.items()]
-        options["tooltip"] = "\n".join(TRUNK_WORDS.values())
+    if name == "backbone":
+        options["choices"] = [(words.partition(":")[0], backbone) for backbone, words in BACKBONE_WORDS.items()]
+        options["tooltip"] = "\n".join(BACKBONE_WORDS.values())
     if field.annotation is float:
         options["step"] = 0.05 if options.get("max", 1) <= 1 else 5.0
     widget = create_widget(

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from torchvision.models import AlexNet, AlexNet_Weights, alexnet
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose.backbones_timm import dinov2_token
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.trunks_timm import dinov2_token
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SHORT_SIDE = 224

@@ -62,7 +62,7 @@ class _Backbone(nn.Module):
             import timm
         except ImportError as error:
             raise AlPoseError(
-                "DeepLabCut's networks need the package timm.", 'Run: pip install "napari-al-pose[trunks]"'
+                "DeepLabCut's networks need the package timm.", 'Run: pip install "napari-al-pose[backbones]"'
             ) from error
         self._branches = wanted.type == "HRNet"
         self._joined = wanted.interpolate_branches

@@ -11,18 +11,19 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.trunks import TRUNK_WORDS
-from napari_al_pose.pose import FeatureExtractor
-from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0, SamePadConv2d
-from napari_al_pose.pose.geometry import InputGeometry, resize_frames
-from napari_al_pose.pose.trunk import WeightsMissingError
-from napari_al_pose.pose.trunks import (
-    TRUNKS,
-    get_trunk,
+from napari_al_pose.domain.backbones import BACKBONE_WORDS
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose import FeatureExtractor, PoseModel
+from napari_al_pose.pose.backbone import WeightsMissingError
+from napari_al_pose.pose.backbones import (
+    BACKBONES,
+    get_backbone,
     load_by_order,
     load_efficientnet_lite0,
     read_tensors,
 )
+from napari_al_pose.pose.efficientnet import MEAN, STD, EfficientNetLite0, SamePadConv2d
+from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 
 BELL_COTE, DAISY = 442, 985
 
@@ -79,9 +80,9 @@ def test_logits_and_pyramid_equal_timm(network, size):
             torch.testing.assert_close(ours, their, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", list(TRUNKS))
-def test_every_trunk_gives_the_pyramid_it_promises(name):
-    pyramid = get_trunk(name).pyramid().eval()
+@pytest.mark.parametrize("name", list(BACKBONES))
+def test_every_backbone_gives_the_pyramid_it_promises(name):
+    pyramid = get_backbone(name).pyramid().eval()
     with torch.inference_mode():
         maps = pyramid(torch.zeros(1, 3, 64, 96))
     assert [tuple(m.shape) for m in maps] == [
@@ -91,8 +92,8 @@ def test_every_trunk_gives_the_pyramid_it_promises(name):
     assert all(isinstance(layer, torch.nn.Module) for layer in pyramid.early_layers())
 
 
-def test_the_settings_know_every_trunk():
-    assert list(TRUNKS) == list(TRUNK_WORDS)
+def test_the_settings_know_every_backbone():
+    assert list(BACKBONES) == list(BACKBONE_WORDS)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])
@@ -105,24 +106,24 @@ def test_weights_out_of_reach_are_told_at_once(name, tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket, "create_connection", offline)
     monkeypatch.setattr("urllib.request.urlopen", offline)
-    monkeypatch.setattr("napari_al_pose.pose.trunks_timm.getproxies", dict)
+    monkeypatch.setattr("napari_al_pose.pose.backbones_timm.getproxies", dict)
     with pytest.raises(WeightsMissingError, match=r"no route to host.*efficientnet_lite0"):
-        get_trunk(name).pretrained_pyramid()
+        get_backbone(name).pretrained_pyramid()
 
 
 @pytest.mark.parametrize("name", ["resnet18", "timm_resnet18"])
 def test_colours_reach_an_imagenet_network_as_it_wants_them(name):
     """A frame of ImageNet's mean colour arrives as zeros, one deviation brighter as ones."""
-    colours = get_trunk(name).pyramid().colours
+    colours = get_backbone(name).pyramid().colours
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
     pixels = torch.from_numpy(np.stack([mean, mean + std])).float()[:, :, None, None]
     seen = colours((pixels - MEAN) / STD)[:, :, 0, 0].numpy()
     np.testing.assert_allclose(seen, [[0] * 3, [1] * 3], atol=1e-4)
 
 
-def test_unknown_trunk_names_the_known_ones():
+def test_unknown_backbone_names_the_known_ones():
     with pytest.raises(AlPoseError, match="efficientnet_lite0"):
-        get_trunk("resnet_9000")
+        get_backbone("resnet_9000")
 
 
 @pytest.mark.parametrize("change", ["one fewer", "other shape"])
@@ -170,3 +171,17 @@ def test_features_do_not_depend_on_the_batch_and_tell_images_apart():
     cosine = both[0] @ both[1] / np.linalg.norm(both[0]) / np.linalg.norm(both[1])
     assert cosine < 0.6
     assert extractor.extract(np.empty((0, 40, 60, 3), np.uint8)).shape == (0, 1280)
+
+
+def test_models_and_settings_from_before_the_backbone_had_its_name_are_read(learnt, tmp_path):
+    _, model = learnt
+    model.save(tmp_path / "model.pt")
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    settings = {"trunk" if name == "backbone" else name: value for name, value in content["settings"].items()}
+    state = {name.replace("backbone.", "trunk.", 1): tensor for name, tensor in content["state"].items()}
+    torch.save(content | {"format_version": 1, "settings": settings, "state": state}, tmp_path / "old.pt")
+    old = PoseModel.load(tmp_path / "old.pt", device="cpu")
+    assert old.settings == model.settings
+    for name, tensor in model.network.state_dict().items():
+        torch.testing.assert_close(old.network.state_dict()[name], tensor)
+    assert TrainSettings.model_validate({"trunk": "resnet18"}).backbone == "resnet18"

@@ -1,4 +1,4 @@
-"""What the registry knows of a trunk, and the parts that all trunks share."""
+"""What the registry knows of a backbone, and the parts that all backbones share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.trunks import DEFAULT_TRUNK
+from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 
 MEAN, STD = 127.0, 128.0
-"""Normalisation of the pose network's input, whatever its trunk wants: see `ImageNetColours`."""
+"""Normalisation of the pose network's input, whatever its backbone wants: see `ImageNetColours`."""
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
-class Pyramid(Protocol):
+class FeaturePyramid(Protocol):
     """A module giving maps at strides 4, 8, 16 and 32, finest first, of (N, 3, H, W); H and W multiples of 32."""
 
     channels: tuple[int, ...]
@@ -45,7 +45,7 @@ LIGHT, HEAVY = Memory(300, 900), Memory(800, 3000)
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
+class Backbone:
     """One entry of the registry.
 
     Parameters
@@ -53,7 +53,7 @@ class Trunk:
     name : str
         What the settings and checkpoints call it.
     pyramid : callable
-        Returns a module that is a `Pyramid`. Weights are random: checkpoints bring their own.
+        Returns a module that is a `FeaturePyramid`. Weights are random: checkpoints bring their own.
     pretrained_pyramid : callable
         The same with pretrained weights.
     embedder : callable
@@ -101,14 +101,14 @@ class MeanOfLast(nn.Module):
 
 
 class WeightsMissingError(AlPoseError):
-    """A trunk's pretrained weights are not here and can't be fetched."""
+    """A backbone's pretrained weights are not here and can't be fetched."""
 
 
 def no_weights(name: str, reason: str) -> WeightsMissingError:
     """Return the error for weights that can't be downloaded."""
     return WeightsMissingError(
         f"The pretrained weights of {name} could not be downloaded ({reason}).",
-        f"Go online once and learn again, or choose the trunk {DEFAULT_TRUNK} in the settings.",
+        f"Go online once and learn again, or choose the backbone {DEFAULT_BACKBONE} in the settings.",
     )
 
 

@@ -1,6 +1,6 @@
 """The pretrained networks that pose heads can sit on.
 
-Adding one is one entry in `TRUNKS` and its sentence in `napari_al_pose.domain.trunks`.
+Adding one is one entry in `BACKBONES` and its sentence in `napari_al_pose.domain.backbones`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose import efficientnet, hourglass, trunks_timm, trunks_torchvision
-from napari_al_pose.pose.trunk import LIGHT, Trunk
+from napari_al_pose.pose import backbones_timm, backbones_torchvision, efficientnet, hourglass
+from napari_al_pose.pose.backbone import LIGHT, Backbone
 
 
-def get_trunk(name: str) -> Trunk:
+def get_backbone(name: str) -> Backbone:
     """Return the entry called ``name``.
 
     Raises
@@ -24,9 +24,9 @@ def get_trunk(name: str) -> Trunk:
     AlPoseError
         If there is none.
     """
-    if name not in TRUNKS:
-        raise AlPoseError(f"Expected a known trunk, got {name!r}.", f"Choose one of: {', '.join(TRUNKS)}.")
-    return TRUNKS[name]
+    if name not in BACKBONES:
+        raise AlPoseError(f"Expected a known backbone, got {name!r}.", f"Choose one of: {', '.join(BACKBONES)}.")
+    return BACKBONES[name]
 
 
 def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -101,20 +101,20 @@ class _Embedder(nn.Module):
         return self.classifier.embed(x)
 
 
-TRUNKS = {
-    trunk.name: trunk
-    for trunk in (
-        Trunk(
+BACKBONES = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
             name="efficientnet_lite0",
-            pyramid=efficientnet.Pyramid,
+            pyramid=efficientnet.EfficientNetPyramid,
             pretrained_pyramid=lambda: load_efficientnet_lite0().pyramid,
             embedder=lambda: _Embedder(load_efficientnet_lite0()),
             mean=efficientnet.MEAN,
             std=efficientnet.STD,
             memory=LIGHT,
         ),
-        *trunks_torchvision.TRUNKS,
-        *trunks_timm.TRUNKS,
-        hourglass.TRUNK,
+        *backbones_torchvision.BACKBONES,
+        *backbones_timm.BACKBONES,
+        hourglass.BACKBONE,
     )
 }

@@ -1,4 +1,4 @@
-"""timm's networks as trunks; their weights are downloaded once, by timm."""
+"""timm's networks as backbones; their weights are downloaded once, by timm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.trunk import ImageNetColours, MeanOfLast, Trunk, no_weights
+from napari_al_pose.pose.backbone import Backbone, ImageNetColours, MeanOfLast, no_weights
 
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _PATIENCE_SECONDS = 5.0
@@ -85,8 +85,8 @@ def _create(name: str, *, pretrained: bool, **options: Any) -> Any:
         import timm
     except ImportError as error:
         raise AlPoseError(
-            f"The trunk {name} needs the package timm.",
-            'Run: pip install "napari-al-pose[trunks]", or choose the trunk efficientnet_lite0 in the settings.',
+            f"The backbone {name} needs the package timm.",
+            'Run: pip install "napari-al-pose[backbones]", or choose the backbone efficientnet_lite0 in the settings.',
         ) from error
     try:
         if pretrained:
@@ -126,8 +126,8 @@ def _reach_weights(repository: str) -> None:
         socket.create_connection((host, 443), timeout=_PATIENCE_SECONDS).close()
 
 
-def _entry(name: str, build: Callable[..., nn.Module]) -> Trunk:
-    return Trunk(
+def _entry(name: str, build: Callable[..., nn.Module]) -> Backbone:
+    return Backbone(
         name,
         lambda: build(pretrained=False),
         lambda: build(pretrained=True),
@@ -156,7 +156,7 @@ def _dino(*, pretrained: bool) -> nn.Module:
     return DinoPyramid(_create(_DINO, pretrained=pretrained, dynamic_img_size=True, out_indices=_DINO_BLOCKS))
 
 
-TRUNKS = (
+BACKBONES = (
     _entry("timm_resnet18", _resnet("resnet18.a1_in1k")),
     _entry("timm_resnet50", _resnet("resnet50.a1_in1k")),
     _entry("hrnet_w18", _hrnet("hrnet_w18.ms_aug_in1k")),

@@ -1,4 +1,4 @@
-"""torchvision's networks as trunks; their weights are downloaded once, by torchvision, and checked by hash."""
+"""torchvision's networks as backbones; their weights are downloaded once, by torchvision, and checked by hash."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torchvision import models
 
-from napari_al_pose.pose.trunk import HEAVY, LIGHT, ImageNetColours, MeanOfLast, Memory, Trunk, no_weights
+from napari_al_pose.pose.backbone import HEAVY, LIGHT, Backbone, ImageNetColours, MeanOfLast, Memory, no_weights
 
 _MOBILE_MAPS = (3, 6, 12, 16)
 """Blocks of MobileNetV3-Large that are the last of strides 4, 8, 16 and 32."""
@@ -78,14 +78,14 @@ def _entry(
     weights: models.WeightsEnum,
     pyramid: Callable[[nn.Module], nn.Module],
     memory: Memory = HEAVY,
-) -> Trunk:
+) -> Backbone:
     def pretrained() -> nn.Module:
         return pyramid(_with_weights(build(), weights))
 
-    return Trunk(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
+    return Backbone(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
 
 
-TRUNKS = (
+BACKBONES = (
     _entry(
         "mobilenet_v3_large",
         models.mobilenet_v3_large,

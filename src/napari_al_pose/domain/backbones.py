@@ -1,11 +1,11 @@
-"""The names of the pretrained networks, for the settings; `napari_al_pose.pose.trunks` builds them."""
+"""The names of the pretrained networks, for the settings; `napari_al_pose.pose.backbones` builds them."""
 
 from __future__ import annotations
 
-DEFAULT_TRUNK = "efficientnet_lite0"
+DEFAULT_BACKBONE = "efficientnet_lite0"
 
-TRUNK_WORDS: dict[str, str] = {
-    DEFAULT_TRUNK: "EfficientNet-Lite0: fast on a laptop, weights come with the installation",
+BACKBONE_WORDS: dict[str, str] = {
+    DEFAULT_BACKBONE: "EfficientNet-Lite0: fast on a laptop, weights come with the installation",
     "mobilenet_v3_large": "MobileNetV3-Large (torchvision): about as fast; weights are downloaded once",
     "resnet18": "ResNet-18 (torchvision): weights are downloaded once",
     "resnet50": "ResNet-50 (torchvision): slow without a GPU; weights are downloaded once",
@@ -16,4 +16,4 @@ TRUNK_WORDS: dict[str, str] = {
     "dinov2_vits14": "DINOv2 ViT-S/14 (timm), trained without labels; wants a GPU; weights are downloaded once",
     "hourglass": "Stacked Hourglass, two stacks: learns from nothing, wants hundreds of labels and a GPU",
 }
-"""One sentence a trunk, the default first."""
+"""One sentence a backbone, the default first."""
