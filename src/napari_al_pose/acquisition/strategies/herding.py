@@ -1,0 +1,177 @@
+"""Uncertainty herding: frames that look like many frames the model doubts, and like none that is labelled.
+
+Bae, Oliveira & Sutherland, "Uncertainty Herding: One Active Learning Method for All Label Budgets", ICLR 2025. Labels
+``L`` cover frame ``j`` as well as the one most like it does, by a Gaussian kernel ``k``. A frame is worth what it
+would add, weighted by the doubt ``u_j`` that the model has of what is covered:
+
+    gain(i) = 1 / n * sum over j of u_j * max(0, k(f_i, f_j) - max over l in L of k(f_l, f_j))
+
+and the batch is chosen greedily. Without doubt (a model that is as unsure of every frame) it is coverage, so it suits
+few labels; with many, what is far from certain weighs more. ``u_j`` is the mean over bodyparts of one less the
+likelihood, which is calibrated. The kernel's width is the median distance of a labelled frame to the nearest other
+one, so that it shrinks as labels come closer; the paper takes the least distance, which two labels of one scene would
+make nothing.
+
+At most 4,000 frames, evenly drawn, stand for the pool that is to be covered.
+
+Cost: image features once a frame and one pass of the network, then O(4,000 N d) for the first frame; for each further
+one only gains that may have become the largest are computed again (the gain is submodular).
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.ordering import share_below
+from napari_al_pose.acquisition.quotas import systematic
+from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, nearest_distance, usable_rows
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.vectors import unit_rows
+from napari_al_pose.acquisition.wording import percent_of_pool
+
+_MOST_COVERED = 4_000
+_BLOCK = 1_024
+_FEWEST_PAIRS = 2
+"""Labelled frames from which the kernel's width can be read."""
+
+
+class Herd:
+    """What is covered of a pool, and what a frame would add.
+
+    Parameters
+    ----------
+    rows : float array, (n, d)
+        Unit features of the candidate frames, in the order of their keys.
+    doubt : float64 array, (n,)
+        What covering each is worth.
+    labelled : float array, (m, d)
+        Unit features of what is labelled.
+    """
+
+    def __init__(self, rows: NDArray[np.floating], doubt: NDArray[np.float64], labelled: NDArray[np.floating]) -> None:
+        n = len(rows)
+        stand_ins = systematic(n, min(n, _MOST_COVERED), 0.5)
+        self._rows, self._open = rows, rows[stand_ins]
+        self._width = kernel_width(labelled, self._open)
+        self._doubt = doubt[stand_ins]
+        self._covered = np.zeros(len(self._open))
+        for start in range(0, len(labelled), _BLOCK):
+            near = self._kernel(labelled[start : start + _BLOCK]).max(axis=0, initial=0.0)
+            self._covered = np.maximum(self._covered, near)
+
+    def gains(self) -> NDArray[np.float64]:
+        """Return what each frame would add, (n,)."""
+        parts = [self._gain(self._rows[start : start + _BLOCK]) for start in range(0, len(self._rows), _BLOCK)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def choose(self, n: int) -> tuple[list[int], NDArray[np.float64]]:
+        """Choose ``n`` frames, each time the one that adds most; of equal ones the first.
+
+        Returns
+        -------
+        picks : list of int
+        values : float64 array, (n,)
+            What each added when it was chosen, falling.
+        """
+        waiting = [(-gain, row) for row, gain in enumerate(np.round(self.gains(), 12).tolist())]
+        heapq.heapify(waiting)
+        picks: list[int] = []
+        values: list[float] = []
+        while waiting and len(picks) < n:
+            _, row = heapq.heappop(waiting)
+            gain = float(np.round(self._gain(self._rows[row : row + 1])[0], 12))
+            if waiting and (-gain, row) > waiting[0]:
+                heapq.heappush(waiting, (-gain, row))  # others may add more now
+                continue
+            picks.append(row)
+            values.append(gain)
+            self._covered = np.maximum(self._covered, self._kernel(self._rows[row : row + 1])[0])
+        return picks, np.array(values)
+
+    def _gain(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        added: NDArray[np.float64] = np.maximum(self._kernel(rows) - self._covered, 0.0) @ self._doubt
+        return added / max(1, len(self._open))
+
+    def _kernel(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return how alike rows and the pool's stand-ins are, (r, n), in [0, 1]."""
+        squared = np.maximum(2.0 - 2.0 * (rows @ self._open.T).astype(np.float64), 0.0)
+        return np.exp(-squared / self._width**2)
+
+
+def kernel_width(labelled: NDArray[np.floating], pool: NDArray[np.floating]) -> float:
+    """Return the width of the kernel, a Euclidean distance of unit features.
+
+    The median distance of a labelled frame to the nearest other one; with fewer than two labels, the distance that a
+    tenth of the pool's pairs are within.
+    """
+    if len(labelled) >= _FEWEST_PAIRS:
+        squared = np.maximum(2.0 - 2.0 * (labelled @ labelled.T).astype(np.float64), 0.0)
+        np.fill_diagonal(squared, np.inf)
+        width = float(np.median(np.sqrt(squared.min(axis=1))))
+    else:
+        some = pool[systematic(len(pool), min(len(pool), 500), 0.5)]
+        distances = np.sqrt(np.maximum(2.0 - 2.0 * (some @ some.T).astype(np.float64), 0.0))
+        width = float(np.quantile(distances[np.triu_indices(len(some), 1)], 0.1)) if len(some) > 1 else 1.0
+    return max(width, 1e-3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncertaintyHerding:
+    """Rank frames by how much doubt, over frames that look like them, a label would answer."""
+
+    name: str = "uherding"
+    title: str = "Uncertainty herding"
+    summary: str = "Frames that look like many doubtful frames, and like no labelled one"
+    requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
+    fallback: str = "coverage"
+    batching: Batching = Batching.BEST
+    cost: str = "image features once a frame and a pass of the network, then O(4,000 N d)"
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return what each frame adds to what is labelled or ranked before it, ``(N,)``, in [0, 1]."""
+        order, rows, _ = usable_rows(context)
+        scores = np.full(len(context.keys), np.nan)
+        if not len(rows):
+            return scores
+        labelled = _labelled(context)
+        herd = Herd(rows, _doubt(context)[order], rows[:0] if labelled is None else labelled)
+        picks, values = herd.choose(CHOSEN_PER_SLOT * context.batch_size)
+        left = herd.gains()
+        left[picks] = values
+        scores[order] = left
+        return scores
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Say how the frame compares in the doubt it answers and in how new it looks."""
+        scores = self.score(context)
+        if not np.isfinite(scores[index]):
+            return Explanation(sentence="no usable image features")
+        looks_like = f"looks like more doubtful frames than {percent_of_pool(share_below(scores, index))}"
+        labelled = _labelled(context)
+        if labelled is None:
+            return Explanation(sentence=looks_like)
+        order, rows, _ = usable_rows(context)
+        distance = nearest_distance(rows, labelled)
+        share = share_below(distance, int(np.flatnonzero(order == index)[0]))
+        return Explanation(sentence=f"{looks_like}, less like any label than {percent_of_pool(share)}")
+
+
+def _labelled(context: ScoreContext) -> NDArray[np.floating] | None:
+    if context.labelled_features is None:
+        return None
+    unit = unit_rows(context.labelled_features)
+    unit = unit[unit.any(axis=1)]
+    return unit if len(unit) else None
+
+
+def _doubt(context: ScoreContext) -> NDArray[np.float64]:
+    """Return the mean over bodyparts of one less the likelihood, (N,); the pool's mean where nothing is known."""
+    likelihood = np.asarray(given(context.likelihood, "likelihood"), np.float64)
+    known = np.isfinite(likelihood)
+    doubt = np.where(known, 1.0 - likelihood, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    some = known.any(axis=1)
+    return np.where(some, doubt, doubt[some].mean() if some.any() else 1.0)
