@@ -17,7 +17,7 @@ FLIES = Path("flies/clip.slp")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledVideo:
+class GroundTruthVideo:
     """A video with the truth about every frame.
 
     Parameters
@@ -47,7 +47,7 @@ def labelled(image: NDArray[np.uint8], xy: NDArray[np.float64]) -> LabelledFrame
     return LabelledFrame(image, first.xy, first.states, others=tuple(others))
 
 
-def flies(data: Path) -> LabelledVideo:
+def flies(data: Path) -> GroundTruthVideo:
     """Return SLEAP's clip of two flies: 1,500 frames of 1024 x 1024, 13 bodyparts."""
     import sleap_io
 
@@ -58,4 +58,4 @@ def flies(data: Path) -> LabelledVideo:
     for frame in labels.labeled_frames:
         for instance in frame.instances:
             xy[frame.frame_idx, tracks[instance.track]] = instance.numpy()
-    return LabelledVideo(data / FLIES.parent / "clip.mp4", names, xy)
+    return GroundTruthVideo(data / FLIES.parent / "clip.mp4", names, xy)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.animal_data import FLIES, LabelledVideo, flies
+from benchmarks.animal_data import FLIES, GroundTruthVideo, flies
 from benchmarks.report import Figure
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.tracks import in_order
@@ -39,11 +39,11 @@ def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             config = make_pair(Path(folder))
             for name, xy in pair_truth(config).items():
-                video = LabelledVideo(config.parent / "videos" / f"{name}.mp4", BODYPARTS, xy)
+                video = GroundTruthVideo(config.parent / "videos" / f"{name}.mp4", BODYPARTS, xy)
                 yield from _followed(f"animals.{name}", video)
 
 
-def _of_video(name: str, video: LabelledVideo, seeds: Sequence[int]) -> Iterator[Figure]:
+def _of_video(name: str, video: GroundTruthVideo, seeds: Sequence[int]) -> Iterator[Figure]:
     measured = [_measure(video, seed) for seed in seeds]
     setting = {
         "n_train": N_TRAIN,
@@ -81,7 +81,7 @@ class _Measured:
         return float(getattr(self.errors if name in ("oks_map", "mean") else self, name))
 
 
-def _measure(video: LabelledVideo, seed: int) -> _Measured:
+def _measure(video: GroundTruthVideo, seed: int) -> _Measured:
     """Learn from frames of one half of the video, and measure on frames of the other."""
     rng, half = np.random.default_rng(seed), len(video.xy) // 2
     learn = video.frames(rng.permutation(half)[:N_TRAIN])
@@ -93,7 +93,7 @@ def _measure(video: LabelledVideo, seed: int) -> _Measured:
     return _Measured(errors, seconds, processor, wall, cpu)
 
 
-def trained(frames: Sequence[LabelledFrame], video: LabelledVideo, seed: int) -> PoseModel:
+def trained(frames: Sequence[LabelledFrame], video: GroundTruthVideo, seed: int) -> PoseModel:
     """Return what is learnt from frames of a video."""
     settings = TrainSettings(seed=seed)
     training = train(frames, video.bodyparts, settings, threads=os.cpu_count(), animals=video.xy.shape[1])
@@ -105,7 +105,7 @@ def trained(frames: Sequence[LabelledFrame], video: LabelledVideo, seed: int) ->
             return model
 
 
-def _paces(model: PoseModel, video: LabelledVideo) -> tuple[float, float]:
+def _paces(model: PoseModel, video: GroundTruthVideo) -> tuple[float, float]:
     """Return frames a second of the clock, and frames that all cores would make in a second were they ours alone."""
     with closing(open_source(video.path)) as source:
         frames = np.stack([source[i] for i in range(N_TIMED)])
@@ -117,7 +117,7 @@ def _paces(model: PoseModel, video: LabelledVideo) -> tuple[float, float]:
     return N_TIMED / wall, N_TIMED / cpu * (os.cpu_count() or 1)
 
 
-def _followed(name: str, video: LabelledVideo) -> Iterator[Figure]:
+def _followed(name: str, video: GroundTruthVideo) -> Iterator[Figure]:
     """Learn from frames of the whole video, and follow the animals through all of it."""
     numbers = np.random.default_rng(0).permutation(len(video.xy))[:N_TRAIN]
     model = trained(video.frames(numbers), video, 0)
@@ -127,7 +127,7 @@ def _followed(name: str, video: LabelledVideo) -> Iterator[Figure]:
     yield Figure(f"{name}_switches", float(scores.switches), "switches", setting=setting)
 
 
-def _tracks(model: PoseModel, video: LabelledVideo) -> Iterator[NDArray[np.float32]]:
+def _tracks(model: PoseModel, video: GroundTruthVideo) -> Iterator[NDArray[np.float32]]:
     """Yield the poses of each frame in the order of the tracks, (A, K, 2)."""
     tracker = Tracker(video.xy.shape[1], len(video.bodyparts))
     with closing(open_source(video.path)) as source:

@@ -97,7 +97,7 @@ def _project(folder: Path, video: Path, clip: Path, *, n_labelled: int) -> Path:
     config = create_project(folder, task=f"n{n_labelled}", scorer="me", bodyparts=BODYPARTS, videos=[video])
     with open_project(config) as project:
         # No training by itself and hardly a pool: the engine is to be idle.
-        project.save_settings(project.settings.model_copy(update={"learn_after": 0, "pool_size": 10}))
+        project.save_settings(project.settings.model_copy(update={"train_after": 0, "pool_size": 10}))
     if n_labelled:
         labels = config.parent / "labeled-data" / video.stem
         labels.mkdir()

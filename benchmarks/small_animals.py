@@ -69,7 +69,7 @@ def _of_length(length: float, seeds: Sequence[int]) -> Iterator[Figure]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _Timed:
     error: float
     median_error: float
     calibration_error: float
@@ -78,11 +78,11 @@ class _Measured:
     likelihood_without_animal: float
 
 
-def _median(measured: Sequence[_Measured], name: str) -> float:
+def _median(measured: Sequence[_Timed], name: str) -> float:
     return float(np.median([getattr(one, name) for one in measured]))
 
 
-def _measured(way: str, seed: int, length: float) -> _Measured:
+def _measured(way: str, seed: int, length: float) -> _Timed:
     arena = _Arena(seed, N_TRAIN + N_TEST, length)
     drawn = [arena.frame(i) for i in range(N_TRAIN + N_TEST)]
     # The mouse walks: the first frames show other postures than the last.
@@ -99,7 +99,7 @@ def _measured(way: str, seed: int, length: float) -> _Measured:
     model.predict(images, with_scoremaps=False)
     seconds = (time.process_time() - began) / len(images)
     empty = model.predict(np.stack([arena.photographed(arena.floor) for _ in range(4)]), with_scoremaps=False)
-    return _Measured(
+    return _Timed(
         errors.mean,
         errors.median,
         float("nan") if reliability is None else reliability.expected_error,

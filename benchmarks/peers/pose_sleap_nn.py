@@ -40,7 +40,7 @@ QUIET = {
 }
 
 
-class Watch(lightning.Callback):
+class HeldOutWatch(lightning.Callback):
     """Measures the error on held-out frames now and then, and ends training when it is low or time is up.
 
     The clock stands still meanwhile: `curve` has seconds of training, steps and the mean error in pixels.
@@ -88,7 +88,7 @@ class Watch(lightning.Callback):
 class WatchedTrainer(ModelTrainer):
     """Its trainer, which takes no callbacks from outside, with one more."""
 
-    watch: Watch
+    watch: HeldOutWatch
 
     def _setup_loggers_callbacks(self, **arguments: Any) -> tuple[Any, list[Any]]:
         loggers, callbacks = super()._setup_loggers_callbacks(**arguments)
@@ -116,7 +116,7 @@ def train(labels: str, names: list[str], px: float, limit: float, threads: int) 
         learn.save(folder / "learn.slp")
         config = configure(folder / "learn.slp", folder)
         trainer = WatchedTrainer.get_model_trainer_from_config(config, train_labels=[learn])
-        trainer.watch = watch = Watch(sleap_io.Labels(rest), folder / "run", px=px, limit=limit)
+        trainer.watch = watch = HeldOutWatch(sleap_io.Labels(rest), folder / "run", px=px, limit=limit)
         trainer.train()
     return {"curve": watch.curve, "batch": config.trainer_config.train_data_loader.batch_size}
 

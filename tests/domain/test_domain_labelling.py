@@ -15,8 +15,9 @@ from napari_al_pose.domain.labelling import (
     neighbour_bodypart,
     next_unseen,
     open_guess,
-    time_to_learn,
+    time_to_train,
 )
+from napari_al_pose.domain.settings import LoopSettings
 
 U, P, X = (int(state) for state in (KeypointState.UNSEEN, KeypointState.PLACED, KeypointState.NOT_VISIBLE))
 KEY = FrameKey("v", 3)
@@ -102,7 +103,14 @@ def test_a_prediction_without_a_place_is_no_guess():
     assert open_guess(nowhere, Annotation.empty(KEY, 2)) is None
 
 
-def test_it_is_time_to_learn_after_enough_frames_and_never_for_zero():
-    assert time_to_learn(10, 10)
-    assert not time_to_learn(9, 10)
-    assert not time_to_learn(500, 0)
+def test_it_is_time_to_train_after_enough_frames_and_never_for_zero():
+    assert time_to_train(10, 10)
+    assert not time_to_train(9, 10)
+    assert not time_to_train(500, 0)
+
+
+def test_settings_of_older_projects_say_when_to_train_under_another_name():
+    older = LoopSettings.model_validate_json('{"learn_after": 7}')
+    assert older.train_after == 7
+    assert LoopSettings.model_validate_json(older.model_dump_json()).train_after == 7
+    assert "learn_after" not in older.model_dump_json()

@@ -283,7 +283,7 @@ def test_the_usual_strategies_come_first_and_no_strategy_is_lost():
 
 def learn(**changes):
     usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_trainable": 14}
-    return train_view(**{**usual, "learn_after": 10, **changes})
+    return train_view(**{**usual, "train_after": 10, **changes})
 
 
 def test_learning_is_offered_when_it_can_work():
@@ -302,7 +302,7 @@ def test_only_an_engine_that_is_down_can_be_restarted():
 
 def test_more_new_frames_than_needed_fill_the_bar_and_no_more():
     assert learn(n_new=30).done == 10
-    assert learn(learn_after=0).text == "4 new frames since the last training"
+    assert learn(train_after=0).text == "4 new frames since the last training"
 
 
 def test_the_progress_sentence():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_al_pose.demo.annotator import MouseAnnotator, Truth, wait_until
+from napari_al_pose.demo.annotator import MouseAnnotator, TruePose, wait_until
 from napari_al_pose.demo.play import Story, play_rounds
 from napari_al_pose.demo.window import truth_of_sample
 from napari_al_pose.domain import FrameKey
@@ -20,7 +20,7 @@ from napari_al_pose.project import open_project
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
 QUICK = LoopSettings(
-    pool_size=60, batch_size=6, learn_after=4, train=TrainSettings(steps=12, long_side=160, batch_size=4)
+    pool_size=60, batch_size=6, train_after=4, train=TrainSettings(steps=12, long_side=160, batch_size=4)
 )
 
 
@@ -34,9 +34,9 @@ def window(make_napari_viewer):
     session.close()
 
 
-def _truth_from_labels(config) -> dict[FrameKey, Truth]:
+def _truth_from_labels(config) -> dict[FrameKey, TruePose]:
     with open_project(config, read_only=True) as project:
-        return {a.key: Truth(a.xy, np.isfinite(a.xy).all(axis=1)) for a in project.labels.annotations()}
+        return {a.key: TruePose(a.xy, np.isfinite(a.xy).all(axis=1)) for a in project.labels.annotations()}
 
 
 def _play(window, config, truth, output):

@@ -21,11 +21,11 @@ from napari_al_pose.engine.messages import (
     Cancelled,
     Died,
     Export,
-    Exported,
     Failed,
     Finished,
     Look,
     Looked,
+    PosesExported,
     Progress,
     Rank,
     Ranked,
@@ -205,7 +205,7 @@ def test_whole_videos_are_predicted_beside_looking_and_learning(engine):
         client.send(Look(client.next_job(), FrameKey(names[0], 3)))
         looked = inbox.until(Looked)
         assert inbox.until(Finished).job == ranking  # the export stood aside
-        exported = inbox.until(Exported)
+        exported = inbox.until(PosesExported)
         assert exported.job == export
         assert exported.videos == names
         assert exported.model_version == 1

@@ -54,8 +54,8 @@ def window(qtbot):
 @pytest.fixture
 def actions(session, window):
     """The header's actions on the session."""
-    from napari_al_pose.gui.actions import Actions
+    from napari_al_pose.gui.actions import WindowActions
 
-    made = Actions(session, window)
+    made = WindowActions(session, window)
     yield made
     made.close()

@@ -12,7 +12,17 @@ from session_tools import TIMEOUT, engine_of
 
 from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.engine.messages import Cancelled, Export, Exported, Failed, Finished, Progress, Rank, Stop, Train
+from napari_al_pose.engine.messages import (
+    Cancelled,
+    Export,
+    Failed,
+    Finished,
+    PosesExported,
+    Progress,
+    Rank,
+    Stop,
+    Train,
+)
 from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
 from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
@@ -151,7 +161,7 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     dialog.refresh()
     assert "paused while the model trains" in dialog.status.text()
     with qtbot.waitSignal(with_models.notices.raised, timeout=TIMEOUT) as notice:
-        answer(with_models, qtbot, Exported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
+        answer(with_models, qtbot, PosesExported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
     assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
     answer(with_models, qtbot, Finished(request.job))
     assert not with_models.learning.export.busy

@@ -17,7 +17,7 @@ LONG = 180_000
 QUICK = LoopSettings(
     strategy="uniform",
     batch_size=4,
-    learn_after=0,
+    train_after=0,
     holdout_share=0.2,
     pool_size=20,
     train=TrainSettings(steps=60, long_side=192, batch_size=4),

@@ -12,7 +12,7 @@ from session_tools import TIMEOUT, dialog_of, engine_of
 from napari_al_pose.domain import Prediction, Round
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.engine.messages import Finished, Stop, Train, Trained, TrainStep
-from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.dialogs.leaving import DISCARD, KEEP, STAY
 from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.theme import theme_colours
@@ -32,7 +32,7 @@ def window(qtbot):
 
 @pytest.fixture
 def actions(opened, window):
-    made = Actions(opened, window.centralWidget())
+    made = WindowActions(opened, window.centralWidget())
     made.leaving.watch(window)
     yield made
     made.close()

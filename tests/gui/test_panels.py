@@ -306,7 +306,7 @@ def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learni
     assert not can_press(learning, "Train")
     assert "completely" in learning._progress_text.text()
     label_frames(opened, 10, 20)
-    assert learning._progress_text.text() == f"2 of {opened.projects.settings.learn_after} new frames"
+    assert learning._progress_text.text() == f"2 of {opened.projects.settings.train_after} new frames"
     assert can_press(learning, "Train")
     learning.grab()
 

@@ -13,7 +13,7 @@ from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs.project import NewProjectDialog, SettingsDialog
 from napari_al_pose.gui.dialogs.settings_form import SettingsForm
 from napari_al_pose.gui.panels.notice_bar import NoticeBar
-from napari_al_pose.gui.recent import recent_projects, remember_project
+from napari_al_pose.gui.remembered import recent_projects, remember_project
 
 pytestmark = pytest.mark.gui
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.gui
 
 def test_the_form_gives_back_what_it_was_given():
     settings = LoopSettings.model_validate(
-        {"strategy": "influence", "learn_after": 3, "train": {"steps": 70, "seed": 5, "device": "cpu"}}
+        {"strategy": "influence", "train_after": 3, "train": {"steps": 70, "seed": 5, "device": "cpu"}}
     )
     assert SettingsForm(settings).settings == settings
 
@@ -42,16 +42,16 @@ def test_the_form_changes_only_what_it_shows_and_keeps_the_limits():
 
 
 def test_settings_are_stored_on_ok_and_not_on_cancel(actions, opened, window):
-    for end, expected in (("reject", LoopSettings.model_validate({}).learn_after), ("accept", 4)):
+    for end, expected in (("reject", LoopSettings.model_validate({}).train_after), ("accept", 4)):
         actions.settings()
         dialog = dialog_of(window, SettingsDialog)
-        dialog.form.fields["learn_after"].value = 4
+        dialog.form.fields["train_after"].value = 4
         getattr(dialog, end)()
-        assert opened.projects.settings.learn_after == expected
+        assert opened.projects.settings.train_after == expected
 
 
 def test_the_defaults_come_back_without_the_strategy(opened, window):
-    settings = LoopSettings.model_validate({"strategy": "influence", "learn_after": 3})
+    settings = LoopSettings.model_validate({"strategy": "influence", "train_after": 3})
     dialog = SettingsDialog(settings, opened.projects.set_settings, window)
     dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.RestoreDefaults).click()
     assert dialog.form.settings == LoopSettings.model_validate({"strategy": "influence"})

@@ -11,7 +11,7 @@ from session_tools import TIMEOUT
 from napari_al_pose.domain.views import MarkKind
 from napari_al_pose.gui import dock as dock_module
 from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, PoseLabeller
-from napari_al_pose.gui.recent import recent_projects
+from napari_al_pose.gui.remembered import recent_projects
 
 pytestmark = pytest.mark.gui
 

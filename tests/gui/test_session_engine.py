@@ -20,7 +20,7 @@ LONG = 120_000
 QUICK = LoopSettings(
     strategy="mpe",
     batch_size=5,
-    learn_after=0,
+    train_after=0,
     holdout_share=0.2,
     pool_size=30,
     train=TrainSettings(steps=6, long_side=128, batch_size=2),

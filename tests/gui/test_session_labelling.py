@@ -228,7 +228,7 @@ def test_one_look_is_under_way_and_the_newest_wish_follows(opened, qtbot):
 
 
 def test_enough_complete_frames_start_a_training_once(opened, qtbot):
-    opened.projects.set_settings(opened.projects.settings.model_copy(update={"learn_after": 2}))
+    opened.projects.set_settings(opened.projects.settings.model_copy(update={"train_after": 2}))
     for n in (3, 4, 5):
         opened.navigator.go_to(frame(opened, n))
         label_all(opened)

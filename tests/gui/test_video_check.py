@@ -11,7 +11,7 @@ from session_tools import TIMEOUT
 
 from napari_al_pose.domain.views.video_check import copying_view, inexact_view
 from napari_al_pose.gui import video_check
-from napari_al_pose.gui.panels.video_check import VideoCheckBar
+from napari_al_pose.gui.panels.notice_bar import VideoCheckBar
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.project import create_project
 from napari_al_pose.video import known_verdict

@@ -23,7 +23,7 @@ GOOD_ENOUGH_PX = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class TruePose:
     """Where the bodyparts really are.
 
     Parameters
@@ -70,10 +70,10 @@ class MouseAnnotator:
     ----------
     viewer : napari.Viewer
     session : Session
-    truth : mapping of FrameKey to Truth
+    truth : mapping of FrameKey to TruePose
     """
 
-    def __init__(self, viewer: Any, session: Session, truth: Mapping[FrameKey, Truth]) -> None:
+    def __init__(self, viewer: Any, session: Session, truth: Mapping[FrameKey, TruePose]) -> None:
         self._viewer = viewer
         self._session = session
         self._truth = truth
@@ -116,7 +116,7 @@ class MouseAnnotator:
             self._correct(self._truth[key], self._session.frame.bodyparts)
         wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
 
-    def _correct(self, truth: Truth, names: Sequence[str]) -> None:
+    def _correct(self, truth: TruePose, names: Sequence[str]) -> None:
         """Label each of the bodyparts ``names`` whose guess, as it is by then, is not good enough."""
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:

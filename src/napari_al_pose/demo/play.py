@@ -46,7 +46,7 @@ def play_rounds(
     story.tell(f"The queue offers {len(session.navigator.queue)} frames; no model yet.")
     story.picture(viewer, "first-queue")
     for number in range(1, rounds + 1):
-        _label_batch(viewer, session, annotator, story, number, frames or session.projects.settings.learn_after)
+        _label_batch(viewer, session, annotator, story, number, frames or session.projects.settings.train_after)
         _learn(viewer, session, story, number)
         annotator.go_on()
         wait_until(lambda: session.frame.looked is not None, seconds=30, what="the scoremap")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from napari_al_pose.demo.annotator import MouseAnnotator, Truth, WaitedTooLongError
+from napari_al_pose.demo.annotator import MouseAnnotator, TruePose, WaitedTooLongError
 from napari_al_pose.demo.play import Story, play_rounds
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui.window import open_window
 from napari_al_pose.samples import ground_truth
 
 
-def truth_of_sample(folder: Path) -> dict[FrameKey, Truth]:
+def truth_of_sample(folder: Path) -> dict[FrameKey, TruePose]:
     """Return where the bodyparts are in every frame of the sample in ``folder``."""
     return {
-        FrameKey(video, frame): Truth(xy[frame], visible[frame])
+        FrameKey(video, frame): TruePose(xy[frame], visible[frame])
         for video, (xy, visible) in ground_truth(folder).items()
         for frame in range(len(xy))
     }

@@ -101,12 +101,12 @@ def open_guess(prediction: Prediction | None, annotation: Annotation) -> Predict
     return Prediction(prediction.key, prediction.model_version, xy, likelihood)
 
 
-def time_to_learn(n_new: int, learn_after: int) -> bool:
+def time_to_train(n_new: int, train_after: int) -> bool:
     """Tell whether ``n_new`` complete frames since the last training are enough to start the next.
 
-    ``learn_after`` 0 means never by itself.
+    ``train_after`` 0 means never by itself.
     """
-    return learn_after > 0 and n_new >= learn_after
+    return train_after > 0 and n_new >= train_after
 
 
 # ---- poses as a whole -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 
@@ -62,8 +62,11 @@ class LoopSettings(BaseModel):
 
     strategy: str = Field(default="hybrid", description="Acquisition strategy that ranks the queue")
     batch_size: int = Field(default=20, ge=1, le=1000, description="Frames in the queue")
-    learn_after: int = Field(
-        default=10, ge=0, description="Complete new frames after which training starts; 0 never does"
+    train_after: int = Field(
+        default=10,
+        ge=0,
+        validation_alias=AliasChoices("train_after", "learn_after"),  # older projects say the latter
+        description="Complete new frames after which training starts; 0 never does",
     )
     holdout_share: float = Field(
         default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on"

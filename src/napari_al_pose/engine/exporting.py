@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.engine.messages import Exported, Progress
+from napari_al_pose.engine.messages import PosesExported, Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.engine.tracks import track_planned
@@ -50,7 +50,7 @@ def export(
     version: int,
     job: int,
     predict: PredictAll = predict_planned,
-) -> Generator[Progress, None, Exported]:
+) -> Generator[Progress, None, PosesExported]:
     """Predict videos from their first frame to their last and write what ``options`` say.
 
     Whoever is stopped goes on where it stopped when asked again.
@@ -74,7 +74,9 @@ def export(
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
     notice = " ".join(part for part in (notice, *_video_notices(videos)) if part)
-    return Exported(job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice)
+    return PosesExported(
+        job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice
+    )
 
 
 def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
@@ -87,7 +89,7 @@ def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _File:
+class _OutputFile:
     """A file to write, what writes it, and which of the keypoints of a row go there."""
 
     path: Path
@@ -139,7 +141,7 @@ class _Writing:
                 written.append(file.path.with_suffix(".csv"))  # see `writing_deeplabcut`
         return written
 
-    def _files(self, form: str, mark: str) -> list[_File]:
+    def _files(self, form: str, mark: str) -> list[_OutputFile]:
         """Return what is written in a format: of several animals one file, or one for each where it holds one."""
         header, folder = self._run.header, _folder(self._video, self._options)
         bodyparts, individuals = header.bodyparts, header.individuals
@@ -150,7 +152,7 @@ class _Writing:
             followed = "_el" if individuals else ""
             path = folder / f"{self._stem}{self._scorer}{followed}{mark}.h5"
             return [
-                _File(
+                _OutputFile(
                     path,
                     writing_deeplabcut(path, scorer=self._scorer, bodyparts=bodyparts, individuals=individuals),
                     everything,
@@ -167,13 +169,13 @@ class _Writing:
                 images=self._images(),
                 individuals=individuals,
             )
-            return [_File(path, writing, everything)]
+            return [_OutputFile(path, writing, everything)]
         files = []
         for i, animal in enumerate(individuals or ("",)):
             own = f".{animal if is_safe_name(animal) else i + 1}" if animal else ""
             path = folder / f"{stem}{mark}{own}.lightning-pose.csv"
             points = slice(i * len(bodyparts), (i + 1) * len(bodyparts))
-            files.append(_File(path, writing_lightning_pose(path, bodyparts=bodyparts), points))
+            files.append(_OutputFile(path, writing_lightning_pose(path, bodyparts=bodyparts), points))
         return files
 
     def _table(self) -> Generator[Progress, None, Path]:

@@ -40,7 +40,7 @@ NEAREST = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class VideoBatch:
     """A few frames of one video.
 
     Parameters
@@ -85,7 +85,7 @@ class LabelledMaps:
         return result
 
 
-FramePass = Callable[[Batch], Rows]
+FramePass = Callable[[VideoBatch], Rows]
 
 
 def inside_pass(
@@ -97,7 +97,7 @@ def inside_pass(
 ) -> FramePass:
     """Return the pass that looks inside the model: features, dropout, auxiliary networks, gradients."""
 
-    def run(batch: Batch) -> Rows:
+    def run(batch: VideoBatch) -> Rows:
         seen = view.look(batch.frames)
         rows: Rows = {Extra.EMBEDDING: seen.embedding()}
         if Extra.KEYPOINT_FEATURES in wanted:
@@ -136,7 +136,7 @@ def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
 def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
     """Return poses in the neighbouring frames of any model, and how much the scoremaps change."""
 
-    def run(batch: Batch) -> Rows:
+    def run(batch: VideoBatch) -> Rows:
         found = _neighbours(batch)
         n, k = len(batch.frames), len(model.bodyparts)
         if getattr(model, "animals", None) is not None:
@@ -158,7 +158,7 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
 
 
 def _animals_beside(
-    model: Predictor, batch: Batch, found: Sequence[tuple[int, int, NDArray[np.uint8]]]
+    model: Predictor, batch: VideoBatch, found: Sequence[tuple[int, int, NDArray[np.uint8]]]
 ) -> NDArray[np.float32]:
     """Return the poses of each animal in the neighbouring frames, ``(n, A, 2, K, 2)``: those that are most alike."""
     own = model.predict(batch.frames, with_scoremaps=False).animals
@@ -186,7 +186,7 @@ def _change(own: NDArray[np.floating], other: NDArray[np.floating], moved: NDArr
 def thumbnail_pass(*, with_motion: bool) -> FramePass:
     """Return small pictures, and how much they differ from a neighbouring frame's."""
 
-    def run(batch: Batch) -> Rows:
+    def run(batch: VideoBatch) -> Rows:
         small = thumbnails(batch.frames)
         rows: Rows = {Extra.THUMBNAILS: small}
         if with_motion:
@@ -209,7 +209,7 @@ def thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(small.permute(0, 2, 3, 1).numpy())
 
 
-def _neighbours(batch: Batch) -> list[tuple[int, int, NDArray[np.uint8]]]:
+def _neighbours(batch: VideoBatch) -> list[tuple[int, int, NDArray[np.uint8]]]:
     """Read the frames before (side 0) and after (1) each of the batch, as far as that is cheap.
 
     The frame before a keyframe lies at the end of another group of pictures, all of which would have to be decoded.

@@ -160,7 +160,7 @@ class ExtraCache:
         done = 0
         for batch in read_batches(missing, inputs.sources, batch_size=4):
             own = tuple(missing[index] for index in batch.indices)
-            found = run(passes.Batch(own, batch.frames, inputs.sources[batch.video]))
+            found = run(passes.VideoBatch(own, batch.frames, inputs.sources[batch.video]))
             for base, values in found.items():
                 if base in _PLACES and inputs.model is not None:
                     values = values + batch.origin.astype(values.dtype)

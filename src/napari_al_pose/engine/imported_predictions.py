@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.domain import FrameKey, Prediction
-from napari_al_pose.engine.extra_passes import Batch, Rows
+from napari_al_pose.engine.extra_passes import Rows, VideoBatch
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import Pool, PoolOutput
 from napari_al_pose.project import Project
@@ -49,7 +49,7 @@ class ImportedPredictions:
         likelihood = np.stack([blank[1] if p is None else p.likelihood for p in said])
         return PoolOutput(xy, likelihood, None, ())
 
-    def neighbour_pass(self, batch: Batch) -> Rows:
+    def neighbour_pass(self, batch: VideoBatch) -> Rows:
         """Return the poses one frame before and one after each."""
         rows = np.full((len(batch.keys), 2, self.n_bodyparts, 2), np.nan, np.float32)
         for i, key in enumerate(batch.keys):

@@ -19,7 +19,16 @@ from napari_al_pose.engine.exporting import choose_videos, export
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.label_check import check_labels
-from napari_al_pose.engine.messages import Checked, Exported, Looked, PoolMapped, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.messages import (
+    Checked,
+    Looked,
+    PoolMapped,
+    PosesExported,
+    Progress,
+    Ranked,
+    Trained,
+    TrainStep,
+)
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import map_pool
 from napari_al_pose.engine.ranking import RankingRequest, rank
@@ -205,7 +214,7 @@ class ActiveLearningLoop:
 
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
-    ) -> Generator[Progress, None, Exported]:
+    ) -> Generator[Progress, None, PosesExported]:
         """Predict every frame of videos, given by name or file, and write what ``options`` say.
 
         The workers of a ``scheduler`` predict where one is named.

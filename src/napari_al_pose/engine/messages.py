@@ -221,7 +221,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class PosesExported:
     """Whole videos are predicted and written."""
 
     job: int
@@ -273,7 +273,7 @@ Reply = (
     | Ranked
     | PoolMapped
     | Checked
-    | Exported
+    | PosesExported
     | Finished
     | Cancelled
     | Failed

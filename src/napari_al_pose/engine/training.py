@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,6 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.engine.frame_store import FrameStore
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.progress import ProgressReporter
@@ -44,6 +44,9 @@ from napari_al_pose.video.region import Region
 
 log = logging.getLogger(__name__)
 
+IN_MEMORY = 512 * 2**20
+"""Bytes of frames kept in memory; a laptop with 2 GB to spare also has to hold the network and its maps."""
+
 MIN_FRAMES = 2
 WATCHED_FRAMES = 24
 """How many hold-out frames are measured on while it trains; all are when it is done."""
@@ -52,6 +55,36 @@ COMPARING = "comparing with a fresh start"
 """What the progress says while both starts are tried."""
 
 Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
+
+
+class FrameStore:
+    """Keeps frames. What `keep` returns reads like any array; its file is gone when nobody holds it any more."""
+
+    def __init__(self) -> None:
+        self._left = IN_MEMORY
+
+    def keep(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return an array of the same content.
+
+        Raises
+        ------
+        AlPoseError
+            If there is no room on disk either.
+        """
+        self._left -= image.nbytes
+        if self._left >= 0:
+            return image
+        try:
+            with tempfile.TemporaryFile(prefix="napari-al-pose-") as file:
+                # Written, not mapped for writing: a full disk is an error here, but the end of the process there.
+                file.write(image.tobytes())
+                file.flush()
+                return np.memmap(file, np.uint8, "r", shape=image.shape)
+        except OSError as error:
+            raise AlPoseError(
+                f"There is no room for the labelled frames in {tempfile.gettempdir()}: {error.strerror}.",
+                "Free some space there, or name another folder in the environment variable TMPDIR.",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,15 @@ from napari_al_pose.gui.dialogs.project import (
 )
 from napari_al_pose.gui.dialogs.region import RegionDialog
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
-from napari_al_pose.gui.state.exporting import PredictedState, predicted_state
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.project import Project
+from napari_al_pose.project.predicted_videos import PredictedState, predicted_state
 from napari_al_pose.project.regions import region_of
 
 logger = logging.getLogger(__name__)
 
 
-class Actions(QObject):
+class WindowActions(QObject):
     """The header's and the start page's actions.
 
     Parameters

@@ -13,23 +13,22 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_al_pose.domain import FrameSource
-from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.key_overlay import KeyOverlay
 from napari_al_pose.gui.panels.label_menu import LabelMenu
-from napari_al_pose.gui.panels.notice_bar import NoticeBar
+from napari_al_pose.gui.panels.notice_bar import NoticeBar, VideoCheckBar
 from napari_al_pose.gui.panels.project import ProjectPanel
 from napari_al_pose.gui.panels.prompt_strip import PromptStrip, dock_above_canvas
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.panels.train import TrainPanel
-from napari_al_pose.gui.panels.video_check import VideoCheckBar
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.picture_check import PictureCheck
-from napari_al_pose.gui.recent import remember_project
+from napari_al_pose.gui.remembered import remember_project
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
@@ -70,7 +69,7 @@ class PoseLabeller(QWidget):
         self._map: PoolMap | None = None
         self._keys: KeyOverlay | None = None
         self._strip = PromptStrip(self.session, stack_for(napari_viewer), theme_colours(napari_viewer.theme))
-        self._actions = Actions(self.session, self)
+        self._actions = WindowActions(self.session, self)
         self._build()
         self._connect()
         self._on_project()
@@ -247,7 +246,7 @@ class _Parts:
 class _Farewell:
     """Ends what the dock started, after the dock is gone: so it must not touch the dock itself."""
 
-    def __init__(self, viewer: Any, session: Session, actions: Actions, parts: _Parts) -> None:
+    def __init__(self, viewer: Any, session: Session, actions: WindowActions, parts: _Parts) -> None:
         self._viewer, self._session, self._actions, self._parts = viewer, session, actions, parts
 
     def __call__(self, _object: Any = None) -> None:

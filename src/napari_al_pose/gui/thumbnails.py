@@ -46,7 +46,7 @@ class Thumbnails(QObject):
     def __init__(self, open_source: OpenSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._images: OrderedDict[FrameKey, QImage] = OrderedDict()
-        self._reader = _Reader(open_source, self._arrived.emit)
+        self._reader = _ThumbnailReader(open_source, self._arrived.emit)
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def image(self, key: FrameKey) -> QImage | None:
@@ -73,7 +73,7 @@ class Thumbnails(QObject):
             self._images.popitem(last=False)
 
 
-class _Reader:
+class _ThumbnailReader:
     def __init__(self, open_source: OpenSource, arrived: Callable[[], None]) -> None:
         self._open_source = open_source
         self._arrived = arrived

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 640, 480
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangular floor with round corners (a `motion.Region`)."""
+    """A rectangular floor with round corners (a `motion.Floor`)."""
 
     centre: complex = 320 + 240j
     half: tuple[float, float] = (276, 200)
@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """A round floor (a `motion.Region`)."""
+    """A round floor (a `motion.Floor`)."""
 
     centre: complex = 322 + 241j
     radius: float = 214

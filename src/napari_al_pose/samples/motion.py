@@ -23,7 +23,7 @@ _BOUTS, _BOUT_WEIGHTS = ("pause", "rear", "groom"), (0.4, 0.3, 0.3)
 _BOUT_SECONDS = {"walk": (1.8, 4.0), "pause": (0.5, 1.3), "groom": (1.0, 2.2), "rear": (0.7, 1.4)}
 
 
-class Region(Protocol):
+class Floor(Protocol):
     """The floor of an arena."""
 
     def inside(self, point: complex, *, margin: float) -> complex:
@@ -87,7 +87,7 @@ class _Mouse:
     tail: list[complex] = field(default_factory=list)
 
 
-def simulate(rng: np.random.Generator, n_frames: int, region: Region, haunts: tuple[complex, ...] = ()) -> Motion:
+def simulate(rng: np.random.Generator, n_frames: int, region: Floor, haunts: tuple[complex, ...] = ()) -> Motion:
     """Let a mouse wander.
 
     Parameters
@@ -96,7 +96,7 @@ def simulate(rng: np.random.Generator, n_frames: int, region: Region, haunts: tu
         Every choice is drawn from it.
     n_frames : int
         At `FPS`.
-    region : Region
+    region : Floor
         The floor it stays on.
     haunts : tuple of complex
         Places (``x + 1j * y``) it likes to visit, such as a shelter.
@@ -135,7 +135,7 @@ def simulate(rng: np.random.Generator, n_frames: int, region: Region, haunts: tu
     )
 
 
-def _plan(mouse: _Mouse, rng: np.random.Generator, region: Region, haunts: tuple[complex, ...]) -> None:
+def _plan(mouse: _Mouse, rng: np.random.Generator, region: Floor, haunts: tuple[complex, ...]) -> None:
     """Choose the next bout when the last one is over, and the next target when it is reached."""
     mouse.frames_left -= 1
     if mouse.frames_left <= 0:
@@ -151,7 +151,7 @@ def _plan(mouse: _Mouse, rng: np.random.Generator, region: Region, haunts: tuple
         mouse.target = max((region.draw(rng, margin=60) for _ in range(2)), key=lambda place: abs(place - mouse.place))
 
 
-def _steer(mouse: _Mouse, region: Region) -> None:
+def _steer(mouse: _Mouse, region: Floor) -> None:
     """Turn towards the target and walk; the speed gives way in tight turns."""
     off = _wrapped(cmath.phase(mouse.target - mouse.place) - mouse.heading)
     walking = mouse.bout == "walk"
@@ -188,7 +188,7 @@ def _pose(mouse: _Mouse, seconds: float) -> None:
     mouse.length += 0.15 * (length - mouse.length)
 
 
-def _drag_tail(mouse: _Mouse, region: Region) -> None:
+def _drag_tail(mouse: _Mouse, region: Floor) -> None:
     """Pull the tail along the path of its base: a chain of stiff links that lies on the floor."""
     forward = cmath.rect(1, mouse.heading - 0.5 * mouse.bend)
     base = mouse.place - forward * BODY_LENGTH * 0.42 * mouse.length

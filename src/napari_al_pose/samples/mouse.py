@@ -11,7 +11,7 @@ from napari_al_pose.samples.anatomy import SPINE_AT, Anatomy
 from napari_al_pose.samples.motion import BODY_LENGTH
 from napari_al_pose.samples.raster import (
     Floats,
-    Window,
+    PixelWindow,
     blend,
     capsule_distance,
     chain_distance,
@@ -94,7 +94,7 @@ class MousePainter:
         self._paint_whiskers(canvas, frame)
         self._paint_head(canvas, frame)
 
-    def _paint_shadow(self, canvas: Floats, body: Window, distance: Floats, height: float) -> None:
+    def _paint_shadow(self, canvas: Floats, body: PixelWindow, distance: Floats, height: float) -> None:
         """Lay down the cast shadow, shifted away from the light, and the dark contact with the floor."""
         shift = round(6 + 9 * height)
         cast = np.full_like(distance, 1e3)
@@ -102,7 +102,7 @@ class MousePainter:
         darken(canvas, body, 0.42 * coverage(cast - 2, 16 + 10 * height))
         darken(canvas, body, 0.38 * np.exp(-np.maximum(distance, 0) / 3.5) * coverage(distance - 14, 12))
 
-    def _paint_fur(self, canvas: Floats, body: Window, frame: int, distance: Floats, nearest: Floats) -> None:
+    def _paint_fur(self, canvas: Floats, body: PixelWindow, frame: int, distance: Floats, nearest: Floats) -> None:
         anatomy, size = self._anatomy, self._size
         index = nearest.astype(np.intp)
         centre = anatomy.spine[frame].astype(np.float32)[index]
@@ -193,7 +193,9 @@ class MousePainter:
             tip = ellipse_distance(place, nose, anatomy.tangent[frame, -1], (1.7 * size, 2.3 * size))
             blend(canvas, place, 0.85 * np.array(coat.skin, np.float32), coverage(tip, 1.6))
 
-    def _paint_ear(self, canvas: Floats, place: Window, ear: NDArray[np.floating], axis: NDArray[np.floating]) -> None:
+    def _paint_ear(
+        self, canvas: Floats, place: PixelWindow, ear: NDArray[np.floating], axis: NDArray[np.floating]
+    ) -> None:
         coat, size = self._coat, self._size
         rim = ellipse_distance(place, ear, axis, (8.6 * size, 7.2 * size))
         cast = ellipse_distance(place, ear + 2.5, axis, (8.6 * size, 7.2 * size))

@@ -13,7 +13,7 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
+class PixelWindow:
     """The part of a picture that a shape touches.
 
     Parameters
@@ -32,14 +32,14 @@ class Window:
         return self.x.size > 0
 
 
-def window(shape: tuple[int, ...], points: NDArray[np.floating], *, margin: float) -> Window:
+def window(shape: tuple[int, ...], points: NDArray[np.floating], *, margin: float) -> PixelWindow:
     """Return the window that holds ``points`` ((n, 2), x then y) and ``margin`` px around them."""
     low = np.floor(points.min(axis=0) - margin).astype(int)
     high = np.ceil(points.max(axis=0) + margin).astype(int) + 1
     left, top = (int(v) for v in np.maximum(low, 0))
     right, bottom = max(left, min(int(high[0]), shape[1])), max(top, min(int(high[1]), shape[0]))
     y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    return Window(slice(top, bottom), slice(left, right), x, y)
+    return PixelWindow(slice(top, bottom), slice(left, right), x, y)
 
 
 def coverage(distance: Floats, softness: float = 1.0) -> Floats:
@@ -47,18 +47,20 @@ def coverage(distance: Floats, softness: float = 1.0) -> Floats:
     return np.clip(0.5 - distance / softness, 0, 1)
 
 
-def blend(canvas: Floats, where: Window, colour: Floats, alpha: Floats) -> None:
+def blend(canvas: Floats, where: PixelWindow, colour: Floats, alpha: Floats) -> None:
     """Lay ``colour`` ((3,) or (h, w, 3)) over the window of ``canvas`` (H, W, 3) in place."""
     part = canvas[where.rows, where.columns]
     part += (colour - part) * alpha[..., None]
 
 
-def darken(canvas: Floats, where: Window, shade: Floats) -> None:
+def darken(canvas: Floats, where: PixelWindow, shade: Floats) -> None:
     """Take the share ``shade`` (h, w) of the light away, in place."""
     canvas[where.rows, where.columns] *= (1 - shade)[..., None]
 
 
-def chain_distance(where: Window, nodes: NDArray[np.floating], radii: NDArray[np.floating]) -> tuple[Floats, Floats]:
+def chain_distance(
+    where: PixelWindow, nodes: NDArray[np.floating], radii: NDArray[np.floating]
+) -> tuple[Floats, Floats]:
     """Return the signed distance to a chain of discs, and the index of the nearest disc, each (h, w)."""
     points = nodes.astype(np.float32)
     squared = (where.x[..., None] - points[:, 0]) ** 2
@@ -70,7 +72,7 @@ def chain_distance(where: Window, nodes: NDArray[np.floating], radii: NDArray[np
 
 
 def capsule_distance(
-    where: Window, start: NDArray[np.floating], end: NDArray[np.floating], radii: tuple[float, float]
+    where: PixelWindow, start: NDArray[np.floating], end: NDArray[np.floating], radii: tuple[float, float]
 ) -> Floats:
     """Return the signed distance to a line whose half-width goes from ``radii[0]`` to ``radii[1]``."""
     dx, dy = (float(v) for v in end - start)
@@ -81,7 +83,7 @@ def capsule_distance(
 
 
 def ellipse_distance(
-    where: Window, centre: NDArray[np.floating], axis: NDArray[np.floating], radii: tuple[float, float]
+    where: PixelWindow, centre: NDArray[np.floating], axis: NDArray[np.floating], radii: tuple[float, float]
 ) -> Floats:
     """Return the (nearly) signed distance to an ellipse; ``radii`` are along the unit vector ``axis`` and across it."""
     px, py = where.x - np.float32(centre[0]), where.y - np.float32(centre[1])

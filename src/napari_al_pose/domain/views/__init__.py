@@ -6,6 +6,7 @@ so every rule about what a user sees is tested without Qt.
 
 from napari_al_pose.domain.views.bodyparts import BodypartMark, BodypartRow, bodypart_rows, frame_progress
 from napari_al_pose.domain.views.colours import bodypart_colours
+from napari_al_pose.domain.views.formatting import count, duration, time_left
 from napari_al_pose.domain.views.holdout import RoleQuestion, role_question
 from napari_al_pose.domain.views.learning import (
     ErrorCurve,
@@ -50,7 +51,6 @@ from napari_al_pose.domain.views.timeline import (
     timeline_marks,
 )
 from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
-from napari_al_pose.domain.views.words import count, duration, time_left
 
 __all__ = [
     "BodypartMark",

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.skeleton import Skeleton
+from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.prompt import Guessed
-from napari_al_pose.domain.views.words import count
 
 
 class BodypartMark(enum.StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_al_pose.domain.views.words import count
+from napari_al_pose.domain.views.formatting import count
 
 
 def carrying_line(done: int, total: int) -> str:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from napari_al_pose.domain.effort import Effort, RoundEffort
 from napari_al_pose.domain.suggestion import Round
+from napari_al_pose.domain.views.formatting import count, duration
 from napari_al_pose.domain.views.learning import ErrorCurve, error_curve
-from napari_al_pose.domain.views.words import count, duration
 
 
 def round_line(effort: RoundEffort) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain.suggestion import Round
-from napari_al_pose.domain.views.words import count, time_left
+from napari_al_pose.domain.views.formatting import count, time_left
 
 
 @dataclass(frozen=True, slots=True)

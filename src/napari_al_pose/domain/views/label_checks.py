@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.label_checks import LabelCheck
-from napari_al_pose.domain.views.words import count, number
+from napari_al_pose.domain.views.formatting import count, number
 
 _SAME_PLACE_PX = 0.01
 

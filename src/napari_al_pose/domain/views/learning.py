@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.suggestion import ErrorSummary, Round
-from napari_al_pose.domain.views.words import count, time_left
+from napari_al_pose.domain.views.formatting import count, time_left
 
 LITTLE_CHANGE = 0.05
 """A drop of the error by less than this share over two rounds is called little."""
@@ -56,7 +56,7 @@ class ErrorCurve:
 
 
 def train_view(
-    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, learn_after: int
+    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, train_after: int
 ) -> TrainView:
     """Return what the button *Train* offers.
 
@@ -72,21 +72,21 @@ def train_view(
         Complete frames since the last training.
     n_trainable : int
         Complete frames a model may be trained on: all but those to measure on.
-    learn_after : int
+    train_after : int
         New complete frames after which training starts by itself; 0 never does.
     """
     up = engine_state in ("ready", "working")
-    text = _train_text(engine_state, read_only, n_new, n_trainable, learn_after)
+    text = _train_text(engine_state, read_only, n_new, n_trainable, train_after)
     return TrainView(
         text=text,
-        done=min(n_new, learn_after) if learn_after else 0,
-        total=learn_after if up else 0,
+        done=min(n_new, train_after) if train_after else 0,
+        total=train_after if up else 0,
         can_train=up and not busy and not read_only and n_trainable > 0,
         can_restart=engine_state in ("off", "dead"),
     )
 
 
-def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, learn_after: int) -> str:
+def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, train_after: int) -> str:
     if read_only:
         return "Read-only: nothing can be trained here"
     if engine_state == "dead":
@@ -97,10 +97,10 @@ def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int
         return "The engine is starting…"
     if n_trainable == 0:
         return "Label a frame completely to begin"
-    if learn_after and n_new >= learn_after:
+    if train_after and n_new >= train_after:
         return f"{count(n_new, 'new frame')} to train on"
-    if learn_after:
-        return f"{n_new} of {count(learn_after, 'new frame')}"
+    if train_after:
+        return f"{n_new} of {count(train_after, 'new frame')}"
     return f"{count(n_new, 'new frame')} since the last training"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.frames import FrameKey
-from napari_al_pose.domain.views.words import count, number
+from napari_al_pose.domain.views.formatting import count, number
 
 LABELLED, CHOSEN, SCORED, UNSCORED = "labelled", "chosen", "scored", "unscored"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_al_pose.domain.views.words import count
+from napari_al_pose.domain.views.formatting import count
 
 
 def project_line(scorer: str, *, n_complete: int, n_labelled: int, n_holdout: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.suggestion import Suggestion
-from napari_al_pose.domain.views.words import number, time_left
+from napari_al_pose.domain.views.formatting import number, time_left
 
 
 @dataclass(frozen=True, slots=True)

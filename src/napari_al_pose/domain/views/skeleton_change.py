@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain.skeleton import Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, added_bodyparts, removed_bodyparts
-from napari_al_pose.domain.views.words import count
+from napari_al_pose.domain.views.formatting import count
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.frames import FrameKey, FrameSource
-from napari_al_pose.domain.views.words import clock
+from napari_al_pose.domain.views.formatting import clock
 
 
 class MarkKind(enum.StrEnum):

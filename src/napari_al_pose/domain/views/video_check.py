@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_al_pose.domain.views.words import time_left
+from napari_al_pose.domain.views.formatting import time_left
 
 DAMAGE_HINT = "What can be decoded is shown. Copy the file again if it should be whole."
 

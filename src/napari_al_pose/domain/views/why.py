@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.suggestion import BodypartReason, Suggestion
-from napari_al_pose.domain.views.words import number
+from napari_al_pose.domain.views.formatting import number
 
 
 @dataclass(frozen=True, slots=True)

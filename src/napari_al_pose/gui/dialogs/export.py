@@ -28,10 +28,10 @@ from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.domain.views.exporting import export_status, model_choices, video_state
 from napari_al_pose.gui.dialogs.project import ask_for_videos
 from napari_al_pose.gui.remembered import remember, remembered
-from napari_al_pose.gui.state.exporting import PredictedState
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label, line
+from napari_al_pose.project.predicted_videos import PredictedState
 
 _NAME = Qt.ItemDataRole.UserRole
 _BESIDE = "Beside each video"

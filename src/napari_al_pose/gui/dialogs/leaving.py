@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
-from napari_al_pose.domain.views import words
+from napari_al_pose.domain.views.formatting import time_left
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.project_session import ProjectSession
 
@@ -84,7 +84,7 @@ class Leaving(QObject):
 
     def _ask(self, go_on: Callable[[], object], what: str) -> None:
         training = self._learning.training
-        left = words.time_left(training.seconds_left)
+        left = time_left(training.seconds_left)
         question = self._question = QMessageBox(self._parent)
         question.setIcon(QMessageBox.Icon.Question)
         question.setWindowTitle(what)

@@ -14,7 +14,7 @@ from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 
 _LOOP_TITLES = {
     "batch_size": "Frames in the queue",
-    "learn_after": "Train after new frames",
+    "train_after": "Train after new frames",
     "holdout_share": "Hold-out share",
     "pool_size": "Candidate frames",
 }

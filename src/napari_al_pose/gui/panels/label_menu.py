@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 from napari_al_pose.domain.believing import Unbelieved
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
-from napari_al_pose.gui.actions import Actions
+from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.state.session import Session
 
 
@@ -20,12 +20,12 @@ class LabelMenu(QMenu):
     Parameters
     ----------
     session : Session
-    actions : Actions
+    actions : WindowActions
     parent : QWidget
         Also of the questions.
     """
 
-    def __init__(self, session: Session, actions: Actions, parent: QWidget) -> None:
+    def __init__(self, session: Session, actions: WindowActions, parent: QWidget) -> None:
         super().__init__(parent)
         self._options, self._keys, self._frame, self._projects = (
             session.options,

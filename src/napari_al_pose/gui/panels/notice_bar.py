@@ -1,9 +1,12 @@
-"""The bar that shows messages to the user."""
+"""The bars over and above the dock: messages, and what is wrong with the video in front of the user."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
+
+from napari_al_pose.gui.video_check import VideoCheck
+from napari_al_pose.gui.widgets import button, label
 
 _INFO_MS = 10_000
 _MARGIN = 6
@@ -81,3 +84,45 @@ class NoticeBar(QFrame):
         width = dock.width() - 2 * _MARGIN
         height = min(max(self.heightForWidth(width), self.minimumSizeHint().height()), dock.height() - 2 * _MARGIN)
         self.setGeometry(_MARGIN, dock.height() - height - _MARGIN, width, height)
+
+
+class VideoCheckBar(QFrame):
+    """Hidden while there is nothing to say.
+
+    Parameters
+    ----------
+    check : VideoCheck
+    """
+
+    def __init__(self, check: VideoCheck) -> None:
+        super().__init__()
+        self._check = check
+        self.setProperty("part", "info")
+        self.message = label("", "warning", wrap=True)
+        self.copy = button("Make an exact copy", "Beside the original, which stays as it is", check.make_copy)
+        self.forwards = button(
+            "Decode forwards", "Exact without a copy; jumping back takes long", check.decode_forwards
+        )
+        self.progress = QProgressBar(textVisible=False)
+        self.cancel = button("Cancel", "Stop copying; nothing is left behind", check.cancel_copy)
+        buttons = QHBoxLayout()
+        for widget in (self.copy, self.forwards, self.progress, self.cancel):
+            buttons.addWidget(widget)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(8, 4, 8, 4)
+        rows.addWidget(self.message)
+        rows.addLayout(buttons)
+        check.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the check's view."""
+        view = self._check.view
+        copies = view.percent >= 0
+        self.setVisible(bool(view.message))
+        self.message.setText(view.message)
+        for widget in (self.copy, self.forwards):
+            widget.setVisible(view.offers)
+        self.progress.setVisible(copies)
+        self.cancel.setVisible(copies)
+        self.progress.setValue(max(view.percent, 0))

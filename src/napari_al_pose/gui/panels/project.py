@@ -8,8 +8,8 @@ from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import project_line, save_view
 from napari_al_pose.domain.views.exporting import export_button
-from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.recent import recent_projects
+from napari_al_pose.gui.actions import WindowActions
+from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.widgets import button, label
 
@@ -17,7 +17,7 @@ from napari_al_pose.gui.widgets import button, label
 class ProjectPanel(QWidget):
     """Name, counts and buttons of the open project."""
 
-    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, actions: WindowActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._notices, self._frame, self._projects = session.notices, session.frame, session.projects
         self._repair, self._learning = session.repair, session.learning

@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_al_pose.gui.actions import Actions
-from napari_al_pose.gui.recent import recent_projects
+from napari_al_pose.gui.actions import WindowActions
+from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.widgets import button, label, line
 
@@ -17,7 +17,7 @@ from napari_al_pose.gui.widgets import button, label, line
 class StartPage(QWidget):
     """Three ways to begin, and the projects opened before."""
 
-    def __init__(self, notices: Notices, actions: Actions, parent: QWidget | None = None) -> None:
+    def __init__(self, notices: Notices, actions: WindowActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._notices = notices
         self._actions = actions

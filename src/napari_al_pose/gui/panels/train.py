@@ -67,7 +67,7 @@ class TrainPanel(Section):
             read_only=self._projects.read_only,
             n_new=self._learning.n_new,
             n_trainable=self._projects.tally.n_trainable,
-            learn_after=self._projects.settings.learn_after,
+            train_after=self._projects.settings.train_after,
         )
         self.side.setToolTip("The engine is the process beside this window that trains and predicts")
         self.side.setText(_ENGINE_WORDS.get(self._learning.engine_state, ""))

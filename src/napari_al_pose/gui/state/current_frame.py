@@ -26,7 +26,7 @@ ALL_BODYPARTS = "*"
 """Scoremap choice: every bodypart in its own colour."""
 
 
-class Picture(Protocol):
+class ShownPicture(Protocol):
     """Whatever draws the video."""
 
     @property
@@ -74,7 +74,7 @@ class CurrentFrame(QObject):
         self._prior: PosePrior | None = None
         self._bodypart = self._individual = ""
         self._scoremap_choice, self._last_scoremap = "", ALL_BODYPARTS
-        self._picture: Picture | None = None
+        self._picture: ShownPicture | None = None
 
     # ---- what is there ------------------------------------------------------------------------
 
@@ -255,7 +255,7 @@ class CurrentFrame(QObject):
 
     # ---- for the other parts of the session ---------------------------------------------------
 
-    def set_picture(self, picture: Picture | None) -> None:
+    def set_picture(self, picture: ShownPicture | None) -> None:
         """Name what draws the video, see `picture_is_current`."""
         self._picture = picture
 

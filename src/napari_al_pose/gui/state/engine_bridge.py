@@ -20,7 +20,6 @@ from napari_al_pose.engine.messages import (
     Checked,
     Died,
     Export,
-    Exported,
     Failed,
     Finished,
     JobRequest,
@@ -28,6 +27,7 @@ from napari_al_pose.engine.messages import (
     Looked,
     MapPool,
     PoolMapped,
+    PosesExported,
     Rank,
     Ranked,
     Ready,
@@ -36,8 +36,7 @@ from napari_al_pose.engine.messages import (
     Train,
     Trained,
 )
-from napari_al_pose.gui.state.exporting import ExportView, advanced_export
-from napari_al_pose.gui.state.job_views import TrainingView, advanced, ended, started
+from napari_al_pose.gui.state.job_views import ExportView, TrainingView, advanced, advanced_export, ended, started
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +253,7 @@ class EngineBridge(QObject):
         if not self._export.busy:
             return False
         before, self._export = self._export, advanced_export(self._export, reply)
-        if isinstance(reply, Exported):
+        if isinstance(reply, PosesExported):
             self.exported.emit(reply)
         elif isinstance(reply, Failed) and reply.job == before.job:
             log.warning("export failed: %s %s", reply.message, reply.details)

@@ -11,19 +11,17 @@ from qtpy.QtCore import QObject, Signal, Slot
 from napari_al_pose.domain import FrameKey, Prediction, Round
 from napari_al_pose.domain.believing import believed_from
 from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.domain.labelling import time_to_learn
+from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.exporting import exported_sentence
-from napari_al_pose.engine.messages import Exported, Looked, Ranked, Trained
+from napari_al_pose.engine.messages import Looked, PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
-from napari_al_pose.gui.state.exporting import ExportView
-from napari_al_pose.gui.state.job_views import TrainingView
-from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
+from napari_al_pose.gui.state.job_views import ExportView, TrainingView
+from napari_al_pose.gui.state.loading import LoadedProject, StoredGuesses, mark_holdout
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import Beginning, ProjectSession
-from napari_al_pose.gui.state.stored_guesses import StoredGuesses
 from napari_al_pose.project import Project
 from napari_al_pose.project.outside_predictions import take_in, video_of
 from napari_al_pose.project.video_predictions import VideoRun
@@ -165,7 +163,7 @@ class Learning(QObject):
     @Slot()
     def train_when_due(self) -> None:
         """Train if there are as many new frames as the settings ask for."""
-        due = time_to_learn(self.n_new, self._projects.settings.learn_after)
+        due = time_to_train(self.n_new, self._projects.settings.train_after)
         if self._is_up and due and not self.training.running:
             self.train()
 
@@ -393,5 +391,5 @@ class Learning(QObject):
             self._rank_anew(self._projects.project)
 
     @Slot(object)
-    def _on_exported(self, reply: Exported) -> None:
+    def _on_exported(self, reply: PosesExported) -> None:
         self._notices.tell(exported_sentence(len(reply.videos), reply.paths), reply.notice)

@@ -81,8 +81,8 @@ class ProjectSession(QObject):
         self._tally = LabelTally()
         self._reshaping = self._closed = False
         self._n_notices = 0
-        self._desk = Background("al-pose-desk", self)
-        self._saver = LabelSaver(self._desk, self)
+        self._worker = Background("al-pose-project", self)
+        self._saver = LabelSaver(self._worker, self)
         self._saver.written.connect(self._on_written)
         self._saver.failed.connect(notices.warn)
         frame.annotationChanged.connect(self._count_frame)
@@ -179,7 +179,7 @@ class ProjectSession(QObject):
         self.closing.emit()
         self._leave()
         self.closed.emit()
-        self._desk.close()
+        self._worker.close()
         self._saver.close()
 
     # ---- changing the project -----------------------------------------------------------------
@@ -236,7 +236,7 @@ class ProjectSession(QObject):
 
     def run(self, work: Callable[[], Any], then: Callable[[Any], None] | None = None) -> Future[Any]:
         """Do ``work`` on the project's own thread, then ``then(result)`` on this one; a failure is told to the user."""
-        return self._desk.run(work, then=_nothing if then is None else then, failed=self._notices.refuse)
+        return self._worker.run(work, then=_nothing if then is None else then, failed=self._notices.refuse)
 
     def touch(self, video: str) -> None:
         """Labels that DeepLabCut's files of ``video`` have, or shall have, were changed."""
@@ -267,7 +267,7 @@ class ProjectSession(QObject):
             work(project)
             return LabelTally(project.labels.annotations())
 
-        self._desk.run(change, then=lambda tally: self._reshaped(project, before, tally), failed=self._not_reshaped)
+        self._worker.run(change, then=lambda tally: self._reshaped(project, before, tally), failed=self._not_reshaped)
 
     def _reshaped(self, project: Project, before: Skeleton, tally: LabelTally) -> None:
         self._reshaping = False
