@@ -29,8 +29,8 @@ from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.evaluation import examine
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.plan import make_plan
 from napari_al_pose.pose.targets import keypoint_weights, render, scoremap_loss
+from napari_al_pose.pose.training_plan import make_plan
 from napari_al_pose.video import VideoFile
 
 logger = logging.getLogger(__name__)

@@ -128,7 +128,7 @@ def test_asking_again_costs_no_look(inputs, arrays, cache, monkeypatch):
         raise AssertionError("looked again")
 
     monkeypatch.setattr(inputs.model, "predict", refuse)
-    monkeypatch.setattr(auxiliary.InsideView, "look", refuse)
+    monkeypatch.setattr(auxiliary.ActivationProbe, "look", refuse)
     again = run(cache.fetch([Extra.NEIGHBOUR_XY, Extra.EMBEDDING, Extra.PREDICTED_LOSS], inputs)).arrays
     np.testing.assert_array_equal(again[Extra.NEIGHBOUR_XY], arrays[Extra.NEIGHBOUR_XY])
     np.testing.assert_array_equal(again[Extra.PREDICTED_LOSS], arrays[Extra.PREDICTED_LOSS])
@@ -148,7 +148,7 @@ def test_neighbours_are_the_frames_beside(inputs, arrays):
 
 def test_the_last_layer_s_gradients_are_autograd_s(inputs, arrays):
     """The closed form against autograd on the unfused network, for the weights and biases of the last layer alone."""
-    view = auxiliary.InsideView(inputs.model)
+    view = auxiliary.ActivationProbe(inputs.model)
     key = inputs.pool.keys[0]
     frame = inputs.sources[key.video][inputs.sources[key.video].position(key.frame)]
     other = inputs.pool.labelled[0]
@@ -179,7 +179,7 @@ class Brightest:
 
     def look_at_images(self, images, geometry):
         maps = torch.nn.functional.avg_pool2d(images.mean(dim=1, keepdim=True) / 255, 4)
-        return auxiliary.Insides(maps, maps, decode(maps)[0], geometry)
+        return auxiliary.Activations(maps, maps, decode(maps)[0], geometry)
 
 
 def test_turned_copies_map_back():

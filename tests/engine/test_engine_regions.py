@@ -16,7 +16,7 @@ from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.engine.worker import worker_frames, worker_segment
-from napari_al_pose.pose.auxiliary import InsideView
+from napari_al_pose.pose.auxiliary import ActivationProbe
 from napari_al_pose.project import open_project
 from napari_al_pose.project.regions import in_region
 from napari_al_pose.video.region import Region, narrowed, origin_of
@@ -148,7 +148,7 @@ def test_features_and_extra_looks_are_of_the_region(regional, sources, tmp_path)
     inputs = RankingInput(pool, sources, ProjectLabels(project), model, 1)
     found = run(cache.fetch([Extra.TURNED_XY, Extra.NEIGHBOUR_XY], inputs)).arrays
     row = next(i for i, key in enumerate(pool.keys) if key.video == name)
-    own = InsideView(model).look(sources[name][pool.keys[row].frame][None]).xy[0] + ORIGIN
+    own = ActivationProbe(model).look(sources[name][pool.keys[row].frame][None]).xy[0] + ORIGIN
     np.testing.assert_allclose(found[Extra.TURNED_XY][row, 0], own, atol=0.02)
     beside = model.predict(sources[name][pool.keys[row].frame + 1][None]).xy[0] + ORIGIN
     np.testing.assert_allclose(found[Extra.NEIGHBOUR_XY][row, 1], beside, atol=0.02)

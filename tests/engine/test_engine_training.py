@@ -20,7 +20,7 @@ from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.training import COMPARING
-from napari_al_pose.pose import PoseModel, backbones, backbones_torchvision, feed, training
+from napari_al_pose.pose import PoseModel, backbones, backbones_torchvision, batch_sampler, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -116,10 +116,10 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, 
     run(loop.train(labelled))
     key = FrameKey(labelled.videos[0].name, 50)
     before = loop.look(key).prediction
-    monkeypatch.setattr(feed, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
-    with pytest.raises(AlPoseError, match="no longer a number") as error:
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
+    with pytest.raises(AlPoseError, match="loss is not a number") as error:
         run(loop.train(labelled))
-    assert "The model before is still in place" in error.value.hint
+    assert "The previous model is still in use" in error.value.hint
     after = loop.look(key).prediction
     loop.close()
     assert labelled.models.versions() == [1]

@@ -12,12 +12,12 @@ from pose_tools import finish
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
-from napari_al_pose.pose.animal_feed import AnimalFeed
+from napari_al_pose.pose.animal_batch_sampler import AnimalBatchSampler
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.evaluation import examine, predict_labelled
 from napari_al_pose.pose.matching import matched
-from napari_al_pose.pose.plan import make_plan, view_is_fixed
+from napari_al_pose.pose.training_plan import make_plan, view_is_fixed
 from napari_al_pose.pose.window import Window
 
 PARTS = ("head", "middle", "tail")
@@ -184,16 +184,18 @@ def test_two_labels_of_one_animal_teach_and_are_found_once(frames):
     assert len(xy) == 2
 
 
-def feed(frames: list[LabelledFrame], **changed) -> AnimalFeed:
+def sampler(frames: list[LabelledFrame], **changed) -> AnimalBatchSampler:
     views = Views((96, 96), 180.0)
-    made = AnimalFeed(views, long_side=160, batch_size=64, seed=0, window=Window(96, 128), length=LENGTH, **changed)
+    made = AnimalBatchSampler(
+        views, long_side=160, batch_size=64, seed=0, window=Window(96, 128), length=LENGTH, **changed
+    )
     made.add(frames)
     return made
 
 
 def test_what_nobody_labelled_is_not_taught_as_background(frames):
     alone = [replace(frame, others=(), every_animal=False) for frame in frames if len(frame.animals) == 2]
-    batch = feed(alone).batch()
+    batch = sampler(alone).batch()
     coarse = torch.isnan(batch.spots[:, 0])
     assert coarse.any()
     assert not (batch.teaches[~coarse] > 0).any()
@@ -206,15 +208,15 @@ def test_what_nobody_labelled_is_not_taught_as_background(frames):
     # Without all animals labelled nobody knows where there is none.
     shown = batch.states[~coarse]
     assert (shown == int(KeypointState.PLACED)).any(dim=1).all()
-    assert (feed(frames).batch().teaches.sum(dim=(1, 2)) == 24 * 24).any()
+    assert (sampler(frames).batch().teaches.sum(dim=(1, 2)) == 24 * 24).any()
 
 
 def test_without_any_frame_labelled_whole_what_looks_like_no_animal_is_learnt_from(frames):
     """Imported labels say nothing of animals that are not there, so that no frame may be known to be whole."""
     two = [frame for frame in frames if len(frame.animals) == 2]
     alone = [replace(frame, others=(), every_animal=False) for frame in two]
-    assert (feed(alone).batch().unless > 0).any()
-    assert not (feed([*alone, two[0]]).batch().unless > 0).any()
+    assert (sampler(alone).batch().unless > 0).any()
+    assert not (sampler([*alone, two[0]]).batch().unless > 0).any()
     _, taught = finish(train(alone, PARTS, SETTINGS, threads=2, animals=2))
     rng = np.random.default_rng(21)
     found = [
@@ -225,7 +227,7 @@ def test_without_any_frame_labelled_whole_what_looks_like_no_animal_is_learnt_fr
 
 def test_empty_frames_teach_that_nothing_is_there(frames):
     empty = [frame for frame in frames if not frame.animals]
-    batch = feed(empty).batch()
+    batch = sampler(empty).batch()
     assert torch.isnan(batch.uv).all()
     assert torch.isnan(batch.centres).all()
     coarse = torch.isnan(batch.spots[:, 0])
@@ -237,7 +239,7 @@ def test_an_animal_labelled_by_half_has_no_centre_yet(frames):
     frame = frames[0]
     states = np.array([KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.UNSEEN], np.int8)
     half = replace(frame.each[0], states=states, xy=np.where(states[:, None] == 1, frame.xy, np.nan))
-    batch = feed([replace(half, others=frame.others)]).batch()
+    batch = sampler([replace(half, others=frame.others)]).batch()
     coarse = torch.isnan(batch.spots[:, 0])
     assert (torch.isfinite(batch.centres[coarse][..., 0]).sum(dim=1) == 1).all()
     assert (batch.teaches[coarse] == 0).any()
@@ -270,8 +272,8 @@ def test_a_round_carries_on_and_one_of_one_animal_does_not(model, frames):
     rng = np.random.default_rng(11)
     more = [*frames, *(drawn(apart(rng, 2), rng) for _ in range(3))]
     ticks, _ = finish(train(more, PARTS, SETTINGS.model_copy(update={"steps": 2}), initial=model, animals=2))
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
     single = [replace(frame, others=()) for frame in more if frame.animals]
     ticks, alone = finish(train(single, PARTS, SETTINGS.model_copy(update={"steps": 2}), initial=model))
-    assert not ticks[-1].carried_on
+    assert not ticks[-1].fine_tuned
     assert alone.animals is None

@@ -11,17 +11,17 @@ import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose import LabelledFrame, feed, train
+from napari_al_pose.pose import LabelledFrame, batch_sampler, train
 
 
 def test_one_bad_loss_is_survived_at_a_lower_rate(disc_frames, monkeypatch):
-    usual, calls = feed.scoremap_loss, []
+    usual, calls = batch_sampler.scoremap_loss, []
 
     def sometimes(logits, targets, weights):
         calls.append(1)
         return usual(logits, targets, weights) * (float("nan") if len(calls) == 2 else 1.0)
 
-    monkeypatch.setattr(feed, "scoremap_loss", sometimes)
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", sometimes)
     ticks, model = finish(train(disc_frames, BODYPARTS, QUICK))
     assert [math.isfinite(t.loss) for t in ticks[1:]] == [True] * 4
     assert len(calls) == 5
@@ -32,7 +32,7 @@ def test_one_bad_loss_is_survived_at_a_lower_rate(disc_frames, monkeypatch):
     "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")]
 )
 def test_too_little_memory_halves_the_batch(disc_frames, monkeypatch, error):
-    usual, sizes = feed.scoremap_loss, []
+    usual, sizes = batch_sampler.scoremap_loss, []
 
     def small(logits, targets, weights):
         sizes.append(len(logits))
@@ -40,7 +40,7 @@ def test_too_little_memory_halves_the_batch(disc_frames, monkeypatch, error):
             raise error
         return usual(logits, targets, weights)
 
-    monkeypatch.setattr(feed, "scoremap_loss", small)
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", small)
     ticks, _ = finish(train(disc_frames, BODYPARTS, QUICK))
     assert sizes == [2, 1, 1, 1, 1]
     assert math.isfinite(ticks[-1].loss)
@@ -50,7 +50,7 @@ def test_no_memory_at_all_ends_in_a_message(disc_frames, monkeypatch):
     def never(logits, targets, weights):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(feed, "scoremap_loss", never)
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", never)
     with pytest.raises(AlPoseError, match="too little memory"):
         finish(train(disc_frames, BODYPARTS, QUICK))
 
@@ -59,7 +59,7 @@ def test_other_faults_are_not_taken_for_a_lack_of_memory(disc_frames, monkeypatc
     def broken(logits, targets, weights):
         raise RuntimeError("expected scalar type")
 
-    monkeypatch.setattr(feed, "scoremap_loss", broken)
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", broken)
     with pytest.raises(RuntimeError, match="scalar"):
         finish(train(disc_frames, BODYPARTS, QUICK))
 

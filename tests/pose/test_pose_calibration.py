@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.calibration import (
-    Answers,
     Calibration,
-    answers,
+    CalibrationSet,
+    calibration_set,
     fit_calibration,
     reliability,
     reliability_of,
@@ -20,11 +20,11 @@ from napari_al_pose.pose.calibration import (
 PLACED, UNSEEN, HIDDEN = KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.NOT_VISIBLE
 
 
-def said(logits: np.ndarray, *, slope: float, shift: float, seed: int = 0) -> Answers:
+def said(logits: np.ndarray, *, slope: float, shift: float, seed: int = 0) -> CalibrationSet:
     """Return answers of a network whose likelihoods are off by ``slope`` and ``shift``."""
     chance = 1 / (1 + np.exp(-(slope * logits + shift)))
     found = np.random.default_rng(seed).random(len(logits)) < chance
-    return Answers(1 / (1 + np.exp(-logits)), found, np.ones(len(logits)))
+    return CalibrationSet(1 / (1 + np.exp(-logits)), found, np.ones(len(logits)))
 
 
 @pytest.mark.parametrize(("slope", "shift"), [(1.0, 0.0), (0.5, 0.0), (2.0, -1.0), (1.0, 2.0)])
@@ -48,8 +48,8 @@ def test_calibrating_makes_likelihoods_believable():
 
 def test_a_handful_of_answers_moves_little_and_none_nothing():
     before = Calibration(0.8, 0.3)
-    assert fit_calibration(Answers(np.empty(0), np.empty(0, bool), np.empty(0)), before=before) == before
-    one = fit_calibration(Answers(np.array([0.9]), np.array([False]), np.ones(1)), before=before)
+    assert fit_calibration(CalibrationSet(np.empty(0), np.empty(0, bool), np.empty(0)), before=before) == before
+    one = fit_calibration(CalibrationSet(np.array([0.9]), np.array([False]), np.ones(1)), before=before)
     assert abs(one.slope - before.slope) < 0.3
     assert one.shift < before.shift
 
@@ -62,7 +62,7 @@ def test_a_handful_of_answers_moves_little_and_none_nothing():
     shift=st.floats(-5, 5),
 )
 def test_whatever_is_said_the_fit_is_finite_and_keeps_the_order(raw, found, slope, shift):
-    given_answers = Answers(np.array(raw), np.full(len(raw), found), np.ones(len(raw)))
+    given_answers = CalibrationSet(np.array(raw), np.full(len(raw), found), np.ones(len(raw)))
     fitted = fit_calibration(given_answers, before=Calibration(slope, shift))
     values = fitted(np.sort(np.array(raw, np.float32)))
     assert np.isfinite(values).all()
@@ -75,7 +75,7 @@ def test_hidden_keypoints_count_as_not_found_and_unseen_ones_not_at_all():
     annotated = np.array([[[0.0, 0], [100, 0], [np.nan, np.nan], [np.nan, np.nan]]])
     predicted = np.array([[[0.0, 9], [100, 11], [5, 5], [5, 5]]])
     raw = np.array([[0.9, 0.8, 0.7, 0.6]])
-    got = answers(raw, predicted, annotated, states, reference_px=100)
+    got = calibration_set(raw, predicted, annotated, states, reference_px=100)
     np.testing.assert_array_equal(got.found, [True, False, False])
     np.testing.assert_allclose(got.raw, [0.9, 0.8, 0.7])
     assert got.weights[2] < got.weights[0]

@@ -21,7 +21,7 @@ from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, forward, memory, train
 from napari_al_pose.pose.backbone import LIGHT
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.plan import make_plan
+from napari_al_pose.pose.training_plan import make_plan
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from PIL import Image
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import Evaluation, LabelledFrame, evaluate
-from napari_al_pose.pose.plan import make_plan
+from napari_al_pose.pose.training_plan import make_plan
 
 
 def is_readable(path: Path) -> bool:

@@ -9,10 +9,10 @@ import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import asking, train, training
+from napari_al_pose.pose import train, training, validation
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration
-from napari_al_pose.pose.plan import TrainPlan, make_plan
+from napari_al_pose.pose.training_plan import TrainPlan, make_plan
 
 
 def is_same(before, kept):
@@ -26,7 +26,7 @@ def test_a_good_model_is_carried_on_in_fewer_steps(learnt, disc_frames):
     _, model = learnt
     assert model.learnt == {frame.fingerprint for frame in disc_frames[:8]}
     ticks, carried = finish(train(disc_frames, BODYPARTS, TrainSettings(device="cpu"), initial=model), stop_at=2)
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
     assert ticks[-1].steps < make_plan(disc_frames, TrainSettings()).steps
     assert carried.calibration != model.calibration
     assert carried.learnt == {frame.fingerprint for frame in disc_frames}
@@ -38,7 +38,7 @@ def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
     elsewhere = [replace(f, image=f.image[:, ::-1].copy(), xy=f.xy[::-1]) for f in disc_frames]  # red is blue now
     training = train(elsewhere, BODYPARTS, TrainSettings(device="cpu"), initial=model)
     ticks, _ = finish(training, stop_at=1)
-    assert not ticks[-1].carried_on
+    assert not ticks[-1].fine_tuned
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is
     assert {tick.step for tick in tried} == {0}
     assert sorted({tick.tried for tick in tried}) == list(range(1, n_tried + 1))
     assert tried[-1].seconds_left == 0
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
     assert ticks[-1].to_try == 0
 
     # What was learnt wrongly is in the way: red and blue were exchanged.
@@ -71,7 +71,7 @@ def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is
     _, bad = finish(train(wrong, BODYPARTS, settings.model_copy(update={"steps": 60, "long_side": 96})))
     ticks, _ = finish(train(disc_frames, BODYPARTS, settings, initial=bad), stop_at=1)
     assert any(tick.to_try for tick in ticks)
-    assert not ticks[-1].carried_on
+    assert not ticks[-1].fine_tuned
 
 
 @pytest.mark.usefixtures("in_doubt")
@@ -92,7 +92,7 @@ def test_a_single_new_frame_alone_is_nothing_to_try_with(learnt, disc_frames):
     """All labels but those of the new frame are gone: nothing would be left to learn from in a trial."""
     ticks, _ = finish(train(disc_frames[9:10], BODYPARTS, TrainSettings(device="cpu"), initial=learnt[1]), stop_at=1)
     assert not any(tick.to_try for tick in ticks)
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
 
 
 def test_a_project_of_one_bodypart_is_calibrated_and_carried_on(disc_frames):
@@ -101,12 +101,12 @@ def test_a_project_of_one_bodypart_is_calibrated_and_carried_on(disc_frames):
     settings = TrainSettings(device="cpu", steps=60, batch_size=4, long_side=96)
     _, model = finish(train(frames[:8], ("red",), settings))
     ticks, carried = finish(train(frames, ("red",), settings, initial=model), stop_at=1)
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
     assert carried.predict(frames[9].image[None]).likelihood[0, 0] > 0.5
 
 
 def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, monkeypatch):
-    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    monkeypatch.setattr(validation, "FRAMES_PER_YIELD", 1)
     _, model = learnt
     training = train(disc_frames, BODYPARTS, TrainSettings(device="cpu"), initial=model)
     assert next(training).step == 0
@@ -117,12 +117,12 @@ def test_stopping_while_the_model_before_is_asked_keeps_it(learnt, disc_frames, 
 
 def test_other_bodyparts_begin_with_the_backbone(learnt, disc_frames):
     ticks, model = finish(train(disc_frames, ("red", "green"), QUICK, initial=learnt[1]))
-    assert not ticks[-1].carried_on
+    assert not ticks[-1].fine_tuned
     assert model.bodyparts == ("red", "green")
 
 
 def test_labels_held_back_teach_in_the_end(disc_frames):
-    plan = TrainPlan(96, (64, 64), 10, held_back=3, join_at=0.6)
+    plan = TrainPlan(96, (64, 64), 10, n_validation=3, join_at=0.6)
     _, model = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan))
     assert len(model.learnt) == 12
     assert model.calibration != Calibration()
@@ -132,9 +132,9 @@ def test_labels_held_back_teach_in_the_end(disc_frames):
 
 def test_with_many_labels_training_stops_when_nothing_is_gained(disc_frames, monkeypatch):
     """Errors that only rise: the weights of the first measurement are kept."""
-    monkeypatch.setattr(asking.Said, "mean_error", property(lambda _self: next(errors)))
+    monkeypatch.setattr(validation.ValidationPredictions, "mean_error", property(lambda _self: next(errors)))
     errors = iter(range(5, 100))
-    plan = TrainPlan(96, (64, 64), 40, held_back=3, join_at=1.0)
+    plan = TrainPlan(96, (64, 64), 40, n_validation=3, join_at=1.0)
     ticks, model = finish(train(disc_frames, BODYPARTS, QUICK, plan=plan))
     assert ticks[-1].step < 40
     assert len(model.learnt) == 9

@@ -11,8 +11,17 @@ from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import LabelledFrame, PoseModel, asking, evaluate, feed, optimising, resolve_device, train
-from napari_al_pose.pose.plan import animal_extent, make_plan, view_is_fixed
+from napari_al_pose.pose import (
+    LabelledFrame,
+    PoseModel,
+    batch_sampler,
+    evaluate,
+    optimisation,
+    resolve_device,
+    train,
+    validation,
+)
+from napari_al_pose.pose.training_plan import animal_extent, make_plan, view_is_fixed
 
 
 def test_it_learns_discs_to_a_pixel_or_two(learnt, disc_frames):
@@ -130,7 +139,7 @@ def test_stopping_keeps_and_closing_abandons(disc_frames):
 
 
 def test_stopping_within_a_holdout_measurement_is_heard(disc_frames, monkeypatch):
-    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    monkeypatch.setattr(validation, "FRAMES_PER_YIELD", 1)
     training = train(disc_frames[:4], BODYPARTS, QUICK, holdout=disc_frames[4:8])
     next(training)
     tick = next(training)
@@ -155,7 +164,7 @@ def test_the_seed_repeats_and_leaves_torch_alone(disc_frames):
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10, 300])
 def test_the_learning_rate_rises_and_falls(steps):
-    rates = [optimising.rate_at(step, steps) for step in range(steps + 1)]
+    rates = [optimisation.rate_at(step, steps) for step in range(steps + 1)]
     assert all(0 <= rate <= 1 for rate in rates)
     assert max(rates) == 1
     top = rates.index(1)
@@ -167,10 +176,10 @@ def test_a_loss_that_is_no_number_ends_in_a_message(disc_frames, monkeypatch):
     def broken(logits, targets, weights):
         return logits.sum() * float("nan")
 
-    monkeypatch.setattr(feed, "scoremap_loss", broken)
+    monkeypatch.setattr(batch_sampler, "scoremap_loss", broken)
     training = train(disc_frames, BODYPARTS, QUICK)
     next(training)
-    with pytest.raises(AlPoseError, match="no longer a number"):
+    with pytest.raises(AlPoseError, match="loss is not a number"):
         next(training)
 
 

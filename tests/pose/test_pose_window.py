@@ -11,12 +11,12 @@ from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, PoseModel, train, window
 from napari_al_pose.pose.augmentation import Views
-from napari_al_pose.pose.auxiliary import InsideView, turned_poses
+from napari_al_pose.pose.auxiliary import ActivationProbe, turned_poses
+from napari_al_pose.pose.batch_sampler import BatchSampler
 from napari_al_pose.pose.evaluation import examine
-from napari_al_pose.pose.feed import Feed
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.geometry import InputGeometry, Windows
-from napari_al_pose.pose.plan import carry_on, make_plan
+from napari_al_pose.pose.training_plan import fine_tuning_plan, make_plan
 from napari_al_pose.pose.window import Window, places
 
 SIZE = (540, 960)
@@ -124,16 +124,16 @@ def test_a_window_is_kept_from_round_to_round_as_the_scale_is():
     settings = TrainSettings()
     plan = make_plan([frame_with(0.05, (1080, 1920))] * 3, settings)
     near = Window(plan.window.side + 32, plan.window.search_side)
-    assert carry_on(plan, plan.long_side - 100, near, settings, new_share=0.2).window == near
-    assert carry_on(plan, plan.long_side // 2, near, settings, new_share=0.2).window == plan.window
+    assert fine_tuning_plan(plan, plan.long_side - 100, near, settings, new_share=0.2).window == near
+    assert fine_tuning_plan(plan, plan.long_side // 2, near, settings, new_share=0.2).window == plan.window
 
 
 def test_views_come_at_both_scales_and_from_elsewhere(small_frames):
     """Three kinds of views: the dots 24 px apart and 6 px apart, and none."""
     views = Views((64, 64), 0.0)
-    feed = Feed(views, long_side=960, batch_size=200, seed=0, window=Window(64, 256))
-    feed.add(small_frames[:3])
-    uv = feed.batch().uv
+    sampler = BatchSampler(views, long_side=960, batch_size=200, seed=0, window=Window(64, 256))
+    sampler.add(small_frames[:3])
+    uv = sampler.batch().uv
     apart = (uv[:, 1, 0] - uv[:, 0, 0]).numpy()
     seen = ((uv > 0) & (uv < 64)).all(dim=(1, 2)).numpy()
     coarse, fine = apart < 12, apart > 12
@@ -222,7 +222,7 @@ def test_a_first_pass_that_is_wrong_gives_low_likelihoods(following, small_frame
 
 
 def test_what_looks_inside_follows_too(following, small_frames):
-    view = InsideView(following)
+    view = ActivationProbe(following)
     frames = np.stack([frame.image for frame in small_frames[10:12]])
     seen = view.look(frames)
     np.testing.assert_allclose(seen.xy, following.predict(frames).xy, atol=0.5)
@@ -239,11 +239,11 @@ def test_a_following_model_is_saved_and_carried_on(following, small_frames, tmp_
         again.predict(small_frames[0].image[None]).xy, following.predict(small_frames[0].image[None]).xy
     )
     ticks, carried = finish(train(small_frames, BODYPARTS, TrainSettings(device="cpu"), initial=again), stop_at=1)
-    assert ticks[-1].carried_on
+    assert ticks[-1].fine_tuned
     assert carried.window == following.window
     off = TrainSettings(device="cpu", follow_animal="off")
     ticks, whole = finish(train(small_frames, BODYPARTS, off, initial=again), stop_at=0)
-    assert not ticks[-1].carried_on
+    assert not ticks[-1].fine_tuned
     assert whole.window is None
     content = torch.load(path, weights_only=True)
     torch.save(

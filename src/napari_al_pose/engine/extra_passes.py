@@ -20,9 +20,9 @@ from napari_al_pose.acquisition.strategies.lightning_motion import motion_energy
 from napari_al_pose.acquisition.strategies.thc import scoremap_change, shifted
 from napari_al_pose.domain import FrameKey, FrameSource
 from napari_al_pose.pose.auxiliary import (
+    ActivationProbe,
     AuxiliaryHead,
     Descriptor,
-    InsideView,
     dropout_poses,
     full_gradient_lengths,
     last_layer_gradient_lengths,
@@ -89,7 +89,7 @@ FramePass = Callable[[VideoBatch], Rows]
 
 
 def inside_pass(
-    view: InsideView,
+    view: ActivationProbe,
     wanted: frozenset[Extra],
     heads: Mapping[Extra, AuxiliaryHead],
     n_links: int,
@@ -123,7 +123,7 @@ def inside_pass(
     return run
 
 
-def turned_pass(view: InsideView) -> FramePass:
+def turned_pass(view: ActivationProbe) -> FramePass:
     """Return the pass that predicts turned copies."""
     return lambda batch: {Extra.TURNED_XY: turned_poses(view, batch.frames)}
 

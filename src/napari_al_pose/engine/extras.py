@@ -24,9 +24,9 @@ from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.pose import LabelledFrame
 from napari_al_pose.pose.auxiliary import (
     STEPS,
+    ActivationProbe,
     AuxiliaryHead,
     HeadKind,
-    InsideView,
     Lesson,
     descriptor_for,
     make_lesson,
@@ -91,7 +91,7 @@ class ExtraCache:
         self._rows: dict[Extra, dict[FrameKey, NDArray[Any]]] = {}
         self._heads: dict[Extra, AuxiliaryHead] = {}
         self._lesson: Lesson | None = None
-        self._view: InsideView | None = None
+        self._view: ActivationProbe | None = None
         self._labelled: tuple[FrameKey, ...] = ()
         self._shapes: dict[str, tuple[int, ...]] = {}
 
@@ -186,7 +186,7 @@ class ExtraCache:
         if bases <= _NEIGHBOURS:
             with_change = Extra.SCOREMAP_CHANGE in bases
             return "Looking at neighbouring frames", passes.neighbour_pass(inputs.model, with_change=with_change)
-        view = self._inside(inputs.model)
+        view = self._probe(inputs.model)
         if bases <= {Extra.TURNED_XY}:
             return "Looking at turned copies", passes.turned_pass(view)
         yield from self._train_heads(bases, view, inputs)
@@ -195,13 +195,13 @@ class ExtraCache:
         n_links = len(inputs.labels.skeleton.links)
         return "Looking inside the model", passes.inside_pass(view, bases, heads, n_links, labelled)
 
-    def _inside(self, model: Predictor) -> InsideView:
+    def _probe(self, model: Predictor) -> ActivationProbe:
         if self._view is None:
-            self._view = InsideView(model)
+            self._view = ActivationProbe(model)
         return self._view
 
     def _train_heads(
-        self, bases: frozenset[Extra], view: InsideView, inputs: RankingInput
+        self, bases: frozenset[Extra], view: ActivationProbe, inputs: RankingInput
     ) -> Generator[Progress, None, None]:
         """Train the auxiliary networks that are not there yet, once for a model."""
         due = [name for name in sorted(bases & _HEADS.keys()) if name not in self._heads]
@@ -220,7 +220,7 @@ class ExtraCache:
             except StopIteration as end:
                 self._heads[name] = end.value
 
-    def _learn_from_labels(self, view: InsideView, inputs: RankingInput) -> Generator[Progress, None, Lesson]:
+    def _learn_from_labels(self, view: ActivationProbe, inputs: RankingInput) -> Generator[Progress, None, Lesson]:
         skeleton = inputs.labels.skeleton
         frames = yield from _training_frames(inputs)
         size = animal_size(np.stack([frame.xy for frame in frames]))
@@ -235,7 +235,9 @@ class ExtraCache:
             lesson: Lesson = end.value
             return lesson
 
-    def _labelled_maps(self, view: InsideView, inputs: RankingInput) -> Generator[Progress, None, passes.LabelledMaps]:
+    def _labelled_maps(
+        self, view: ActivationProbe, inputs: RankingInput
+    ) -> Generator[Progress, None, passes.LabelledMaps]:
         """Look at the labelled frames."""
         labelled = inputs.pool.labelled
         found: dict[int, tuple[Tensor, NDArray[np.float32]]] = {}

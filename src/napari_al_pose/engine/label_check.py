@@ -22,8 +22,8 @@ from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.sources import available
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
-from napari_al_pose.pose.plan import make_plan
 from napari_al_pose.pose.predictor import Predictor
+from napari_al_pose.pose.training_plan import make_plan
 from napari_al_pose.project import Project
 from napari_al_pose.video.region import origin_of
 
@@ -171,7 +171,7 @@ def _trained(
 ) -> Generator[Progress, None, Predictor]:
     bodyparts, n_animals = skeleton.bodyparts, len(skeleton.individuals)
     plan = make_plan(frames, settings, animals=n_animals)
-    plan = replace(plan, steps=max(1, round(STEPS_SHARE * plan.steps)), held_back=0)
+    plan = replace(plan, steps=max(1, round(STEPS_SHARE * plan.steps)), n_validation=0)
     training = train(frames, bodyparts, settings, threads=threads, plan=plan, animals=n_animals)
     try:
         while True:

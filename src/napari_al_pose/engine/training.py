@@ -48,7 +48,7 @@ IN_MEMORY = 512 * 2**20
 """Bytes of frames kept in memory; a laptop with 2 GB to spare also has to hold the network and its maps."""
 
 MIN_FRAMES = 2
-WATCHED_FRAMES = 24
+VALIDATION_FRAMES = 24
 """How many hold-out frames are measured on while it trains; all are when it is done."""
 
 COMPARING = "comparing with a fresh start"
@@ -233,7 +233,7 @@ def train_round(
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
     def training(settings: TrainSettings) -> Training:
-        watched = holdout[:WATCHED_FRAMES]
+        watched = holdout[:VALIDATION_FRAMES]
         ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
         return _optimise(ticks, job, should_stop)
 
@@ -262,7 +262,7 @@ def train_round(
         steps=last.step,
         reliability=likelihoods,
         left_out=left_out,
-        started_from=previous_version if last.carried_on else 0,
+        started_from=previous_version if last.fine_tuned else 0,
         input_size=model.input_size_for(*frames[0].size),
         window=model.window_in(*frames[0].size),
         scale=round(max(model.input_size_for(*frames[0].size)) / max(frames[0].size), 4),

@@ -40,7 +40,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class CalibrationSet:
     """What a network said about keypoints it had not learnt from.
 
     Parameters
@@ -58,24 +58,24 @@ class Answers:
     weights: NDArray[np.float64]
 
 
-def answers(
+def calibration_set(
     raw: NDArray[np.floating],
     predicted: NDArray[np.floating],
     annotated: NDArray[np.floating],
     states: NDArray[np.integer],
     *,
     reference_px: float,
-) -> Answers:
+) -> CalibrationSet:
     """Compare predictions (N, K, ...) with annotations; what nobody looked at says nothing."""
     errors = distances(predicted, annotated, states)
     placed, hidden = states == KeypointState.PLACED, states == KeypointState.NOT_VISIBLE
     counts = placed | hidden
     found = np.where(placed, np.nan_to_num(errors, nan=np.inf) <= FOUND_WITHIN * reference_px, False)
     weights = np.where(placed, 1.0, NOT_VISIBLE_WEIGHT)
-    return Answers(np.asarray(raw, np.float64)[counts], found[counts], weights[counts])
+    return CalibrationSet(np.asarray(raw, np.float64)[counts], found[counts], weights[counts])
 
 
-def fit_calibration(given: Answers, *, before: Calibration | None = None) -> Calibration:
+def fit_calibration(given: CalibrationSet, *, before: Calibration | None = None) -> Calibration:
     """Return the calibration that makes the answers likeliest, held to ``before`` by a prior.
 
     Newton's method on the logistic loss with Platt's softened targets, so that answers without a mistake don't call
@@ -116,18 +116,18 @@ def reliability_of(
     length = reference_length(annotated, states)
     if not np.isfinite(length):
         return None
-    given = answers(likelihood, predicted, annotated, states, reference_px=length)
+    given = calibration_set(likelihood, predicted, annotated, states, reference_px=length)
     return reliability(given.raw, given)
 
 
-def reliability(likelihood: NDArray[np.floating], given: Answers) -> Reliability | None:
+def reliability(likelihood: NDArray[np.floating], given: CalibrationSet) -> Reliability | None:
     """Return how often keypoints of each likelihood were found; None without a keypoint.
 
     Parameters
     ----------
     likelihood : float array, (n,)
         Of the keypoints in ``given``.
-    given : Answers
+    given : CalibrationSet
         Whether they were found.
     """
     if len(likelihood) == 0:

@@ -1,9 +1,10 @@
-"""One training, as a generator that can be watched, interrupted and stopped between any two steps.
+"""One training, as a generator that a caller can watch, interrupt and stop between any two steps.
 
-From the backbone, some labels are held back for the first part: on them the likelihoods are calibrated, then they teach
-as well. With many labels some are held back to the end, and the training stops where they gain no more. From a model
-before, the labels it has not seen are the ones held back: they tell whether it is worth carrying on, and calibrate it.
-Where that is in doubt both starts are tried for some steps.
+A training starts from the pretrained backbone or fine-tunes the previous model. From the backbone, it sets some labels
+aside for the first part: they calibrate the likelihoods and are learnt from afterwards. With many labels, some are set
+aside to the end and tell when to stop early. When it fine-tunes, the labels that the previous model has not seen take
+that part: they show whether fine-tuning pays, and calibrate the result. Where they leave it in doubt, a short trial
+runs both ways.
 """
 
 from __future__ import annotations
@@ -19,39 +20,42 @@ import torch
 
 from napari_al_pose.domain.mirroring import is_found, mirror_order, read_pairs
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose.animal_feed import AnimalFeed
-from napari_al_pose.pose.asking import Said, ask
+from napari_al_pose.pose.animal_batch_sampler import AnimalBatchSampler
 from napari_al_pose.pose.augmentation import Views
+from napari_al_pose.pose.batch_sampler import BatchSampler
 from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.feed import Feed
+from napari_al_pose.pose.early_stopping import EarlyStopping
 from napari_al_pose.pose.frames import LabelledFrame, check_frames
+from napari_al_pose.pose.hard_negatives import find_hard_negatives
 from napari_al_pose.pose.metrics import reference_length
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.optimising import Optimising
-from napari_al_pose.pose.plan import TrainPlan, carry_on, make_plan
-from napari_al_pose.pose.rivals import find_rivals
-from napari_al_pose.pose.watching import Pace, Watch
+from napari_al_pose.pose.optimisation import Optimisation, StepTimer
+from napari_al_pose.pose.training_plan import TrainPlan, fine_tuning_plan, make_plan
+from napari_al_pose.pose.validation import ValidationPredictions, validate
 
 log = logging.getLogger(__name__)
 
 MEASURES = 10
-"""How often the hold-out frames, and those held back to the end, are measured."""
+"""How often the error on the test frames and on the early-stopping frames is measured."""
 
 ASKED_FRAMES = 24
+"""Most frames that one validation or one search for hard negatives looks at."""
+
 USABLE = 0.2
-"""Share of unseen keypoints that a model must find to be carried on; the backbone alone finds next to none."""
+"""Share of unseen keypoints that a model must find to be fine-tuned; a bare backbone finds next to none."""
 
 SURE = 0.9
-"""Share from which on it is carried on without a trial."""
+"""Share from which a model is fine-tuned without a trial."""
 
 TRIAL_STEPS, AHEAD = 30, 0.75
-"""Steps of a trial from either start, and the largest ratio of median errors, fine-tuned over started afresh, at which
-fine-tuning wins. With a smaller lead it ended behind: what few steps taught is in the way (``docs/pose.md``)."""
+"""Steps of a trial either way, and the largest ratio of median errors, fine-tuned over started afresh, at which
+fine-tuning wins. Models with a smaller lead ended behind, because what few steps taught them is in the way
+(``docs/pose.md``)."""
 
-RIVALS_AT = (0.4, 0.6, 0.8)
-"""Shares of the steps after which places that are taken for the animal are looked for, in at most `ASKED_FRAMES`."""
+HARD_NEGATIVES_AT = (0.4, 0.6, 0.8)
+"""Shares of the steps after which hard negatives are looked for, in at most `ASKED_FRAMES`."""
 
 FULL_TURN = 90.0
 
@@ -60,7 +64,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TrainTick:
-    """Where a training is.
+    """How far a training is.
 
     Parameters
     ----------
@@ -71,13 +75,13 @@ class TrainTick:
     holdout_error : float
         Mean error on hold-out frames in source pixels; NaN on ticks without a measurement.
     seconds_left : float
-        Negative while nobody can tell.
-    carried_on : bool
-        Whether it carries on with the model before.
+        Negative while it is unknown.
+    fine_tuned : bool
+        Whether the training fine-tunes the previous model.
     notice : str
-        What little memory made of it, for the user; empty if nothing.
+        What had to be reduced because memory is short, for the user; empty if nothing.
     tried, to_try : int
-        Steps of a trial of where to begin, done and planned; it goes before the training's own.
+        Steps done and planned of the trial that decides where to start; it runs before the training's own steps.
     """
 
     step: int
@@ -85,7 +89,7 @@ class TrainTick:
     loss: float
     holdout_error: float = math.nan
     seconds_left: float = -1.0
-    carried_on: bool = False
+    fine_tuned: bool = False
     notice: str = ""
     tried: int = 0
     to_try: int = 0
@@ -93,17 +97,17 @@ class TrainTick:
 
 @dataclass(slots=True)
 class _Start:
-    """Where a training begins."""
+    """What a training starts from."""
 
     network: PoseNetwork
     plan: TrainPlan
     calibration: Calibration
-    before: PoseModel | None = None
+    previous: PoseModel | None = None
 
     @property
-    def carried_on(self) -> bool:
-        """Whether it carries on with a model before."""
-        return self.before is not None
+    def fine_tuned(self) -> bool:
+        """Whether the training fine-tunes the previous model."""
+        return self.previous is not None
 
 
 def train(
@@ -119,9 +123,9 @@ def train(
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
-    Yields a tick before the first step, after each step, and between parts of what is asked on the way. Closing the
-    generator abandons the training; ``send("stop")`` ends it with what it has learnt. The value returned (of
-    ``StopIteration``) is the model. The same input, seed and threads give the same model on a CPU.
+    Yields a tick before the first step, after each step, and now and then during validation. Closing the generator
+    abandons the training; ``send("stop")`` ends it and keeps what was learnt. The generator returns the model (the
+    value of ``StopIteration``). The same input, seed and threads give the same model on a CPU.
 
     Parameters
     ----------
@@ -140,15 +144,15 @@ def train(
     threads : int, optional
         Torch's threads from now on; left as they are by default.
     plan : TrainPlan, optional
-        Scale, crop and steps; by default chosen from the labels. Whoever compares trainings fixes it.
+        Scale, crop and steps; by default chosen from the labels. Fix it to compare trainings.
     animals : int
-        How many there are in a frame at most; `LabelledFrame.others` are learnt from if it is more than one.
+        Most animals in a frame; above one, the training learns from `LabelledFrame.others` as well.
 
     Raises
     ------
     AlPoseError
-        If the frames can't be trained on, the backbone or device can't be had, or what goes wrong on the way
-        (a loss that is no number, too little memory) does so again at a lower rate or with a smaller batch.
+        If the frames can't be trained on, the backbone or device is not available, or training fails twice in the same
+        way: the loss is not a number even at a lower rate, or memory is too small even for a smaller batch.
     """
     check_frames(frames, len(bodyparts))
     if threads is not None:
@@ -176,10 +180,10 @@ class _Training:
         self._animals = animals
         self._device = resolve_device(settings.device)
         self._reference = _reference(frames)
-        self._answer: str | None = None
+        self._request: str | None = None
 
     def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
-        """Carry on with ``initial`` if that is worth it, else begin with the backbone."""
+        """Fine-tune ``initial`` if that pays, or start from the pretrained backbone."""
         plan = fixed or make_plan(self._frames, self._settings, animals=self._animals)
         fits = (
             initial is not None
@@ -193,114 +197,122 @@ class _Training:
         network, calibration = self._network(initial), initial.calibration
         unseen = [frame for frame in self._frames if frame.fingerprint not in initial.learnt]
         share = len(unseen) / len(self._frames)
-        warm = fixed or carry_on(plan, initial.long_side, initial.window, self._settings, new_share=share)
-        # A model from before fingerprints were kept may have seen them all.
+        shorter = fixed or fine_tuning_plan(plan, initial.long_side, initial.window, self._settings, new_share=share)
+        # Early models kept no fingerprints: such a model may have seen all of the labels.
         if unseen and initial.learnt and fixed is None:
-            waiting = TrainTick(0, warm.steps, math.nan)
-            asking = ask(network, unseen[:ASKED_FRAMES], initial.long_side, initial.window, animals=initial.animals)
-            said = yield from self._while_ticking(asking, waiting)
-            given = said.answers(self._reference)
+            waiting = TrainTick(0, shorter.steps, math.nan)
+            some = unseen[:ASKED_FRAMES]
+            work = validate(network, some, initial.long_side, initial.window, animals=initial.animals)
+            predictions = yield from self._while_ticking(work, waiting)
+            given = predictions.calibration_set(self._reference)
             found = float(np.average(given.found, weights=given.weights)) if len(given.found) else 1.0
-            log.info("the model before finds %s of what is new", round(found, 2))
-            if found < USABLE or (found < SURE and not (yield from self._is_ahead(initial, warm, plan, unseen))):
-                log.info("training begins with the backbone")
+            log.info("the previous model finds %s of the new labels", round(found, 2))
+            if found < USABLE or (found < SURE and not (yield from self._is_ahead(initial, shorter, plan, unseen))):
+                log.info("training starts from the pretrained backbone")
                 return _Start(self._network(None), plan, Calibration())
             calibration = fit_calibration(given, before=calibration)
-        return _Start(network, replace(warm, held_back=0), calibration, initial)
+        return _Start(network, replace(shorter, n_validation=0), calibration, initial)
 
     def _is_ahead(
-        self, initial: PoseModel, warm: TrainPlan, anew: TrainPlan, unseen: Sequence[LabelledFrame]
+        self, initial: PoseModel, shorter: TrainPlan, full: TrainPlan, unseen: Sequence[LabelledFrame]
     ) -> Generator[TrainTick, str | None, bool]:
-        """Whether carrying on is clearly ahead after a trial, judged by half of the labels that are new to both."""
-        judging = [
-            unseen[i] for i in _drawn(unseen, min(ASKED_FRAMES, math.ceil(len(unseen) / 2)), self._settings.seed)
-        ]
+        """Return whether fine-tuning is clearly ahead after a trial, measured on half of the labels new to both."""
+        count = min(ASKED_FRAMES, math.ceil(len(unseen) / 2))
+        judging = [unseen[i] for i in _drawn(unseen, count, self._settings.seed)]
         rest = [frame for frame in self._frames if frame not in judging]
         if not judging or not any(frame.animals for frame in rest):
             return True
-        steps = min(TRIAL_STEPS, warm.steps)
-        pace, errors = Pace(2 * steps), []
-        for before, plan in ((initial, warm), (None, anew)):
-            network = self._network(before)
-            optimising = Optimising(network, self._feed(plan, rest), steps=steps, rate=plan.rate)
+        steps = min(TRIAL_STEPS, shorter.steps)
+        timer, errors = StepTimer(2 * steps), []
+        for previous, plan in ((initial, shorter), (None, full)):
+            network = self._network(previous)
+            optimisation = Optimisation(network, self._sampler(plan, rest), steps=steps, rate=plan.rate)
             for _ in range(steps):
-                if self._answer == "stop":
+                if self._request == "stop":
                     return True
-                with pace.timing():
-                    optimising.step()
-                tick = TrainTick(0, warm.steps, math.nan, seconds_left=pace.left(), tried=pace.done, to_try=2 * steps)
-                self._answer = yield tick
-            said = yield from self._ask(network, judging, plan, tick)
-            errors.append(said.median_error)
-        log.info("after a trial the median error is %s px from the model before, %s px from the backbone", *errors)
-        return self._answer == "stop" or errors[0] <= AHEAD * errors[1]
+                with timer.timing():
+                    optimisation.step()
+                left = timer.left()
+                tick = TrainTick(0, shorter.steps, math.nan, seconds_left=left, tried=timer.done, to_try=2 * steps)
+                self._request = yield tick
+            predictions = yield from self._validate(network, judging, plan, tick)
+            errors.append(predictions.median_error)
+        log.info("after the trial the median error is %s px fine-tuned and %s px from the backbone", *errors)
+        return self._request == "stop" or errors[0] <= AHEAD * errors[1]
 
-    def _feed(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> Feed | AnimalFeed:
-        """Return what batches of ``frames`` come from."""
+    def _sampler(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> BatchSampler | AnimalBatchSampler:
+        """Return the sampler that draws batches of ``frames``."""
         settings = self._settings_of(plan)
         views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
-        batch_size = plan.batch_size or settings.batch_size
-        feed: Feed | AnimalFeed
+        batch_size, seed = plan.batch_size or settings.batch_size, settings.seed
+        sampler: BatchSampler | AnimalBatchSampler
         if plan.animals is not None and plan.window is not None:
-            feed = AnimalFeed(
+            sampler = AnimalBatchSampler(
                 views,
                 long_side=plan.long_side,
                 batch_size=batch_size,
-                seed=settings.seed,
+                seed=seed,
                 window=plan.window,
                 length=plan.length,
             )
         else:
-            feed = Feed(views, long_side=plan.long_side, batch_size=batch_size, seed=settings.seed, window=plan.window)
-        feed.add(frames)
-        return feed
+            sampler = BatchSampler(
+                views, long_side=plan.long_side, batch_size=batch_size, seed=seed, window=plan.window
+            )
+        sampler.add(frames)
+        return sampler
 
     def _settings_of(self, plan: TrainPlan) -> TrainSettings:
-        """Return the settings with what the plan chose of them."""
+        """Return the settings, with the rotation that the plan chose."""
         if self._settings.rotation_degrees >= 0:
             return self._settings
         return self._settings.model_copy(update={"rotation_degrees": plan.rotation_degrees})
 
     def run(self, start: _Start) -> Generator[TrainTick, str | None, PoseModel]:
-        """Train, and make the model."""
+        """Train, and return the model."""
         plan, network, learnt = start.plan, start.network, list(self._frames)
-        held = [learnt.pop(i) for i in _drawn(learnt, plan.held_back, self._settings.seed)]
-        feed = self._feed(plan, learnt)
-        optimising = Optimising(network, feed, steps=plan.steps, rate=plan.rate)
-        watch = Watch(optimising) if held and plan.join_at >= 1 else None
-        pace = Pace(plan.steps)
-        # Views as large as the frame show all of it; and what follows the animal looks closely when it predicts.
+        held = [learnt.pop(i) for i in _drawn(learnt, plan.n_validation, self._settings.seed)]
+        sampler = self._sampler(plan, learnt)
+        optimisation = Optimisation(network, sampler, steps=plan.steps, rate=plan.rate)
+        early_stopping = EarlyStopping(optimisation) if held and plan.join_at >= 1 else None
+        timer = StepTimer(plan.steps)
+        # Crops as large as the frame show all of it, and a network that follows the animal predicts from close by.
         misses_some = plan.window is None and max(plan.crop) < plan.long_side
-        rivals_at = {round(share * plan.steps) for share in RIVALS_AT} if misses_some else set()
-        tick = TrainTick(0, plan.steps, math.nan, carried_on=start.carried_on, notice=plan.notice)
-        if self._answer != "stop":
-            self._answer = yield tick
+        mining_steps = {round(share * plan.steps) for share in HARD_NEGATIVES_AT} if misses_some else set()
+        tick = TrainTick(0, plan.steps, math.nan, fine_tuned=start.fine_tuned, notice=plan.notice)
+        if self._request != "stop":
+            self._request = yield tick
         step = 0
-        while step < plan.steps and self._answer != "stop":
-            with pace.timing():
-                loss = optimising.step()
+        while step < plan.steps and self._request != "stop":
+            with timer.timing():
+                loss = optimisation.step()
             step += 1
-            left, notice = pace.left(), optimising.notice or plan.notice
+            left, notice = timer.left(), optimisation.notice or plan.notice
             tick = replace(tick, step=step, loss=loss, holdout_error=math.nan, seconds_left=left, notice=notice)
             due = step == plan.steps or step % max(1, plan.steps // MEASURES) == 0
             if self._holdout and due:
-                said = yield from self._ask(network, self._holdout, plan, tick)
-                tick = replace(tick, holdout_error=said.mean_error)
-            if held and (due if watch else step >= round(plan.join_at * plan.steps)):
-                said = yield from self._ask(network, held, plan, tick)
-                start.calibration = fit_calibration(said.answers(self._reference))
-                if watch is None:
-                    feed.add(held)
+                predictions = yield from self._validate(network, self._holdout, plan, tick)
+                tick = replace(tick, holdout_error=predictions.mean_error)
+            if held and (due if early_stopping else step >= round(plan.join_at * plan.steps)):
+                predictions = yield from self._validate(network, held, plan, tick)
+                start.calibration = fit_calibration(predictions.calibration_set(self._reference))
+                if early_stopping is None:
+                    sampler.add(held)
                     learnt, held = learnt + held, []
-                elif watch.is_over(said.mean_error, done=step / plan.steps):
-                    self._answer = "stop"
-            if step in rivals_at and isinstance(feed, Feed):
-                yield from self._show_rivals(network, feed, learnt, plan, tick)
-            if self._answer != "stop":
-                self._answer = yield tick
-        if watch is not None:
-            watch.restore(network)
+                elif early_stopping.is_over(predictions.mean_error, done=step / plan.steps):
+                    self._request = "stop"
+            if step in mining_steps and isinstance(sampler, BatchSampler):
+                yield from self._add_hard_negatives(network, sampler, learnt, plan, tick)
+            if self._request != "stop":
+                self._request = yield tick
+        if early_stopping is not None:
+            early_stopping.restore(network)
+        return self._model(start, network, learnt)
+
+    def _model(self, start: _Start, network: PoseNetwork, learnt: Sequence[LabelledFrame]) -> PoseModel:
+        """Return the trained model."""
         network.eval().requires_grad_(False)
+        plan, seen_before = start.plan, start.previous.learnt if start.previous else frozenset[str]()
         return PoseModel(
             network,
             bodyparts=self._bodyparts,
@@ -309,36 +321,45 @@ class _Training:
             window=plan.window,
             calibration=start.calibration,
             animals=plan.animals,
-            learnt=frozenset(frame.fingerprint for frame in learnt) | (start.before.learnt if start.before else set()),
+            learnt=frozenset(frame.fingerprint for frame in learnt) | seen_before,
         )
 
-    def _show_rivals(
-        self, network: PoseNetwork, feed: Feed, learnt: Sequence[LabelledFrame], plan: TrainPlan, tick: TrainTick
+    def _add_hard_negatives(
+        self,
+        network: PoseNetwork,
+        sampler: BatchSampler,
+        learnt: Sequence[LabelledFrame],
+        plan: TrainPlan,
+        tick: TrainTick,
     ) -> Generator[TrainTick, str | None, None]:
-        """Learn from places that are taken for the animal, where there are any."""
+        """Find places that the network mistakes for the animal, and learn from them."""
         some = [learnt[i] for i in _drawn(learnt, ASKED_FRAMES, self._settings.seed + tick.step)]
-        rivals = yield from self._while_ticking(find_rivals(network, some, plan.long_side, max(plan.crop) / 2), tick)
-        feed.add_rivals(rivals)
-        log.info("step %s: %s frames with a place that is taken for the animal", tick.step, len(rivals))
+        work = find_hard_negatives(network, some, plan.long_side, max(plan.crop) / 2)
+        negatives = yield from self._while_ticking(work, tick)
+        sampler.add_hard_negatives(negatives)
+        log.info("step %s: hard negatives found in %s frames", tick.step, len(negatives))
 
-    def _ask(
+    def _validate(
         self, network: PoseNetwork, frames: Sequence[LabelledFrame], plan: TrainPlan, tick: TrainTick
-    ) -> Generator[TrainTick, str | None, Said]:
-        asking = ask(network, frames, plan.long_side, plan.window, animals=plan.animals)
-        return (yield from self._while_ticking(asking, tick))
+    ) -> Generator[TrainTick, str | None, ValidationPredictions]:
+        work = validate(network, frames, plan.long_side, plan.window, animals=plan.animals)
+        return (yield from self._while_ticking(work, tick))
 
     def _while_ticking(self, work: Generator[None, None, T], tick: TrainTick) -> Generator[TrainTick, str | None, T]:
-        """Return what ``work`` returns; no more ticks once it was asked to stop."""
+        """Return what ``work`` returns; send no more ticks once the caller has asked to stop."""
         try:
             while True:
                 next(work)
-                if self._answer != "stop":
-                    self._answer = yield tick
+                if self._request != "stop":
+                    self._request = yield tick
         except StopIteration as end:
             return end.value
 
     def _network(self, initial: PoseModel | None) -> PoseNetwork:
-        """Return the network to start from, its new parts drawn with the seed without touching torch's generator."""
+        """Return the network to start from.
+
+        Its new parts are drawn with the settings' seed, and torch's global generator is left alone.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._settings.seed)
             network = PoseNetwork(
@@ -351,17 +372,17 @@ class _Training:
 
 
 def _reference(frames: Sequence[LabelledFrame]) -> float:
-    """Return the animal's length, px; where lone keypoints don't tell it, a quarter of the frame's longer side."""
+    """Return the animal's length, px; a quarter of the frame's longer side where single keypoints don't tell it."""
     animals = [animal for frame in frames for animal in frame.each]
     length = reference_length(np.stack([a.xy for a in animals]), np.stack([a.states for a in animals]))
     return length if math.isfinite(length) else 0.25 * float(np.median([max(f.size) for f in frames]))
 
 
 def _mirror(settings: TrainSettings, bodyparts: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Return what a mirror exchanges, None for no mirror.
+    """Return the order of bodyparts in a mirror image; None for no mirroring.
 
-    Pairs found by name are used where views are turned by less than a quarter: turned all the way they are different
-    enough, and mirroring them as well cost a fifth of the accuracy on openfield (3.1 to 3.7 px at 30 labels).
+    Pairs found by name are used only where views are turned by less than a quarter. Views turned all the way differ
+    enough already: mirroring them as well cost a fifth of the accuracy on openfield (3.1 to 3.7 px at 30 labels).
     """
     pairs = read_pairs(settings.swap_pairs, bodyparts)
     if is_found(settings.swap_pairs) and settings.rotation_degrees >= FULL_TURN:
@@ -370,7 +391,7 @@ def _mirror(settings: TrainSettings, bodyparts: tuple[str, ...]) -> tuple[int, .
 
 
 def _drawn(frames: Sequence[LabelledFrame], count: int, seed: int) -> list[int]:
-    """Return the positions, descending, of ``count`` frames with a placed keypoint."""
+    """Return the positions, descending, of ``count`` frames with a placed keypoint, drawn at random."""
     placed = [i for i, frame in enumerate(frames) if frame.animals]
     drawn = np.random.default_rng(seed).permutation(placed)[:count]
     return sorted((int(i) for i in drawn), reverse=True)

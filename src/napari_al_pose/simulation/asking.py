@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.pose.calibration import Answers, fit_calibration
+from napari_al_pose.pose.calibration import CalibrationSet, fit_calibration
 
 Judged = tuple[int, float, bool]
 """Bodypart, likelihood, and whether the guess was right."""
@@ -36,9 +36,10 @@ class Doubt:
     """
 
     def __init__(self, judged: Sequence[Judged], n_bodyparts: int) -> None:
-        common = fit_calibration(_answers(judged))
+        common = fit_calibration(_calibration_set(judged))
         self._by_bodypart = [
-            fit_calibration(_answers([one for one in judged if one[0] == k]), before=common) for k in range(n_bodyparts)
+            fit_calibration(_calibration_set([one for one in judged if one[0] == k]), before=common)
+            for k in range(n_bodyparts)
         ]
 
     def __call__(self, likelihood: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -76,8 +77,8 @@ def asked_bodyparts(
     return [*kept, *rng.permutation(rest)[:n_drawn].tolist()]
 
 
-def _answers(judged: Sequence[Judged]) -> Answers:
-    return Answers(
+def _calibration_set(judged: Sequence[Judged]) -> CalibrationSet:
+    return CalibrationSet(
         np.array([likelihood for _, likelihood, _ in judged], np.float64),
         np.array([right for _, _, right in judged], bool),
         np.ones(len(judged)),

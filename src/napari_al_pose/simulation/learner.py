@@ -23,9 +23,9 @@ from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.optimising import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
-from napari_al_pose.pose.plan import TrainPlan
+from napari_al_pose.pose.optimisation import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
 from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
+from napari_al_pose.pose.training_plan import TrainPlan
 from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
 

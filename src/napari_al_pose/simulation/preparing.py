@@ -18,7 +18,7 @@ from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import FeatureExtractor, LabelledFrame
 from napari_al_pose.pose.augmentation import FILL
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
-from napari_al_pose.pose.plan import TrainPlan, make_plan
+from napari_al_pose.pose.training_plan import TrainPlan, make_plan
 from napari_al_pose.simulation.dataset import Dataset, RawDataset, load_dataset, reference_lengths, save_dataset
 from napari_al_pose.simulation.folds import thinned
 from napari_al_pose.simulation.learner import prepare_learner

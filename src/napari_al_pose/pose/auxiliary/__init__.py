@@ -4,20 +4,20 @@ auxiliary networks trained beside the model, gradient lengths, and descriptors o
 Nothing here changes the pose network; everything leaves as NumPy arrays.
 """
 
+from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations
 from napari_al_pose.pose.auxiliary.descriptors import Descriptor, descriptor_for
 from napari_al_pose.pose.auxiliary.gradients import full_gradient_lengths, last_layer_gradient_lengths
 from napari_al_pose.pose.auxiliary.heads import STEPS, AuxiliaryHead, HeadKind, Lesson, make_lesson, train_head
-from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
 from napari_al_pose.pose.auxiliary.perturbed import DROPOUT_PASSES, dropout_poses, turned_poses
 
 __all__ = [
     "DROPOUT_PASSES",
     "STEPS",
+    "ActivationProbe",
+    "Activations",
     "AuxiliaryHead",
     "Descriptor",
     "HeadKind",
-    "InsideView",
-    "Insides",
     "Lesson",
     "descriptor_for",
     "dropout_poses",

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
+from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations
 
 
 @torch.inference_mode()
-def last_layer_gradient_lengths(insides: Insides, others: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float64]]:
+def last_layer_gradient_lengths(
+    activations: Activations, others: Sequence[Sequence[Tensor]]
+) -> list[NDArray[np.float64]]:
     """Return the squared lengths of the last layer's gradients.
 
     In closed form: with residuals ``r`` (K, cells) and features ``f`` (C, cells) the weights' gradient is ``r f^T`` and
@@ -26,13 +28,13 @@ def last_layer_gradient_lengths(insides: Insides, others: Sequence[Sequence[Tens
 
     Parameters
     ----------
-    insides : Insides
+    activations : Activations
         Of ``n`` frames.
     others : sequence, n, of sequences of Tensor (K, h, w)
         For each frame the scoremaps to compare with; of another size they are resized.
     """
     result = []
-    for maps, features, targets in zip(insides.scoremaps, insides.features.float(), others, strict=True):
+    for maps, features, targets in zip(activations.scoremaps, activations.features.float(), others, strict=True):
         k, rows, columns = maps.shape
         wanted = _resized(targets, (rows, columns))
         residual = 2 / (k * rows * columns) * (maps - wanted) * maps * (1 - maps)
@@ -43,7 +45,7 @@ def last_layer_gradient_lengths(insides: Insides, others: Sequence[Sequence[Tens
 
 
 def full_gradient_lengths(
-    view: InsideView, frames: NDArray[np.uint8], others: Sequence[Sequence[Tensor]]
+    view: ActivationProbe, frames: NDArray[np.uint8], others: Sequence[Sequence[Tensor]]
 ) -> list[NDArray[np.float64]]:
     """Return the squared lengths of the gradients of all convolutions and linear layers, one backward pass a pair.
 

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import cut, disturb
 from napari_al_pose.pose.auxiliary import losses
-from napari_al_pose.pose.auxiliary.insides import Insides, InsideView
+from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry
-from napari_al_pose.pose.plan import FULL_ROTATION
 from napari_al_pose.pose.targets import render
+from napari_al_pose.pose.training_plan import FULL_ROTATION
 
 VIEWS = 4
 STEPS = 400
@@ -93,13 +93,13 @@ class AuxiliaryHead(nn.Module):
         return self.last(self.layers(pooled))
 
     @torch.no_grad()
-    def predict(self, insides: Insides) -> NDArray[np.float32]:
+    def predict(self, activations: Activations) -> NDArray[np.float32]:
         """Return ``(n, outputs)``."""
-        return self(insides.pooled().float().clone()).cpu().numpy()
+        return self(activations.pooled().float().clone()).cpu().numpy()
 
 
 def make_lesson(
-    view: InsideView,
+    view: ActivationProbe,
     frames: Sequence[LabelledFrame],
     links: Sequence[tuple[int, int]],
     *,
@@ -110,7 +110,7 @@ def make_lesson(
 
     Parameters
     ----------
-    view : InsideView
+    view : ActivationProbe
         Of the pose model; it does not change.
     frames : sequence of LabelledFrame
         What the pose model learnt from, at least one.
@@ -168,7 +168,7 @@ def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
 
 
 def _lesson(
-    view: InsideView, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
+    view: ActivationProbe, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
 ) -> Lesson:
     """Make the copies of one frame and note what is true of them."""
     images, geometry = view.pictures(frame.image[None])
@@ -191,7 +191,7 @@ def _lesson(
     return _truth(seen, true, links, size * float(geometry.scale_xy.mean()))
 
 
-def _truth(seen: Insides, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> Lesson:
+def _truth(seen: Activations, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> Lesson:
     """Compare what the pose network says of copies with where their keypoints are, ``(n, K, 2)`` network pixels."""
     rows, columns = seen.scoremaps.shape[2:]
     corner = torch.tensor([columns, rows], device=uv.device) * SCOREMAP_STRIDE

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_al_pose.pose.augmentation import cut
-from napari_al_pose.pose.auxiliary.insides import Insides, InsideView, to_source
+from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations, to_source
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry, Windows
 from napari_al_pose.pose.targets import decode
 
@@ -19,23 +19,23 @@ _TURNS = ((15.0, 1.0), (-15.0, 1.0), (0.0, 0.8), (0.0, 1.25))
 
 
 @torch.inference_mode()
-def dropout_poses(view: InsideView, insides: Insides) -> NDArray[np.float32]:
+def dropout_poses(view: ActivationProbe, activations: Activations) -> NDArray[np.float32]:
     """Return poses with a tenth of the last features' channels dropped, ``(n, 10, K, 2)``, source pixels.
 
     The ten sets of channels are the same for every frame, so that frames can be compared and come out the same in
     whatever order they are looked at.
     """
-    channels = insides.features.shape[1]
+    channels = activations.features.shape[1]
     generator = torch.Generator().manual_seed(0)
     kept = (torch.rand((DROPOUT_PASSES, channels), generator=generator) >= _DROPPED).float() / (1 - _DROPPED)
     poses = []
-    for mask in kept.to(insides.features.device):
-        logits = view.last(insides.features * mask[None, :, None, None])
+    for mask in kept.to(activations.features.device):
+        logits = view.last(activations.features * mask[None, :, None, None])
         poses.append(decode(logits.float().sigmoid())[0])
-    return to_source(torch.stack(poses, dim=1), insides.geometry)
+    return to_source(torch.stack(poses, dim=1), activations.geometry)
 
 
-def turned_poses(view: InsideView, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+def turned_poses(view: ActivationProbe, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return poses of the frames ``(n, H, W, 3)`` and their turned copies, ``(n, 5, K, 2)``, source pixels."""
     images, geometry = view.pictures(frames)
     poses = [view.look(frames).xy]
@@ -44,7 +44,7 @@ def turned_poses(view: InsideView, frames: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def _turned(
-    view: InsideView, images: Tensor, geometry: InputGeometry | Windows, angle: float, scale: float
+    view: ActivationProbe, images: Tensor, geometry: InputGeometry | Windows, angle: float, scale: float
 ) -> NDArray[np.float32]:
     height, width = geometry.resized
     centre = np.array([(width - 1) / 2, (height - 1) / 2])

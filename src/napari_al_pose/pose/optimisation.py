@@ -1,16 +1,20 @@
-"""Optimiser steps that survive what goes wrong: a loss that is no number, memory that is too small."""
+"""Optimiser steps that recover from a loss that is not a number and from too little memory."""
 
 from __future__ import annotations
 
 import logging
 import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.animal_feed import AnimalFeed
-from napari_al_pose.pose.feed import Batch, Feed
+from napari_al_pose.pose.animal_batch_sampler import AnimalBatchSampler
+from napari_al_pose.pose.batch_sampler import BatchSampler, TrainingBatch
 from napari_al_pose.pose.memory import give_back, is_out_of_memory
 from napari_al_pose.pose.network import PoseNetwork
 
@@ -18,40 +22,42 @@ log = logging.getLogger(__name__)
 
 LEARNING_RATE = 6e-3
 BACKBONE_RATE = 0.2
-"""Learning rate of the pretrained backbone over that of the new heads."""
+"""Learning rate of the pretrained backbone relative to that of the new heads."""
 
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.2
-"""Share of the steps over which the learning rate rises."""
+"""Share of the steps during which the learning rate rises."""
 
 GRADIENT_NORM = 5.0
 SAFE_EVERY = 20
-"""Steps after which the weights are kept, to go back to."""
+"""How many steps lie between two copies of the weights to go back to."""
 
 SLOWER = 0.3
-"""What the learning rate is multiplied by after a loss that is no number."""
+"""Factor on the learning rate after a loss that is not a number."""
 
 TRIES = 3
 
 
-class Optimising:
-    """Trains a network, a step at a time.
+class Optimisation:
+    """Trains a network step by step.
 
     Parameters
     ----------
     network : PoseNetwork
         On its device; changed in place.
-    feed : Feed or AnimalFeed
-        Where batches come from.
+    sampler : BatchSampler or AnimalBatchSampler
+        Draws the batches.
     steps : int
-        How many there will be, for the learning rate.
+        Planned steps; the learning rate depends on them.
     rate : float
-        Peak learning rate of the heads over `LEARNING_RATE`.
+        Peak learning rate of the heads relative to `LEARNING_RATE`.
     """
 
-    def __init__(self, network: PoseNetwork, feed: Feed | AnimalFeed, *, steps: int, rate: float = 1.0) -> None:
+    def __init__(
+        self, network: PoseNetwork, sampler: BatchSampler | AnimalBatchSampler, *, steps: int, rate: float = 1.0
+    ) -> None:
         self._network = network
-        self._feed = feed
+        self._sampler = sampler
         self._steps = steps
         self._rate = rate
         self._step = 0
@@ -66,12 +72,13 @@ class Optimising:
     def step(self) -> float:
         """Make one step and return its loss.
 
-        A loss that is no number takes back some steps and goes on slower; memory that is too small halves the batch.
+        After a loss that is not a number, go back some steps and continue at a lower rate. When memory runs out, halve
+        the batch.
 
         Raises
         ------
         AlPoseError
-            If neither helps.
+            If that does not help.
         """
         for _ in range(TRIES):
             loss = self._try_step()
@@ -81,35 +88,35 @@ class Optimising:
                     self._safe = self.weights()
                 return loss
             self._rate *= SLOWER
-            log.warning("step %s: the loss is no longer a number; on with %s of the learning rate", self._step, SLOWER)
+            log.warning("step %s: the loss is not a number; continuing with %s of the rate", self._step, SLOWER)
             self._network.load_state_dict(self._safe)
             self._optimiser = self._new_optimiser()
         raise AlPoseError(
-            "Training broke off: the loss is no longer a number.",
-            "The model before is still in place. Check the newest labels, then learn again with another seed.",
+            "Training stopped: the loss is not a number.",
+            "The previous model is still in use. Check the newest labels, then train again with another seed.",
         )
 
     def _try_step(self) -> float:
-        """Return the loss, NaN if it or its gradient is no number; the weights stay as they are then."""
+        """Return the loss, or NaN if the loss or its gradient is not a number; then the weights are unchanged."""
         while True:
             try:
-                return self._backward(self._feed.batch())
+                return self._backward(self._sampler.batch())
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
                 self._optimiser.zero_grad(set_to_none=True)
-                if self._feed.batch_size == 1:
+                if self._sampler.batch_size == 1:
                     raise AlPoseError(
                         "There is too little memory to train.",
                         "Close other programs, or choose a smaller network input in the settings. "
-                        "The model before is still in place.",
+                        "The previous model is still in use.",
                     ) from error
-                self._feed.batch_size //= 2
-                self.notice = f"Memory ran out; training went on with batches of {self._feed.batch_size}."
+                self._sampler.batch_size //= 2
+                self.notice = f"Memory ran out; training went on with batches of {self._sampler.batch_size}."
                 log.warning("step %s: %s", self._step, self.notice)
             give_back()
 
-    def _backward(self, batch: Batch) -> float:
+    def _backward(self, batch: TrainingBatch) -> float:
         self._network.train()
         loss = batch.loss(self._network)
         self._optimiser.zero_grad(set_to_none=True)
@@ -129,8 +136,35 @@ class Optimising:
 
 
 def rate_at(step: int, steps: int) -> float:
-    """Return the learning rate of a step (from 0) over its peak: a linear rise, then half a cosine down."""
+    """Return the learning rate of a step (from 0) relative to its peak: a linear rise, then half a cosine down."""
     warm = max(1, round(WARM_UP * steps))
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (steps - warm + 1))))
+
+
+class StepTimer:
+    """Estimates the time left from the median of the last steps.
+
+    Parameters
+    ----------
+    steps : int
+        Planned steps.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.done = 0
+        self._steps = steps
+        self._seconds: list[float] = []
+
+    @contextmanager
+    def timing(self) -> Iterator[None]:
+        """Time one step."""
+        began = time.monotonic()
+        yield
+        self._seconds = [*self._seconds[-19:], time.monotonic() - began]
+        self.done += 1
+
+    def left(self) -> float:
+        """Return the seconds left; call it after the first step."""
+        return float(np.median(self._seconds)) * (self._steps - self.done)

@@ -44,13 +44,13 @@ FULL_ROTATION, FIXED_ROTATION = 180.0, 25.0
 TELLING_FRAMES, FIXED_DIRECTION = 8, 0.985
 """Largest rotation of views; the smaller where labels show a fixed view, and what shows it (a spread of 10 degrees)."""
 
-HOLD_BACK_FROM, HELD_BACK_SHARE, JOIN_AT = 10, 0.2, 0.6
+CALIBRATION_FROM, CALIBRATION_SHARE, JOIN_AT = 10, 0.2, 0.6
 """From how many labelled frames some are held back at first, how many, and when they join: to calibrate on."""
 
-WATCH_FROM, WATCHED_SHARE, WATCHED = 100, 0.1, 32
+EARLY_STOPPING_FROM, EARLY_STOPPING_SHARE, EARLY_STOPPING_MOST = 100, 0.1, 32
 """From how many labelled frames some are held back to the end, and how many: to stop early by."""
 
-CARRY_ON_STEPS, CARRY_ON_RATE = 0.4, 0.5
+FINE_TUNING_STEPS, FINE_TUNING_RATE = 0.4, 0.5
 """Steps and learning rate of a training that carries on, over those of one from the backbone, at the least."""
 
 SAME_SCALE = 1.3
@@ -71,7 +71,7 @@ class TrainPlan:
         Optimiser steps.
     rate : float
         Peak learning rate over the usual.
-    held_back : int
+    n_validation : int
         Labelled frames that don't teach at first.
     join_at : float
         Share of the steps after which they do; 1 for never.
@@ -93,7 +93,7 @@ class TrainPlan:
     crop: tuple[int, int]
     steps: int
     rate: float = 1.0
-    held_back: int = 0
+    n_validation: int = 0
     join_at: float = JOIN_AT
     rotation_degrees: float = FULL_ROTATION
     window: Window | None = None
@@ -127,8 +127,8 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
         long_side=long_side,
         crop=crop,
         steps=settings.steps or _steps(sum(max(1, len(frame.animals)) for frame in frames)),
-        held_back=_held_back(n_placed),
-        join_at=1.0 if n_placed >= WATCH_FROM else JOIN_AT,
+        n_validation=_n_validation(n_placed),
+        join_at=1.0 if n_placed >= EARLY_STOPPING_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
         window=Window(side, search_side) if search_side else None,
         batch_size=min(settings.batch_size, batch_size),
@@ -140,7 +140,7 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
     return plan
 
 
-def carry_on(
+def fine_tuning_plan(
     plan: TrainPlan, long_side: int, window: Window | None, settings: TrainSettings, *, new_share: float
 ) -> TrainPlan:
     """Return the plan for carrying on with a model.
@@ -158,13 +158,13 @@ def carry_on(
     """
     factor = plan.long_side / long_side
     keeps = not settings.long_side and 1 / SAME_SCALE <= factor <= SAME_SCALE
-    share = min(1.0, max(CARRY_ON_STEPS, new_share))
+    share = min(1.0, max(FINE_TUNING_STEPS, new_share))
     return replace(
         plan,
         long_side=long_side if keeps else plan.long_side,
         window=window if keeps else plan.window,
         steps=settings.steps or max(1, round(share * plan.steps)),
-        rate=CARRY_ON_RATE,
+        rate=FINE_TUNING_RATE,
     )
 
 
@@ -213,10 +213,10 @@ def _go_about(frames: Sequence[LabelledFrame]) -> bool:
     return bool(middles) and float(np.hypot(*np.std(middles, axis=0))) >= 0.5 * animal_extent(frames)
 
 
-def _held_back(n_frames: int) -> int:
-    if n_frames >= WATCH_FROM:
-        return min(WATCHED, round(WATCHED_SHARE * n_frames))
-    return round(HELD_BACK_SHARE * n_frames) if n_frames >= HOLD_BACK_FROM else 0
+def _n_validation(n_frames: int) -> int:
+    if n_frames >= EARLY_STOPPING_FROM:
+        return min(EARLY_STOPPING_MOST, round(EARLY_STOPPING_SHARE * n_frames))
+    return round(CALIBRATION_SHARE * n_frames) if n_frames >= CALIBRATION_FROM else 0
 
 
 def animal_extent(frames: Sequence[LabelledFrame]) -> float:

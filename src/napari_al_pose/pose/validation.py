@@ -1,4 +1,4 @@
-"""What a network in training says about frames, asked without keeping whoever waits for the training waiting."""
+"""Predictions of a network in training on labelled frames, made in small parts so that the caller stays responsive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.pose.animals import Animals
-from napari_al_pose.pose.calibration import Answers, answers
+from napari_al_pose.pose.calibration import CalibrationSet, calibration_set
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry
@@ -18,13 +18,13 @@ from napari_al_pose.pose.metrics import distances
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 
-AT_ONCE = 4
-"""Frames between two ticks: whoever waits for the generator waits no longer than for a step."""
+FRAMES_PER_YIELD = 4
+"""Frames predicted between two yields: about as long as one training step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
-    """Poses of labelled frames and how sure the network is of them, uncalibrated.
+class ValidationPredictions:
+    """Poses predicted on labelled frames, with uncalibrated likelihoods.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ class Said:
 
     @property
     def median_error(self) -> float:
-        """Median error over placed keypoints, source px, which one that is lost does not change; NaN without any."""
+        """Median error over placed keypoints, source px, robust against lost ones; NaN without any."""
         return float(np.median(self._distances)) if len(self._distances) else float("nan")
 
-    def answers(self, reference_px: float) -> Answers:
-        """Return it keypoint by keypoint, as calibration wants it."""
-        return answers(self.raw, self.xy, *self._labels, reference_px=reference_px)
+    def calibration_set(self, reference_px: float) -> CalibrationSet:
+        """Return the predictions keypoint by keypoint, for `fit_calibration`."""
+        return calibration_set(self.raw, self.xy, *self._labels, reference_px=reference_px)
 
     @property
     def _distances(self) -> NDArray[np.float64]:
@@ -61,33 +61,33 @@ class Said:
         return np.stack([f.xy for f in self.frames]), np.stack([f.states for f in self.frames])
 
 
-def ask(
+def validate(
     network: PoseNetwork,
     frames: Sequence[LabelledFrame],
     long_side: int,
     window: Window | None = None,
     *,
     animals: Animals | None = None,
-) -> Generator[None, None, Said]:
-    """Return what ``network`` says about ``frames``, at least one; yields now and then on the way.
+) -> Generator[None, None, ValidationPredictions]:
+    """Predict ``frames``, at least one, and yield after every few.
 
-    Of several animals each labelled one is a frame of its own, beside what was taken for it; an animal that was missed
-    has no position and no height.
+    With several animals, each labelled animal counts as a frame of its own, matched with the prediction closest to it.
+    A missed animal has no position and likelihood 0.
     """
     network.eval()
-    asked, poses, likelihoods = list[LabelledFrame](), [], []
+    labelled, poses, likelihoods = list[LabelledFrame](), [], []
     for i, frame in enumerate(frames):
         geometry = InputGeometry.fit(frame.size, long_side)
         chunk = predict_chunk(network, frame.image[None], geometry, window, with_scoremaps=False, animals=animals)
         if chunk.animals is None:
-            asked.append(frame)
+            labelled.append(frame)
             poses.append(chunk.xy)
             likelihoods.append(chunk.likelihood)
         else:
             xy, raw, _ = matched(chunk.animals.xy[0], chunk.animals.likelihood[0], frame)
-            asked += frame.animals
+            labelled += frame.animals
             poses.append(xy)
             likelihoods.append(raw)
-        if i % AT_ONCE == AT_ONCE - 1 and i + 1 < len(frames):
+        if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1 and i + 1 < len(frames):
             yield
-    return Said(tuple(asked), np.concatenate(poses), np.concatenate(likelihoods))
+    return ValidationPredictions(tuple(labelled), np.concatenate(poses), np.concatenate(likelihoods))

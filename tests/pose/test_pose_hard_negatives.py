@@ -10,8 +10,8 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import LabelledFrame, train, training
 from napari_al_pose.pose.augmentation import Views
-from napari_al_pose.pose.feed import RIVAL_SHARE, Feed
-from napari_al_pose.pose.rivals import find_rivals
+from napari_al_pose.pose.batch_sampler import HARD_NEGATIVE_SHARE, BatchSampler
+from napari_al_pose.pose.hard_negatives import find_hard_negatives
 
 SIZE = (240, 320)
 ANIMAL, CORNER = np.array([60.0, 80.0]), np.array([280.0, 200.0])
@@ -39,7 +39,7 @@ def frame_of(*bright, states=(KeypointState.PLACED, KeypointState.PLACED), value
 
 
 def found_in(*frames, reach=80):
-    work = find_rivals(Bright(), frames, 320, reach)
+    work = find_hard_negatives(Bright(), frames, 320, reach)
     while True:
         try:
             next(work)
@@ -63,11 +63,11 @@ def test_what_nobody_has_looked_for_says_nothing():
 
 def test_a_tenth_of_the_views_shows_them():
     frame = frame_of(ANIMAL, CORNER, value=200)
-    feed = Feed(Views((64, 64), 180.0), long_side=320, batch_size=400, seed=0)
-    feed.add([frame] * 10)
+    sampler = BatchSampler(Views((64, 64), 180.0), long_side=320, batch_size=400, seed=0)
+    sampler.add([frame] * 10)
 
     def share_of_views_that_show_the_corner():
-        batch = feed.batch()
+        batch = sampler.batch()
         images, uv = batch.images, batch.uv
         middle = uv.mean(dim=1)
         away = ((middle < 0) | (middle > 64)).any(dim=1)
@@ -75,22 +75,24 @@ def test_a_tenth_of_the_views_shows_them():
         return float((away & lit).float().mean())
 
     before = share_of_views_that_show_the_corner()
-    feed.add_rivals([(frame, CORNER)])
+    sampler.add_hard_negatives([(frame, CORNER)])
     gained = share_of_views_that_show_the_corner() - before
-    assert gained == pytest.approx(RIVAL_SHARE, abs=0.06)
+    assert gained == pytest.approx(HARD_NEGATIVE_SHARE, abs=0.06)
 
 
 def test_a_training_looks_for_them_and_learns_from_them(monkeypatch):
     asked, told = [], []
-    find, add = training.find_rivals, Feed.add_rivals
+    find, add = training.find_hard_negatives, BatchSampler.add_hard_negatives
 
     def finding(network, frames, long_side, reach):
         asked.append(len(frames))
         yield from find(network, frames, long_side, reach)
         return [(frames[0], CORNER)]
 
-    monkeypatch.setattr(training, "find_rivals", finding)
-    monkeypatch.setattr(Feed, "add_rivals", lambda self, rivals: told.append(len(rivals)) or add(self, rivals))
+    monkeypatch.setattr(training, "find_hard_negatives", finding)
+    monkeypatch.setattr(
+        BatchSampler, "add_hard_negatives", lambda self, negatives: told.append(len(negatives)) or add(self, negatives)
+    )
     settings = TrainSettings(device="cpu", steps=10, batch_size=2, long_side=160, follow_animal="off")
     for _ in train([frame_of(ANIMAL)] * 4, ("nose", "tail"), settings):
         pass

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import SCALES, Views, cover, cut, disturb, flip
-from napari_al_pose.pose.feed import SURROUNDINGS, Batch, Picture, keypoints_in, part_of, scaled
+from napari_al_pose.pose.batch_sampler import SURROUNDINGS, ScaledImage, TrainingBatch, keypoints_in, part_of, scaled
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
@@ -45,22 +45,22 @@ LEAST_SEEN = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
+class _PreparedAnimals:
     """What views of a labelled frame are drawn from.
 
     ``near`` has a picture for each animal, of what is around it; ``elsewhere`` and ``coarse`` are of the frame.
     Centres and keypoints are pixels of the picture.
     """
 
-    near: tuple[tuple[Picture, NDArray[np.float64], Tensor], ...]
-    elsewhere: Picture | None
-    coarse: Picture
+    near: tuple[tuple[ScaledImage, NDArray[np.float64], Tensor], ...]
+    elsewhere: ScaledImage | None
+    coarse: ScaledImage
     is_centre: NDArray[np.bool_]
     every_animal: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AnimalBatch(Batch):
+class AnimalBatch(TrainingBatch):
     """Views of several animals: ``uv`` and ``states`` are of the one in the middle.
 
     Parameters
@@ -97,7 +97,7 @@ class AnimalBatch(Batch):
         return ((poses * weights).sum() + weight * found.sum()) / counted.clamp(min=1.0)
 
 
-class AnimalFeed:
+class AnimalBatchSampler:
     """Draws batches for ever, each animal once an epoch.
 
     Parameters
@@ -124,7 +124,7 @@ class AnimalFeed:
         self._window = window
         self._length = length
         self._rng = np.random.default_rng(seed)
-        self._frames: list[_Prepared] = []
+        self._frames: list[_PreparedAnimals] = []
         self._waiting: list[tuple[int, int]] = []
         self._has_whole_frames = False
 
@@ -161,7 +161,7 @@ class AnimalFeed:
             return self._nothing(frame, which)
         return self._close(frame, which)
 
-    def _close(self, frame: _Prepared, which: int) -> tuple[Tensor, ...]:
+    def _close(self, frame: _PreparedAnimals, which: int) -> tuple[Tensor, ...]:
         """Return a view of one animal."""
         picture, centre, states = frame.near[which]
         k = len(states)
@@ -169,7 +169,7 @@ class AnimalFeed:
         image, uv = self._view(picture.image, picture.uv[:k], middle, mirror=True)
         return image, torch.from_numpy(uv), states, self._middle(), *self._no_centres()
 
-    def _nothing(self, frame: _Prepared, which: int) -> tuple[Tensor, ...]:
+    def _nothing(self, frame: _PreparedAnimals, which: int) -> tuple[Tensor, ...]:
         """Return a view with no animal in its middle: next to one, or anywhere."""
         near = bool(frame.near) and self._rng.random() < 0.5
         picture = frame.near[which % len(frame.near)][0] if near else frame.elsewhere
@@ -189,7 +189,7 @@ class AnimalFeed:
         states = torch.full((k,), int(KeypointState.NOT_VISIBLE))
         return image, torch.full((k, 2), torch.nan), states, self._middle(), *self._no_centres()
 
-    def _coarse(self, frame: _Prepared) -> tuple[Tensor, ...]:
+    def _coarse(self, frame: _PreparedAnimals) -> tuple[Tensor, ...]:
         """Return a view at the scale of the first pass."""
         picture, a = frame.coarse, len(frame.is_centre)
         k = self._n_bodyparts(picture, frame)
@@ -250,10 +250,10 @@ class AnimalFeed:
         return torch.full((1, 2), torch.nan, dtype=torch.float64), nothing, nothing
 
     @staticmethod
-    def _n_bodyparts(picture: Picture, frame: _Prepared) -> int:
+    def _n_bodyparts(picture: ScaledImage, frame: _PreparedAnimals) -> int:
         return len(picture.uv) - len(frame.is_centre)
 
-    def _prepare(self, frame: LabelledFrame) -> _Prepared:
+    def _prepare(self, frame: LabelledFrame) -> _PreparedAnimals:
         """Return the pictures; their keypoints are those of one animal, then the centres of all."""
         animals = frame.animals
         centres = np.array([centre_of(one) for one in animals]).reshape(-1, 2)
@@ -262,13 +262,13 @@ class AnimalFeed:
         near, reach = [], SURROUNDINGS * max(self._views.crop)
         for i, one in enumerate(animals):
             uv = np.concatenate([keypoints_in(one, geometry), whole.uv[len(one.xy) :]])
-            part = part_of(Picture(whole.image, uv), uv[len(one.xy) + i], reach)
+            part = part_of(ScaledImage(whole.image, uv), uv[len(one.xy) + i], reach)
             near.append((part, part.uv[len(one.xy) + i], torch.from_numpy(np.asarray(one.states, np.int64))))
         elsewhere = None
         if frame.every_animal:
             elsewhere = part_of(whole, self._rng.uniform(0, np.array(whole.image.shape[:-3:-1])), reach)
         seen = np.array([(one.states != KeypointState.UNSEEN).mean() >= LEAST_SEEN for one in animals], bool)
-        return _Prepared(tuple(near), elsewhere, coarse, seen, frame.every_animal)
+        return _PreparedAnimals(tuple(near), elsewhere, coarse, seen, frame.every_animal)
 
 
 def centre_of(animal: LabelledFrame) -> NDArray[np.float64]:

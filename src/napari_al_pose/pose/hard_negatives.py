@@ -1,7 +1,8 @@
-"""Places far from the animal that a network in training takes for one of its bodyparts.
+"""Hard negatives: places far from the animal that a network in training mistakes for one of its bodyparts.
 
-Views of labelled frames mostly show the animal, so that a corner of the cage that happens to look like an ear is
-hardly ever learnt from; it looks so in every frame of a camera that stands still. Asked for, such places can be shown.
+Training crops mostly show the animal. A corner of the cage that looks like an ear is hardly ever among them, although a
+fixed camera shows it in every frame. So the training looks for such places and learns from them too (hard negative
+mining, Sung and Poggio 1998, doi:10.1109/34.655648).
 """
 
 from __future__ import annotations
@@ -12,29 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState
-from napari_al_pose.pose.asking import AT_ONCE
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.validation import FRAMES_PER_YIELD
 
 HEIGHT = 0.1
-"""Least height of a scoremap that counts: far from the animal it should be 0."""
+"""Lowest scoremap value that counts as a mistake; far from the animal it should be 0."""
 
-Rival = tuple[LabelledFrame, NDArray[np.float64]]
+HardNegative = tuple[LabelledFrame, NDArray[np.float64]]
 
 
-def find_rivals(
+def find_hard_negatives(
     network: PoseNetwork, frames: Sequence[LabelledFrame], long_side: int, reach: float
-) -> Generator[None, None, list[Rival]]:
-    """Find the highest point of all scoremaps of each frame that is farther from the animal than ``reach``.
+) -> Generator[None, None, list[HardNegative]]:
+    """Find, in each frame, the highest scoremap value farther from the animal than ``reach``.
 
     Parameters
     ----------
     network : PoseNetwork
-        In training; it is in evaluation mode afterwards.
+        Set to evaluation mode.
     frames : sequence of LabelledFrame
-        Those without a placed keypoint are passed over: nobody knows where their animal is.
+        Frames without a placed keypoint are skipped: it is unknown where their animal is.
     long_side : int
         The network's scale.
     reach : float
@@ -43,15 +44,15 @@ def find_rivals(
     Yields
     ------
     None
-        Now and then on the way.
+        After every few frames.
 
     Returns
     -------
     list of (LabelledFrame, float64 array (2,))
-        Where a scoremap is at least `HEIGHT`; source pixels.
+        Frames and places, source pixels, where a scoremap is at least `HEIGHT`.
     """
     network.eval()
-    found: list[Rival] = []
+    found: list[HardNegative] = []
     for i, frame in enumerate(frames):
         placed = frame.xy[frame.states == KeypointState.PLACED]
         if len(placed):
@@ -63,7 +64,7 @@ def find_rivals(
             place = _highest(chunk.scoremaps[0][labelled].max(axis=0), geometry, middle, reach)
             if place is not None:
                 found.append((frame, place))
-        if i % AT_ONCE == AT_ONCE - 1:
+        if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
             yield
     return found
 

@@ -23,7 +23,7 @@ POOLED = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Insides:
+class Activations:
     """What the network makes of frames of one size, on the cells that lie on the image.
 
     Parameters
@@ -71,7 +71,7 @@ def to_source(cells: Tensor, geometry: InputGeometry | Windows) -> NDArray[np.fl
     return np.asarray(geometry.to_source(cells.cpu().numpy().astype(np.float64)), np.float32)
 
 
-class InsideView:
+class ActivationProbe:
     """Looks inside a model; the model stays as it is.
 
     Parameters
@@ -109,7 +109,7 @@ class InsideView:
         geometry = InputGeometry.fit((frames.shape[1], frames.shape[2]), self.model.long_side)
         return pictures(self.network, frames, geometry, self.model.window)
 
-    def look(self, frames: NDArray[np.uint8]) -> Insides:
+    def look(self, frames: NDArray[np.uint8]) -> Activations:
         """Look at uint8 frames ``(n, H, W, 3)``, few enough to fit into memory at once."""
         return self.look_at_images(*self.input(frames))
 
@@ -119,7 +119,7 @@ class InsideView:
         return network_input(images.to(next(self.network.parameters()).device), seen, self.network.mean), seen
 
     @torch.inference_mode()
-    def look_at_images(self, images: Tensor, geometry: InputGeometry | Windows) -> Insides:
+    def look_at_images(self, images: Tensor, geometry: InputGeometry | Windows) -> Activations:
         """Look at network input ``(n, 3, h, w)``, pixel values from 0 to 255."""
         rows, columns = geometry.cells
         logits = self.network(images)
@@ -127,4 +127,4 @@ class InsideView:
         features, self._seen = self._seen[:, :, :rows, :columns], None
         scoremaps = logits[:, :, :rows, :columns].float().sigmoid()
         cells, _ = decode(scoremaps)
-        return Insides(features, scoremaps, cells, geometry)
+        return Activations(features, scoremaps, cells, geometry)
