@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from benchmarks.report import Figure
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.evidence import of_scoremaps
-from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import fit_prior
 from napari_al_pose.formats.sleap import read_sleap
 from napari_al_pose.samples.synthetic import ground_truth, make_sample
 from napari_al_pose.video import open_source
-from napari_al_pose.video.carrying import carry
+from napari_al_pose.video.label_propagation import propagate_labels
 
 BODYPARTS, ROWS, COLUMNS, LABELS = 20, 96, 128, 100
 FRAMES = 40
@@ -53,7 +53,7 @@ def _mending() -> Iterator[Figure]:
         evidence = of_scoremaps(maps, grid)
         guess = evidence.xy[:, 0].copy()
         guess[0] = pose[0]
-        took.append(_cpu_seconds(partial(mend, prior, evidence, xy=guess, clicked=clicked, open_=~clicked)))
+        took.append(_cpu_seconds(partial(infer_pose, prior, evidence, xy=guess, clicked=clicked, open_=~clicked)))
     setting = {
         "bodyparts": BODYPARTS,
         "map": f"{ROWS} x {COLUMNS}",
@@ -100,7 +100,9 @@ def _tracks(name: str, path: Path, truth: NDArray[np.float64]) -> Iterator[Figur
         length = float(np.hypot(*np.ptp(truth[start][there], axis=0)))
         for anchored in (True, False):
             began = time.process_time()
-            found = {one.step: one.xy for one in carry(frames[0], truth[start], frames[1:], anchored=anchored)}
+            found = {
+                one.step: one.xy for one in propagate_labels(frames[0], truth[start], frames[1:], anchored=anchored)
+            }
             if anchored:
                 took += time.process_time() - began
                 n_frames += len(found)

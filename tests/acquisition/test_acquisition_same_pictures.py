@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames, small_picture
 from napari_al_pose.acquisition.ordering import rank_order, video_order
 from napari_al_pose.acquisition.pool import choose_pool
-from napari_al_pose.acquisition.same_pictures import drop_same_pictures, small_picture
 from napari_al_pose.acquisition.selection import BatchRequest, diverse_batch, random_batch, select_batch
 from napari_al_pose.acquisition.stratified import draw_stratified
 from napari_al_pose.domain import FrameKey
@@ -31,7 +31,7 @@ def frame(*, animal=None, noise=0.0, light=1.0, size=(6, 10)):
 
 def kept_of(frames, **options):
     keys = [FrameKey("v", 300 * i) for i in range(len(frames))]
-    return drop_same_pictures(keys, np.stack([small_picture(f) for f in frames]), **options).tolist()
+    return drop_duplicate_frames(keys, np.stack([small_picture(f) for f in frames]), **options).tolist()
 
 
 @pytest.mark.parametrize("noise", [0, 3, 10])
@@ -61,11 +61,11 @@ def test_what_looks_like_a_labelled_frame_is_left_out():
 def test_videos_do_not_hide_each_other_and_row_order_does_not_matter():
     keys = [FrameKey(video, i) for i in range(4) for video in "ab"]
     pictures = np.stack([small_picture(frame(noise=2))] * 8)
-    assert {keys[row] for row in drop_same_pictures(keys, pictures)} == {FrameKey("a", 0), FrameKey("b", 0)}
+    assert {keys[row] for row in drop_duplicate_frames(keys, pictures)} == {FrameKey("a", 0), FrameKey("b", 0)}
     order = np.random.default_rng(1).permutation(8)
-    rows = drop_same_pictures([keys[i] for i in order], pictures)
+    rows = drop_duplicate_frames([keys[i] for i in order], pictures)
     assert {keys[order[row]] for row in rows} == {FrameKey("a", 0), FrameKey("b", 0)}
-    assert drop_same_pictures([], pictures[:0]).tolist() == []
+    assert drop_duplicate_frames([], pictures[:0]).tolist() == []
 
 
 # ---- ties between videos --------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_domain_mending import GRID, at, mice, scoremaps
+from test_domain_pose_inference import GRID, at, mice, scoremaps
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
 from napari_al_pose.domain.evidence import of_scoremaps
 from napari_al_pose.domain.frame_guess import MOST_POSES, frame_guess, prior_of, with_carried
 from napari_al_pose.domain.labelling import open_guess
-from napari_al_pose.domain.views.carrying import carried_sentence, carrying_line
+from napari_al_pose.domain.views.label_propagation import carried_sentence, carrying_line
 
 KEY = FrameKey("v", 1)
 POSE = mice(1, seed=99)[0]

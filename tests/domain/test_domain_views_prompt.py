@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction
-from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views.prompt import Guessed, copied_sentence, prompt
 
@@ -29,11 +29,11 @@ def test_it_names_the_bodypart_and_the_key_for_what_can_not_be_seen():
 @pytest.mark.parametrize(
     ("likelihoods", "unbelieved", "expected"),
     [
-        ((0.9, 0.8), Unbelieved.OPEN, "{accept_guess}: accept 2 guesses   "),
-        ((0.9, 0.3), Unbelieved.OPEN, "{accept_guess}: accept 1 guess, leave 1 open   "),
-        ((0.9, 0.3), Unbelieved.NOT_VISIBLE, "{accept_guess}: accept 1 guess, mark 1 not visible   "),
-        ((0.1, 0.3), Unbelieved.NOT_VISIBLE, "{accept_guess}: mark 2 not visible   "),
-        ((0.1, 0.3), Unbelieved.OPEN, ""),
+        ((0.9, 0.8), DoubtfulGuesses.OPEN, "{accept_guess}: accept 2 guesses   "),
+        ((0.9, 0.3), DoubtfulGuesses.OPEN, "{accept_guess}: accept 1 guess, leave 1 open   "),
+        ((0.9, 0.3), DoubtfulGuesses.NOT_VISIBLE, "{accept_guess}: accept 1 guess, mark 1 not visible   "),
+        ((0.1, 0.3), DoubtfulGuesses.NOT_VISIBLE, "{accept_guess}: mark 2 not visible   "),
+        ((0.1, 0.3), DoubtfulGuesses.OPEN, ""),
     ],
 )
 def test_it_says_what_accepting_does_before_it_is_done(likelihoods, unbelieved, expected):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_al_pose import cli
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
+from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled, split_labels
@@ -126,5 +126,7 @@ def test_too_few_to_learn_from_says_why(project):
 
 
 def test_nothing_is_said_where_nothing_is_left_out():
-    assert left_out_sentence(12, []) == ""
-    assert left_out_sentence(9, [LeftOut("of a", 2), LeftOut("of b", 1)]).endswith("Left out: 2 of a; 1 of b.")
+    assert excluded_labels_sentence(12, []) == ""
+    assert excluded_labels_sentence(9, [ExcludedLabels("of a", 2), ExcludedLabels("of b", 1)]).endswith(
+        "Left out: 2 of a; 1 of b."
+    )

@@ -14,8 +14,8 @@ from scipy.io import loadmat
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.exchange import FORMATS, detect_format, export_labels, format_named, import_labels
-from napari_al_pose.exchange.asking import export_complaint, import_complaint, suggest_output, suggest_project
 from napari_al_pose.exchange.catalogue import find_labels
+from napari_al_pose.exchange.form_rules import export_complaint, import_complaint, suggest_output, suggest_project
 from napari_al_pose.project import open_project
 
 BODYPARTS = ("right knee", "left knee")  # which MPII and LSP know too

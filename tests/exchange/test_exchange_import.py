@@ -270,5 +270,5 @@ def test_a_track_called_single_is_no_unique_bodypart(tmp_path):
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     """The window imports this; SLEAP's and SciPy's readers come with the first file, torch never."""
     heavy = ("torch", "sleap_io", "h5py", "scipy.io", "pandas", "tables")
-    code = f"import sys, napari_al_pose.exchange.asking; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, napari_al_pose.exchange.form_rules; print([m for m in {heavy!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -24,7 +24,7 @@ from napari_al_pose.domain import (
     Scoremaps,
     Suggestion,
 )
-from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import Tool
 from napari_al_pose.engine.messages import Looked
@@ -332,13 +332,13 @@ def test_a_doubted_guess_has_no_ring_and_no_line_leads_to_it(viewer, opened):
     assert len(viewer.layers["skeleton"].data) < lines
 
 
-@pytest.mark.parametrize("choice", list(Unbelieved))
+@pytest.mark.parametrize("choice", list(DoubtfulGuesses))
 def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(opened, choice):
     opened.options.set("unbelieved", choice)
     doubt(opened, 1)
     opened.editor.accept_guess()
     states = opened.frame.annotation.states
-    hidden = KeypointState.NOT_VISIBLE if choice is Unbelieved.NOT_VISIBLE else KeypointState.UNSEEN
+    hidden = KeypointState.NOT_VISIBLE if choice is DoubtfulGuesses.NOT_VISIBLE else KeypointState.UNSEEN
     assert states[1] == hidden
     assert (np.delete(states, 1) == KeypointState.PLACED).all()
     opened.editor.undo()
@@ -348,12 +348,12 @@ def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(ope
 def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened):
     heard = []
     opened.notices.raised.connect(lambda message, *_: heard.append(message))
-    opened.options.set("unbelieved", Unbelieved.OPEN)
+    opened.options.set("unbelieved", DoubtfulGuesses.OPEN)
     doubt(opened, *range(len(opened.frame.bodyparts)))
     opened.editor.accept_guess()
     assert opened.frame.annotation.is_empty
     assert "believes none" in heard[-1]
-    opened.options.set("unbelieved", Unbelieved.NOT_VISIBLE)
+    opened.options.set("unbelieved", DoubtfulGuesses.NOT_VISIBLE)
     opened.editor.accept_guess()
     assert set(opened.frame.annotation.states.tolist()) == {KeypointState.NOT_VISIBLE}
 
@@ -385,7 +385,7 @@ def test_the_prompt_follows(strip, opened, mouse):
     assert opened.frame.bodyparts[1] in strip.shown.text
     doubt(opened, 3)
     assert "leave 1 open" in strip.shown.keys
-    opened.options.set("unbelieved", Unbelieved.NOT_VISIBLE)
+    opened.options.set("unbelieved", DoubtfulGuesses.NOT_VISIBLE)
     assert "mark 1 not visible" in strip.shown.keys
     keys = strip.shown.keys
     assert "{" not in keys

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from napari_al_pose.pose import memory
-from napari_al_pose.pose.container import free_in_container
+from napari_al_pose.pose.container_memory import free_in_container
 
 GB = 2**30
 UNLIMITED_V1 = 9223372036854771712

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import KeypointState, Skeleton
-from napari_al_pose.domain.placing import Place
+from napari_al_pose.domain.image_placement import Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import keypoints_of, plan_merge

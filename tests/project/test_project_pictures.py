@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from project_tools import BODYPARTS, collected, write_config
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.placing import Place, place_of
+from napari_al_pose.domain.image_placement import Place, place_of
 from napari_al_pose.project import open_project
 from napari_al_pose.project.regions import in_region, region_of
 from napari_al_pose.project.writing_process import WritingProcess

@@ -7,7 +7,7 @@ import pytest
 
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.simulation.annotator import Truth, answer_points, clicks_needed, correct_frame, from_scratch
-from napari_al_pose.simulation.asking import Doubt, asked_bodyparts
+from napari_al_pose.simulation.bodypart_selection import GuessDoubt, select_bodyparts
 from napari_al_pose.simulation.protocol import Arm, Protocol
 from napari_al_pose.simulation.workflows import Actions, Costs, Workflow, parse_workflow
 
@@ -53,25 +53,25 @@ def test_wrong_guesses_are_dragged_and_hidden_ones_marked():
 def test_the_worst_is_put_right_first_and_what_is_mended_takes_no_click():
     order = []
 
-    def mender(xy, clicked, open_):
+    def infer(xy, clicked, open_):
         order.append(int(np.flatnonzero(clicked)[-1]))
         mended = xy.copy()
         mended[open_] = POINTS[open_]
         return mended
 
-    found = correct_frame(truth(), off(20, 0, 40, 0), LIKELIHOOD, mender)
+    found = correct_frame(truth(), off(20, 0, 40, 0), LIKELIHOOD, infer)
     assert order == [2]
     assert found.actions == Actions(looks=1, points=4 + 1, dragged=1, accepted=1)
     assert found.xy == pytest.approx(POINTS)
     assert clicks_needed(truth(), off(20, 0, 40, 0), None) == 2
-    assert clicks_needed(truth(), off(20, 0, 40, 0), mender) == 1
+    assert clicks_needed(truth(), off(20, 0, 40, 0), infer) == 1
 
 
 def test_mending_that_does_harm_takes_its_clicks():
-    def mender(xy, clicked, open_):
+    def infer(xy, clicked, open_):
         return np.where(open_[:, None], xy + 10, xy)
 
-    found = correct_frame(truth(), off(20, 0, 0, 0), LIKELIHOOD, mender)
+    found = correct_frame(truth(), off(20, 0, 0, 0), LIKELIHOOD, infer)
     assert found.actions.dragged == 4
     assert found.xy == pytest.approx(POINTS)
 
@@ -82,7 +82,7 @@ def test_a_frame_without_a_guess_is_corrected_to_the_end():
 
 
 def test_only_the_points_asked_for_are_answered():
-    found = answer_points(truth(hidden=(3,)), off(0, 30, 30, 0), LIKELIHOOD, [1, 3, 0], mender=None)
+    found = answer_points(truth(hidden=(3,)), off(0, 30, 30, 0), LIKELIHOOD, [1, 3, 0], infer=None)
     assert found.actions == Actions(looks=1, points=3, dragged=1, accepted=2)
     assert found.states.tolist() == [1, 1, 0, 2]
     assert np.isnan(found.xy[2]).all()
@@ -91,7 +91,7 @@ def test_only_the_points_asked_for_are_answered():
 
 def test_one_key_takes_what_the_model_is_sure_of_as_it_is():
     sure = np.array([True, False, True, False])
-    found = answer_points(truth(), off(0, 0, 30, 0), LIKELIHOOD, [1], mender=None, sure=sure)
+    found = answer_points(truth(), off(0, 0, 30, 0), LIKELIHOOD, [1], infer=None, sure=sure)
     assert found.states.tolist() == [1, 1, 1, 0]
     assert found.xy[2] == pytest.approx(off(0, 0, 30, 0)[2])  # wrong, and nobody saw it
     assert found.actions == Actions(looks=1, points=1, accepted=2)
@@ -114,21 +114,21 @@ def test_doubt_means_the_same_for_every_bodypart():
     rng = np.random.default_rng(0)
     judged = [(0, float(p), bool(rng.random() < 0.95)) for p in rng.uniform(0.3, 0.6, 60)]
     judged += [(1, float(p), bool(rng.random() < 0.1)) for p in rng.uniform(0.3, 0.6, 60)]
-    doubt = Doubt(judged, 3)(np.array([[0.5, 0.5, 0.5]]))[0]
+    doubt = GuessDoubt(judged, 3)(np.array([[0.5, 0.5, 0.5]]))[0]
     assert doubt[0] < 0.2 < 0.7 < doubt[1]
     assert doubt[0] < doubt[2] < doubt[1]  # nothing is known of the third: it goes by all
-    assert Doubt([], 2)(np.array([0.9, 0.2])) == pytest.approx([0.1, 0.8], abs=1e-6)
+    assert GuessDoubt([], 2)(np.array([0.9, 0.2])) == pytest.approx([0.1, 0.8], abs=1e-6)
 
 
 def test_the_doubtful_and_the_scarce_are_asked_for_and_some_are_drawn():
     rng = np.random.default_rng(0)
     doubt, even = np.array([0.1, 0.5, 0.9, 0.2]), np.full(4, 10)
-    assert asked_bodyparts(doubt, even, 2, drawn=0.0, rng=rng) == [2, 1]
+    assert select_bodyparts(doubt, even, 2, drawn=0.0, rng=rng) == [2, 1]
     scarce = np.array([10, 10, 10, 0])
-    assert asked_bodyparts(np.array([0.1, 0.5, 0.9, 0.4]), scarce, 2, drawn=0.0, rng=rng) == [2, 3]
-    drawn = {k for _ in range(50) for k in asked_bodyparts(doubt, even, 1, drawn=0.5, rng=rng)}
+    assert select_bodyparts(np.array([0.1, 0.5, 0.9, 0.4]), scarce, 2, drawn=0.0, rng=rng) == [2, 3]
+    drawn = {k for _ in range(50) for k in select_bodyparts(doubt, even, 1, drawn=0.5, rng=rng)}
     assert drawn == {0, 1, 2, 3}
-    assert sorted(asked_bodyparts(doubt, even, 4, drawn=0.3, rng=rng)) == [0, 1, 2, 3]
+    assert sorted(select_bodyparts(doubt, even, 4, drawn=0.3, rng=rng)) == [0, 1, 2, 3]
 
 
 def test_workflows_are_read_and_arms_name_both():

@@ -11,7 +11,7 @@ from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import VideoFile, open_source
-from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
+from napari_al_pose.video.pose_overlay import LabelledVideoWriter, LookOfPoses
 from napari_al_pose.video.scan import Scanner, scan
 
 B_FRAMES = Recipe("scan.mp4", "libx264", {"bf": "3", "b_strategy": "0"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from napari_al_pose.acquisition.formatting import join
 from napari_al_pose.acquisition.registry import installed_strategies
 from napari_al_pose.acquisition.strategy import Requires, Strategy, traits
-from napari_al_pose.acquisition.wording import join
 
 _WORDS = {
     Requires.PREDICTIONS: "a model",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.evidence import Evidence
 from napari_al_pose.domain.labelling import open_guess
-from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import PosePrior, fit_prior
 from napari_al_pose.domain.prediction import Prediction
 
@@ -56,7 +56,7 @@ def frame_guess(
     clicked = np.asarray(annotation.states == KeypointState.PLACED)
     xy: NDArray[np.float64] = np.where(clicked[:, None], annotation.xy, prediction.xy)
     open_ = np.asarray(annotation.states == KeypointState.UNSEEN)
-    mended = mend(prior, evidence, xy=xy, clicked=clicked, open_=open_)
+    mended = infer_pose(prior, evidence, xy=xy, clicked=clicked, open_=open_)
     return open_guess(replace(prediction, xy=mended.xy.astype(np.float32)), annotation)
 
 

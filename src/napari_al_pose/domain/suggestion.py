@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
+from napari_al_pose.domain.excluded_labels import ExcludedLabels
 from napari_al_pose.domain.frames import FrameKey
-from napari_al_pose.domain.left_out import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Round:
         Side of the window that follows the animal, source px; 0 where the network sees the whole frame.
     scale : float
         Network pixels a source pixel; 0 in rounds of older versions.
-    left_out : tuple of LeftOut
+    left_out : tuple of ExcludedLabels
         Labelled frames it did not learn from, with the reason.
     """
 
@@ -133,4 +133,4 @@ class Round:
     input_size: tuple[int, int] = (0, 0)
     window: int = 0
     scale: float = 0.0
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[ExcludedLabels, ...] = ()

@@ -32,7 +32,7 @@ from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.identity import identity_of
 from napari_al_pose.video import notice_of
 from napari_al_pose.video.image_folder import ImageFolder
-from napari_al_pose.video.labelled import LabelledVideoWriter, LookOfPoses
+from napari_al_pose.video.pose_overlay import LabelledVideoWriter, LookOfPoses
 
 log = logging.getLogger(__name__)
 

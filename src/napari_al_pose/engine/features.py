@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.duplicate_frames import HEIGHT, WIDTH, small_picture
 from napari_al_pose.acquisition.pool import is_blank
-from napari_al_pose.acquisition.same_pictures import HEIGHT, WIDTH, small_picture
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames
 from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates
-from napari_al_pose.acquisition.same_pictures import drop_same_pictures
 from napari_al_pose.domain import FrameKey, FrameSource, ScoremapGrid
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
@@ -90,7 +90,7 @@ def build_pool(
     seen = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     candidates, vectors = [candidates[i] for i in seen], vectors[seen]
     pictures, of_labelled = (features.pictures(keys, sources) for keys in (candidates, labelled))
-    different = drop_same_pictures(candidates, pictures, labelled, of_labelled)
+    different = drop_duplicate_frames(candidates, pictures, labelled, of_labelled)
     log.info("pool: %s frames, %s different pictures", len(candidates), len(different))
     candidates, vectors = [candidates[i] for i in different], vectors[different]
     kept = drop_near_duplicates(candidates, vectors, fps)

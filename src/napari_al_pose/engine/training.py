@@ -26,7 +26,7 @@ from napari_al_pose.domain import (
     Round,
 )
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
-from napari_al_pose.domain.left_out import LeftOut, left_out_sentence
+from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
@@ -95,7 +95,7 @@ class LabelSplit:
     holdout: tuple[Annotation, ...]
     revision: int
     images: Mapping[FrameKey, ImageOfFrame]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[ExcludedLabels, ...]
 
 
 def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelSplit:
@@ -120,12 +120,12 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
             pointless += 1
     to_train = usable_labels(project, learnable, sources)
     holdout = usable_labels(project, measurable, sources)
-    left_out = (*to_train.left_out, *([LeftOut("without a visible point", pointless)] if pointless else []))
+    left_out = (*to_train.left_out, *([ExcludedLabels("without a visible point", pointless)] if pointless else []))
     n_learnt = len({a.key for a in to_train.annotations if (a.states == KeypointState.PLACED).any()})
     if n_learnt < MIN_FRAMES:
         raise AlPoseError(
             f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {n_learnt}. "
-            f"{left_out_sentence(n_learnt, left_out)}".strip(),
+            f"{excluded_labels_sentence(n_learnt, left_out)}".strip(),
             "Put their videos or images back." if to_train.left_out else "Label some more frames of the queue first.",
         )
     images = {**to_train.images, **holdout.images}
@@ -228,7 +228,7 @@ def train_round(
     frames = yield from load_labelled(split.train, sources, job, images=split.images, n_animals=n_animals)
     holdout = yield from load_labelled(split.holdout, sources, job, images=split.images, n_animals=n_animals)
     undecodable = len(by_frame(split.train)) - len(frames)
-    left_out = (*split.left_out, *([LeftOut("that can't be decoded", undecodable)] if undecodable else []))
+    left_out = (*split.left_out, *([ExcludedLabels("that can't be decoded", undecodable)] if undecodable else []))
     # Another program's model can't be trained further here.
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
@@ -269,7 +269,7 @@ def train_round(
     )
     project.rounds.append(done)
     log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, done.steps, done.train_seconds)
-    said = (left_out_sentence(len(frames), left_out), notice, last.notice)
+    said = (excluded_labels_sentence(len(frames), left_out), notice, last.notice)
     yield Trained(job, done, stopped, " ".join(filter(None, said)))
     return model
 

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource
+from napari_al_pose.domain.excluded_labels import ExcludedLabels
 from napari_al_pose.domain.file_names import numbered_images
-from napari_al_pose.domain.left_out import LeftOut
-from napari_al_pose.domain.placing import Place
+from napari_al_pose.domain.image_placement import Place
 from napari_al_pose.engine.sources import available
 from napari_al_pose.formats.deeplabcut import image_names
 from napari_al_pose.project import Project, ProjectVideo
@@ -42,13 +42,13 @@ class UsableLabels:
         In the order given.
     images : mapping of FrameKey to ImageOfFrame
         Of those frames that no source has: a video that was cut shorter or can't be opened keeps its images.
-    left_out : tuple of LeftOut
+    left_out : tuple of ExcludedLabels
         The others.
     """
 
     annotations: tuple[Annotation, ...]
     images: Mapping[FrameKey, ImageOfFrame]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[ExcludedLabels, ...]
 
 
 def usable_labels(
@@ -74,7 +74,7 @@ def usable_labels(
             missing[key] = _why(key, video, sources)
     usable = tuple(a for a in annotations if a.key not in missing)
     counts = Counter(missing.values())
-    return UsableLabels(usable, images, tuple(LeftOut(reason, frames) for reason, frames in counts.items()))
+    return UsableLabels(usable, images, tuple(ExcludedLabels(reason, frames) for reason, frames in counts.items()))
 
 
 def _why(key: FrameKey, video: ProjectVideo | None, sources: Mapping[str, FrameSource]) -> str:

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointState
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.exchange.building import building_folder
 from napari_al_pose.exchange.catalogue import LabelFormat, Write
-from napari_al_pose.exchange.fitting import changes_for
 from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
+from napari_al_pose.exchange.label_matching import changes_for
 from napari_al_pose.exchange.media import named
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
+from napari_al_pose.exchange.staging import staging_folder
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.capabilities import fit_to_format
 from napari_al_pose.formats.label_set import LabelSet, Picture, counted
@@ -114,7 +114,7 @@ def _write_folder(
     """Write a folder with images and the file of labels, beside its place, and move it there."""
     _make_folder(output.parent)
     try:
-        building = building_folder(output.parent, "export")
+        building = staging_folder(output.parent, "export")
     except OSError as error:
         raise cannot_write(output, error) from error
     try:

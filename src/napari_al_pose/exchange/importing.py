@@ -12,12 +12,12 @@ from typing import Any
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
-from napari_al_pose.exchange.fitting import Changes, changes_for, fit_to_project, in_turn
+from napari_al_pose.exchange.label_matching import Changes, changes_for, in_turn, match_to_project
 from napari_al_pose.exchange.media import MediaFinder
 from napari_al_pose.exchange.media_import import MediaImport
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
-from napari_al_pose.exchange.same_videos import settle_videos
+from napari_al_pose.exchange.video_matching import match_videos
 from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
@@ -134,8 +134,8 @@ def _without_reserved_names(labels: LabelSet) -> LabelSet:
 
 def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable: bool = True) -> Work:
     before = len(project.notices)
-    labels, said_of_videos = yield from settle_videos(project, labels, MediaFinder(file, labels))
-    fitted, notices = fit_to_project(labels, project.skeleton)
+    labels, said_of_videos = yield from match_videos(project, labels, MediaFinder(file, labels))
+    fitted, notices = match_to_project(labels, project.skeleton)
     notices = [*said_of_videos, *notices]
     media = MediaImport(project, file, fitted)
     try:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
-from napari_al_pose.exchange.building import building_folder
+from napari_al_pose.exchange.staging import staging_folder
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.deeplabcut import write_new_config
 from napari_al_pose.formats.deeplabcut_config import load_config
@@ -39,7 +39,7 @@ def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
     who = next((name for name in (scorer, labels.scorer, _user_name()) if is_safe_name(name)), "labeller")
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        building = building_folder(root.parent, "new-project")
+        building = staging_folder(root.parent, "new-project")
         for name in ("videos", "labeled-data", "training-datasets", "dlc-models-pytorch"):
             (building / name).mkdir()
     except OSError as error:

@@ -6,7 +6,7 @@ import dataclasses
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.file_names import numbered_images
-from napari_al_pose.domain.placing import WHOLE
+from napari_al_pose.domain.image_placement import WHOLE
 from napari_al_pose.formats.deeplabcut import image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
 from napari_al_pose.formats.names import video_stem

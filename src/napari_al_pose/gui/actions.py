@@ -14,7 +14,7 @@ from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.exchange import Imported
-from napari_al_pose.exchange.asking import summary
+from napari_al_pose.exchange.form_rules import summary
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog

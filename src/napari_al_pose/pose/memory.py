@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]  # it has no stubs
 import torch
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.container import free_in_container
+from napari_al_pose.pose.container_memory import free_in_container
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation
 from napari_al_pose.domain.file_names import numbered_images
-from napari_al_pose.domain.placing import WHOLE
+from napari_al_pose.domain.image_placement import WHOLE
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
     UNIQUE_INDIVIDUAL,

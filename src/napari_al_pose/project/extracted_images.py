@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.domain.file_names import numbered_images
-from napari_al_pose.domain.placing import WHOLE
+from napari_al_pose.domain.image_placement import WHOLE
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut import image_name, image_names
 from napari_al_pose.project.videos import ProjectVideo

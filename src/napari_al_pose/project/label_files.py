@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource, KeypointState, Skeleton
 from napari_al_pose.domain.file_names import numbered_images
-from napari_al_pose.domain.placing import WHOLE, Place
+from napari_al_pose.domain.image_placement import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.label_folder import LabelFolder

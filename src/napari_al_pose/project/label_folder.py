@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_al_pose.domain import Skeleton
 from napari_al_pose.domain.file_names import plain
-from napari_al_pose.domain.placing import WHOLE, Place
+from napari_al_pose.domain.image_placement import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import (
     AnnotationTable,
     is_annotation_file,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from napari_al_pose.domain import KeypointState, Skeleton
-from napari_al_pose.domain.placing import WHOLE, Place
+from napari_al_pose.domain.image_placement import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 

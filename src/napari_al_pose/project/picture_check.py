@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.domain.file_names import STACK_SUFFIXES, numbered_images
-from napari_al_pose.domain.placing import Place
+from napari_al_pose.domain.image_placement import Place
 from napari_al_pose.project.pictures import Noted, stamp
 from napari_al_pose.project.videos import ProjectVideo
 

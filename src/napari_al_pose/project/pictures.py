@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
-from napari_al_pose.domain.placing import WHOLE, Place, Size, place_of
+from napari_al_pose.domain.image_placement import WHOLE, Place, Size, place_of
 from napari_al_pose.formats.atomic import write_text
 
 logger = logging.getLogger(__name__)

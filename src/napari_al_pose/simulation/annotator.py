@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.evidence import Evidence
-from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.simulation.workflows import Actions
 
 _PLACED, _HIDDEN, _UNSEEN = (int(s) for s in (KeypointState.PLACED, KeypointState.NOT_VISIBLE, KeypointState.UNSEEN))
 
-Mender = Callable[[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float64]]
-"""``mender(xy, clicked, open_)`` returns the points decided anew, (K, 2)."""
+PoseInference = Callable[[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float64]]
+"""``infer(xy, clicked, open_)`` returns the points decided anew, (K, 2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ def from_scratch(truth: Truth) -> Labelled:
 
 
 def correct_frame(
-    truth: Truth, guess: NDArray[np.floating], likelihood: NDArray[np.floating], mender: Mender | None
+    truth: Truth, guess: NDArray[np.floating], likelihood: NDArray[np.floating], infer: PoseInference | None
 ) -> Labelled:
     """Put a frame's wrong guesses right, the worst first; one key takes the others."""
     xy = np.array(guess, np.float64)
@@ -103,8 +103,8 @@ def correct_frame(
         xy[worst] = truth.clicks(worst)
         clicked[worst] = True
         actions += Actions(dragged=1)
-        if mender is not None:
-            before, xy = xy, mender(xy, clicked, labelled & ~hidden & ~clicked)
+        if infer is not None:
+            before, xy = xy, infer(xy, clicked, labelled & ~hidden & ~clicked)
             moved = np.hypot(*(xy - before).T) > truth.tolerance * truth.length
             actions += Actions(points=int(np.nan_to_num(moved).sum()))
     xy = np.where((truth.states == _PLACED)[:, None], xy, np.nan)
@@ -120,7 +120,7 @@ def answer_points(
     likelihood: NDArray[np.floating],
     asked: Sequence[int],
     *,
-    mender: Mender | None,
+    infer: PoseInference | None,
     sure: NDArray[np.bool_] | None = None,
 ) -> Labelled:
     """Answer for some bodyparts of a frame, in the order asked; one key each, or a drag.
@@ -143,22 +143,22 @@ def answer_points(
         xy[k] = truth.clicks(k)
         clicked[k] = True
         actions += Actions(dragged=1)
-        if mender is not None:
-            xy = mender(xy, clicked, (states == _UNSEEN) & (truth.states != _HIDDEN))
+        if infer is not None:
+            xy = infer(xy, clicked, (states == _UNSEEN) & (truth.states != _HIDDEN))
     if sure is not None and (sure & (states == _UNSEEN)).any():
         states = np.where(sure & (states == _UNSEEN), np.int8(_PLACED), states)
         actions += Actions(accepted=1)
     return Labelled(np.where((states == _PLACED)[:, None], xy, np.nan), states, actions, tuple(answers))
 
 
-def clicks_needed(truth: Truth, guess: NDArray[np.floating], mender: Mender | None) -> int:
+def clicks_needed(truth: Truth, guess: NDArray[np.floating], infer: PoseInference | None) -> int:
     """Return NoC: the clicks until every point is within the tolerance, the worst first."""
     exact = replace(truth, states=np.where(truth.states == _HIDDEN, np.int8(_UNSEEN), truth.states))
-    return correct_frame(exact, guess, np.zeros(len(guess)), mender).actions.dragged
+    return correct_frame(exact, guess, np.zeros(len(guess)), infer).actions.dragged
 
 
-def make_mender(prior: PosePrior | None, evidence: Evidence) -> Mender | None:
+def make_inference(prior: PosePrior | None, evidence: Evidence) -> PoseInference | None:
     """Return what decides a frame's guesses anew; None without a prior."""
     if prior is None:
         return None
-    return lambda xy, clicked, open_: mend(prior, evidence, xy=xy, clicked=clicked, open_=open_).xy
+    return lambda xy, clicked, open_: infer_pose(prior, evidence, xy=xy, clicked=clicked, open_=open_).xy

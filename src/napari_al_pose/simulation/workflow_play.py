@@ -23,9 +23,9 @@ from napari_al_pose.simulation.annotator import (
     clicks_needed,
     correct_frame,
     from_scratch,
-    make_mender,
+    make_inference,
 )
-from napari_al_pose.simulation.asking import SURE, Doubt, Judged, asked_bodyparts
+from napari_al_pose.simulation.bodypart_selection import SURE, GuessDoubt, JudgedGuess, select_bodyparts
 from napari_al_pose.simulation.choosing import Choice, choose
 from napari_al_pose.simulation.dataset import Labels
 from napari_al_pose.simulation.folds import Fold
@@ -61,7 +61,7 @@ class WorkflowState:
 
     labels: Labels
     labelled: list[int] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[JudgedGuess] = field(default_factory=list)
     actions: Actions = field(default_factory=Actions)
     seconds_a_frame: float = 0.0
     model: Learned | None = None
@@ -138,10 +138,10 @@ class Annotating:
         for i, row in enumerate(rows):
             truth, guess = self._truth(row), output.xy[i].astype(np.float64)
             plain.append(clicks_needed(truth, guess, None))
-            mender = make_mender(prior, _evidence(output, i))
-            if mender is not None:
-                guess = mender(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
-            mended.append(clicks_needed(truth, guess, mender))
+            infer = make_inference(prior, _evidence(output, i))
+            if infer is not None:
+                guess = infer(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
+            mended.append(clicks_needed(truth, guess, infer))
         return {"noc": float(np.mean(plain)), "noc_mended": float(np.mean(mended))}
 
     # ---- the work ---------------------------------------------------------------------------------
@@ -155,22 +155,22 @@ class Annotating:
         assert state.model is not None
         output = state.model.predict(rows, with_scoremaps=way.mended or way.fused)
         prior = self._prior(state) if way.mended or way.fused else None
-        doubt = Doubt(state.judged, self._dataset.skeleton.n_bodyparts)
+        doubt = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)
         for i, row in enumerate(rows):
             truth, guess, likelihood = self._truth(row), output.xy[i].astype(np.float64), output.likelihood[i]
-            decide = make_mender(prior, _evidence(output, i)) if prior is not None else None
+            decide = make_inference(prior, _evidence(output, i)) if prior is not None else None
             if way.fused and decide is not None:
                 guess = decide(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
-            mender = decide if way.mended else None
+            infer = decide if way.mended else None
             rng = np.random.default_rng([self._seed, row, 1])
             if not way.by_points or rng.random() < way.whole:
-                yield row, correct_frame(truth, guess, likelihood, mender)
+                yield row, correct_frame(truth, guess, likelihood, infer)
                 continue
             doubts = doubt(likelihood)
             n = max(1, round(way.share * len(doubts)))
-            asked = asked_bodyparts(doubts, self._n_labels(state), n, drawn=way.drawn, rng=rng)
+            asked = select_bodyparts(doubts, self._n_labels(state), n, drawn=way.drawn, rng=rng)
             sure = doubts <= 1 - SURE if way.sure else None
-            yield row, answer_points(truth, guess, likelihood, asked, mender=mender, sure=sure)
+            yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure)
 
     def _ask_again(self, state: WorkflowState, way: Workflow, allowed: float) -> None:
         """Ask for what is left in frames that were opened before, once there is no other frame."""
@@ -180,7 +180,7 @@ class Annotating:
         if not rows:
             return
         output = state.model.predict(rows, with_scoremaps=False)
-        doubts = Doubt(state.judged, self._dataset.skeleton.n_bodyparts)(output.likelihood)
+        doubts = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)(output.likelihood)
         most = np.where(unseen[rows], doubts, -1.0).max(axis=1)
         for i in np.argsort(-most, kind="stable").tolist():
             if state.actions.seconds(self._protocol.costs) >= allowed:
@@ -190,7 +190,7 @@ class Annotating:
             n = max(1, round(way.share * len(doubts[i])))
             asked = open_[np.argsort(-doubts[i][open_], kind="stable")][:n].tolist()
             self._keep(
-                state, row, answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, mender=None)
+                state, row, answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, infer=None)
             )
 
     def _keep(self, state: WorkflowState, row: int, labelled: Labelled) -> None:

@@ -102,9 +102,9 @@ class Workflow:
     guesses : bool
         Whether the model's guesses are drawn and put right; else every point is placed.
     fused : bool
-        Whether guesses are made of scoremaps and the labels' poses before anything is clicked (`domain.mending`).
+        Whether guesses combine the scoremaps with the poses of the labels (`domain.pose_inference`).
     mended : bool
-        Whether each correction decides the other guesses of the frame anew (`domain.mending`).
+        Whether each correction updates the other guesses of the frame (`domain.pose_inference`).
     share : float
         Of a frame's bodyparts that are asked for, those in most doubt; 1 asks for all of them.
     drawn : float

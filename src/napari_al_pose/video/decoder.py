@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import av
 from av.error import FFmpegError
 
-from napari_al_pose.video.careful import CarefulDecoder
 from napari_al_pose.video.damage import Damage
+from napari_al_pose.video.damaged_segments import DamagedSegmentDecoder
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.pixels import RgbConverter
 from napari_al_pose.video.references import H264References
@@ -67,7 +67,7 @@ class FrameDecoder:
         self._damage = damage
         self._to_rgb = to_rgb or RgbConverter()
         self._source = PacketSource(path, index, threads=threads)
-        self._careful = CarefulDecoder(path, index, damage)
+        self._careful = DamagedSegmentDecoder(path, index, damage)
         self._references = H264References(self._source.codec.extradata)
         self._frames: Iterator[_Decoded | None] = iter(())
         self._at = -1

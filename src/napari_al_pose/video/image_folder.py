@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, numbered_images
-from napari_al_pose.domain.placing import scale_into
+from napari_al_pose.domain.image_placement import scale_into
 from napari_al_pose.video.pixels import fit, placeholder
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
 from napari_al_pose.video.stills import StillFrames

@@ -33,7 +33,7 @@ from napari_al_pose.video.packets import (
     read_packets,
 )
 from napari_al_pose.video.pixels import RgbConverter, digest
-from napari_al_pose.video.plain import plain_frames
+from napari_al_pose.video.reference_decode import reference_frames
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ def _order_by_times(
     positions[order] = np.arange(len(order))
     head: list[int] = []
     all_are_keys = bool(packets.is_key.all())
-    for item in plain_frames(path, cancelled=cancelled):
+    for item in reference_frames(path, cancelled=cancelled):
         if item is not None and item.frame is not None:
             if all_are_keys and not item.frame.key_frame:
                 return None  # AVI without its index calls every frame a keyframe
@@ -244,7 +244,7 @@ def _order_by_decoding(
     starts = [*keys[spread].tolist(), *joints.tolist(), *(joints - _PROBED_FRAMES).tolist()]
     probed = {start + step for start in starts for step in range(_PROBED_FRAMES)}
     convert = RgbConverter()
-    for item in plain_frames(path, cancelled=cancelled):
+    for item in reference_frames(path, cancelled=cancelled):
         if item is None:
             n_packets += 1
             if progress is not None and n_packets % _REPORT_EVERY == 0:

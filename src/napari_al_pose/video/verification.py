@@ -27,7 +27,7 @@ from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.pixels import RgbConverter, digest
-from napari_al_pose.video.plain import plain_frames
+from napari_al_pose.video.reference_decode import reference_frames
 from napari_al_pose.video.seeking import never
 
 logger = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ class _Comparison:
         convert = RgbConverter()
         wanted: set[int] = set()
         at = -1
-        for item in plain_frames(self._path, threads=1, cancelled=self._cancelled):
+        for item in reference_frames(self._path, threads=1, cancelled=self._cancelled):
             if item is None:
                 continue
             if item.frame is None or item.frame.is_corrupt:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.formatting import peaks_sentence
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.peaks import Peaks
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy, peaks_in_source
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
-from napari_al_pose.acquisition.wording import peaks_sentence
 from napari_al_pose.domain import BodypartReason
 
 _FINDER = MultiplePeakEntropy()

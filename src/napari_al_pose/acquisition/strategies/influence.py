@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
-from napari_al_pose.acquisition.wording import percent_of_pool
 
 logger = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.strategies.influence import mean_cosine_similarity
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import nearest_cosine_distance, row_chunks, unit_rows
-from napari_al_pose.acquisition.wording import percent_of_pool
 from napari_al_pose.domain import FrameKey
 
 CHOSEN_PER_SLOT = 3

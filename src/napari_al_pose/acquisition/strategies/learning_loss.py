@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
-from napari_al_pose.acquisition.wording import percent_of_pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

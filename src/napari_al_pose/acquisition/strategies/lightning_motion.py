@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.strategies.sleap_baselines import principal
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
-from napari_al_pose.acquisition.wording import percent_of_pool
 
 _PERCENTILE, _PERCENTILE_OF_MANY, _MANY = 50, 75, 100_000
 _COMPONENTS = 32

@@ -24,10 +24,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.formatting import peaks_sentence
 from napari_al_pose.acquisition.fusion import Aggregation, aggregate
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
-from napari_al_pose.acquisition.wording import peaks_sentence
 from napari_al_pose.domain import BodypartReason, ScoremapGrid
 
 

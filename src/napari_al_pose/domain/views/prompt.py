@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
-from napari_al_pose.domain.believing import Unbelieved, believed, is_doubted
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses, believed, is_doubtful
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.tools import LabelMode, Tool
@@ -23,8 +23,8 @@ NOT_VISIBLE = "{mark_not_visible}: not visible"
 NUDGE = "Arrow keys: move it by 1 px"
 ACCEPT_ALL = "{accept_guess}: accept"
 DOUBTED_BECOME = {
-    Unbelieved.OPEN: "leave {} open",
-    Unbelieved.NOT_VISIBLE: "mark {} not visible",
+    DoubtfulGuesses.OPEN: "leave {} open",
+    DoubtfulGuesses.NOT_VISIBLE: "mark {} not visible",
 }
 
 
@@ -57,7 +57,7 @@ class Guessed:
         What is not labelled yet.
     threshold : float
         Likelihood from which a bodypart is believed.
-    unbelieved : Unbelieved
+    unbelieved : DoubtfulGuesses
         What becomes of the others when it is accepted.
     copied_from : FrameKey or None
         The frame whose labels it shows, where it is no model's.
@@ -65,7 +65,7 @@ class Guessed:
 
     pose: Prediction
     threshold: float
-    unbelieved: Unbelieved = Unbelieved.OPEN
+    unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN
     copied_from: FrameKey | None = None
 
 
@@ -137,12 +137,12 @@ def copied_sentence(key: FrameKey, *, current: FrameKey | None) -> str:
 def _accepting(guessed: Guessed) -> str:
     """Return what the key that accepts does: how many guesses become labels, and what becomes of the others."""
     n_believed = int(np.isfinite(believed(guessed.pose, guessed.threshold)).all(axis=1).sum())
-    n_doubted = int(is_doubted(guessed.pose, guessed.threshold).sum())
+    n_doubted = int(is_doubtful(guessed.pose, guessed.threshold).sum())
     if not n_believed and not n_doubted:
         return ""
     doubted = DOUBTED_BECOME[guessed.unbelieved].format(n_doubted)
     if not n_believed:
-        return f"{{accept_guess}}: {doubted}" if guessed.unbelieved is Unbelieved.NOT_VISIBLE else ""
+        return f"{{accept_guess}}: {doubted}" if guessed.unbelieved is DoubtfulGuesses.NOT_VISIBLE else ""
     what = "copied point" if guessed.copied_from is not None else "guess"
     plural = f"{n_believed} {what}" + ("" if n_believed == 1 else "s" if what != "guess" else "es")
     return f"{ACCEPT_ALL} {plural}" + (f", {doubted}" if n_doubted else "")

@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.exchange import FORMATS, Exported, Imported, LabelFormat, export_labels, format_named, import_labels
-from napari_al_pose.exchange.asking import (
+from napari_al_pose.exchange.form_rules import (
     export_complaint,
     file_patterns,
     import_complaint,

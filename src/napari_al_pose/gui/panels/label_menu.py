@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
-from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
 from napari_al_pose.gui.actions import WindowActions
@@ -63,8 +63,8 @@ class LabelMenu(QMenu):
             checked=by_individual,
             enabled=several,
         )
-        hides = options.unbelieved is Unbelieved.NOT_VISIBLE
-        other = Unbelieved.OPEN if hides else Unbelieved.NOT_VISIBLE
+        hides = options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
+        other = DoubtfulGuesses.OPEN if hides else DoubtfulGuesses.NOT_VISIBLE
         self._add(
             "Accepting marks doubted guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )

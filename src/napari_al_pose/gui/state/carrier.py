@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction
-from napari_al_pose.domain.views.carrying import carried_sentence, carrying_line
+from napari_al_pose.domain.views.label_propagation import carried_sentence, carrying_line
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import ProjectVideo
-from napari_al_pose.video.carrying import carry
+from napari_al_pose.video.label_propagation import propagate_labels
 
 MOST_FRAMES = 500
 """Frames that labels are carried through at most."""
@@ -153,7 +153,7 @@ class Carrier(QObject):
                 end = source.position(trip.until) + trip.step
             positions = range(start + trip.step, end, trip.step)[:MOST_FRAMES]
             found: dict[FrameKey, Prediction] = {}
-            for one in carry(np.asarray(source[start]), trip.xy, self._frames(source, positions, trip)):
+            for one in propagate_labels(np.asarray(source[start]), trip.xy, self._frames(source, positions, trip)):
                 key = FrameKey(trip.key.video, source.number(positions[one.step - 1]))
                 found[key] = Prediction(key, 0, one.xy.astype(np.float32), one.likelihood.astype(np.float32))
             return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps, Skeleton
-from napari_al_pose.domain.believing import MORE_OFTEN_RIGHT, Unbelieved, believed, is_doubted
+from napari_al_pose.domain.confidence_threshold import EVEN_CHANCE, DoubtfulGuesses, believed, is_doubtful
 from napari_al_pose.domain.evidence import Evidence, of_scoremaps
 from napari_al_pose.domain.frame_guess import frame_guess, with_carried
 from napari_al_pose.domain.individuals import assign_poses, guess_for
@@ -68,7 +68,7 @@ class CurrentFrame(QObject):
         self._guess: Prediction | None = None
         self._borrowed: Prediction | None = None
         self._copied_from: FrameKey | None = None
-        self._threshold = MORE_OFTEN_RIGHT
+        self._threshold = EVEN_CHANCE
         self._looked: Looked | None = None
         self._evidence: tuple[Scoremaps, Evidence] | None = None
         self._prior: PosePrior | None = None
@@ -127,14 +127,14 @@ class CurrentFrame(QObject):
     @property
     def doubted(self) -> NDArray[np.bool_]:
         """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
-        return np.zeros(len(self.bodyparts), bool) if self._guess is None else is_doubted(self._guess, self.threshold)
+        return np.zeros(len(self.bodyparts), bool) if self._guess is None else is_doubtful(self._guess, self.threshold)
 
     @property
     def believed(self) -> Prediction | None:
         """The guess without what is doubted."""
         return None if self._guess is None else replace(self._guess, xy=believed(self._guess, self.threshold))
 
-    def guessed(self, unbelieved: Unbelieved = Unbelieved.OPEN) -> Guessed | None:
+    def guessed(self, unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN) -> Guessed | None:
         """Return the guess with what is known of it; ``unbelieved`` is the user's choice for what is doubted."""
         if self._guess is None:
             return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, Suggestion
-from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
     bodypart_after_edit,
@@ -165,7 +165,7 @@ class LabelEditor(QObject):
             self._place_all(xy, bodypart, gesture=Gesture.ACCEPTED)
             return
         xy[frame.doubted] = np.nan
-        mark = self._options.unbelieved is Unbelieved.NOT_VISIBLE
+        mark = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
         hidden = tuple(names[frame.doubted]) if mark else ()
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)

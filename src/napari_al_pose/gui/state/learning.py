@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import FrameKey, Prediction, Round
-from napari_al_pose.domain.believing import believed_from
+from napari_al_pose.domain.confidence_threshold import confidence_threshold
 from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.views import LabelTally
@@ -264,7 +264,7 @@ class Learning(QObject):
         self._count_from_last_round()
         # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
         cutoff = loaded.project.config.pcutoff
-        self._frame.believe_from(believed_from(self._rounds[-1].reliability) if self._rounds else cutoff)
+        self._frame.believe_from(confidence_threshold(self._rounds[-1].reliability) if self._rounds else cutoff)
 
     @Slot()
     def _on_left(self) -> None:
@@ -350,7 +350,7 @@ class Learning(QObject):
     @Slot(object)
     def _on_trained(self, reply: Trained) -> None:
         self._rounds = (*self._rounds, reply.round)
-        self._frame.believe_from(believed_from(reply.round.reliability))
+        self._frame.believe_from(confidence_threshold(reply.round.reliability))
         self.modelChanged.emit()
         if reply.notice:
             self._notices.tell(reply.notice)

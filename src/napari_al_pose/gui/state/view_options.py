@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain.believing import Unbelieved
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, next_mode
 from napari_al_pose.gui.remembered import remember, remembered
 
@@ -18,7 +18,7 @@ _REMEMBERED: dict[str, Any] = {
     "borders": False,
     "follow": False,
     "wide": False,
-    "unbelieved": Unbelieved.OPEN,
+    "unbelieved": DoubtfulGuesses.OPEN,
 }
 
 
@@ -45,7 +45,7 @@ class ViewOptions(QObject):
         Whether the view follows the animal.
     wide : bool
         Whether napari's own lists beside the canvas are put away.
-    unbelieved : Unbelieved
+    unbelieved : DoubtfulGuesses
         What becomes of guesses that are not believed when the others are accepted.
     points : bool
         Whether labels, guesses and skeleton are shown.
@@ -61,7 +61,7 @@ class ViewOptions(QObject):
     borders: bool
     follow: bool
     wide: bool
-    unbelieved: Unbelieved
+    unbelieved: DoubtfulGuesses
     points: bool
 
     def __init__(self, parent: QObject | None = None) -> None:

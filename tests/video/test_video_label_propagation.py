@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_al_pose.video.carrying import carry
+from napari_al_pose.video.label_propagation import propagate_labels
 
 POINTS = np.array([[60.0, 50], [90, 50], [90, 80], [60, 80], [75, 65]])
 
@@ -38,7 +38,7 @@ def scene(dx: float, dy: float, degrees: float = 0.0, *, hidden: bool = False) -
 def errors(steps: list[tuple[float, float, float]], **options) -> list[np.ndarray]:
     frames = [scene(*step) for step in steps]
     first, points = scene(0, 0)
-    found = list(carry(first, points, (frame for frame, _ in frames), **options))
+    found = list(propagate_labels(first, points, (frame for frame, _ in frames), **options))
     return [np.hypot(*(one.xy - frames[one.step - 1][1]).T) for one in found]
 
 
@@ -59,14 +59,14 @@ def test_errors_do_not_add_up():
 def test_a_track_ends_where_the_animal_is_gone():
     frames = [scene(2 * i, 0)[0] for i in range(1, 6)] + [scene(0, 0, hidden=True)[0]] * 10
     first, points = scene(0, 0)
-    found = list(carry(first, points, frames))
+    found = list(propagate_labels(first, points, frames))
     assert [one.step for one in found] == [1, 2, 3, 4, 5]
 
 
 def test_points_that_leave_the_image_are_lost_and_the_others_go_on():
     frames = [scene(-6.0 * i, 0)[0] for i in range(1, 12)]
     first, points = scene(0, 0)
-    last = list(carry(first, points, frames))[-1]
+    last = list(propagate_labels(first, points, frames))[-1]
     gone = np.isnan(last.xy[:, 0])
     assert 0 < gone.sum() < 5
     assert (last.likelihood[gone] == 0).all()
@@ -76,7 +76,7 @@ def test_points_that_leave_the_image_are_lost_and_the_others_go_on():
 def test_what_was_not_there_stays_away_and_grey_images_do():
     first, points = scene(0, 0)
     points[2] = np.nan
-    (found,) = carry(first[..., 0], points, [scene(1, 1)[0][..., 0]])
+    (found,) = propagate_labels(first[..., 0], points, [scene(1, 1)[0][..., 0]])
     assert np.isnan(found.xy[2]).all()
     assert found.likelihood[2] == 0
     assert np.isfinite(found.xy[[0, 1, 3, 4]]).all()
@@ -84,15 +84,15 @@ def test_what_was_not_there_stays_away_and_grey_images_do():
 
 def test_without_points_or_frames_nothing_is_carried():
     first, points = scene(0, 0)
-    assert list(carry(first, np.full((3, 2), np.nan), [first])) == []
-    assert list(carry(first, np.zeros((0, 2)), [first])) == []
-    assert list(carry(first, points, [])) == []
+    assert list(propagate_labels(first, np.full((3, 2), np.nan), [first])) == []
+    assert list(propagate_labels(first, np.zeros((0, 2)), [first])) == []
+    assert list(propagate_labels(first, points, [])) == []
 
 
 def test_one_point_alone_is_carried():
     first, points = scene(0, 0)
     frame, there = scene(3, 2)
-    (found,) = carry(first, points[4:], [frame])
+    (found,) = propagate_labels(first, points[4:], [frame])
     assert np.hypot(*(found.xy[0] - there[4])) < 1.0
 
 
@@ -105,7 +105,7 @@ def test_frames_are_asked_for_one_by_one():
             yield scene(i, 0)[0]
 
     first, points = scene(0, 0)
-    track = carry(first, points, frames())
+    track = propagate_labels(first, points, frames())
     next(track)
     next(track)
     assert asked == [1, 2]
@@ -124,7 +124,9 @@ def test_real_flies_are_followed():
     truth = {a.key.frame: a.xy for a in read_sleap(folder / "clip.slp").annotations if a.individual == "male"}
     source = open_source(folder / "clip.mp4")
     start = 700
-    found = list(carry(np.asarray(source[start]), truth[start], (np.asarray(source[start + i]) for i in range(1, 9))))
+    found = list(
+        propagate_labels(np.asarray(source[start]), truth[start], (np.asarray(source[start + i]) for i in range(1, 9)))
+    )
     source.close()
     length = np.hypot(*np.nanmax(truth[start], axis=0) - np.nanmin(truth[start], axis=0))
     off = np.hypot(*(found[-1].xy - truth[start + 8]).T) / length

@@ -36,7 +36,7 @@ LEAST_ALIKE, AGAIN_ALIKE = 0.5, 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Carried:
+class PropagatedLabels:
     """The points in one frame.
 
     Parameters
@@ -54,9 +54,9 @@ class Carried:
     likelihood: NDArray[np.float64]
 
 
-def carry(
+def propagate_labels(
     first: NDArray[np.uint8], xy: NDArray[np.floating], frames: Iterable[NDArray[np.uint8]], *, anchored: bool = True
-) -> Iterator[Carried]:
+) -> Iterator[PropagatedLabels]:
     """Carry points through frames.
 
     Parameters
@@ -72,7 +72,7 @@ def carry(
 
     Yields
     ------
-    Carried
+    PropagatedLabels
         Of each frame until the track is lost or the frames end.
     """
     points = np.array(xy, np.float64)
@@ -87,7 +87,7 @@ def carry(
         tracker.advance(_grey(frame), anchored=anchored)
         if tracker.alive.sum() < max(1.0, FEWEST_LEFT * n_first):
             return
-        yield Carried(step, tracker.points.copy(), tracker.likelihood.copy())
+        yield PropagatedLabels(step, tracker.points.copy(), tracker.likelihood.copy())
 
 
 class _Tracker:

@@ -18,7 +18,7 @@ from napari_al_pose.video.container import open_container, unreachable, video_st
 logger = logging.getLogger(__name__)
 
 
-class PlainFrame(NamedTuple):
+class ReferenceFrame(NamedTuple):
     """One frame, or one sign of damage, of a plain decode."""
 
     rank: int
@@ -29,9 +29,9 @@ class PlainFrame(NamedTuple):
     """Frames that the decoder holds back at most, as far as it knows by now."""
 
 
-def plain_frames(
+def reference_frames(
     path: Path, *, threads: int = 0, cancelled: Callable[[], bool] | None = None
-) -> Iterator[PlainFrame | None]:
+) -> Iterator[ReferenceFrame | None]:
     """Yield what comes out of the decoder, and None after every packet.
 
     Parameters
@@ -68,17 +68,17 @@ def plain_frames(
                 frames = []
                 if packet is None and threads != 1:
                     # With it went the frames that several threads still held; one thread holds none after an error.
-                    yield from _from_frame(n_frames, plain_frames(path, threads=1, cancelled=cancelled))
+                    yield from _from_frame(n_frames, reference_frames(path, threads=1, cancelled=cancelled))
                     return
                 if not isinstance(error, EOFError):
-                    yield PlainFrame(rank - 1, None, codec.reorder_depth)
+                    yield ReferenceFrame(rank - 1, None, codec.reorder_depth)
             n_frames += len(frames)
             for frame in frames:
-                yield PlainFrame(-1 if frame.pts is None else frame.pts, frame, codec.reorder_depth)
+                yield ReferenceFrame(-1 if frame.pts is None else frame.pts, frame, codec.reorder_depth)
             yield None
 
 
-def _from_frame(first: int, items: Iterator[PlainFrame | None]) -> Iterator[PlainFrame | None]:
+def _from_frame(first: int, items: Iterator[ReferenceFrame | None]) -> Iterator[ReferenceFrame | None]:
     """Leave out what comes before a frame."""
     n_frames = 0
     for item in items:

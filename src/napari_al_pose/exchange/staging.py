@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def building_folder(parent: Path, what: str) -> Path:
+def staging_folder(parent: Path, what: str) -> Path:
     """Make a new hidden folder in ``parent``, and remove those that programs left there which run no more.
 
     Parameters

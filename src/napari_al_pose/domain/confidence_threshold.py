@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.suggestion import Reliability
 
-MORE_OFTEN_RIGHT = 0.5
+EVEN_CHANCE = 0.5
 """Share of right guesses from which they are believed; likelihoods are calibrated, so it is a likelihood too."""
 
 FEWEST = 8
@@ -21,7 +21,7 @@ LOWEST, HIGHEST = 0.2, 0.8
 """Between these the measured threshold is taken; few labels must not hide every guess, or none."""
 
 
-class Unbelieved(enum.StrEnum):
+class DoubtfulGuesses(enum.StrEnum):
     """What becomes of guesses that are not believed when the others are accepted."""
 
     OPEN = "open"
@@ -30,7 +30,7 @@ class Unbelieved(enum.StrEnum):
     """They are marked as not visible."""
 
 
-def believed_from(reliability: Reliability | None) -> float:
+def confidence_threshold(reliability: Reliability | None) -> float:
     """Return the likelihood from which guesses are believed.
 
     Parameters
@@ -46,20 +46,20 @@ def believed_from(reliability: Reliability | None) -> float:
     """
     bins = [] if reliability is None else [(p, share) for p, share, n in reliability.bins if n >= FEWEST]
     if len(bins) < 2:
-        return MORE_OFTEN_RIGHT
+        return EVEN_CHANCE
     crossings = [
-        low + (MORE_OFTEN_RIGHT - wrong) / (right - wrong) * (high - low)
+        low + (EVEN_CHANCE - wrong) / (right - wrong) * (high - low)
         for (low, wrong), (high, right) in pairwise(bins)
-        if wrong < MORE_OFTEN_RIGHT <= right
+        if wrong < EVEN_CHANCE <= right
     ]
     if crossings:
         found = crossings[-1]
     else:
-        found = LOWEST if bins[-1][1] >= MORE_OFTEN_RIGHT else HIGHEST
+        found = LOWEST if bins[-1][1] >= EVEN_CHANCE else HIGHEST
     return float(min(max(found, LOWEST), HIGHEST))
 
 
-def is_doubted(guess: Prediction, threshold: float) -> NDArray[np.bool_]:
+def is_doubtful(guess: Prediction, threshold: float) -> NDArray[np.bool_]:
     """Return which bodyparts of ``guess``, (K,), have a place that is not believed."""
     return np.isfinite(guess.xy).all(axis=1) & (guess.likelihood < threshold)
 

@@ -37,8 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.evidence import Evidence
-from napari_al_pose.domain.mending_terms import OUTLIER_SHARE, MendingTerms, log_normal
 from napari_al_pose.domain.pose_gaussian import TANGENT, given_others
+from napari_al_pose.domain.pose_posterior import OUTLIER_SHARE, PosteriorTerms, log_normal
 from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.domain.similarity import ComplexArray, align, to_flat
 
@@ -60,7 +60,7 @@ _VAGUE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mended:
+class InferredPose:
     """A pose decided anew.
 
     Parameters
@@ -75,14 +75,14 @@ class Mended:
     changed: NDArray[np.bool_]
 
 
-def mend(
+def infer_pose(
     prior: PosePrior,
     evidence: Evidence,
     *,
     xy: NDArray[np.floating],
     clicked: NDArray[np.bool_],
     open_: NDArray[np.bool_],
-) -> Mended:
+) -> InferredPose:
     """Decide what is open anew, given what was clicked.
 
     Parameters
@@ -98,7 +98,7 @@ def mend(
 
     Returns
     -------
-    Mended
+    InferredPose
         What was given, where nothing is open, or there is neither a click nor a guess of three bodyparts.
 
     Raises
@@ -112,10 +112,10 @@ def mend(
     there = np.isfinite(before).all(axis=1)
     told = clicked[prior.known].any() or (open_ & there)[prior.known].sum() >= _FEWEST_GUESSES
     if not (told and (clicked | open_)[there].any() and open_[prior.known].any()):
-        return Mended(before, np.zeros(len(before), bool))
+        return InferredPose(before, np.zeros(len(before), bool))
     found = []
     for part in prior.components:
-        terms = MendingTerms.of(prior, part, evidence, xy=before, clicked=clicked, open_=open_)
+        terms = PosteriorTerms.of(prior, part, evidence, xy=before, clicked=clicked, open_=open_)
         best = _refined(terms, *_likeliest(terms, *_similarities(terms)))
         found.append((best.energy + float(np.log(part.weight)), terms, best))
     _, terms, best = max(found, key=lambda one: one[0])
@@ -124,7 +124,7 @@ def mend(
     after = before.copy()
     after[rows] = np.stack([z[decided].real, z[decided].imag], axis=-1)
     moved = (~there & np.isfinite(after).all(axis=1)) | (np.nan_to_num(np.abs(after - before)).max(axis=1) > 1e-6)
-    return Mended(after, moved)
+    return InferredPose(after, moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +191,7 @@ class _Best:
 # ---- hypotheses -----------------------------------------------------------------------------------
 
 
-def _similarities(terms: MendingTerms) -> tuple[ComplexArray, ComplexArray]:
+def _similarities(terms: PosteriorTerms) -> tuple[ComplexArray, ComplexArray]:
     """Return the similarities to try, both (H,)."""
     mean = terms.part.mean
     guessed = np.isfinite(terms.guess)
@@ -220,7 +220,7 @@ def _similarities(terms: MendingTerms) -> tuple[ComplexArray, ComplexArray]:
     return np.concatenate([a, pair_a]), np.concatenate([b, pair_b])
 
 
-def _likeliest(terms: MendingTerms, a: ComplexArray, b: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+def _likeliest(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
     """Return the similarities that are likeliest with every bodypart on its own."""
     n, mean = len(a), terms.part.mean
     loose = np.broadcast_to(terms.own + (0.3 * TANGENT[0]) ** 2 * np.eye(2), (n, *terms.own.shape))
@@ -236,7 +236,7 @@ def _likeliest(terms: MendingTerms, a: ComplexArray, b: ComplexArray) -> tuple[C
 # ---- refinement -----------------------------------------------------------------------------------
 
 
-def _refined(terms: MendingTerms, a: ComplexArray, b: ComplexArray) -> _Best:
+def _refined(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> _Best:
     """Improve similarities and the poses in them in turns; return the best of all."""
     shape = (len(a), len(terms.own))
     clicked = np.broadcast_to(terms.clicked, shape)
@@ -265,7 +265,7 @@ def _refined(terms: MendingTerms, a: ComplexArray, b: ComplexArray) -> _Best:
     return best
 
 
-def _given(terms: MendingTerms, pose: _Pose) -> _Given:
+def _given(terms: PosteriorTerms, pose: _Pose) -> _Given:
     """Return what poses say of their points, from one inverse of each."""
     noise = np.where(pose.placed, pose.noise, _ABSENT)
     offset = np.where(pose.placed, (pose.z - pose.b[:, None]) / pose.a[:, None] - terms.part.mean, 0)
@@ -282,7 +282,7 @@ def _given(terms: MendingTerms, pose: _Pose) -> _Given:
     return _Given(expected + terms.part.mean, spread - noise[..., None, None] * np.eye(2), density)
 
 
-def _decided(terms: MendingTerms, pose: _Pose, given: _Given) -> _Pose:
+def _decided(terms: PosteriorTerms, pose: _Pose, given: _Given) -> _Pose:
     """Put each point at its best place given the others, and the similarity where the points are."""
     inside = terms.log_inside(pose.a, pose.b, given.mean, given.covariance)
     rated = terms.log_candidates(inside)
@@ -310,7 +310,7 @@ def _decided(terms: MendingTerms, pose: _Pose, given: _Given) -> _Pose:
     )
 
 
-def _drawn(terms: MendingTerms, pose: _Best) -> tuple[ComplexArray, NDArray[np.bool_]]:
+def _drawn(terms: PosteriorTerms, pose: _Best) -> tuple[ComplexArray, NDArray[np.bool_]]:
     """Return where the points of a pose are drawn, (K',) in source pixels, and which of them are decided."""
     peak = (pose.z - pose.b) / pose.a
     both = pose.covariance + pose.noise[:, None, None] * np.eye(2)

@@ -45,7 +45,7 @@ def small_picture(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(grey.resize((WIDTH, HEIGHT), Image.Resampling.BOX), np.uint8)
 
 
-def drop_same_pictures(
+def drop_duplicate_frames(
     keys: Sequence[FrameKey],
     pictures: NDArray[np.uint8],
     labelled_keys: Sequence[FrameKey] = (),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.pose.calibration import CalibrationSet, fit_calibration
 
-Judged = tuple[int, float, bool]
+JudgedGuess = tuple[int, float, bool]
 """Bodypart, likelihood, and whether the guess was right."""
 
 SURE = 0.9
@@ -25,7 +25,7 @@ _SCARCE = 0.5
 """How much a bodypart without labels is preferred to one with as many as any."""
 
 
-class Doubt:
+class GuessDoubt:
     """How likely guesses are wrong.
 
     Parameters
@@ -35,7 +35,7 @@ class Doubt:
     n_bodyparts : int
     """
 
-    def __init__(self, judged: Sequence[Judged], n_bodyparts: int) -> None:
+    def __init__(self, judged: Sequence[JudgedGuess], n_bodyparts: int) -> None:
         common = fit_calibration(_calibration_set(judged))
         self._by_bodypart = [
             fit_calibration(_calibration_set([one for one in judged if one[0] == k]), before=common)
@@ -51,7 +51,7 @@ class Doubt:
         return np.stack(columns, axis=-1)
 
 
-def asked_bodyparts(
+def select_bodyparts(
     doubt: NDArray[np.float64], n_labels: NDArray[np.int64], n: int, *, drawn: float, rng: np.random.Generator
 ) -> list[int]:
     """Return ``n`` bodyparts of a frame in the order in which to ask for them.
@@ -59,7 +59,7 @@ def asked_bodyparts(
     Parameters
     ----------
     doubt : float array, (K,)
-        From `Doubt`.
+        From `GuessDoubt`.
     n_labels : int array, (K,)
         Labels that each bodypart has.
     n : int
@@ -77,7 +77,7 @@ def asked_bodyparts(
     return [*kept, *rng.permutation(rest)[:n_drawn].tolist()]
 
 
-def _calibration_set(judged: Sequence[Judged]) -> CalibrationSet:
+def _calibration_set(judged: Sequence[JudgedGuess]) -> CalibrationSet:
     return CalibrationSet(
         np.array([likelihood for _, likelihood, _ in judged], np.float64),
         np.array([right for _, _, right in judged], bool),

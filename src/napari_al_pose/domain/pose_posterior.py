@@ -1,4 +1,4 @@
-"""What `mending` weighs for one frame and one Gaussian of the prior: candidates, and how likely each place is."""
+"""The posterior of a frame under one Gaussian of the prior: candidates for each bodypart, and how likely each is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEADY = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MendingTerms:
+class PosteriorTerms:
     """The terms of the posterior over the K' bodyparts that the prior knows.
 
     Parameters
@@ -93,8 +93,8 @@ class MendingTerms:
         xy: NDArray[np.float64],
         clicked: NDArray[np.bool_],
         open_: NDArray[np.bool_],
-    ) -> MendingTerms:
-        """Return the terms of a frame; the arguments are those of `mending.mend`."""
+    ) -> PosteriorTerms:
+        """Return the terms of a frame; the arguments are those of `pose_inference.infer_pose`."""
         known = prior.known
         guess = to_complex(xy)[known]
         placed = clicked[known] & np.isfinite(guess)

@@ -23,7 +23,7 @@ _BEYOND = 32
 """Packets after a group that are decoded to get the frames that the decoder holds back."""
 
 
-class CarefulDecoder:
+class DamagedSegmentDecoder:
     """Decodes one group at a time; for one thread at a time.
 
     Parameters

@@ -16,7 +16,7 @@ from napari_al_pose.project.merge import same_keypoint
 Changes = Sequence[tuple[KeypointKey, Keypoint]]
 
 
-def fit_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, list[str]]:
+def match_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, list[str]]:
     """Return labels with the bodyparts and individuals of a project, and a sentence for everything left out.
 
     Raises

@@ -10,7 +10,7 @@ import pytest
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.evidence import Evidence, of_guess, of_scoremaps
-from napari_al_pose.domain.mending import mend
+from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import fit_prior
 
 GRID = ScoremapGrid(4.0, 4.0, 1.5, 1.5)
@@ -79,7 +79,7 @@ def test_a_left_and_a_right_that_were_exchanged_go_back(prior, pose):
     evidence = of_scoremaps(scoremaps([[at(pose, 0, 0.9)], *both, [at(pose, 3, 0.9)], [at(pose, 4, 0.9)]]), GRID)
     guess = pose[[0, 2, 1, 3, 4]].copy()
     guess[1] = pose[1]  # the click
-    found = mend(prior, evidence, xy=guess, clicked=clicked(1), open_=~clicked(1))
+    found = infer_pose(prior, evidence, xy=guess, clicked=clicked(1), open_=~clicked(1))
     assert found.changed.tolist() == [False, False, True, False, False]
     assert np.abs(found.xy - pose).max() < 3
 
@@ -90,7 +90,7 @@ def test_a_mouse_found_the_wrong_way_round_turns(prior, pose):
     evidence = of_scoremaps(scoremaps([ends[0], *ears, [at(pose, 3, 0.9)], ends[1]]), GRID)
     guess = pose[[4, 2, 1, 3, 0]].copy()
     guess[0] = pose[0]
-    found = mend(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
+    found = infer_pose(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
     assert np.abs(found.xy - pose).max() < 3
 
 
@@ -98,7 +98,7 @@ def test_what_was_found_nowhere_is_drawn_where_the_prior_expects_it(prior, pose)
     evidence = of_scoremaps(scoremaps([[at(pose, k, 0.9)] if k != 2 else [] for k in range(5)]), GRID)
     guess = pose.copy()
     guess[2] = np.nan
-    found = mend(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
+    found = infer_pose(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
     assert found.changed[2]
     assert np.hypot(*(found.xy[2] - pose[2])) < 8
 
@@ -107,7 +107,7 @@ def test_clicks_stay_where_they_are_however_odd(prior, pose):
     odd = pose.copy()
     odd[4] += 70
     evidence = of_scoremaps(scoremaps([[at(pose, k, 0.9)] for k in range(5)]), GRID)
-    found = mend(prior, evidence, xy=odd, clicked=clicked(4), open_=~clicked(4))
+    found = infer_pose(prior, evidence, xy=odd, clicked=clicked(4), open_=~clicked(4))
     assert np.array_equal(found.xy[4], odd[4])
     assert found.xy[:4] == pytest.approx(pose[:4], abs=1.0)
 
@@ -116,7 +116,7 @@ def test_a_sure_guess_does_not_tremble(prior, pose):
     evidence = of_scoremaps(scoremaps([[at(pose, k, 0.95)] for k in range(5)]), GRID)
     guess = evidence.xy[:, 0].copy()
     guess[0] = pose[0] + 1.5
-    found = mend(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
+    found = infer_pose(prior, evidence, xy=guess, clicked=clicked(0), open_=~clicked(0))
     assert not found.changed.any()
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_open_is_left_alone_and_has_no_say(prior, pose):
     evidence = of_scoremaps(scoremaps([[at(pose, k, 0.9)] for k in range(5)]), GRID)
     guess = pose.copy()
     guess[1] = 3.0, 3.0
-    found = mend(prior, evidence, xy=guess, clicked=clicked(0), open_=clicked(2, 3, 4))
+    found = infer_pose(prior, evidence, xy=guess, clicked=clicked(0), open_=clicked(2, 3, 4))
     assert np.array_equal(found.xy[1], [3.0, 3.0])
     assert not found.changed[1]
 
@@ -132,7 +132,7 @@ def test_what_is_not_open_is_left_alone_and_has_no_say(prior, pose):
 def test_without_anything_open_or_anything_to_go_by_nothing_changes(prior, pose):
     evidence = of_guess(pose, np.full(5, 0.5))
     for which, open_ in ((~clicked(), clicked()), (clicked(0), clicked()), (clicked(), clicked(0, 1))):
-        found = mend(prior, evidence, xy=pose, clicked=which, open_=open_)
+        found = infer_pose(prior, evidence, xy=pose, clicked=which, open_=open_)
         assert not found.changed.any()
         assert np.array_equal(found.xy, pose)
 
@@ -141,7 +141,7 @@ def test_one_click_on_an_empty_frame_says_nothing_wild(prior):
     nothing = Evidence(np.full((5, 1, 2), np.nan), np.zeros((5, 1)), 1e5)
     alone = np.full((5, 2), np.nan)
     alone[0] = 100, 100
-    found = mend(prior, nothing, xy=alone, clicked=clicked(0), open_=~clicked(0))
+    found = infer_pose(prior, nothing, xy=alone, clicked=clicked(0), open_=~clicked(0))
     shown = found.xy[np.isfinite(found.xy).all(axis=1)]
     assert (np.hypot(*(shown - 100).T) < 150).all()
 
@@ -150,7 +150,7 @@ def test_the_answer_is_the_same_every_time_and_does_not_change_what_was_given(pr
     evidence = of_scoremaps(scoremaps([[at(pose, k, 0.2)] for k in range(5)]), GRID)
     guess = pose + 5.0
     before = guess.copy()
-    first, second = (mend(prior, evidence, xy=guess, clicked=clicked(3), open_=~clicked(3)) for _ in range(2))
+    first, second = (infer_pose(prior, evidence, xy=guess, clicked=clicked(3), open_=~clicked(3)) for _ in range(2))
     assert np.array_equal(first.xy, second.xy)
     assert np.array_equal(guess, before)
 
@@ -160,22 +160,24 @@ def test_before_the_first_click_a_doubtful_guess_is_moved_towards_where_poses_ha
     off[2] += (4, -3)
     heights = (0.9, 0.9, 0.05, 0.9, 0.9)
     evidence = of_scoremaps(scoremaps([[at(off, k, top)] for k, top in enumerate(heights)]), GRID)
-    found = mend(prior, evidence, xy=evidence.xy[:, 0], clicked=clicked(), open_=~clicked())
+    found = infer_pose(prior, evidence, xy=evidence.xy[:, 0], clicked=clicked(), open_=~clicked())
     assert found.changed.tolist() == [False, False, True, False, False]
     assert np.hypot(*(found.xy[2] - pose[2])) < np.hypot(*(off[2] - pose[2]))
 
 
 def test_nothing_found_and_nothing_clicked_is_left_as_it_is(prior):
     nothing = Evidence(np.full((5, 1, 2), np.nan), np.zeros((5, 1)), 1e5)
-    found = mend(prior, nothing, xy=np.full((5, 2), np.nan), clicked=clicked(), open_=~clicked())
+    found = infer_pose(prior, nothing, xy=np.full((5, 2), np.nan), clicked=clicked(), open_=~clicked())
     assert np.isnan(found.xy).all()
     guess_elsewhere = np.arange(10.0).reshape(5, 2) ** 2
-    mend(prior, nothing, xy=guess_elsewhere, clicked=clicked(), open_=~clicked())
+    infer_pose(prior, nothing, xy=guess_elsewhere, clicked=clicked(), open_=~clicked())
 
 
 def test_a_prior_of_other_bodyparts_is_refused(prior):
     with pytest.raises(ValueError, match="5 bodyparts"):
-        mend(prior, of_guess(np.zeros((4, 2)), np.ones(4)), xy=np.zeros((4, 2)), clicked=clicked(), open_=clicked())
+        infer_pose(
+            prior, of_guess(np.zeros((4, 2)), np.ones(4)), xy=np.zeros((4, 2)), clicked=clicked(), open_=clicked()
+        )
 
 
 def real_poses(name: str) -> np.ndarray:
@@ -211,7 +213,7 @@ def test_exchanged_points_of_real_poses_go_back(name):
         guess = true.copy()
         guess[j] = true[i]  # still wrong; i is clicked
         which = np.arange(len(true)) == i
-        found = mend(
+        found = infer_pose(
             prior,
             Evidence(xy, height, (6 * length) ** 2),
             xy=guess,

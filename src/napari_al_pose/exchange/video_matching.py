@@ -26,7 +26,7 @@ _COMPARED = 8
 """Frames of which both have a picture that are compared."""
 
 
-def settle_videos(
+def match_videos(
     project: Project, labels: LabelSet, find: MediaFinder
 ) -> Generator[Progress, None, tuple[LabelSet, list[str]]]:
     """Give the videos of a file the names that the project has for them, and others a name of their own.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ExcludedLabels:
     """Some labelled frames that are not learnt from.
 
     Parameters
@@ -22,12 +22,12 @@ class LeftOut:
     frames: int
 
 
-def left_out_sentence(learnt: int, left_out: Sequence[LeftOut]) -> str:
+def excluded_labels_sentence(learnt: int, left_out: Sequence[ExcludedLabels]) -> str:
     """Return how many labelled frames are learnt from and what keeps the others out; "" if none is.
 
     Examples
     --------
-    >>> left_out_sentence(9, [LeftOut("of cam1, whose images are missing", 3)])
+    >>> excluded_labels_sentence(9, [ExcludedLabels("of cam1, whose images are missing", 3)])
     'Learnt from 9 of 12 labelled frames. Left out: 3 of cam1, whose images are missing.'
     """
     if not left_out:
