@@ -15,7 +15,7 @@ from napari_al_pose.domain import FrameKey
 from napari_al_pose.exchange import export_labels, format_named, import_labels
 from napari_al_pose.formats import mpii
 from napari_al_pose.formats.deeplabcut import write_new_config, writing_deeplabcut
-from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.project import Project, open_project
 

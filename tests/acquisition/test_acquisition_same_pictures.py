@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_al_pose.acquisition.batches import draw_stratified
 from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames, small_picture
 from napari_al_pose.acquisition.ordering import rank_order, video_order
 from napari_al_pose.acquisition.pool import choose_pool
 from napari_al_pose.acquisition.selection import BatchRequest, diverse_batch, random_batch, select_batch
-from napari_al_pose.acquisition.stratified import draw_stratified
 from napari_al_pose.domain import FrameKey
 
 RNG = np.random.default_rng(0)

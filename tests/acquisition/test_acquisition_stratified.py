@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_al_pose.acquisition import installed_strategies
-from napari_al_pose.acquisition.batches import BatchRequest, make_batch
-from napari_al_pose.acquisition.stratified import draw_stratified
+from napari_al_pose.acquisition.batches import BatchRequest, draw_stratified, make_batch
 from napari_al_pose.domain import FrameKey
 
 APART = 1000

@@ -10,7 +10,7 @@ import pytest
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.formats.deeplabcut import writing_deeplabcut
-from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.project import open_project
 from napari_al_pose.project.outside_predictions import files_beside, outside_run, take_in, video_of

@@ -13,7 +13,7 @@ from napari_al_pose.formats.deeplabcut import (
     read_predictions,
     writing_deeplabcut,
 )
-from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap_file import unopened_video
 from napari_al_pose.formats.sleap_predictions import read_sleap_predictions, writing_sleap

@@ -23,7 +23,7 @@ from napari_al_pose.engine.messages import (
     Stop,
     Train,
 )
-from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
 

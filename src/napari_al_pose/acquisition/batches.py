@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.selection import BatchRequest, select_batch, select_best, select_ranked
+from napari_al_pose.acquisition.ordering import rank_order, video_order
+from napari_al_pose.acquisition.selection import (
+    BatchRequest,
+    room,
+    select_batch,
+    select_best,
+    select_ranked,
+    take_level,
+    unlabelled,
+)
+from napari_al_pose.acquisition.spacing import Spacing
 from napari_al_pose.acquisition.strategy import Batching, Strategy, traits
-from napari_al_pose.acquisition.stratified import draw_stratified
+from napari_al_pose.domain import FrameKey
 
-__all__ = ["BatchRequest", "make_batch"]
-
-_WAYS = {
-    Batching.CLUSTERED: select_batch,
-    Batching.BEST: select_best,
-    Batching.STRATIFIED: draw_stratified,
-    Batching.RANKED: select_ranked,
-}
+__all__ = ["BatchRequest", "draw_stratified", "make_batch"]
 
 
 def make_batch(strategy: Strategy, scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
@@ -38,3 +44,59 @@ def make_batch(strategy: Strategy, scores: NDArray[np.floating], request: BatchR
         unlabelled frames.
     """
     return _WAYS[traits(strategy).batching](scores, request)
+
+
+def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
+    """Draw a frame from each stretch of a video in which nothing is labelled; scores put the batch in order.
+
+    Videos are kept level, as in `napari_al_pose.acquisition.selection.select_batch`. A video with ``m`` labelled frames
+    that may get ``q`` more is cut into ``m + q`` stretches with the same number of frames, labelled ones and those of
+    the pool; at least ``q`` of them have no label, and ``q`` of these give a frame each. So a batch fills the gaps that
+    labels have left; frames that are drawn anew each time, however evenly, leave some of them open.
+
+    The parameters and the result are those of `make_batch`.
+    """
+    keys, n = request.keys, request.n
+    labelled = set(request.labelled_keys)
+    rows = unlabelled(keys, labelled)
+    if not len(rows) or n < 1:
+        return []
+    shuffled = np.random.default_rng(request.seed).permutation(rows).tolist()
+    places = {name: i for i, name in enumerate(video_order((keys[row].video for row in shuffled), request.seed))}
+    shuffled.sort(key=lambda row: places[keys[row].video])  # who gets the last step of the levels
+    sure, most = room([keys[row] for row in shuffled], labelled, n)
+    drawn = _one_from_each_stretch(keys, shuffled, labelled, most)
+    picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, request.fps), sure=sure, most=most)
+    order = rank_order([keys[row] for row in picks], np.asarray(scores)[picks], seed=request.seed)
+    return [picks[i] for i in order.tolist()]
+
+
+def _one_from_each_stretch(
+    keys: Sequence[FrameKey], shuffled: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
+) -> list[int]:
+    """Return the first row of each stretch without a label, in the order of ``shuffled``."""
+    frames: dict[str, list[int]] = {}
+    for key in {*(keys[row] for row in shuffled), *labelled}:
+        frames.setdefault(key.video, []).append(key.frame)
+    n_labelled = Counter(key.video for key in labelled)
+    stretch: dict[FrameKey, int] = {}
+    for video, n in most.items():
+        n_stretches = n_labelled[video] + n
+        for position, frame in enumerate(sorted(frames[video])):
+            stretch[FrameKey(video, frame)] = position * n_stretches // len(frames[video])
+    done = {(key.video, stretch[key]) for key in labelled if key in stretch}
+    drawn = []
+    for row in shuffled:
+        place = keys[row].video, stretch[keys[row]]
+        if place not in done:
+            done.add(place)
+            drawn.append(row)
+    return drawn
+
+
+_WAYS = {
+    Batching.CLUSTERED: select_batch,
+    Batching.BEST: select_best,
+    Batching.STRATIFIED: draw_stratified,
+    Batching.RANKED: select_ranked,
+}

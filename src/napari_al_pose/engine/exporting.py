@@ -21,7 +21,7 @@ from napari_al_pose.engine.tracks import track_planned
 from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
-from napari_al_pose.formats.lightning_pose_predictions import writing_lightning_pose
+from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.formats.pose_table import writing_pose_table
 from napari_al_pose.formats.sleap_file import import_sleap_io

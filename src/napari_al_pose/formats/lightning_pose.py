@@ -1,4 +1,4 @@
-"""Lightning Pose's CSV of labels, with and without its ``visible`` column; read and written.
+"""Lightning Pose's CSV: labels, with and without the ``visible`` column, read and written; predictions, written.
 
 The format: https://lightning-pose.readthedocs.io, "label CSV file format". ``visible`` is 2 for a point with a place, 1
 for one that was looked for and cannot be seen, 0 for one to be ignored: the three states of a bodypart here.
@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
+from napari_al_pose.formats.deeplabcut_predictions import AddRows
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
 from napari_al_pose.formats.label_set import LabelSet, counted, skeleton_in
 
 CAPABILITIES = Capabilities("Lightning Pose", individuals="one", unseen=True, links=())
 FILE = "CollectedData.csv"
+
+SCORER = "heatmap_tracker"
+"""What Lightning Pose calls its single-view tracker; its programs look columns up under the name they find."""
 
 _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointState.PLACED], np.int8)
 _VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
@@ -121,3 +127,41 @@ def _states(
             "left out; the mark counts, as in Lightning Pose."
         )
     return np.where((states == KeypointState.PLACED)[..., None], xy, np.nan), states, told
+
+
+@contextmanager
+def writing_lightning_pose(path: Path, *, bodyparts: Sequence[str]) -> Iterator[AddRows]:
+    """Yield a function that adds rows of predictions to a ``.csv``; the file appears when the block succeeds.
+
+    It has DeepLabCut's three header lines and one row a frame; `napari_al_pose.formats.deeplabcut_tables` reads it.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.csv``.
+    bodyparts : sequence of str
+        K of them.
+
+    Yields
+    ------
+    callable
+        See `AddRows`.
+
+    Raises
+    ------
+    AlPoseError
+        If the file cannot be written.
+    """
+    n_columns = 3 * len(bodyparts)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(["scorer", *[SCORER] * n_columns])
+        table.writerow(["bodyparts", *(name for name in bodyparts for _ in range(3))])
+        table.writerow(["coords", *["x", "y", "likelihood"] * len(bodyparts)])
+
+        def add(numbers: NDArray[np.integer], rows: NDArray[np.floating]) -> None:
+            cells = np.asarray(rows, np.float64).reshape(len(rows), n_columns)
+            for number, row in zip(numbers.tolist(), cells.tolist(), strict=True):
+                table.writerow([number, *("" if value != value else value for value in row)])
+
+        yield add

@@ -1,6 +1,6 @@
 """Hybrid: a frame drawn from every stretch of time without labels, those first that the model doubts.
 
-The batch is drawn by `napari_al_pose.acquisition.stratified`: videos are kept level, and each stretch of time between
+The batch is drawn by `napari_al_pose.acquisition.batches`: videos are kept level, and each stretch of time between
 labels gives a frame. The score only puts it in order:
 
     U = mean of the pool quantiles of whichever there are of: multiple peak entropy (mean over bodyparts), least
