@@ -1,10 +1,10 @@
 """Messages between our processes: a JSON header, then the raw bytes of the arrays in it. No pickles.
 
 A packet is ``magic | uint32 header length (little endian) | header | array bytes ...``. The header is
-``[class name, fields]``; an array in it is ``{"$array": dtype, "shape": [...]}``, and the bytes follow in that order.
+``[class name, fields]``. An array in it is ``{"$array": dtype, "shape": [...]}``, and the bytes follow in that order.
 
-What may be sent follows from a union of dataclasses and nothing else: pydantic reads their type hints and checks what
-arrives against them. Nothing can run on reading.
+A union of dataclasses defines what may be sent. pydantic reads their type hints and checks what arrives against them.
+Reading a message executes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONFIG = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
 
 class ChannelError(Exception):
-    """What arrived is not one of our messages, or what was to be sent can't be."""
+    """The received bytes are not one of our messages, or a message can't be sent."""
 
 
 class MessageCodec(Generic[M]):
@@ -58,12 +58,12 @@ class MessageCodec(Generic[M]):
         return {}
 
     def pack(self, message: M) -> list[bytes | memoryview]:
-        """Return a message as the pieces to write one after the other; arrays are not copied.
+        """Return a message as pieces to write one after the other; arrays are not copied.
 
         Raises
         ------
         ChannelError
-            If it is of another type, or a field holds what can't be sent.
+            If it is of another type, or a field holds something that can't be sent.
         """
         name = type(message).__name__
         arrays: list[Array] = []
@@ -82,24 +82,24 @@ class MessageCodec(Generic[M]):
         return [_PREFIX.pack(_MAGIC, len(header)) + header, *raw]
 
     def write(self, stream: IO[bytes], message: M) -> None:
-        """Write one message and flush; the caller makes sure that only one thread does so at a time.
+        """Write one message and flush. The caller must not do so on two threads at once.
 
         Raises
         ------
         ChannelError
-            If it can't be sent; then nothing was written.
+            If it can't be sent; nothing was written then.
         """
         for piece in self.pack(message):
             stream.write(piece)
         stream.flush()
 
     def read(self, stream: IO[bytes]) -> M | None:
-        """Read one message; None at the end of the stream, also when it ends inside a message.
+        """Read one message; return None at the end of the stream, even inside a message.
 
         Raises
         ------
         ChannelError
-            If it is damaged or not of the union. Nothing more should be read from the stream then.
+            If it is damaged or not of the union. Read nothing more from the stream then.
         """
         try:
             magic, length = _PREFIX.unpack(_read(stream, _PREFIX.size))
@@ -117,7 +117,7 @@ class MessageCodec(Generic[M]):
         return cast("M", message)
 
     def _adapter(self, name: str) -> TypeAdapter[Any]:
-        """Return what knows the fields of a message; made on first use, which takes some milliseconds."""
+        """Return the adapter for the fields of a message, made on first use, which takes some milliseconds."""
         if name not in self._types:
             raise ChannelError(f"Expected one of {', '.join(self._types)}, got {name!r}.")
         if name not in self._adapters:
@@ -129,7 +129,7 @@ class MessageCodec(Generic[M]):
 
 
 def _as_json(value: Any, arrays: list[Array]) -> Any:
-    """Return what stands in the header for a value that JSON does not know, and take note of arrays."""
+    """Return the header's form of a value that JSON does not know, and collect arrays."""
     if isinstance(value, np.ndarray):
         if _DTYPE.fullmatch(value.dtype.str) is None:
             raise TypeError(f"an array of {value.dtype}")
@@ -147,7 +147,7 @@ def _as_json(value: Any, arrays: list[Array]) -> Any:
 
 
 def _parse(header: bytes) -> tuple[str, dict[str, Any], list[Array]]:
-    """Return a message's name and fields, and its arrays, which are still to be filled, in the order of their bytes."""
+    """Return a message's name, its fields and its arrays, still to be filled, in the order of their bytes."""
     arrays: list[Array] = []
     room = _MAX_ARRAYS
 
@@ -196,7 +196,7 @@ def _fill(stream: IO[bytes], array: Array) -> None:
 
 
 def _read_into(stream: IO[bytes], view: memoryview) -> None:
-    """Fill ``view``; EOFError if the stream ends before."""
+    """Fill ``view``; raise EOFError if the stream ends too early."""
     source = cast("io.BufferedReader", stream)
     while view:
         size = source.readinto(view)

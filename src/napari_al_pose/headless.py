@@ -1,4 +1,4 @@
-"""The loop without a window: what the command line's verbs do. Each returns what ``--json`` prints."""
+"""The loop without a window, for the verbs of the command line. Each function returns what ``--json`` prints."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ T = TypeVar("T")
 def rank(
     path: Path, *, strategy: str | None, top: int, scheduler: str = "", contact_sheet: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Rank the pool; frames in the order to label them in, none a near-duplicate of another.
+    """Rank the pool; return the frames in the order to label them, without near-duplicates.
 
-    Without a model in the project the frames are a diverse first batch and their score is None. The workers of a dask
-    ``scheduler`` run the model where one is named. A ``contact_sheet`` (PNG) shows the frames of the pool that the
-    strategy puts first and last.
+    Without a model in the project, the frames are a diverse first batch and their score is None. If a dask
+    ``scheduler`` is named, its workers run the model. A ``contact_sheet`` (PNG) shows the frames of the pool that the
+    strategy ranks first and last.
     """
     if contact_sheet is not None:
         refuse_read_only(contact_sheet.expanduser().absolute().parent)
@@ -85,7 +85,7 @@ def train(path: Path) -> dict[str, Any]:
 
 
 def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict[str, Any]:
-    """Make another program's model the project's newest version; without one, the newest DeepLabCut snapshot in it."""
+    """Make another program's model the project's newest version; by default the newest DeepLabCut snapshot in it."""
     from napari_al_pose.engine.adopting import adopt
 
     with _writable(path) as project:
@@ -101,9 +101,9 @@ def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict
 
 
 def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, scheduler: str = "") -> dict[str, Any]:
-    """Predict whole videos, given by their names in the project or their files, and write what ``options`` say.
+    """Predict whole videos, given by name or by file, and write what ``options`` ask for.
 
-    The workers of a dask ``scheduler`` do it where one is named.
+    If a dask ``scheduler`` is named, its workers do it.
     """
     with opened(path, compare=False) as project:
         loop = _loop(project)
@@ -128,7 +128,7 @@ def evaluate(path: Path, *, train_frames: int, seed: int, reference: tuple[str, 
 
 
 def label_versions(path: Path, video: str) -> list[dict[str, Any]]:
-    """Return the earlier versions of the label files of a video, oldest first.
+    """Return the earlier versions of a video's label files, oldest first.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def label_versions(path: Path, video: str) -> list[dict[str, Any]]:
 
 
 def restore_labels(path: Path, video: str, number: int) -> None:
-    """Bring the labels of an earlier version of the files of a video back; the window can undo it.
+    """Restore the labels of an earlier version of a video's files; the window can undo that.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _check_video(project: Project, video: str) -> None:
 
 
 def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
-    """Predict the videos that ``truth``, a SLEAP file, has tracks of, as far as that is not done, and compare.
+    """Predict the videos that have tracks in ``truth``, a SLEAP file, unless that is done, and compare.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
 
 
 def _loop(project: Project) -> ActiveLearningLoop:
-    """Return the loop of an open project; torch is imported only now, so that a bad path is told at once."""
+    """Return the loop of an open project. torch is imported only now, so that a wrong path is reported at once."""
     from napari_al_pose.engine.loop import ActiveLearningLoop
 
     loop = ActiveLearningLoop(project.root, device=project.settings.train.device)
@@ -217,7 +217,7 @@ def _loop(project: Project) -> ActiveLearningLoop:
 
 
 def describe_round(done: Round) -> dict[str, Any]:
-    """Return a round as JSON prints it; the hold-out error is None where nothing was held out."""
+    """Return a round as JSON prints it; the hold-out error is None without hold-out frames."""
     return {
         "model_version": done.number,
         "n_train": done.n_train,
@@ -244,7 +244,7 @@ def _finite(value: float) -> float | None:
 
 
 def show_progress(work: Generator[Any, None, T]) -> T:
-    """Run a job to its end with a progress bar on standard error; return what it returns."""
+    """Run a job to its end with a progress bar on standard error; return its result."""
     bar: tqdm | None = None
     stage = ""
     try:
@@ -278,7 +278,7 @@ def show_progress(work: Generator[Any, None, T]) -> T:
 
 
 def _between_lines() -> float:
-    """Return the seconds between updates of the bar: in a log file each is a line."""
+    """Return the seconds between updates of the bar; in a log file each update is a line."""
     return 0.1 if sys.stderr.isatty() else 5.0
 
 
@@ -288,7 +288,7 @@ def _close(bar: tqdm | None) -> None:
 
 
 def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
-    """Say what is wrong with the videos, as far as they were read."""
+    """Report what is wrong with the videos that were read."""
     from napari_al_pose.video import notice_of
 
     for source in loop.sources(project).values():
@@ -301,9 +301,9 @@ def _tell(sentence: str) -> None:
 
 
 def opened(path: Path, *, read_only: bool = False, compare: bool = True) -> Project:
-    """Open a project and say what there is to know of it: a file of labels that can't be read, a missing video.
+    """Open a project and report what the user should know: an unreadable label file, a missing video.
 
-    Some extracted images are compared with the frames of their videos, once, unless ``compare`` is False.
+    Unless ``compare`` is False, compare some extracted images with the frames of their videos, once.
     """
     project = open_project(path, read_only=read_only)
     try:
@@ -318,7 +318,7 @@ def opened(path: Path, *, read_only: bool = False, compare: bool = True) -> Proj
 
 
 def check(path: Path) -> list[dict[str, Any]]:
-    """Compare every extracted image with its video, look for shifts through whole videos, and say what was found."""
+    """Compare every extracted image with its video, look for shifts through whole videos, and return the findings."""
     with opened(path, compare=False) as project:
         return [
             {"video": c.video, "compared": c.compared, "differing": c.differing, "shift": c.noted.shift}
@@ -327,7 +327,7 @@ def check(path: Path) -> list[dict[str, Any]]:
 
 
 def compare_pictures(project: Project, *, every: bool = False) -> list[Compared]:
-    """Compare extracted images with the frames of their videos: some of those that were not yet, or ``every`` one."""
+    """Compare extracted images with their frames: some of those not compared yet, or ``every`` one."""
     every_one = [video for video in project.videos if video.has_video and video.images is not None]
     found = []
     for video in every_one if every else project.videos_to_compare():
@@ -363,7 +363,7 @@ def _writable(path: Path) -> Project:
 
 
 def as_table(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> str:
-    """Return rows as aligned text for people."""
+    """Return rows as aligned text."""
     cells = [columns, *(tuple(_cell(row[c]) for c in columns) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     return "\n".join(

@@ -47,7 +47,7 @@ def test_there_and_back(config, tmp_path):
         (("import", "{tmp}/nowhere.slp", "--to", "{tmp}/made"), "nowhere.slp"),
         (("import", "{tmp}/broken.slp", "--to", "{tmp}/made"), "broken.slp"),
         (("import", "{config}", "--to", "{tmp}/made", "--scorer", "a/b"), "a/b"),
-        (("import", "{tmp}/notes.txt", "--to", "{tmp}/made"), "no format that is known"),
+        (("import", "{tmp}/notes.txt", "--to", "{tmp}/made"), "no known format"),
         (("export", "{config}", "--format", "coco", "--output", "{tmp}"), "not empty"),
         (("export", "{config}", "--format", "sleap", "--output", "{tmp}/x.txt"), ".slp"),
         (("export", "{config}", "--format", "mpii", "--output", "{tmp}/x"), "MPII can hold nothing"),

@@ -194,7 +194,7 @@ def test_what_a_killed_import_left_goes_with_the_next_one(data_dir, tmp_path):
 def test_a_folder_with_other_things_is_left_alone(data_dir, tmp_path):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "thesis.txt").write_text("mine")
-    with pytest.raises(AlPoseError, match="made exists already and is no project"):
+    with pytest.raises(AlPoseError, match="made exists already and is not a project"):
         finish(import_labels(data_dir / "sleap" / "small_robot_minimal.slp", tmp_path / "made"))
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["thesis.txt"]
 

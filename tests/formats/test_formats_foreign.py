@@ -404,7 +404,7 @@ def test_hostile_sleap_is_refused_by_name(tmp_path, damage):
 
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(AlPoseError, match="no format that is known"):
+    with pytest.raises(AlPoseError, match="no known format"):
         detect_format(tmp_path / "labels.xlsx")
 
 

@@ -132,7 +132,7 @@ def test_no_memory_for_a_single_frame_ends_in_a_message(learnt, disc_frames, mon
     _, model = learnt
     fresh = PoseModel(model.network, bodyparts=BODYPARTS, settings=model.settings, long_side=96)
     out_of_memory_above(0, monkeypatch)
-    with pytest.raises(AlPoseError, match="too little memory to look at a frame"):
+    with pytest.raises(AlPoseError, match="too little memory to predict a frame"):
         fresh.predict(disc_frames[0].image[None])
 
 

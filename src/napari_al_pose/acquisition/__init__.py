@@ -1,4 +1,4 @@
-"""Which frames to label next: pool, peaks, batch selection, and the strategies in a folder of their own.
+"""Chooses which frames to label next: pool, peaks and batch selection here, the strategies in a folder of their own.
 
 Everything here takes arrays and returns arrays: no network, no video decoding, no window.
 """

@@ -1,4 +1,4 @@
-"""Makes the batch of a strategy in the way that the strategy asks for."""
+"""Turns the scores of a strategy into a batch, in the way that the strategy asks for."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ def make_batch(strategy: Strategy, scores: NDArray[np.floating], request: BatchR
     Parameters
     ----------
     strategy : Strategy
-        Says how its scores become a batch.
+        Its traits name the way.
     scores : float array, (N,)
-        One a frame of the request's pool; higher is sooner, NaN comes last.
+        One score for each frame of the request's pool; higher comes first, NaN last.
     request : BatchRequest
-        The pool, and how large the batch is to be.
+        The pool and the size of the batch.
 
     Returns
     -------
     list of int
-        ``request.n`` different rows of the pool in the order in which to label them; fewer only if the pool has fewer
+        ``request.n`` different rows of the pool in the order in which to label them; fewer if the pool has fewer
         unlabelled frames.
     """
     return _WAYS[traits(strategy).batching](scores, request)
 
 
 def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
-    """Draw a frame from each stretch of a video in which nothing is labelled; scores put the batch in order.
+    """Draw a frame from each unlabelled stretch of a video, and order the batch by the scores.
 
     Videos are kept level, as in `napari_al_pose.acquisition.selection.select_batch`. A video with ``m`` labelled frames
-    that may get ``q`` more is cut into ``m + q`` stretches with the same number of frames, labelled ones and those of
-    the pool; at least ``q`` of them have no label, and ``q`` of these give a frame each. So a batch fills the gaps that
-    labels have left; frames that are drawn anew each time, however evenly, leave some of them open.
+    that may get ``q`` more is cut into ``m + q`` stretches with the same number of frames, counting labelled frames and
+    those of the pool. At least ``q`` stretches have no label, and ``q`` of these give a frame each. So a batch fills
+    the gaps between labels. Independent draws, however even, would leave some gaps open.
 
     The parameters and the result are those of `make_batch`.
     """
@@ -63,7 +63,7 @@ def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list
         return []
     shuffled = np.random.default_rng(request.seed).permutation(rows).tolist()
     places = {name: i for i, name in enumerate(video_order((keys[row].video for row in shuffled), request.seed))}
-    shuffled.sort(key=lambda row: places[keys[row].video])  # who gets the last step of the levels
+    shuffled.sort(key=lambda row: places[keys[row].video])  # decides who gets the last step of the levels
     sure, most = room([keys[row] for row in shuffled], labelled, n)
     drawn = _one_from_each_stretch(keys, shuffled, labelled, most)
     picks = take_level(keys, drawn, shuffled, n, spacing=Spacing(labelled, request.fps), sure=sure, most=most)
@@ -74,7 +74,7 @@ def draw_stratified(scores: NDArray[np.floating], request: BatchRequest) -> list
 def _one_from_each_stretch(
     keys: Sequence[FrameKey], shuffled: Sequence[int], labelled: Collection[FrameKey], most: Mapping[str, int]
 ) -> list[int]:
-    """Return the first row of each stretch without a label, in the order of ``shuffled``."""
+    """Return the first row of each unlabelled stretch, in the order of ``shuffled``."""
     frames: dict[str, list[int]] = {}
     for key in {*(keys[row] for row in shuffled), *labelled}:
         frames.setdefault(key.video, []).append(key.frame)

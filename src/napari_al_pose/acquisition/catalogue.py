@@ -15,7 +15,7 @@ _EXTRA_WORDS = {"alexnet": "AlexNet's weights", "dinov2": "DINOv2's weights"}
 
 
 def describe(strategy: Strategy) -> str:
-    """Return three lines: what it looks for, what it needs, what it costs.
+    """Return three lines: what the strategy looks for, what it needs, what it costs.
 
     ``Frames in which ...`` / ``Needs a model and 100 labelled frames, else Least confidence takes its place.`` /
     ``Costs one pass of the network a frame.``
@@ -28,7 +28,7 @@ def describe(strategy: Strategy) -> str:
 
 
 def needs_of(strategy: Strategy) -> str:
-    """Say what a strategy needs, and what takes its place without it."""
+    """Return what a strategy needs, and what takes its place otherwise."""
     own = traits(strategy)
     needs = [word for flag, word in _WORDS.items() if flag in strategy.requires]
     if own.fewest_labels:

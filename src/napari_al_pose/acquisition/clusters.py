@@ -1,4 +1,4 @@
-"""K-means that gives the same clusters every time, and taking turns among them."""
+"""Reproducible k-means, and taking turns among clusters."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SMALL = 10_000
-"""Rows up to which k-means runs in double precision from ten starts."""
+"""Up to this many rows, k-means runs in double precision from ten starts."""
 
 
 def kmeans(features: NDArray[np.floating], k: int, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Cluster rows.
 
-    One thread, so that sums are taken in the same order every time; give the rows in the order of their keys
-    to get the same clusters whatever order they came in.
+    Runs on one thread, so that sums are taken in the same order every time. Give the rows in the order of their keys to
+    get the same clusters whatever order they came in.
 
     Parameters
     ----------
     features : float array, (N, d)
         Rows to cluster.
     k : int
-        Clusters wanted; there are fewer if there are fewer different rows.
+        Number of clusters; fewer if there are fewer different rows.
     seed : int
         For the starts.
 
@@ -63,7 +63,7 @@ def round_robin(
     labels : int array
         Cluster of each row; indexed by the values of ``ranked``.
     first : {"best", "label"}
-        Clusters take turns in the order of their best row, or of their label (the residency's way).
+        Clusters take turns in the order of their best row, or of their label (as in the residency).
 
     Returns
     -------
@@ -79,14 +79,14 @@ def round_robin(
 
 
 def typical_first(features: NDArray[np.floating], k: int, *, seed: int) -> NDArray[np.int64]:
-    """Order rows: the one nearest to each of ``k`` centroids, largest cluster first; then the next nearest of each.
+    """Order rows: the one nearest to each of ``k`` centroids, largest cluster first, then the next nearest of each.
 
     Parameters
     ----------
     features : float array, (N, d)
         Rows in the order of their keys, which decides ties.
     k : int
-        None are ordered if it is below 1.
+        Below 1, no rows are returned.
     seed : int
         For the clusters.
     """

@@ -1,10 +1,10 @@
-"""Frames of a video that show one picture: a still camera on an empty cage, an animal asleep, a slide.
+"""Finds frames of a video that show the same picture: an empty cage, an animal asleep, a slide.
 
-Image features can't tell them: between two codings of one picture they differ as much (a cosine distance up to 0.04 was
-measured) as where a small animal moves. So frames are compared as small grey pictures, cell by cell. Measured on
-openfield's picture: noise of 8 grey levels coded badly (H.264, CRF 35) changes the most different cell by up to 13 grey
-levels and light that flickers by 2 % by 7, once the change that all cells share is taken out; an animal of 20 x 12
-pixels that creeps by 2 changes it by 32 and more, one of 24 x 12 at 1080p that moves by 53 and more.
+Image features can't tell: two codings of one picture differ as much (a cosine distance up to 0.04 was measured) as two
+frames between which a small animal moves. So frames are compared as small grey pictures, cell by cell. Measured on
+openfield's picture, once the change that all cells share is removed: noise of 8 grey levels, coded badly (H.264, CRF
+35), changes the most different cell by up to 13 grey levels, and light that flickers by 2 % changes it by 7. An animal
+of 20 x 12 pixels that creeps by 2 pixels changes it by 32 or more, and one of 24 x 12 at 1080p by 53 or more.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.domain import FrameKey
 
 HEIGHT, WIDTH = 72, 96
-"""Cells of a picture."""
+"""Cells of the small picture."""
 _COARSE = 8
-"""Cells a side that are put together for a first look."""
+"""Cells a side that are merged for the first, coarse comparison."""
 _OTHER = 16.0
-"""Grey levels by which the most different cell of two pictures differs at least."""
+"""Two pictures are different if their most different cell differs by at least this many grey levels."""
 _COMPARED = 32
-"""Frames kept before that a frame is compared with in full: those most like it at a first look."""
+"""A frame is compared in full with this many kept frames: the most similar in the coarse comparison."""
 
 
 def small_picture(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -51,7 +51,7 @@ def drop_duplicate_frames(
     labelled_keys: Sequence[FrameKey] = (),
     labelled_pictures: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.int64]:
-    """Leave out frames that show the picture of an earlier frame of their video, or of one that is labelled.
+    """Leave out frames that show the same picture as an earlier or a labelled frame of their video.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def drop_duplicate_frames(
     labelled_keys : sequence of FrameKey, M
         Labelled frames.
     labelled_pictures : uint8 array, (M, HEIGHT, WIDTH), optional
-        Theirs; without them labelled frames don't count.
+        Their small pictures; without them labelled frames are ignored.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def drop_duplicate_frames(
 
 
 class _Seen:
-    """The different pictures of a video so far, with their coarse forms."""
+    """The different pictures of a video so far, with their coarse versions."""
 
     def __init__(self, most: int) -> None:
         self._pictures: list[NDArray[np.float32]] = []
@@ -112,7 +112,7 @@ def _coarse(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _most_different(differences: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the largest absolute difference of each row, without what all its cells share."""
+    """Return the largest absolute difference in each row, without the part that all its cells share."""
     if not len(differences):
         return np.zeros(0, np.float32)
     return np.abs(differences - np.median(differences, axis=1, keepdims=True)).max(axis=1)

@@ -8,7 +8,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def peaks_sentence(bodypart: str, heights: Sequence[float]) -> str:
-    """Say what a bodypart's scoremap shows: ``left ear: two peaks, 0.41 and 0.38``."""
+    """Describe a bodypart's scoremap: ``left ear: two peaks, 0.41 and 0.38``."""
     n = len(heights)
     if n == 0:
         return f"{bodypart}: nothing found"
@@ -24,9 +24,9 @@ def join(words: Sequence[str]) -> str:
 
 
 def percent_of_pool(share: float) -> str:
-    """Word a share in [0, 1] of the other frames of the pool: ``92 % of the pool``.
+    """Format a share in [0, 1] of the other frames of the pool: ``92 % of the pool``.
 
-    Never rounds to all or nothing of it unless it is.
+    Never rounds to 0 or 100 % unless the share is exactly that.
     """
     percent = round(100 * share)
     if 0 < share < 1:

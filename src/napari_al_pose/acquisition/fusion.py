@@ -1,4 +1,4 @@
-"""Turning per-bodypart values into one score a frame, and several scores into one."""
+"""Combines per-bodypart values into one score a frame, and several scores into one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Aggregation = Literal["quantile", "mean", "max", "sum"]
-"""How the values of a frame's bodyparts become its score.
+"""How the values of a frame's bodyparts are combined into its score.
 
-``quantile`` first replaces each value by its quantile among the pool's values of the same bodypart, then
-takes the mean, so that one bodypart that is nearly always hidden cannot own the ranking.
+``quantile`` first replaces each value by its quantile among the pool's values of the same bodypart, then takes the
+mean. So a bodypart that is nearly always hidden can't dominate the ranking.
 """
 
 
@@ -26,8 +26,8 @@ def pool_quantiles(values: NDArray[np.floating]) -> NDArray[np.float64]:
     Returns
     -------
     float64 array of the same shape
-        Rank divided by the number of values, in (0, 1]; equal values share their average rank; NaN and
-        infinities become NaN and don't count.
+        Rank divided by the number of values, in (0, 1]. Equal values share their average rank. NaN and infinities
+        become NaN and don't count.
     """
     columns = np.asarray(values, np.float64)
     if columns.ndim == 1:
@@ -46,7 +46,7 @@ def _column_quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def min_max(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scale to [0, 1]; all zeros if the values are (nearly) equal; NaN stays NaN."""
+    """Scale to [0, 1]; return zeros if the values are (nearly) equal. NaN stays NaN."""
     values = np.asarray(values, np.float64)
     known = values[np.isfinite(values)]
     if not known.size:
@@ -60,7 +60,7 @@ def min_max(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def aggregate(values: NDArray[np.floating], how: Aggregation) -> NDArray[np.float64]:
     """Reduce ``(N, K)`` values of bodyparts to ``(N,)``.
 
-    NaN values are left out; a frame that has nothing else gets NaN.
+    NaN values are ignored; a frame with nothing else gets NaN.
     """
     table = pool_quantiles(values) if how == "quantile" else np.asarray(values, np.float64)
     known = np.isfinite(table)

@@ -1,4 +1,4 @@
-"""The one order of frames and of scores, so that the same input gives the same queue whatever its row order."""
+"""One order of frames and scores, so that the same input gives the same queue whatever the order of its rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_al_pose.domain import FrameKey
 
 
 def key_columns(keys: Sequence[FrameKey]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return ``(video, frame)``, both ``(N,)``; videos are numbered in the alphabetical order of their names."""
+    """Return ``(video, frame)``, both ``(N,)``; videos are numbered in alphabetical order."""
     numbers = {name: number for number, name in enumerate(sorted({key.video for key in keys}))}
     video = np.array([numbers[key.video] for key in keys], np.int64)
     return video, np.array([key.frame for key in keys], np.int64)
@@ -26,7 +26,7 @@ def key_order(keys: Sequence[FrameKey]) -> NDArray[np.int64]:
 
 
 def video_order(names: Iterable[str], seed: int) -> list[str]:
-    """Return videos in an order drawn at random, in which groups that their names show take turns.
+    """Return videos in random order, with turns among the groups that their names suggest.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def video_order(names: Iterable[str], seed: int) -> list[str]:
 
     Notes
     -----
-    A group is what is left of names without the number at their end (``mouse1_trial``), or their first part
-    (``mouse1``), whichever puts several videos into one group and makes more than one.
+    A group is what remains of the names without the number at their end (``mouse1_trial``), or their first part
+    (``mouse1``), whichever gives more than one group and puts several videos into one.
     """
     names = sorted(set(names))
     rng = np.random.default_rng(seed)
@@ -68,11 +68,11 @@ def _first_part(name: str) -> str:
 
 
 def rank_order(keys: Sequence[FrameKey], scores: NDArray[np.floating], *, seed: int | None = None) -> NDArray[np.int64]:
-    """Return the rows from the highest score to the lowest, those that can't be scored last.
+    """Return the rows from the highest score to the lowest, with unscored rows last.
 
-    Scores that differ by less than 1e-9 of their range are equal (sums of the same parts in another order
-    differ in the last bits); equal scores go by video, then frame: by the videos' names, or in `video_order` with a
-    seed, so that equal scores do not favour the beginning of the alphabet.
+    Scores that differ by less than 1e-9 of their range are equal (the last bits differ if the same parts are summed in
+    another order). Equal scores are ordered by video, then frame. Videos go by name or, with a seed, in `video_order`,
+    so that equal scores do not favour the beginning of the alphabet.
     """
     video, frame = key_columns(keys)
     if seed is not None:
@@ -83,13 +83,13 @@ def rank_order(keys: Sequence[FrameKey], scores: NDArray[np.floating], *, seed: 
 
 
 def says_nothing(scores: NDArray[np.floating]) -> bool:
-    """Whether no frame stands out: every score is NaN, or all that aren't are equal."""
+    """Return whether no frame stands out: every score is NaN, or all others are equal."""
     rounded = np.round(min_max(scores), 9)
     return len(np.unique(rounded[np.isfinite(rounded)])) < 2
 
 
 def share_below(values: NDArray[np.floating], index: int) -> float:
-    """Return the share of the other finite values that are below the one at ``index``; 1 if there are no others."""
+    """Return the share of the other finite values below the one at ``index``; 1 if there are no others."""
     known = np.round(np.asarray(values, np.float64), 9)
     others = np.delete(known, index)
     others = others[np.isfinite(others)]

@@ -1,8 +1,8 @@
 """Local maxima of many scoremaps at once, with the semantics of ``skimage.feature.peak_local_max``.
 
-A cell is a candidate if it equals the maximum of the ``(2 d + 1) x (2 d + 1)`` square around it and is
-strictly above the threshold. Looking only at the cells above the threshold, which are few, makes this
-far cheaper than filtering every map: most cells are touched twice, by the maximum and the comparison.
+A cell is a candidate if it equals the maximum of the ``(2 d + 1) x (2 d + 1)`` square around it and is strictly above
+the threshold. Few cells are above the threshold. Looking only at those is far cheaper than filtering every map: most
+cells are touched twice, by the maximum and the comparison.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK_BYTES = 2 * 2**20
-"""Maps are worked through in pieces that fit a processor's cache."""
+"""Maps are processed in pieces that fit a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,17 +49,17 @@ def find_peaks(
 ) -> Peaks:
     """Find the local maxima of every map.
 
-    Plateaus count once for every ``min_distance``: of equal neighbours closer than that, the first in
-    raster order stays. A constant map has no peak, and neither has a map holding NaN.
+    A plateau counts once for every ``min_distance``: of equal neighbours closer than that, the first in raster order is
+    kept. A constant map has no peak, nor has a map that contains NaN.
 
     Parameters
     ----------
     maps : float array, (..., h, w)
-        May be a memory map; it is read once, in pieces.
+        May be a memory map, which is read once, in pieces.
     min_distance : int
         Radius ``d`` of the square, in cells, and the least Chebyshev distance between two peaks.
     threshold_abs : float or None
-        Peaks are strictly higher than this; None is the map's minimum.
+        Peaks are strictly higher than this; None for the map's minimum.
     threshold_rel : float or None
         Peaks are strictly higher than this share of the map's maximum.
     max_peaks : int
@@ -103,7 +103,7 @@ def _candidates(
         return nothing, nothing, nothing, np.zeros(0)
     dtype = np.float64 if maps.dtype == np.float64 else np.float32
     size = min(n, max(1, _CHUNK_BYTES // (height * width * np.dtype(dtype).itemsize)))
-    # A frame of -inf stands for scipy's mode="nearest" and makes every neighbour a fixed offset away.
+    # A border of -inf replaces scipy's mode="nearest" and puts every neighbour at a fixed offset.
     padded = np.full((size, height + 2 * distance, width + 2 * distance), -np.inf, dtype)
     inner = (slice(distance, distance + height), slice(distance, distance + width))
     pieces = []
@@ -122,7 +122,7 @@ def _candidates(
 def _local_maxima(
     padded: NDArray[np.floating], threshold: NDArray[np.floating], distance: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
-    """Return map, padded row, padded column and height of the cells no neighbour exceeds, above ``threshold``."""
+    """Return map, padded row, padded column and height of cells that no neighbour exceeds, above ``threshold``."""
     flat = padded.reshape(-1)
     cells = np.flatnonzero(padded > threshold[:, None, None])
     heights = flat[cells]
@@ -148,7 +148,7 @@ def _thresholds(
 
 
 def _neighbour_offsets(distance: int, stride: int) -> list[int]:
-    """Flat offsets of the square's cells but its middle, nearest first: those rule out the most."""
+    """Flat offsets of the square's cells except its middle, nearest first: those rule out the most."""
     steps = [(r, c) for r in range(-distance, distance + 1) for c in range(-distance, distance + 1) if (r, c) != (0, 0)]
     steps.sort(key=lambda step: (step[0] ** 2 + step[1] ** 2, abs(step[0])))
     return [r * stride + c for r, c in steps]
@@ -163,7 +163,8 @@ def _space_out(
     distance: int,
     max_peaks: int,
 ) -> Peaks:
-    """Keep, map by map, the highest candidates that are ``distance`` apart; input sorted by map, then height."""
+    """Keep, in each map, the highest candidates that are ``distance`` apart; the input is sorted by map, then
+    height."""
     values = np.full((n_maps, max_peaks), np.nan)
     rows = np.full((n_maps, max_peaks), -1, np.int64)
     columns = np.full((n_maps, max_peaks), -1, np.int64)

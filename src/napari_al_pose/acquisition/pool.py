@@ -1,4 +1,4 @@
-"""The pool: the frames that get features, scoremaps and scores, since no video is ever scanned whole."""
+"""The pool: the frames that get features, scoremaps and scores. No video is ever scanned completely."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from napari_al_pose.domain import FrameKey, FrameSource
 _DUPLICATE_SECONDS = 2.0
 _BLANK_DEVIATION = 1.0
 _SAME = 1e-6
-"""Cosine distance below which two frames are the same picture."""
+"""Cosine distance below which two frames show the same picture."""
 
 
 def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Collection[FrameKey]) -> list[FrameKey]:
     """Choose candidate frames from all videos, over the whole span of each.
 
-    A video's share goes by the square root of its length, so that a long one does not drown the others. The
-    video is cut into as many equal stretches as it has a share of; each gives the keyframe nearest to its middle,
-    which decodes without any other frame, or the frame nearest to it where the stretch has no keyframe.
-    The same videos give the same pool, but for stretches in which frames were labelled since. Of more videos than
-    frames a draw takes some, others each time something was labelled.
+    A video's share is proportional to the square root of its length, so that a long video does not drown the others.
+    The video is cut into as many equal stretches as its share. Each stretch gives the keyframe nearest to its middle,
+    which decodes without any other frame; a stretch without a keyframe gives the frame nearest to the middle. The same
+    videos give the same pool, except in stretches where frames were labelled since. If there are more videos than
+    frames, some videos are drawn at random, and others each time something was labelled.
 
     Parameters
     ----------
     sources : mapping of str to FrameSource
         By the video's name.
     size : int
-        Frames wanted; fewer if the videos are shorter, or a stretch is labelled whole.
+        Frames wanted; fewer if the videos are shorter, or if a stretch is labelled completely.
     labelled : collection of FrameKey
-        Not candidates any more.
+        No longer candidates.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Coll
 
 
 def _spread(source: FrameSource, share: int, taken: set[int]) -> list[int]:
-    """Return a frame number of each of ``share`` equal stretches that has one left."""
+    """Return a frame number from each of ``share`` equal stretches that still has one."""
     keyframes = np.asarray(source.keyframes, np.int64)
     edges = np.linspace(0, len(source), share + 1).round().astype(np.int64)
     numbers = []
@@ -83,10 +83,10 @@ def _outward(start: int, stop: int) -> Iterator[int]:
 
 
 def is_blank(frame: NDArray[np.uint8]) -> bool:
-    """Whether a frame ``(H, W, 3)`` shows nothing: black, a single colour, or no more than sensor noise on it.
+    """Return whether a frame ``(H, W, 3)`` is blank: black, a single colour, or just sensor noise on either.
 
-    A grid of means of 8 x 8 pixels has a standard deviation below 1 of 255 grey levels; such frames don't belong
-    into a pool.
+    A frame is blank if the means of its 8 x 8 pixel blocks have a standard deviation below 1 of 255 grey levels. Blank
+    frames don't belong in a pool.
     """
     height, width = frame.shape[0] // 8 * 8, frame.shape[1] // 8 * 8
     grey = frame.mean(axis=2, dtype=np.float32)
@@ -98,10 +98,10 @@ def is_blank(frame: NDArray[np.uint8]) -> bool:
 def near_duplicate_limits(
     keys: Sequence[FrameKey], features: NDArray[np.floating], fps: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return for each video the cosine distance below which two of its frames count as the same picture.
+    """Return, for each video, the cosine distance below which two of its frames count as the same picture.
 
-    The 10th percentile of the distances of frames a second apart (0.5 to 1.5 s), so that what a video's own
-    pace makes similar is not asked for twice; ``1e-6`` where the pool is too thin to tell.
+    It is the 10th percentile of the distances between frames a second apart (0.5 to 1.5 s), so that frames as similar
+    as a video's usual second are not suggested twice; ``1e-6`` if the pool is too thin to tell.
     """
     video, frame = key_columns(keys)
     order = key_order(keys)
@@ -129,7 +129,7 @@ def _limit(frames: NDArray[np.int64], unit: NDArray[np.floating], fps: float) ->
 def drop_near_duplicates(
     keys: Sequence[FrameKey], features: NDArray[np.floating], fps: Mapping[str, float]
 ) -> NDArray[np.int64]:
-    """Leave out frames that look like the last one kept, at most 2 s before.
+    """Leave out frames that look like the last kept one, at most 2 s before.
 
     Parameters
     ----------
@@ -138,12 +138,12 @@ def drop_near_duplicates(
     features : float array, (N, d)
         Image features.
     fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
+        Frames per second of each video; 30 for a video that is not named.
 
     Returns
     -------
     int64 array
-        The rows kept, ascending. Frames whose features are zero or not finite are kept: nothing is known of them.
+        The rows kept, ascending. Frames whose features are zero or not finite are kept, as nothing is known of them.
     """
     limits = near_duplicate_limits(keys, features, fps)
     unit = unit_rows(features)

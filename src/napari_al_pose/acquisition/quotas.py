@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 def allocate(total: int, weights: Sequence[float], capacities: Sequence[int]) -> NDArray[np.int64]:
     """Divide ``total`` in proportion to ``weights`` by largest remainders, within ``capacities``.
 
-    What one cannot take goes to the others in the same proportion, so that exactly
-    ``min(total, sum(capacities))`` is given out. Equal remainders go to the earlier one.
+    What one video can't take goes to the others in the same proportion, so exactly ``min(total, sum(capacities))`` is
+    given out. Of equal remainders the earlier one wins.
 
     Parameters
     ----------
     total : int
-        What there is to divide.
+        What to divide.
     weights : sequence of float
         Positive.
     capacities : sequence of int
@@ -40,7 +40,7 @@ def allocate(total: int, weights: Sequence[float], capacities: Sequence[int]) ->
             given[full] = room[full]
             left -= int(room[full].sum())
             continue
-        whole = np.floor(exact + 1e-9).astype(np.int64)  # a share of 3 that came out as 2.9999999 is 3
+        whole = np.floor(exact + 1e-9).astype(np.int64)  # a share of 2.9999999 counts as 3
         largest = np.argsort(-np.where(open_, exact - whole, -1.0), kind="stable")[: left - int(whole.sum())]
         whole[largest] += 1
         given += whole
@@ -49,23 +49,23 @@ def allocate(total: int, weights: Sequence[float], capacities: Sequence[int]) ->
 
 
 def level(n: int, have: Sequence[int], capacities: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give out ``n`` so that all come to the same height, as water fills a basin.
+    """Distribute ``n`` so that all reach the same level, as water fills a basin.
 
     Parameters
     ----------
     n : int
-        What is to be given out.
+        What to distribute.
     have : sequence of int
-        What each has already.
+        What each already has.
     capacities : sequence of int
         What each can still take.
 
     Returns
     -------
     sure : int64 array
-        What each gets: below the last step, which there is not enough for.
+        What each gets below the last step, for which there is not enough.
     most : int64 array
-        The same with the last step, of which some get one more.
+        The same including the last step: some of them get one more.
     """
     start, room = np.asarray(have, np.int64), np.asarray(capacities, np.int64)
     wanted = min(n, int(room.sum()))
@@ -78,7 +78,7 @@ def level(n: int, have: Sequence[int], capacities: Sequence[int]) -> tuple[NDArr
 
 
 def systematic(n: int, quota: int, offset: float) -> NDArray[np.int64]:
-    """Return ``quota`` of ``range(n)``, evenly spread over its whole span.
+    """Draw ``quota`` of ``range(n)``, evenly spread over its whole span.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def systematic(n: int, quota: int, offset: float) -> NDArray[np.int64]:
     quota : int
         How many to draw.
     offset : float
-        Where in each of the equal parts to draw, in [0, 1); 0.5 is their middle.
+        Where to draw in each of the equal parts, in [0, 1); 0.5 is the middle.
     """
-    within = min(offset, 1 - 1e-9)  # so that no part reaches into the next by rounding
+    within = min(offset, 1 - 1e-9)  # rounding must not carry a part into the next
     return np.minimum(((np.arange(quota) + within) * n / max(quota, 1)).astype(np.int64), n - 1)

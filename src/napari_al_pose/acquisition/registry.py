@@ -1,4 +1,4 @@
-"""The strategies that are installed, ours and other packages'."""
+"""The installed strategies, ours and those of other packages."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 def installed_strategies() -> MappingProxyType[str, Strategy]:
     """Return every installed strategy by name, in alphabetical order.
 
-    A plug-in that cannot be loaded, lacks a part of `Strategy` or takes a name that is taken (ours come
-    first) is left out, and the log says why.
+    Leaves out, with an entry in the log, a plug-in that can't be loaded, lacks a part of `Strategy`, or has a name that
+    is already taken; ours come first.
     """
     found: dict[str, Strategy] = {}
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: (not _is_ours(p), p.name, p.value))
@@ -43,7 +43,7 @@ def _is_ours(point: EntryPoint) -> bool:
 def _load(point: EntryPoint) -> Strategy | None:
     try:
         strategy = point.load()()
-    except Exception:  # other people's code: whatever it raises must not take ours down
+    except Exception:  # other people's code must not take ours down, whatever it raises
         logger.exception("Left out the strategy plug-in %r: it cannot be loaded.", point.value)
         return None
     missing = [name for name in _ATTRIBUTES if not hasattr(strategy, name)]

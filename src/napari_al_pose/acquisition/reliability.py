@@ -1,4 +1,4 @@
-"""Measures how far a model can be trusted: how well it predicted frames before it was trained on them."""
+"""Measures how far a model can be trusted, by how well it predicted frames before it was trained on them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def agreement(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) 
     Parameters
     ----------
     predicted, annotated : float array, (n, K, 2)
-        Of the batch labelled last, the prediction by the model that had not seen it; NaN where there is none.
+        Of the batch labelled last; predicted by the model that had not seen it, NaN where there is no prediction.
 
     Returns
     -------
     float
-        In [0, 1], a keypoint that is annotated but not predicted being wrong; 0 if nothing is annotated.
+        In [0, 1]. A keypoint that is annotated but not predicted is wrong; without annotations the result is 0.
     """
     size = animal_size(annotated)
     known = np.isfinite(annotated).all(axis=-1)
@@ -50,7 +50,7 @@ def agreement(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) 
 
 
 def agreement_by_bodypart(predicted: NDArray[np.floating], annotated: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return `agreement` of each bodypart, ``(K,)``; NaN where it is nowhere annotated."""
+    """Return `agreement` for each bodypart, ``(K,)``; NaN for one that is annotated nowhere."""
     size = animal_size(annotated)
     known = np.isfinite(annotated).all(axis=-1)
     error = np.nan_to_num(np.linalg.norm(np.asarray(predicted, np.float64) - annotated, axis=-1), nan=np.inf)
@@ -61,5 +61,5 @@ def agreement_by_bodypart(predicted: NDArray[np.floating], annotated: NDArray[np
 
 
 def update(previous: float, measured: float) -> float:
-    """Return the reliability after another batch: the mean of what it was and what was measured (from 0)."""
+    """Return the reliability after another batch: the mean of the previous value and the new measurement (from 0)."""
     return 0.5 * previous + 0.5 * measured

@@ -1,6 +1,6 @@
-"""Chooses a batch by scores: frames that differ, lie apart in time and come from all videos; always the same.
+"""Chooses a batch by scores: different frames, apart in time, from all videos; reproducibly.
 
-Every function takes the pool in any row order and returns rows of it, in the order in which to label them.
+Every function accepts the pool in any row order and returns rows of it, in the order in which to label them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CANDIDATES_A_PICK = 5
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BatchRequest:
-    """What a batch is chosen from, and how large it is to be.
+    """What to choose a batch from, and its size.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class BatchRequest:
     n : int
         Frames wanted.
     labelled_keys : collection of FrameKey
-        Never chosen, nor come near to in time.
+        Never chosen, and no chosen frame lies near them in time.
     labelled_features : float array, (M, d), optional
-        Features of labelled frames; what looks like one of them is passed over.
+        Features of labelled frames; frames that look like one of them are skipped.
     fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
+        Frames per second of each video; 30 for a video that is not named.
     seed : int
         For clusters and draws.
     """
@@ -60,14 +60,14 @@ class BatchRequest:
 def select_batch(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
     """Choose the best-scored frames that differ from each other.
 
-    Videos are kept level: each may get what lifts it to the same number of labelled frames as the others
-    (`napari_al_pose.acquisition.quotas.level`). The best five of every frame it may get, without those that look like
-    a labelled frame, are clustered by appearance over all videos; clusters take turns, best first, and a frame too near
-    in time to a taken one is passed over. If that does not fill the batch, the time gap is halved and the ranking
-    gone through. Without levels a batch leaves out whole animals: on the development data of `docs/protocol.md`
-    `hybrid` then lost to evenly spread frames.
+    Videos are kept level: each may get as many frames as lift it to the same number of labelled frames as the others
+    (`napari_al_pose.acquisition.quotas.level`). For every frame that a video may get, its best five candidates, without
+    those that look like a labelled frame, are clustered by appearance over all videos. Clusters take turns, best first;
+    a frame too near in time to a chosen one is skipped. If that does not fill the batch, the time gap is halved and the
+    ranking gone through again. Without levels a batch leaves out whole animals: on the development data of
+    `docs/protocol.md` `hybrid` then lost to evenly spread frames.
 
-    If no score stands out, the batch is drawn by `random_batch`. Parameters and result are those of
+    If no score stands out, `random_batch` draws the batch. The parameters and the result are those of
     `napari_al_pose.acquisition.batches.make_batch`.
     """
     keys, n = request.keys, request.n
@@ -89,9 +89,9 @@ def select_batch(scores: NDArray[np.floating], request: BatchRequest) -> list[in
 
 
 def select_best(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
-    """Choose the best-scored frames that are apart in time: for strategies that spread the batch themselves.
+    """Choose the best-scored frames that are apart in time; for strategies that spread the batch themselves.
 
-    Parameters and result are those of `select_batch`.
+    The parameters and the result are those of `select_batch`.
     """
     ranked = _ranked(scores, request)
     if ranked is None:
@@ -101,20 +101,20 @@ def select_best(scores: NDArray[np.floating], request: BatchRequest) -> list[int
 
 
 def select_ranked(scores: NDArray[np.floating], request: BatchRequest) -> list[int]:
-    """Choose the best-scored frames as they come, however alike; parameters and result are those of `select_batch`."""
+    """Choose the best-scored frames however alike they are; parameters and result are those of `select_batch`."""
     rows = unlabelled(request.keys, request.labelled_keys)
     ranked = rows[rank_order([request.keys[row] for row in rows], np.asarray(scores)[rows], seed=request.seed)]
     return ranked[: max(0, request.n)].tolist()
 
 
 def _ranked(scores: NDArray[np.floating], request: BatchRequest) -> NDArray[np.int64] | None:
-    """Return the unlabelled rows, best first; none if no frame is wanted, None if all scores are alike."""
+    """Return the unlabelled rows, best first; none if no frame is wanted, None if all scores are equal."""
     rows = unlabelled(request.keys, request.labelled_keys)
     if not len(rows) or request.n < 1:
         return rows[:0]
     own = np.asarray(scores)[rows]
     if says_nothing(own):
-        logger.info("The scores of all frames are alike; the batch is drawn at random.")
+        logger.info("The scores of all frames are equal; the batch is drawn at random.")
         return None
     return rows[rank_order([request.keys[row] for row in rows], own, seed=request.seed)]
 
@@ -132,12 +132,12 @@ def diverse_batch(
     fps: Mapping[str, float],
     labelled_keys: Collection[FrameKey] = (),
 ) -> list[int]:
-    """Choose a first batch that shows what there is, before any model.
+    """Choose a first, diverse batch before there is a model.
 
-    Every video gets the same quota, the rest goes by its frames in the pool; between equals the one with fewer
-    labels comes first, then a draw decides (`napari_al_pose.acquisition.ordering.video_order`). Within a video,
-    features are clustered and the frame nearest to each centroid is taken, the largest clusters first; videos take
-    turns, so that any first part of the batch is diverse too.
+    Every video gets the same quota. The rest is shared out by the number of frames in the pool; between equals, the
+    video with fewer labels comes first, then a draw decides (`napari_al_pose.acquisition.ordering.video_order`). Within
+    a video, features are clustered and the frame nearest to each centroid is chosen, the largest clusters first. Videos
+    take turns, so that any first part of the batch is diverse too.
 
     Parameters
     ----------
@@ -150,14 +150,14 @@ def diverse_batch(
     seed : int
         For the clusters.
     fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
+        Frames per second of each video; 30 for a video that is not named.
     labelled_keys : collection of FrameKey
-        Never chosen, nor come near to in time.
+        Never chosen, and no chosen frame lies near them in time.
 
     Returns
     -------
     list of int
-        ``n`` different rows, fewer only if the pool has fewer unlabelled frames.
+        ``n`` different rows; fewer if the pool has fewer unlabelled frames.
     """
     rows = unlabelled(keys, labelled_keys)
     if not len(rows) or n < 1:
@@ -188,9 +188,9 @@ def random_batch(
     fps: Mapping[str, float],
     n_frames: Mapping[str, int] | None = None,
 ) -> list[int]:
-    """Draw frames at random, stratified: what they measure stands for the videos as they are.
+    """Draw a stratified random batch; errors measured on it are representative of the videos.
 
-    Quotas go by the videos' lengths; within a video the frames are evenly spread from a random start.
+    Quotas are proportional to the videos' lengths. Within a video, frames are evenly spread from a random start.
 
     Parameters
     ----------
@@ -199,18 +199,18 @@ def random_batch(
     n : int
         Frames wanted.
     seed : int
-        Give another one each round.
+        Use a new one each round.
     taken : collection of FrameKey
-        Labelled or already in the batch; neither drawn nor come near to in time, as far as that is possible.
+        Labelled or already in the batch. They are not drawn, nor, if possible, frames near them in time.
     fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
+        Frames per second of each video; 30 for a video that is not named.
     n_frames : mapping of str to int, optional
         Length of each video; by default the number of its frames in ``keys``.
 
     Returns
     -------
     list of int
-        ``n`` different rows in random order, fewer only if the pool has fewer frames that aren't taken.
+        ``n`` different rows in random order; fewer if the pool has fewer frames that are not taken.
     """
     rows = unlabelled(keys, taken)
     if not len(rows) or n < 1:
@@ -231,7 +231,7 @@ def random_batch(
 def room(
     ranked_keys: Sequence[FrameKey], labelled_keys: Collection[FrameKey], n: int
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many frames of a batch of ``n`` each video gets for sure, and at most."""
+    """Return how many frames of a batch of ``n`` each video certainly gets, and at most."""
     frames = Counter(key.video for key in ranked_keys)
     labelled = Counter(key.video for key in labelled_keys)
     videos = sorted(frames)
@@ -249,20 +249,20 @@ def take_level(
     sure: Mapping[str, int],
     most: Mapping[str, int],
 ) -> list[int]:
-    """Take what each video gets for sure, then the rest in the order preferred; see `room` and `take_spaced`."""
+    """Take what each video certainly gets, then the rest in the preferred order; see `room` and `take_spaced`."""
     picks = take_spaced(keys, preferred, min(n, sum(sure.values())), spacing=spacing, others=others, room=sure)
     left = Counter(most) - Counter(keys[row].video for row in picks)
     return picks + take_spaced(keys, preferred, n - len(picks), spacing=spacing, others=others, room=left)
 
 
 def unlabelled(keys: Sequence[FrameKey], labelled: Collection[FrameKey]) -> NDArray[np.int64]:
-    """Rows whose frame is not labelled, sorted by key."""
+    """Return the rows of unlabelled frames, sorted by key."""
     taken = set(labelled)
     return np.array([row for row in key_order(keys).tolist() if keys[row] not in taken], np.int64)
 
 
 def _by_video(keys: Sequence[FrameKey], order: Sequence[str]) -> list[NDArray[np.int64]]:
-    """Rows of each video, in the order given; videos in ``order``."""
+    """Return the rows of each video, in the given order; videos in ``order``."""
     members: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         members.setdefault(key.video, []).append(row)
@@ -270,7 +270,7 @@ def _by_video(keys: Sequence[FrameKey], order: Sequence[str]) -> list[NDArray[np
 
 
 def _candidates(ranked_keys: Sequence[FrameKey], room: Mapping[str, int]) -> NDArray[np.int64]:
-    """Positions in the ranking of the best five of each video for every frame it may get."""
+    """Return ranking positions: for every frame that a video may get, its best five."""
     used: Counter[str] = Counter()
     kept: list[int] = []
     for position, key in enumerate(ranked_keys):
@@ -286,7 +286,7 @@ def _unlike_labelled(
     limits: Sequence[float],
     labelled_features: NDArray[np.floating] | None,
 ) -> NDArray[np.int64]:
-    """Leave out candidates that look like a labelled frame, unless that leaves none."""
+    """Leave out candidates that look like a labelled frame, unless none would remain."""
     if labelled_features is None or not len(labelled_features):
         return candidates
     distance = nearest_cosine_distance(unit[candidates], unit_rows(labelled_features))
@@ -308,7 +308,7 @@ def _take_turns(
 def _draw(
     keys: Sequence[FrameKey], members: NDArray[np.int64], quota: int, rng: np.random.Generator, spacing: Spacing
 ) -> list[int]:
-    """Draw a systematic sample of one video, stepping aside from frames that are too near to a taken one."""
+    """Draw a systematic sample of one video, avoiding frames too near to a taken one."""
     free = [row for row in members.tolist() if spacing.fits(keys[row])]
     base = free if len(free) >= quota else members.tolist()
     drawn = [base[i] for i in systematic(len(base), quota, float(rng.random()))]

@@ -1,4 +1,4 @@
-"""Keeping the frames of a batch apart in time."""
+"""Keeps the frames of a batch apart in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNKNOWN_FPS = 30.0
 
 
 class Spacing:
-    """Frames that are taken, and how near to them another may be.
+    """The frames taken so far, and how near to them another one may be.
 
     A frame is too near if less than ``max(5 frames, 0.5 s)`` lie between it and a taken frame of its video.
 
@@ -20,7 +20,7 @@ class Spacing:
     ----------
     taken : collection of FrameKey
     fps : mapping of str to float
-        Frames per second of each video; 30 where it says nothing.
+        Frames per second of each video; 30 for a video that is not named.
     """
 
     def __init__(self, taken: Collection[FrameKey], fps: Mapping[str, float]) -> None:
@@ -31,12 +31,12 @@ class Spacing:
             self.add(key)
 
     def gap(self, video: str) -> int:
-        """Return the least distance in ``video``, in frames; 0 once it has been halved away."""
+        """Return the least distance in ``video``, in frames; 0 after it was halved often enough."""
         full = max(5, round(0.5 * self._fps.get(video, UNKNOWN_FPS)))
         return full >> self._halvings
 
     def fits(self, key: FrameKey) -> bool:
-        """Whether ``key`` is far enough from every taken frame; a taken frame itself never is."""
+        """Return whether ``key`` is far enough from every taken frame; a taken frame itself never is."""
         frames = self._taken.get(key.video, [])
         gap = max(1, self.gap(key.video))
         after = bisect.bisect_left(frames, key.frame)
@@ -52,7 +52,7 @@ class Spacing:
         self._halvings += 1
 
     def relaxed(self, videos: Iterable[str]) -> bool:
-        """Whether no gap of more than one frame is left in ``videos``."""
+        """Return whether no gap of more than one frame is left in ``videos``."""
         return all(self.gap(video) <= 1 for video in videos)
 
 
@@ -65,25 +65,25 @@ def take_spaced(
     others: Sequence[int] = (),
     room: Mapping[str, int] | None = None,
 ) -> list[int]:
-    """Take ``n`` rows in the order preferred, as far as they fit; then from ``others``, with ever smaller gaps.
+    """Take ``n`` rows in the preferred order as far as they fit, then from ``others``, with ever smaller gaps.
 
     Parameters
     ----------
     keys : sequence of FrameKey
         The pool.
     preferred, others : iterable of int
-        Rows of ``keys``; ``others`` may repeat those of ``preferred``.
+        Rows of ``keys``; ``others`` may repeat some of ``preferred``.
     n : int
         Rows wanted.
     spacing : Spacing
-        Takes what is chosen; its gaps are halved where they have to be.
+        Records what is chosen; its gaps are halved where necessary.
     room : mapping of str to int, optional
-        Most frames of each video; by default as many as there are.
+        Most frames from each video; unlimited by default.
 
     Returns
     -------
     list of int
-        ``n`` rows, fewer only if there are no more.
+        ``n`` rows; fewer if there are no more.
     """
     left = Counter(key.video for key in keys) if room is None else Counter(room)
     picks = _take_fitting(keys, preferred, n, spacing, left)

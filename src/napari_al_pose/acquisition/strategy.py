@@ -1,12 +1,12 @@
-"""What a strategy is given, and what it must answer.
+"""The interface of a strategy: what it is given, and what it must return.
 
-A strategy is any object with the attributes of `Strategy`. To add one from another package, write a
-class whose constructor needs no argument and name it in that package's ``pyproject.toml``::
+A strategy is any object with the attributes of `Strategy`. To add one from another package, write a class whose
+constructor needs no argument and name it in that package's ``pyproject.toml``::
 
     [project.entry-points."napari_al_pose.strategies"]
     my_strategy = "my_package.my_module:MyStrategy"
 
-``examples/al-pose-strategy-example`` is such a package. It may also have the attributes of `Traits`.
+``examples/al-pose-strategy-example`` is such a package. A strategy may also have the attributes of `Traits`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class Requires(enum.Flag):
-    """What a strategy cannot do without; flags combine with ``|``."""
+    """What a strategy can't do without; combine flags with ``|``."""
 
     NONE = 0
     PREDICTIONS = enum.auto()
@@ -35,14 +35,14 @@ class Requires(enum.Flag):
     SCOREMAPS = enum.auto()
     """``scoremaps`` of a model, and ``grid`` or ``grids`` with them."""
     FEATURES = enum.auto()
-    """``features``; ``labelled_features`` come with them wherever there are labels."""
+    """``features``, and ``labelled_features`` if there are labels."""
     LABELS = enum.auto()
-    """``labelled_xy``: poses a person has placed."""
+    """``labelled_xy``: poses placed by a person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ScoreContext:
-    """Everything known of the pool when it is scored; rows of all arrays go with ``keys``.
+    """Everything known of the pool when it is scored; rows of all arrays match ``keys``.
 
     Parameters
     ----------
@@ -59,24 +59,24 @@ class ScoreContext:
     scoremaps : float array, (N, K, h, w), optional
         In [0, 1]; may be a memory map.
     grid : ScoremapGrid, optional
-        Where scoremap cells lie in the image; for frames that ``grids`` doesn't name.
+        Where scoremap cells lie in the image, for frames that ``grids`` doesn't name.
     grids : mapping of FrameKey, or str, to ScoremapGrid
-        The same for frames, since a model may look at a window that follows the animal, or for videos, which differ in
-        size.
+        The same for single frames, since a model may look at a window that follows the animal, or for videos, which
+        differ in size.
     labelled_features : float array, (M, d), optional
-        Features of the frames that are labelled already.
+        Features of labelled frames.
     labelled_keys : sequence of FrameKey, M
-        Which frames ``labelled_features`` are of; may be empty where nobody asks.
+        The frames of ``labelled_features``; may be empty if no strategy asks.
     labelled_xy : float array, (M', K, 2), optional
         Labelled poses, source pixels; NaN where a bodypart was not placed.
     extra : mapping of Extra to array
-        What the strategy asked for.
+        The arrays that the strategy requested.
     reliability : float
-        How far the model can be trusted, in [0, 1]: how well it had predicted the frames labelled last.
+        How far the model can be trusted, in [0, 1]: how well it predicted the frames labelled last.
     batch_size : int
-        How many frames the best-scored are wanted for.
+        How many best-scored frames will be used.
     n_frames : mapping of str to int
-        Frames of each video; what it lacks is taken from the pool.
+        Length of each video; for missing ones the pool decides.
     seed : int
         For strategies that draw at random.
 
@@ -120,7 +120,7 @@ class ScoreContext:
         Raises
         ------
         ValueError
-            If it is not there: the caller should have checked `traits`.
+            If it is missing: the caller should have checked `traits`.
         """
         return given(self.extra.get(name), name.value)
 
@@ -130,13 +130,13 @@ class ScoreContext:
         return 0 if self.labelled_xy is None else len(self.labelled_xy)
 
     def grid_of(self, index: int) -> ScoremapGrid | None:
-        """Return where the scoremaps of frame ``index`` lie; None if nobody knows."""
+        """Return where the scoremaps of frame ``index`` lie; None if unknown."""
         key = self.keys[index]
         return self.grids.get(key, self.grids.get(key.video, self.grid))
 
     @property
     def available(self) -> Requires:
-        """What this context holds, as flags; ``strategy.requires & ~context.available`` is what it lacks."""
+        """The content of this context as flags; ``strategy.requires & ~context.available`` is what it lacks."""
         flags = Requires.NONE
         if self.xy is not None and self.likelihood is not None:
             flags |= Requires.PREDICTIONS
@@ -150,7 +150,7 @@ class ScoreContext:
 
 
 def given(array: _T | None, name: str) -> _T:
-    """Return what a strategy needs of its context.
+    """Return an array that a strategy needs from its context.
 
     Raises
     ------
@@ -164,12 +164,12 @@ def given(array: _T | None, name: str) -> _T:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a frame got its score.
+    """The reason for a frame's score.
 
     Parameters
     ----------
     reasons : tuple of BodypartReason
-        One a bodypart, in the skeleton's order; empty where the strategy doesn't look at bodyparts.
+        One for each bodypart, in the skeleton's order; empty if the strategy doesn't look at bodyparts.
     sentence : str
         The reason in one sentence, without a full stop.
     """
@@ -180,15 +180,15 @@ class Explanation:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """One way of telling which frames to label."""
+    """A way to decide which frames to label."""
 
     @property
     def name(self) -> str:
-        """Short and stable; stored with every label it led to."""
+        """Short and stable; stored with every label that it led to."""
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """The name that the user sees."""
 
     @property
     def summary(self) -> str:
@@ -196,21 +196,21 @@ class Strategy(Protocol):
 
     @property
     def requires(self) -> Requires:
-        """What `score` needs of its context; the caller checks."""
+        """What `score` needs from its context; the caller checks."""
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
-        """Return ``(N,)`` scores: higher is label sooner, NaN can't say."""
+        """Return ``(N,)`` scores: the higher, the sooner to label; NaN if unknown."""
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say why frame ``index`` of the context got its score."""
+        """Explain the score of frame ``index`` of the context."""
 
 
 class Batching(enum.Enum):
     """How the scores of a strategy become a batch (`napari_al_pose.acquisition.batches`).
 
-    ``CLUSTERED``: the best are clustered by appearance, and clusters take turns. ``BEST``: the best, apart in time; for
-    scores by which they differ from each other already. ``STRATIFIED``: frames are drawn, one from each
-    stretch of time without labels, and the scores only put them in order. ``RANKED``: the best as they come; for
+    ``CLUSTERED``: the best frames are clustered by appearance, and clusters take turns. ``BEST``: the best frames,
+    apart in time, for scores that already take differences into account. ``STRATIFIED``: a frame is drawn from each
+    unlabelled stretch of time, and the scores only order them. ``RANKED``: the best frames as they come, for
     comparisons.
     """
 
@@ -222,24 +222,24 @@ class Batching(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What else a strategy says of itself; each is an attribute that it may leave out.
+    """Further properties of a strategy; each is an optional attribute.
 
     Parameters
     ----------
     needs : frozenset of Extra
-        Arrays it cannot do without.
+        Arrays it can't do without.
     wants : frozenset of Extra
-        Arrays it uses if they are there.
+        Arrays it uses if they are available.
     uses : Requires
-        What it uses beside `Strategy.requires` if it is there.
+        What it uses, if available, beside `Strategy.requires`.
     fewest_labels : int
-        Labelled frames below which its scores mean nothing.
+        Number of labelled frames below which its scores mean nothing.
     fallback : str
-        Name of the strategy that takes its place where it can't be used.
+        Name of the strategy that replaces it where it can't be used.
     cost : str
         What a ranking by it costs, in words.
     explores : float
-        Share of its batches that is drawn evenly from the videos instead of chosen by score, in [0, 1].
+        Share of its batches that is drawn evenly from the videos instead of being chosen by score, in [0, 1].
     batching : Batching
         How its scores become a batch.
     """
@@ -259,12 +259,12 @@ class Traits:
 
 
 def traits(strategy: Strategy) -> Traits:
-    """Return what ``strategy`` says of itself, with the defaults for what it leaves out."""
+    """Return the traits of ``strategy``, with defaults for those it lacks."""
     return Traits(**{f.name: getattr(strategy, f.name) for f in fields(Traits) if hasattr(strategy, f.name)})
 
 
 def can_score(strategy: Strategy, context: ScoreContext) -> bool:
-    """Whether the context has all the strategy needs."""
+    """Return whether the context has everything that the strategy needs."""
     own = traits(strategy)
     return (
         not strategy.requires & ~context.available
@@ -274,7 +274,7 @@ def can_score(strategy: Strategy, context: ScoreContext) -> bool:
 
 
 def bodypart_reasons(context: ScoreContext, values: NDArray[np.floating]) -> tuple[BodypartReason, ...]:
-    """Return ``(K,)`` values as reasons, one a bodypart."""
+    """Return ``(K,)`` values as reasons, one for each bodypart."""
     return tuple(
         BodypartReason(name, float(value)) for name, value in zip(context.skeleton.bodyparts, values, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Cosine geometry of feature rows, in pieces that fit memory whatever the size of the pool."""
+"""Cosine geometry of feature rows, in pieces that fit memory however large the pool."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _CHUNK_VALUES = 4 * 2**20
 
 
 def unit_rows(features: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Scale rows to length 1, in the dtype given (float32 at least).
+    """Scale rows to length 1, keeping the dtype (float32 at least).
 
-    Rows that are zero (all units of a layer silent) or hold NaN or infinities become zero: they are alike
-    to nothing, themselves included.
+    Rows that are zero (all units of a layer silent) or hold NaN or infinities become zero: they resemble nothing, not
+    even themselves.
     """
     rows = np.asarray(features)
     if rows.dtype not in (np.float32, np.float64):

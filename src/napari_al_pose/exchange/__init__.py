@@ -1,4 +1,4 @@
-"""Labels from and to other people's formats: one neutral value between them, so that each format is two functions."""
+"""Exchanges labels with other programs. One neutral value lies between the formats, so each format is two functions."""
 
 from napari_al_pose.exchange.catalogue import FORMATS, LabelFormat, detect_format, format_named
 from napari_al_pose.exchange.exporting import Exported, check_output, export_labels

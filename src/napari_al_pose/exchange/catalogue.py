@@ -1,4 +1,4 @@
-"""The formats of labels, and which one a file is in."""
+"""The label formats, and how to tell which one a file has."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class LabelFormat:
     Parameters
     ----------
     name : str
-        On the command line.
+        Its name on the command line.
     title : str
-        In the window.
+        Its name in the window.
     capabilities : Capabilities
         What it can hold.
     read : callable
-        Reads a file of labels.
+        Reads a label file.
     write : callable or None
-        Writes one, its pictures being there; None for a project folder.
+        Writes one beside the pictures; None for a project folder.
     file : str
-        What the file of labels is called in an exported folder, "" where the output is that file itself.
+        Name of the label file in an exported folder; "" if the output is that file itself.
     patterns : tuple of str
-        File names to choose from in the window.
+        File name patterns for the window.
     images : str
         Where images go in an exported folder, with ``{video}``; "" if the format refers to the videos.
     needs_images : bool
-        Whether a frame without an image can't be written.
+        Whether the format can't hold a frame without an image.
     about : str
-        What is written, for the window.
+        Describes the output, for the window.
     """
 
     name: str
@@ -129,7 +129,7 @@ FORMATS = (
 
 
 def format_named(name: str) -> LabelFormat:
-    """Return a format by name; AlPoseError that lists them if there is none."""
+    """Return a format by name; raise AlPoseError with the list if there is none."""
     for known in FORMATS:
         if known.name == name:
             return known
@@ -137,7 +137,7 @@ def format_named(name: str) -> LabelFormat:
 
 
 def find_labels(source: Path) -> Path:
-    """Return the file of labels that ``source`` is, or the one it holds if it is a folder.
+    """Return ``source`` if it is a label file, or the one label file in it if it is a folder.
 
     Raises
     ------
@@ -157,12 +157,12 @@ def find_labels(source: Path) -> Path:
 
 
 def detect_format(path: Path) -> LabelFormat:
-    """Return the format of a file of labels, by its name and its first bytes.
+    """Return the format of a label file, by its name and its first bytes.
 
     Raises
     ------
     AlPoseError
-        If it is none that is known.
+        If it has no known format.
     """
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml", ".h5"):
@@ -175,13 +175,13 @@ def detect_format(path: Path) -> LabelFormat:
         if f"*{suffix}" in known.patterns:
             return known
     raise AlPoseError(
-        f"{path} is of no format that is known here.",
+        f"{path} has no known format.",
         "Expected a config.yaml, or a file that ends in .h5, .csv, .slp, .json or .mat.",
     )
 
 
 def _csv_format(path: Path) -> str:
-    """Return which of two programs wrote a table: they share three header lines, one has several animals."""
+    """Return which of two programs wrote a table: they share three header lines, and one allows several animals."""
     lines = [line.split(b",") for line in _head(path).removeprefix(b"\xef\xbb\xbf").splitlines()[:4]]
     header = {line[0].strip().strip(b'"'): {cell.strip().strip(b'"\r') for cell in line[1:]} for line in lines}
     coordinates = header.get(b"coords", set())

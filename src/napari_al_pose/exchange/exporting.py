@@ -1,4 +1,4 @@
-"""The labels of a project written for other programs."""
+"""Writes the labels of a project for other programs."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ Work = Generator[Any, None, Any]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What became of an export.
+    """The result of an export.
 
     Parameters
     ----------
     path : Path
-        The file of labels.
+        The label file.
     format : str
     frames, points : int
         Labelled frames and placed points in it.
     notices : tuple of str
-        What the format cannot hold, and what else was left out.
+        What the format can't hold, and what else was left out.
     """
 
     path: Path
@@ -54,14 +54,14 @@ class Exported:
 
 
 def check_output(to: LabelFormat, output: Path) -> str:
-    """Return what keeps labels from being written to ``output``, or nothing; what is there is never written over."""
+    """Return why labels can't be written to ``output``, or an empty string. Existing files are never overwritten."""
     if not to.file:
         if output.suffix.lower() != Path(to.patterns[0]).suffix:
             return f"Expected the name of a file that ends in {Path(to.patterns[0]).suffix}, got {output.name}."
         return f"{output} exists already." if output.exists() else ""
     if output.is_dir():
         return f"{output} exists already and is not empty." if any(output.iterdir()) else ""
-    return f"{output} exists already and is no folder." if output.exists() else ""
+    return f"{output} exists already and is not a folder." if output.exists() else ""
 
 
 def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
@@ -72,9 +72,9 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
     project : Project
         Only read.
     to : LabelFormat
-        What is written.
+        The format to write.
     output : Path
-        A file or, for formats with images, a folder; not there yet.
+        A file or, for formats with images, a folder; it must not exist yet.
 
     Yields
     ------
@@ -87,8 +87,8 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
     Raises
     ------
     AlPoseError
-        If the output is there, the format can hold nothing of the labels, or it cannot be written. Then nothing is
-        left behind.
+        If the output exists, the format can hold none of the labels, or it can't be written. Then nothing is left
+        behind.
     """
     output = Path(output).expanduser().absolute()
     if complaint := check_output(to, output):
@@ -111,7 +111,7 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
 def _write_folder(
     project: Project, labels: LabelSet, to: LabelFormat, write: Write, output: Path, notices: list[str]
 ) -> Work:
-    """Write a folder with images and the file of labels, beside its place, and move it there."""
+    """Write a folder with images and the label file beside its destination, and move it there."""
     _make_folder(output.parent)
     try:
         building = staging_folder(output.parent, "export")
@@ -161,7 +161,7 @@ def _write_project(project: Project, labels: LabelSet, output: Path, notices: li
 
 
 class _Images:
-    """Writes the images of labelled frames: copies of those that are there, else frames of the video."""
+    """Writes the images of labelled frames: copies of existing ones, otherwise frames of the video."""
 
     def __init__(self, project: Project, labels: LabelSet, to: LabelFormat | None, folder: Path) -> None:
         self._project = project
@@ -177,7 +177,7 @@ class _Images:
         self._open.close()
 
     def write(self) -> Work:
-        """Write all images; return labels whose pictures are named from the folder, without frames that need one."""
+        """Write all images; return the labels with paths relative to the folder, without frames that lack an image."""
         pictures: dict[str, dict[int, Picture]] = {video.name: {} for video in self._labels.videos}
         keys = list(self._labels.frames())
         for number, key in enumerate(keys, 1):
@@ -194,7 +194,7 @@ class _Images:
         return dataclasses.replace(labels, videos=videos)
 
     def notices(self) -> list[str]:
-        """Return what the user should know."""
+        """Return messages for the user."""
         if not self._missing:
             return []
         frames = counted(len(self._missing), "frame")
@@ -213,7 +213,7 @@ class _Images:
         if picture is not None:
             path = Path(picture.path)
             same_kind = path.suffix.lower() == target.suffix.lower()
-            # A turn in EXIF would be for others to apply or not: they get the pixels as the project shows them.
+            # Other programs may or may not apply a rotation in EXIF, so they get the pixels as the project shows them.
             if path.is_file() and same_kind and not is_turned(path) and copy_image(path, target):
                 return image_size(target)
         pixels = self._pixels(key)

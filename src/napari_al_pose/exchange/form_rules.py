@@ -1,4 +1,4 @@
-"""What the window suggests and says when it asks about an import or an export; no window here."""
+"""What an import or export form suggests, and its messages; the window is elsewhere."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_al_pose.formats.label_set import counted
 
 
 def file_patterns() -> str:
-    """Return the kinds of files to choose from, as Qt's file dialogs have them."""
+    """Return the file types to choose from, in the syntax of Qt's file dialogs."""
     every = sorted({pattern for known in FORMATS for pattern in known.patterns})
     kinds = [f"{known.title} ({' '.join(known.patterns)})" for known in FORMATS]
     return ";;".join([f"Labels ({' '.join(every)})", *kinds, "All files (*)"])
 
 
 def suggest_project(source: Path) -> Path:
-    """Return where a project for labels would go: beside them, called like them, and not there yet."""
+    """Return a path for a new project for these labels: beside them, with their name, and not in use."""
     file = source.name.removesuffix(".slp").removesuffix(".pkg") if source.suffix == ".slp" else source.stem
     name = set_name(
         source.parent.name if file in ("config", "joints", "annotations", "CollectedData") else file, "labels"
@@ -32,7 +32,7 @@ def suggest_project(source: Path) -> Path:
 
 
 def suggest_output(root: Path, to: LabelFormat) -> Path:
-    """Return where an export of the project in ``root`` would go, not there yet."""
+    """Return a path for an export of the project in ``root``, not in use."""
     suffix = "" if to.file else ".slp"
     place, number = root.parent / f"{root.name}-{to.name}{suffix}", 2
     while place.exists():
@@ -41,7 +41,7 @@ def suggest_output(root: Path, to: LabelFormat) -> Path:
 
 
 def import_complaint(source: str, project: str, *, into_open: bool) -> str:
-    """Return what keeps an import from starting, or nothing."""
+    """Return what prevents an import from starting, or an empty string."""
     if not source.strip():
         return "Choose a file of labels."
     try:
@@ -59,7 +59,7 @@ def import_complaint(source: str, project: str, *, into_open: bool) -> str:
 
 
 def export_complaint(to: LabelFormat, output: str) -> str:
-    """Return what keeps an export from starting, or nothing."""
+    """Return what prevents an export from starting, or an empty string."""
     place = Path(output).expanduser()
     if not output.strip() or not place.is_absolute():
         return "Choose where to write."

@@ -1,8 +1,8 @@
-"""Images of labelled frames: named by their frame, copied upright, written.
+"""Images of labelled frames: named after their frame, copied upright, or written.
 
-A camera that was turned often stores the picture as its sensor saw it, and the turn in EXIF. Some programs apply the
-turn and some do not, so labels may be on either picture. What is copied here has no turn left: it is the picture that
-the labels are on.
+A camera that was turned often stores the picture as its sensor saw it, with the rotation in EXIF. Some programs apply
+the rotation and some do not, so labels may refer to either picture. Images copied here have no rotation left: they show
+the picture that the labels refer to.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from napari_al_pose.formats.names import is_safe_name, last_part
 UNREADABLE = (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError)
 
 _TURNS = range(2, 9)
-"""Values of EXIF's orientation under which a picture is not shown as it is stored."""
+"""EXIF orientations under which a picture is not shown as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedImage:
-    """What became of an image.
+    """The result of copying an image.
 
     Parameters
     ----------
     path : Path
         The copy.
     turned : bool or None
-        Whether its EXIF turn was applied, False where the labels are on the picture as stored; None if it had none.
+        Whether its EXIF rotation was applied; False if the labels refer to the picture as stored, None without
+        rotation.
     guessed : bool
-        Whether nothing but convention said which of the two it was.
+        Whether convention alone decided which of the two it was.
     """
 
     path: Path
@@ -47,9 +48,9 @@ class CopiedImage:
 
 
 def image_file_name(picture: Picture | None, number: int) -> str:
-    """Return what the image of a frame is called in ``labeled-data``: a name that ends in the frame number.
+    """Return the name of a frame's image in ``labeled-data``, which ends in the frame number.
 
-    Its own name if that does already, else its own name with the number behind it, where that can be a file name.
+    The image's own name is kept if it ends in the number; otherwise the number is appended, if that gives a valid name.
 
     Examples
     --------
@@ -73,26 +74,26 @@ def copy_image(
     size: tuple[int, int] | None = None,
     reach: tuple[float, float] | None = None,
 ) -> CopiedImage | None:
-    """Copy an image, upright and without a turn in EXIF.
+    """Copy an image, upright and without a rotation in EXIF.
 
     Parameters
     ----------
     source, target : Path
-        A picture that has to be written anew becomes PNG, whatever the suffix of ``target``.
+        A picture that has to be re-encoded becomes PNG, whatever the suffix of ``target``.
     size : (width, height), optional
-        Of the picture that the labels are on.
+        Of the picture that the labels refer to.
     reach : (x, y), optional
         The largest coordinates of labels on it.
 
     Returns
     -------
     CopiedImage or None
-        None if it cannot be decoded.
+        None if it can't be decoded.
 
     Raises
     ------
     AlPoseError
-        If it cannot be written.
+        If it can't be written.
     """
     try:
         with Image.open(source) as image:
@@ -131,16 +132,16 @@ def save_image(pixels: NDArray[np.uint8], target: Path) -> None:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return ``(width, height)``; AlPoseError if it is no image."""
+    """Return ``(width, height)``; raise AlPoseError if the file is not an image."""
     try:
         with Image.open(path) as image:
             return image.size
     except UNREADABLE as error:
-        raise AlPoseError(f"{path} is no readable image.", "Copy it again from where it was made.") from error
+        raise AlPoseError(f"{path} is not a readable image.", "Copy it again from where it was made.") from error
 
 
 def is_turned(path: Path) -> bool:
-    """Return whether EXIF says that a picture is shown otherwise than it is stored."""
+    """Return whether EXIF says that a picture is not shown as it is stored."""
     try:
         with Image.open(path) as image:
             return image.getexif().get(ExifTags.Base.Orientation) in _TURNS
@@ -151,7 +152,8 @@ def is_turned(path: Path) -> bool:
 def _labels_are_turned(
     stored: tuple[int, int], orientation: int, size: tuple[int, int] | None, reach: tuple[float, float] | None
 ) -> tuple[bool, bool]:
-    """Return whether labels are on the turned picture, and whether that was guessed: most programs show it turned."""
+    """Return whether labels refer to the rotated picture, and whether that is a guess: most programs show it
+    rotated."""
     shown = stored[::-1] if orientation >= 5 else stored
     if shown == stored:
         return True, True

@@ -1,4 +1,4 @@
-"""Labels of other programs taken into a project, new or open."""
+"""Imports labels of other programs into a project, new or open."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]
-"""Yields `Progress`; closing it early takes back what it began."""
+"""Yields `Progress`; closing it early undoes what it began."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of an import.
+    """The result of an import.
 
     Parameters
     ----------
     project : Path
         The project folder.
     format : str
-        What the file was read as.
+        The format that the file was read as.
     frames, points : int
-        Labelled frames and placed points that came into the project now.
+        Labelled frames and placed points that are new in the project.
     notices : tuple of str
-        What was left out or understood in one of two ways; every sentence is for the user.
+        What was left out or guessed, in sentences for the user.
     """
 
     project: Path
@@ -50,20 +50,20 @@ class Imported:
 
 
 def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer: str = "") -> Work:
-    """Take labels into a project.
+    """Import labels into a project.
 
-    Labels that are in the project already stay where the file says otherwise; what the file leaves out stays too.
+    Labels that the project already has are kept where the file differs, and so are labels that the file lacks.
 
     Parameters
     ----------
     source : Path
-        A file of labels, or a folder with one; a DeepLabCut project by its folder or ``config.yaml``.
+        A label file, or a folder with one; a DeepLabCut project by its folder or ``config.yaml``.
     to : Path or Project
-        A project folder, made if it is not there; or the project a window has open.
+        A project folder, created if necessary, or the project that a window has open.
     format : str, optional
-        Name of a format; found out by default.
+        Name of a format; detected by default.
     scorer : str, optional
-        Of a new project; who labelled as the file says, else the user, by default.
+        Of a new project; by default the annotator that the file names, or the user.
 
     Yields
     ------
@@ -76,7 +76,7 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     Raises
     ------
     AlPoseError
-        If the file cannot be read, nothing of it fits, or the project cannot be written.
+        If the file can't be read, none of it fits, or the project can't be written.
     """
     yield _progress("Reading labels", 0, 0)
     file = find_labels(Path(source).expanduser().absolute())
@@ -105,7 +105,7 @@ def _project_labels(config: Path) -> LabelSet:
 
 
 def _into_new(root: Path, file: Path, labels: LabelSet, name: str, scorer: str) -> Work:
-    """Make the project beside its place and move it there when it is whole."""
+    """Make the project beside its destination and move it there when it is whole."""
     labels = _without_reserved_names(labels)
     building = begin_project(root, labels, scorer=scorer)
     try:
@@ -119,7 +119,7 @@ def _into_new(root: Path, file: Path, labels: LabelSet, name: str, scorer: str) 
 
 
 def _without_reserved_names(labels: LabelSet) -> LabelSet:
-    """Rename an individual that has the name under which DeepLabCut keeps bodyparts that belong to none."""
+    """Rename an individual whose name DeepLabCut reserves for bodyparts that belong to no individual."""
     if UNIQUE_INDIVIDUAL not in labels.skeleton.individuals:
         return labels
     new = {name: f"{name} animal" if name == UNIQUE_INDIVIDUAL else name for name in labels.skeleton.individuals}
@@ -141,7 +141,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     try:
         yield from media.bring()
         yield from media.extract({a.key for a in fitted.annotations if a.is_complete})
-        # The last step: what is stored cannot be cancelled any more, only undone.
+        # This is the last step: stored labels can't be cancelled any more, only undone.
         yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)
         project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)

@@ -1,4 +1,4 @@
-"""What of other people's labels goes into a project: bodyparts and individuals by name, labels by key."""
+"""Matches other programs' labels with a project: bodyparts and individuals by name, labels by key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def match_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, li
 
 
 def in_turn(duplicates: Sequence[Annotation]) -> list[tuple[Annotation, ...]]:
-    """Return annotations in groups of which each has at most one for a frame and individual."""
+    """Return annotations in groups with at most one for each frame and individual."""
     groups: list[dict[tuple[FrameKey, str], Annotation]] = []
     for annotation in duplicates:
         place = (annotation.key, annotation.individual)
@@ -47,7 +47,7 @@ def in_turn(duplicates: Sequence[Annotation]) -> list[tuple[Annotation, ...]]:
 
 
 def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, Changes]:
-    """Return what to store: keypoints the project has no label of, and those it has another label of."""
+    """Return what to store: keypoints that the project has no label for, and those where its label differs."""
     changes: list[tuple[KeypointKey, Keypoint]] = []
     conflicts: list[tuple[KeypointKey, Keypoint]] = []
     present: dict[str, dict[KeypointKey, Keypoint]] = {}
@@ -75,7 +75,7 @@ def _fit(a: Annotation, order: Sequence[int], individual: str) -> Annotation:
 
 
 def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
-    """Return for each bodypart of the project its place in the file, -1 for none."""
+    """Return, for each bodypart of the project, its index in the file; -1 if the file lacks it."""
     exact = {name: index for index, name in enumerate(labels.skeleton.bodyparts)}
     folded = {name.casefold(): index for index, name in reversed(list(enumerate(labels.skeleton.bodyparts)))}
     order = [exact.get(name, folded.get(name.casefold(), -1)) for name in skeleton.bodyparts]
@@ -94,7 +94,7 @@ def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list
 
 
 def _individuals(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> dict[str, str]:
-    """Return the project's names for the file's individuals: the same where they are, else in their order."""
+    """Return the project's names for the file's individuals: equal names if there are any, otherwise by order."""
     theirs, ours = labels.skeleton.individuals, skeleton.individuals
     same = [name for name in theirs if name in ours]
     pairs = dict(zip(same, same, strict=True)) if same else dict(zip(theirs, ours, strict=False))

@@ -1,4 +1,4 @@
-"""Where the videos and images lie that a file of labels names."""
+"""Finds the videos and images that a label file names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from napari_al_pose.video import open_source
 
 
 class MediaFinder:
-    """Finds what a file of labels refers to, wherever it was written.
+    """Finds what a label file refers to, wherever the file was written.
 
     Parameters
     ----------
     file : Path
-        The file of labels. It is looked beside it, in the folders beside it that usually hold images or videos, and
-        the same one folder up.
+        The label file. The search covers its folder, neighbouring folders that usually hold images or videos, and the
+        same one folder up.
     labels : LabelSet
 
     Attributes
     ----------
     notices : list of str
-        Which videos were found in another place than the file says, and which were not taken.
+        Which videos were found elsewhere than the file says, and which were rejected.
     """
 
     def __init__(self, file: Path, labels: LabelSet) -> None:
@@ -87,12 +87,12 @@ class MediaFinder:
         return next((path for path in candidates if path.is_file()), None)
 
     def _is_another(self, path: Path, video: LabelledVideo) -> str:
-        """Return what shows that a file is another video than the one that was labelled, or nothing."""
+        """Return why a file is another video than the labelled one, or an empty string."""
         try:
             with closing(open_source(path)) as source:
                 n_frames, height, width = source.shape[:3]
         except AlPoseError:
-            return ""  # adding it to the project says so
+            return ""  # adding it to the project reports that
         if video.size is not None and video.size != (width, height):
             return f"it has {width} x {height} pixels, the labels are of {video.size[0]} x {video.size[1]}"
         last = self._last.get(video.name, 0)
@@ -100,11 +100,11 @@ class MediaFinder:
 
 
 def _where_it_says(written: str) -> Path | None:
-    """Return the file at an absolute path, if it is there."""
+    """Return the file at an absolute path, if it exists."""
     path = Path(written)
     return path if path.is_absolute() and ".." not in path.parts and path.is_file() else None
 
 
 def named(names: Sequence[str]) -> str:
-    """Return the first names of a list for a message."""
+    """Return the first names of a list, for a message."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

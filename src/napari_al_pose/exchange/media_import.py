@@ -1,4 +1,4 @@
-"""Videos and images of labels that come into a project."""
+"""Brings videos and images of labels into a project."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Work = Generator[Progress, None, None]
 
 
 class MediaImport:
-    """Brings videos and images into a project, and takes them back if the rest fails.
+    """Brings videos and images into a project, and removes them if the rest fails.
 
     Parameters
     ----------
     project : Project
     file : Path
-        The file of labels.
+        The label file.
     labels : LabelSet
-        What it says, as it goes into the project.
+        Its labels, as they go into the project.
     """
 
     def __init__(self, project: Project, file: Path, labels: LabelSet) -> None:
@@ -64,7 +64,7 @@ class MediaImport:
         )
 
     def extract(self, keys: Collection[FrameKey]) -> Work:
-        """Take the images of labelled frames out of their videos, which takes longest by far."""
+        """Extract the images of labelled frames from their videos, by far the longest part."""
         for video in self._project.videos:
             folder = label_folder(self._project.root, video.name)
             there = {frame_number(image) for image in image_names(folder)}
@@ -80,7 +80,7 @@ class MediaImport:
                         self._made.append(path)
 
     def take_back(self) -> None:
-        """Remove the images that were copied; a linked video harms nobody."""
+        """Remove the copied images; a linked video does no harm."""
         for path in self._made:
             path.unlink(missing_ok=True)
         for folder in {path.parent for path in self._made}:
@@ -88,7 +88,7 @@ class MediaImport:
                 folder.rmdir()
 
     def notices(self) -> list[str]:
-        """Return what the user should know."""
+        """Return messages for the user."""
         told = []
         told += self._find.notices
         if self._without_video:

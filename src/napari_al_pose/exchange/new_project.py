@@ -1,4 +1,4 @@
-"""A project folder made for labels that come from elsewhere."""
+"""Creates a project folder for labels that come from elsewhere."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from napari_al_pose.project.create import short_date
 
 
 def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
-    """Make a project without videos beside ``root``, for `finish_project` to put in its place.
+    """Make a project without videos beside ``root``; `finish_project` moves it into place.
 
     Returns
     -------
     Path
-        The temporary folder; whoever called removes it, finished or not.
+        The temporary folder; the caller removes it, whether finished or not.
 
     Raises
     ------
     AlPoseError
-        If ``root`` exists and is not an empty folder, a name will not do, or the folder cannot be written.
+        If ``root`` exists and is not an empty folder, a name is not valid, or the folder can't be written.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise AlPoseError(
-            f"{root} exists already and is no project.", "Choose a folder that is empty, is a project, or is not there."
+            f"{root} exists already and is not a project.",
+            "Choose a folder that is empty, is a project, or does not exist.",
         )
     if scorer and not is_safe_name(scorer):
-        raise AlPoseError(f"{scorer!r} cannot be a scorer.", "It becomes part of file names: leave out slashes.")
+        raise AlPoseError(f"{scorer!r} can't be a scorer.", "It becomes part of file names: leave out slashes.")
     who = next((name for name in (scorer, labels.scorer, _user_name()) if is_safe_name(name)), "labeller")
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,7 @@ def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
 
 
 def finish_project(building: Path, root: Path) -> None:
-    """Put a project made by `begin_project` in its place, the paths in its ``config.yaml`` with it."""
+    """Move a project made by `begin_project` into place, and update the paths in its ``config.yaml``."""
     document = load_config(building / "config.yaml")
     document["video_sets"] = {
         str(root / Path(path).relative_to(building)): entry for path, entry in (document["video_sets"] or {}).items()

@@ -1,4 +1,4 @@
-"""The labels of a project as the value every format is written from."""
+"""The labels of a project as the value that every format is written from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from napari_al_pose.project import Project, ProjectVideo
 
 
 def labels_of(project: Project) -> LabelSet:
-    """Return all labels of an open project, with its videos and the images that are there.
+    """Return all labels of an open project, with its videos and existing images.
 
-    Images that are crops of a video that is there too are left out: labels are in pixels of the video.
+    Images that are crops of an available video are left out: labels are in pixels of the video.
     """
     annotations = tuple(project.labels.annotations())
     videos = {video.name: _video(video) for video in project.videos}
@@ -32,7 +32,7 @@ def labels_of(project: Project) -> LabelSet:
 
 
 def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:
-    """Return labels without those of some frames."""
+    """Return labels without those of the given frames."""
     return dataclasses.replace(labels, annotations=tuple(a for a in labels.annotations if a.key not in keys))
 
 

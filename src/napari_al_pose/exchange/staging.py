@@ -1,4 +1,4 @@
-"""Hidden folders in which something is made before it is put in its place, and those a killed program left."""
+"""Hidden staging folders, in which something is made before it is moved into place."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 
 
 def staging_folder(parent: Path, what: str) -> Path:
-    """Make a new hidden folder in ``parent``, and remove those that programs left there which run no more.
+    """Make a new hidden folder in ``parent``, and remove those left there by programs that no longer run.
 
     Parameters
     ----------
     parent : Path
-        Where the finished thing is to lie.
+        Where the finished thing will lie.
     what : str
-        What is made, in the folder's name: "new-project".
+        What is being made; part of the folder's name: "new-project".
 
     Raises
     ------
     OSError
-        If the folder cannot be made.
+        If the folder can't be made.
     """
     _remove_left_over(parent, what)
     made = Path(tempfile.mkdtemp(prefix=f".{what}-{_computer()}-{os.getpid()}-", dir=parent))
@@ -41,13 +41,13 @@ def _remove_left_over(parent: Path, what: str) -> None:
 
 
 def _computer() -> str:
-    """Return the computer's name: another one's programs cannot be asked whether they run."""
+    """Return the computer's name: whether another computer's programs run can't be checked."""
     return re.sub(r"\W", "", platform.node()) or "here"
 
 
 def _is_running(process: int) -> bool:
     if os.name == "nt":
-        return True  # asking on Windows would end it
+        return True  # on Windows the check would end the process
     try:
         os.kill(process, 0)
     except ProcessLookupError:

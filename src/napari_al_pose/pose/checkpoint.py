@@ -1,4 +1,4 @@
-"""One file a model: written whole or not at all, read as data and never as code."""
+"""Model files: written whole or not at all, and read as data, never as code."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FORMAT_VERSION = 2
 """Version 1 called the backbone ``trunk``, in the settings and in the names of the weights."""
 
 LARGEST_SIDE, MOST_ANIMALS = 16384, 10_000
-"""Sides and numbers above these are no frame's."""
+"""No frame has longer sides and no model more animals than these."""
 
-_HINT = "Choose another model version, or learn once more."
+_HINT = "Choose another model version, or train again."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a model file holds; see `PoseModel` for the fields, ``state`` is the network's tensors by name."""
+    """The content of a model file; see `PoseModel` for the fields. ``state`` holds the network's tensors by name."""
 
     bodyparts: tuple[str, ...]
     settings: TrainSettings
@@ -84,7 +84,7 @@ def write_checkpoint(path: Path, model: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Return a model file's content, everything but ``state`` checked.
+    """Return a model file's content; check everything but ``state``.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except ValidationError as error:
         raise AlPoseError(f"The model {path} is damaged: its settings are not valid.", _HINT) from error
     bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
-    # Models from before there were these have none.
+    # Models from before these fields existed have none.
     calibration, learnt = content.get("calibration", [1.0, 0.0]), content.get("learnt", [])
     window, animals = content.get("window"), content.get("animals")
     if not (
@@ -137,10 +137,10 @@ def _with_present_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return what is in the file if it says that it is ours."""
+    """Return the file's content if the file declares itself ours."""
     if not path.exists():
         raise AlPoseError(f"There is no model {path}.", _HINT)
-    # What is no archive would be taken for torch's old format, whose reader fails in every possible way.
+    # torch would take anything but an archive for its old format, whose reader fails in every possible way.
     if not zipfile.is_zipfile(path):
         raise AlPoseError(f"The model {path} is damaged, or not a model.", _HINT)
     try:

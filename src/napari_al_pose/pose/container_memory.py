@@ -1,4 +1,4 @@
-"""How much memory a container or a cluster's job leaves: the limit is the control group's, not the machine's."""
+"""How much memory a container or a cluster job leaves: the control group sets the limit, not the machine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the files of one version of control groups are called."""
+    """The file names of one version of control groups."""
 
     limit: str
     used: str
     cache: str
-    """Line of ``memory.stat`` with the pages of files that are given up as soon as there is need."""
+    """Line of ``memory.stat`` that counts cached file pages, which the system frees when it needs memory."""
 
 
 _V1 = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -25,16 +25,16 @@ _V2 = _Names("memory.max", "memory.current", "inactive_file")
 
 
 def free_in_container(controllers: Path = CONTROLLERS, membership: Path = MEMBERSHIP) -> float:
-    """Return the bytes that this process's control groups leave; infinite where there is no limit, or no Linux.
+    """Return how many bytes this process's control groups leave; infinite without a limit, or outside Linux.
 
-    A group's limit holds for all that is in it, so every group above counts as well.
+    A group's limit covers everything inside it, so every parent group counts as well.
 
     Parameters
     ----------
     controllers : Path
         Where control groups are mounted.
     membership : Path
-        Lists the groups of this process, ``hierarchy:controllers:path``.
+        File that lists the groups of this process, ``hierarchy:controllers:path``.
     """
     try:
         lines = membership.read_text().splitlines()
@@ -51,7 +51,7 @@ def free_in_container(controllers: Path = CONTROLLERS, membership: Path = MEMBER
 
 
 def _free_within(root: Path, path: str, names: _Names) -> float:
-    # In a container the path may be the host's and lead nowhere; what holds is then at the root.
+    # In a container the path may be the host's and not exist here; the limits are then at the root.
     group = root.joinpath(*(part for part in PurePosixPath(path).parts if part not in ("/", "..")))
     groups = [group, *(above for above in group.parents if above.is_relative_to(root))]
     return min(_free(one, names) for one in groups)

@@ -10,12 +10,12 @@ _NAMES = ("auto", "cpu", "cuda", "mps")
 
 
 def resolve_device(name: str = "auto") -> str:
-    """Return "cpu", "cuda" or "mps"; "auto" takes CUDA, else MPS, else the CPU.
+    """Return "cpu", "cuda" or "mps"; "auto" takes CUDA, then MPS, then the CPU.
 
     Raises
     ------
     AlPoseError
-        If the name is unknown, or a GPU is asked for that torch can't use.
+        If the name is unknown, or if torch can't use the GPU.
     """
     usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

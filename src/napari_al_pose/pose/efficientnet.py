@@ -16,7 +16,7 @@ from torch.nn import functional as F
 BATCH_NORM_EPS = 1e-3
 
 MEAN, STD = 127.0, 128.0
-"""How the weights want pixel values of 0 to 255: ``(value - MEAN) / STD``."""
+"""The weights expect ``(value - MEAN) / STD`` of pixel values 0 to 255."""
 
 # (expansion, kernel, stride, channels, repeats) of each stage.
 _STAGES = (
@@ -37,10 +37,10 @@ _PYRAMID_STAGES = (1, 2, 4, 6)
 
 
 class SamePadConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's ``SAME`` padding: what is odd goes to the right and the bottom.
+    """Convolution with TensorFlow's ``SAME`` padding: the odd pixel goes to the right and to the bottom.
 
-    PyTorch's symmetric padding samples a strided layer one pixel further left, which the weights were not
-    trained for.
+    PyTorch's symmetric padding would sample a strided layer one pixel further left, and the weights were not trained
+    for that.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
@@ -54,14 +54,14 @@ class SamePadConv2d(nn.Conv2d):
         return self.with_weights(x, self.weight, self.bias)
 
     def with_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Return the same with weights in place of the layer's own."""
+        """Return the convolution with these weights instead of the layer's own."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
             return F.conv2d(x, weight, bias, 1, self.padding, groups=self.groups)
         learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
         if self.groups > 1 and not learns and x.shape[-2] % 2 == 0 and x.shape[-1] % 2 == 0:
-            # The same sums without a padded copy of the input, which costs more than the convolution: a row and a
-            # column of zeros before the kernel make the padding symmetric.
+            # Padding the kernel gives the same sums and avoids a padded copy of the input, which costs more than the
+            # convolution: a row and a column of zeros before the kernel make the padding symmetric.
             return F.conv2d(x, F.pad(weight, (1, 0, 1, 0)), bias, stride, (kernel - 1) // 2, groups=self.groups)
         pad_y, pad_x = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:])
         x = F.pad(x, (pad_x // 2, pad_x - pad_x // 2, pad_y // 2, pad_y - pad_y // 2))
@@ -69,9 +69,9 @@ class SamePadConv2d(nn.Conv2d):
 
 
 class _Layers(nn.Sequential):
-    """Layers one after the other; a BatchNorm with fixed statistics works on the weights before it.
+    """A sequence of layers in which a BatchNorm with fixed statistics is applied to the weights before it.
 
-    The same function with the same gradients as on the maps, without two passes over them.
+    The function and its gradients are the same as on the maps, without two passes over them.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class _InvertedResidual(nn.Module):
-    """Expand, filter each channel, project; added to its input where the shapes allow."""
+    """Expand, filter each channel, project; added to the input where the shapes allow."""
 
     def __init__(self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class _InvertedResidual(nn.Module):
 
 
 class EfficientNetPyramid(nn.Module):
-    """Stem and stages: what pose heads sit on.
+    """Stem and stages: the part that pose heads are attached to.
 
     `forward` takes (N, 3, H, W), RGB as ``(value - MEAN) / STD``, and returns the maps at strides 4, 8, 16 and 32
     with `channels` channels.
@@ -154,10 +154,10 @@ class EfficientNetPyramid(nn.Module):
         return maps
 
     def early_layers(self) -> list[nn.Module]:
-        """Return what stays as it is: the layers up to stride 4, and all later filters of single channels.
+        """Return the frozen layers: those up to stride 4, and all later depthwise filters.
 
-        Edges, textures and ways to look around are the same for mice and for ImageNet; and the gradients of 5 x 5
-        filters of single channels took a third of a training step.
+        Edges, textures and neighbourhoods are the same for mice and for ImageNet, and the gradients of 5 x 5 depthwise
+        filters took a third of a training step.
         """
         filters: list[nn.Module] = []
         for layers in self.stages[2:].modules():

@@ -1,4 +1,4 @@
-"""How good a model gets from a few labelled frames, measured on all the others."""
+"""Measures how good a model gets from a few labelled frames, on all the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_al_pose.pose.training import TrainTick, train
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What `evaluate` found.
+    """The result of `evaluate`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Evaluation:
     reliability: Reliability | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields that ``evaluate --json`` prints; null for what is not a number."""
+        """Return the fields that ``evaluate --json`` prints, with null for what is not a number."""
         errors = self.errors
         return {
             "mean_error_px": _finite(errors.mean),
@@ -88,14 +88,14 @@ def evaluate(
 ) -> Generator[TrainTick, None, Evaluation]:
     """Train on ``train_frames`` of ``frames``, drawn at random, and measure on the rest.
 
-    The frames measured on take no part in the training, not even to choose when it ends. Yields the training's ticks.
-    ``between`` are the two keypoints whose distance is the reference length; by default it is the bounding box's
-    diagonal. ``animals`` are how many a frame shows at most.
+    The test frames take no part in the training, not even to decide when it ends. Yields the training's ticks. The
+    distance of the two keypoints ``between`` is the reference length; by default it is the diagonal of the bounding
+    box. A frame shows at most ``animals``.
 
     Raises
     ------
     AlPoseError
-        If that would leave nothing to train or to measure on, or the training fails.
+        If no frame would be left to train or to test on, or if the training fails.
     """
     if not 1 <= train_frames < len(frames):
         raise AlPoseError(
@@ -132,7 +132,7 @@ def evaluate(
 def examine(
     model: PoseModel, frames: Sequence[LabelledFrame], *, between: tuple[int, int] | None = None
 ) -> tuple[ErrorReport, Reliability | None]:
-    """Return a model's errors on labelled frames, at least one, and how far its likelihoods can be believed there."""
+    """Return a model's errors on labelled frames, at least one, and the reliability of its likelihoods there."""
     if model.animals is not None:
         said = [model.predict(frame.image[None], with_scoremaps=False).animals for frame in frames]
         return animal_report([one for one in said if one is not None], frames, model.bodyparts, between=between)
@@ -152,9 +152,9 @@ def examine(
 def predict_labelled(
     model: PoseModel, frames: Sequence[LabelledFrame]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
-    """Return positions and likelihoods of a model beside the positions and states that a person gave; a frame first.
+    """Return predicted positions and likelihoods beside the annotated positions and states, one row a frame.
 
-    Of several animals each labelled one is a frame of its own; those that were missed are left out.
+    With several animals each labelled animal is a row of its own; missed animals are left out.
     """
     if model.animals is not None:
         return _predict_animals(model, frames)

@@ -1,4 +1,4 @@
-"""What a frame looks like, as a vector: for spreading labels over what the videos show."""
+"""Feature vectors of frames, for spreading labels over what the videos show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AT_ONCE = 16
 
 
 class FeatureExtractor:
-    """Features of a network trained on ImageNet; it never changes, so features can be kept.
+    """Computes features with a network trained on ImageNet. The network never changes, so features can be stored.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class FeatureExtractor:
     Raises
     ------
     AlPoseError
-        If the weights or the device can't be had.
+        If the weights or the device are not available.
     """
 
     def __init__(self, device: str = "auto", *, backbone: str = "efficientnet_lite0") -> None:
@@ -38,7 +38,7 @@ class FeatureExtractor:
 
     @torch.inference_mode()
     def extract(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return global averages of the last feature map, not normalised.
+        """Return global averages of the last feature map, without normalisation.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The network's pass over frames: as fast as the processor allows, in bounded memory."""
+"""Runs the network over frames: as fast as the processor allows, in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from napari_al_pose.pose.targets import decode
 from napari_al_pose.pose.window import Window, show
 
 _MOST_AT_ONCE, _PIXELS_AT_ONCE = 8, 8 * 512 * 512
-"""Frames, and network pixels, of one pass on a GPU: more are not faster."""
+"""Most frames, and network pixels, in one pass on a GPU; more is not faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Positions, raw likelihoods, raw scoremaps (if asked for) and where these lie, of some frames.
+    """Positions, raw likelihoods and raw scoremaps (if requested) of some frames, and where the scoremaps lie.
 
-    Of several animals it is the surest, and ``animals`` are all.
+    With several animals these are the surest animal's, and ``animals`` holds all.
     """
 
     xy: NDArray[np.float32]
@@ -39,20 +39,20 @@ class Chunk:
 
 
 class Forward:
-    """A network made ready for prediction alone: BatchNorms folded, in half precision where the processor has it.
+    """A network prepared for prediction: BatchNorms are folded, and weights are in half precision where that is faster.
 
-    On a processor each core takes images of its own, one at a time: their maps stay in its cache and no core waits
-    for another, which is 1.5 to 2.5 times as fast as all cores on one batch. bfloat16 is used for the default backbone
-    where there are matrix units for it (AMX), and takes 0.7 of the time there.
+    On a CPU each core takes one image at a time. The maps stay in its cache and no core waits for another, which is 1.5
+    to 2.5 times as fast as all cores on one batch. The default backbone runs in bfloat16 on processors with matrix
+    units for it (AMX), which takes 0.7 of the time.
 
     Parameters
     ----------
     network : PoseNetwork
-        Left as it is.
+        Not changed.
     window : Window, optional
-        What it looks at of the frames; by default all.
+        What the network looks at; by default the whole frame.
     animals : Animals, optional
-        How many animals it looks for; by default the only one.
+        How many animals it looks for; by default one.
     """
 
     def __init__(self, network: PoseNetwork, window: Window | None = None, animals: Animals | None = None) -> None:
@@ -67,15 +67,15 @@ class Forward:
         self._window = window
         self._animals = animals
         self._most = sys.maxsize
-        """How many frames at once there was memory for; all until it runs out."""
+        """How many frames fit into memory at once; unlimited until memory runs out."""
 
     def __call__(self, frames: NDArray[np.uint8], geometry: InputGeometry, *, with_scoremaps: bool) -> list[Chunk]:
-        """Return what the network says of frames of one size, in their order.
+        """Return the predictions for frames of one size, in their order.
 
         Raises
         ------
         AlPoseError
-            If there is too little memory for a single one.
+            If memory does not suffice for a single frame.
         """
         wanted = self._at_once(len(frames), geometry)
         chunks, at_once = with_what_there_is(
@@ -87,11 +87,11 @@ class Forward:
 
     @property
     def notice(self) -> str:
-        """What little memory makes of it; empty if nothing."""
+        """What the network does to save memory; empty if memory suffices."""
         return "" if self._most == sys.maxsize else f"little memory: {self._most} at once"
 
     def _at_once(self, n: int, geometry: InputGeometry) -> int:
-        """Return how many of ``n`` frames to look at at the same time."""
+        """Return how many of ``n`` frames to process at the same time."""
         seen = geometry if self._window is None else InputGeometry.fit(geometry.resized, self._window.search_side)
         pixels = seen.padded[0] * seen.padded[1]
         fitting = usable_bytes(self._device.type) // (pixels * self._network.memory.predicting)
@@ -119,7 +119,7 @@ class Forward:
 
 
 def has_matrix_units() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware, as far as torch can tell."""
+    """Return whether this processor multiplies bfloat16 matrices in hardware, as far as torch can tell."""
     if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.8
         return False
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
@@ -140,7 +140,7 @@ def predict_chunk(
     with_scoremaps: bool,
     animals: Animals | None = None,
 ) -> Chunk:
-    """Return source positions, likelihoods, scoremaps and their grids of frames that fit into memory at once."""
+    """Return source positions, likelihoods, scoremaps and their grids for frames that fit into memory at once."""
     if animals is not None and window is not None:
         images = resize_frames(frames, geometry)
         found = predict_animals(network, images, geometry, window, animals, with_scoremaps=with_scoremaps)

@@ -1,4 +1,4 @@
-"""A frame with its labels, as training takes it."""
+"""A frame with its labels, in the form that training needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_al_pose.domain import AlPoseError, KeypointState
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledFrame:
-    """A frame and what a person said about it.
+    """A frame and its labels.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class LabelledFrame:
     states : int8 array, (K,)
         `KeypointState` values.
     video : str
-        Where it is from; "" where that doesn't matter.
+        The video it comes from; "" if that doesn't matter.
     others : tuple of LabelledFrame
-        The labels of further animals in the same picture, each with the same image.
+        The labels of further animals in the same image; each holds the same image.
     every_animal : bool
-        Whether each animal that the picture shows is labelled. If not, nothing is learnt from places without labels.
+        Whether every visible animal is labelled. If not, the training learns nothing from places without labels.
     """
 
     image: NDArray[np.uint8]
@@ -41,12 +41,12 @@ class LabelledFrame:
 
     @property
     def each(self) -> tuple[LabelledFrame, ...]:
-        """The labels of each animal, as if it was alone."""
+        """The labels of each animal, as if it were alone."""
         return (replace(self, others=()), *self.others) if self.others else (self,)
 
     @property
     def animals(self) -> tuple[LabelledFrame, ...]:
-        """Those of `each` that have a placed keypoint."""
+        """Those of `each` with a placed keypoint."""
         return tuple(one for one in self.each if (one.states == KeypointState.PLACED).any())
 
     @property
@@ -56,17 +56,17 @@ class LabelledFrame:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this picture from others, whatever is labelled in it."""
+        """A hash of the image, whatever is labelled in it."""
         return hashlib.blake2b(self.image.tobytes(), digest_size=12).hexdigest()
 
 
 def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
-    """Refuse what can't be trained on.
+    """Check that these frames can be trained on.
 
     Raises
     ------
     AlPoseError
-        If an image is not 8-bit RGB, the keypoints are not ``n_bodyparts``, or no keypoint is placed at all.
+        If an image is not 8-bit RGB, a frame does not have ``n_bodyparts`` keypoints, or no keypoint is placed at all.
     """
     for frame in (animal for picture in frames for animal in picture.each):
         if frame.image.dtype != np.uint8 or frame.image.ndim != 3 or frame.image.shape[2] != 3:

@@ -1,7 +1,7 @@
-"""Between source pixels, network pixels and scoremap cells.
+"""Conversion between source pixels, network pixels and scoremap cells.
 
-All three count pixel centres at integers, so that resizing by ``s`` moves ``x`` to ``(x + 0.5) s - 0.5``. The centre
-of scoremap cell ``j`` lies at network pixel ``4 j + 1.5``: in the middle of the four pixels it stands for.
+All three put pixel centres at integers, so resizing by ``s`` moves ``x`` to ``(x + 0.5) s - 0.5``. The centre of
+scoremap cell ``j`` lies at network pixel ``4 j + 1.5``, in the middle of the four pixels that the cell covers.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from napari_al_pose.domain import ScoremapGrid
 SCOREMAP_STRIDE = 4
 CELL_CENTRE = (SCOREMAP_STRIDE - 1) / 2
 PAD_MULTIPLE = 32
-"""The coarsest stride of the network: its input sides are multiples of this."""
+"""The coarsest stride of the network; its input sides are multiples of this."""
 
 
 def padded(size: int) -> int:
-    """Return ``size`` rounded up to what the network takes."""
+    """Return ``size`` rounded up to a side that the network accepts."""
     return -(-size // PAD_MULTIPLE) * PAD_MULTIPLE
 
 
 @dataclass(frozen=True, slots=True)
 class InputGeometry:
-    """How frames of one size are shown to the network.
+    """How the network sees frames of one size.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ class InputGeometry:
 
     @classmethod
     def fit(cls, source: tuple[int, int], long_side: int) -> InputGeometry:
-        """Return the geometry of frames of ``source`` (height, width) whose longer side becomes ``long_side``."""
+        """Return the geometry for frames of ``source`` (height, width), resized so that the longer side is
+        ``long_side``."""
         height, width = source
         scale = long_side / max(height, width)
         return cls(source, (max(1, round(height * scale)), max(1, round(width * scale))))
@@ -56,12 +57,12 @@ class InputGeometry:
 
     @property
     def cells(self) -> tuple[int, int]:
-        """Rows and columns of the scoremaps that lie on the image."""
+        """Rows and columns of the scoremaps that lie on the image, not on the padding."""
         return -(-self.resized[0] // SCOREMAP_STRIDE), -(-self.resized[1] // SCOREMAP_STRIDE)
 
     @property
     def scale_xy(self) -> NDArray[np.float64]:
-        """Network pixels a source pixel, in x and in y."""
+        """Network pixels per source pixel, in x and in y."""
         return np.array([self.resized[1] / self.source[1], self.resized[0] / self.source[0]])
 
     @property
@@ -85,13 +86,13 @@ class InputGeometry:
         return self.grid.to_source(cells)
 
     def grids(self, n: int) -> tuple[ScoremapGrid, ...]:
-        """Return where the cells of each of ``n`` frames lie: the same for all."""
+        """Return where the cells of each of ``n`` frames lie; it is the same for all."""
         return (self.grid,) * n
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """How frames of one size are shown to the network where it sees no more than a window of each.
+    """How the network sees frames of one size through a window in each.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ class Windows:
     corners : int64 array, (N, 2)
         Column and row of each window's first pixel, network pixels.
     side : int
-        Their sides where the frames are large enough, network pixels, a multiple of 32.
+        Their side, network pixels, a multiple of 32; smaller frames give smaller windows.
     """
 
     whole: InputGeometry
@@ -109,7 +110,7 @@ class Windows:
 
     @classmethod
     def around(cls, uv: NDArray[np.floating], whole: InputGeometry, side: int) -> Windows:
-        """Return windows with ``uv``, (N, 2), network pixels, in their middle, moved to lie inside the frame."""
+        """Return windows centred on ``uv``, (N, 2), network pixels, moved to lie inside the frame."""
         last = np.maximum(np.array(whole.resized[::-1]) - side, 0)
         corners = np.clip(np.round(uv - (side - 1) / 2), 0, last).astype(np.int64)
         return cls(whole, corners, side)
@@ -133,7 +134,7 @@ class Windows:
 
     @property
     def scale_xy(self) -> NDArray[np.float64]:
-        """Network pixels a source pixel, in x and in y."""
+        """Network pixels per source pixel, in x and in y."""
         return self.whole.scale_xy
 
     def to_network(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -162,12 +163,12 @@ class Windows:
 
 
 def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
-    """Resize frames with antialiasing, as training and prediction both see them.
+    """Resize frames with antialiasing; training and prediction both use this.
 
     Parameters
     ----------
     frames : uint8 array, (N, H, W, 3)
-        RGB, of the source size or resized already.
+        RGB, at the source size or resized already.
     geometry : InputGeometry
         Of the frames of this video.
 
@@ -176,7 +177,7 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
     uint8 Tensor, (N, 3, h, w)
         In channels-last memory.
     """
-    # Readers give read-only frames out of their cache; torch wants memory it could write.
+    # Readers return read-only frames from their cache; torch wants writable memory.
     frames = np.require(frames, requirements=["C", "W"])
     images = torch.from_numpy(frames).permute(0, 3, 1, 2)
     if tuple(images.shape[-2:]) == geometry.resized:
@@ -185,9 +186,9 @@ def resize_frames(frames: NDArray[np.uint8], geometry: InputGeometry) -> Tensor:
 
 
 def network_input(images: Tensor, geometry: InputGeometry | Windows, fill: float) -> Tensor:
-    """Return resized images, or windows, as float, padded at the right and the bottom.
+    """Return resized images, or windows, as float, padded on the right and at the bottom.
 
-    ``fill`` is the network's mean, which becomes zero: what its own padding looks like.
+    ``fill`` is the network's mean. It becomes zero, like the network's own padding.
     """
     (height, width), (padded_height, padded_width) = images.shape[-2:], geometry.padded
     return F.pad(images.float(), (0, padded_width - width, 0, padded_height - height), value=fill)

@@ -1,8 +1,8 @@
-"""Stacked Hourglass (Newell et al. 2016, arXiv:1603.06937), as far as it is a backbone.
+"""The backbone part of the Stacked Hourglass (Newell et al. 2016, arXiv:1603.06937).
 
-What a stack learns goes on to the next as features; its scoremaps in between, and the loss on them, belong to a head
-that this project does not have. Group instead of batch normalisation: few labels, small batches, and no statistics of
-ImageNet to keep.
+Each stack hands its features to the next. The scoremaps between the stacks and their loss belong to a head that this
+project does not have. Group normalisation replaces batch normalisation: labels are few, batches small, and there are no
+ImageNet statistics to keep.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_al_pose.pose.backbone import Backbone, MeanOfLast
+from napari_al_pose.pose.backbone import BackboneSpec, MeanOfLast
 
 _WIDTH = 256
 _GROUPS = 32
 _DEPTH = 3
-"""Halvings inside an hourglass: from stride 4 to stride 32, whose maps the heads want."""
+"""Halvings inside an hourglass: from stride 4 to stride 32, whose maps the heads need."""
 
 
 class _Residual(nn.Module):
@@ -35,7 +35,7 @@ class _Residual(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down to a coarse map and up again, adding what each scale saw; gives the upward maps, finest first."""
+    """Goes down to a coarse map and up again, adding what each scale saw; returns the upward maps, finest first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Hourglass(nn.Module):
 
 
 class HourglassPyramid(nn.Module):
-    """Stem and stacks; the maps are those of the last stack's upward path."""
+    """Stem and stacks; returns the maps of the last stack's upward path."""
 
     channels = (_WIDTH,) * (_DEPTH + 1)
 
@@ -84,7 +84,7 @@ class HourglassPyramid(nn.Module):
         return maps
 
     def early_layers(self) -> list[nn.Module]:
-        """Return nothing: all of it has to learn."""
+        """Return nothing: all layers have to learn."""
         return []
 
 
@@ -96,4 +96,4 @@ def _norm_conv(in_channels: int, out_channels: int, kernel: int) -> list[nn.Modu
     ]
 
 
-BACKBONE = Backbone("hourglass", HourglassPyramid, HourglassPyramid, lambda: MeanOfLast(HourglassPyramid()))
+BACKBONE = BackboneSpec("hourglass", HourglassPyramid, HourglassPyramid, lambda: MeanOfLast(HourglassPyramid()))

@@ -39,17 +39,17 @@ def match(
 def matched(
     xy: NDArray[np.floating], likelihood: NDArray[np.floating], frame: LabelledFrame
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Return what was taken for each of the labelled animals of a frame, (M, K, 2) and (M, K), and what is left over.
+    """Return the pose matched with each labelled animal of a frame, (M, K, 2) and (M, K), and the number left over.
 
-    NaN and 0 for an animal that was missed. Poses left over are counted where every animal is labelled, else nobody
-    knows whether they are right.
+    A missed animal has NaN and 0. Poses left over are counted only if every animal is labelled; otherwise they may be
+    right.
 
     Parameters
     ----------
     xy, likelihood : float array, (A, K, 2) and (A, K)
         Predicted; NaN where there is no animal.
     frame : LabelledFrame
-        What a person said.
+        With its labels.
     """
     found = np.isfinite(xy[..., 0]).any(axis=1)
     xy, likelihood = xy[found], likelihood[found]

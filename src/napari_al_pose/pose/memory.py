@@ -1,4 +1,4 @@
-"""How much memory there is, and what says that it was not enough."""
+"""How much memory is free, and which errors mean that it was too little."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 USABLE = 0.5
-"""Share of what is free that one network may take: frames, decoders and a window need some as well."""
+"""Share of the free memory that one network may take; frames, decoders and the window need some as well."""
 
 
 def usable_bytes(device: str) -> int:
-    """Return the bytes a network on ``device`` may take now."""
+    """Return how many bytes a network on ``device`` may take now."""
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
-        held = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch's own, to be used again
+        held = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch keeps these and uses them again
         return int(USABLE * (free + held))
     return int(USABLE * min(psutil.virtual_memory().available, free_in_container()))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch says that there is no memory left."""
-    # OutOfMemoryError of a GPU is one; a processor's allocator says it in words.
+    """Return whether torch reports that memory ran out."""
+    # A GPU raises OutOfMemoryError, a subclass; the CPU's allocator says it in words.
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def give_back() -> None:
-    """Return what torch keeps of a GPU's memory for later."""
+    """Return GPU memory that torch keeps for later to the system."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def with_what_there_is(work: Callable[[int], T], at_once: int) -> tuple[T, int]:
-    """Return what ``work`` gives with ``at_once`` frames, halved as long as memory runs out, and how many these were.
+    """Call ``work`` with ``at_once`` frames and halve that number while memory runs out.
+
+    Return the result and the number.
 
     Raises
     ------
@@ -58,9 +60,9 @@ def with_what_there_is(work: Callable[[int], T], at_once: int) -> tuple[T, int]:
                 raise
             if at_once == 1:
                 raise AlPoseError(
-                    "There is too little memory to look at a frame.",
-                    "Close other programs, or choose a smaller network input in the settings and learn again.",
+                    "There is too little memory to predict a frame.",
+                    "Close other programs, or choose a smaller network input in the settings and train again.",
                 ) from error
         at_once //= 2
-        log.warning("out of memory: on with %s frames at once", at_once)
+        log.warning("out of memory: continuing with %s frames at once", at_once)
         give_back()

@@ -1,7 +1,7 @@
-"""How far predictions are from annotations, each number under its right name.
+"""Errors of predictions against annotations, each number under its right name.
 
-Distances are Euclidean, in source pixels, over placed keypoints only. A predicted keypoint without a position counts
-as infinitely far: dropping it would reward not finding it.
+Distances are Euclidean, in source pixels, over placed keypoints only. A predicted keypoint without a position counts as
+infinitely far away: leaving it out would reward not finding it.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ class ErrorReport:
     reference_px : float
         The reference length, median over videos; NaN if none. See `reference_lengths`.
     normalised : dict
-        "mean", "median", "p95" and "rmse" of the distances in reference lengths of their own video; empty without.
+        "mean", "median", "p95" and "rmse" of the distances, in reference lengths of each video; empty without any.
     oks_map : float
         Mean average precision over thresholds of object keypoint similarity (see `oks`), one animal a frame, ranked by
         mean likelihood; NaN without likelihoods or without a frame of two keypoints apart in both directions.
     per_bodypart, per_video : dict
-        Mean distance, px; NaN for what is placed nowhere.
+        Mean distance, px; NaN for a bodypart that is placed nowhere.
     n_frames, n_keypoints : int
         Frames with a placed keypoint, and placed keypoints.
     missed, extra : float
-        Of several animals: those that were not found, and poses that are no animal's, over those that are there; NaN
-        for one. Errors are then of the animals that were found, each a frame of its own.
+        With several animals: missed animals, and poses that belong to no animal, relative to the number of animals; NaN
+        with one animal. The other errors then cover the animals that were found, each as a frame of its own.
     """
 
     mean: float
@@ -81,14 +81,14 @@ def distances(
 def reference_length(
     annotated: NDArray[np.floating], states: NDArray[np.integer], *, between: tuple[int, int] | None = None
 ) -> float:
-    """Return the median length of the animal in annotated frames, px; NaN if no frame tells.
+    """Return the median length of the animal in annotated frames, px; NaN if it can't be told from them.
 
     Parameters
     ----------
     annotated, states : array, (N, K, 2) and (N, K)
         Positions and `KeypointState` values.
     between : (int, int), optional
-        Two keypoints whose distance it is; by default the diagonal of the placed keypoints' bounding box.
+        Two keypoints whose distance is the length; by default it is the diagonal of the placed keypoints' bounding box.
     """
     lengths = []
     for xy, state in zip(annotated, states, strict=True):
@@ -109,8 +109,8 @@ def reference_lengths(
 ) -> NDArray[np.float64]:
     """Return the `reference_length` of each frame's video, (N,), px.
 
-    The median over a video's annotated frames, as the benchmark of Horse-10 takes the distance from eye to nose
-    (Mathis et al. 2021): animals differ in size, frames of one in posture.
+    It is the median over a video's annotated frames, like the distance from eye to nose in the benchmark of Horse-10
+    (Mathis et al. 2021): animals differ in size, and frames of one animal in posture.
     """
     names = np.asarray(videos)
     of = {name: reference_length(annotated[names == name], states[names == name], between=between) for name in names}
@@ -122,8 +122,8 @@ def oks(
 ) -> NDArray[np.float64]:
     """Return the object keypoint similarity of each frame, (N,); NaN where the annotation has no area.
 
-    As in COCO's evaluation: the mean over placed keypoints of ``exp(-d^2 / (2 area (2 sigma)^2))``, with the placed
-    keypoints' bounding box as the area, as DeepLabCut has it, and `OKS_SIGMA` for every bodypart.
+    As in COCO's evaluation: the mean over placed keypoints of ``exp(-d^2 / (2 area (2 sigma)^2))``. The area is the
+    placed keypoints' bounding box, as in DeepLabCut, and every bodypart has the sigma `OKS_SIGMA`.
     """
     errors = distances(predicted, annotated, states)
     values = np.full(len(errors), np.nan)
@@ -141,9 +141,9 @@ def mean_average_precision(similarity: NDArray[np.floating], scores: NDArray[np.
     Parameters
     ----------
     similarity : float array, (N,)
-        `oks` of one animal a frame; NaN is left out.
+        `oks` of one animal a frame; NaN is ignored.
     scores : float array, (N,)
-        What ranks the frames, the surest first.
+        The frames are ranked by these, the surest first.
     """
     counts = np.isfinite(similarity)
     if not counts.any():
@@ -159,9 +159,9 @@ def average_precision(hits: NDArray[np.bool_], n_animals: int) -> float:
     Parameters
     ----------
     hits : bool array, (T, D)
-        For each threshold whether each detection is an animal, the surest detection first.
+        For each threshold, whether each detection is an animal, the surest detection first.
     n_animals : int
-        How many there are, at least one.
+        Number of animals, at least one.
     """
     if hits.shape[1] == 0:
         return 0.0
@@ -200,7 +200,7 @@ def error_report(
     videos : sequence of str, optional
         The video of each frame; all of one by default.
     between : (int, int), optional
-        The two keypoints whose distance is the reference length; by default the bounding box's diagonal.
+        The two keypoints whose distance is the reference length; by default it is the bounding box's diagonal.
     """
     names = [""] * len(states) if videos is None else list(videos)
     errors = distances(predicted, annotated, states)
@@ -235,14 +235,14 @@ def error_report(
 
 
 def _summary(errors: NDArray[np.float64]) -> dict[str, float]:
-    """Return mean, median, 95th percentile and root mean square of what is not NaN; NaN if there is nothing."""
+    """Return mean, median, 95th percentile and root mean square, ignoring NaN; NaN if nothing is left."""
     counted = errors[~np.isnan(errors)]
     if len(counted) == 0:
         return dict.fromkeys(("mean", "median", "p95", "rmse"), float("nan"))
     return {
         "mean": float(counted.mean()),
         "median": float(np.median(counted)),
-        # "higher" takes a measured distance, so that an infinite one next to it makes no NaN.
+        # "higher" picks a measured distance, so that an infinite neighbour gives no NaN.
         "p95": float(np.quantile(counted, 0.95, method="higher")),
         "rmse": float(np.sqrt(np.mean(counted**2))),
     }
@@ -262,7 +262,7 @@ def summarise(
 ) -> ErrorSummary:
     """Return the mean error with its 95 % percentile-bootstrap interval over frames.
 
-    Frames, not keypoints, are drawn: keypoints of a frame err together.
+    The bootstrap draws frames, not keypoints: keypoints of one frame err together.
     """
     errors = distances(predicted, annotated, states)
     errors = errors[(~np.isnan(errors)).any(axis=1)]

@@ -1,4 +1,4 @@
-"""A trained model: predicts poses, goes to a file and comes back."""
+"""A trained model, which predicts poses and can be saved and loaded."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from napari_al_pose.pose.window import Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseBatch:
-    """What a model says about N frames of one size.
+    """Predictions for N frames of one size.
 
     Parameters
     ----------
     xy : float32 array, (N, K, 2)
         Source pixels, x then y, pixel centres at integers.
     likelihood : float32 array, (N, K)
-        Height of the scoremap at the pose, in [0, 1]: the chance that the keypoint is within a tenth of the
-        animal's length of the pose, as far as the model is calibrated.
+        Height of the scoremap at the pose, in [0, 1]. In a calibrated model it is the probability that the keypoint is
+        within a tenth of the animal's length of the pose.
     scoremaps : float32 array, (N, K, h, w), or None
         In [0, 1], calibrated as well.
     grids : tuple of ScoremapGrid, N
         Where the scoremap cells of each frame lie.
     animals : AnimalPoses, optional
-        All animals, where the model tells several apart; the above is then the surest one of each frame.
+        All animals, if the model predicts several; the fields above then describe the surest animal of each frame.
     """
 
     xy: NDArray[np.float32]
@@ -47,7 +47,7 @@ class PoseBatch:
     animals: AnimalPoses | None = None
 
     def moved(self, by: NDArray[np.floating]) -> PoseBatch:
-        """Return the same for frames whose first pixel lies at ``by``, x and y, of what they were cut from."""
+        """Return the same for frames whose first pixel lies at ``by``, x and y, of the image they were cut from."""
         if not by.any():
             return self
         animals = None if self.animals is None else self.animals.moved(by)
@@ -56,7 +56,7 @@ class PoseBatch:
 
 
 class PoseModel:
-    """A network with what is needed to use it. Made by `train` or `PoseModel.load`; it does not change.
+    """A network with everything needed to use it. `train` and `PoseModel.load` make one; it does not change.
 
     Parameters
     ----------
@@ -65,17 +65,17 @@ class PoseModel:
     bodyparts : tuple of str
         The order of every keypoint axis.
     settings : TrainSettings
-        What it was trained with.
+        The settings it was trained with.
     long_side : int
         Longer side of the whole frame at the network's scale, px.
     window : Window, optional
-        What the network looks at of it; by default all.
+        What the network looks at; by default the whole frame.
     calibration : Calibration
-        Of the likelihoods; without one they are what the network says.
+        Of the likelihoods; by default they are left as the network gives them.
     learnt : frozenset of str
-        `LabelledFrame.fingerprint` of all frames it ever learnt from.
+        `LabelledFrame.fingerprint` of all frames that it was ever trained on.
     animals : Animals, optional
-        How many animals it looks for; by default the only one.
+        How many animals it looks for; by default one.
     """
 
     file_name = "model.pt"
@@ -104,25 +104,25 @@ class PoseModel:
 
     @property
     def device(self) -> str:
-        """Where the network runs."""
+        """The device that the network runs on."""
         return next(self.network.parameters()).device.type
 
     @property
     def network_name(self) -> str:
-        """The backbone's name, for scorers."""
+        """The backbone's name, which becomes part of scorers."""
         return self.settings.backbone
 
     @property
     def notice(self) -> str:
-        """What little memory makes of predictions; empty if nothing."""
+        """What predictions do to save memory; empty if memory suffices."""
         return "" if self._forward is None else self._forward.notice
 
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width to which frames of ``height`` by ``width`` are resized."""
+        """Return the height and width that frames of ``height`` by ``width`` are resized to."""
         return InputGeometry.fit((height, width), self.long_side).resized
 
     def window_in(self, height: int, width: int) -> int:
-        """Return the side, in pixels of such frames, of the window that follows the animal; 0 for whole frames."""
+        """Return the side, in pixels of resized frames, of the window that follows the animal; 0 for whole frames."""
         return 0 if self.window is None else round(self.window.side * max(height, width) / self.long_side)
 
     def predict(
@@ -133,11 +133,11 @@ class PoseModel:
         Parameters
         ----------
         frames : uint8 array, (N, H, W, 3)
-            RGB; any N, in bounded memory.
+            RGB. Any N is possible: memory stays bounded.
         source : (int, int), optional
-            Height and width of the video, for frames that were scaled to `input_size_for` it while they were decoded.
+            Height and width of the video, if its frames were scaled to `input_size_for` it during decoding.
         with_scoremaps : bool
-            False leaves them out, which saves memory and time.
+            False omits them, which saves memory and time.
         """
         check_frames(frames)
         if self._forward is None:
@@ -170,7 +170,7 @@ class PoseModel:
         return PoseBatch(np.empty((0, k, 2), np.float32), np.empty((0, k), np.float32), maps, ())
 
     def save(self, path: Path) -> None:
-        """Write the model to one file, whole or not at all; AlPoseError if it can't be written."""
+        """Write the model to one file, whole or not at all; raise AlPoseError if that fails."""
         state = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}
         write_checkpoint(
             Path(path),
@@ -193,7 +193,7 @@ class PoseModel:
         Raises
         ------
         AlPoseError
-            If the file is missing, damaged or not a model, or the device can't be used.
+            If the file is missing, damaged or not a model, or the device is not available.
         """
         content = read_checkpoint(Path(path))
         several = content.animals is not None
@@ -203,7 +203,7 @@ class PoseModel:
         except (RuntimeError, TypeError, AttributeError) as error:
             raise AlPoseError(
                 f"The model {path} does not fit the network {content.settings.backbone!r}.",
-                "Choose another model version, or learn once more.",
+                "Choose another model version, or train again.",
             ) from error
         return cls(
             network.to(resolve_device(device)).eval(),

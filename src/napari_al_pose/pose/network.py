@@ -1,4 +1,4 @@
-"""The pose network: a pretrained backbone, a small feature pyramid, one scoremap a bodypart."""
+"""The pose network: a pretrained backbone, a small feature pyramid, and one scoremap for each bodypart."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from napari_al_pose.pose.backbones import get_backbone
 HEAD_CHANNELS = 64
 
 SPOT_SHARE = 0.2
-"""Standard deviation of the spotlight over the view's side: it fades where the animal ends."""
+"""Standard deviation of the spotlight relative to the view's side; it fades where the animal ends."""
 
 _SHADE = (1.0, 0.0, -1.0)
-"""The tint in the dark to begin with, in standard deviations of the colours: not one of most videos' own."""
+"""Initial tint of the dark area, in standard deviations of the colours; a colour that most videos don't show."""
 
 _INITIAL_LOGIT = -5.0
-"""An untrained map says "not here" nearly everywhere, which is right nearly everywhere."""
+"""An untrained map says "not here" nearly everywhere, and is right nearly everywhere."""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -35,10 +35,10 @@ class PoseNetwork(nn.Module):
         Name in the registry.
     n_bodyparts : int
     pretrained : bool
-        Whether to read the backbone's ImageNet weights; not needed where a checkpoint follows.
+        Whether to read the backbone's ImageNet weights; not needed if a checkpoint follows.
     several : bool
-        For several animals in a picture: one more scoremap, of their centres, and a spotlight on the one that is
-        asked for.
+        Whether frames show several animals. Adds a scoremap of their centres, and a spotlight on the animal whose pose
+        is wanted.
     """
 
     def __init__(self, backbone: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
@@ -59,8 +59,8 @@ class PoseNetwork(nn.Module):
     def forward(self, images: Tensor, spots: Tensor | None = None) -> Tensor:
         """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255.
 
-        ``spots``, (N, 2), are the places, x and y in pixels, of the animals that are asked for; NaN asks for none. What
-        is around them is tinted, the more the farther away (a network for several animals only).
+        ``spots``, (N, 2), are the positions, x and y in pixels, of the animals whose pose is wanted; NaN for none. The
+        surroundings are tinted, more with the distance (only in a network for several animals).
         """
         return self.heads(self.pyramid(images, spots))
 
@@ -81,7 +81,7 @@ class PoseNetwork(nn.Module):
         return self.scoremaps(F.relu(self.smooth(F.relu(y))).to(self.scoremaps.weight.dtype))
 
     def train(self, mode: bool = True) -> PoseNetwork:
-        """Set the mode; the backbone keeps ImageNet's BatchNorm statistics, which few labels would only blur."""
+        """Set the mode; the backbone keeps ImageNet's BatchNorm statistics, which a few labels would only blur."""
         super().train(mode)
         for module in self.backbone.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -89,7 +89,7 @@ class PoseNetwork(nn.Module):
         return self
 
     def freeze_early_layers(self) -> None:
-        """Keep edges and textures as they are; also saves the costliest part of the backward pass."""
+        """Freeze edges and textures; this also saves the costliest part of the backward pass."""
         for layer in self.backbone.early_layers():  # type: ignore[operator]  # nn.Module attributes are untyped
             for parameter in layer.parameters():
                 parameter.requires_grad_(False)
@@ -101,13 +101,13 @@ class PoseNetwork(nn.Module):
         return backbone, [p for p in self.parameters() if id(p) not in known]
 
     def fused(self) -> PoseNetwork:
-        """Return a copy for prediction only, with every BatchNorm folded into the convolution before it."""
+        """Return a copy for prediction only, with every BatchNorm folded into its convolution."""
         return fold_batch_norms(copy.deepcopy(self))
 
     def half_precision(self) -> PoseNetwork:
-        """Return the network, changed in place for prediction only: bfloat16 but for the last layer.
+        """Return the network, changed in place for prediction only: bfloat16 except for the last layer.
 
-        Steps of 1/128 in the logits would show in positions between cells.
+        In the last layer, steps of 1/128 in the logits would show in positions between cells.
         """
         self.to(torch.bfloat16)
         self.scoremaps.float()
@@ -115,7 +115,7 @@ class PoseNetwork(nn.Module):
 
 
 def _shadow(spots: Tensor, height: int, width: int) -> Tensor:
-    """Return how dark it is around spots (N, 2), (N, height, width): 0 in the middle, 1 far away and without a spot."""
+    """Return how dark it is around spots (N, 2), (N, height, width): 0 at the spot, 1 far away or without a spot."""
     across = torch.arange(width, device=spots.device) - spots[:, 0, None]
     down = torch.arange(height, device=spots.device) - spots[:, 1, None]
     scale = -1 / (2 * (SPOT_SHARE * width) ** 2)
@@ -124,7 +124,7 @@ def _shadow(spots: Tensor, height: int, width: int) -> Tensor:
 
 
 def fold_batch_norms(network: M) -> M:
-    """Return ``network``, changed in place for prediction only: every BatchNorm folded into its convolution."""
+    """Return ``network``, changed in place for prediction only: every BatchNorm is folded into its convolution."""
     network.eval().requires_grad_(False)
     for module in network.modules():
         if isinstance(module, nn.Sequential):

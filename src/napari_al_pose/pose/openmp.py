@@ -1,13 +1,13 @@
-"""Torch's threads wait asleep, not spinning. Imported before torch: the libraries read this only when they are loaded.
+"""Makes torch's threads sleep while they wait. Import this before torch: OpenMP reads the settings when it is loaded.
 
-Spinning threads burn the cores that the window, the decoder or another program need, and each then waits for the
-other: on two cores with one of them busy elsewhere, two spinning threads train four times slower than one.
+Spinning threads use up cores that the window, the decoder or another program need, and each then waits for the other.
+On two cores, one of them busy, two spinning threads train four times slower than one.
 """
 
 from __future__ import annotations
 
 import os
 
-# The standard's name, for every OpenMP; and GNU's own, which spins just long enough for back-to-back loops.
+# The first is the standard's name, for every OpenMP. The second is GNU's, which spins just long enough between loops.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")

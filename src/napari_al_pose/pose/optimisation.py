@@ -1,4 +1,7 @@
-"""Optimiser steps that recover from a loss that is not a number and from too little memory."""
+"""Optimiser steps that recover from faults, early stopping, and the time left.
+
+A loss that is not a number and too little memory do not end a training.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,12 @@ SLOWER = 0.3
 """Factor on the learning rate after a loss that is not a number."""
 
 TRIES = 3
+
+
+PATIENCE = 3
+BETTER = 0.99
+STOP_AFTER = 0.5
+"""A training may stop after this share of its steps, once `PATIENCE` measurements in a row don't lower the error."""
 
 
 class Optimisation:
@@ -141,6 +150,35 @@ def rate_at(step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (steps - warm + 1))))
+
+
+class EarlyStopping:
+    """Keeps the weights with the lowest validation error, and says when that error no longer falls.
+
+    Parameters
+    ----------
+    optimisation : Optimisation
+        Whose weights are kept.
+    """
+
+    def __init__(self, optimisation: Optimisation) -> None:
+        self._optimisation = optimisation
+        self._best = math.inf
+        self._weights: dict[str, Tensor] = {}
+        self._in_vain = 0
+
+    def is_over(self, error: float, *, done: float) -> bool:
+        """Record the validation error after a share ``done`` of the steps; return whether to stop."""
+        if not self._weights or error < BETTER * self._best:
+            self._best, self._weights, self._in_vain = error, self._optimisation.weights(), 0
+            return False
+        self._in_vain += 1
+        return done >= STOP_AFTER and self._in_vain >= PATIENCE
+
+    def restore(self, network: PoseNetwork) -> None:
+        """Give the network its best weights."""
+        if self._weights:
+            network.load_state_dict(self._weights)
 
 
 class StepTimer:

@@ -1,4 +1,4 @@
-"""What every model offers, whoever trained it."""
+"""The interface of every model, whichever program trained it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class Predictor(Protocol):
 
     bodyparts: tuple[str, ...]
     file_name: str
-    """What its file is called; `load_predictor` goes by it."""
+    """The name of its file, by which `load_predictor` recognises it."""
 
     @property
     def network_name(self) -> str:
-        """Name of the network, for scorers."""
+        """Name of the network, which becomes part of scorers."""
         ...
 
     @property
     def notice(self) -> str:
-        """What little memory makes of predictions, in a few words; empty if nothing."""
+        """What predictions do to save memory, in a few words; empty if memory suffices."""
         ...
 
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width to which frames may be scaled before `predict`."""
+        """Return the height and width to which frames may be scaled before `predict`."""
         ...
 
     def predict(
@@ -39,19 +39,20 @@ class Predictor(Protocol):
         ...
 
     def save(self, path: Path) -> None:
-        """Write the model to a file of that name, in a folder that is put in place when it is whole."""
+        """Write the model to a file of that name, in a folder that is moved into place when it is whole."""
         ...
 
 
 def load_predictor(path: Path, device: str = "auto") -> Predictor:
-    """Read a model of the project, whoever trained it; the file's name says.
+    """Read a model of the project, whichever program trained it; the file name tells.
 
     Raises
     ------
     AlPoseError
-        If the file is missing, damaged or not a model, what it needs is not installed, or the device can't be used.
+        If the file is missing, damaged or not a model, if a package it needs is missing, or the device is not
+        available.
     """
-    # What other programs' models need is imported only for those who have one.
+    # Modules for other programs' models are imported only where one is used.
     if path.name == PoseModel.file_name:
         return PoseModel.load(path, device)
     from napari_al_pose.pose.foreign.deeplabcut_model import DeepLabCutModel

@@ -1,4 +1,4 @@
-"""Smoothed poses of a whole video, beside the raw ones and never in their place."""
+"""Smooths the poses of a whole video; the raw ones are kept beside them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from numpy.typing import NDArray
 MEDIAN_WINDOW = 5
 """Frames, as in DeepLabCut's `filterpredictions`."""
 ACCELERATION_RATIO = 0.3
-"""Standard deviation of the acceleration (px / frame^2) over that of a position with likelihood 1 (px)."""
+"""Standard deviation of the acceleration (px / frame^2) relative to that of a position with likelihood 1 (px)."""
 _CHUNK = 2048
 _MARGIN = {"median": MEDIAN_WINDOW // 2, "kalman": 200}
-"""Frames on either side of a chunk that are looked at too; further ones do not move the result noticeably."""
+"""Frames on either side of a chunk that are read too; frames farther away do not change the result noticeably."""
 
 Rows = Callable[[int, int], NDArray[np.float32]]
-"""Gives rows ``first`` to before ``stop`` of ``(N, K, 3)``: x, y, likelihood."""
+"""Returns rows ``first`` up to but not including ``stop`` of ``(N, K, 3)``: x, y, likelihood."""
 
 
 def smoothed(rows: Rows, n_frames: int, *, method: str, cutoff: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield ``(first row, rows)`` through a video with x and y smoothed, in bounded memory.
+    """Yield ``(first row, rows)`` through a video with smoothed x and y, in bounded memory.
 
     Parameters
     ----------
     rows : callable
-        Gives raw rows.
+        Returns raw rows.
     n_frames : int
-        How many there are.
+        Number of frames.
     method : str
         "median" (over `MEDIAN_WINDOW` frames) or "kalman" (see `kalman_smoother`).
     cutoff : float
-        Likelihood below which the Kalman smoother does not look at a position.
+        Likelihood below which the Kalman smoother ignores a position.
     """
     margin = _MARGIN[method]
     for first in range(0, n_frames, _CHUNK):
@@ -45,9 +45,9 @@ def smoothed(rows: Rows, n_frames: int, *, method: str, cutoff: float) -> Iterat
 
 
 def running_median(xy: NDArray[np.floating], window: int = MEDIAN_WINDOW) -> NDArray[np.float64]:
-    """Return the median of each coordinate over ``window`` frames around each; the ends repeat the last frame.
+    """Return the running median of each coordinate over ``window`` frames; the ends repeat the last frame.
 
-    A frame without a position keeps none; frames without one do not count in the median of others.
+    A frame without a position stays without one, and does not count in the medians of others.
     """
     import pandas as pd
 
@@ -59,10 +59,10 @@ def running_median(xy: NDArray[np.floating], window: int = MEDIAN_WINDOW) -> NDA
 
 
 def kalman_smoother(values: NDArray[np.floating], *, cutoff: float) -> NDArray[np.float64]:
-    """Return positions smoothed forwards and backwards (Rauch, Tung and Striebel 1965) under near constant velocity.
+    """Return positions smoothed forwards and backwards (Rauch, Tung and Striebel 1965) at nearly constant velocity.
 
-    The variance of a position is the inverse square of its likelihood; below ``cutoff`` it is not looked at and the
-    motion goes on through the gap. Before the first and after the last position that is looked at there is none.
+    The variance of a position is the inverse square of its likelihood. Positions below ``cutoff`` are ignored, and the
+    motion continues through the gap. Before the first and after the last used position the result is empty.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def kalman_smoother(values: NDArray[np.floating], *, cutoff: float) -> NDArray[n
 def _filter_forward(
     xy: NDArray[np.float64], seen: NDArray[np.bool_], noise: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return states ``(2, N, K, 2)``: positions and velocities; their covariances ``(N, 3, K)`` and those foretold.
+    """Return states ``(2, N, K, 2)``, positions and velocities, their covariances ``(N, 3, K)`` and predicted ones.
 
-    A covariance is that of the position, of both, and of the velocity; x and y share it.
+    The three covariances are of the position, of both, and of the velocity; x and y share them.
     """
     n, k = seen.shape
     states = np.zeros((2, n, k, 2))
@@ -122,7 +122,7 @@ def _filter_forward(
 
 
 def _smooth_back(states: NDArray[np.float64], covariances: NDArray[np.float64], ahead: NDArray[np.float64]) -> None:
-    """Bring what is known of later frames into earlier ones, in place."""
+    """Pass information from later frames to earlier ones, in place."""
     positions, velocities = states
     for t in range(len(positions) - 2, -1, -1):
         a, b, c = covariances[t]

@@ -1,4 +1,4 @@
-"""What the scoremaps should be, how far from it they are, and where their peaks lie."""
+"""Target scoremaps, the loss against them, and the positions of their peaks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE
 
 SIGMA_CELLS = 1.0
-"""Standard deviation of a target peak. Wider ones run together where ears are close."""
+"""Standard deviation of a target peak. Wider peaks run together where ears are close."""
 
 NOT_VISIBLE_WEIGHT = 0.5
-"""How much "not visible" teaches an empty map: people say it of what is hidden and of what they can't make out."""
+"""Weight of "not visible" for an empty map: people use it for what is hidden and for what they can't make out."""
 
 _LOG_FLOOR = 1e-9
 
@@ -44,7 +44,7 @@ def render(uv: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def keypoint_weights(states: Tensor) -> Tensor:
-    """Return how much each keypoint teaches, by its `KeypointState`: nothing if nobody looked at it."""
+    """Return the weight of each keypoint by its `KeypointState`; 0 if nobody looked at it."""
     weights = torch.zeros(states.shape, dtype=torch.float32, device=states.device)
     weights[states == int(KeypointState.PLACED)] = 1.0
     weights[states == int(KeypointState.NOT_VISIBLE)] = NOT_VISIBLE_WEIGHT
@@ -52,12 +52,12 @@ def keypoint_weights(states: Tensor) -> Tensor:
 
 
 def scoremap_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Return the cross-entropy above its least possible value, summed over a map and averaged over keypoints.
+    """Return the cross-entropy above its minimum, summed over each map and averaged over keypoints.
 
     Parameters
     ----------
     logits : Tensor, (N, K, h, w)
-        What the network says.
+        Output of the network.
     targets : Tensor, (N, K, h, w)
         From `render`.
     weights : Tensor, (N, K)
@@ -68,15 +68,15 @@ def scoremap_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def pixel_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the cross-entropy of each pixel above its least possible value."""
+    """Return the cross-entropy of each pixel above its minimum."""
     entropy = torch.special.entr(targets) + torch.special.entr(1 - targets)
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none") - entropy
 
 
 def decode(scoremaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the highest peak of each map, between cells.
+    """Find the highest peak of each map with subcell precision.
 
-    A parabola through the logarithms of the highest cell and its neighbours, in each direction: exact for a
+    Fit a parabola through the logarithms of the highest cell and its neighbours, in each direction; this is exact for a
     Gaussian (Zhang et al. 2020, arXiv:1910.06278, without the smoothing).
 
     Parameters
@@ -102,7 +102,7 @@ def decode(scoremaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _vertex(logs: Tensor, index: Tensor, position: Tensor, *, step: int, length: int) -> Tensor:
-    """Return where, in (-0.5, 0.5) of a cell, the parabola has its top; 0 at the map's border."""
+    """Return where, in (-0.5, 0.5) of a cell, the parabola peaks; 0 at the map's border."""
     inside = (position > 0) & (position < length - 1)
     before = torch.where(inside, index - step, index)
     after = torch.where(inside, index + step, index)

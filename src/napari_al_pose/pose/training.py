@@ -25,13 +25,12 @@ from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.batch_sampler import BatchSampler
 from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.early_stopping import EarlyStopping
 from napari_al_pose.pose.frames import LabelledFrame, check_frames
 from napari_al_pose.pose.hard_negatives import find_hard_negatives
 from napari_al_pose.pose.metrics import reference_length
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.optimisation import Optimisation, StepTimer
+from napari_al_pose.pose.optimisation import EarlyStopping, Optimisation, StepTimer
 from napari_al_pose.pose.training_plan import TrainPlan, fine_tuning_plan, make_plan
 from napari_al_pose.pose.validation import ValidationPredictions, validate
 

@@ -1,4 +1,4 @@
-"""What a training looks like, chosen from the labels where the settings leave it open."""
+"""Chooses how to train from the labels, wherever the settings leave it open."""
 
 from __future__ import annotations
 
@@ -22,44 +22,45 @@ from napari_al_pose.pose.window import Window
 log = logging.getLogger(__name__)
 
 ANIMAL_SIZE = 72.0
-"""How long, in network pixels, the labelled animal should be for neighbouring bodyparts to be told apart."""
+"""Length of the animal, network pixels, at which neighbouring bodyparts can be told apart."""
 
 SMALLEST_SIDE, LARGEST_SIDE = 256, 448
 
 SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
-"""Above `LARGEST_SIDE` only as far as a small animal in a large frame needs to be this long; it slows prediction, not
-training, which sees crops. Where it would, the network follows the animal instead, if that is allowed."""
+"""The input grows beyond `LARGEST_SIDE` only as far as a small animal in a large frame needs to reach this length. That
+slows prediction, but not training, which sees crops. If allowed, the network follows the animal instead."""
 
 SEARCHED_AMONG_OTHERS, SMALLEST_SEARCH = 20.0, 128
-"""The same where there are several, which must be told apart; and the shortest side of a first pass then."""
+"""The same for several animals, which must be told apart, and the shortest side of the first pass with several."""
 
 SEARCHED_ANIMAL, LEAST_GAIN = 12.0, 1.5
-"""How long an animal should be in the first pass, network pixels; how much finer the second must be to be worth it."""
+"""Length of an animal in the first pass, network pixels, and how much finer the second pass must be to be
+worthwhile."""
 
 CROP_PER_ANIMAL = 1.9
-"""Side of the training crop over the animal's length: room for the crop to miss its centre."""
+"""Side of the training crop relative to the animal's length, so that the crop may miss its centre."""
 
 
 FULL_ROTATION, FIXED_ROTATION = 180.0, 25.0
 TELLING_FRAMES, FIXED_DIRECTION = 8, 0.985
-"""Largest rotation of views; the smaller where labels show a fixed view, and what shows it (a spread of 10 degrees)."""
+"""Largest rotation of views: all the way, or little where labels show a fixed view (a spread of 10 degrees)."""
 
 CALIBRATION_FROM, CALIBRATION_SHARE, JOIN_AT = 10, 0.2, 0.6
-"""From how many labelled frames some are held back at first, how many, and when they join: to calibrate on."""
+"""Calibration split: from how many labelled frames there is one, its share, and when it joins the training."""
 
 EARLY_STOPPING_FROM, EARLY_STOPPING_SHARE, EARLY_STOPPING_MOST = 100, 0.1, 32
-"""From how many labelled frames some are held back to the end, and how many: to stop early by."""
+"""Early stopping: from how many labelled frames some are set aside for it, their share, and the most of them."""
 
 FINE_TUNING_STEPS, FINE_TUNING_RATE = 0.4, 0.5
-"""Steps and learning rate of a training that carries on, over those of one from the backbone, at the least."""
+"""Least steps and learning rate of fine-tuning, relative to a training from the backbone."""
 
 SAME_SCALE = 1.3
-"""A model is carried on at its own scale if the one chosen anew is not further off than this factor."""
+"""Fine-tuning keeps the model's scale unless the newly chosen scale differs by more than this factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """How one training goes about it.
+    """How to run one training.
 
     Parameters
     ----------
@@ -70,23 +71,23 @@ class TrainPlan:
     steps : int
         Optimiser steps.
     rate : float
-        Peak learning rate over the usual.
+        Peak learning rate relative to the default.
     n_validation : int
-        Labelled frames that don't teach at first.
+        Labelled frames set aside from the start, to calibrate on or to stop early by.
     join_at : float
-        Share of the steps after which they do; 1 for never.
+        Share of the steps after which they are learnt from; 1 for never.
     rotation_degrees : float
         Largest rotation of views, either way.
     window : Window, optional
-        What the network looks at of the frame; by default all.
+        What the network looks at; by default the whole frame.
     batch_size : int
-        Views of a batch; 0 for the settings'.
+        Views in a batch; 0 takes it from the settings.
     animals : Animals, optional
-        How many animals the network looks for; by default the only one.
+        How many animals the network looks for; by default one.
     length : float
         Of the animal, network pixels.
     notice : str
-        What little memory made of it, for the user; empty if nothing.
+        What had to be reduced because memory is short, for the user; empty if nothing.
     """
 
     long_side: int
@@ -143,16 +144,16 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
 def fine_tuning_plan(
     plan: TrainPlan, long_side: int, window: Window | None, settings: TrainSettings, *, new_share: float
 ) -> TrainPlan:
-    """Return the plan for carrying on with a model.
+    """Return the plan for fine-tuning a model.
 
     Parameters
     ----------
     plan : TrainPlan
-        For the same labels from the backbone.
+        For training on the same labels from the backbone.
     long_side, window : int and Window or None
-        The model's; it follows the animal if the plan does.
+        The model's. It follows the animal if the plan does.
     settings : TrainSettings
-        What is fixed in them stays so.
+        Their fixed values are kept.
     new_share : float
         Share of the labelled frames that the model has not seen.
     """
@@ -169,7 +170,7 @@ def fine_tuning_plan(
 
 
 def _are_always_there(frames: Sequence[LabelledFrame], animals: int, settings: TrainSettings) -> bool:
-    """Whether every frame shows all animals: if it is not said, whether every frame does in which all are labelled."""
+    """Return whether every frame shows all animals; if the settings don't say, judge by the fully labelled frames."""
     if settings.animal_count != "auto":
         return settings.animal_count == "fixed"
     counted = [len(frame.animals) for frame in frames if frame.every_animal]
@@ -177,9 +178,9 @@ def _are_always_there(frames: Sequence[LabelledFrame], animals: int, settings: T
 
 
 def view_is_fixed(frames: Sequence[LabelledFrame]) -> bool:
-    """Whether some two bodyparts always lie in the same direction from each other, as parts of a fixed set-up do.
+    """Return whether two bodyparts always lie in the same direction from each other, as with a fixed camera.
 
-    Judged by the steadiest pair: the length of its mean unit vector over at least `TELLING_FRAMES` frames.
+    The steadiest pair decides: the length of its mean unit vector over at least `TELLING_FRAMES` frames.
     """
     animals = [animal for frame in frames for animal in frame.each]
     xy = np.stack([np.where((f.states == KeypointState.PLACED)[:, None], f.xy, np.nan) for f in animals])
@@ -201,9 +202,9 @@ def _rotation(frames: Sequence[LabelledFrame], settings: TrainSettings) -> float
 
 
 def _go_about(frames: Sequence[LabelledFrame]) -> bool:
-    """Whether several animals move by half their length or more between labelled frames.
+    """Return whether several animals move by half their length or more between labelled frames.
 
-    Those that rest look as if the view was fixed, and may turn as soon as they walk.
+    Resting animals look as if the view were fixed, and may turn as soon as they walk.
     """
     middles = []
     for frame in frames:
@@ -220,9 +221,11 @@ def _n_validation(n_frames: int) -> int:
 
 
 def animal_extent(frames: Sequence[LabelledFrame]) -> float:
-    """Return the animal's length over the frame's longer side: a high quantile of the labels' bounding diagonals.
+    """Return the animal's length relative to the frame's longer side.
 
-    1.0 where no frame has two placed keypoints to tell from.
+    A high quantile of the labels' bounding diagonals.
+
+    Return 1.0 if no frame has two placed keypoints.
     """
     extents = []
     for frame in (animal for picture in frames for animal in picture.each):
@@ -233,7 +236,7 @@ def animal_extent(frames: Sequence[LabelledFrame]) -> float:
 
 
 def _scales(frames: Sequence[LabelledFrame], extent: float, settings: TrainSettings) -> tuple[int, int]:
-    """Return the longer side of the frame at the network's scale, and in a first pass; 0 where there is none."""
+    """Return the longer side of the frame for the network and for the first pass; 0 if there is no first pass."""
     if settings.follow_animal != "off":
         wanted = round(ANIMAL_SIZE / max(extent, 1e-3))
         fine = settings.long_side or min(wanted, max(max(frame.size) for frame in frames))
@@ -253,7 +256,7 @@ def _scales_of_several(frames: Sequence[LabelledFrame], extent: float, settings:
 
 
 def _long_side(frames: Sequence[LabelledFrame], extent: float) -> int:
-    """Return the side at which the animal is `ANIMAL_SIZE` long, within bounds and never above the source's."""
+    """Return the side at which the animal is `ANIMAL_SIZE` long, within bounds and never above the source's side."""
     wanted = padded(round(ANIMAL_SIZE / max(extent, 1e-3)))
     needed = min(_needed(extent), LARGEST_FOR_SMALL)
     source = padded(max(max(frame.size) for frame in frames))
@@ -266,17 +269,17 @@ def _needed(extent: float) -> int:
 
 
 def _fitting_side(frames: Sequence[LabelledFrame], pixels: float) -> int:
-    """Return the longest side at which every frame has this many pixels or fewer."""
+    """Return the longest side at which no frame has more than this many pixels."""
     return _side(pixels, float(np.sqrt(max(min(frame.size) / max(frame.size) for frame in frames))))
 
 
 def _side(pixels: float, share: float) -> int:
-    """Return the side, a multiple of 32, of which a ``share`` squared has this many pixels."""
+    """Return the side, a multiple of 32, at which a square of ``share`` of it has this many pixels."""
     return max(PAD_MULTIPLE, int(np.sqrt(pixels) / share) // PAD_MULTIPLE * PAD_MULTIPLE)
 
 
 def _less(wanted: int, had: int, what: str) -> str:
-    """Say that there is memory for less than was wanted; nothing if there is enough."""
+    """Return a sentence if memory suffices for less than was wanted, or an empty string."""
     return "" if had >= wanted else f"Little memory is free: {what.format(had, wanted)}."
 
 

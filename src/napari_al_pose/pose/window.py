@@ -1,6 +1,6 @@
-"""A window that follows the animal: where it is, is found in a first pass over the whole frame at a coarse scale.
+"""A window that follows the animal: a first pass over the whole frame at a coarse scale finds it.
 
-Both passes are made by one network, which learns from views at both scales.
+One network makes both passes; it learns from views at both scales.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
 
 PLACES, RIVAL = 3, 0.3
-"""How many places are looked at closely, and from which share of the first one's votes on: something that resembles a
-head at the coarse scale outvotes the animal's other end, and not at the fine one."""
+"""How many places are looked at closely, and the least votes of each relative to the first place. At the coarse scale,
+something that resembles a head can outvote the other end of the animal; at the fine scale it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a network looks at where animals are small against the frame.
+    """What a network looks at if animals are small in the frame.
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ class Window:
 def pictures(
     network: PoseNetwork, frames: NDArray[np.uint8], geometry: InputGeometry, window: Window | None
 ) -> tuple[Tensor, InputGeometry | Windows]:
-    """Return what the network looks at in frames, and where that lies.
+    """Return what the network looks at in frames, and where that lies in them.
 
     Parameters
     ----------
     network : PoseNetwork
         In evaluation mode.
     frames : uint8 array, (N, H, W, 3)
-        RGB, of the source size or resized already.
+        RGB, at the source size or resized already.
     geometry : InputGeometry
         Of the whole frames.
     window : Window or None
-        None looks at whole frames.
+        None for whole frames.
 
     Returns
     -------
@@ -70,14 +70,14 @@ def pictures(
 def show(
     network: PoseNetwork, frames: NDArray[np.uint8], geometry: InputGeometry, window: Window | None
 ) -> tuple[Tensor, InputGeometry | Windows]:
-    """Return `pictures` as the network takes them."""
+    """Return `pictures` in the form the network expects."""
     images, seen = pictures(network, frames, geometry, window)
     return network_input(images.to(next(network.parameters()).device), seen, network.mean), seen
 
 
 @torch.inference_mode()
 def _search(network: PoseNetwork, images: Tensor, geometry: InputGeometry, window: Window) -> Windows:
-    """Find the animal in whole frames; where keypoints disagree, by looking closely at each place they name."""
+    """Find the animal in whole frames; where keypoints disagree, look closely at each place they name."""
     coarse = InputGeometry.fit(geometry.resized, window.search_side)
     small = F.interpolate(images, coarse.resized, mode="bilinear", antialias=True)
     cells, likelihood = _peaks(network, small, coarse)
@@ -110,15 +110,15 @@ def places(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where the animal may be in each frame, the likeliest of `PLACES` first.
 
-    The first is the middle of what most keypoints agree on: of the keypoints, ``uv`` (N, K, 2), the one with the
-    greatest weight within half a ``side`` of it, both ways; of those the weighted mean. The next is that of the
-    keypoints that are left.
+    The first place is where most keypoints agree. Of the keypoints ``uv``, (N, K, 2), take the one with the greatest
+    weight within half a ``side`` of it both ways, and average those weighted. The next place is found in the same way
+    from the remaining keypoints.
 
     Returns
     -------
     middles : float64 array, (N, PLACES, 2)
     votes : float64 array, (N, PLACES)
-        The weight that agrees; 0 where no keypoint is left.
+        The weight that agrees; 0 if no keypoint is left.
     """
     near = np.abs(uv[:, :, None] - uv[:, None]).max(axis=-1) <= side / 2
     left, rows = np.maximum(np.asarray(weights, np.float64), 1e-9), np.arange(len(uv))

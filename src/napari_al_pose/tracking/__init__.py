@@ -1,4 +1,4 @@
-"""Which animal of a frame is which of the next: arrays in, arrays out, one frame at a time."""
+"""Follows animals from frame to frame: arrays in, arrays out, one frame at a time."""
 
 from napari_al_pose.tracking.scores import TrackScores, score_tracks
 from napari_al_pose.tracking.tracker import Assigned, Tracker

@@ -1,4 +1,4 @@
-"""How well identities are kept, against the truth."""
+"""How well tracks keep the animals' identities, compared with the truth."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from scipy.optimize import linear_sum_assignment
 from napari_al_pose.domain.oks import similarity
 
 SAME = 0.5
-"""Object keypoint similarity from which on a pose counts as the animal's, as intersection over union does for boxes."""
+"""Object keypoint similarity at which a pose counts as the animal's, like intersection over union for boxes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackScores:
-    """What `score_tracks` found.
+    """The result of `score_tracks`.
 
     Parameters
     ----------
     idf1 : float
-        Twice the poses that are where their animal is over all poses there are and all that were given, with the one
-        assignment of tracks to animals that makes it greatest (Ristani et al. 2016, arXiv:1609.01775).
+        Twice the number of poses that match their animal, divided by the number of true and predicted poses, under the
+        best assignment of tracks to animals (Ristani et al. 2016, arXiv:1609.01775).
     switches : int
-        How often an animal is another track's than when it was found last (Bernardin and Stiefelhagen 2008).
+        How often the track that follows an animal changes (Bernardin and Stiefelhagen 2008).
     mota : float
-        1 less missed animals, false poses and switches over the animals there are (the same).
+        1 minus the missed animals, false poses and switches relative to the number of true poses (the same source).
     n_frames : int
         Frames compared.
     """
@@ -44,8 +44,8 @@ def score_tracks(frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floatin
     Parameters
     ----------
     frames : iterable of (float array, float array)
-        Of each frame the poses of the tracks, (T, K, 2), and of the animals, (M, K, 2); NaN where there is none. The
-        numbers of tracks and animals are the same in all frames.
+        For each frame, the poses of the tracks, (T, K, 2), and of the animals, (M, K, 2); NaN for none. T and M are the
+        same in all frames.
     """
     together: NDArray[np.int64] | None = None
     last: dict[int, int] = {}
@@ -69,7 +69,7 @@ def score_tracks(frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floatin
 
 
 def _correspondence(near: NDArray[np.bool_], alike: NDArray[np.float64], last: dict[int, int]) -> list[tuple[int, int]]:
-    """Return pairs of track and animal: those of the frame before that still hold, then the most alike."""
+    """Return pairs of track and animal: first the previous frame's that still hold, then the most alike."""
     pairs: list[tuple[int, int]] = []
     free = near.copy()
     for animal, track in last.items():

@@ -1,7 +1,7 @@
-"""What acquisition strategies need of torch: a look inside the network, passes with dropout or turned frames,
+"""What acquisition strategies need from torch: activations of the network, passes with dropout or on rotated frames,
 auxiliary networks trained beside the model, gradient lengths, and descriptors of other networks.
 
-Nothing here changes the pose network; everything leaves as NumPy arrays.
+Nothing here changes the pose network, and everything is returned as NumPy arrays.
 """
 
 from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations

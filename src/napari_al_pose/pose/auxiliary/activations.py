@@ -1,4 +1,4 @@
-"""The pose network's last features: what its scoremaps are made of."""
+"""The activations before the pose network's last layer, from which it makes its scoremaps."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from napari_al_pose.pose.targets import decode
 from napari_al_pose.pose.window import pictures
 
 POOLED = 16
-"""Side of the features that auxiliary networks see, whatever the frame's."""
+"""Side of the features that auxiliary networks see, whatever the size of the frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activations:
-    """What the network makes of frames of one size, on the cells that lie on the image.
+    """Activations for frames of one size, on the cells that lie on the image.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Activations:
 
     @property
     def xy(self) -> NDArray[np.float32]:
-        """Predicted places, ``(n, K, 2)``, source pixels."""
+        """Predicted positions, ``(n, K, 2)``, source pixels."""
         return to_source(self.cells, self.geometry)
 
     def embedding(self) -> NDArray[np.float32]:
@@ -53,7 +53,7 @@ class Activations:
         return self.features.mean(dim=(2, 3)).float().cpu().numpy()
 
     def at_keypoints(self) -> NDArray[np.float32]:
-        """Return the features in the cells nearest to the predicted places, ``(n, K, C)``."""
+        """Return the features in the cells nearest to the predicted positions, ``(n, K, C)``."""
         rows, columns = self.features.shape[2:]
         column = self.cells[..., 0].round().long().clamp(0, columns - 1)
         row = self.cells[..., 1].round().long().clamp(0, rows - 1)
@@ -72,12 +72,12 @@ def to_source(cells: Tensor, geometry: InputGeometry | Windows) -> NDArray[np.fl
 
 
 class ActivationProbe:
-    """Looks inside a model; the model stays as it is.
+    """Reads a model's activations without changing the model.
 
     Parameters
     ----------
     model : Predictor
-        One of ours, whose scoremaps come from a single convolution.
+        One of ours, in which a single convolution makes the scoremaps.
 
     Raises
     ------
@@ -88,8 +88,8 @@ class ActivationProbe:
     def __init__(self, model: Predictor) -> None:
         if not isinstance(model, PoseModel):
             raise AlPoseError(
-                "Another program's network can't be looked into.",
-                "Choose a strategy that needs scoremaps only, or learn with the built-in network.",
+                "The activations of another program's network can't be read.",
+                "Choose a strategy that only needs scoremaps, or train the built-in network.",
             )
         self.model = model
         self.network: PoseNetwork = model.network.fused().to(memory_format=torch.channels_last)
@@ -105,22 +105,22 @@ class ActivationProbe:
         return self.network.scoremaps
 
     def pictures(self, frames: NDArray[np.uint8]) -> tuple[Tensor, InputGeometry | Windows]:
-        """Return what the network looks at in uint8 frames ``(n, H, W, 3)``: see `window.pictures`."""
+        """Return what the network looks at in uint8 frames ``(n, H, W, 3)``; see `window.pictures`."""
         geometry = InputGeometry.fit((frames.shape[1], frames.shape[2]), self.model.long_side)
         return pictures(self.network, frames, geometry, self.model.window)
 
     def look(self, frames: NDArray[np.uint8]) -> Activations:
-        """Look at uint8 frames ``(n, H, W, 3)``, few enough to fit into memory at once."""
+        """Return the activations for uint8 frames ``(n, H, W, 3)``, few enough to fit into memory at once."""
         return self.look_at_images(*self.input(frames))
 
     def input(self, frames: NDArray[np.uint8]) -> tuple[Tensor, InputGeometry | Windows]:
-        """Return what the network looks at as it takes it."""
+        """Return the network's input for frames."""
         images, seen = self.pictures(frames)
         return network_input(images.to(next(self.network.parameters()).device), seen, self.network.mean), seen
 
     @torch.inference_mode()
     def look_at_images(self, images: Tensor, geometry: InputGeometry | Windows) -> Activations:
-        """Look at network input ``(n, 3, h, w)``, pixel values from 0 to 255."""
+        """Return the activations for network input ``(n, 3, h, w)``, pixel values from 0 to 255."""
         rows, columns = geometry.cells
         logits = self.network(images)
         assert self._seen is not None  # the hook has run

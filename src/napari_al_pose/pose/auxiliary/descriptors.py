@@ -1,6 +1,6 @@
-"""What other networks make of a frame: AlexNet's fc6 and DINOv2's class token.
+"""Descriptors of frames by other networks: AlexNet's fc6 and DINOv2's class token.
 
-Their weights come from the internet once, by torchvision and timm, which keep and check them.
+torchvision and timm download the weights once, verify and keep them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from napari_al_pose.pose.device import resolve_device
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SHORT_SIDE = 224
 _MULTIPLE = 14
-"""Sides of what a network is shown, for DINOv2's patches; 224 is one."""
+"""The networks see images with sides in multiples of this, for DINOv2's patches; 224 is one."""
 
 
 class AlexNetFc6(nn.Module):
-    """AlexNet up to the rectifier after ``fc6``, torchvision's ``classifier.2``: 4,096 units."""
+    """AlexNet up to the ReLU after ``fc6``, torchvision's ``classifier.2``: 4,096 units."""
 
     def __init__(self, network: AlexNet) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Descriptor:
 
     @torch.inference_mode()
     def extract(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return ``(n, d)`` of uint8 frames ``(n, H, W, 3)``, the shorter side resized to 224, nothing cut off."""
+        """Return ``(n, d)`` for uint8 frames ``(n, H, W, 3)``, the shorter side resized to 224, nothing cut off."""
         images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).permute(0, 3, 1, 2)
         scale = _SHORT_SIDE / min(images.shape[2:])
         size = [max(1, round(side * scale / _MULTIPLE)) * _MULTIPLE for side in images.shape[2:]]
@@ -79,11 +79,11 @@ class Descriptor:
 
 
 def descriptor_for(name: str, device: str) -> Descriptor:
-    """Return the network "alexnet" or "dinov2"; fetches its weights if need be, which may take minutes.
+    """Return the network "alexnet" or "dinov2"; download its weights if need be, which may take minutes.
 
     Raises
     ------
     AlPoseError
-        If the weights can't be had.
+        If the weights are not available.
     """
     return Descriptor(MAKERS[name](), device)

@@ -1,6 +1,6 @@
-"""How long the gradient would be if a frame had another frame's scoremaps: `napari_al_pose.acquisition.strategies.egl`.
+"""Lengths of the gradients if a frame had another frame's scoremaps; see `napari_al_pose.acquisition.strategies.egl`.
 
-The loss is the mean squared error of scoremaps, sigmoids included.
+The loss is the mean squared error of scoremaps, including the sigmoids.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def last_layer_gradient_lengths(
 ) -> list[NDArray[np.float64]]:
     """Return the squared lengths of the last layer's gradients.
 
-    In closed form: with residuals ``r`` (K, cells) and features ``f`` (C, cells) the weights' gradient is ``r f^T`` and
-    the biases' the sum of ``r``.
+    In closed form: with residuals ``r`` (K, cells) and features ``f`` (C, cells) the gradient of the weights is ``r
+    f^T`` and that of the biases is the sum of ``r``.
 
     Parameters
     ----------
     activations : Activations
         Of ``n`` frames.
     others : sequence, n, of sequences of Tensor (K, h, w)
-        For each frame the scoremaps to compare with; of another size they are resized.
+        For each frame, the scoremaps to compare with; they are resized if their size differs.
     """
     result = []
     for maps, features, targets in zip(activations.scoremaps, activations.features.float(), others, strict=True):
@@ -47,9 +47,9 @@ def last_layer_gradient_lengths(
 def full_gradient_lengths(
     view: ActivationProbe, frames: NDArray[np.uint8], others: Sequence[Sequence[Tensor]]
 ) -> list[NDArray[np.float64]]:
-    """Return the squared lengths of the gradients of all convolutions and linear layers, one backward pass a pair.
+    """Return the squared lengths of the gradients of all convolutions and linear layers, with one backward pass a pair.
 
-    Parameters are those of `last_layer_gradient_lengths`, but for the uint8 ``frames`` (n, H, W, 3).
+    The parameters are those of `last_layer_gradient_lengths`, except for the uint8 ``frames`` (n, H, W, 3).
     """
     network = copy.deepcopy(view.model.network).eval().requires_grad_(False)
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]

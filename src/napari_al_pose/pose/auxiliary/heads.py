@@ -1,7 +1,7 @@
-"""Auxiliary networks: small ones on the pose network's last features, trained when it is done.
+"""Auxiliary networks: small ones on the pose network's activations, trained after it.
 
-No gradient reaches the pose network, and it is in evaluation mode all along, so that not even its running averages
-move. A labelled frame is seen in several turned, shifted and disturbed copies, whole, as the frames of the pool are.
+No gradient reaches the pose network, and it stays in evaluation mode, so not even its running averages change. Each
+labelled frame is seen in several rotated, shifted and disturbed copies of the whole frame, like frames of the pool.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SHIFT = 0.1
 
 
 class HeadKind(enum.Enum):
-    """What an auxiliary network predicts, and by which loss it learns."""
+    """What an auxiliary network predicts, and its loss."""
 
     LEARNING_LOSS = "learning_loss"
     LEARNING_LOSS_PP = "learning_loss_pp"
@@ -47,7 +47,7 @@ class HeadKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """Copies of labelled frames as an auxiliary network sees them, and what is true of them.
+    """Copies of labelled frames as an auxiliary network sees them, with the true values for each.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Lesson:
     loss : Tensor, (n,)
         Squared error of the scoremaps, summed over a map, averaged over placed bodyparts.
     squared : Tensor, (n, K)
-        Squared errors of the predicted places, in animal sizes.
+        Squared errors of the predicted positions, in animal sizes.
     placed : Tensor, (n, K)
         1 where a bodypart is placed and in view.
     length, linked : Tensor, (n, links)
@@ -72,7 +72,7 @@ class Lesson:
 
 
 class AuxiliaryHead(nn.Module):
-    """Two strided convolutions, an average, two linear layers: after AL4Pose, with the paper's average."""
+    """Two strided convolutions, an average and two linear layers: after AL4Pose, with the paper's average."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
@@ -106,14 +106,14 @@ def make_lesson(
     size: float,
     seed: int = 0,
 ) -> Generator[int, None, Lesson]:
-    """Look at copies of labelled frames; yields how many frames are done.
+    """Compute the activations for copies of labelled frames; yield how many frames are done.
 
     Parameters
     ----------
     view : ActivationProbe
-        Of the pose model; it does not change.
+        Of the pose model, which does not change.
     frames : sequence of LabelledFrame
-        What the pose model learnt from, at least one.
+        The pose model's training frames, at least one.
     links : sequence of (int, int)
         The skeleton's.
     size : float
@@ -130,16 +130,16 @@ def make_lesson(
 
 
 def train_head(kind: HeadKind, lesson: Lesson, *, seed: int = 0) -> Generator[int, None, AuxiliaryHead]:
-    """Train an auxiliary network, `STEPS` steps; yields how many are done.
+    """Train an auxiliary network for `STEPS` steps; yield how many are done.
 
-    ``seed`` is that of the weights and the batches.
+    ``seed`` determines the weights and the batches.
     """
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = AuxiliaryHead(lesson.pooled.shape[1], kind.outputs(lesson.placed.shape[1], lesson.length.shape[1]))
     if kind is HeadKind.ALEATORIC:
-        # From the likeliest constant on: far above it all steps would go into coming down.
+        # Start from the likeliest constant: from far above it, all steps would be spent on coming down.
         mean = (lesson.squared * lesson.placed).sum() / lesson.placed.sum().clamp(min=1)
         nn.init.constant_(head.last.bias, float(torch.log(0.5 * mean + 1e-6)))
     head = head.to(lesson.pooled.device)
@@ -161,7 +161,7 @@ def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
     if kind is HeadKind.LINKS:
         mean, log_variance = said.unflatten(1, (-1, 2)).unbind(dim=2)
         return losses.length_likelihood(lesson.length[rows], mean, log_variance, lesson.linked[rows])
-    # Row i goes with row i + n / 2.
+    # Row i is paired with row i + n / 2.
     expected, true = said[:, 0].reshape(2, -1).T, lesson.loss[rows].reshape(2, -1).T
     pairwise = losses.learning_loss if kind is HeadKind.LEARNING_LOSS else losses.learning_loss_pp
     return pairwise(expected, true)
@@ -170,13 +170,13 @@ def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
 def _lesson(
     view: ActivationProbe, frame: LabelledFrame, links: Sequence[tuple[int, int]], size: float, rng: np.random.Generator
 ) -> Lesson:
-    """Make the copies of one frame and note what is true of them."""
+    """Make the copies of one frame and record their true values."""
     images, geometry = view.pictures(frame.image[None])
     image, uv = images[0], geometry.to_network(frame.xy[None])[0]
     uv[frame.states != KeypointState.PLACED] = np.nan
     sides = np.array([geometry.resized[1], geometry.resized[0]], np.float64)
     said = view.model.settings.rotation_degrees
-    rotation = said if said >= 0 else FULL_ROTATION  # a training puts there what it chose
+    rotation = said if said >= 0 else FULL_ROTATION  # a training stores its choice there
     copies, moved = [], []
     for _ in range(VIEWS):
         centre = (sides - 1) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * sides
@@ -192,7 +192,7 @@ def _lesson(
 
 
 def _truth(seen: Activations, uv: Tensor, links: Sequence[tuple[int, int]], size: float) -> Lesson:
-    """Compare what the pose network says of copies with where their keypoints are, ``(n, K, 2)`` network pixels."""
+    """Compare predictions for copies with their true keypoints, ``(n, K, 2)`` network pixels."""
     rows, columns = seen.scoremaps.shape[2:]
     corner = torch.tensor([columns, rows], device=uv.device) * SCOREMAP_STRIDE
     placed = (torch.isfinite(uv).all(dim=2) & (uv >= 0).all(dim=2) & (uv < corner).all(dim=2)).float()

@@ -1,4 +1,4 @@
-"""What auxiliary networks are trained by; each a mean over what it is given.
+"""Losses of auxiliary networks; each is a mean over its input.
 
 The definitions are those of `napari_al_pose.acquisition.strategies.learning_loss`, ``aleatoric`` and ``vl4pose``.
 """

@@ -1,4 +1,4 @@
-"""Poses of the same frames seen otherwise: with channels dropped, or turned and scaled."""
+"""Poses of the same frames under perturbation: with channels dropped, or rotated and scaled."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _TURNS = ((15.0, 1.0), (-15.0, 1.0), (0.0, 0.8), (0.0, 1.25))
 def dropout_poses(view: ActivationProbe, activations: Activations) -> NDArray[np.float32]:
     """Return poses with a tenth of the last features' channels dropped, ``(n, 10, K, 2)``, source pixels.
 
-    The ten sets of channels are the same for every frame, so that frames can be compared and come out the same in
-    whatever order they are looked at.
+    The ten sets of channels are the same for every frame, so frames can be compared and the result does not depend on
+    their order.
     """
     channels = activations.features.shape[1]
     generator = torch.Generator().manual_seed(0)
@@ -36,7 +36,7 @@ def dropout_poses(view: ActivationProbe, activations: Activations) -> NDArray[np
 
 
 def turned_poses(view: ActivationProbe, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return poses of the frames ``(n, H, W, 3)`` and their turned copies, ``(n, 5, K, 2)``, source pixels."""
+    """Return poses of the frames ``(n, H, W, 3)`` and their rotated copies, ``(n, 5, K, 2)``, source pixels."""
     images, geometry = view.pictures(frames)
     poses = [view.look(frames).xy]
     poses += [_turned(view, images, geometry, angle, scale) for angle, scale in _TURNS]
@@ -48,7 +48,7 @@ def _turned(
 ) -> NDArray[np.float32]:
     height, width = geometry.resized
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    # Three points tell where the turn takes every other.
+    # Three points determine where the rotation takes every other point.
     marks = np.array([[0.0, 0.0], [width, 0.0], [0.0, height]])
     copies = []
     for image in images.cpu():

@@ -1,1 +1,1 @@
-"""Models trained by other programs, as models of this one: they predict, but can't be trained further here."""
+"""Models of other programs, used as models of this one: they predict, but can't be trained further here."""

@@ -1,7 +1,7 @@
-"""What a DeepLabCut 3 ``pytorch_config.yaml`` says about the network, as far as prediction needs it.
+"""The parts of a DeepLabCut 3 ``pytorch_config.yaml`` that prediction needs.
 
-Facts: the keys are those DeepLabCut 3.0 writes. Nothing is assumed that the file can say: release candidates trained
-with other targets and another meaning of a missing ``apply_sigmoid``.
+The keys are those that DeepLabCut 3.0 writes. Nothing that the file can say is assumed: release candidates trained with
+other targets and gave another meaning to a missing ``apply_sigmoid``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Part(BaseModel):
 
 
 class Deconvolution(_Part):
-    """Transposed convolutions, ReLU between them, and perhaps a convolution after them."""
+    """Transposed convolutions with ReLU between them, optionally followed by a convolution."""
 
     channels: tuple[int, ...] = Field(min_length=1, max_length=8)
     kernel_size: tuple[int, ...] = Field(max_length=8)
@@ -47,7 +47,7 @@ class Deconvolution(_Part):
 
 
 class Decoding(_Part):
-    """How poses are read off the maps."""
+    """How to read poses off the maps."""
 
     apply_sigmoid: bool = True
     clip_scores: bool = False
@@ -56,7 +56,7 @@ class Decoding(_Part):
 
 
 class Head(_Part):
-    """The head of the bodyparts."""
+    """The head that predicts the bodyparts."""
 
     type: Literal["HeatmapHead"]
     heatmap_config: Deconvolution
@@ -80,7 +80,7 @@ class Backbone(_Part):
 
 
 class Snapshot(_Part):
-    """Everything that rebuilds the network and reads poses off it."""
+    """Everything needed to rebuild the network and read poses off it."""
 
     net_type: str = ""
     bodyparts: tuple[str, ...] = Field(min_length=1, max_length=500)
@@ -153,7 +153,7 @@ def parse_config(content: Any, path: Path) -> Snapshot:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise AlPoseError(
-            f"{path} describes a network that is not known here: {where}: {first['msg']}.", _UNSUPPORTED
+            f"{path} describes an unknown kind of network: {where}: {first['msg']}.", _UNSUPPORTED
         ) from error
     _check_head(found, path)
     return found
@@ -174,4 +174,4 @@ def _check_head(found: Snapshot, path: Path) -> None:
         ):
             raise AlPoseError(f"{path} describes a head that does not fit {parts} bodyparts.", _UNSUPPORTED)
     if head.predictor.location_refinement and head.locref_config is None:
-        raise AlPoseError(f"{path} wants location refinement but has no maps for it.", _UNSUPPORTED)
+        raise AlPoseError(f"{path} asks for location refinement but has no maps for it.", _UNSUPPORTED)

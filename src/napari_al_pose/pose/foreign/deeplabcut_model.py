@@ -1,4 +1,4 @@
-"""A DeepLabCut 3 snapshot as a model of the project: the same poses as DeepLabCut's own, and its scoremaps."""
+"""A DeepLabCut 3 snapshot as a model of the project: it gives the same poses as DeepLabCut, and its scoremaps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMAT = "napari-al-pose copy of a DeepLabCut snapshot"
 
 _HINT = "Choose a snapshot that DeepLabCut 3 wrote (dlc-models-pytorch/.../train/snapshot-*.pt)."
 _PIXELS_AT_ONCE = 2 * 640 * 480
-"""Pixels of one forward pass: its maps stay within some hundred megabytes."""
+"""Pixels of one forward pass, whose maps then take some hundred megabytes."""
 
 
 class DeepLabCutModel:
@@ -39,9 +39,9 @@ class DeepLabCutModel:
     network : DeepLabCutNetwork
         On its device.
     snapshot : Snapshot
-        What DeepLabCut wrote about it.
+        What DeepLabCut stored with it.
     bodyparts : tuple of str
-        The project's bodyparts, all of which the network knows; the order of every keypoint axis.
+        The project's bodyparts, in the order of every keypoint axis; the network must know all of them.
 
     Raises
     ------
@@ -67,12 +67,12 @@ class DeepLabCutModel:
 
     @property
     def pad_to(self) -> tuple[int, int]:
-        """Height and width are padded to multiples of these."""
+        """Height and width are padded to multiples of this."""
         return self._snapshot.pad_to
 
     @property
     def notice(self) -> str:
-        """What little memory makes of predictions; empty if nothing."""
+        """What predictions do to save memory; empty if memory suffices."""
         return "" if self._most == sys.maxsize else f"little memory: {self._most} at once"
 
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
@@ -121,13 +121,14 @@ class DeepLabCutModel:
         return xy.cpu().numpy(), likelihood.clamp(0, 1).cpu().numpy(), shown
 
     def _padded(self, images: Tensor) -> Tensor:
-        """Return images whose sides the network can halve; DeepLabCut mirrors the border too, at random sides."""
+        """Return images padded to sides that the network can halve; DeepLabCut mirrors the border too, at random
+        sides."""
         bottom, right = (-side % unit for side, unit in zip(images.shape[-2:], self._snapshot.pad_to, strict=True))
         mode = "reflect" if bottom < images.shape[-2] and right < images.shape[-1] else "replicate"
         return F.pad(images, (0, right, 0, bottom), mode=mode) if bottom or right else images
 
     def save(self, path: Path) -> None:
-        """Write the model to one file of a folder that is put in place when it is whole."""
+        """Write the model to one file, in a folder that is moved into place when it is whole."""
         content = {
             "format": FORMAT,
             "snapshot": self._snapshot.model_dump(mode="json"),
@@ -138,7 +139,7 @@ class DeepLabCutModel:
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> DeepLabCutModel:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
@@ -172,7 +173,7 @@ def read_snapshot(path: Path, bodyparts: Sequence[str], *, device: str = "auto")
     Raises
     ------
     AlPoseError
-        If it can't be read, is of a kind that can't be used, or knows other bodyparts.
+        If it can't be read, is of an unsupported kind, or knows other bodyparts.
     """
     snapshot = read_config(path.with_name(CONFIG_NAME))
     bodypart_order(bodyparts, snapshot.bodyparts)  # before the large file is read
@@ -192,23 +193,23 @@ def _build(snapshot: Snapshot, state: Any, path: Path, device: str) -> DeepLabCu
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a file's content, as data: nothing in it is run."""
+    """Return a file's content as data; nothing in it is executed."""
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", _HINT)
     if not zipfile.is_zipfile(path):
-        raise AlPoseError(f"{path} is damaged, or no snapshot.", _HINT)
+        raise AlPoseError(f"{path} is damaged, or not a snapshot.", _HINT)
     try:
         with torch.serialization.safe_globals(_numpy_numbers()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
-        raise AlPoseError(f"{path} is damaged, or holds more than numbers and is not opened.", _HINT) from error
+        raise AlPoseError(f"{path} is damaged, or it holds more than numbers and is not opened.", _HINT) from error
     if not isinstance(content, dict):
-        raise AlPoseError(f"{path} is no snapshot.", _HINT)
+        raise AlPoseError(f"{path} is not a snapshot.", _HINT)
     return content
 
 
 def _numpy_numbers() -> list[Any]:
-    """Return what early snapshots hold besides tensors: their losses as numpy's numbers, under old and new names."""
+    """Return the numpy types that early snapshots hold besides tensors: their losses, under old and new names."""
     core: Any = getattr(np, "_core", None) or np.core  # numpy 1 has it there
     scalar = core.multiarray.scalar
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")

@@ -1,4 +1,4 @@
-"""DeepLabCut 3's single-animal networks, rebuilt from timm's parts so that its snapshots fit, name by name."""
+"""DeepLabCut 3's single-animal networks, rebuilt with timm so that its snapshots fit, name by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STD = (0.229, 0.224, 0.225)
 
 
 class DeepLabCutNetwork(nn.Module):
-    """Backbone, scoremaps and location refinement; takes RGB of 0 to 255, (N, 3, H, W).
+    """Backbone, scoremaps and location refinement; the input is RGB from 0 to 255, (N, 3, H, W).
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class DeepLabCutNetwork(nn.Module):
         self.register_buffer("std", Tensor(_STD).reshape(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return scoremaps as the head gives them, (N, K, h, w), and refinements, (N, 2 K, h, w)."""
+        """Return scoremaps as the head computes them, (N, K, h, w), and refinements, (N, 2 K, h, w)."""
         x = images / 255 if self._normalize or self._unit_range else images
         if self._normalize:
             x = (x - self.mean) / self.std

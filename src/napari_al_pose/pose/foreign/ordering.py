@@ -1,4 +1,4 @@
-"""Whose bodypart is which."""
+"""The order of a model's bodyparts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_al_pose.domain import AlPoseError
 
 
 def bodypart_order(wanted: Sequence[str], known: Sequence[str]) -> list[int]:
-    """Return where each of the project's bodyparts is among those a model knows.
+    """Return the index of each of the project's bodyparts among those that a model knows.
 
     Raises
     ------
