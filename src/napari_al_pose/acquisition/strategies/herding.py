@@ -26,12 +26,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, nearest_distance, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
-from napari_al_pose.acquisition.wording import percent_of_pool
 
 _MOST_COVERED = 4_000
 _BLOCK = 1_024
