@@ -1,4 +1,4 @@
-"""Takes in models that another program trained, as versions of the project's own."""
+"""Adopts models that another program trained, as versions of the project's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_model(path: Path, bodyparts: tuple[str, ...], *, device: str, said: dic
     Raises
     ------
     AlPoseError
-        If it is neither, can't be used here, or does not know all ``bodyparts``.
+        If it is neither, is not supported here, or does not know all ``bodyparts``.
     """
     if path.suffix == ".onnx":
         from napari_al_pose.pose.foreign.onnx_model import read_onnx
@@ -36,20 +36,20 @@ def read_model(path: Path, bodyparts: tuple[str, ...], *, device: str, said: dic
 
 
 def adopt(project: Project, path: Path, *, device: str = "auto", said: dict[str, Any] | None = None) -> str:
-    """Copy another program's model into the project as its newest version; return the network's name.
+    """Copy another program's model into the project as its newest version, and return the network's name.
 
-    The copy is the project's own: the original may be moved or trained on.
+    The project keeps its own copy, so the original may be moved or trained further.
 
     Parameters
     ----------
     project : Project
-        Its bodyparts must all be known to the model.
+        The model must know all of its bodyparts.
     path : Path
         A snapshot of DeepLabCut 3 or an ONNX file.
     device : str
         "auto", "cpu", "cuda" or "mps".
     said : dict
-        What an ONNX file does not say of itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
+        What an ONNX file does not say about itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Scores of frames that show several animals: each animal is scored by itself, and a frame has their mean.
+"""Scores of frames that show several animals: each animal gets a score, and a frame their mean.
 
-Whoever labels a frame labels all animals in it, so that what a frame teaches is what each of them does. A frame in
-which no animal was found has no score of its own; strategies that look at frames as a whole score them as ever.
+A person who labels a frame labels all animals in it, so a frame is worth what each of them is worth. A frame without
+any found animal has no score of its own. Strategies that look at frames as a whole score them as usual.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from napari_al_pose.engine.pool import PoolOutput
 from napari_al_pose.pose.animals import AnimalPoses
 
 OF_ANIMALS = frozenset({Extra.NEIGHBOUR_XY})
-"""Extra arrays that come for each animal apart, behind the axis of frames."""
+"""Extra arrays that hold a value for each animal, on the axis behind that of frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolScores:
-    """What a strategy makes of the pool.
+    """A strategy's scores of the pool.
 
     Parameters
     ----------
     strategy : Strategy
-        The one that scored.
+        The one that computed the scores.
     context : ScoreContext
         What it scored.
     values : float64 array, (N,)
-        One score a frame of the pool, higher is sooner; NaN where it can't say.
+        One score for each frame of the pool; higher comes first, NaN if unknown.
     """
 
     strategy: Strategy
@@ -39,21 +39,21 @@ class PoolScores:
 
 
 def score_animals(strategy: Strategy, context: ScoreContext, output: PoolOutput | None) -> PoolScores:
-    """Score the pool, animal by animal where the model tells several apart and the strategy goes by what it says.
+    """Score the pool, animal by animal if the model predicts several and the strategy uses its predictions.
 
     Parameters
     ----------
     strategy : Strategy
-        Which has all it needs.
+        Everything it needs is available.
     context : ScoreContext
-        Of the pool; of several animals the surest, and extra arrays with an axis of animals.
+        Of the pool, with the surest of several animals, and extra arrays with an axis of animals.
     output : PoolOutput or None
-        What the model said.
+        The model's predictions.
 
     Returns
     -------
     PoolScores
-        With the context of that animal of each frame whose score is the highest: its reasons are told.
+        With the context of each frame's highest-scored animal, whose reasons are shown.
     """
     of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
     looks = bool((strategy.requires | traits(strategy).uses) & of_a_model) or bool(traits(strategy).needs)
@@ -71,7 +71,7 @@ def score_animals(strategy: Strategy, context: ScoreContext, output: PoolOutput 
 
 
 def _of_animal(context: ScoreContext, animals: AnimalPoses, a: int) -> ScoreContext:
-    """Return what a strategy is given of one animal of each frame."""
+    """Return the context for one animal of each frame."""
     extra = {name: rows[:, a] if name in OF_ANIMALS else rows for name, rows in context.extra.items()}
     return replace(
         context,
@@ -84,7 +84,7 @@ def _of_animal(context: ScoreContext, animals: AnimalPoses, a: int) -> ScoreCont
 
 
 def _chosen(contexts: list[ScoreContext], which: NDArray[np.int64]) -> ScoreContext:
-    """Return the context with one of the animals of each frame."""
+    """Return the context with one of each frame's animals."""
     first, rows = contexts[0], np.arange(len(which))
 
     def pick(arrays: list[NDArray[np.floating] | None]) -> NDArray[np.floating] | None:

@@ -1,8 +1,8 @@
 """The engine process: one loop of generators that owns torch.
 
-Training yields between steps; requests about the frame on screen are served there and then, so a scoremap comes in a
-fraction of a second while a training runs, with one model in memory and no locks. Whole videos, which take hours, step
-aside for training and ranking. The process ends when the pipe from its parent does.
+Training yields between steps, and the loop answers requests about the frame on screen at once. So a scoremap arrives in
+a fraction of a second while a training runs, with one model in memory and no locks. Whole videos, which take hours,
+make way for training and ranking. The process ends when the pipe from its parent does.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ PARENT_GONE_SECONDS = 10.0
 
 
 class _Running:
-    """The job of a lane that is being done.
+    """The job that a lane is doing.
 
     Attributes
     ----------
     keep : bool
-        Whether it is to end now and keep what was learnt.
+        Whether to end now and keep what was learnt.
     """
 
     def __init__(self, root: Path, loop: ActiveLearningLoop, request: Job) -> None:
@@ -65,7 +65,7 @@ class _Running:
 
 @dataclass(slots=True)
 class _Lane:
-    """Jobs done one after the other; of two lanes, the first has precedence."""
+    """Does jobs one after the other; of two lanes, the first has precedence."""
 
     waiting: deque[Job]
     running: _Running | None = None
@@ -86,7 +86,7 @@ class EngineProcess:
     root : Path
         The project folder.
     inbox : queue.Queue
-        Requests; None when the parent is gone, an error when what it said can't be read.
+        Requests; None when the parent is gone, an error if a message can't be read.
     out : IO[bytes]
         Where replies go.
     threads : int
@@ -110,7 +110,7 @@ class EngineProcess:
         Raises
         ------
         ChannelError
-            If what the parent said can't be read.
+            If a message from the parent can't be read.
         """
         self._reply(Ready(self._loop.device, self._loop.version))
         try:
@@ -130,7 +130,7 @@ class EngineProcess:
         return next((lane for lane in (self._jobs, self._background) if lane.has_work), None)
 
     def _take_requests(self) -> bool:
-        """Sort what has arrived; wait only when there is nothing to do. False when the parent is gone."""
+        """Sort what has arrived, and wait only when there is nothing to do; return False when the parent is gone."""
         idle = self._look is None and self._lane_with_work() is None
         while True:
             try:
@@ -178,8 +178,8 @@ class EngineProcess:
         except AlPoseError as error:
             ended = Failed(running.job, error.message, error.hint)
         except (RuntimeError, OSError, MemoryError, ChannelError) as error:
-            # What torch and the machine raise. Anything else is a fault of ours: the process ends, and the window
-            # offers to start it again.
+            # torch and the machine raise these. Anything else is a fault of ours: the process ends, and the window
+            # offers to restart it.
             log.exception("job %s failed", running.job)
             ended = Failed(running.job, *_explain(error), details=traceback.format_exc())
         running.replies.close()
@@ -203,7 +203,7 @@ class EngineProcess:
 
 
 def _explain(error: BaseException) -> tuple[str, str]:
-    """Say in the user's words what a fault of torch or the machine means."""
+    """Explain a fault of torch or the machine in the user's words."""
     text = str(error)
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
         return "The engine ran out of memory.", "Choose a smaller image size or batch size in the settings."
@@ -213,7 +213,7 @@ def _explain(error: BaseException) -> tuple[str, str]:
 
 
 def _read_requests(stream: IO[bytes], inbox: Inbox) -> None:
-    """Put requests into the inbox until the parent is gone; then make sure that this process goes too."""
+    """Put requests into the inbox until the parent is gone, then make sure that this process ends too."""
     try:
         while (request := REQUESTS.read(stream)) is not None:
             inbox.put(request)
@@ -231,7 +231,7 @@ def _read_requests(stream: IO[bytes], inbox: Inbox) -> None:
 def main() -> None:
     """Run as ``python -m napari_al_pose.engine.child ROOT THREADS NICENESS``; the pipes are the standard streams."""
     root, threads, niceness = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    # Whatever prints to standard output must not end up between the messages.
+    # What libraries print to standard output must not end up between the messages.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

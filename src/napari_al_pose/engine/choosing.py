@@ -1,4 +1,4 @@
-"""From scores to a batch: the frames to label, and those drawn evenly beside them."""
+"""Turns scores into a batch: the best frames to label, and some drawn evenly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ChosenFrame:
     ----------
     key : FrameKey
     row : int or None
-        Its row in the pool that was scored; None if it was drawn from all candidates.
+        Its row in the scored pool; None if it was drawn from all candidates.
     """
 
     key: FrameKey
@@ -36,26 +36,26 @@ def choose_batch(
 ) -> list[ChosenFrame]:
     """Choose the next ``n`` frames to label, in the order in which to label them.
 
-    The strategy that scored says how its scores become a batch, and which share is drawn evenly from the videos
-    instead (`napari_al_pose.acquisition.Traits`). Without scores the batch covers what the videos look like.
+    The strategy that scored says how its scores become a batch, and which share is drawn evenly from the videos instead
+    (`napari_al_pose.acquisition.Traits`). Without scores, the batch is a diverse one.
 
     Parameters
     ----------
     scoring : Scoring
         Scores of the pool, or none.
     pool : Pool
-        What was scored.
+        The frames that were scored.
     n : int
         Frames wanted.
     seed : int
         For clusters and draws.
     taken : sequence of FrameKey
-        Frames that have another use already: neither chosen nor come near to in time.
+        Frames with another use. They are not chosen, nor are frames near them in time.
 
     Returns
     -------
     list of ChosenFrame
-        Fewer than ``n`` only if the pool has no more.
+        ``n`` of them, or fewer if the pool has no more.
     """
     n_drawn = 0 if scoring.scores is None else traits(scoring.scores.strategy).n_drawn(n)
     request = BatchRequest(
@@ -79,7 +79,7 @@ def choose_batch(
 
 
 def draw_evenly(pool: Pool, n: int, *, seed: int, taken: Sequence[FrameKey] = ()) -> list[ChosenFrame]:
-    """Draw frames from all candidates, near-duplicates included: they show the videos as they are."""
+    """Draw frames from all candidates, near-duplicates included, so that they represent the videos."""
     rows = random_batch(
         pool.candidates, n, seed=seed, taken=[*pool.labelled, *taken], fps=pool.fps, n_frames=pool.n_frames
     )
@@ -87,7 +87,7 @@ def draw_evenly(pool: Pool, n: int, *, seed: int, taken: Sequence[FrameKey] = ()
 
 
 def interleave(ranked: Sequence[T], drawn: Sequence[T]) -> list[T]:
-    """Spread what was drawn evenly through what was ranked; the best stays first."""
+    """Spread the drawn frames evenly among the ranked ones; the best stays first."""
     queue = list(ranked)
     spacing = len(ranked) / len(drawn) if drawn else 0.0
     for i, item in enumerate(drawn):

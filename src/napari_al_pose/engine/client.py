@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 LAST_WORDS = 40
 EXIT_SECONDS = 5.0
-RESTART = "Restart the engine to go on; labels are safe."
+RESTART = "Restart the engine to continue; labels are safe."
 
 
 class EngineClient:
-    """Starts the engine process, talks to it over pipes, and says when it dies.
+    """Starts the engine process, talks to it over pipes, and reports when it dies.
 
     Parameters
     ----------
     project_root : Path
         The project folder.
     on_reply : callable
-        Called with every reply, on a thread of the client's; hand it over to the GUI thread there.
+        Called with every reply, on a thread of the client's; pass it on to the GUI thread there.
     background : bool
-        Under a busy window: low priority and one core left free. A training on all cores would be many times slower
-        as soon as the window needs one of them.
+        Whether a window is in use: low priority, and one core left free. A training on all cores would be many times
+        slower as soon as the window needs one of them.
     """
 
     def __init__(self, project_root: Path, on_reply: Callable[[Reply], None], *, background: bool = True) -> None:
@@ -51,7 +51,7 @@ class EngineClient:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -64,7 +64,7 @@ class EngineClient:
         return next(self._jobs)
 
     def start(self) -> None:
-        """Start the process unless it runs. It answers `Ready` once torch is imported.
+        """Start the process unless it is running. It answers `Ready` once torch is imported.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class EngineClient:
         self._reader.start()
 
     def send(self, request: Request) -> None:
-        """Send a request; one to a dead engine is dropped, since `Died` has said or will say so.
+        """Send a request. If the engine is dead the request is dropped, since `Died` reports that.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class EngineClient:
             log.warning("the engine took no request: %s", error)
 
     def close(self) -> None:
-        """End the process: politely, then by force."""
+        """End the process, politely at first, then by force."""
         self._closing = True
         process = self._process
         if process is None:
@@ -145,7 +145,7 @@ class EngineClient:
                     self._on_reply(reply)
         except (ChannelError, OSError) as error:
             log.error("the pipe from the engine broke: %s", error)
-            why = f"The engine was ended, as what it said could not be read. {error}"
+            why = f"The engine was ended because its answer could not be read. {error}"
             process.kill()
         process.wait()
         logger.join(EXIT_SECONDS)

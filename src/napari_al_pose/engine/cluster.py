@@ -28,25 +28,25 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 15
 WORKER_SECONDS = 60
 AHEAD = 3
-"""Tasks under way for every thread of the cluster: enough that none waits, few enough that results take no memory."""
+"""Tasks in progress for each thread of the cluster: enough to keep it busy, few enough to need little memory."""
 _FRAMES_A_TASK = 16
 _RETRIES = 2
 
 Task = tuple[Any, tuple[Any, ...]]
-"""What the result belongs to, and the arguments of the function that a worker runs."""
+"""The owner of the result, and the arguments of the function that a worker runs."""
 
 
 class Cluster:
-    """A connection to a scheduler; a context manager.
+    """A connection to a scheduler, as a context manager.
 
-    Tasks of a worker that goes away are done by another one. Results are written by this process alone.
+    If a worker goes away, another one does its tasks. Only this process writes results.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+        The scheduler's, such as ``tcp://10.0.0.1:8786``.
     project : Project
-        Its folder and its videos are under the same path on every machine.
+        Its folder and its videos have the same path on every machine.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class Cluster:
     def predict_planned(
         self, planned: Sequence[PlannedVideo], _model: Predictor, job: int
     ) -> Generator[Progress, None, None]:
-        """Predict what is missing of videos, segment by segment in any order; see `whole_videos.predict_planned`."""
+        """Predict the missing parts of videos, segment by segment in any order; see `whole_videos.predict_planned`."""
         done = sum(item.run.header.n_done for item in planned)
         total = sum(item.run.header.n_frames for item in planned)
         reporter = ProgressReporter(job, f"Predicting on {self._n_workers()} workers", total, begun=done)
@@ -106,7 +106,7 @@ class Cluster:
             yield from reporter.report(done)
 
     def predict_frames(self, version: int) -> Callable[..., Generator[Progress, None, PoolOutput]]:
-        """Return what does the work of `pool.predict_frames` with that model of the project."""
+        """Return a function that does what `pool.predict_frames` does, with that model of the project."""
 
         def predict(
             model: Predictor,
@@ -177,7 +177,7 @@ class Cluster:
 
 
 def _result(future: Future) -> Any:
-    """Return what a worker computed, or raise the AlPoseError that stopped it."""
+    """Return what a worker computed, or raise its AlPoseError."""
     error = future.exception()
     if error is None:
         return future.result()
@@ -186,5 +186,5 @@ def _result(future: Future) -> Any:
     log.error("a worker failed: %s", error)
     raise AlPoseError(
         f"A worker could not do its part: {type(error).__name__}: {str(error)[:200]}.",
-        "See that every worker has this version of napari-al-pose[engine,cluster], then give the same command.",
+        "Check that every worker has this version of napari-al-pose[engine,cluster], then repeat the command.",
     ) from error

@@ -1,4 +1,4 @@
-"""The frames a strategy puts first and last, as one picture."""
+"""Draws the frames that a strategy ranks first and last, as one picture."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def write_contact_sheet(
     *,
     n: int = 12,
 ) -> None:
-    """Write a PNG with the ``n`` best- and the ``n`` worst-scored frames, each with its name and score.
+    """Write a PNG with the ``n`` best-scored and the ``n`` worst-scored frames, each with its name and score.
 
     Parameters
     ----------
     path : Path
         Replaced if it exists.
     title : str
-        Stands above.
+        Drawn at the top.
     keys : sequence of FrameKey, N
-        What was scored.
+        The scored frames.
     scores : float array, (N,)
-        NaN is neither good nor bad.
+        Frames with NaN are left out.
     sources : dict of str to FrameSource
         By video.
     n : int
-        Frames of each kind.
+        Number of frames of each kind.
 
     Raises
     ------

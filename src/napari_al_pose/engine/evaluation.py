@@ -1,4 +1,4 @@
-"""Train on some of a project's labelled frames and measure on the others; the project is left as it is."""
+"""Trains on some of a project's labelled frames and measures on the others, without changing the project."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def evaluate_project(
     Parameters
     ----------
     project : Project
-        Left as it is.
+        Not changed.
     train_frames : int
         Frames to draw for training.
     seed : int
-        Of the draw and the training.
+        For the draw and the training.
     reference : (str, str), optional
-        The two bodyparts whose distance errors are given in as well; by default the bounding box's diagonal.
+        Two bodyparts whose distance is the unit of relative errors; by default it is the bounding box's diagonal.
 
     Raises
     ------
     AlPoseError
-        If the project has too few labelled frames or not these bodyparts.
+        If the project has too few labelled frames, or lacks these bodyparts.
     """
     bodyparts = project.skeleton.bodyparts
     unknown = [name for name in reference or () if name not in bodyparts]
@@ -49,7 +49,7 @@ def evaluate_project(
         if len(by_frame(usable)) < 2:
             raise AlPoseError(
                 f"Expected at least 2 labelled frames in {project.root}, got {len(by_frame(usable))}.",
-                "Label some frames, or put the videos or extracted images of the labelled ones back.",
+                "Label some frames, or restore the videos or extracted images of the labelled ones.",
             )
         n_animals = len(project.skeleton.individuals)
         frames = yield from load_labelled(usable, sources, 0, images=found.images, n_animals=n_animals)

@@ -1,4 +1,4 @@
-"""Whole videos for other programs: predicted, smoothed if asked for, written in their formats, drawn."""
+"""Exports whole videos for other programs: predicts, smooths if requested, writes their formats, draws."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 Chunks = Iterator[tuple[int, NDArray[np.float32]]]
 PredictAll = Callable[[Sequence[PlannedVideo], Predictor, int], Generator[Progress, None, None]]
-"""Predicts what planned videos lack."""
+"""Predicts the missing parts of planned videos."""
 
 
 def export(
@@ -51,9 +51,9 @@ def export(
     job: int,
     predict: PredictAll = predict_planned,
 ) -> Generator[Progress, None, PosesExported]:
-    """Predict videos from their first frame to their last and write what ``options`` say.
+    """Predict videos from the first frame to the last and write what ``options`` ask for.
 
-    Whoever is stopped goes on where it stopped when asked again.
+    An export that was stopped continues where it stopped when it is requested again.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def export(
             raise AlPoseError(f"There is no folder {folder} to write to.", "Choose another one, or make it.")
         refuse_read_only(folder)
     if "sleap" in options.formats:
-        import_sleap_io()  # whether it is there is told now, not after hours
+        import_sleap_io()  # report a missing package now, not after hours
     stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
@@ -80,7 +80,7 @@ def export(
 
 
 def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
-    """Yield what is wrong with each video, as it is known now that all of it was read."""
+    """Yield what is wrong with each video, which is known only now that all of it was read."""
     for video in videos:
         source = video.open(cache_bytes=0)
         if found := notice_of(source):
@@ -90,7 +90,7 @@ def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OutputFile:
-    """A file to write, what writes it, and which of the keypoints of a row go there."""
+    """A file to write, its writer, and which keypoints of a row go there."""
 
     path: Path
     writing: AbstractContextManager[AddRows]
@@ -98,7 +98,7 @@ class _OutputFile:
 
 
 class _Writing:
-    """What is written of one video."""
+    """Writes what was requested of one video."""
 
     def __init__(
         self, project: Project, item: PlannedVideo, options: ExportOptions, model: Predictor, job: int, *, stem: str
@@ -142,13 +142,14 @@ class _Writing:
         return written
 
     def _files(self, form: str, mark: str) -> list[_OutputFile]:
-        """Return what is written in a format: of several animals one file, or one for each where it holds one."""
+        """Return what is written in a format: with several animals one file, or one for each if the format holds
+        one."""
         header, folder = self._run.header, _folder(self._video, self._options)
         bodyparts, individuals = header.bodyparts, header.individuals
         everything = slice(header.n_points)
         stem = f"{self._stem}.al-pose-{header.model_version}"
         if form == "deeplabcut":
-            # DeepLabCut's word for poses that were followed from frame to frame, "el" for ellipses: it looks for that.
+            # DeepLabCut looks for its mark of poses that were followed from frame to frame, "el" for ellipses.
             followed = "_el" if individuals else ""
             path = folder / f"{self._stem}{self._scorer}{followed}{mark}.h5"
             return [
@@ -179,7 +180,7 @@ class _Writing:
         return files
 
     def _table(self) -> Generator[Progress, None, Path]:
-        """Write the plain table: raw poses, and smoothed ones beside them if they are asked for."""
+        """Write the plain table: raw poses, and smoothed ones beside them if requested."""
         header, smoothing = self._run.header, self._options.smoothing
         name = self._stem
         path = _folder(self._video, self._options) / f"{name}.al-pose-{header.model_version}.poses.csv"
@@ -202,10 +203,10 @@ class _Writing:
         return path
 
     def _drawn(self) -> Generator[Progress, None, Path]:
-        """Draw the poses, smoothed if they are, into a copy of the video."""
+        """Draw the poses, smoothed if requested, into a copy of the video."""
         name, header, smooth = self._stem, self._run.header, bool(self._options.smoothing)
         mark = "_filtered" if smooth else ""
-        # DeepLabCut's name for it: projects know by it that this is no video to label.
+        # By DeepLabCut's name for it, projects recognise that this is not a video to label.
         path = _folder(self._video, self._options) / f"{name}{self._scorer}{mark}_labeled.mp4"
         reporter = ProgressReporter(self._job, f"Drawing {name}", header.n_frames)
         source = self._video.open(cache_bytes=CACHE_BYTES)
@@ -245,14 +246,14 @@ class _Writing:
 
 
 def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:
-    """Return videos by the names the project has for them or by their files, which need not be in the project.
+    """Return videos by their names in the project or by their files, which need not be in the project.
 
     Parameters
     ----------
     project : Project
-        Where names are looked up.
+        Names are looked up here.
     names : sequence of str
-        None stands for all videos of the project whose file is there.
+        None for all videos of the project whose file exists.
 
     Raises
     ------
@@ -264,7 +265,7 @@ def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:
     chosen = {video.file.resolve(): video for video in (_chosen(project, name) for name in names)}
     own = set(project.videos)
     taken = Counter(video.name for video in {*own, *chosen.values()})
-    # Predictions are kept by name: two files of one name must not be taken for one.
+    # Predictions are stored by name: two files of one name must not be mixed up.
     return [
         replace(video, name=f"{video.name}-{identity_of(video.file).mark}")
         if taken[video.name] > 1 and video not in own
@@ -274,10 +275,10 @@ def choose_videos(project: Project, names: Sequence[str]) -> list[ProjectVideo]:
 
 
 def output_stems(videos: Sequence[ProjectVideo], options: ExportOptions) -> tuple[list[str], str]:
-    """Return what the files of each video are called after, no two alike in one folder, and a sentence if need be.
+    """Return the base name for each video's files, all different within a folder, and a sentence if some had to change.
 
-    Files are called after the video's; where two would have one name, the folder, the suffix or the content tells
-    them apart.
+    Files are named after the video. If two would have the same name, the folder, the suffix or the content tells them
+    apart.
     """
     places = [(_folder(video, options), _stem(video)) for video in videos]
     as_disks_compare = [(str(folder).casefold(), plain(stem).casefold()) for folder, stem in places]

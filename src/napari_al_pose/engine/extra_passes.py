@@ -1,7 +1,7 @@
-"""Passes over frames that give the arrays strategies ask for: one row a frame and array.
+"""Passes over frames that compute the arrays strategies request, one row a frame in each array.
 
-A pass sees a few frames of one video at a time; what it needs beside them (a look inside the model, an auxiliary
-network, another network's weights) it gets when it is made.
+A pass sees a few frames of one video at a time. What it needs beside them (activations of the model, an auxiliary
+network, another network's weights) is passed when it is created.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Rows = dict[Extra, NDArray[Any]]
 
 THUMBNAIL_SIDE = 64
 NEAREST = 30
-"""Labelled frames that a gradient is computed for."""
+"""Labelled frames to compute a gradient for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +46,10 @@ class VideoBatch:
     Parameters
     ----------
     keys : tuple of FrameKey
-        Which they are.
+        Their keys.
     frames : uint8 array, (n, H, W, 3)
     source : FrameSource
-        Where their neighbours are.
+        To read their neighbours from.
     """
 
     keys: tuple[FrameKey, ...]
@@ -59,7 +59,7 @@ class VideoBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledMaps:
-    """What the model says of the M labelled frames.
+    """The model's predictions for the M labelled frames.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class LabelledMaps:
     embedding: NDArray[np.float32]
 
     def nearest(self, embedding: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-        """Return for each of ``(n, C)`` which (up to 30) labelled frames are nearest."""
+        """Return, for each of ``(n, C)``, the labelled frames that are nearest, up to 30."""
         apart = np.linalg.norm(embedding[:, None] - self.embedding[None], axis=2)
         return [np.argsort(row, kind="stable")[:NEAREST] for row in np.round(apart, 6)]
 
@@ -95,7 +95,7 @@ def inside_pass(
     n_links: int,
     labelled: LabelledMaps | None,
 ) -> FramePass:
-    """Return the pass that looks inside the model: features, dropout, auxiliary networks, gradients."""
+    """Return the pass that reads activations: features, dropout, auxiliary networks, gradients."""
 
     def run(batch: VideoBatch) -> Rows:
         seen = view.look(batch.frames)
@@ -124,7 +124,7 @@ def inside_pass(
 
 
 def turned_pass(view: ActivationProbe) -> FramePass:
-    """Return the pass that predicts turned copies."""
+    """Return the pass that predicts rotated copies."""
     return lambda batch: {Extra.TURNED_XY: turned_poses(view, batch.frames)}
 
 
@@ -134,7 +134,7 @@ def descriptor_pass(descriptor: Descriptor, name: Extra) -> FramePass:
 
 
 def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
-    """Return poses in the neighbouring frames of any model, and how much the scoremaps change."""
+    """Return the pass that predicts neighbouring frames with any model, and measures how much the scoremaps change."""
 
     def run(batch: VideoBatch) -> Rows:
         found = _neighbours(batch)
@@ -160,7 +160,8 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
 def _animals_beside(
     model: Predictor, batch: VideoBatch, found: Sequence[tuple[int, int, NDArray[np.uint8]]]
 ) -> NDArray[np.float32]:
-    """Return the poses of each animal in the neighbouring frames, ``(n, A, 2, K, 2)``: those that are most alike."""
+    """Return the poses of each animal in the neighbouring frames, ``(n, A, 2, K, 2)``: the most similar pose in
+    each."""
     own = model.predict(batch.frames, with_scoremaps=False).animals
     assert own is not None  # the model tells several apart
     beside = np.full((*own.xy.shape[:2], 2, *own.xy.shape[2:]), np.nan, np.float32)
@@ -192,7 +193,7 @@ def thumbnail_pass(*, with_motion: bool) -> FramePass:
         if with_motion:
             energy = np.full(len(small), np.nan)
             for row, _side, frame in sorted(_neighbours(batch), key=lambda found: -found[1]):
-                # The frame before comes last and stays: its difference is the one that is defined.
+                # The frame before is computed last and wins: its difference is the defined one.
                 energy[row] = motion_energy(small[row : row + 1], thumbnails(frame[None]))[0]
             rows[Extra.MOTION_ENERGY] = energy
         return rows
@@ -210,9 +211,9 @@ def thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _neighbours(batch: VideoBatch) -> list[tuple[int, int, NDArray[np.uint8]]]:
-    """Read the frames before (side 0) and after (1) each of the batch, as far as that is cheap.
+    """Read the frames before (side 0) and after (1) each frame of the batch, if that is cheap.
 
-    The frame before a keyframe lies at the end of another group of pictures, all of which would have to be decoded.
+    The frame before a keyframe is the last of another group of pictures, all of which would have to be decoded.
     """
     source = batch.source
     keyframes = set(np.asarray(source.keyframes).tolist())

@@ -1,4 +1,4 @@
-"""Computes the extra arrays that strategies ask for, and keeps them until the model or the labels change."""
+"""Computes the extra arrays that strategies request, and keeps them until the model or the labels change."""
 
 from __future__ import annotations
 
@@ -62,27 +62,27 @@ _OF_ONE = (
 )
 _ONE = "what it asks for can be had of a model of one animal only"
 _SEVERAL = "the model knows one animal only"
-"""What a model of one animal, or of several, can't give, and why."""
+"""Why a model of one animal, or of several, can't provide something."""
 
 OF_NO_MODEL = _PICTURES | _DESCRIPTORS | {Extra.DINOV2_LABELLED}
-"""What can be had before there is a model."""
+"""Available before there is a model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extras:
-    """Extra arrays, and the reason for each that can't be had."""
+    """Extra arrays, and the reason for each missing one."""
 
     arrays: dict[Extra, NDArray[Any]] = field(default_factory=dict)
     missing: dict[Extra, str] = field(default_factory=dict)
 
 
 class ExtraCache:
-    """Computes extra arrays; keeps rows by frame, and auxiliary networks, until there is another model.
+    """Computes extra arrays; keeps rows and auxiliary networks until there is another model.
 
     Parameters
     ----------
     device : str
-        Where other networks than the pose model run.
+        Where networks other than the pose model run.
     """
 
     def __init__(self, *, device: str = "auto") -> None:
@@ -96,7 +96,7 @@ class ExtraCache:
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def fetch(self, wanted: Iterable[Extra], inputs: RankingInput) -> Generator[Progress, None, Extras]:
-        """Return the arrays ``wanted``, rows in the order of the pool's keys or its labelled ones."""
+        """Return the ``wanted`` arrays, with rows in the order of the pool's keys or of the labelled ones."""
         self._forget(inputs)
         wanted = set(wanted)
         extras = Extras(missing={name: why for name, why in inputs.unavailable.items() if name in wanted})
@@ -125,7 +125,7 @@ class ExtraCache:
         return extras
 
     def _forget(self, inputs: RankingInput) -> None:
-        """Let go of what another model said or another region showed, and of gradients towards other labels."""
+        """Drop what another model or another region produced, and gradients towards other labels."""
         shapes = {name: (*source.shape, *origin_of(source)) for name, source in inputs.sources.items()}
         changed = {name for name, shape in shapes.items() if self._shapes.get(name, shape) != shape}
         if changed:
@@ -143,7 +143,7 @@ class ExtraCache:
             self._labelled = inputs.pool.labelled
 
     def _compute(self, names: frozenset[Extra], inputs: RankingInput) -> Generator[Progress, None, None]:
-        """Compute the rows that are not there yet of ``names``, which one pass gives."""
+        """Compute the missing rows of ``names``, which one pass provides."""
         bases = frozenset(_OF_LABELLED.get(name, name) for name in names)
         keys: dict[FrameKey, None] = {}
         if any(name not in _OF_LABELLED for name in names):
@@ -171,7 +171,7 @@ class ExtraCache:
     def _pass(
         self, bases: frozenset[Extra], inputs: RankingInput
     ) -> Generator[Progress, None, tuple[str, passes.FramePass]]:
-        """Return what is shown while it runs, and the pass."""
+        """Return the progress text and the pass."""
         if bases <= _PICTURES:
             return "Reading small pictures", passes.thumbnail_pass(with_motion=Extra.MOTION_ENERGY in bases)
         if bases <= _DESCRIPTORS:
@@ -182,7 +182,7 @@ class ExtraCache:
         if inputs.model is None and inputs.imported is not None and bases == {Extra.NEIGHBOUR_XY}:
             return "Looking at neighbouring frames", inputs.imported.neighbour_pass
         if inputs.model is None:
-            raise AlPoseError("there is no model to ask", "Label some frames and learn first.")
+            raise AlPoseError("there is no model to ask", "Label some frames and train first.")
         if bases <= _NEIGHBOURS:
             with_change = Extra.SCOREMAP_CHANGE in bases
             return "Looking at neighbouring frames", passes.neighbour_pass(inputs.model, with_change=with_change)
@@ -203,7 +203,7 @@ class ExtraCache:
     def _train_heads(
         self, bases: frozenset[Extra], view: ActivationProbe, inputs: RankingInput
     ) -> Generator[Progress, None, None]:
-        """Train the auxiliary networks that are not there yet, once for a model."""
+        """Train the missing auxiliary networks, once for each model."""
         due = [name for name in sorted(bases & _HEADS.keys()) if name not in self._heads]
         if not due:
             return
@@ -238,7 +238,7 @@ class ExtraCache:
     def _labelled_maps(
         self, view: ActivationProbe, inputs: RankingInput
     ) -> Generator[Progress, None, passes.LabelledMaps]:
-        """Look at the labelled frames."""
+        """Predict the labelled frames."""
         labelled = inputs.pool.labelled
         found: dict[int, tuple[Tensor, NDArray[np.float32]]] = {}
         reporter = ProgressReporter(inputs.job, "Looking at labelled frames", len(labelled))
@@ -254,7 +254,7 @@ class ExtraCache:
 
 
 def _training_frames(inputs: RankingInput) -> Generator[Progress, None, list[LabelledFrame]]:
-    """Return the labelled frames the pose model may have learnt from, never those it is measured on."""
+    """Return the labelled frames that the pose model may have learnt from, without the hold-out frames."""
     known = set(inputs.pool.labelled)
     annotations = tuple(
         a

@@ -1,4 +1,4 @@
-"""Image features of frames, computed once a frame and kept in the project."""
+"""Image features of frames, computed once and kept in the project."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from napari_al_pose.video.region import Region
 log = logging.getLogger(__name__)
 
 _MARK = 16
-"""Characters of a video's digest in the name its features are kept under."""
+"""Number of characters of a video's digest in the name of its features."""
 
 
 class FeatureCache:
-    """Features by frame; the file is only a cache: lost or damaged, it is computed again.
+    """Features by frame. The file is only a cache: if it is lost or damaged, features are computed again.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class FeatureCache:
     def fetch(
         self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], job: int
     ) -> Generator[Progress, None, NDArray[np.float32]]:
-        """Return the features of ``keys``, float32 ``(len(keys), d)``, NaN where a frame shows nothing.
+        """Return the features of ``keys``, float32 ``(len(keys), d)``, with NaN for blank frames.
 
-        What is not known yet is computed.
+        Features that are not known yet are computed.
         """
         names = {name: _shown_name(source) for name, source in sources.items()}
         missing = [key for key in dict.fromkeys(keys) if _renamed(key, names) not in self._known]
@@ -72,13 +72,13 @@ class FeatureCache:
         return np.stack([self._known[_renamed(key, names)] for key in keys]) if keys else np.empty((0, 0), np.float32)
 
     def pictures(self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource]) -> NDArray[np.uint8]:
-        """Return the small pictures of frames that were fetched, uint8 ``(len(keys), HEIGHT, WIDTH)``."""
+        """Return the small pictures of fetched frames, uint8 ``(len(keys), HEIGHT, WIDTH)``."""
         names = {name: _shown_name(source) for name, source in sources.items()}
         found = [self._pictures[_renamed(key, names)] for key in keys]
         return np.stack(found) if found else np.empty((0, HEIGHT, WIDTH), np.uint8)
 
     def _write(self, names: Collection[str]) -> None:
-        # Those of other files that had the name of one of these videos are of no use any more.
+        # Features of other files that once had the name of one of these videos are no longer of use.
         present = {name.split(":")[1]: name.split(":")[0] for name in names}
         for key in list(self._known):
             mark, _, rest = key.video.partition(":")
@@ -100,7 +100,7 @@ class FeatureCache:
 
 
 def _shown_name(source: FrameSource) -> str:
-    """Return a name that a video, its regions and another file of its name don't share."""
+    """Return a name that differs for other regions of a video and for other files of its name."""
     name = f"{digest_of_source(source)[:_MARK]}:{source.name}"
     return f"{name}:{source.rectangle}" if isinstance(source, Region) else name
 
@@ -110,7 +110,7 @@ def _renamed(key: FrameKey, names: dict[str, str]) -> FrameKey:
 
 
 def _read(path: Path) -> tuple[dict[FrameKey, NDArray[np.float32]], dict[FrameKey, NDArray[np.uint8]]]:
-    """Return features and small pictures by frame; none where the file is missing, damaged or an older one."""
+    """Return features and small pictures by frame; nothing if the file is missing, damaged or in an older form."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             videos, frames, features = stored["videos"], stored["frames"], stored["features"]

@@ -37,12 +37,12 @@ class ImportedPredictions:
         return None if run is None else run.prediction(key.frame)
 
     def covered(self, pool: Pool) -> Pool:
-        """Return the pool without the frames that have no prediction: they cannot be compared with the others."""
+        """Return the pool without frames that lack a prediction: they can't be compared with the others."""
         kept = [i for i, key in enumerate(pool.keys) if self.prediction(key) is not None]
         return replace(pool, keys=tuple(pool.keys[i] for i in kept), features=pool.features[kept])
 
     def look(self, keys: Sequence[FrameKey]) -> PoolOutput:
-        """Return the predictions for frames; there are no scoremaps."""
+        """Return the predictions for frames, without scoremaps."""
         said = [self.prediction(key) for key in keys]
         blank = np.full((self.n_bodyparts, 2), np.nan, np.float32), np.zeros(self.n_bodyparts, np.float32)
         xy = np.stack([blank[0] if p is None else p.xy for p in said])
@@ -50,7 +50,7 @@ class ImportedPredictions:
         return PoolOutput(xy, likelihood, None, ())
 
     def neighbour_pass(self, batch: VideoBatch) -> Rows:
-        """Return the poses one frame before and one after each."""
+        """Return the poses one frame before and one frame after each."""
         rows = np.full((len(batch.keys), 2, self.n_bodyparts, 2), np.nan, np.float32)
         for i, key in enumerate(batch.keys):
             for side, step in enumerate((-1, 1)):
@@ -61,7 +61,7 @@ class ImportedPredictions:
 
     @property
     def sentence(self) -> str:
-        """Whose predictions they are."""
+        """A sentence that names their source."""
         files = [Path(run.header.source).name for run in self.runs.values()]
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return f"No model of this project yet: ranked by the predictions in {files[0]}{more}."
@@ -70,14 +70,14 @@ class ImportedPredictions:
 def read_imported_predictions(
     project: Project, job: int
 ) -> Generator[Progress, None, tuple[ImportedPredictions | None, str]]:
-    """Read what other programs left beside the project's videos, or the user has added.
+    """Read what other programs left beside the project's videos, or what the user added.
 
     Returns
     -------
     ImportedPredictions or None
         None if there is nothing.
     str
-        What is wrong with the first file that could not be used; empty if nothing is.
+        What is wrong with the first file that could not be used; empty if there is none.
     """
     runs: dict[str, VideoRun] = {}
     problem = ""

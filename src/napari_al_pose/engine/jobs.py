@@ -1,4 +1,4 @@
-"""Maps each kind of `Job` to the generator that does it and yields replies."""
+"""Maps each kind of `Job` to the generator that does it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class JobContext:
     project : Project
         Read-only.
     should_stop : callable
-        Says whether to end now and keep what was learnt.
+        Returns whether to end now and keep what was learnt.
     """
 
     loop: ActiveLearningLoop

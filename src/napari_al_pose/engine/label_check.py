@@ -1,7 +1,7 @@
-"""Finds labels to check by comparing each with a model that was not trained on it.
+"""Finds suspicious labels by comparing each with a model that was not trained on it.
 
-For a frame labelled since the last round that is the model before, which guessed it; for a hold-out frame the newest;
-for all others, models trained on the rest of the labels in turn (cross-fitting), once a frame.
+For a frame labelled since the last round, that is the previous model, which made its guess; for a hold-out frame, the
+newest. For all others, models are trained on the rest of the labels in turn (cross-fitting), once for each frame.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 FOLDS = 2
 MIN_FRAMES = 8
-"""With fewer labels, a model trained on half of them is of no use."""
+"""With fewer labels, a model trained on half of them is useless."""
 
 STEPS_SHARE = 0.6
-"""Steps of a fold's training as a share of a round's: enough to find labels that are far off."""
+"""Steps of a fold's training relative to a round's: enough to find labels that are far off."""
 
 MOST_CHECKS = 20
 STAGE = "Checking labels"
@@ -48,11 +48,11 @@ def check_labels(
     Parameters
     ----------
     project : Project
-        Whose labels are checked.
+        Its labels are checked.
     sources : dict of str to FrameSource
         By video.
     job : int
-        Number of the job, for the progress.
+        Number of the job, for progress messages.
     model, version : Predictor and int
         The newest model.
     threads : int
@@ -73,7 +73,7 @@ def check_labels(
     unseen.update((yield from _asked(model, version, list(by_frame(held)), frames, sources, job)))
     if cross_fits:
         settings = project.settings.train
-        if isinstance(model, PoseModel):  # whose backbone can be had, as the one in the settings perhaps can't
+        if isinstance(model, PoseModel):  # its backbone is available, unlike, perhaps, the one in the settings
             settings = settings.model_copy(update={"backbone": model.settings.backbone})
         unseen.update((yield from _cross_fitted(project, settings, missing, frames, sources, job, threads)))
     keys = [key for key in by_frame(labels) if key in unseen]
@@ -95,7 +95,7 @@ def check_labels(
 def _said_of(
     individual: str, labels: Sequence[Annotation], unseen: Mapping[FrameKey, Prediction]
 ) -> dict[FrameKey, Prediction]:
-    """Return what was said of one individual: of the poses in a frame the one that its labels lie on."""
+    """Return the prediction for one individual: the pose in a frame that lies on its labels."""
     said: dict[FrameKey, Prediction] = {}
     for key, animals in by_frame(labels).items():
         if key not in unseen:
@@ -114,7 +114,7 @@ def _checkable(project: Project, sources: Mapping[str, FrameSource]) -> list[Ann
 
 
 def _kept(project: Project, labels: Sequence[Annotation]) -> dict[FrameKey, Prediction]:
-    """Return what was said before about the frames, by models that had not seen them; hold-out is asked anew."""
+    """Return earlier predictions by models that had not seen the frames; hold-out frames are predicted again."""
     kept: dict[FrameKey, Prediction] = {}
     for version in project.models.versions():
         kept.update(project.unseen.load(version))

@@ -1,4 +1,4 @@
-"""The labels the built-in network can learn from and is measured on."""
+"""The labels that the built-in network learns from and is measured on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def known_labels(project: Project) -> list[Annotation]:
 
 
 def by_frame(annotations: Iterable[Annotation]) -> dict[FrameKey, list[Annotation]]:
-    """Return the labels of each frame, in the order they come in."""
+    """Return the labels of each frame, in their order."""
     frames: dict[FrameKey, list[Annotation]] = {}
     for annotation in annotations:
         frames.setdefault(annotation.key, []).append(annotation)

@@ -1,4 +1,4 @@
-"""The active-learning loop itself: the window's engine process and the command line both run this."""
+"""The active-learning loop, which the window's engine process and the command line both run."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ log = logging.getLogger(__name__)
 class ActiveLearningLoop:
     """Pool, score, select, train, publish.
 
-    Every long method is a generator that yields its progress, so that the caller decides when to go on, stop or
-    serve something else in between. The models it publishes are immutable and numbered.
+    Every long method is a generator that yields its progress. The caller decides when to continue, to stop or to do
+    something else in between. The models it publishes are immutable and numbered.
 
     Parameters
     ----------
     root : Path
-        The project folder, for what outlives one job: features and the newest model.
+        The project folder. The loop keeps features and the newest model between jobs.
     device : str
         "auto", "cpu", "cuda" or "mps".
     threads : int
@@ -70,10 +70,10 @@ class ActiveLearningLoop:
         self._model: Predictor | None = None
         self.version = 0
         self.model_problem = ""
-        """What is wrong with a model newer than the one in use, for the user; "" if there is none."""
+        """Why a model newer than the one in use can't be used, for the user; "" if there is none."""
 
     def refresh(self, project: Project) -> str:
-        """Open new videos and take the newest model that can be used; return `model_problem`."""
+        """Open new videos and load the newest usable model; return `model_problem`."""
         self._sources.refresh(project)
         problem = ""
         for version in reversed(project.models.versions()):
@@ -88,7 +88,7 @@ class ActiveLearningLoop:
             if tuple(model.bodyparts) != project.skeleton.bodyparts:
                 problem = problem or (
                     f"Model {version} knows other bodyparts ({', '.join(model.bodyparts)}) than the project. "
-                    "Learn once more to use the new ones."
+                    "Train again to use the new ones."
                 )
                 continue
             self._model, self.version = model, version
@@ -124,7 +124,7 @@ class ActiveLearningLoop:
     ) -> Generator[Progress, None, Ranked]:
         """Score the pool with the newest model and choose the queue; size and share come from the settings.
 
-        The workers of a ``scheduler`` run the model where one is named.
+        If a ``scheduler`` is named, its workers run the model.
         """
         settings = project.settings
         request = RankingRequest(
@@ -152,7 +152,7 @@ class ActiveLearningLoop:
     def map_pool(
         self, project: Project, job: int = 0, *, strategy: str, layout: str = "pca", size: int | None = None
     ) -> Generator[Progress, None, PoolMapped]:
-        """Lay the pool out on a plane with the scores of ``strategy``; nothing is kept of it.
+        """Lay the pool out on a plane with the scores of ``strategy``, without storing anything.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class ActiveLearningLoop:
         )
 
     def warm_up(self) -> None:
-        """Run the model once, as the first run of torch takes some tenths of a second longer."""
+        """Run the model once, as torch's first run takes some tenths of a second longer."""
         if self._model is not None:
             self._model.predict(np.zeros((1, 480, 640, 3), np.uint8))
 
@@ -186,15 +186,15 @@ class ActiveLearningLoop:
         return self._sources.refresh(project)
 
     def left_out(self) -> str:
-        """Return which videos are left out and why, in sentences; empty if that was told before."""
+        """Return which videos are left out and why, in sentences; empty if that was reported before."""
         return self._sources.news()
 
     def has_video(self, name: str) -> bool:
-        """Whether `look` can show frames of this video."""
+        """Return whether `look` can show frames of this video."""
         return name in self._sources
 
     def look(self, key: FrameKey, job: int = 0) -> Looked:
-        """Return scoremaps and pose of one frame; None in their place while there is no model.
+        """Return scoremaps and pose of one frame; None for both while there is no model.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class ActiveLearningLoop:
         frame, origin = self._sources.frame(key)
         result = self._model.predict(frame[None], with_scoremaps=True).moved(origin)
         scoremaps = None
-        if result.scoremaps is not None:  # a model that was trained elsewhere may have none
+        if result.scoremaps is not None:  # a model trained elsewhere may have none
             maps = result.scoremaps[0].astype(np.float16)
             scoremaps = Scoremaps(key, self.version, maps, result.grids[0])
         said, animals = _prediction(key, self.version, result), _maps_of_animals(key, self.version, result)
@@ -215,9 +215,9 @@ class ActiveLearningLoop:
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
     ) -> Generator[Progress, None, PosesExported]:
-        """Predict every frame of videos, given by name or file, and write what ``options`` say.
+        """Predict every frame of videos, given by name or file, and write what ``options`` ask for.
 
-        The workers of a ``scheduler`` predict where one is named.
+        If a ``scheduler`` is named, its workers predict.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class ActiveLearningLoop:
             return (yield from export(project, chosen, options, model=model, version=version, job=job, predict=predict))
 
     def check_labels(self, project: Project, job: int = 0) -> Generator[Progress, None, Checked]:
-        """Find the labels worth a second look, with models that did not see them; none before the first model."""
+        """Find suspicious labels with models that did not see them; none before the first model."""
         checks: tuple[LabelCheck, ...] = ()
         if self._model is not None:
             sources = self._sources.refresh(project)
@@ -242,12 +242,12 @@ class ActiveLearningLoop:
         return Checked(job, checks)
 
     def _chosen_model(self, project: Project, version: int) -> tuple[Predictor, int]:
-        """Return the model of that number, the newest for 0."""
+        """Return the model of that number, or the newest for 0."""
         if version in (0, self.version) and self._model is not None:
             return self._model, self.version
         versions = project.models.versions()
         if not versions:
-            raise AlPoseError("There is no model yet.", "Label some frames and learn first.")
+            raise AlPoseError("There is no model yet.", "Label some frames and train first.")
         if version and version not in versions:
             known = ", ".join(map(str, versions))
             raise AlPoseError(f"The project has no model {version}.", f"It has: {known}.")
@@ -278,6 +278,6 @@ def _cluster(scheduler: str, project: Project) -> AbstractContextManager[Cluster
     """Return the connection to a scheduler, or a context that holds None."""
     if not scheduler:
         return nullcontext()
-    from napari_al_pose.engine.cluster import Cluster  # dask.distributed behind it
+    from napari_al_pose.engine.cluster import Cluster  # imports dask.distributed
 
     return Cluster(scheduler, project)

@@ -1,10 +1,10 @@
-"""What the window and the engine process say to each other.
+"""The messages between the window and the engine process.
 
-Values only: `REQUESTS` and `REPLIES` turn them into bytes by their type hints, so a new message is a dataclass here and
-its name in one of the two unions. ``job`` numbers are given by the client and come back in every message about that
-job.
+They are values: `REQUESTS` and `REPLIES` turn them into bytes by their type hints, so a new message is a dataclass here
+and its name in one of the two unions. The client assigns ``job`` numbers, and every message about a job carries its
+number.
 
-A new kind of work is a `Job` here, its generator in `napari_al_pose.engine.jobs`, and whoever asks for it.
+A new kind of work is a `Job` here, its generator in `napari_al_pose.engine.jobs`, and a caller.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that takes time. Its last message is `Finished`, `Cancelled` or `Failed`.
+    """Work that takes time; its last message is `Finished`, `Cancelled` or `Failed`.
 
-    Jobs are done one after the other. Those in the ``background`` wait until no other job is left, and pause for one.
-    ``kind`` names the others for the window, and ``doing`` is what it says until the first progress arrives.
+    Jobs are done one after the other. Jobs in the ``background`` wait until no other is left, and pause for others.
+    ``kind`` names a job for the window, which shows ``doing`` until the first progress arrives.
     """
 
     background: ClassVar[bool] = False
@@ -87,14 +87,14 @@ class MapPool(Job):
 
 @dataclass(frozen=True, slots=True)
 class Check(Job):
-    """Find the labels worth a second look."""
+    """Find suspicious labels."""
 
     background: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class Export(Job):
-    """Predict whole videos (by name, or by file) and write them; continues where an earlier export stopped."""
+    """Predict whole videos (by name or by file) and write them; continues where an earlier export stopped."""
 
     background: ClassVar[bool] = True
 
@@ -104,7 +104,7 @@ class Export(Job):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End ``job`` within one step; a training keeps what it has learnt so far if ``keep``."""
+    """End ``job`` within one step; if ``keep``, a training keeps what it has learnt."""
 
     job: int
     keep: bool = False
@@ -126,9 +126,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Answer to `Look`; ``prediction`` is None while there is no model, ``scoremaps`` also for one that gives none.
+    """Answer to `Look`. ``prediction`` is None while there is no model.
 
-    ``animals`` are the scoremaps of each animal, in the order of the prediction's, where the model tells several apart.
+    ``scoremaps`` is also None if the model has none.
+
+    ``animals`` are the scoremaps of each animal, in the order of the prediction's, if the model predicts several.
     """
 
     job: int
@@ -140,7 +142,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is. ``seconds_left`` is negative while nobody can tell."""
+    """How far a job is. ``seconds_left`` is negative while it is unknown."""
 
     job: int
     stage: str
@@ -194,9 +196,9 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolMapped:
-    """Answer to `MapPool`; ``strategy`` is the one that scored, which ``notice`` explains if it is another.
+    """Answer to `MapPool`; ``strategy`` is the one that scored, and ``notice`` explains if it is a replacement.
 
-    ``points`` and ``labelled_points``, ``(N, 2)``, lie in [0, 1]; ``scores`` go with ``keys``, NaN where there is none.
+    ``points`` and ``labelled_points``, ``(N, 2)``, lie in [0, 1]; ``scores`` belong to ``keys``, NaN for none.
     """
 
     job: int
@@ -214,7 +216,7 @@ class PoolMapped:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The labels worth a second look, the most suspicious first."""
+    """Suspicious labels, the most suspicious first."""
 
     job: int
     checks: tuple[LabelCheck, ...]
@@ -222,7 +224,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class PosesExported:
-    """Whole videos are predicted and written."""
+    """Whole videos were predicted and written."""
 
     job: int
     videos: tuple[str, ...]
@@ -240,14 +242,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The last message of a job that was stopped and left nothing behind."""
+    """The last message of a job that was stopped without a trace."""
 
     job: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The last message of a job that could not be done. ``details`` is for the log, not for the user."""
+    """The last message of a job that failed. ``details`` is for the log, not for the user."""
 
     job: int
     message: str
@@ -257,7 +259,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The engine process ended without being asked to; made by the client."""
+    """The engine process ended unexpectedly; the client makes this message."""
 
     message: str
     hint: str

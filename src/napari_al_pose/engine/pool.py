@@ -1,4 +1,4 @@
-"""The candidate frames, what they look like, and what a model says about them."""
+"""The candidate frames, their features, and the model's predictions for them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """The frames a queue is chosen from.
+    """The frames that a queue is chosen from.
 
     Parameters
     ----------
     candidates : tuple of FrameKey
-        Spread over all videos, near-duplicates included: what a fair random draw is made from. Frames that show
-        nothing, or the very picture of another one of their video, are not among them.
+        Frames spread over all videos, near-duplicates included, for fair random draws. Blank frames and exact
+        repetitions of another frame of the video are left out.
     keys : tuple of FrameKey
-        The candidates without near-duplicates: what is scored.
+        The candidates without near-duplicates, which are scored.
     features : float32 array, (len(keys), d)
     labelled : tuple of FrameKey
     labelled_features : float32 array, (len(labelled), d)
@@ -52,7 +52,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolOutput:
-    """What a model says about frames; scoremaps of smaller videos are padded with zeros, bottom and right.
+    """Predictions for frames; scoremaps of smaller videos are padded with zeros at the bottom and on the right.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class PoolOutput:
     likelihood : float32 array, (N, K)
     scoremaps : float16 array, (N, K, h, w), or None
     grids : sequence of ScoremapGrid, N
-        Where the cells of each lie; empty without a word on any frame.
+        Where the cells of each lie; empty if there are no predictions.
     animals : AnimalPoses or None
-        All animals of each frame, where the model tells several apart; the above is then the surest.
+        All animals of each frame, if the model predicts several; the fields above are then the surest animal's.
     """
 
     xy: NDArray[np.float32]
@@ -72,7 +72,7 @@ class PoolOutput:
     animals: AnimalPoses | None = None
 
     def poses(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return positions and likelihoods of one frame, of all animals where there may be several."""
+        """Return positions and likelihoods of one frame, of all animals if there may be several."""
         if self.animals is None:
             return self.xy[row], self.likelihood[row]
         return self.animals.xy[row], self.animals.likelihood[row]
@@ -81,7 +81,7 @@ class PoolOutput:
 def build_pool(
     project: Project, sources: Mapping[str, FrameSource], features: FeatureCache, job: int
 ) -> Generator[Progress, None, Pool]:
-    """Choose the candidate frames and look up or compute their features."""
+    """Choose the candidate frames, and look up or compute their features."""
     labelled = available(project.labels.labelled_keys(), sources)
     fps = {name: source.fps for name, source in sources.items()}
     candidates = choose_pool(sources, project.settings.pool_size, labelled=frozenset(labelled))
@@ -94,7 +94,7 @@ def build_pool(
     log.info("pool: %s frames, %s different pictures", len(candidates), len(different))
     candidates, vectors = [candidates[i] for i in different], vectors[different]
     kept = drop_near_duplicates(candidates, vectors, fps)
-    log.info("pool: %s after near-duplicates were dropped", len(kept))
+    log.info("pool: %s frames left without near-duplicates", len(kept))
     return Pool(
         candidates=tuple(candidates),
         keys=tuple(candidates[i] for i in kept),
@@ -112,12 +112,12 @@ PredictFrames = Callable[..., Generator[Progress, None, PoolOutput]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolPart:
-    """What a model says about some frames of one video.
+    """Predictions for some frames of one video.
 
     Parameters
     ----------
     indices : int64 array, (n,)
-        Where the frames stand in the list of keys that was asked for.
+        Positions of the frames in the requested list of keys.
     video : str
     xy, likelihood, scoremaps : array
         Of these frames; see `PoolOutput`.
@@ -137,7 +137,7 @@ class PoolPart:
 def predict_frames(
     model: Predictor, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource], job: int, *, with_scoremaps: bool
 ) -> Generator[Progress, None, PoolOutput]:
-    """Run the model over frames of any of the videos."""
+    """Run the model on frames of any of the videos."""
 
     def parts() -> Iterator[PoolPart]:
         for batch in read_batches(keys, sources, batch_size=4):
@@ -175,7 +175,7 @@ def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Pro
 
 
 def _roomy(scoremaps: NDArray[np.float16] | None, n: int, shape: tuple[int, ...]) -> NDArray[np.float16]:
-    """Return an array that can hold maps of ``shape`` beside those it has: videos of a project differ in size."""
+    """Return an array that also has room for maps of ``shape``: videos of a project differ in size."""
     _, k, height, width = shape
     if scoremaps is None:
         return np.zeros((n, k, height, width), np.float16)

@@ -1,4 +1,4 @@
-"""Lays the pool out on a plane with a strategy's scores, to see how the strategy samples."""
+"""Lays the pool out on a plane with a strategy's scores, to show how the strategy samples."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def map_pool(
     model: Predictor | None,
     version: int,
 ) -> Generator[Progress, None, PoolMapped]:
-    """Score the pool by ``strategy``, lay it out, and say which ``size`` frames would be chosen; the queue stays.
+    """Score the pool by ``strategy``, lay it out, and mark the ``size`` frames it would choose.
+
+    The queue stays as it is.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def map_pool(
     scoring = yield from score_pool(wanted, inputs, extras, n=size, seed=seed)
     notice = scoring.notice
     if scoring.scores is None and not notice:
-        notice = f"{wanted.title} needs a model: a diverse batch takes its place."
+        notice = f"{wanted.title} needs a model; a diverse batch takes its place."
     scores = np.full(len(pool.keys), np.nan) if scoring.scores is None else scoring.scores.values
     chosen = [frame.key for frame in choose_batch(scoring, pool, size, seed=seed)]
     vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
@@ -81,10 +83,10 @@ def map_pool(
 
 
 def lay_out(keys: Sequence[FrameKey], features: NDArray[np.floating], layout: str) -> NDArray[np.float32]:
-    """Return a place on the plane for each row, ``(N, 2)``, each axis from 0 to 1. The row order does not matter.
+    """Return a position on the plane for each row, ``(N, 2)``, each axis from 0 to 1, independent of the row order.
 
-    "pca" gives the first two principal components of the unit features; "tsne" (van der Maaten & Hinton, JMLR 2008)
-    neighbourhoods, from the first thirty. Rows that hold NaN lie where the mean does.
+    "pca" plots the first two principal components of the unit features; "tsne" (van der Maaten & Hinton, JMLR 2008)
+    neighbourhoods, from the first thirty. Rows with NaN are put where the mean is.
     """
     order = key_order(keys)
     unit = np.nan_to_num(unit_rows(features))[order]

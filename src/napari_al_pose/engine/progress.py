@@ -9,12 +9,12 @@ from napari_al_pose.engine.messages import Progress
 
 
 class TimeLeft:
-    """Estimates the time left from the time gone.
+    """Estimates the time left from the elapsed time.
 
     Parameters
     ----------
     total : int
-        Units of work; of about equal length.
+        Units of work, of about equal length.
     begun : int
         Units that were done before.
     """
@@ -32,7 +32,7 @@ class TimeLeft:
 
 
 class ProgressReporter:
-    """Turns counts into `Progress` messages, at most ten a second; ``stage`` may be changed on the way."""
+    """Turns counts into `Progress` messages, at most ten a second; ``stage`` may change on the way."""
 
     def __init__(self, job: int, stage: str, total: int, *, begun: int = 0) -> None:
         self._job, self.stage, self._total = job, stage, total

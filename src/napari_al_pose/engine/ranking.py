@@ -1,4 +1,4 @@
-"""Ranks the pool and makes the queue."""
+"""Ranks the pool and builds the queue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_HOLDOUT = 40
 
 @dataclass(frozen=True, slots=True)
 class RankingRequest:
-    """The queue that is asked for.
+    """The queue to build.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class RankingRequest:
     size : int
         Frames in the queue.
     holdout_share : float
-        Share of them drawn at random to measure on.
+        Share of the frames that is drawn at random to measure on.
     seed : int
     """
 
@@ -68,9 +68,9 @@ def rank(
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
-    A strategy that lacks something it needs is replaced by the one it names, and the notice says so. Without a model
-    another program's predictions take its place where there are any; else it is a diverse batch. ``extras`` keeps what
-    strategies ask for from one ranking to the next.
+    A strategy that lacks something it needs is replaced by the one it names, and the notice says so. Without a model,
+    another program's predictions are used if there are any; otherwise the batch is a diverse one. ``extras`` keeps what
+    strategies request from one ranking to the next.
 
     Raises
     ------
@@ -106,16 +106,16 @@ def rank(
 
 
 def _why_empty(pool: Pool) -> str:
-    """Say why no frame was chosen."""
+    """Explain why no frame was chosen."""
     if len(pool.labelled) >= sum(pool.n_frames.values()):
         return f"There is nothing to choose: all {len(pool.labelled):,} frames are labelled. Add a video."
     if not pool.candidates:
-        return "There is nothing to choose: the frames without labels are blank, black or damaged. Add a video."
-    return "There is nothing to choose: frames without labels look like those that have some. Add a video."
+        return "There is nothing to choose: the unlabelled frames are blank, black or damaged. Add a video."
+    return "There is nothing to choose: the unlabelled frames look like labelled ones. Add a video."
 
 
 def _notice(scoring: Scoring, imported: ImportedPredictions | None, problem: str) -> str:
-    """Say what the user should know of a ranking, in whole sentences."""
+    """Return what the user should know about a ranking, in whole sentences."""
     sentences = [scoring.notice, problem]
     if scoring.scores is not None:
         sentences.insert(1, _check_scores(scoring.scores))
@@ -125,7 +125,7 @@ def _notice(scoring: Scoring, imported: ImportedPredictions | None, problem: str
 
 
 def find_strategy(name: str) -> Strategy:
-    """Return the strategy of that name; AlPoseError if there is none."""
+    """Return the strategy of that name; raise AlPoseError if there is none."""
     known = installed_strategies()
     if name not in known:
         raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose one of: {', '.join(sorted(known))}.")
@@ -133,14 +133,14 @@ def find_strategy(name: str) -> Strategy:
 
 
 def _holdout_frames(project: Project, pool: Pool, request: RankingRequest) -> list[FrameKey]:
-    """Draw the frames to measure on from all candidates, near-duplicates included, so that the draw is fair."""
+    """Draw the hold-out frames from all candidates, near-duplicates included, so that the draw is fair."""
     have = len({annotation.key for annotation in known_labels(project) if annotation.role == FrameRole.HOLDOUT})
     wanted = min(round(request.holdout_share * request.size), max(0, MAX_HOLDOUT - have))
     return [frame.key for frame in draw_evenly(pool, wanted, seed=request.seed + len(pool.labelled))]
 
 
 def _suggestion(scoring: Scoring, frame: ChosenFrame, version: int) -> Suggestion:
-    """Return a chosen frame with the reason why."""
+    """Return a chosen frame with the reason for it."""
     if frame.row is None:
         sentence = (
             "Drawn evenly from the videos: a part of every queue shows them as they are, whatever the scores say."
@@ -188,7 +188,7 @@ def _guesses(
 
 
 def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: PoolOutput) -> None:
-    """Store what the model said, beside what it said of frames that have left the pool since by being labelled."""
+    """Store the model's predictions, keeping those of frames that left the pool because they were labelled."""
     said = _by_key(keys, output)
     kept = project.predictions.load(version).items()
     shape = next(iter(said.values()))[0].shape if said else ()
@@ -204,7 +204,7 @@ def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: Pool
 
 
 def _check_scores(scores: PoolScores) -> str:
-    """Log range and ties, since a saturated score would otherwise go unnoticed; say so if no frame stands out."""
+    """Log range and ties, since a saturated score would go unnoticed; return a notice if no frame stands out."""
     strategy, values = scores.strategy, scores.values
     if says_nothing(values):
         return f"{strategy.title} gives all frames the same score: they are drawn at random instead."

@@ -20,27 +20,27 @@ from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 ENSEMBLE = 4
-"""How many versions make an ensemble."""
+"""Number of versions in an ensemble."""
 
 
 class RankingLabels(Protocol):
-    """The labels made so far, and how well models had predicted them before."""
+    """The labels made so far, and how well models predicted them beforehand."""
 
     @property
     def skeleton(self) -> Skeleton:
-        """What is labelled."""
+        """The labelled frames."""
 
     def annotations(self) -> Sequence[Annotation]:
-        """Return the labels, of each animal of a frame apart."""
+        """Return the labels, each animal of a frame separately."""
 
     def reliability(self) -> float:
         """Return how far the model can be trusted, in [0, 1]; see `ScoreContext`."""
 
     def bodypart_quality(self) -> NDArray[np.float64]:
-        """Return how well each bodypart had been predicted in the batches labelled last, ``(K,)``, in [0, 1]."""
+        """Return how well each bodypart was predicted in the batches labelled last, ``(K,)``, in [0, 1]."""
 
     def earlier_poses(self, keys: Sequence[FrameKey]) -> list[NDArray[np.floating]]:
-        """Return what the last versions of the model said of frames, ``(N, K, 2)`` each; NaN where one did not look."""
+        """Return the last versions' predictions for frames, ``(N, K, 2)`` each; NaN if a version has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ProjectLabels:
         return bodypart_quality(self.project)
 
     def earlier_poses(self, keys: Sequence[FrameKey]) -> list[NDArray[np.floating]]:
-        """See `RankingLabels`; what the versions said is on disk."""
+        """See `RankingLabels`; the versions' predictions are on disk."""
         k = self.skeleton.n_bodyparts
         looks = []
         for version in self.project.models.versions()[-ENSEMBLE:]:
@@ -85,27 +85,27 @@ class ProjectLabels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingInput:
-    """Frames, model and labels: all that a ranking depends on beside the strategy.
+    """Frames, model and labels: everything but the strategy that a ranking depends on.
 
     Parameters
     ----------
     pool : Pool
         The frames to rank.
     sources : mapping of str to FrameSource
-        Where the frames are, by video.
+        By video, to read the frames from.
     labels : RankingLabels
     model : Predictor or None
         None before the first training.
     version : int
         The model's number.
     job : int
-        For the progress.
+        For progress messages.
     predict : callable
-        Runs the model over frames, here or elsewhere.
+        Runs the model on frames, here or elsewhere.
     imported : ImportedPredictions or None
-        What another program said, where there is no model yet.
+        Another program's predictions, if there is no model yet.
     unavailable : mapping of Extra to str
-        Arrays that can't be computed for these frames, and why not.
+        Arrays that can't be computed for these frames, with the reason.
     """
 
     pool: Pool
@@ -138,10 +138,10 @@ def bodypart_quality(project: Project) -> NDArray[np.float64]:
 
 
 def _batches(project: Project) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """Yield for each batch labelled what the model before had predicted and what was annotated, ``(n, K, 2)`` each.
+    """Yield, for each labelled batch, the previous model's predictions and the annotations, ``(n, K, 2)`` each.
 
-    A labelled frame that version v has predictions for was labelled after v was trained; if v + 1 has none, it was
-    labelled before v + 1 looked at the pool, and so belongs to the batch between the two.
+    A labelled frame that version v has predictions for was labelled after v was trained. If v + 1 has none, it was
+    labelled before v + 1 predicted the pool, and so belongs to the batch between the two.
     """
     labels = by_frame(a for a in known_labels(project) if a.is_complete)
     outputs = [project.predictions.load(version) for version in project.models.versions()]
@@ -157,7 +157,7 @@ def _batches(project: Project) -> Iterator[tuple[NDArray[np.floating], NDArray[n
 def _pairs(
     prediction: Prediction, animals: list[Annotation]
 ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """Yield what was said of each animal and what was annotated; what said nothing of it is passed over."""
+    """Yield the prediction and the annotation of each animal; skip empty predictions."""
     poses, _ = prediction.poses
     if len(poses) == 1:
         yield poses[0], animals[0].xy

@@ -1,4 +1,4 @@
-"""Scores the pool by the strategy that was asked for, or by one that takes its place."""
+"""Scores the pool by the requested strategy, or by one that takes its place."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scoring:
-    """What came of scoring the pool.
+    """The result of scoring the pool.
 
     Parameters
     ----------
     scores : PoolScores or None
-        None where no strategy can be used: only a diverse batch can be had.
+        None if no strategy can be used; then only a diverse batch is possible.
     output : PoolOutput or None
-        What the model said, if it was asked.
+        The model's predictions, if they were needed.
     notice : str
-        Says in a sentence what takes the place of the strategy that was wanted, and why; empty if nothing does.
+        Says what replaces the requested strategy, and why; empty if nothing does.
     """
 
     scores: PoolScores | None
@@ -47,26 +47,26 @@ def score_pool(
     seed: int,
     known: Mapping[str, Strategy] | None = None,
 ) -> Generator[Progress, None, Scoring]:
-    """Score the pool by a strategy; if it lacks something, by the first fallback that has all it needs.
+    """Score the pool by a strategy or, if that lacks something, by the first fallback that has all it needs.
 
     Parameters
     ----------
     strategy : Strategy
-        The one that is wanted.
+        The requested one.
     inputs : RankingInput
         The pool, a model and the labels.
     extras : ExtraCache
-        Keeps what strategies ask for beyond predictions and image features.
+        Keeps what strategies request beyond predictions and image features.
     n : int
-        Frames that a batch will have, those that are drawn included.
+        Frames in the batch, including those drawn.
     seed : int
-        For strategies that draw.
+        For strategies with random draws.
     known : mapping of str to Strategy, optional
-        Where those that may take its place are looked up; by default all that are installed.
+        Where fallbacks are looked up; by default all installed strategies.
     """
     known = installed_strategies() if known is None else known
     if inputs.model is None and inputs.imported is None and needs_model(strategy):
-        return Scoring(None, None)  # that is how every project begins, and nothing to remark on
+        return Scoring(None, None)  # every project begins like that, so there is nothing to report
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
     while strategy.name not in tried:
@@ -96,13 +96,13 @@ def _sentence(first: Strategy, reasons: list[str]) -> str:
 
 
 def needs_model(strategy: Strategy) -> bool:
-    """Whether the strategy needs the predictions of a model."""
+    """Return whether the strategy needs a model's predictions."""
     of_a_model = Requires.PREDICTIONS | Requires.SCOREMAPS
     return bool(strategy.requires & of_a_model) or bool(traits(strategy).needs - OF_NO_MODEL)
 
 
 def _lack(strategy: Strategy, inputs: RankingInput) -> str:
-    """Say what the strategy lacks and cannot be computed; empty if nothing."""
+    """Return what the strategy lacks and can't get; empty if nothing."""
     n_labelled = len({annotation.key for annotation in inputs.labels.annotations() if annotation.is_complete})
     fewest = max(traits(strategy).fewest_labels, 1 if Requires.LABELS in strategy.requires else 0)
     if n_labelled < fewest:
@@ -111,7 +111,7 @@ def _lack(strategy: Strategy, inputs: RankingInput) -> str:
         return ""
     if inputs.imported is None:
         return "there is no model yet"
-    # Another program's predictions are positions and likelihoods, nothing more.
+    # Another program's predictions are only positions and likelihoods.
     beyond = traits(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
     if Requires.SCOREMAPS in strategy.requires or beyond:
         return "it looks inside a model, and there is none yet"
@@ -132,7 +132,7 @@ def _predictions(
 
 
 def _animals(output: PoolOutput | None) -> dict[Extra, NDArray[np.floating]]:
-    """Return the extra arrays that come with what a model of several animals says."""
+    """Return the extra arrays that come with the predictions of a model of several animals."""
     if output is None or output.animals is None:
         return {}
     return {Extra.ANIMALS_XY: output.animals.xy, Extra.ANIMAL_SCORES: output.animals.score}

@@ -1,4 +1,4 @@
-"""Opens the project's videos and reads frames in the order that costs least."""
+"""Opens the project's videos and reads frames in the cheapest order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CACHE_BYTES = 64 * 2**20
 BATCH_BYTES = 96 * 2**20
-"""Most bytes of frames read at once; a larger frame is read on its own."""
+"""Most bytes of frames read at once; a larger frame is read alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +30,14 @@ class FrameBatch:
     Parameters
     ----------
     indices : int64 array, (n,)
-        Where the frames stand in the list of keys that was asked for.
+        Positions of the frames in the requested list of keys.
     video : str
     frames : uint8 array, (n, height, width, 3)
-        What is looked at of them.
+        The part of them that is looked at.
     origin : float array, (2,)
-        Where their first pixel lies in the video, x and y.
+        Position of its first pixel in the video, x and y.
     whole : bool array, (n,)
-        Whether each decodes from data that is not damaged. Nothing is learnt from the others.
+        Whether each was decoded from undamaged data. Nothing is learnt from the others.
     """
 
     indices: NDArray[np.int64]
@@ -50,7 +50,7 @@ class FrameBatch:
 class Sources:
     """Opens each of the project's videos once and keeps it open.
 
-    A video that can't be opened is left out, and `news` says so: one missing file must not stop the loop.
+    A video that can't be opened is left out, and `news` reports it: one missing file must not stop the loop.
     """
 
     def __init__(self) -> None:
@@ -61,9 +61,9 @@ class Sources:
         self._told: dict[str, str] = {}
 
     def refresh(self, project: Project) -> dict[str, FrameSource]:
-        """Open what the project has and is not open yet; return all that could be opened, by name.
+        """Open those of the project's videos that are not open yet; return all that could be opened, by name.
 
-        Of a video with a region it is that region.
+        A video with a region is opened as that region.
         """
         self._problems = {}
         names = {video.name for video in project.videos}
@@ -72,7 +72,7 @@ class Sources:
         for video in project.videos:
             footage = f"{video.footage} {video.pictures.stills}"
             if video.name in self._open and self._footage[video.name] != footage:
-                self._open.pop(video.name).close()  # another file has its place
+                self._open.pop(video.name).close()  # another file took its place
             if video.name not in self._open:
                 try:
                     self._open[video.name] = video.open(cache_bytes=CACHE_BYTES)
@@ -88,7 +88,7 @@ class Sources:
         return dict(self._shown)
 
     def news(self) -> str:
-        """Return which videos are left out and why, in sentences; empty if that was told before."""
+        """Return which videos are left out and why, in sentences; empty if that was reported before."""
         fresh = {name: why for name, why in self._problems.items() if self._told.get(name) != why}
         self._told = dict(self._problems)
         if not fresh:
@@ -101,7 +101,7 @@ class Sources:
         return name in self._open
 
     def frame(self, key: FrameKey) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Return one frame, RGB ``(height, width, 3)``, and where its first pixel lies in the video, x and y.
+        """Return one frame, RGB ``(height, width, 3)``, and the position of its first pixel in the video, x and y.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class Sources:
         source = self._shown.get(key.video)
         if source is None:
             raise AlPoseError(
-                f"The video {key.video!r} can't be opened.", "Put the file back where the project has it."
+                f"The video {key.video!r} can't be opened.", "Restore the file to its place in the project."
             )
         return source[_position(source, key)], origin_of(source)
 
@@ -124,7 +124,7 @@ class Sources:
 
 
 def available(keys: Sequence[FrameKey], sources: Mapping[str, FrameSource]) -> list[FrameKey]:
-    """Return the keys whose frame one of ``sources`` has, in the same order."""
+    """Return the keys whose frame is in one of ``sources``, in the same order."""
     return [key for key in keys if key.video in sources and _has(sources[key.video], key)]
 
 

@@ -1,4 +1,4 @@
-"""Blocking work on a thread of its own, while the engine's loop goes on."""
+"""Runs blocking work on a thread of its own while the engine's loop continues."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WAIT_SECONDS = 0.1
 
 
 def run_in_thread(work: Callable[[], T], message: M) -> Generator[M, None, T]:
-    """Run ``work`` on a thread of its own and yield ``message`` until it is done; return or raise what it does."""
+    """Run ``work`` on a thread and yield ``message`` until it is done; then return its result or raise its error."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="al-pose-work")
     try:
         future = executor.submit(work)
@@ -22,4 +22,4 @@ def run_in_thread(work: Callable[[], T], message: M) -> Generator[M, None, T]:
             wait([future], _WAIT_SECONDS)
         return future.result()
     finally:
-        executor.shutdown(wait=False)  # whoever gives up does not wait for it
+        executor.shutdown(wait=False)  # after cancelling, do not wait for it

@@ -1,4 +1,4 @@
-"""How well the animals of whole videos are followed, against a file that knows."""
+"""Measures how well the animals of whole videos are followed, against a file with true tracks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from napari_al_pose.tracking import score_tracks
 
 
 def videos_of(project: Project, truth: LabelSet, path: Path) -> dict[str, str]:
-    """Return the project's videos by the names that the truth has for them.
+    """Return the project's videos by their names in the truth.
 
     Raises
     ------
     AlPoseError
-        If the truth knows no animals by name, or none of the project's videos.
+        If the truth has no named animals, or none of the project's videos.
     """
     names = list(dict.fromkeys(annotation.key.video for annotation in truth.annotations))
     ours = {video.name for video in project.videos if video.has_video}
@@ -49,7 +49,7 @@ def score_run(run: VideoRun, truth: LabelSet, name: str) -> dict[str, Any]:
 
 
 def _frames(run: VideoRun, truth: LabelSet, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """Yield the poses of the tracks and of the animals in each frame that the truth knows."""
+    """Yield the poses of the tracks and of the animals in each frame that the truth has."""
     order = {bodypart: k for k, bodypart in enumerate(truth.skeleton.bodyparts)}
     shared = [(k, order[bodypart]) for k, bodypart in enumerate(run.header.bodyparts) if bodypart in order]
     if not shared:

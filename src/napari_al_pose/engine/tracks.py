@@ -1,8 +1,8 @@
-"""The animals of predicted videos, followed from frame to frame: rows put into the order of the individuals.
+"""Follows the animals of predicted videos from frame to frame, and puts rows into the order of the individuals.
 
-It goes through the stored rows once they are all there, some thousands at a time, and notes after each stretch how far
-it is and what it knows; so it takes constant memory, and goes on where it was stopped. A stretch that was written and
-not noted yet is done again to the same end: the tracker does not mind in which order animals come.
+Once all rows of a video are stored, this goes through them some thousands at a time. After each stretch it notes how
+far it is and what it knows, so it needs constant memory and continues where it was stopped. A stretch that was written
+but not noted is simply done again: the order of the animals makes no difference to the tracker.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from napari_al_pose.tracking import Tracker
 log = logging.getLogger(__name__)
 
 STRETCH = 256
-"""Frames between two words of progress."""
+"""Frames between two progress messages."""
 
 
 def track_planned(planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, None]:
-    """Follow the animals of videos that are predicted to their end; nothing for those of one animal."""
+    """Follow the animals of completely predicted videos; do nothing for videos of one animal."""
     several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
     total = sum(item.run.header.n_frames for item in several)
     done = sum(_state(item.run)["frames"] for item in several)
@@ -43,7 +43,7 @@ def track_planned(planned: Sequence[PlannedVideo], job: int) -> Generator[Progre
 
 
 def track_run(run: VideoRun) -> Generator[int, None, None]:
-    """Follow the animals of one video; yields now and then how many more frames are done."""
+    """Follow the animals of one video; yield now and then how many more frames are done."""
     header, state = run.header, _state(run)
     n, k = len(header.individuals), len(header.bodyparts)
     tracker = Tracker(n, k) if state["tracker"] is None else Tracker.resume(state["tracker"])
@@ -70,7 +70,7 @@ def track_run(run: VideoRun) -> Generator[int, None, None]:
 
 
 def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return poses, (A, K, 3), in the order of the animals they are; NaN and likelihood 0 for an animal without one."""
+    """Return poses, (A, K, 3), in the order of their animals; an animal without a pose has NaN and likelihood 0."""
     ordered = np.full_like(poses, np.nan)
     ordered[..., 2] = 0
     ordered[animals[animals >= 0]] = poses[animals >= 0]
@@ -78,7 +78,7 @@ def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[
 
 
 def _state(run: VideoRun) -> dict[str, Any]:
-    """Return how many frames are done, and what the tracker knew then."""
+    """Return how many frames are done, and the tracker's state then."""
     begun = {"frames": 0, "tracker": None}
     try:
         state = json.loads(tracking_path(run.path).read_text(encoding="utf-8"))
@@ -87,7 +87,9 @@ def _state(run: VideoRun) -> dict[str, Any]:
     except FileNotFoundError:
         return begun
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        log.warning("%s is passed over, the animals are followed anew: %s", tracking_path(run.path), error)
+        log.warning(
+            "%s is ignored, and the animals are followed again from the start: %s", tracking_path(run.path), error
+        )
         return begun
     n_frames = run.header.n_frames
     fits = tracker.shape == (len(run.header.individuals), len(run.header.bodyparts)) and margins == (n_frames,)

@@ -1,4 +1,4 @@
-"""Which labels have a picture to learn from, and why others have none."""
+"""Finds which labels have a picture to learn from, and why others have none."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from napari_al_pose.project import Project, ProjectVideo
 
 @dataclass(frozen=True, slots=True)
 class ImageOfFrame:
-    """The image of a labelled frame that no source has.
+    """The image of a labelled frame that is in no source.
 
     Parameters
     ----------
     path : Path
     place : Place
-        Where it lies in the pixels that its labels are in.
+        Where it lies in the pixel coordinates of its labels.
     """
 
     path: Path
@@ -39,9 +39,9 @@ class UsableLabels:
     Parameters
     ----------
     annotations : tuple of Annotation
-        In the order given.
+        In the given order.
     images : mapping of FrameKey to ImageOfFrame
-        Of those frames that no source has: a video that was cut shorter or can't be opened keeps its images.
+        For frames that are in no source: a video that was shortened or can't be opened keeps its images.
     left_out : tuple of ExcludedLabels
         The others.
     """
@@ -54,7 +54,7 @@ class UsableLabels:
 def usable_labels(
     project: Project, annotations: Sequence[Annotation], sources: Mapping[str, FrameSource]
 ) -> UsableLabels:
-    """Find the picture of each labelled frame: in an open source, or else as the image that lies there."""
+    """Find the picture of each labelled frame: in an open source, otherwise as an extracted image."""
     readable = set(available([a.key for a in annotations], sources))
     videos = {video.name: video for video in project.videos}
 
@@ -84,4 +84,4 @@ def _why(key: FrameKey, video: ProjectVideo | None, sources: Mapping[str, FrameS
         return f"of {key.video}, whose images are missing"
     if key.video not in sources:
         return f"of {key.video}, whose video can't be opened"
-    return f"of {key.video}, which has {len(sources[key.video]):,} frames only"
+    return f"of {key.video}, which has only {len(sources[key.video]):,} frames"

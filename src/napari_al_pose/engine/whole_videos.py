@@ -1,4 +1,4 @@
-"""A model over whole videos: resumable, in bounded memory, decoding beside inference."""
+"""Runs a model over whole videos: resumable, in bounded memory, decoding beside inference."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from napari_al_pose.video.scan import ScannedFrames, Scanner
 log = logging.getLogger(__name__)
 
 BATCH = 8
-"""Frames the network sees at once. Part of the result, bit by bit: segments are cut into batches from their start."""
+"""Frames in a batch. It affects the last bits of the result: segments are cut into batches from their start."""
 BATCH_BYTES = 64 * 2**20
-"""Fewer of them where they are so large that those decoded ahead would fill the memory."""
+"""Fewer frames if they are so large that decoding ahead would fill the memory."""
 SEGMENT, LONGEST_SEGMENT = 250, 1000
-"""Frames of a segment: what a kill costs. x264 writes a keyframe every 250 frames unless told otherwise."""
+"""Frames in a segment, the most that a kill costs. By default x264 writes a keyframe every 250 frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A video with its run, begun or about to begin, and the rectangle of it that is looked at."""
+    """A video with its run, begun or about to begin, and the region of it that is looked at."""
 
     video: ProjectVideo
     run: VideoRun
@@ -43,7 +43,7 @@ class PlannedVideo:
 def plan(
     project: Project, videos: Sequence[ProjectVideo], model: Predictor, version: int, job: int
 ) -> Generator[Progress, None, list[PlannedVideo]]:
-    """Open each video once and return what there is to do; what was done before is found again.
+    """Open each video once and return what remains to be done; earlier work is found again.
 
     Raises
     ------
@@ -69,24 +69,24 @@ def plan(
             )
         finally:
             source.close()
-        # Copies of one file share what is said about it.
+        # Copies of one file share its predictions.
         run = runs.setdefault(video.name, project.video_predictions.resume(header))
         planned.append(PlannedVideo(video, run, region))
     return planned
 
 
 def _individuals(project: Project, model: Predictor) -> tuple[str, ...]:
-    """Return the names of the animals that the model tells apart; none where it knows one."""
+    """Return the names of the animals that the model tells apart; empty if it knows only one."""
     animals = getattr(model, "animals", None)
     if animals is None:
         return ()
     known = project.skeleton.individuals
-    # The project may have got more, or fewer, since the model was trained.
+    # The project may have gained or lost animals since the model was trained.
     return tuple(known[i] if i < len(known) else f"animal {i + 1}" for i in range(animals.most))
 
 
 def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int) -> Generator[Progress, None, None]:
-    """Predict what is missing; closing the generator keeps every segment that was finished."""
+    """Predict what is missing; closing the generator keeps every finished segment."""
     done = sum(item.run.header.n_done for item in planned)
     reporter = ProgressReporter(job, "", sum(item.run.header.n_frames for item in planned), begun=done)
     for i, item in enumerate(planned):
@@ -105,7 +105,7 @@ def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int)
 
 
 def predict_run(run: VideoRun, source: FrameSource, model: Predictor) -> Generator[int, None, None]:
-    """Predict what one run lacks; yields after each batch how many frames it had."""
+    """Predict the missing part of one run; yield the number of frames after each batch."""
     unfinished = [(segment, run.header.segments[segment]) for segment in run.missing]
     for first, rows in predict_stretches(source, [stretch for _, stretch in unfinished], model):
         run.write(first, rows)
@@ -129,7 +129,7 @@ def predict_stretches(
 
 
 def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) -> NDArray[np.float32]:
-    """Return x, y and likelihood, of one animal after the other; NaN and 0 where a frame does not decode."""
+    """Return x, y and likelihood, one animal after the other; NaN and 0 if a frame does not decode."""
     result = model.predict(batch.frames, source=(source.shape[1], source.shape[2]), with_scoremaps=False)
     result = result.moved(origin_of(source))
     said = result if result.animals is None else result.animals

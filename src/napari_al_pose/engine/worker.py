@@ -1,7 +1,7 @@
-"""The work of a `dask.distributed` worker: it predicts parts of videos with a model that it loads once.
+"""The part that runs on a `dask.distributed` worker: it predicts parts of videos with a model that it loads once.
 
-The project's folder and its videos must be there under the same path on every machine. Between machines go, in dask's
-own transport, names and numbers only.
+The project's folder and its videos must have the same path on every machine. Only names and numbers travel between
+machines, over dask's own transport.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _opening = threading.Lock()
 
 
 def worker_segment(checkpoint: str, video: str, region: Rectangle | None, first: int, stop: int) -> NDArray[np.float32]:
-    """Return x, y and likelihood, ``(stop - first, K, 3)``, of a stretch of a video, or of a region of it.
+    """Return x, y and likelihood, ``(stop - first, K, 3)``, for a stretch of a video or of a region of it.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def worker_segment(checkpoint: str, video: str, region: Rectangle | None, first:
 def worker_frames(
     checkpoint: str, video: str, region: Rectangle | None, positions: tuple[int, ...], with_scoremaps: bool
 ) -> FramesSaid:
-    """Return positions, likelihoods, scoremaps (if asked for), their grids and all animals of some frames of a video.
+    """Return positions, likelihoods, scoremaps (if requested), their grids and all animals for some frames of a video.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def _opened(checkpoint: str, video: str) -> tuple[Predictor, FrameSource]:
         if not Path(path).exists():
             raise AlPoseError(
                 f"A worker does not find {path}.",
-                "Put the project and its videos where every machine has them under the same path.",
+                "Put the project and its videos where every machine sees them under the same path.",
             )
     with _opening:
         return _model(checkpoint, Path(checkpoint).stat().st_mtime_ns), _source(video, identity_of(Path(video)))

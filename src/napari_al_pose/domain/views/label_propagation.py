@@ -28,7 +28,7 @@ def carried_sentence(
     """
     if last is None:
         return "The labels could not be carried on: they are lost in the next frame.", "Label that frame as well."
-    message = f"PropagatedLabels {count(n_points, 'point')} through {count(n_frames, 'frame')}, to frame {last}"
+    message = f"Carried {count(n_points, 'point')} through {count(n_frames, 'frame')}, to frame {last}"
     if wanted is not None and last != wanted:
         return f"{message}; they are lost before frame {wanted}.", "Label a frame nearer to it."
     hint = "They are guesses: look at them, correct what is wrong, and accept the rest."
