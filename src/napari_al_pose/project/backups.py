@@ -1,4 +1,4 @@
-"""Earlier versions of the files of labels, in case somebody wants one back."""
+"""Earlier versions of the label files, in case somebody wants one back."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 from napari_al_pose.formats.atomic import cannot_write
 
 KEPT = 10
-"""Versions kept for each video."""
+"""Number of versions kept for each video."""
 OWN_EVERY = timedelta(minutes=1)
-"""Our own writing follows each complete frame: of that, one version in this time is kept."""
+"""We write after each complete frame; of those versions, only one in this period is kept."""
 _FOR_GOOD = "for-good"
 _NAME = re.compile(rf"(\d+)_(\d{{8}}T\d{{6}}Z)(_{_FOR_GOOD})?")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelVersion:
-    """The files of labels of one video as they once were.
+    """An earlier version of one video's label files.
 
     Parameters
     ----------
     number : int
-        Counts up, whatever the clock says.
+        Increases with each version, whatever the clock says.
     folder : Path
         Holds copies of the files under their own names.
     time : datetime
-        When they were put aside, UTC.
+        When they were copied, UTC.
     for_good : bool
-        Whether it stays when newer ones push the others out.
+        Whether it stays when newer versions push others out.
     """
 
     number: int
@@ -42,40 +42,40 @@ class LabelVersion:
 
 
 class LabelBackups:
-    """Versions of the files of labels of one video.
+    """Versions of one video's label files.
 
     Parameters
     ----------
     folder : Path
-        ``al-pose/backups/<video>``; need not exist.
+        ``al-pose/backups/<video>``; it need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def versions(self) -> list[LabelVersion]:
-        """Return what is kept, oldest first."""
+        """Return the kept versions, oldest first."""
         if not self._folder.is_dir():
             return []
         found = [_version(path) for path in self._folder.iterdir() if path.is_dir()]
         return sorted((version for version in found if version is not None), key=lambda version: version.number)
 
     def keep(self, files: Sequence[Path], *, ours: bool, for_good: bool = False) -> None:
-        """Copy files that are about to be replaced; the oldest version goes when there are more than `KEPT`.
+        """Copy files that are about to be replaced; the oldest version goes if there are more than `KEPT`.
 
         Parameters
         ----------
         files : sequence of Path
             Nothing happens if it is empty.
         ours : bool
-            Whether this program wrote them; other programs' versions are kept each time.
+            Whether this program wrote them; other programs' versions are always kept.
         for_good : bool
-            Keep it, however many follow.
+            Keep this version, however many follow.
 
         Raises
         ------
         AlPoseError
-            If the copies cannot be written.
+            If the copies can't be written.
         """
         versions, now = self.versions(), datetime.now(UTC)
         if not files or (ours and not for_good and versions and abs(now - versions[-1].time) < OWN_EVERY):
@@ -92,7 +92,7 @@ class LabelBackups:
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise cannot_write(self._folder, error) from error
-        for unfinished in self._folder.glob(".*"):  # of a program that was killed
+        for unfinished in self._folder.glob(".*"):  # left by a program that was killed
             shutil.rmtree(unfinished, ignore_errors=True)
         bounded = [version for version in self.versions() if not version.for_good]
         for version in bounded[:-KEPT]:

@@ -1,4 +1,4 @@
-"""The labels worth a second look, and those a person has found right."""
+"""Suspicious labels, and those that a person confirmed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class _ChecksFile(BaseModel):
 
 
 class CheckStore:
-    """What the last round made of the labels.
+    """The label checks of the last round.
 
     Parameters
     ----------
     path : Path
-        ``al-pose/checks.json``; need not exist.
+        ``al-pose/checks.json``; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class CheckStore:
         return self._read().checks
 
     def save(self, checks: Sequence[LabelCheck]) -> tuple[LabelCheck, ...]:
-        """Keep the labels to check, without those found right as they stand, and return them.
+        """Store the labels to check, without those confirmed as they are, and return them.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class CheckStore:
         return kept
 
     def find_right(self, check: LabelCheck) -> None:
-        """Note that a label is right as it stands; it is not listed again unless it is moved.
+        """Record that a label is right as it is; it is not listed again unless it is moved.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class CheckStore:
         except FileNotFoundError:
             return _ChecksFile()
         except (OSError, ValidationError) as error:
-            logger.warning("%s could not be read and is passed over: %s", self._path, error)
+            logger.warning("%s could not be read and is ignored: %s", self._path, error)
             return _ChecksFile()
 
     def _write(self, checks: tuple[LabelCheck, ...], right: tuple[LabelCheck, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The labels as DeepLabCut has them: merged from and written to ``labeled-data/<video>/CollectedData``."""
+"""The labels as DeepLabCut stores them: merged from and written to ``labeled-data/<video>/CollectedData``."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from napari_al_pose.project.pictures import NO_PICTURES, image_sizes
 from napari_al_pose.project.skeleton_log import SkeletonChange
 
 _READING = 2
-"""Raised when the same files come to mean something else, so that they are read again."""
+"""Increase this when the same files get another meaning, so that they are read again."""
 _ATTEMPTS = 3
-"""Times that files which another program writes meanwhile are merged and written."""
+"""How often files that another program keeps writing are merged and written before we give up."""
 
 
 class UnreadableLabelsError(AlPoseError):
-    """A file of labels is there and cannot be read."""
+    """A label file exists and can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class CollectedData:
         return self.folder.name
 
     def read(self) -> AnnotationTable:
-        """Read the files; UnreadableLabelsError if there are some and none can be read."""
+        """Read the files; raise UnreadableLabelsError if there are some and none can be read."""
         try:
             return self.folder.read()
         except AlPoseError as error:
@@ -74,14 +74,14 @@ class CollectedData:
         Returns
         -------
         list of str
-            What the user should know.
+            Messages for the user.
 
         Raises
         ------
         UnreadableLabelsError
-            If the files cannot be read.
+            If the files can't be read.
         AlPoseError
-            If the store cannot be written.
+            If the store can't be written.
         """
         exchange = store.exchange
         notices = self._realign(store)
@@ -104,12 +104,12 @@ class CollectedData:
             disagreeing = list(otherwise.items())
             exchange.merge(
                 self.name,
-                # Where the two files differ, the .h5's word: else the .csv's would look old the next time.
+                # Where the two files differ, the .h5 counts: otherwise the .csv would look outdated the next time.
                 {**theirs, **by_h5}.items(),
                 {"import": plan.new, "merge": plan.changed, "conflict": plan.conflicts},
                 source=str(table.path or self.folder.path),
-                # Files with something to tell the user are read, and told of, each time. Where only the .csv says
-                # something, the .h5 lacks it.
+                # Files that need a message are read, and reported, each time. If only the .csv has something, the .h5
+                # lacks it.
                 state=ExchangeState(
                     self._settings(), "" if table.notices or shared else files, AS_EXPORTED if theirs == by_h5 else 0
                 ),
@@ -131,7 +131,7 @@ class CollectedData:
         return notices
 
     def _read_csv_beside(self) -> AnnotationTable | str:
-        """Read the ``.csv`` beside an ``.h5``; a sentence for the user if it cannot be read."""
+        """Read the ``.csv`` beside an ``.h5``; return a message if it can't be read."""
         h5, csv = self.folder.files
         if not (h5.is_file() and csv.is_file()):
             return AnnotationTable()
@@ -143,27 +143,27 @@ class CollectedData:
     def export(self, store: LabelStore, writer: Writer) -> list[str]:
         """Write the complete frames of the video and extract their images.
 
-        Frames that other programs labelled and frames that are not complete stay in the files as they are, but for
-        points that were cleared here; a frame whose labels were all cleared goes.
+        Frames that other programs labelled and incomplete frames stay in the files as they are, except that points
+        cleared here are removed. A frame whose labels were all cleared goes.
 
         Parameters
         ----------
         store : LabelStore
-            Is merged into first, so that nothing another program changed is written over.
+            Merged into first, so that nothing that another program changed is overwritten.
         writer : Writer
-            Who writes the files.
+            Writes the files.
 
         Returns
         -------
         list of str
-            What the user should know.
+            Messages for the user.
 
         Raises
         ------
         UnreadableLabelsError
-            If the files cannot be read; they stay as they are.
+            If the files can't be read; they stay as they are.
         AlPoseError
-            If a file cannot be written.
+            If a file can't be written.
         """
         if not is_safe_name(self.name):
             raise AlPoseError(f"{self.name!r} cannot be a folder name.", "Rename the video.")
@@ -189,7 +189,7 @@ class CollectedData:
         return [*notices, *written.notices]
 
     def h5_state(self) -> str:
-        """Return size and time of the ``.h5``, "" if there is none: they change when it is written."""
+        """Return size and time of the ``.h5``, "" if there is none; they change when it is written."""
         h5, _ = self.folder.files
         if not h5.is_file():
             return ""
@@ -197,12 +197,12 @@ class CollectedData:
         return f"{stat.st_size} {stat.st_mtime_ns}"
 
     def restore(self, number: int, store: LabelStore) -> None:
-        """Take the labels of an earlier version of the files, as one action that can be undone.
+        """Restore the labels of an earlier version of the files, as one action that can be undone.
 
         Raises
         ------
         AlPoseError
-            If there is no such version or it cannot be read.
+            If there is no such version or it can't be read.
         """
         version = next((version for version in self.folder.backups.versions() if version.number == number), None)
         if version is None:
@@ -213,12 +213,12 @@ class CollectedData:
         store.exchange.put_back(self._keypoints(table), source=str(version.folder))
 
     def rename_columns(self, change: SkeletonChange, store: LabelStore) -> None:
-        """Give the files the bodyparts of `skeleton`; columns of removed ones are put aside for good.
+        """Give the files the bodyparts of `skeleton`; columns of removed bodyparts are backed up for good.
 
         Raises
         ------
         AlPoseError
-            If a file cannot be read or written.
+            If a file can't be read or written.
         """
         removed = removed_bodyparts(change.before, change.edit)
         self.folder.keep_version(ours=True, for_good=bool(removed))
@@ -230,11 +230,12 @@ class CollectedData:
             renamed=dict(change.edit.renamed),
             removed=removed,
         )
-        # Of no action: frames that lacked a removed bodypart may be complete now, and all are looked at again.
+        # This belongs to no action. Frames that lacked a removed bodypart may be complete now, so all are checked
+        # again.
         store.exchange.remember(self.name, (), (), ExchangeState(self._settings(), self.folder.state()))
 
     def _job(self, store: LabelStore) -> WritingJob | None:
-        """Return what is to be written, None if there is nothing."""
+        """Return what is to be written; None if nothing is."""
         exchange = store.exchange
         state = exchange.state(self.name)
         pending: set[int] | None = None
@@ -256,7 +257,7 @@ class CollectedData:
         )
 
     def _unknown(self, table: AnnotationTable) -> list[str]:
-        """Tell which columns of the file are not shown, as ``config.yaml`` does not list them."""
+        """Report which columns of the file are not shown because ``config.yaml`` does not list them."""
         unique = {(UNIQUE_INDIVIDUAL, bodypart) for bodypart in self.folder.unique_bodyparts}
         columns = [column for column in table.columns if column not in unique]
         skeleton = self.folder.skeleton
@@ -270,7 +271,7 @@ class CollectedData:
         ]
 
     def _numbers_before(self, table: AnnotationTable) -> dict[int, int]:
-        """Return present frame numbers by those of versions that read twelve digits at most."""
+        """Return present frame numbers, keyed by those of versions that read at most twelve digits."""
         numbers = self._frame_numbers(table)
         before = {number % 10**12: number for number in numbers if number >= 10**12}
         return {old: new for old, new in before.items() if old not in numbers}
@@ -279,7 +280,7 @@ class CollectedData:
         return {n for video, image in table.rows if video == self.name and (n := frame_number(image)) is not None}
 
     def _dropped(self, table: AnnotationTable, before: set[int], store: LabelStore) -> list[str]:
-        """Tell which rows another program took away: their labels are kept here and written again."""
+        """Report which rows another program removed: their labels are kept here and written again."""
         gone = (before & store.complete_frames(self.name)) - self._frame_numbers(table)
         if not gone:
             return []
@@ -288,7 +289,8 @@ class CollectedData:
         return [f"{told} The labels are kept here and will be written again; clear them here if they are to go."]
 
     def _sharing(self, table: AnnotationTable) -> list[str]:
-        """Tell which rows are not shown as their frame number is another image's: of a second camera, say."""
+        """Report which rows are not shown because their frame number belongs to another image, say of a second
+        camera."""
         rest = table.passed_over(self.name, image_names(self.folder.path) if len(table.rows) else ())
         if not rest:
             return []
@@ -297,7 +299,7 @@ class CollectedData:
         return [f"{told} Put the images of each camera into a folder of their own."]
 
     def _outside(self, table: AnnotationTable) -> list[str]:
-        """Tell which points lie outside their own image; DeepLabCut passes over those when it trains."""
+        """Report which points lie outside their own image; DeepLabCut ignores those when it trains."""
         if self.folder.video is None or not len(table.rows):
             return []
         sizes, unknown = image_sizes(self.folder.path), self.folder.video.crop_size or (np.inf, np.inf)
@@ -315,14 +317,14 @@ class CollectedData:
         return [f"{table.path}: {where}{more} outside {image_words}. Shown as it is; DeepLabCut leaves it out."]
 
     def _is_known(self, state: ExchangeState) -> bool:
-        """Whether the files are as they were last read or written, and mean the same."""
+        """Return whether the files are as they were last read or written, and have the same meaning."""
         return bool(state.settings) and state.settings == self._settings() and state.files == self.folder.state()
 
     def _settings(self) -> str:
-        """All that the meaning of the files depends on; a video that was missing may give images now."""
+        """Return everything that the meaning of the files depends on; a missing video may give images now."""
         of = self.folder
         has_video = of.video is not None and of.video.has_video
-        # Of its images only where they lie: else the first ones that are made would be news.
+        # Only where its images lie counts: otherwise the first extracted ones would be a change.
         pictures = of.video.pictures if of.video is not None and has_video else NO_PICTURES
         places = "" if pictures.all_whole else repr((pictures.default, pictures.others))
         return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, places, has_video])
@@ -342,7 +344,7 @@ class CollectedData:
         )
 
     def _realign(self, store: LabelStore) -> list[str]:
-        """Keep labels on the same spot of the animal when the video of images that are crops comes or goes."""
+        """Keep labels on the same spot of the animal if the video of cropped images comes or goes."""
         video = self.folder.video
         if video is None:
             return []
@@ -352,7 +354,7 @@ class CollectedData:
         if recorded == (*origin, now):
             return []
         before = now if recorded is None else recorded[2]
-        if recorded is not None and not before:  # of an older version, which kept the origin alone
+        if recorded is not None and not before:  # from an older version, which stored only the origin
             before = "images" if recorded[:2] != (0.0, 0.0) else now if pictures.default == WHOLE else "video"
         if before == now or pictures.all_whole:
             store.exchange.realign(self.name, origin, shown=now, move=None)

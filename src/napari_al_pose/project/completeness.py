@@ -1,4 +1,4 @@
-"""Which frames are complete, kept in step with the labels."""
+"""Which frames are complete, kept up to date as labels change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from napari_al_pose.project.label_log import EditLog
 
 
 class Completeness:
-    """Knows of each labelled frame whether a bodypart is left to look at, without reading them all on every edit.
+    """Knows which labelled frames still lack a bodypart, without reading them all on every edit.
 
-    With several individuals a frame is complete if at least one is labelled, and none by half.
+    With several individuals, a frame is complete if at least one is labelled and none is labelled partly.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Completeness:
         self._complete: dict[FrameKey, bool] = {}
 
     def update(self, touched: Iterable[FrameKey] | None) -> None:
-        """Look again at the frames that were touched; at all of them for None."""
+        """Check the touched frames again; all frames for None."""
         if touched is None:
             self._complete = self._count()
             return

@@ -1,4 +1,4 @@
-"""Labels that were changed both here and by another program, until somebody has decided."""
+"""Labels changed both here and by another program, until somebody decides."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, Keypoin
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One keypoint with two values.
+    """A keypoint with two values.
 
     Parameters
     ----------
     key : KeypointKey
     ours : Keypoint
-        The label as it is.
+        The label as it is here.
     theirs : Keypoint
-        What the other program made of it.
+        The other program's value.
     source : str
-        The file that says so.
+        The file it is in.
     """
 
     key: KeypointKey
@@ -34,7 +34,7 @@ class Conflict:
 class LabelConflicts:
     """The undecided conflicts; part of a `LabelStore`.
 
-    Ours are the labels until theirs are taken, and are written for other programs too.
+    Our labels count until theirs are chosen, and are also written for other programs.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class LabelConflicts:
     mutex : RLock
         The store's.
     decide : callable
-        Makes an undoable action of changes and does something more in the same transaction.
+        Turns changes into an undoable action, and does something more in the same transaction.
     skeleton : callable
-        Returns the store's skeleton; conflicts of what it does not have are left out.
+        Returns the store's skeleton; conflicts outside it are left out.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class LabelConflicts:
         self._skeleton = skeleton
 
     def all(self) -> list[Conflict]:
-        """Return every conflict still to be decided, by frame, then in the order of the bodyparts."""
+        """Return every undecided conflict, by frame, then in the order of the bodyparts."""
         with self._mutex:
             known = self._skeleton()
             found = [
@@ -77,19 +77,19 @@ class LabelConflicts:
         return sorted({conflict.key.frame_key for conflict in self.all()})
 
     def decide(self, conflicts: Iterable[Conflict], theirs: Collection[Conflict]) -> None:
-        """Settle conflicts, as one action that can be undone.
+        """Resolve conflicts, as one action that can be undone.
 
         Parameters
         ----------
         conflicts : iterable of Conflict
-            All that are settled by this; those not among ``theirs`` stay as they are here.
+            All that this resolves; those not among ``theirs`` keep our label.
         theirs : collection of Conflict
-            Whose other value becomes the label.
+            Those whose other value becomes the label.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only or the log cannot be written.
+            If the project is read-only or the log can't be written.
         """
         settled = {(conflict.key, conflict.source) for conflict in conflicts}
         taken = {conflict.key: conflict.theirs for conflict in theirs}

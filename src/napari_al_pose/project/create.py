@@ -1,4 +1,4 @@
-"""Making a new project from videos."""
+"""Creates a new project from videos."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def create_project(
     Parameters
     ----------
     parent : Path
-        A folder that exists.
+        An existing folder.
     task, scorer : str
-        Names; they become part of file names.
+        They become part of file names.
     bodyparts : sequence of str
         In labelling order.
     skeleton : sequence of (str, str)
@@ -47,9 +47,9 @@ def create_project(
     individuals : sequence of str
         Names of the animals of a multi-animal project; empty for a single animal.
     videos : sequence of Path
-        At least one; linked into the project where the system allows links, else copied.
+        At least one; linked into the project if the system allows links, otherwise copied.
     copy_videos : bool
-        Copy the videos in any case.
+        Copy the videos even if links are possible.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def create_project(
     Raises
     ------
     AlPoseError
-        If a name or a video will not do, the folder exists, or it cannot be written. Nothing is then left behind.
+        If a name or a video is not valid, the folder exists, or it can't be written. Nothing is left behind then.
     """
     parent = Path(parent).expanduser().absolute()
     task, scorer = task.strip(), scorer.strip()
@@ -111,7 +111,7 @@ def create_project(
 
 
 def short_date(day: date) -> str:
-    """Return a date as DeepLabCut has it in ``config.yaml``, in English wherever it is: "Oct30"."""
+    """Return a date in DeepLabCut's form for ``config.yaml``, in English everywhere: "Oct30"."""
     return f"{_MONTHS[day.month - 1]}{day.day}"
 
 
@@ -128,30 +128,30 @@ def _refuse_names(task: str, scorer: str, individuals: Sequence[str]) -> None:
 
 
 def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool, name: str = "") -> VideoSet:
-    """Link or copy a video into ``folder``, after having decoded a frame of it.
+    """Link or copy a video into ``folder``, after decoding one of its frames.
 
     Parameters
     ----------
     path : Path
         The video.
     folder : Path
-        ``videos/`` of a project; made if absent.
+        ``videos/`` of a project; created if necessary.
     taken : collection of str
-        Names of videos the project has.
+        Names of videos that the project has.
     copy : bool
-        Copy it even where a link would do.
+        Copy the video even if a link is possible.
     name : str, optional
-        What it is called in the project, its own name by default.
+        Its name in the project; by default its own.
 
     Returns
     -------
     VideoSet
-        Its place in ``folder``, and its full frame as the crop.
+        Its path in ``folder``, and its full frame as the crop.
 
     Raises
     ------
     AlPoseError
-        If there is no such file, it is no video, its name is taken or unusable, or the folder cannot be written.
+        If there is no such file, it is not a video, its name is taken or not valid, or the folder can't be written.
     """
     from napari_al_pose.video import open_source
 
@@ -163,7 +163,7 @@ def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool,
             "Choose a video, or rename it.",
         )
     if not path.is_file():
-        raise AlPoseError(f"There is no file {path}.", "Choose a video that is there.")
+        raise AlPoseError(f"There is no file {path}.", "Choose a video that exists.")
     if stem in taken:
         raise AlPoseError(
             f"The project has a video named {stem!r} already; {path} cannot have the same name.", "Rename the file."

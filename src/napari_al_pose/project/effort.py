@@ -1,4 +1,4 @@
-"""Reads from the log of edits what labelling took."""
+"""Reads from the edit log what labelling took."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _QUERY = (
 
 
 def source_of(gesture: Gesture | None) -> str:
-    """Return what the log keeps as the source of a user's action."""
+    """Return the text that the log stores as the source of a user's action."""
     return USER if gesture is None else f"{USER}:{gesture}"
 
 
 def read_acts(log: EditLog, *, after: int = 0) -> list[Act]:
-    """Return a user's actions with a number above ``after``, in the order of the log.
+    """Return the user's actions with a number above ``after``, in the order of the log.
 
-    Actions of older versions don't say what gesture made them; it is told from what they changed. A guess that was
-    corrected looks like a point that was placed then.
+    Older versions did not record the gesture of an action; it is inferred from the change. A corrected guess then looks
+    like a placed point.
     """
     return list(_acts(log.rows(_QUERY, (after,))))
 

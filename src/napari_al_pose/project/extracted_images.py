@@ -1,4 +1,4 @@
-"""The images of labelled frames that lie beside their labels, as DeepLabCut names and crops them."""
+"""The images of labelled frames that lie beside their labels, named and cropped as in DeepLabCut."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class ExtractedImages:
     folder : Path
         ``labeled-data/<video>``.
     video : ProjectVideo or None
-        None if neither video nor images are there.
+        None if there is neither the video nor images.
     source : FrameSource or None
-        Where images come from; the video is opened if one is missing and this is None.
+        Provides the images; if None, the video is opened when an image is missing.
     rows : sequence of str
-        Image names the table has.
+        Image names in the table.
     present : mapping of int to str, optional
-        The images that are there, by frame number, where that is known already.
+        The existing images by frame number, if known already.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ExtractedImages:
         self._known = present
 
     def notices(self) -> list[str]:
-        """Return what the user should know of the images that could not be made."""
+        """Return messages about the images that could not be made."""
         if not self._missing:
             return []
         frames = shown_frames(self._missing)
@@ -69,7 +69,7 @@ class ExtractedImages:
             self._opened.close()
 
     def extract(self, number: int, name: str | None) -> str:
-        """Return the image name of a frame, ``name`` if given; make the image if it is not there and can be made."""
+        """Return the image name of a frame, ``name`` if given; make the image if it is missing and can be made."""
         folder = self._folder
         if name is not None and name in self._names:
             return name
@@ -86,16 +86,16 @@ class ExtractedImages:
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        """What is in the folder, listed once: all its images may be asked for, tens of thousands."""
+        """The folder's content, listed once: tens of thousands of images may be looked up."""
         return frozenset(os.listdir(self._folder)) if self._folder.is_dir() else frozenset()
 
     @cached_property
     def _present(self) -> Mapping[int, str]:
-        """The images that are there, by frame number."""
+        """The existing images by frame number."""
         return self._known if self._known is not None else numbered_images(image_names(self._folder))[0]
 
     def _pixels(self, number: int) -> NDArray[np.uint8] | None:
-        """Return a frame; None where no video has it, or what has it cannot be read any more."""
+        """Return a frame; None if no video has it, or it can't be read any more."""
         source = self._open()
         try:
             return None if source is None else source[source.position(number)]

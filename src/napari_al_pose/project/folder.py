@@ -1,4 +1,4 @@
-"""A project folder as such: its videos, settings and animals, and what the user should know of it."""
+"""A project folder: its videos, settings and animals, and what the user should know about it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProjectFolder:
-    """The lowest layer of a `Project`, which see."""
+    """The lowest layer of a `Project`; see there."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ProjectFolder:
         self.close()
 
     def close(self) -> None:
-        """Close the label store and give back the lock."""
+        """Close the label store and release the lock."""
         self.labels.close()
         if self._lock is not None:
             self._lock.release()
@@ -97,12 +97,12 @@ class ProjectFolder:
 
     @property
     def scorer(self) -> str:
-        """Who labels, as in the names of DeepLabCut's files."""
+        """The annotator, as in the names of DeepLabCut's files."""
         return self.config.scorer
 
     @property
     def read_only(self) -> bool:
-        """Whether labels, settings and ``config.yaml`` may not be changed."""
+        """Whether labels, settings and ``config.yaml`` must not be changed."""
         return self._lock is None
 
     @property
@@ -111,7 +111,7 @@ class ProjectFolder:
         return tuple(self._notices)
 
     def notice(self, *sentences: str) -> None:
-        """Add to `notices` what is not there yet."""
+        """Add messages to `notices`, each only once."""
         for sentence in sentences:
             if sentence not in self._notices:
                 logger.info("%s", sentence)
@@ -123,7 +123,7 @@ class ProjectFolder:
         return tuple(self._videos)
 
     def video(self, name: str) -> ProjectVideo:
-        """Return a video by name; AlPoseError if the project has no such video."""
+        """Return a video by name; raise AlPoseError if the project has no such video."""
         for video in self._videos:
             if video.name == plain(name):
                 return video

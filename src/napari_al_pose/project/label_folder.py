@@ -22,18 +22,18 @@ from napari_al_pose.project.videos import ProjectVideo
 
 @dataclass(frozen=True, slots=True)
 class LabelFolder:
-    """Where the labels of one video are as DeepLabCut has them, and what its files mean.
+    """Where DeepLabCut keeps the labels of one video, and what its files mean.
 
     Parameters
     ----------
     path : Path
         ``labeled-data/<video>``; its name is the video's.
     video : ProjectVideo or None
-        None if neither video nor images are there.
+        None if there is neither the video nor images.
     scorer : str
     skeleton : Skeleton
     unique_bodyparts : tuple of str
-        Of a multi-animal project; they are kept in the files and not labelled here.
+        Of a multi-animal project; they stay in the files and are not labelled here.
     """
 
     path: Path
@@ -43,25 +43,25 @@ class LabelFolder:
     unique_bodyparts: tuple[str, ...] = ()
 
     def place(self, image: str) -> Place:
-        """Return where an image lies in what is shown: in the video's frame, or by itself without a video."""
+        """Return where an image lies in what is shown: in the video's frame, or at the origin without a video."""
         return self.video.pictures.place(image) if self.video is not None and self.video.has_video else WHOLE
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """The ``.h5`` and the ``.csv`` of the scorer, whether they are there or not."""
+        """The scorer's ``.h5`` and ``.csv``, whether they exist or not."""
         return self.path / f"CollectedData_{self.scorer}.h5", self.path / f"CollectedData_{self.scorer}.csv"
 
     @property
     def name(self) -> str:
-        """The video's name: that of the folder, accents composed."""
+        """The video's name: the folder's, with composed accents."""
         return plain(self.path.name)
 
     def state(self) -> str:
-        """Return the files of labels with size and time: they change when another program writes one.
+        """Return the label files with size and time, which change when another program writes one.
 
-        Those of other scorers count only where there is none of `scorer`.
+        Files of other scorers count only if there is none of `scorer`.
         """
-        # Not by way of the folder's list, where there is one: it may hold tens of thousands of images.
+        # Look them up by name if possible: the folder may hold tens of thousands of images.
         names = sorted(path.name for path in self.files if path.is_file())
         if not names and self.path.is_dir():
             names = sorted(name for name in os.listdir(self.path) if is_annotation_file(name))
@@ -69,11 +69,11 @@ class LabelFolder:
         return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
 
     def read(self) -> AnnotationTable:
-        """Read the files; AlPoseError if there are some and none can be read."""
+        """Read the files; raise AlPoseError if there are some and none can be read."""
         return read_annotations(self.path, scorer=self.scorer, individuals=self.skeleton.individuals)
 
     def read_file(self, path: Path) -> AnnotationTable:
-        """Read one of the files; AlPoseError if it cannot be read."""
+        """Read one of the files; raise AlPoseError if it can't be read."""
         return read_annotation_file(path, scorer=self.scorer, individuals=self.skeleton.individuals)
 
     @property
@@ -82,5 +82,5 @@ class LabelFolder:
         return LabelBackups(self.path.parents[1] / "al-pose" / "backups" / self.path.name)
 
     def keep_version(self, *, ours: bool, for_good: bool = False) -> None:
-        """Put the files that are about to be replaced aside; see `LabelBackups.keep`."""
+        """Back up files that are about to be replaced; see `LabelBackups.keep`."""
         self.backups.keep([path for path in self.files if path.is_file()], ours=ours, for_good=for_good)

@@ -1,8 +1,8 @@
 """The edit log: one SQLite file that only ever grows, with the current state beside it.
 
-Every user action is one row of ``actions`` and one row of ``edits`` per keypoint it changed. An undo is an action
-too: it points at the one it takes back. ``labels`` and ``frames`` hold the state the log leads to and change in the
-same transaction.
+Every user action is one row of ``actions`` and one row of ``edits`` for each keypoint it changed. An undo is an action
+too: it refers to the one it undoes. ``labels`` and ``frames`` hold the resulting state and change in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Keypoint:
 
 @dataclass(frozen=True, slots=True, order=True)
 class KeypointKey:
-    """Names one keypoint of the project."""
+    """Identifies one keypoint of the project."""
 
     video: str
     frame: int
@@ -68,18 +68,18 @@ class EditLog:
     Parameters
     ----------
     path : Path
-        Created if absent, unless read-only: then the log is empty and kept in memory.
+        Created if absent. If read-only, an absent log is empty and kept in memory.
     read_only : bool
 
     Attributes
     ----------
     refuse_if_taken : callable
-        Called before each transaction; raises AlPoseError if another process writes now.
+        Called before each transaction; raises AlPoseError if another process is writing now.
 
     Raises
     ------
     AlPoseError
-        If the file is damaged, made by a newer version, or cannot be opened. It is left as it is.
+        If the file is damaged, written by a newer version, or can't be opened. It is left as it is.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -101,7 +101,7 @@ class EditLog:
         self._identity = None if self.in_memory else _identity(path)
 
     def close(self) -> None:
-        """Close the file; nothing is pending, every action was committed."""
+        """Close the file; nothing is pending, since every action was committed."""
         self._connection.close()
 
     # ---- opening ----------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class EditLog:
     # ---- writing ----------------------------------------------------------------------------------
 
     def refuse_if_read_only(self) -> None:
-        """Raise the AlPoseError that says so if the log is read-only."""
+        """Raise an AlPoseError if the log is read-only."""
         if self.read_only:
             raise AlPoseError(
                 f"The project is open for reading only; {self.path} was not changed.",
@@ -155,7 +155,7 @@ class EditLog:
             )
 
     def _refuse_if_gone(self) -> None:
-        """Refuse to write into a file that no longer has its name: what is written there would be lost."""
+        """Refuse to write into a file that was moved or replaced: what is written there would be lost."""
         if _identity(self.path) != self._identity:
             raise AlPoseError(
                 f"{self.path} was moved, removed or replaced while the project was open.",
@@ -164,12 +164,12 @@ class EditLog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything in the block together, on disk before it ends; or nothing.
+        """Commit everything in the block together, on disk before it ends, or nothing.
 
         Raises
         ------
         AlPoseError
-            If the log is read-only, or could not be written (disk full, permission lost, share gone).
+            If the log is read-only, or can't be written (disk full, permission lost, share gone).
         """
         if not self.in_memory:
             self.refuse_if_read_only()
@@ -237,46 +237,46 @@ class EditLog:
         )
 
     def replace_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
-        """Remember what CollectedData of ``video`` holds; call it inside a `transaction`."""
+        """Remember the content of CollectedData of ``video``; call it inside a `transaction`."""
         self._connection.execute("DELETE FROM exported WHERE video = ?", (video,))
         self.put_exported(video, values)
 
     def put_exported(self, video: str, values: Iterable[tuple[KeypointKey, Keypoint]]) -> None:
-        """Remember some keypoints of what CollectedData of ``video`` holds."""
+        """Remember some keypoints of CollectedData of ``video``."""
         self._connection.executemany(
             "INSERT OR REPLACE INTO exported VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((video, k.frame, k.individual, k.bodypart, int(p.state), p.x, p.y) for k, p in values),
         )
 
     def drop_exported(self, video: str, frames: Iterable[int]) -> None:
-        """Forget what CollectedData of ``video`` held for some frames."""
+        """Forget the keypoints of CollectedData of ``video`` for some frames."""
         self._connection.executemany(
             "DELETE FROM exported WHERE video = ? AND frame = ?", ((video, frame) for frame in frames)
         )
 
     def put_conflict(self, action: int, key: KeypointKey, source: str, theirs: Keypoint) -> None:
-        """Remember what another program made of a label that was changed here too."""
+        """Remember another program's value of a label that was changed here too."""
         self.execute(
             "INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*_name(key), source, int(theirs.state), theirs.x, theirs.y, action),
         )
 
     def drop_conflict(self, key: KeypointKey, source: str) -> None:
-        """Forget a conflict that was settled; what was made of it is in the log."""
+        """Forget a resolved conflict; the log holds the outcome."""
         where = "video = ? AND frame = ? AND individual = ? AND bodypart = ? AND source = ?"
         self.execute(f"DELETE FROM conflicts WHERE {where}", (*_name(key), source))
 
     def set_exchange(self, video: str, state: tuple[str, str, int]) -> None:
-        """Remember how things stand between ``video`` and its CollectedData."""
+        """Remember how ``video`` and its CollectedData relate."""
         self._connection.execute("INSERT OR REPLACE INTO exchanges VALUES (?, ?, ?, ?)", (video, *state))
 
     def rename_video(self, old: str, new: str) -> None:
-        """Give all that is known of a video another name; call it inside a `transaction`."""
+        """Store everything about a video under another name; call it inside a `transaction`."""
         for table in ("edits", "role_edits", "labels", "frames", "exported", "exchanges", "origins", "conflicts"):
             self.execute(f"UPDATE OR IGNORE {table} SET video = ? WHERE video = ?", (new, old))
 
     def renumber(self, video: str, numbers: Mapping[int, int]) -> None:
-        """Give frames of a video other numbers, by their old ones; call it inside a `transaction`."""
+        """Renumber frames of a video, given by their old numbers; call it inside a `transaction`."""
         for table in ("edits", "role_edits", "labels", "frames", "exported", "conflicts"):
             for old, new in numbers.items():
                 self.execute(f"UPDATE OR IGNORE {table} SET frame = ? WHERE video = ? AND frame = ?", (new, video, old))
@@ -346,13 +346,13 @@ class EditLog:
         ]
 
     def skeleton_rows(self) -> list[tuple[Any, ...]]:
-        """Return all changes of the bodyparts, oldest first; none in a file of before there were any."""
+        """Return all changes of the bodyparts, oldest first; none for a file from before they were stored."""
         if label_schema.version_of(self._connection) < 2:
             return []
         return self.rows("SELECT action, before, edit, files, done FROM skeletons ORDER BY action")
 
     def conflict_rows(self) -> list[tuple[KeypointKey, str, Keypoint, Keypoint]]:
-        """Return ``(key, source, theirs, ours)`` of each conflict; none in a file of before they were kept."""
+        """Return ``(key, source, theirs, ours)`` of each conflict; none for a file from before they were stored."""
         if label_schema.version_of(self._connection) < 2:
             return []
         query = (
@@ -363,7 +363,7 @@ class EditLog:
         return [(KeypointKey(*row[:4]), row[4], _keypoint(*row[5:8]), _keypoint(*row[8:])) for row in self.rows(query)]
 
     def names_since(self, action: int) -> dict[str, str]:
-        """Return the present names of the bodyparts that were renamed after ``action``, by their names then."""
+        """Return the present names of bodyparts renamed after ``action``, keyed by their names then."""
         names: dict[str, str] = {}
         for changed, _, edit, _, _ in self.skeleton_rows():
             if changed > action:
@@ -389,7 +389,7 @@ class EditLog:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from every other of this computer; None if it is not there."""
+    """Return an identifier of a file that no other file of this computer has; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The tables of ``labels.sqlite``, and how an older file gets those it lacks."""
+"""The tables of ``labels.sqlite``, and how an older file is brought up to date."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _THIRD = """
 ALTER TABLE origins ADD COLUMN shown TEXT NOT NULL DEFAULT '';  -- whether labels are in pixels of "video" or "images"
 """
 _STEPS = (_FIRST, _SECOND, _THIRD)
-"""What brings a file from each version to the next."""
+"""The statements that bring a file from each version to the next."""
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -81,7 +81,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Make what tables the file lacks, all or none.
+    """Create the tables that the file lacks, all or none.
 
     Raises
     ------

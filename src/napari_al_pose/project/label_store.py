@@ -24,10 +24,10 @@ from napari_al_pose.project.undo_stack import UndoStack
 class LabelStore:
     """Labels of all frames, with undo and redo that survive a restart.
 
-    One call is one user action, one undo step and one transaction, committed before it returns. Labels are stored by
-    the *name* of the bodypart: those of a bodypart the skeleton no longer has stay in the file, unseen. All methods
-    may be called from several threads. Another process may have the same file open for reading; it sees each action
-    from the moment it is committed.
+    One call is one user action, one undo step and one transaction, committed before the call returns. Labels are stored
+    by the *name* of the bodypart: labels of a bodypart that the skeleton lacks stay in the file, hidden. All methods
+    may be called from several threads. Another process may have the file open for reading; it sees each action once it
+    is committed.
 
     Coordinates are source pixels ``(x, y)``, pixel centres at integers.
 
@@ -39,11 +39,11 @@ class LabelStore:
     Attributes
     ----------
     exchange : LabelExchange
-        For merging from and exporting to other people's files.
+        For merging from and exporting to other programs' files.
     skeletons : SkeletonLog
         The changes of the bodyparts.
     conflicts : LabelConflicts
-        Labels that were changed both here and by another program.
+        Labels changed both here and by another program.
     history : LabelHistory
         Earlier states of each frame.
     """
@@ -64,12 +64,12 @@ class LabelStore:
 
     @classmethod
     def open(cls, path: Path, skeleton: Skeleton, *, read_only: bool = False) -> LabelStore:
-        """Open the labels in ``path``; a missing file is created, or stays away when read-only.
+        """Open the labels in ``path``; a missing file is created unless read-only.
 
         Raises
         ------
         AlPoseError
-            If the file is damaged, is not a label store, is from a newer version, or cannot be opened. The file is
+            If the file is damaged, is not a label store, comes from a newer version, or can't be opened. The file is
             left as it is.
         """
         return cls(EditLog(path, read_only=read_only), skeleton)
@@ -80,11 +80,11 @@ class LabelStore:
             self._log.close()
 
     def ask_before_writing(self, refuse_if_taken: Callable[[], None]) -> None:
-        """Call this before each edit from now on; it raises AlPoseError if another process writes now."""
+        """Set a function to call before each edit; it raises AlPoseError if another process is writing now."""
         self._log.refuse_if_taken = refuse_if_taken
 
     def set_skeleton(self, skeleton: Skeleton) -> None:
-        """Take other bodyparts or individuals from now on; labels of what is not among them stay, unseen."""
+        """Switch to other bodyparts or individuals; labels of missing ones stay in the file, hidden."""
         with self._mutex:
             self._skeleton = skeleton
             self._complete = Completeness(self._log, skeleton)
@@ -97,7 +97,7 @@ class LabelStore:
 
     @property
     def in_memory(self) -> bool:
-        """Whether there is no file behind it, as nothing could be written."""
+        """Whether the labels are only in memory, because nothing could be written."""
         return self._log.in_memory
 
     # ---- edits ------------------------------------------------------------------------------------
@@ -112,13 +112,13 @@ class LabelStore:
         individual: str = SINGLE_INDIVIDUAL,
         gesture: Gesture | None = None,
     ) -> None:
-        """Place one keypoint; ``gesture`` is kept in the log, for what labelling took.
+        """Place one keypoint; the log records the ``gesture``, to measure labelling effort.
 
         Raises
         ------
         AlPoseError
-            From this and every other edit: the project is read-only, or the file could not be written. The edit was
-            then not applied.
+            Here and in every other edit: if the project is read-only, or the file can't be written. The edit was not
+            applied then.
         ValueError
             If a name is unknown or a coordinate is not finite.
         """
@@ -133,28 +133,28 @@ class LabelStore:
         individual: str = SINGLE_INDIVIDUAL,
         gesture: Gesture | None = None,
     ) -> None:
-        """Place several keypoints of one frame, and say that others can't be seen, as one action."""
+        """Place several keypoints of one frame, and mark others as not visible, as one action."""
         placed = [(self._key(key, individual, name), _placed(x, y)) for name, (x, y) in points.items()]
         hidden = [(self._key(key, individual, name), Keypoint(KeypointState.NOT_VISIBLE)) for name in not_visible]
         self._edit([*placed, *hidden], gesture)
 
     def mark_not_visible(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
-        """Say that a keypoint was looked for and cannot be seen."""
+        """Mark a keypoint as not visible: it was looked for."""
         self._edit([(self._key(key, individual, bodypart), Keypoint(KeypointState.NOT_VISIBLE))])
 
     def clear(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
-        """Take a keypoint back to "not looked at yet"."""
+        """Reset a keypoint to "not looked at yet"."""
         self._edit([(self._key(key, individual, bodypart), Keypoint())])
 
     def clear_frame(self, key: FrameKey) -> None:
-        """Take every keypoint of a frame back to "not looked at yet" as one action."""
+        """Reset every keypoint of a frame to "not looked at yet" as one action."""
         names = self._skeleton
         self._edit(
             [(self._key(key, i, bodypart), Keypoint()) for i in names.individuals for bodypart in names.bodyparts]
         )
 
     def undo(self) -> FrameKey | None:
-        """Take back the last action that still stands; return its (first) frame, None if there is none."""
+        """Undo the last action that still stands; return its (first) frame, None if there is none."""
         with self._mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
@@ -166,7 +166,7 @@ class LabelStore:
             return edits[0][0].frame_key
 
     def redo(self) -> FrameKey | None:
-        """Bring back the last action taken back; return its (first) frame, None if there is none."""
+        """Redo the last undone action; return its (first) frame, None if there is none."""
         with self._mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
@@ -179,19 +179,19 @@ class LabelStore:
 
     @property
     def can_undo(self) -> bool:
-        """Whether `undo` would do something; never waits for a thread that reads or writes labels."""
+        """Return whether `undo` would do something; never waits for a thread that reads or writes labels."""
         return not self.read_only and self._undo.has_done
 
     @property
     def can_redo(self) -> bool:
-        """Whether `redo` would do something; never waits."""
+        """Return whether `redo` would do something; never waits."""
         return not self.read_only and self._undo.has_undone
 
     def set_role(self, key: FrameKey, role: FrameRole, *, provenance: str = "", release_holdout: bool = False) -> None:
-        """Say what a frame is for and, in ``provenance``, what chose it.
+        """Set the role of a frame and, in ``provenance``, what chose it.
 
-        No undo step. A hold-out frame stays one, whatever later suggests it, unless ``release_holdout``: once it
-        was trained on, it can never measure again. An empty ``provenance`` keeps the one there is.
+        This is not an undo step. A hold-out frame stays one, whatever suggests it later, unless ``release_holdout``:
+        once the model was trained on it, it can never measure again. An empty ``provenance`` keeps the present one.
         """
         self.set_roles({key: role}, provenance=provenance, release_holdout=release_holdout)
 
@@ -220,12 +220,12 @@ class LabelStore:
     # ---- reading ----------------------------------------------------------------------------------
 
     def role(self, key: FrameKey) -> FrameRole:
-        """Return what the frame is for; ``TRAIN`` if nobody said otherwise."""
+        """Return the role of the frame; ``TRAIN`` by default."""
         with self._mutex:
             return self._log.role(key)[0]
 
     def provenance(self, key: FrameKey) -> str:
-        """Return what chose the frame (a strategy's name), "" if nobody said."""
+        """Return what chose the frame (a strategy's name), "" by default."""
         with self._mutex:
             return self._log.role(key)[1]
 
@@ -238,7 +238,7 @@ class LabelStore:
             return self._annotation(key, individual, rows, self._log.role(key)[0])
 
     def annotations(self, video: str | None = None, frames: Collection[int] | None = None) -> list[Annotation]:
-        """Return every annotation with something in it, sorted by frame, then individual.
+        """Return every non-empty annotation, sorted by frame, then individual.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class LabelStore:
     def spread_annotations(self, most_frames: int) -> list[Annotation]:
         """Return the annotations of up to ``most_frames`` labelled frames, evenly spread, sorted as `annotations`.
 
-        It takes as long for a project with many labels as for one with few.
+        This takes as long for a project with many labels as for one with few.
         """
         keys = self.labelled_keys()
         by_video: dict[str, list[int]] = {}
@@ -279,7 +279,7 @@ class LabelStore:
     def complete_keys(self) -> list[FrameKey]:
         """Return the frames in which no bodypart is left to look at, sorted.
 
-        With several individuals: at least one is labelled, and none is labelled by half.
+        With several individuals, at least one is labelled, and none is labelled partly.
         """
         with self._mutex:
             self._catch_up()
@@ -287,11 +287,11 @@ class LabelStore:
 
     @property
     def n_labelled(self) -> int:
-        """Number of `labelled_keys`; never waits for a thread that reads or writes labels."""
+        """The number of `labelled_keys`; never waits for a thread that reads or writes labels."""
         return self._complete.n_labelled
 
     def complete_frames(self, video: str) -> set[int]:
-        """Return the numbers of those of `complete_keys` that lie in ``video``."""
+        """Return the frame numbers of `complete_keys` in ``video``."""
         with self._mutex:
             self._catch_up()
             return self._complete.complete_frames(video)
@@ -303,19 +303,19 @@ class LabelStore:
             return self._complete.labelled_keys()
 
     def holdout_keys(self) -> list[FrameKey]:
-        """Return the frames marked to measure on, labelled or not, sorted."""
+        """Return the hold-out frames, labelled or not, sorted."""
         with self._mutex:
             query = "SELECT video, frame FROM frames WHERE role = ? ORDER BY video, frame"
             return [FrameKey(*row) for row in self._log.rows(query, (FrameRole.HOLDOUT.value,))]
 
     @property
     def revision(self) -> int:
-        """Number of the last action of the log (of any kind); 0 before the first."""
+        """Number of the log's last action (of any kind); 0 before the first."""
         with self._mutex:
             return self._log.last_action()
 
     def acts(self, *, after: int = 0) -> list[Act]:
-        """Return what was done in windows, from the action after number ``after`` on, for what labelling took."""
+        """Return what users did, from the action after number ``after`` on, to measure labelling effort."""
         with self._mutex:
             return read_acts(self._log, after=after)
 
@@ -369,13 +369,13 @@ class LabelStore:
     def _note(
         self, kind: str, action: int, target: int | None = None, *, touched: Iterable[FrameKey] | None = None
     ) -> None:
-        """Keep what is in memory in step with an action of ours that was committed."""
+        """Update what is in memory after a committed action of ours."""
         self._undo.feed(action, kind, target)
         self._seen_action = action
         self._complete.update(touched)
 
     def _catch_up(self) -> None:
-        """Take note of what another process committed since we last looked."""
+        """Read what another process committed since the last look."""
         version = self._log.data_version()
         if version == self._data_version:
             return

@@ -1,4 +1,4 @@
-"""The labels of a project on their way to DeepLabCut's files and back, and the frames that are only measured on."""
+"""Moves a project's labels to DeepLabCut's files and back, and sets hold-out frames aside."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ FEWEST_FOR_HOLDOUT = 20
 
 
 class LabelledProject(ProjectFolder):
-    """The middle layer of a `Project`, which see."""
+    """The middle layer of a `Project`; see there."""
 
     def merge_labels(self) -> None:
         """Take in what other programs changed in CollectedData since it was last read or written.
 
-        A file that cannot be read is named among the notices; it stays as it is, and so do the labels of its video.
+        The notices name a file that can't be read; it stays as it is, and so do the labels of its video.
 
         Raises
         ------
         AlPoseError
-            If the labels cannot be written.
+            If the labels can't be written.
         """
         for name in self._labelled_folders():
             with self._passing_over_unreadable():
                 self.notice(*self._collected_data(name).merge_into(self.labels))
 
     def check_labels(self) -> None:
-        """Add a notice for each video whose CollectedData holds changes that a read-only project cannot take in."""
+        """Add a notice for each video whose CollectedData has changes that a read-only project can't take in."""
         for name in self._labelled_folders():
             data = self._collected_data(name)
             with self._passing_over_unreadable():
@@ -73,8 +73,8 @@ class LabelledProject(ProjectFolder):
         Raises
         ------
         AlPoseError
-            If the project is read-only, or a file cannot be read or written. One that cannot be read keeps no other
-            video from being written.
+            If the project is read-only, or a file can't be read or written. An unreadable file does not prevent other
+            videos from being written.
         """
         self._refuse_if_read_only()
         with self._exporting:
@@ -82,25 +82,25 @@ class LabelledProject(ProjectFolder):
             self._export(self._videos_with_labels() if videos is None else set(videos), sources or {})
 
     def let_write(self, writer: Writer) -> None:
-        """Have ``writer`` write the files of labels from now on, and be ready for those that take longest to read."""
+        """Let ``writer`` write the label files from now on, and prepare it for those that take longest to read."""
         self.writer = writer
         folders = [self._collected_data(name).folder for name in self._labelled_folders()]
         for folder in heapq.nlargest(REMEMBERED, folders, key=_bytes):
             writer.prepare(folder)
 
     def label_versions(self, video: str) -> list[LabelVersion]:
-        """Return the earlier versions of the DeepLabCut files of a video that are kept, oldest first."""
+        """Return the kept earlier versions of a video's DeepLabCut files, oldest first."""
         return self._collected_data(video).folder.backups.versions()
 
     def restore_labels(self, video: str, number: int) -> None:
-        """Bring the labels of an earlier version of the files back, as one action that can be undone.
+        """Restore the labels of an earlier version of the files, as one action that can be undone.
 
-        Labels that version does not have stay as they are.
+        Labels that the version lacks stay as they are.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only, there is no such version, or a file cannot be read or written.
+            If the project is read-only, there is no such version, or a file can't be read or written.
         """
         self._refuse_if_read_only()
         with self._exporting:
@@ -108,7 +108,7 @@ class LabelledProject(ProjectFolder):
             self._export([video], {})
 
     def ensure_holdout(self, share: float, seed: int) -> int:
-        """Set aside complete frames to measure on, if none are yet and there are at least 20.
+        """Set complete frames aside to measure on, if there are none yet and at least 20 complete frames.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class LabelledProject(ProjectFolder):
         Returns
         -------
         int
-            How many were marked now. A frame is never un-marked.
+            How many were marked now. No frame is ever unmarked.
         """
         complete = self.labels.complete_keys()
         if self.labels.holdout_keys() or len(complete) < FEWEST_FOR_HOLDOUT:
@@ -133,7 +133,7 @@ class LabelledProject(ProjectFolder):
     # ---- inside -----------------------------------------------------------------------------------
 
     def _before_export(self) -> None:
-        """Do what was left undone, before files are written."""
+        """Complete unfinished work before files are written."""
 
     def _export(self, videos: Iterable[str], sources: Mapping[str, FrameSource]) -> None:
         unreadable: UnreadableLabelsError | None = None
@@ -159,7 +159,7 @@ class LabelledProject(ProjectFolder):
 
     @cached_property
     def _data(self) -> dict[tuple[Any, ...], CollectedData]:
-        """What was made: making one looks through the images, of which there may be tens of thousands."""
+        """Return what was made before: making one searches the images, of which there may be tens of thousands."""
         return {}
 
     def _labelled_folders(self) -> list[str]:

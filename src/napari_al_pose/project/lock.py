@@ -1,4 +1,4 @@
-"""One writer a project: a lock the system releases when its holder dies, and a note of who holds it."""
+"""Ensures a single writer: a lock that the system releases when its holder dies, and a note that names the holder."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from napari_al_pose.project.label_log import user_name
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 30.0
-"""So often the holder shows that it lives, by touching its note."""
+"""How often the holder touches its note, to show that it is alive."""
 STALE_SECONDS = 120.0
-"""A note nobody has touched for so long is of a holder that died."""
+"""A note untouched for this long belongs to a holder that died."""
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
@@ -39,7 +39,7 @@ class LockHolder:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it is on another computer."""
+        """Whether the holder is on another computer."""
         return self.host not in ("", socket.gethostname())
 
     def __str__(self) -> str:
@@ -47,9 +47,10 @@ class LockHolder:
 
 
 class ProjectLock:
-    """A lock on ``folder/lock`` held until `release`, or until this process ends in whatever way.
+    """A lock on ``folder/lock``, held until `release` or until this process ends in any way.
 
-    Use `acquire`. ``left_behind`` names a holder on another computer that did not release it, None if there is none.
+    Use `acquire`. ``left_behind`` names a holder on another computer that did not release the lock; None if there is
+    none.
     """
 
     def __init__(self, stream: IO[bytes], note: Path, holder: LockHolder, left_behind: LockHolder | None) -> None:
@@ -63,16 +64,16 @@ class ProjectLock:
 
     @classmethod
     def acquire(cls, folder: Path) -> ProjectLock | LockHolder:
-        """Take the lock, or say who holds it.
+        """Take the lock, or return who holds it.
 
-        A holder that died on this computer never stands in the way: the system released its lock. On file systems
-        without locks, and on those that keep the locks of other computers from us, the note decides: one of a dead
-        process of this computer, or that nobody has touched for `STALE_SECONDS`, is passed over.
+        A holder that died on this computer is never in the way: the system released its lock. On file systems without
+        locks, and on those that hide the locks of other computers, the note decides. A note of a dead process of this
+        computer, or one untouched for `STALE_SECONDS`, is ignored.
 
         Raises
         ------
         AlPoseError
-            If the folder cannot be written.
+            If the folder can't be written.
         """
         note = folder / "lock.json"
         try:
@@ -103,7 +104,7 @@ class ProjectLock:
         return cls(stream, note, mine, left_behind)
 
     def refuse_if_taken(self) -> None:
-        """Raise an AlPoseError if another process has taken the lock, as this one seemed dead (a computer asleep)."""
+        """Raise an AlPoseError if another process took the lock because this one seemed dead (a computer asleep)."""
         if self._taken_by is not None:
             raise AlPoseError(
                 f"{self._taken_by} has taken over the project in {self._note.parent}, as this window gave no sign of "
@@ -112,7 +113,7 @@ class ProjectLock:
             )
 
     def release(self) -> None:
-        """Give the lock back. Calling it again does nothing."""
+        """Release the lock. Calling it again does nothing."""
         if self._stream.closed:
             return
         self._released.set()
@@ -126,13 +127,13 @@ class ProjectLock:
             self.show_life()
 
     def show_life(self) -> None:
-        """Touch the note, or take note that it is another's now."""
+        """Touch the note, or notice that it belongs to another process now."""
         holder = _read_note(self._note)
         if holder is not None and holder != self._holder:
             self._taken_by = holder
             self._released.set()
             return
-        with suppress(OSError):  # the folder is gone, or the share for a while
+        with suppress(OSError):  # the folder is gone, or the share is away for a while
             os.utime(self._note)
 
 
@@ -148,7 +149,7 @@ def _read_note(note: Path) -> LockHolder | None:
 
 
 def _is_stale(note: Path) -> bool:
-    """Whether nobody has touched a note for long, by the clock of the computer the folder lies on."""
+    """Return whether a note was untouched for long, by the clock of the computer that has the folder."""
     probe = note.with_name(f".{note.name}-{os.getpid()}")
     try:
         probe.touch()
@@ -160,7 +161,7 @@ def _is_stale(note: Path) -> bool:
 
 
 def _may_live(holder: LockHolder) -> bool:
-    """Whether the holder may still run; nobody can tell for another computer."""
+    """Return whether the holder may still be running; for another computer this is unknown."""
     if holder.host != socket.gethostname() or sys.platform == "win32":
         return True
     try:

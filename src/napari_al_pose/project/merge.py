@@ -1,4 +1,4 @@
-"""Taking in what other programs wrote into CollectedData, by key; what they left out is never a deletion."""
+"""Merges what other programs wrote into CollectedData, by key; what they left out never counts as a deletion."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from napari_al_pose.formats.deeplabcut import AnnotationTable
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 
 SAME_PX = 1e-6
-"""Coordinates closer than this are the same: what is left of a shift by the crop there and back."""
+"""Coordinates closer than this are equal: shifting by the crop and back leaves such differences."""
 
 CSV_SAME_PX = 0.01
-"""The same for what an ``.h5`` and the ``.csv`` beside it say: spreadsheets round."""
+"""The same for an ``.h5`` and the ``.csv`` beside it: spreadsheets round."""
 
 State = Mapping[KeypointKey, Keypoint]
 
 
 @dataclass(frozen=True, slots=True)
 class MergePlan:
-    """What a merge would do.
+    """The outcome of a merge.
 
     Parameters
     ----------
     new : list of (KeypointKey, Keypoint)
-        Keypoints that were never edited here.
+        Keypoints never edited here.
     changed : list of (KeypointKey, Keypoint)
-        Keypoints that only the others changed since the file was last written or read.
+        Keypoints that only others changed since the file was last written or read.
     conflicts : list of (KeypointKey, Keypoint)
-        Keypoints both changed, with the others' value; ours stays.
+        Keypoints changed on both sides, with the others' value; ours stays.
     """
 
     new: list[tuple[KeypointKey, Keypoint]]
@@ -55,10 +55,10 @@ def keypoints_of(
     *,
     images: Collection[str] = (),
 ) -> dict[KeypointKey, Keypoint]:
-    """Return what a file says of each keypoint of the skeleton, in source pixels.
+    """Return a file's value of each keypoint of the skeleton, in source pixels.
 
-    A missing point in a row that has others was looked for and not seen. A row without any point was
-    extracted and not labelled: it says nothing.
+    A missing point in a row that has others was looked for and not seen. A row without any point was extracted and not
+    labelled, so it says nothing.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def keypoints_of(
     video : str
         The video's name.
     skeleton : Skeleton
-        Of the project; what it does not have is left out.
+        Of the project; everything else is left out.
     place : callable
-        Where an extracted image, by its name, lies in the source.
+        Returns where an extracted image, given by name, lies in the source.
     frames : collection of int, optional
         Only these.
     images : collection of str
@@ -100,10 +100,10 @@ def keypoints_of(
 
 
 def join_files(h5: State, csv: State, base: State) -> tuple[dict[KeypointKey, Keypoint], dict[KeypointKey, Keypoint]]:
-    """Join what an ``.h5`` and the ``.csv`` beside it say.
+    """Combine what an ``.h5`` and the ``.csv`` beside it say.
 
-    They are two programs' words, though one should repeat the other. Where they differ, the one that differs from
-    what both said last is the newer; where both do, or nobody knows, the ``.h5`` counts, as in DeepLabCut.
+    Two programs may have written them, though one should repeat the other. Where they differ, the one that differs from
+    what both said last is newer. If both differ, or that is unknown, the ``.h5`` counts, as in DeepLabCut.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ def join_files(h5: State, csv: State, base: State) -> tuple[dict[KeypointKey, Ke
     Returns
     -------
     dict
-        What to take for their word.
+        What to take as their common value.
     dict
-        What the ``.csv`` says otherwise: for somebody to decide.
+        Where the ``.csv`` says something else, for somebody to decide.
     """
     joined, otherwise = dict(h5), {}
     for key, by_csv in csv.items():
@@ -140,21 +140,21 @@ def plan_merge(
     edited: Set[KeypointKey],
     since: Mapping[KeypointKey, Collection[Keypoint]] = MappingProxyType({}),
 ) -> MergePlan:
-    """Compare three ways: what the file says, what it said last, and what we have.
+    """Compare three ways: what the file says now, what it said before, and what we have.
 
     Parameters
     ----------
     theirs : mapping
-        What the file says now; what it leaves out is left alone.
+        What the file says now; what it lacks is left alone.
     base : mapping
         What it said when we last wrote or read it.
     ours : mapping
         The labels now.
     edited : set of KeypointKey
-        Every keypoint the log knows, cleared ones too.
+        Every keypoint in the log, cleared ones too.
     since : mapping of KeypointKey to collection of Keypoint
-        What each was here since the file was last known to be written. A file that says so was written by us, and
-        we were killed before we could remember it.
+        Each keypoint's values here since the file was last known to be written. If the file has one of these values, we
+        wrote it and were killed before we could record that.
     """
     plan = MergePlan([], [], [])
     for key, their in theirs.items():

@@ -1,7 +1,7 @@
-"""Models, their predictions, the rounds and the queue: what the loop leaves in ``al-pose/``.
+"""Models, their predictions, the rounds and the queue: the loop's results in ``al-pose/``.
 
-The engine writes these while the window holds the project's lock, so they do not ask for it; each file is
-written whole or not at all.
+The engine writes these while the window holds the project's lock, so they don't need it. Each file is written whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ModelStore:
     Parameters
     ----------
     folder : Path
-        ``al-pose/models``; need not exist.
+        ``al-pose/models``; it need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,27 +63,27 @@ class ModelStore:
         return max(self.versions(), default=0)
 
     def folder(self, version: int) -> Path:
-        """Return where a model's files lie."""
+        """Return the folder of a model."""
         return self._folder / f"{version:04d}"
 
     def checkpoint(self, version: int) -> Path:
-        """Return a model's file: its name says which program trained it."""
+        """Return a model's file, whose name tells which program trained it."""
         files = [self.folder(version) / name for name in _MODEL_FILES]
         return next((path for path in files if path.exists()), files[0])
 
     def refuse_read_only(self) -> None:
-        """Raise the AlPoseError that says so if no model can be kept: before one is trained, not after."""
+        """Raise an AlPoseError if no model can be stored, so that this is known before training."""
         make_folder(self._folder)
         refuse_read_only(self._folder)
 
     @contextmanager
     def new_folder(self) -> Iterator[Path]:
-        """Give a temporary folder that becomes the next version if the block succeeds and vanishes if it fails.
+        """Provide a temporary folder that becomes the next version if the block succeeds, and vanishes if it fails.
 
         Raises
         ------
         AlPoseError
-            If the project folder cannot be written.
+            If the project folder can't be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -105,12 +105,12 @@ class ModelStore:
 
 
 class PoolPredictions:
-    """What each model said about the pool.
+    """Each model's predictions for the pool.
 
     Parameters
     ----------
     folder : Path
-        ``al-pose/predictions``; need not exist.
+        ``al-pose/predictions``; it need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -119,7 +119,7 @@ class PoolPredictions:
     def save(
         self, version: int, keys: Sequence[FrameKey], xy: NDArray[np.floating], likelihood: NDArray[np.floating]
     ) -> None:
-        """Keep the predictions of one model.
+        """Store the predictions of one model.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class PoolPredictions:
         Raises
         ------
         AlPoseError
-            If they cannot be written.
+            If they can't be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -159,20 +159,20 @@ class PoolPredictions:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            logger.warning("%s could not be read, its predictions are left out: %s", path, error)
+            logger.warning("%s could not be read, and its predictions are ignored: %s", path, error)
             return {}
         if (
             xy.ndim not in (3, 4)
             or not len(video) == len(frame) == len(xy) == len(likelihood)
             or xy.shape[:-1] != likelihood.shape
         ):
-            logger.warning("%s holds arrays that do not fit together; its predictions are left out", path)
+            logger.warning("%s holds arrays that do not fit together; its predictions are ignored", path)
             return {}
         keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
         return {key: Prediction.of_animals(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
 
     def forget(self, video: str) -> None:
-        """Drop what every model said about a video; AlPoseError if a file cannot be written."""
+        """Remove all predictions for a video; raise AlPoseError if a file can't be written."""
         for path in self._folder.glob("*.npz"):
             if not path.stem.isdigit():
                 continue

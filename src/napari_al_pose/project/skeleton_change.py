@@ -1,4 +1,4 @@
-"""Changing the bodyparts of a project: labels, ``config.yaml`` and CollectedData follow, all or none of them."""
+"""Changes the bodyparts of a project: labels, ``config.yaml`` and CollectedData follow, all or none of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_al_pose.project.skeleton_log import SkeletonChange
 
 
 def is_due(change: SkeletonChange, config: DeepLabCutConfig) -> bool:
-    """Return whether ``config.yaml`` is as it was before a change or as it is to be, and was not edited meanwhile."""
+    """Return whether ``config.yaml`` is as it was before a change or as it should be after it, not edited otherwise."""
     return config.bodyparts in (change.before.bodyparts, change.edit.bodyparts)
 
 
@@ -25,30 +25,30 @@ def write_config(path: Path, change: SkeletonChange) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be read or written.
+        If the file can't be read or written.
     """
     change_bodyparts(path, change.edit.bodyparts, change.edit.links, renamed=dict(change.edit.renamed))
 
 
 def write_files(change: SkeletonChange, data: Iterable[CollectedData], store: LabelStore) -> None:
-    """Give the files of labels their new columns, those that do not have them yet.
+    """Give the label files their new columns, unless they have them.
 
     Raises
     ------
     AlPoseError
-        If a file cannot be read or written; call it again then.
+        If a file can't be read or written; call it again then.
     """
     for each in data:
         before = change.files.get(each.name)
         if before is not None and each.h5_state() == before:
             each.rename_columns(change, store)
-        # Otherwise it was written before the program was cut short, or by another program since.
+        # Otherwise it was written before the program was interrupted, or by another program since.
 
 
 def drop_predictions(change: SkeletonChange, predictions: Iterable[PoolPredictions], queue: QueueStore) -> None:
-    """Drop what models said of the bodyparts as they were; the queue keeps its frames and reasons by name.
+    """Remove predictions of the former bodyparts; the queue keeps its frames, and reasons by name.
 
-    Where only lines change, what models said still holds.
+    If only lines change, predictions stay valid.
     """
     if not change.edit.changes_network(change.before):
         return

@@ -1,4 +1,4 @@
-"""Changes of the bodyparts in the log: labels follow their names, and a change cut short is brought to its end."""
+"""Changes of the bodyparts in the log: labels follow their names, and an interrupted change is completed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class SkeletonChange:
     action : int
         Its number in the log.
     before : Skeleton
-        Bodyparts and links as they were; its individuals mean nothing.
+        Former bodyparts and links; ignore its individuals.
     edit : SkeletonEdit
     files : mapping of str to str
-        The file of labels of each video as it was, see `CollectedData.h5_state`.
+        The former label file of each video; see `CollectedData.h5_state`.
     done : bool
         Whether ``config.yaml`` and the files have followed.
     """
@@ -47,7 +47,7 @@ class SkeletonLog:
     mutex : RLock
         The store's.
     note : callable
-        Tells the store of an action that was appended: its kind and its number.
+        Tells the store of an appended action: its kind and its number.
     """
 
     def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
@@ -61,11 +61,11 @@ class SkeletonLog:
             return [_change(*row) for row in self._log.skeleton_rows()]
 
     def unfinished(self) -> SkeletonChange | None:
-        """Return the change that ``config.yaml`` or the files have not followed yet, None if there is none."""
+        """Return the change that ``config.yaml`` or the files have not followed yet; None if there is none."""
         return next((change for change in self.changes() if not change.done), None)
 
     def begin(self, before: Skeleton, edit: SkeletonEdit, files: Mapping[str, str]) -> SkeletonChange:
-        """Put a change into the log and give the labels their new names, in one transaction."""
+        """Log a change and rename the labels, in one transaction."""
         with self._mutex:
             with self._log.transaction():
                 action = self._append(before, edit, files, done=False)
@@ -73,12 +73,12 @@ class SkeletonLog:
             return SkeletonChange(action, before, edit, files, done=False)
 
     def finish(self, change: SkeletonChange) -> None:
-        """Note that everything has followed a change."""
+        """Record that everything has followed a change."""
         with self._mutex, self._log.transaction():
             self._log.execute("UPDATE skeletons SET done = 1 WHERE action = ?", (change.action,))
 
     def abandon(self, change: SkeletonChange) -> None:
-        """Take a change back that could not be made, by another one."""
+        """Revert a change that could not be made, by another change."""
         with self._mutex:
             back = inverse_edit(change.before, change.edit)
             after = Skeleton(change.edit.bodyparts, change.edit.links)
@@ -99,7 +99,7 @@ class SkeletonLog:
                 int(done),
             ),
         )
-        # By way of names nobody can have, as two bodyparts may swap theirs.
+        # Go through temporary names, as two bodyparts may swap theirs.
         for old, new in edit.renamed:
             self._rename(old, f"\0{new}")
         for _, new in edit.renamed:

@@ -1,4 +1,4 @@
-"""Which actions can be taken back and brought back, as the log of actions says."""
+"""Which actions can be undone and redone, according to the log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ UNDOABLE = frozenset({"edit", "merge"})
 class UndoStack:
     """A linear undo history rebuilt from the log, so that it survives a restart.
 
-    Feed it every action in order. An *edit* or a *merge* of somebody else's changes is a step that can be undone and
-    cuts off what was undone before it. Roles, first imports and recorded conflicts are no steps. A *realign*
-    moved all coordinates of a video: nothing before it can be undone, its coordinates no longer mean the same.
+    Feed it every action in order. An *edit* or a *merge* of somebody else's changes is a step that can be undone, and
+    it discards what was undone before it. Roles, first imports and recorded conflicts are not steps. A *realign* moved
+    all coordinates of a video, so nothing before it can be undone.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class UndoStack:
         self._undone: list[int] = []
 
     def feed(self, action: int, kind: str, target: int | None) -> None:
-        """Take note of the next action of the log."""
+        """Record the next action of the log."""
         if kind in UNDOABLE:
             self._done.append(action)
             self._undone.clear()
@@ -32,20 +32,20 @@ class UndoStack:
 
     @property
     def has_done(self) -> bool:
-        """Whether there is something to take back; may be asked from any thread."""
+        """Whether there is something to undo; safe to ask from any thread."""
         return bool(self._done)
 
     @property
     def has_undone(self) -> bool:
-        """Whether there is something to bring back; may be asked from any thread."""
+        """Whether there is something to redo; safe to ask from any thread."""
         return bool(self._undone)
 
     @property
     def next_undo(self) -> int | None:
-        """The action an undo would take back."""
+        """The action that an undo would take back."""
         return self._done[-1] if self._done else None
 
     @property
     def next_redo(self) -> int | None:
-        """The action a redo would bring back."""
+        """The action that a redo would bring back."""
         return self._undone[-1] if self._undone else None

@@ -30,7 +30,7 @@ class ProjectVideo:
     images : Path or None
         Its folder in ``labeled-data``, if that has extracted images.
     crop : (x1, x2, y1, y2) or None
-        What ``config.yaml`` says of extracted images, in pixels of the full video.
+        The crop of extracted images in ``config.yaml``, in pixels of the full video.
     pictures : Pictures
         Where the extracted images lie in the video's frames.
     """
@@ -43,11 +43,11 @@ class ProjectVideo:
 
     @property
     def has_video(self) -> bool:
-        """Whether the video file is there."""
+        """Whether the video file exists."""
         return self.path is not None
 
     def open(self, **options: Any) -> FrameSource:
-        """Open the video file if there is one, else its extracted images.
+        """Open the video file if it exists, otherwise its extracted images.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class ProjectVideo:
         Raises
         ------
         AlPoseError
-            If there is neither, or it cannot be decoded.
+            If there is neither, or it can't be decoded.
         """
         from napari_al_pose.video import open_source
 
@@ -67,7 +67,7 @@ class ProjectVideo:
 
     @property
     def file(self) -> Path:
-        """The video's file, or the folder of images that stands in for it; AlPoseError if it has neither."""
+        """The video's file, or the folder of images that stands in for it; raises AlPoseError without either."""
         where = self.path or self.images
         if where is None:
             raise AlPoseError(
@@ -78,7 +78,7 @@ class ProjectVideo:
 
     @property
     def footage(self) -> str:
-        """The digest of what `file` holds; "" if it can't be read."""
+        """The digest of `file`'s content; "" if it can't be read."""
         try:
             return identity_of(self.file).digest
         except (OSError, AlPoseError):
@@ -86,37 +86,37 @@ class ProjectVideo:
 
     @property
     def crop_size(self) -> tuple[int, int] | None:
-        """Width and height of `crop`, None without one."""
+        """Width and height of `crop`; None without one."""
         return None if self.crop is None else (self.crop[1] - self.crop[0], self.crop[3] - self.crop[2])
 
     @property
     def narrowed_to(self) -> Crop | None:
-        """The crop as far as it says what is looked at: not where extracted images are whole frames."""
+        """The crop, if it limits what is looked at: it does not if extracted images are whole frames."""
         return None if not self.has_video or self.pictures.has_whole else self.crop
 
 
 def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) -> tuple[list[ProjectVideo], list[str]]:
     """Find the videos of the project in ``root``.
 
-    Paths in ``config.yaml`` come from any computer: a video is looked for by its name in ``videos/``, then, if the
-    path is absolute and a video lies there, where it says. One that is nowhere is looked for by its content, in
-    case it was renamed. Videos in ``videos/`` that the file does not name join, and so do folders of extracted images.
+    Paths in ``config.yaml`` come from any computer. A video is looked for by its name in ``videos/``, then, if the path
+    is absolute, where it says. If it is in neither place, it is looked for by its content, in case it was renamed.
+    Videos in ``videos/`` that the file does not name are added, and so are folders of extracted images.
 
     Parameters
     ----------
     root : Path
         The project folder.
     video_sets : sequence of VideoSet
-        From ``config.yaml``; placeholders are passed over.
+        From ``config.yaml``; placeholders are ignored.
     known : KnownVideos
-        What the videos looked like when they were there.
+        What the videos looked like when they were last seen.
 
     Returns
     -------
     list of ProjectVideo
         In the order of ``config.yaml``, then by name.
     list of str
-        What the user should know: missing videos and names that clash.
+        Messages for the user: missing videos and names that clash.
     """
     notices: list[str] = []
     listed = {video_stem(entry.path) for entry in video_sets}
@@ -136,7 +136,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
         if path is not None and before is not None:
             if path == before or is_same_video(path, before):
                 continue
-            # Both would share one folder of labels: the one that had the name keeps it.
+            # Both would share one folder of labels, so the one that had the name keeps it.
             counts, other = (path, before) if known.find(name, [path]) else (before, path)
             files[name] = claimed[name] = counts
             crops[name] = entry.crop if counts == path else crops[name]
@@ -154,7 +154,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
 
 
 def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
-    """Return the videos in ``folder`` by name, broken links left out."""
+    """Return the videos in ``folder`` by name, without broken links."""
     files: dict[str, Path] = {}
     if not folder.is_dir():
         return files
@@ -176,7 +176,7 @@ def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
 def _find_renamed(
     root: Path, video_sets: Sequence[VideoSet], known: KnownVideos, files: dict[str, Path], folders: Collection[str]
 ) -> list[str]:
-    """Put videos that have another name now into ``files`` under their own; return what the user should know."""
+    """Add renamed videos to ``files`` under their former names; return messages for the user."""
     notices = []
     written = {video_stem(entry.path): entry.path for entry in video_sets}
     for name in known.names:
@@ -197,13 +197,13 @@ def _find_renamed(
 
 
 def _is_made_from(name: str, others: Collection[str]) -> bool:
-    """Whether the name is that of a video DeepLabCut made from one of the others, with the labels drawn in."""
+    """Return whether the name belongs to a video that DeepLabCut made from another one, with the labels drawn in."""
     made = tuple(other + mark for other in others for mark in ("DLC", "_superanimal"))
     return name.startswith(made) or (name.endswith("_labeled") and name.removesuffix("_labeled") in others)
 
 
 def label_folder(root: Path, name: str) -> Path:
-    """Return the folder of a video in ``labeled-data``, there or not, however the disk writes its accents."""
+    """Return the folder of a video in ``labeled-data``, whether it exists, however the disk writes accents."""
     folder = root / "labeled-data" / name
     if name.isascii() or folder.is_dir() or not folder.parent.is_dir():
         return folder
@@ -244,18 +244,18 @@ def _resolve(written: str, name: str, root: Path, files: dict[str, Path]) -> Pat
 
 
 def _where_written(written: str) -> Path | None:
-    """Return the file at an absolute path of ``config.yaml``, if it is there."""
+    """Return the file at an absolute path of ``config.yaml``, if it exists."""
     path = Path(written)
     outside = path.is_absolute() and path.suffix.lower() in VIDEO_SUFFIXES and ".." not in path.parts
     return path if outside and path.is_file() else None
 
 
 def image_size(folder: Path) -> tuple[int, int] | None:
-    """Return ``(width, height)`` of the first image in ``folder``; None if it cannot be read."""
+    """Return ``(width, height)`` of the first image in ``folder``; None if it can't be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        # Not by way of sorted paths: there may be tens of thousands.
+        # Do not sort paths: there may be tens of thousands.
         names = (name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != ".")
         first = min(names, default="")
         if not first:

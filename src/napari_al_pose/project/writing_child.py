@@ -1,4 +1,4 @@
-"""The process that writes files of labels beside a window: ``python -m napari_al_pose.project.writing_child``."""
+"""The process that writes label files beside a window: ``python -m napari_al_pose.project.writing_child``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NICENESS = 19
 
 
 def main() -> None:
-    """Do the jobs that come in on standard input until it ends; answers go to standard output."""
-    # Whatever prints to standard output must not end up between the answers.
+    """Do the jobs that arrive on standard input until it ends; answers go to standard output."""
+    # What libraries print to standard output must not end up between the answers.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal ends the window, which ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal ends the window, which ends this process
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     import pandas  # noqa: F401  # slow to import, and soon needed
@@ -35,7 +35,7 @@ def main() -> None:
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each job; a folder is only read.
 
-    A fault of ours ends the process; the one that asked does the job itself, and the fault is raised there.
+    A fault of ours ends the process. The caller then does the job itself, and the fault is raised there.
     """
     files = LabelFiles()
     while (job := REQUESTS.read(jobs)) is not None:
@@ -57,7 +57,7 @@ def _prepare(files: LabelFiles, folder: LabelFolder) -> None:
     try:
         files.prepare(folder)
     except AlPoseError as error:
-        log.info("%s", error)  # told to the user when there is something to write
+        log.info("%s", error)  # reported to the user when there is something to write
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Writing files of labels in a process of its own, beside a window.
+"""Writes label files in a separate process beside a window.
 
-Twenty thousand labelled frames take a second of Python to write, which a thread would take from the window: the two
-share one interpreter. The process is our own child, at low priority; it ends when the pipe from its parent does.
+Writing twenty thousand labelled frames takes a second of Python. A thread would take that second from the window, since
+both share one interpreter. The process is our child and runs at low priority; it ends when the pipe from its parent
+does.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Refused:
 
 
 Request = LabelFolder | WritingJob
-"""A folder whose files are to be read, which has no answer, or what is to be written."""
+"""A folder to read, which gets no answer, or a job to do."""
 
 Reply = Answer | Refused
 
@@ -47,7 +48,7 @@ REPLIES: MessageCodec[Reply] = MessageCodec(Reply)
 
 
 class WritingProcess:
-    """A `Writer` that has a child process do the work; where that is not to be had, the work is done here."""
+    """A `Writer` that has a child process do the work; if that is not possible, it does the work itself."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +61,7 @@ class WritingProcess:
         return None if self._process is None else self._process.pid
 
     def prepare(self, folder: LabelFolder) -> None:
-        """Have the process read the files of a folder; waits for nothing but the process's start."""
+        """Let the process read the files of a folder; waits only for the process's start."""
         with self._lock:
             try:
                 self._send(folder)
@@ -74,7 +75,7 @@ class WritingProcess:
             try:
                 answer = self._ask(job)
             except (OSError, EOFError, ChannelError) as error:
-                # Whatever it had begun is begun again: each file is written whole or not at all.
+                # Work that it had begun is repeated: each file is written whole or not at all.
                 log.warning("the process that writes labels ended; they are written in this one: %s", error)
                 self._end()
                 return self._here.write(job)
@@ -83,7 +84,7 @@ class WritingProcess:
         return answer.written
 
     def close(self) -> None:
-        """End the process once it has written what it was asked to."""
+        """End the process once it has written what was requested."""
         with self._lock:
             self._end()
 
@@ -103,7 +104,7 @@ class WritingProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            # As the engine: no fork, which would copy Qt's threads, and no multiprocessing, which would import the
+            # As for the engine: no fork, which would copy Qt's threads, and no multiprocessing, which would import the
             # user's __main__ again. -P keeps a stray module in the working directory from being imported.
             command = [sys.executable, "-P", "-m", "napari_al_pose.project.writing_child"]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
