@@ -1,6 +1,6 @@
-"""What ``File > Open`` and drag and drop get from us: DeepLabCut projects and labels, videos, stacks, image folders.
+"""The readers behind ``File > Open`` and drag and drop: DeepLabCut projects and labels, videos, stacks, image folders.
 
-Each ``get_*_reader`` looks at names (and a yaml's first lines) only and returns None for what is not ours.
+Each ``get_*_reader`` only looks at names (and a yaml's first lines), and returns None for files that are not ours.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read_video(path: str) -> list[LayerTuple]:
     Raises
     ------
     AlPoseError
-        If it is none of them or no frame of it can be decoded.
+        If it is none of them, or none of its frames can be decoded.
     """
     from napari_al_pose.video import open_source
 
@@ -61,14 +61,14 @@ def read_video(path: str) -> list[LayerTuple]:
 
 
 def read_labels(path: str) -> list[LayerTuple]:
-    """Return the labels of one file as points, over the images beside it if they are there.
+    """Return the labels of one file as points, over the images beside it if they exist.
 
-    On the time axis lie the images in their order; without images, the frame numbers.
+    The time axis holds the images in their order or, without images, the frame numbers.
 
     Raises
     ------
     AlPoseError
-        If it is no readable DeepLabCut table.
+        If it is not a readable DeepLabCut table.
     """
     from napari_al_pose.video import open_source
 
@@ -91,12 +91,12 @@ def read_labels(path: str) -> list[LayerTuple]:
 
 
 def read_project(path: str) -> list[LayerTuple]:
-    """Return the first labelled video of a project (else the first), lazily, and its labels as points.
+    """Return the first labelled video of a project (otherwise the first), lazily, and its labels as points.
 
     Raises
     ------
     AlPoseError
-        If the project or its video cannot be read.
+        If the project or its video can't be read.
     """
     from napari_al_pose.project import open_project
 
@@ -118,7 +118,7 @@ def read_project(path: str) -> list[LayerTuple]:
 
 
 def video_layer(source: FrameSource) -> LayerTuple:
-    """Return ``source`` as a lazy RGB image layer, which the open window shows without waiting for frames."""
+    """Return ``source`` as a lazy RGB image layer, which an open window shows without waiting for frames."""
     from napari_al_pose.video import LazyFrames
 
     _watch_window()
@@ -127,7 +127,7 @@ def video_layer(source: FrameSource) -> LayerTuple:
 
 def _watch_window() -> None:
     if "napari._qt.qt_main_window" not in sys.modules:
-        return  # no window, so nobody whom waiting could annoy
+        return  # without a window, nobody is kept waiting
     import napari
 
     if (viewer := napari.current_viewer()) is not None:
@@ -144,9 +144,9 @@ def points_layer(name: str, rows: Iterable[tuple[int, str, str, float, float]], 
     name : str
         Of the layer.
     rows : iterable of (position, individual, bodypart, x, y)
-        Source pixels; rows with a NaN are left out, because napari cannot show them.
+        Source pixels; rows with a NaN are left out, because napari can't show them.
     bodyparts : iterable of str
-        In labelling order; they give the colours.
+        In labelling order; they determine the colours.
     """
     order = list(bodyparts)
     colours = dict(zip(order, bodypart_colours(len(order)), strict=True))
@@ -166,7 +166,7 @@ def points_layer(name: str, rows: Iterable[tuple[int, str, str, float, float]], 
 
 
 def _position(source: FrameSource | None, number: int) -> int | None:
-    """Return where frame ``number`` lies on the time axis, None if the source does not have it."""
+    """Return the position of frame ``number`` on the time axis; None if the source lacks it."""
     if source is None:
         return number
     try:

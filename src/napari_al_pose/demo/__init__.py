@@ -1,4 +1,4 @@
-"""``napari-al-pose demo``: the window on a sample project, for a person or played by itself."""
+"""``napari-al-pose demo``: the window on a sample project, for a person or played by a simulated annotator."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from napari_al_pose.domain import AlPoseError
 
 
 def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path, animals: int = 1) -> int:
-    """Open the window on a project, or play the annotator in it.
+    """Open the window on a project, or let a simulated annotator play in it.
 
     Parameters
     ----------
     project : Path or None
-        A project of the user's; None takes the sample.
+        The user's project; None for the sample.
     dataset : str
         "synthetic" (made here, nothing downloaded) or "openfield" (downloaded).
     play : bool
-        Play the annotator on a fresh copy of the synthetic sample and write screenshots to ``output``.
+        Whether the annotator plays on a fresh copy of the synthetic sample; screenshots go to ``output``.
     rounds : int
-        Rounds to play.
+        Number of rounds to play.
     output : Path
         Folder for the screenshots of a played demo.
     animals : int
@@ -56,7 +56,7 @@ def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, out
 
 
 def synthetic_sample() -> Path:
-    """Return the sample project's ``config.yaml``, making the project on first use."""
+    """Return the sample project's ``config.yaml``; make the project on first use."""
     from napari_al_pose.samples import find_sample, make_sample, sample_home
 
     folder = sample_home()
@@ -67,7 +67,7 @@ def synthetic_sample() -> Path:
 
 
 def sample_of_two() -> Path:
-    """Return the ``config.yaml`` of the sample project with two mice, making the project on first use."""
+    """Return the ``config.yaml`` of the sample project with two mice; make the project on first use."""
     from napari_al_pose.samples import find_sample, make_pair, pair_home
     from napari_al_pose.samples.pair import PAIR_NAME
 
@@ -77,7 +77,7 @@ def sample_of_two() -> Path:
 
 
 def _made(make: Callable[[Callable[[int, int], None]], Path]) -> Path:
-    """Return what ``make`` makes, showing how far it is."""
+    """Return the result of ``make``, showing its progress."""
     from tqdm import tqdm
 
     pause = 0.1 if sys.stderr.isatty() else 5.0

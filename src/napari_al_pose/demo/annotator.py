@@ -1,4 +1,4 @@
-"""An annotator who knows the truth and has only a mouse and a keyboard."""
+"""A simulated annotator who knows the truth and uses only mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.gui.state.session import Session
 
 _LOOKS = 3
-"""Times the annotator looks at a frame again before it ought to be complete."""
+"""How often the annotator checks a frame before it must be complete."""
 GOOD_ENOUGH_PX = 3.0
-"""A guess this near to the truth is accepted as it is."""
+"""A guess this close to the truth is accepted as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruePose:
-    """Where the bodyparts really are.
+    """The true positions of the bodyparts.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class TruePose:
 
 
 class WaitedTooLongError(RuntimeError):
-    """The window did not do what was waited for."""
+    """The window did not react in time."""
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -47,7 +47,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
     Raises
     ------
     WaitedTooLongError
-        After ``seconds``, naming ``what`` was waited for.
+        After ``seconds``, with a description of ``what`` was expected.
     """
     end = time.monotonic() + seconds
     while not condition():
@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
 
 
 def _work(milliseconds: int) -> None:
-    """Let the window work for a moment, asleep where it has nothing to do: vispy makes QTest.qWait spin."""
+    """Let the window work for a moment and sleep when idle: vispy makes QTest.qWait spin."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
@@ -87,19 +87,19 @@ class MouseAnnotator:
         return self._viewer.window._qt_viewer.canvas.native
 
     def to_canvas(self, x: float, y: float) -> QPoint:
-        """Return where source pixel ``(x, y)`` is on the canvas."""
+        """Return the canvas position of source pixel ``(x, y)``."""
         zoom = self._viewer.scene.camera.zoom
         centre_y, centre_x = self._viewer.scene.camera.center[-2:]
         width, height = self.canvas.width(), self.canvas.height()
         return QPoint(round(width / 2 + (x - centre_x) * zoom), round(height / 2 + (y - centre_y) * zoom))
 
     def label_frame(self, *, until: int | None = None) -> None:
-        """Label the current frame; only its first ``until`` bodyparts if given.
+        """Label the current frame, or only its first ``until`` bodyparts.
 
         Raises
         ------
         WaitedTooLongError
-            If the window does not take an action.
+            If the window does not react to an action.
         """
         key = self._session.frame.key
         if key is None:
@@ -107,7 +107,7 @@ class MouseAnnotator:
         self._correct(self._truth[key], self._session.frame.bodyparts[:until])
         if until is not None:
             return
-        # A label decides the other guesses anew: what looked right may have moved since, or be believed no more.
+        # Each label updates the other guesses: a right one may have moved since, or no longer be believed.
         for _ in range(_LOOKS):
             if self._session.frame.guess is not None:
                 self.press(Qt.Key.Key_Return)
@@ -117,7 +117,7 @@ class MouseAnnotator:
         wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
 
     def _correct(self, truth: TruePose, names: Sequence[str]) -> None:
-        """Label each of the bodyparts ``names`` whose guess, as it is by then, is not good enough."""
+        """Label each of the bodyparts ``names`` whose present guess is not good enough."""
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:
                 continue
@@ -136,7 +136,7 @@ class MouseAnnotator:
             self._expect(index, name)
 
     def go_on(self) -> FrameKey:
-        """Press N and return the frame it leads to; the same frame at the end of the queue."""
+        """Press N and return the next frame; the same frame at the end of the queue."""
         before = self._session.navigator.queue.position
         at_end = before + 1 >= len(self._session.navigator.queue)
         self.press(Qt.Key.Key_N)
@@ -178,7 +178,7 @@ class MouseAnnotator:
         QApplication.processEvents()
 
     def _choose(self, name: str) -> None:
-        """Walk to a bodypart with S, as the key for the next bodypart does."""
+        """Go to a bodypart by pressing S, the key for the next bodypart."""
         for _ in range(len(self._session.frame.bodyparts)):
             if self._session.frame.bodypart == name:
                 return

@@ -1,4 +1,4 @@
-"""Play the whole loop in the real window: label, learn, re-rank, again; a screenshot of every stage."""
+"""Plays the whole loop in the real window: label, train, rank, repeat, with a screenshot of every stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAIN_SECONDS = 900.0
 
 @dataclass(slots=True)
 class Story:
-    """What happened, in sentences and pictures."""
+    """The events, in sentences and pictures."""
 
     output: Path
     tell: Callable[[str], None]
@@ -35,12 +35,12 @@ class Story:
 def play_rounds(
     viewer: Any, session: Session, annotator: MouseAnnotator, story: Story, *, rounds: int, frames: int | None = None
 ) -> None:
-    """Label ``frames`` frames a round (what starts a training by default), learn, and go on with the new queue.
+    """Label ``frames`` frames a round (by default as many as start a training), train, and continue with the queue.
 
     Raises
     ------
     WaitedTooLongError
-        If the window does not get on.
+        If the window stops reacting.
     """
     wait_until(lambda: len(session.navigator.queue) > 0, seconds=START_SECONDS, what="the first queue")
     story.tell(f"The queue offers {len(session.navigator.queue)} frames; no model yet.")
@@ -62,7 +62,7 @@ def play_rounds(
 def _label_batch(
     viewer: Any, session: Session, annotator: MouseAnnotator, story: Story, number: int, frames: int
 ) -> None:
-    """Label until ``frames`` new training frames are complete; hold-out frames come on top."""
+    """Label until ``frames`` new training frames are complete, not counting hold-out frames."""
     labelled = 0
     if session.navigator.queue.position < 0:
         annotator.go_on()
@@ -80,7 +80,7 @@ def _label_batch(
 
 
 def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
-    """Train (or follow the training that began by itself) until the queue is ranked anew."""
+    """Train (or wait for a training that started by itself) until the queue is ranked again."""
     rounds_before = len(session.learning.rounds)
     in_front = session.frame.key
     if not session.learning.training.running:

@@ -1,4 +1,4 @@
-"""The demo that plays itself."""
+"""The demo that plays by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_al_pose.samples import ground_truth
 
 
 def truth_of_sample(folder: Path) -> dict[FrameKey, TruePose]:
-    """Return where the bodyparts are in every frame of the sample in ``folder``."""
+    """Return the true positions of the bodyparts in every frame of the sample in ``folder``."""
     return {
         FrameKey(video, frame): TruePose(xy[frame], visible[frame])
         for video, (xy, visible) in ground_truth(folder).items()

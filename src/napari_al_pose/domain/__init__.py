@@ -1,4 +1,4 @@
-"""The words everybody speaks: frozen values, no input or output."""
+"""The shared vocabulary: frozen values, without input or output."""
 
 from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
 from napari_al_pose.domain.errors import AlPoseError

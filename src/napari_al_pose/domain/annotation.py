@@ -1,4 +1,4 @@
-"""What a person has said about a frame."""
+"""The labels of a frame, as a person gave them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL
 class KeypointState(enum.IntEnum):
     """What is known of one bodypart in one frame.
 
-    ``UNSEEN`` is not ``NOT_VISIBLE``: DeepLabCut and SLEAP train both as "absent", which poisons a
-    half-labelled frame. The loss masks ``UNSEEN``.
+    ``UNSEEN`` is not ``NOT_VISIBLE``. DeepLabCut and SLEAP train both as "absent", so a half-labelled frame teaches
+    mistakes. Our loss masks ``UNSEEN``.
     """
 
     UNSEEN = 0
@@ -29,7 +29,7 @@ class FrameRole(enum.StrEnum):
 
     TRAIN = "train"
     HOLDOUT = "holdout"
-    """Drawn at random, never trained on; the reported error comes from these."""
+    """Drawn at random and never trained on; the reported error comes from these frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

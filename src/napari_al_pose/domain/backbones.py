@@ -16,4 +16,4 @@ BACKBONE_WORDS: dict[str, str] = {
     "dinov2_vits14": "DINOv2 ViT-S/14 (timm), trained without labels; wants a GPU; weights are downloaded once",
     "hourglass": "Stacked Hourglass, two stacks: learns from nothing, wants hundreds of labels and a GPU",
 }
-"""One sentence a backbone, the default first."""
+"""One sentence for each backbone, the default first."""

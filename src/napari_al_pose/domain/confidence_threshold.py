@@ -1,4 +1,4 @@
-"""Which guesses are believed: those that are more often right than wrong."""
+"""The confidence threshold: guesses are believed if they are more often right than wrong."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.suggestion import Reliability
 
 EVEN_CHANCE = 0.5
-"""Share of right guesses from which they are believed; likelihoods are calibrated, so it is a likelihood too."""
+"""Guesses right this often are believed; since likelihoods are calibrated, it is also a likelihood."""
 
 FEWEST = 8
-"""Keypoints that a bin of the reliability must hold to count."""
+"""A bin of the reliability needs this many keypoints to count."""
 
 LOWEST, HIGHEST = 0.2, 0.8
-"""Between these the measured threshold is taken; few labels must not hide every guess, or none."""
+"""Bounds of the threshold, so that a few labels can't hide every guess, or none."""
 
 
 class DoubtfulGuesses(enum.StrEnum):
-    """What becomes of guesses that are not believed when the others are accepted."""
+    """What happens to doubtful guesses when the others are accepted."""
 
     OPEN = "open"
     """They wait for a person."""
@@ -31,18 +31,18 @@ class DoubtfulGuesses(enum.StrEnum):
 
 
 def confidence_threshold(reliability: Reliability | None) -> float:
-    """Return the likelihood from which guesses are believed.
+    """Return the likelihood above which guesses are believed.
 
     Parameters
     ----------
     reliability : Reliability or None
-        Of the model, on keypoints it did not learn from; None where nothing was measured.
+        Of the model, on keypoints it did not learn from; None if nothing was measured.
 
     Returns
     -------
     float
-        Where the share of right guesses rises through one half for the last time, between two bins of the reliability;
-        one half where too little was measured.
+        Where the share of right guesses crosses one half for the last time, between two bins of the reliability; one
+        half if too little was measured.
     """
     bins = [] if reliability is None else [(p, share) for p, share, n in reliability.bins if n >= FEWEST]
     if len(bins) < 2:
@@ -60,12 +60,12 @@ def confidence_threshold(reliability: Reliability | None) -> float:
 
 
 def is_doubtful(guess: Prediction, threshold: float) -> NDArray[np.bool_]:
-    """Return which bodyparts of ``guess``, (K,), have a place that is not believed."""
+    """Return which bodyparts of ``guess``, (K,), have a position that is not believed."""
     return np.isfinite(guess.xy).all(axis=1) & (guess.likelihood < threshold)
 
 
 def believed(guess: Prediction, threshold: float) -> NDArray[np.float32]:
-    """Return where the believed bodyparts of ``guess`` are, (K, 2), NaN for the others."""
+    """Return the positions of the believed bodyparts of ``guess``, (K, 2); NaN for the others."""
     xy = guess.xy.copy()
     xy[guess.likelihood < threshold] = np.nan
     return xy

@@ -1,8 +1,8 @@
-"""What labelling took, from the log of edits: seconds of each kind of action, clicks, guesses taken and corrected.
+"""Labelling effort from the edit log: seconds of each kind of action, clicks, guesses accepted and corrected.
 
-The time between two actions of a session belongs to the second one. Gaps of more than half a minute are pauses, and
-left out. What the first action in a frame takes longer than the same action later in a frame is the look at it. All are
-medians, so that the few long ones do not count.
+The time between two actions of a session belongs to the second one. Gaps of more than half a minute are pauses and are
+left out. The first action in a frame takes longer than the same action later; the difference is the time spent looking
+at the frame. All values are medians, so a few long ones do not count.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ PAUSE_SECONDS = 30.0
 
 
 class Gesture(enum.StrEnum):
-    """What an action was."""
+    """The kind of an action."""
 
     PLACED = "placed"
-    """A point was placed where nothing was."""
+    """A point was placed where there was none."""
     CORRECTED = "corrected"
-    """A guess was put elsewhere."""
+    """A guess was moved."""
     ACCEPTED = "accepted"
-    """Guesses were taken as they are."""
+    """Guesses were accepted as they were."""
     MOVED = "moved"
-    """A label was put elsewhere."""
+    """A label was moved."""
     HIDDEN = "hidden"
-    """A bodypart was said to be not visible."""
+    """A bodypart was marked as not visible."""
     CLEARED = "cleared"
-    """A label was taken back to not looked at."""
+    """A label was cleared."""
     UNDONE = "undone"
-    """An action was taken back, or brought back."""
+    """An action was undone or redone."""
 
 
 CLICKS = (Gesture.PLACED, Gesture.CORRECTED, Gesture.MOVED)
-"""The gestures that take a pointer."""
+"""The gestures made with a pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Act:
     Parameters
     ----------
     number : int
-        Its place in the log.
+        Its number in the log.
     time : datetime
     session : str
         Opaque; times of different sessions are not compared.
@@ -73,7 +73,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Median seconds of a kind of action, and how many there were; None where it cannot be told."""
+    """Median seconds of a kind of action, and their number; None if unknown."""
 
     seconds: float | None
     n: int
@@ -86,15 +86,15 @@ class RoundEffort:
     Parameters
     ----------
     number : int
-        Of the round that learnt from it; one more than the last for what no model has learnt from yet.
+        Of the round that learnt from it; the last one plus one for labels that no model has learnt from yet.
     seconds : float
         Without pauses.
     frames, clicks : int
-        Frames that were worked on; points placed, corrected and moved.
+        Frames worked on; points placed, corrected and moved.
     accepted, corrected, placed : int
-        Points: guesses taken as they are, guesses put right, and points placed where no guess was.
+        Points: guesses accepted as they were, guesses corrected, and points placed without a guess.
     undone : int
-        Actions taken back or brought back.
+        Actions undone or redone.
     """
 
     number: int
@@ -109,14 +109,14 @@ class RoundEffort:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What labelling took.
+    """The measured labelling effort.
 
     Parameters
     ----------
     look, place, drag, accept, undo : Taken
-        Seconds of each kind of action: looking at a frame, placing a point, correcting one, taking guesses, undoing.
+        Seconds of each kind of action: looking at a frame, placing a point, correcting one, accepting guesses, undoing.
     rounds : tuple of RoundEffort
-        Ascending; those without labelling are left out.
+        Ascending, without rounds in which nothing was labelled.
     seconds, clicks, frames : float, int, int
         Over all rounds; a frame counts once.
     pauses : int
@@ -136,12 +136,12 @@ class Effort:
 
     @property
     def seconds_a_frame(self) -> float | None:
-        """Mean seconds of a frame, None without one."""
+        """Mean seconds per frame; None without a frame."""
         return self.seconds / self.frames if self.frames else None
 
     @property
     def clicks_a_frame(self) -> float | None:
-        """Mean clicks of a frame, None without one."""
+        """Mean clicks per frame; None without a frame."""
         return self.clicks / self.frames if self.frames else None
 
 
@@ -155,7 +155,7 @@ class _Timed:
 
 
 def gesture_of(before: Annotation, guess: Prediction | None, index: int) -> Gesture:
-    """Return what placing the bodypart at ``index`` is, given how the frame was and what was guessed of it."""
+    """Return the gesture of placing the bodypart at ``index``, given the frame's labels and guesses before."""
     if before.states[index] == KeypointState.PLACED:
         return Gesture.MOVED
     if guess is not None and np.isfinite(guess.xy[index]).all():
@@ -164,14 +164,14 @@ def gesture_of(before: Annotation, guess: Prediction | None, index: int) -> Gest
 
 
 def measure(acts: Sequence[Act], learnt_from: Mapping[int, int]) -> Effort:
-    """Measure what labelling took.
+    """Measure labelling effort.
 
     Parameters
     ----------
     acts : sequence of Act
         In the order of the log.
     learnt_from : mapping of int to int
-        By the number of each round: that of the last action it learnt from.
+        By round number, the number of the last action that the round learnt from.
     """
     timed = list(_timed(acts))
     kinds = {
@@ -207,7 +207,7 @@ def _timed(acts: Sequence[Act]) -> Iterator[_Timed]:
         before = last.get(act.session)
         last[act.session] = act
         if before is None:
-            continue  # what came before the first action of a session is nobody's
+            continue  # the time before the first action of a session belongs to nobody
         seconds = (act.time - before.time).total_seconds()
         usable = 0 <= seconds <= PAUSE_SECONDS
         yield _Timed(act, seconds if usable else None, before.frame != act.frame)

@@ -1,13 +1,13 @@
-"""The one error that is meant for the user's eyes."""
+"""The one error that is meant for the user."""
 
 from __future__ import annotations
 
 
 class AlPoseError(Exception):
-    """Something the user can put right: bad input, a missing file, a read-only folder.
+    """Something that the user can fix: bad input, a missing file, a read-only folder.
 
-    The window shows it in one place and the command line prints it and exits with code 2.
-    Anything else that is raised is a fault of ours.
+    The window shows it in one place; the command line prints it and exits with code 2. Any other exception is a fault
+    of ours.
 
     Parameters
     ----------

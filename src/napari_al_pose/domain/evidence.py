@@ -1,4 +1,4 @@
-"""Where in a frame each bodypart may be: the peaks of its scoremap, or, without one, the guess alone."""
+"""Where each bodypart may be in a frame: the peaks of its scoremap or, without one, just the guess."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from napari_al_pose.domain.prediction import ScoremapGrid
 
 MOST_PEAKS = 6
 _LEAST_HEIGHT = 0.004
-"""Lower peaks are noise; the prior alone says as much."""
+"""Lower peaks are noise, which says no more than the prior alone."""
 
 _APART = 3
 """Cells between two peaks, in rows or columns."""
 
 _GUESS_SIDES = 8.0
-"""Side of the square a point is somewhere in where no image size is known, in the diagonal of the guess."""
+"""If the image size is unknown, a point lies within a square of this side, relative to the diagonal of the guess."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Candidates for each bodypart's place.
+    """Candidate positions of each bodypart.
 
     Parameters
     ----------
     xy : float64 array, (K, P, 2)
-        Source pixels, highest first; NaN where there are fewer than P.
+        Source pixels, highest first; NaN if there are fewer than P.
     height : float64 array, (K, P)
         Of the peak, in [0, 1]; 0 where there is no candidate.
     area : float
-        Of the image, in square source pixels: what is not at a candidate may be anywhere in it.
+        Of the image, in square source pixels: a bodypart at none of its candidates may be anywhere in it.
     """
 
     xy: NDArray[np.float64]
@@ -42,8 +42,8 @@ class Evidence:
 def of_scoremaps(maps: NDArray[np.floating], grid: ScoremapGrid, *, most: int = MOST_PEAKS) -> Evidence:
     """Return the peaks of scoremaps (K, h, w) in [0, 1], between cells.
 
-    A peak is at least as high as its eight neighbours. Its place is the top of a parabola through the
-    logarithms of its cell and the neighbours, in each direction, as where the network's own peaks are decoded.
+    A peak is at least as high as its eight neighbours. Its position is the top of a parabola through the logarithms of
+    its cell and the neighbours, in each direction, as in the decoding of the network's own peaks.
     """
     n, height, width = maps.shape
     left = np.array(maps, np.float32)
@@ -52,7 +52,7 @@ def of_scoremaps(maps: NDArray[np.floating], grid: ScoremapGrid, *, most: int = 
     xy = np.full((n, most, 2), np.nan)
     heights = np.zeros((n, most))
     found = np.zeros(n, np.int64)
-    for _ in range(2 * most):  # a shoulder beside what was covered is no peak, and costs a turn
+    for _ in range(2 * most):  # a shoulder beside a covered peak is not a peak, and costs a turn
         cell = left.reshape(n, -1).argmax(axis=1)
         rows, columns = cell // width, cell % width
         value = left[bodyparts, rows, columns]
@@ -70,9 +70,9 @@ def of_scoremaps(maps: NDArray[np.floating], grid: ScoremapGrid, *, most: int = 
 
 
 def of_guess(xy: NDArray[np.floating], likelihood: NDArray[np.floating], *, area: float | None = None) -> Evidence:
-    """Return a guess (K, 2) with its likelihoods (K,) as evidence: one candidate a bodypart.
+    """Return a guess (K, 2) with its likelihoods (K,) as evidence: one candidate for each bodypart.
 
-    ``area`` is that of the image in square pixels; without it, that of a square eight times as wide as the guess.
+    ``area`` is the image's in square pixels; by default that of a square eight times as wide as the guess.
     """
     points = np.asarray(xy, np.float64)
     there = np.isfinite(points).all(axis=1)
@@ -93,7 +93,7 @@ def _around(padded: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArr
 
 
 def _top(three: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return where between -0.5 and 0.5 the parabola through the logarithms of three cells has its top, (K,)."""
+    """Return where between -0.5 and 0.5 the parabola through the logarithms of three cells peaks, (K,)."""
     before, here, after = np.log(np.maximum(three.astype(np.float64), 1e-9)).T
     curvature = 2 * here - before - after
     inside = (three[:, 0] > 0) & (three[:, 2] > 0) & (curvature > 1e-6)

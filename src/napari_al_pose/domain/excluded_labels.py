@@ -1,4 +1,4 @@
-"""Labels that nothing is learnt from, counted with the reason."""
+"""Labels that the model can't learn from, counted by reason."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ExcludedLabels:
-    """Some labelled frames that are not learnt from.
+    """Labelled frames that are excluded for one reason.
 
     Parameters
     ----------
     reason : str
-        Why, as what follows "frames": "without an image", "of cam1, whose video is missing".
+        Completes the word "frames": "without an image", "of cam1, whose video is missing".
     frames : int
-        How many.
+        Their number.
     """
 
     reason: str
@@ -23,7 +23,7 @@ class ExcludedLabels:
 
 
 def excluded_labels_sentence(learnt: int, left_out: Sequence[ExcludedLabels]) -> str:
-    """Return how many labelled frames are learnt from and what keeps the others out; "" if none is.
+    """Return how many labelled frames are learnt from and why others are not; "" if none is excluded.
 
     Examples
     --------

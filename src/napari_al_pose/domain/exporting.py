@@ -1,4 +1,4 @@
-"""What is asked for when whole videos are predicted."""
+"""The options for predicting and exporting whole videos."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ FORMATS = {
     "lightning-pose": "Lightning Pose (.csv)",
     "table": "Plain table, a row for each keypoint (.csv)",
 }
-"""Formats of prediction files by name, with what they are called."""
+"""Formats of prediction files: name and title."""
 
 SMOOTHINGS = {"": "None", "median": "Median of 5 frames", "kalman": "Kalman smoother"}
-"""Filters by name, with what they are called."""
+"""Filters: name and title."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How whole videos are predicted and what is written of them.
+    """How to predict whole videos, and what to write.
 
     Parameters
     ----------
     version : int
-        The model's number; 0 takes the newest that can be used.
+        The model's number; 0 for the newest usable one.
     formats : tuple of str
-        Names in `FORMATS`; none writes no files, the predictions themselves stay in the project.
+        Names in `FORMATS`. Without any, no files are written and the predictions stay in the project.
     smoothing : str
-        Name in `SMOOTHINGS`; smoothed poses go beside the raw ones: to columns of their own in the plain table, else to
-        files of their own.
+        Name in `SMOOTHINGS`. Smoothed poses are written beside the raw ones: to columns of their own in the plain
+        table, to files of their own in other formats.
     labelled_video : bool
         Whether to draw the poses into a copy of each video.
     cutoff : float
-        Likelihood below which a keypoint is not drawn, and counts as not seen by the Kalman smoother.
+        Likelihood below which a keypoint is not drawn, and is ignored by the Kalman smoother.
     trail : int
-        Frames for which a drawn keypoint leaves a trail.
+        Number of frames in the trail of a drawn keypoint.
     folder : str
         Where files go; "" puts them beside each video.
 
     Raises
     ------
     AlPoseError
-        If a name is unknown or a number out of its range.
+        If a name is unknown or a number is out of range.
     """
 
     version: int = 0

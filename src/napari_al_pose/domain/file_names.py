@@ -1,4 +1,4 @@
-"""What the names of videos and images say: one list of suffixes, one reading of the number in a name."""
+"""Interprets the names of videos and images: one list of suffixes, one reading of the number in a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ VIDEO_SUFFIXES = (
     ".h264", ".264", ".h265", ".hevc", ".265", ".mjpg", ".mjpeg", ".mxf", ".3gp", ".3g2", ".ogv", ".vob", ".m2v",
     ".mpv", ".f4v", ".dv", ".y4m", ".ivf", ".nut", ".mj2", ".tif", ".tiff", ".btf",
 )  # fmt: skip
-"""Of files that hold many frames; the last three are TIFF stacks. All that is found, linked, offered and read."""
+"""Suffixes of files that hold many frames, for finding, linking, offering and reading; the last three are TIFF
+stacks."""
 
 STACK_SUFFIXES = VIDEO_SUFFIXES[-3:]
 """Of TIFF stacks."""
@@ -21,21 +22,21 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 """Of single images of frames."""
 
 MOST_DIGITS = 18
-"""Digits of a frame number that count, the last ones: more do not fit into the 64 bits of SQLite and NumPy."""
+"""Only this many last digits of a frame number count: more do not fit into the 64 bits of SQLite and NumPy."""
 
 _NUMBER = re.compile(rf"(\d{{1,{MOST_DIGITS}}})$", re.ASCII)
 _OF_DEEPLABCUT = re.compile(r"img\d+$", re.ASCII)
 
 
-@lru_cache(maxsize=2**16)  # tables name the same thousands of images each time they are read
+@lru_cache(maxsize=2**16)  # tables repeat the same thousands of image names each time they are read
 def plain(name: str) -> str:
-    """Return a name with accents composed (NFC), as all names are compared: macOS writes them decomposed."""
+    """Return a name with composed accents (NFC), in which names are compared: macOS decomposes them."""
     return unicodedata.normalize("NFC", name)
 
 
 @lru_cache(maxsize=2**16)
 def frame_number(image: str) -> int | None:
-    """Return the frame number in an image's name (the digits its stem ends with), None if there is none.
+    """Return the frame number in an image's name, which is the digits at the end of its stem; None if there is none.
 
     Examples
     --------
@@ -50,12 +51,12 @@ def frame_number(image: str) -> int | None:
 
 @lru_cache(maxsize=2**16)
 def series(image: str) -> str:
-    """Return what stands before the frame number in an image's name: the same for all images of one camera."""
+    """Return the part of an image's name before the frame number; it is the same for all images of one camera."""
     return plain(image.rpartition(".")[0]).rstrip("0123456789")
 
 
 def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
-    """Say which image each frame number stands for, the same wherever that is asked.
+    """Return which image each frame number stands for; this is the only place that decides it.
 
     Parameters
     ----------
@@ -65,9 +66,10 @@ def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
     Returns
     -------
     dict of int to str
-        One image for each number. Of several it is DeepLabCut's own (``img<number>``), else the first by name.
+        One image for each number. If there are several, DeepLabCut's own (``img<number>``), otherwise the first by
+        name.
     list of str
-        The others, sorted: without a number, or with one that is another image's.
+        The others, sorted: without a number, or with the number of another image.
     """
     found: dict[int, str] = {}
     rest: list[str] = []

@@ -1,4 +1,4 @@
-"""The guess drawn over a frame: what the model says, decided anew with every label the frame gets."""
+"""The guess drawn over a frame: the model's prediction, updated with every label that the frame gets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from napari_al_pose.domain.pose_prior import PosePrior, fit_prior
 from napari_al_pose.domain.prediction import Prediction
 
 MOST_POSES = 300
-"""Labelled poses that a prior is fitted on at most, evenly spread: more take longer and tell little."""
+"""A prior is fitted on at most this many labelled poses, evenly spread; more take longer and add little."""
 
 
 def prior_of(annotations: list[Annotation]) -> PosePrior | None:
-    """Learn what poses look like from a project's labels; None from too few."""
+    """Fit the pose prior to a project's labels; None if there are too few."""
     every = -(-len(annotations) // MOST_POSES) if annotations else 1
     poses = [annotation.xy for annotation in annotations[::every]]
     return fit_prior(np.array(poses)) if poses else None
@@ -30,14 +30,14 @@ def frame_guess(
 ) -> Prediction | None:
     """Return the guess for what is not labelled yet.
 
-    It is a function of what is known alone: taking a label back takes back what followed from it.
+    It depends only on the arguments, so undoing a label also undoes what followed from it.
 
     Parameters
     ----------
     prediction : Prediction or None
-        What the model says of the frame.
+        The model's prediction for the frame.
     annotation : Annotation
-        What is labelled in it.
+        The labels in it.
     prior : PosePrior or None
         What poses look like; without it, or without ``evidence``, the prediction stays as it is.
     evidence : Evidence or None
@@ -46,7 +46,7 @@ def frame_guess(
     Returns
     -------
     Prediction or None
-        As of `labelling.open_guess`.
+        As from `labelling.open_guess`.
     """
     if prediction is None or prior is None or evidence is None:
         return open_guess(prediction, annotation)
@@ -61,9 +61,9 @@ def frame_guess(
 
 
 def with_carried(guess: Prediction | None, carried: Prediction | None) -> Prediction | None:
-    """Return a guess in which points that were carried along take the place of those the model is less sure of.
+    """Return a guess in which propagated points replace those that the model is less sure of.
 
-    Both are as of `frame_guess`; either may be None.
+    Both are as from `frame_guess`; either may be None.
     """
     if guess is None or carried is None or len(guess.xy) != len(carried.xy):
         return guess or carried

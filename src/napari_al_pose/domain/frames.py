@@ -1,4 +1,4 @@
-"""How a frame is named, and what a source of frames offers."""
+"""The key of a frame, and the interface of a source of frames."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ class FrameKey:
     frame: int
 
     def __str__(self) -> str:
-        """Return what messages call it."""
+        """Return its name in messages."""
         return f"frame {self.frame} of {self.video}"
 
 
 class FrameSource(Protocol):
     """A video, or a folder of images standing in for one.
 
-    Positions run from 0 to ``len(source) - 1``; *numbers* are frame numbers of the full video. They are
-    the same for a video file; a folder of extracted images knows only some numbers.
-    All methods may be called from several threads.
+    Positions run from 0 to ``len(source) - 1``; *numbers* are frame numbers of the full video. In a video file both are
+    the same, while a folder of extracted images has only some numbers. All methods may be called from several threads.
     """
 
     @property
@@ -51,7 +50,7 @@ class FrameSource(Protocol):
 
     @property
     def fps(self) -> float:
-        """Frames per second; 30.0 where nobody knows."""
+        """Frames per second; 30.0 if unknown."""
 
     @property
     def keyframes(self) -> NDArray[np.int64]:
@@ -66,10 +65,10 @@ class FrameSource(Protocol):
         """Return the frame number at ``position``."""
 
     def position(self, number: int) -> int:
-        """Return where frame ``number`` is; KeyError if the source has no such frame."""
+        """Return the position of frame ``number``; raise KeyError if the source has no such frame."""
 
     def seconds(self, position: int) -> float:
-        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows."""
+        """Return when a frame is shown, in seconds after the first one; NaN if unknown."""
 
     def close(self) -> None:
-        """Release files and threads; reading afterwards raises."""
+        """Release files and threads; reading afterwards raises an error."""

@@ -15,14 +15,14 @@ _SAME_ASPECT = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an image lies in a frame.
+    """The position of an image in a frame.
 
     Parameters
     ----------
     x, y : float
         Where the image's first pixel lies in the frame.
     scale : float
-        Pixels of the frame that one pixel of the image takes.
+        Frame pixels per image pixel.
     """
 
     x: float = 0.0
@@ -30,29 +30,29 @@ class Place:
     scale: float = 1.0
 
     def to_frame(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return points ``(..., 2)`` of the image in pixels of the frame; pixel centres are at integers in both."""
+        """Convert points ``(..., 2)`` of the image to pixels of the frame; both have pixel centres at integers."""
         return np.asarray((xy + 0.5) * self.scale - 0.5 + np.array([self.x, self.y]), np.float64)
 
     def to_image(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return points ``(..., 2)`` of the frame in pixels of the image."""
+        """Convert points ``(..., 2)`` of the frame to pixels of the image."""
         return np.asarray((xy - np.array([self.x, self.y]) + 0.5) / self.scale - 0.5, np.float64)
 
 
 WHOLE = Place()
-"""Of an image that is the frame."""
+"""The position of an image that shows the whole frame."""
 
 
 def place_of(image: Size, *, frame: Size | None, crop: tuple[int, int, int, int] | None) -> tuple[Place, str]:
-    """Decide by an image's size what of its frame it shows.
+    """Infer from an image's size which part of its frame it shows.
 
     Parameters
     ----------
     image : (width, height)
         Of the image.
     frame : (width, height) or None
-        Of the video's frames; None where nobody knows.
+        Of the video's frames; None if unknown.
     crop : (x1, x2, y1, y2) or None
-        The rectangle that ``config.yaml`` has for the video, whether its images were cropped or not.
+        The rectangle in ``config.yaml`` for the video, whether or not its images were cropped.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which guess is whose: the poses that a model found in a frame, and the individuals of the project."""
+"""Assigns the poses that a model found in a frame to the individuals of the project."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.prediction import Prediction
 
 NEAR = 0.6
-"""How far, in lengths of a pose, labels may lie from it on average to be labels of the same animal."""
+"""Labels this far from a pose on average, in lengths of the pose, may still belong to the same animal."""
 
 
 def guess_for(prediction: Prediction | None, individual: int, annotations: Sequence[Annotation]) -> Prediction | None:
-    """Return what a model says of one individual; None if no pose is left for it.
+    """Return the model's pose for one individual; None if no pose is left for it.
 
-    Each individual with labels takes the pose they lie on, whatever the model called it. The poses that are left go to
-    the individuals without labels: to the one that the model names, if it has no labels, else in order. So it does not
-    matter in which order animals are labelled, and a label elsewhere moves the guess to another animal.
+    Each individual with labels takes the pose they lie on, whatever the model called it. The remaining poses go to the
+    individuals without labels: to the one that the model names, if it has no labels, otherwise in order. So the order
+    of labelling animals does not matter, and a label elsewhere moves the guess to another animal.
 
     Parameters
     ----------
     prediction : Prediction or None
         Of the frame.
     individual : int
-        Position of the individual in the project's list.
+        Index of the individual in the project's list.
     annotations : sequence of Annotation
-        Labels of all individuals in the frame, in the order of the project's list; empty ones too.
+        Labels of all individuals in the frame, in the order of the project's list, including empty ones.
     """
     if prediction is None or prediction.animals_xy is None:
         return prediction if individual == 0 else None
@@ -37,7 +37,7 @@ def guess_for(prediction: Prediction | None, individual: int, annotations: Seque
 
 
 def assign_poses(poses: NDArray[np.floating], annotations: Sequence[Annotation]) -> list[int]:
-    """Return which of the poses, (A, K, 2), is each individual's; -1 for none. See `guess_for`."""
+    """Return the index of each individual's pose among (A, K, 2); -1 for none. See `guess_for`."""
     there = np.isfinite(poses[..., 0]).any(axis=1)
     assigned = [-1] * len(annotations)
     free = set(np.flatnonzero(there).tolist())
@@ -56,7 +56,7 @@ def assign_poses(poses: NDArray[np.floating], annotations: Sequence[Annotation])
 
 
 def _gaps(poses: NDArray[np.floating], annotations: Sequence[Annotation]) -> list[tuple[float, int, int]]:
-    """Return mean distance in lengths of the pose, individual and pose, where labels lie on a pose."""
+    """Return mean distance in pose lengths, individual and pose, for labels that lie on a pose."""
     found = []
     for individual, annotation in enumerate(annotations):
         placed = annotation.states == KeypointState.PLACED

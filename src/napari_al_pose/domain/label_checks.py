@@ -1,4 +1,4 @@
-"""Labels worth a second look: where a model that never saw them says something else, and sure of itself."""
+"""Suspicious labels: a model that never saw them predicts something else, with confidence."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL
 
 FAR_LENGTHS = 0.15
-"""Below this distance, in lengths of the animal, nothing is far."""
+"""Below this distance, in lengths of the animal, no label is far."""
 
 FAR_ERRORS = 4.0
-"""Far is also this many times the model's usual error at that bodypart."""
+"""A far label is also at least this many times the model's usual error at that bodypart away."""
 
 SURE = 0.3
-"""Of what the model itself hardly believes, nothing follows."""
+"""Predictions with a lower likelihood are ignored."""
 
 SWAP_GAIN = 0.5
-"""Left and right look swapped when exchanging them at least halves the distance to the model's."""
+"""Left and right look swapped if exchanging them at least halves the distance to the prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCheck:
-    """One label worth a second look.
+    """One suspicious label.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ class LabelCheck:
     bodypart : str
         For a swap, the left one.
     kind : {"far", "swapped"}
-        Far from where the model sees it; or left and right the other way round.
+        Far from the prediction, or left and right exchanged.
     x, y : float
         The label as it was, source pixels.
     distance : float
-        Between label and model, source pixels.
+        Between label and prediction, source pixels.
     likelihood : float
-        How sure the model is, in [0, 1].
+        Of the prediction, in [0, 1].
     individual : str
-        Whose label it is.
+        The individual that the label belongs to.
     """
 
     key: FrameKey
@@ -66,22 +66,22 @@ def find_checks(
     *,
     limit: int = 20,
 ) -> tuple[LabelCheck, ...]:
-    """Return the labels to check, the most suspicious first.
+    """Return the suspicious labels, the most suspicious first.
 
-    Suspicious is how far the label is from the model's, in lengths of the animal, times how sure the model is.
+    The order is by the distance between label and prediction, in lengths of the animal, times the likelihood.
 
     Parameters
     ----------
     labels : sequence of Annotation
-        Of one individual a frame.
+        Of one individual per frame.
     predictions : mapping of FrameKey to Prediction
-        By models that did not learn from the frame; frames without one are not judged.
+        By models that did not learn from the frame; frames without one are skipped.
     bodyparts : sequence of str
         Names along the keypoint axis.
     pairs : sequence of (str, str)
         Left and right bodyparts.
     limit : int
-        How many at most.
+        The most labels to return.
     """
     judged = [label for label in labels if label.key in predictions]
     if not judged:
@@ -137,7 +137,7 @@ def _distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
 
 
 def _animal_length(labels: Sequence[Annotation]) -> float:
-    """Return the median diagonal of the placed keypoints' bounding boxes, px; 0 if no frame tells."""
+    """Return the median diagonal of the placed keypoints' bounding boxes, px; 0 if no frame has two keypoints."""
     placed = [label.xy[label.states == KeypointState.PLACED] for label in labels]
     lengths = [float(np.hypot(*np.ptp(xy, axis=0))) for xy in placed if len(xy) >= 2]
     return float(np.median(lengths)) if lengths else 0.0

@@ -1,4 +1,4 @@
-"""The rules of labelling: which bodypart comes next, what a guess may still fill, when to learn."""
+"""The rules of labelling: which bodypart comes next, what a guess may fill, when to train."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_al_pose.domain.prediction import Prediction
 
 
 def next_unseen(states: NDArray[np.int8], current: int) -> int | None:
-    """Return the next bodypart nobody has looked at, going round from ``current``.
+    """Return the next bodypart that nobody has looked at, cycling from ``current``.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def next_unseen(states: NDArray[np.int8], current: int) -> int | None:
     Returns
     -------
     int or None
-        None when every bodypart was looked at: the frame is complete.
+        None if every bodypart was looked at: the frame is complete.
     """
     n = len(states)
     for offset in range(1, n + 1):
@@ -37,27 +37,27 @@ def next_unseen(states: NDArray[np.int8], current: int) -> int | None:
 
 
 def first_bodypart(states: NDArray[np.int8]) -> int:
-    """Return the bodypart to start with on arriving at a frame: the first unseen one, else the first."""
+    """Return the bodypart to start with in a frame: the first unseen one, otherwise the first."""
     unseen = np.flatnonzero(states == KeypointState.UNSEEN)
     return int(unseen[0]) if len(unseen) else 0
 
 
 def bodypart_after_edit(before: NDArray[np.int8], after: NDArray[np.int8], current: int, edited: int) -> int:
-    """Return the bodypart to choose after an edit.
+    """Return the bodypart to select after an edit.
 
     Parameters
     ----------
     before, after : int8 array, (K,)
         `KeypointState` values of the frame.
     current, edited : int
-        The chosen bodypart, and the one that was edited.
+        The selected bodypart, and the edited one.
 
     Returns
     -------
     int
-        A cleared bodypart is chosen again. A label that was only moved leaves the choice as it is, and so does any
-        edit while the chosen bodypart is still to be looked at. Otherwise the next unseen one; where there
-        is none the frame is complete and the choice stays.
+        A cleared bodypart is selected again. Moving a label leaves the selection as it is, and so does any edit while
+        the selected bodypart is still unseen. Otherwise the next unseen bodypart is selected; if there is none, the
+        frame is complete and the selection stays.
     """
     if after[edited] == KeypointState.UNSEEN:
         return edited
@@ -69,26 +69,26 @@ def bodypart_after_edit(before: NDArray[np.int8], after: NDArray[np.int8], curre
 
 
 def bodypart_after_undo(before: NDArray[np.int8], after: NDArray[np.int8], current: int) -> int:
-    """Return the bodypart to choose after an undo or redo in the same frame.
+    """Return the bodypart to select after an undo or redo in the same frame.
 
-    One whose label is gone is chosen again; otherwise it is as after the edit itself.
+    A bodypart whose label is gone is selected again; otherwise it is as after the edit itself.
     """
     reopened = np.flatnonzero((before != KeypointState.UNSEEN) & (after == KeypointState.UNSEEN))
     return int(reopened[0]) if len(reopened) else bodypart_after_edit(before, after, current, current)
 
 
 def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
-    """Return the bodypart ``delta`` places along, going round at the ends."""
+    """Return the bodypart ``delta`` steps further, cycling at the ends."""
     return (current + delta) % n_bodyparts
 
 
 def open_guess(prediction: Prediction | None, annotation: Annotation) -> Prediction | None:
-    """Return what of ``prediction`` the user has not labelled yet.
+    """Return the part of ``prediction`` that the user has not labelled yet.
 
     Returns
     -------
     Prediction or None
-        ``xy`` is NaN and ``likelihood`` 0 where a label is; None if nothing is left to guess.
+        ``xy`` is NaN and ``likelihood`` 0 for labelled bodyparts; None if nothing is left to guess.
     """
     if prediction is None or len(prediction.xy) != len(annotation.states):
         return None
@@ -102,9 +102,9 @@ def open_guess(prediction: Prediction | None, annotation: Annotation) -> Predict
 
 
 def time_to_train(n_new: int, train_after: int) -> bool:
-    """Tell whether ``n_new`` complete frames since the last training are enough to start the next.
+    """Return whether ``n_new`` complete frames since the last training are enough to start the next.
 
-    ``train_after`` 0 means never by itself.
+    If ``train_after`` is 0, training never starts by itself.
     """
     return train_after > 0 and n_new >= train_after
 
@@ -113,7 +113,7 @@ def time_to_train(n_new: int, train_after: int) -> bool:
 
 
 def pose_of(annotation: Annotation, bodyparts: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Return the placed keypoints of an annotation by name, as a pose is copied from one frame to another."""
+    """Return the placed keypoints of an annotation by name, for copying a pose from one frame to another."""
     return {
         name: (float(x), float(y))
         for name, (x, y), state in zip(bodyparts, annotation.xy, annotation.states, strict=True)
@@ -124,23 +124,23 @@ def pose_of(annotation: Annotation, bodyparts: Sequence[str]) -> dict[str, tuple
 def pasted(
     pose: Mapping[str, tuple[float, float]], annotation: Annotation, bodyparts: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """Return what of ``pose`` fills bodyparts that nobody has looked at; a label is never replaced."""
+    """Return the part of ``pose`` that fills bodyparts nobody has looked at; labels are never replaced."""
     unseen = {name for name, state in zip(bodyparts, annotation.states, strict=True) if state == KeypointState.UNSEEN}
     return {name: point for name, point in pose.items() if name in unseen}
 
 
 def borrowed_guess(pose: Mapping[str, tuple[float, float]], key: FrameKey, bodyparts: Sequence[str]) -> Prediction:
-    """Return the pose of another frame as a guess for ``key``; its model version is 0, no model made it."""
+    """Return the pose of another frame as a guess for ``key``, with model version 0, since no model made it."""
     xy = np.array([pose.get(name, (np.nan, np.nan)) for name in bodyparts], np.float32)
     likelihood = np.where(np.isfinite(xy).all(axis=1), np.float32(1), np.float32(0))
     return Prediction(key, 0, xy, likelihood)
 
 
 def pose_to_move(annotation: Annotation, guess: Prediction | None) -> NDArray[np.float64]:
-    """Return what moves when the whole pose is moved, ``(K, 2)``, NaN where nothing does.
+    """Return the points that move with the whole pose, ``(K, 2)``; NaN for the others.
 
-    The labels; only in a frame without any the guess, which becomes labels by being moved. So a half-labelled frame
-    never gets labels that nobody confirmed.
+    These are the labels. In a frame without any, the guess moves and becomes labels. So a half-labelled frame never
+    gets labels that nobody confirmed.
     """
     if (annotation.states == KeypointState.PLACED).any() or guess is None:
         return annotation.xy.copy()
@@ -148,7 +148,7 @@ def pose_to_move(annotation: Annotation, guess: Prediction | None) -> NDArray[np
 
 
 def shift_inside(xy: NDArray[np.floating], by: tuple[float, float], height: int, width: int) -> NDArray[np.float64]:
-    """Return ``(K, 2)`` points moved by ``by``, as far as they all stay in the image; NaN stays NaN."""
+    """Return ``(K, 2)`` points moved by ``by``, but no farther than all stay in the image; NaN stays NaN."""
     there = np.isfinite(xy).all(axis=1)
     moved = np.array(xy, float)
     if there.any():
@@ -162,7 +162,7 @@ def shift_inside(xy: NDArray[np.floating], by: tuple[float, float], height: int,
 
 
 def neighbour_key(keys: Sequence[FrameKey], current: FrameKey, delta: int) -> FrameKey | None:
-    """Return the first of the sorted ``keys`` after (``delta`` > 0) or before ``current``; None where there is none."""
+    """Return the first of the sorted ``keys`` after (``delta`` > 0) or before ``current``; None if there is none."""
     index = bisect_right(keys, current) if delta > 0 else bisect_left(keys, current) - 1
     return keys[index] if 0 <= index < len(keys) else None
 
@@ -174,25 +174,25 @@ def unlabelled_frames(
     images: Sequence[FrameKey],
     complete: Collection[FrameKey],
 ) -> list[FrameKey]:
-    """Return the frames that wait for labels, sorted: suggested, begun, or extracted as images, and not complete.
+    """Return the incomplete frames that wait for labels, sorted: suggested, begun, or extracted as images.
 
     Parameters
     ----------
     queued, begun : collection of FrameKey
         The queue's frames, and those with some labels.
     images : sequence of FrameKey
-        Frames of a folder of extracted images; of a video every frame could be labelled, so none is listed.
+        Frames of a folder of extracted images. Frames of a video are not listed, since any could be labelled.
     complete : collection of FrameKey
-        Those that wait no longer.
+        Frames that no longer wait.
     """
     return sorted({*queued, *begun, *images} - set(complete))
 
 
 def loop_step(n_frames: int, index: int, bodypart: int, n_bodyparts: int) -> tuple[int, int] | None:
-    """Return the frame and the bodypart that follow in loop mode, by their places.
+    """Return the frame and the bodypart that follow in loop mode, as indices.
 
-    The next frame with the same bodypart; after the last frame the first one with the next bodypart; None after the
-    last bodypart in the last frame.
+    Next comes the next frame with the same bodypart; after the last frame, the first one with the next bodypart; None
+    after the last bodypart in the last frame.
     """
     if index + 1 < n_frames:
         return index + 1, bodypart

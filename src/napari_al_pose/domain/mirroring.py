@@ -1,4 +1,4 @@
-"""Which bodyparts a mirror exchanges: the left ear becomes the right one."""
+"""Which bodyparts a mirror image exchanges: the left ear becomes the right one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from napari_al_pose.domain.errors import AlPoseError
 
 FOUND = "auto"
-"""As a setting: take the pairs from the bodyparts' names."""
+"""Setting that takes the pairs from the bodyparts' names."""
 
 _HINT = "Write pairs as 'left ear=right ear, paw L=paw R', 'auto' for those the names tell, or nothing for none."
 
-# "left"/"right" anywhere; a lone L/R only where it is set off from the rest of the name or followed by a capital.
+# "left"/"right" anywhere; a lone L/R only if it is separated from the rest of the name or followed by a capital.
 _SIDES = (
     (re.compile(r"left", re.IGNORECASE), "right"),
     (re.compile(r"(?<![A-Za-z])[lL](?![a-z])"), "r"),
@@ -21,7 +21,7 @@ _SIDES = (
 
 
 def find_pairs(bodyparts: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return the (left, right) pairs that the names tell: "leftear" and "rightear", "L_paw" and "R_paw", "pawL"..."""
+    """Return the (left, right) pairs found by name: "leftear" and "rightear", "L_paw" and "R_paw", "pawL"..."""
     known = {name.casefold(): name for name in bodyparts}
     pairs = []
     for name in bodyparts:
@@ -34,7 +34,7 @@ def find_pairs(bodyparts: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def is_found(text: str) -> bool:
-    """Whether a setting leaves the pairs to the names."""
+    """Return whether a setting leaves the pairs to the names."""
     return text.strip().casefold() == FOUND
 
 
@@ -64,9 +64,9 @@ def read_pairs(text: str, bodyparts: Sequence[str]) -> tuple[tuple[str, str], ..
 
 
 def mirror_order(pairs: Sequence[tuple[str, str]], bodyparts: Sequence[str]) -> tuple[int, ...] | None:
-    """Return, for each bodypart, the position of the one it becomes in a mirror; None without a pair.
+    """Return, for each bodypart, the index of the one it becomes in a mirror image; None without a pair.
 
-    Without a pair nothing says that the animal has two like sides, so its mirror image would be another animal.
+    Without a pair, nothing says that the animal has two like sides, so its mirror image could be another animal.
     """
     if not pairs:
         return None

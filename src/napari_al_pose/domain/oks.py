@@ -1,4 +1,4 @@
-"""How alike two poses are."""
+"""Object keypoint similarity between poses."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 OKS_SIGMA = 0.1
-"""Falloff of every bodypart, as DeepLabCut takes it; COCO's own are of people only."""
+"""Falloff of every bodypart, as in DeepLabCut; COCO's own values are for people."""
 
 THINNEST = 0.25
-"""Least width of a pose over its length: of a stretched animal that lies along an axis the box has no area."""
+"""Least width of a pose relative to its length: the box of a stretched animal along an axis has no area."""
 
 
 def similarity(predicted: NDArray[np.floating], known: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the object keypoint similarity of each predicted pose to each known one, ``(P, M)``.
 
-    The mean over the keypoints of the known pose of ``exp(-d^2 / (2 area (2 sigma)^2))`` (COCO's evaluation), with the
-    bounding box of the known pose as the area, at least
-    `THINNEST` as wide as long; a keypoint without a predicted position adds nothing.
+    It is the mean of ``exp(-d^2 / (2 area (2 sigma)^2))`` over the keypoints of the known pose (COCO's evaluation). The
+    area is the bounding box of the known pose, at least `THINNEST` as wide as long. A keypoint without a predicted
+    position adds nothing.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gaussians over aligned poses: shrunk, calibrated on poses that are left out, and as many as the labels bear."""
+"""Gaussians over aligned poses: shrunk, calibrated by leaving poses out, and as many as the labels support."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.similarity import ComplexArray, align, to_flat
 
 POSES_A_COMPONENT = 15
-"""A mixture is tried only where each part of it has so many poses on average."""
+"""A mixture is tried only if its parts have this many poses on average."""
 
 TANGENT = (0.5, 0.5, 0.3)
-"""Standard deviation of what a similarity found from few points may be off: place, angle (radians), log size."""
+"""Standard deviation of the errors of a similarity found from few points: position, angle (radians), log size."""
 
 _EM_ROUNDS = 6
 _LEAST_DEVIATION = 0.02
-"""Of a coordinate, in the root mean square radius of the mean pose: people do not click more exactly."""
+"""Of a coordinate, relative to the root mean square radius of the mean pose; people don't click more precisely."""
 
 _CALIBRATION_SPLITS = 10
 _QUANTILE, _CHI_SQUARE = 0.8, 3.219
-"""Of the squared distances, and what it is for two coordinates of a Gaussian."""
+"""Quantile of the squared distances, and its value for two coordinates of a Gaussian."""
 
 _HELD_TO_ALL = 10.0
-"""So many poses say as much of one bodypart as all bodyparts together do."""
+"""With this many poses, those of one bodypart count as much as those of all bodyparts together."""
 
 _MOST_WIDENED = 25.0
 _SPLITS = 5
@@ -32,7 +32,7 @@ _SPLITS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseGaussian:
-    """One Gaussian over aligned poses of the bodyparts that labels show, K' of them.
+    """A Gaussian over aligned poses of the K' bodyparts that labels show.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class PoseGaussian:
 
 
 def fit_gaussians(aligned: ComplexArray, *, most: int, shrinkage: float | None = None) -> tuple[PoseGaussian, ...]:
-    """Fit one Gaussian or a few to aligned poses (n, K'), NaN where nothing was placed.
+    """Fit one Gaussian or a few to aligned poses (n, K'), NaN for points not placed.
 
-    ``most`` bounds their number; with `shrinkage` None the weight of the identity is Ledoit and Wolf's.
+    There are at most ``most``. If `shrinkage` is None, the identity gets Ledoit and Wolf's weight.
     """
     n = len(aligned)
     groups = _best_groups(aligned, min(most, n // POSES_A_COMPONENT), shrinkage)
@@ -70,7 +70,7 @@ def ledoit_wolf(flat: NDArray[np.float64]) -> float:
 
 
 def _gaussian(aligned: ComplexArray, weight: float, shrinkage: float | None) -> PoseGaussian:
-    """Fit one Gaussian to aligned poses (n, K') with NaN where nothing was placed."""
+    """Fit one Gaussian to aligned poses (n, K'), NaN for points not placed."""
     flat = to_flat(aligned)
     there = np.isfinite(flat)
     n, p = flat.shape
@@ -98,7 +98,7 @@ def _gaussian(aligned: ComplexArray, weight: float, shrinkage: float | None) -> 
         share = ledoit_wolf(centred) if shrinkage is None else shrinkage
         covariance = (1 - share) * own + share * np.trace(own) / p * np.eye(p)
         covariance += _LEAST_DEVIATION**2 * np.eye(p)
-    # Mean and covariance are estimates too, of a bodypart that few labels show poor ones: the variance of Student's t.
+    # Mean and covariance are estimates too, poor ones for a rarely shown bodypart: use the variance of Student's t.
     shown = counts[0::2]
     wider = np.repeat(np.sqrt((shown + 1) / np.maximum(shown - 2, 0.5)), 2)
     return PoseGaussian(weight, mean[0::2] + 1j * mean[1::2], covariance * np.outer(wider, wider))
@@ -134,7 +134,7 @@ def given_others(precision: NDArray[np.floating], offset: ComplexArray) -> tuple
 
 
 def tangent(mean: ComplexArray) -> NDArray[np.float64]:
-    """Return the covariance of a pose (K,) whose similarity is a little off, as `TANGENT` says, (2 K, 2 K)."""
+    """Return the covariance of a pose (K,) under errors of its similarity as in `TANGENT`, (2 K, 2 K)."""
     place, angle, size = TANGENT
     directions = (place + 0 * mean, 1j * place + 0 * mean, 1j * angle * mean, size * mean)
     basis = np.stack([to_flat(direction) for direction in directions])
@@ -142,11 +142,11 @@ def tangent(mean: ComplexArray) -> NDArray[np.float64]:
 
 
 def _calibrated(aligned: ComplexArray, weight: float, shrinkage: float | None) -> PoseGaussian:
-    """Fit a Gaussian, and make it as wide as poses that were left out say.
+    """Fit a Gaussian, and widen it to match poses that were left out.
 
-    Each point of a pose that was left out is compared with what the others say of it. Where a fifth of the
-    squared distances is farther out than a Gaussian's would be, the bodypart's deviations are widened until
-    they are not; what few poses say of one bodypart is held to what they say of all.
+    Each point of a left-out pose is compared with its expectation given the others. If the largest fifth of the squared
+    distances is larger than a Gaussian's would be, the bodypart's deviations are widened to match. The fewer poses a
+    bodypart has, the more the estimate for all bodyparts counts.
     """
     part = _gaussian(aligned, weight, shrinkage)
     rows = np.arange(len(aligned))
@@ -179,7 +179,7 @@ def _calibrated(aligned: ComplexArray, weight: float, shrinkage: float | None) -
 
 
 def _squares(pose: ComplexArray, mean: ComplexArray, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each point's squared distance from what the others say of it, in its standard deviations, (K,)."""
+    """Return each point's squared distance from its expectation given the others, in standard deviations, (K,)."""
     others = 1.0 - np.eye(len(pose))
     onto = np.broadcast_to(pose, others.shape)
     a, b = align(mean, onto, others)
@@ -195,7 +195,7 @@ def _squares(pose: ComplexArray, mean: ComplexArray, covariance: NDArray[np.floa
 
 
 def _best_groups(aligned: ComplexArray, most: int, shrinkage: float | None) -> list[NDArray[np.int64]]:
-    """Return the rows of each part of the mixture: as many parts as make poses that were left out likeliest."""
+    """Return the rows of each part of the mixture, with the number of parts that makes left-out poses likeliest."""
     everything = [np.arange(len(aligned))]
     if most < 2:
         return everything
@@ -238,7 +238,7 @@ def _filled(aligned: ComplexArray) -> NDArray[np.float64]:
 
 
 def _cluster(flat: NDArray[np.float64], n: int) -> list[NDArray[np.int64]]:
-    """Divide poses by k-means, begun with the poses farthest from each other; the same on every computer."""
+    """Divide poses by k-means, starting with the poses farthest apart; the same on every computer."""
     if n == 1:
         return [np.arange(len(flat))]
     first = int(((flat - flat.mean(axis=0)) ** 2).sum(axis=1).argmin())

@@ -1,32 +1,30 @@
-"""One click mends the rest: what is not labelled yet in a frame, decided anew from the scoremaps and the clicks.
+"""Infers the unlabelled points of a frame from the scoremaps, the clicks and the pose prior.
 
-Before the first click the same makes better guesses of the scoremaps' peaks: the prior moves those that are not
-sure to where poses have them.
+Before the first click, the same inference improves on the peaks of the scoremaps: the prior moves uncertain points to
+where poses have them.
 
-Let ``C`` be the points a person placed and ``S_j`` the scoremap of bodypart ``j`` with peaks at ``x_jp``. What
-is sought is the pose ``x`` and the similarity ``T`` (moved, turned, scaled) of the largest
+Let ``C`` be the points that a person placed and ``S_j`` the scoremap of bodypart ``j`` with peaks at ``x_jp``. We look
+for the pose ``x`` and the similarity ``T`` (translation, rotation, scale) that maximise
 
     p(x | clicks) ~ N(T^-1 x; mean, covariance) p(T) prod_j w_j(x_j),    x_C as clicked
 
-where mean, covariance and ``p(T)`` are the prior's (`pose_prior`). A bodypart is
+where mean, covariance and ``p(T)`` come from the prior (`pose_prior`). A bodypart is
 
-- at one of its peaks, where the prior allows it: ``w_j = q S_jp^4 / sum_p S_jp^4`` with ``q = S / (S + 0.01)``
-  of the highest peak. A low peak is seldom wrong, as nothing else was found, but it is less exact: the standard
-  deviation of its place falls from 4.5 % of the animal's length at height 0 to 1.5 % at 1 (measured on openfield,
-  Reaching and lips with 5 to 40 labels);
-- at a peak where no label would have it, one time in five, and then it has no say in where others are;
-- anywhere else in the image, ``1 - q``. Then it is drawn where the prior expects it, or left alone if that is vague.
+- at one of its peaks that the prior allows: ``w_j = q S_jp^4 / sum_p S_jp^4`` with ``q = S / (S + 0.01)`` of the
+highest peak. A low peak is seldom wrong, as nothing else was found, but it is less precise: the standard deviation of
+its position falls from 4.5 % of the animal's length at height 0 to 1.5 % at 1 (measured on openfield, Reaching and lips
+with 5 to 40 labels);
+- at a peak that no label would allow, one time in five; it then says nothing about other bodyparts;
+- anywhere else in the image, ``1 - q``. It is then drawn where the prior expects it, or left alone if that is vague.
 
-In the end a point at a low peak is drawn between the peak and where the prior expects it given all others, by
-their precisions. Conditional Gaussians are as in Bishop 2006, *Pattern Recognition and Machine Learning*,
-2.3.1.
+In the end, a point at a low peak is drawn between the peak and its expectation given all others, weighted by their
+precisions. Conditional Gaussians are as in Bishop 2006, *Pattern Recognition and Machine Learning*, 2.3.1.
 
-The search: similarities that put a clicked point and one candidate of another bodypart on the mean pose, and
-those that fit the whole guess or the clicks alone, are rated with every bodypart on its own. The best few are
-refined in turns (iterated conditional modes, Besag 1986): every point given all others, then the similarity
-from the pose. The best pose of all is taken. Nothing is drawn at random. So a left and a right that were
-exchanged, or a limb that was found on the wrong side, go back as soon as a click rules out the pose in which
-they looked right.
+The search first rates similarities with every bodypart on its own: those that put a clicked point and one candidate of
+another bodypart on the mean pose, and those that fit the whole guess or the clicks alone. It then refines the best few
+in turns (iterated conditional modes, Besag 1986): every point given all others, then the similarity given the pose. The
+best pose wins. Nothing is random. So an exchanged left and right, or a limb found on the wrong side, is corrected as
+soon as a click rules out the pose in which it looked right.
 """
 
 from __future__ import annotations
@@ -46,29 +44,29 @@ _HYPOTHESES = 5
 _TURNS = 4
 _MOST_PAIRS = 240
 _ABSENT = 1e4
-"""Variance of what was not found, in the prior's unit: it says nothing."""
+"""Variance of a point that was not found, in the prior's unit; such a point says nothing."""
 
 _FEWEST_GUESSES = 3
 _ANCHORS = 2
-"""Bodyparts of the highest peaks that similarities are made from where nothing was clicked."""
+"""Without a click, similarities are made from this many bodyparts, those with the highest peaks."""
 
 _SHORT = 0.3
-"""Two points of the mean pose that are nearer than this, in its radius, do not tell its direction."""
+"""Two points of the mean pose nearer than this, in its radius, do not tell its direction."""
 
 _VAGUE = 0.5
-"""Standard deviation, in the pose's radius, above which the prior has no opinion on where a bodypart is."""
+"""Standard deviation, in the pose's radius, above which the prior's expectation of a bodypart is ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferredPose:
-    """A pose decided anew.
+    """An inferred pose.
 
     Parameters
     ----------
     xy : float64 array, (K, 2)
-        Source pixels. As given where a point was clicked, is not open, or was left alone.
+        Source pixels. Unchanged for points that were clicked, are not open, or were left alone.
     changed : bool array, (K,)
-        The points that are elsewhere now.
+        The points that moved.
     """
 
     xy: NDArray[np.float64]
@@ -83,28 +81,28 @@ def infer_pose(
     clicked: NDArray[np.bool_],
     open_: NDArray[np.bool_],
 ) -> InferredPose:
-    """Decide what is open anew, given what was clicked.
+    """Infer the open points, given the clicks.
 
     Parameters
     ----------
     prior : PosePrior
-        Of the same bodyparts.
+        For the same bodyparts.
     evidence : Evidence
         Of the frame.
     xy : float array, (K, 2)
-        Source pixels: where a person clicked, and the present guess elsewhere (NaN where there is none).
+        Source pixels: the clicked points, and the present guess elsewhere (NaN for none).
     clicked, open_ : bool array, (K,)
-        Placed by a person; to be decided. What is neither, as a bodypart that a person says is not visible, has no say.
+        Placed by a person; to be inferred. Points that are neither, such as bodyparts marked not visible, are ignored.
 
     Returns
     -------
     InferredPose
-        What was given, where nothing is open, or there is neither a click nor a guess of three bodyparts.
+        The input, if nothing is open, or if there is neither a click nor a guess of three bodyparts.
 
     Raises
     ------
     ValueError
-        If the prior or the evidence is of other bodyparts.
+        If the prior or the evidence is for other bodyparts.
     """
     before = np.array(xy, np.float64)
     if len(before) != prior.n_bodyparts or len(evidence.xy) != len(before):
@@ -129,7 +127,7 @@ def infer_pose(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pose:
-    """Poses that are tried, H of them.
+    """The poses to try, H of them.
 
     Parameters
     ----------
@@ -138,13 +136,13 @@ class _Pose:
     z : complex array, (H, K')
         Source pixels.
     placed : bool array, (H, K')
-        Whether a point is at a click, or at a peak where the prior allows it: such points speak for others.
+        Whether a point is at a click, or at a peak that the prior allows; such points inform others.
     shown : bool array, (H, K')
         Whether it is at a click or at any peak.
     noise : float array, (H, K')
-        Variance of its place, in the prior's unit.
+        Variance of its position, in the prior's unit.
     said : float array, (H,)
-        What the scoremaps say of the choice, in logarithms.
+        Log weight of the choice in the scoremaps.
     """
 
     a: ComplexArray
@@ -158,14 +156,14 @@ class _Pose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Given:
-    """What poses say of each of their points by all others, in the prior's frame, and of themselves.
+    """Each point's expectation given all others, in the prior's frame, and the density of each pose.
 
     Parameters
     ----------
     mean : complex array, (H, K')
     covariance : float array, (H, K', 2, 2)
     density : float array, (H,)
-        Log density of the points that are placed, in square source pixels, and of the similarity.
+        Log density of the placed points, in square source pixels, and of the similarity.
     """
 
     mean: ComplexArray
@@ -175,7 +173,7 @@ class _Given:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Best:
-    """The best of some poses, arrays of one pose: see `_Pose` and `_Given`."""
+    """The best of some poses; its arrays are of one pose, see `_Pose` and `_Given`."""
 
     energy: float
     a: complex
@@ -213,7 +211,7 @@ def _similarities(terms: PosteriorTerms) -> tuple[ComplexArray, ComplexArray]:
     pair_a = along[useful] / (mean[other] - mean[one])[useful]
     pair_b = clicked[useful] - pair_a * mean[one][useful]
     if not len(a) and not len(pair_a):
-        # One click and nothing else: as large as poses are, and the way they mostly point.
+        # One click and nothing else: use the usual size and direction of poses.
         only = np.exp(terms.log_size[0] + 1j * terms.direction[0])
         k = int(np.flatnonzero(terms.clicked)[0])
         return np.array([only]), np.array([terms.guess[k] - only * mean[k]])
@@ -237,7 +235,7 @@ def _likeliest(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> tuple
 
 
 def _refined(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> _Best:
-    """Improve similarities and the poses in them in turns; return the best of all."""
+    """Refine similarities and their poses in turns; return the best of all."""
     shape = (len(a), len(terms.own))
     clicked = np.broadcast_to(terms.clicked, shape)
     z = np.broadcast_to(np.where(terms.clicked, terms.guess, 0), shape)
@@ -266,7 +264,7 @@ def _refined(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> _Best:
 
 
 def _given(terms: PosteriorTerms, pose: _Pose) -> _Given:
-    """Return what poses say of their points, from one inverse of each."""
+    """Return expectations and densities of poses, from one inverse of each."""
     noise = np.where(pose.placed, pose.noise, _ABSENT)
     offset = np.where(pose.placed, (pose.z - pose.b[:, None]) / pose.a[:, None] - terms.part.mean, 0)
     covariance = np.repeat(terms.covariance[None], len(pose.a), axis=0)
@@ -283,7 +281,7 @@ def _given(terms: PosteriorTerms, pose: _Pose) -> _Given:
 
 
 def _decided(terms: PosteriorTerms, pose: _Pose, given: _Given) -> _Pose:
-    """Put each point at its best place given the others, and the similarity where the points are."""
+    """Move each point to its best position given the others, and the similarity to fit the points."""
     inside = terms.log_inside(pose.a, pose.b, given.mean, given.covariance)
     rated = terms.log_candidates(inside)
     best = rated.argmax(axis=2)[..., None]

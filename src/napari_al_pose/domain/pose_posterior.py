@@ -13,22 +13,22 @@ from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.domain.similarity import ComplexArray, to_complex
 
 CLICK_DEVIATION = 0.015
-"""How exactly a click is, in lengths: the diagonal of the box around the mean pose."""
+"""Precision of a click, in lengths: the diagonal of the box around the mean pose."""
 
 PEAK_DEVIATION = (0.045, 0.015)
-"""How exactly a peak of height 0 and one of height 1 is, in lengths; between them in proportion."""
+"""Precision of a peak of height 0 and of one of height 1, in lengths; linear in between."""
 
 HALF_SURE = 0.01
 """Height of a peak that is as likely right as wrong."""
 
 SHARPNESS = 4.0
-"""Power of the heights in which the peaks of one bodypart share its probability."""
+"""Power of the heights by which the peaks of one bodypart share its probability."""
 
 OUTLIER_SHARE = 0.2
-"""Share of the bodyparts that are where no label would have them."""
+"""Share of bodyparts that are where no label would have them."""
 
 STEADY = 0.6
-"""Peaks as high as this are not moved towards what the prior expects: a guess that is sure does not tremble."""
+"""Peaks at least this high are not moved towards the prior's expectation, so that confident guesses do not tremble."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,28 +39,28 @@ class PosteriorTerms:
     ----------
     part : PoseGaussian
     covariance : float array, (2 K', 2 K')
-        Of the part, and of a similarity that is a little off.
+        Of the part, including errors of the similarity.
     own : float array, (K', 2, 2)
         Each bodypart's covariance.
     guess : complex array, (K',)
-        Source pixels: where a person clicked, and the present guess elsewhere.
+        Source pixels: the clicked points, and the present guess elsewhere.
     clicked, open_ : bool array, (K',)
     candidates : complex array, (K', P)
-        Source pixels; 0 where there is none.
+        Source pixels; 0 if there is none.
     there : bool array, (K', P)
-        Whether there is a candidate for what is open.
+        Whether an open bodypart has this candidate.
     height : float array, (K', P)
         Of the scoremap's peaks.
     log_mass : float array, (K', P)
-        Logarithm of how likely the bodypart is at each candidate.
+        Log probability that the bodypart is at each candidate.
     log_elsewhere : float array, (K',)
-        Logarithm of how likely it is at none of them, for a square source pixel.
+        Log probability that it is at none of them, per square source pixel.
     log_outlier : float
-        Logarithm of the density of a bodypart that is where no label would have it.
+        Log density of a bodypart that is where no label would have it.
     noise : float array, (K', P)
-        Variance of each candidate's place, in the prior's unit.
+        Variance of each candidate's position, in the prior's unit.
     click_noise, steady_noise : float
-        That of a click, and that of the lowest peak that is not moved.
+        The same for a click, and for the lowest peak that is not moved.
     log_size, direction : (float, float)
         As in `PosePrior`.
     """
@@ -139,7 +139,7 @@ class PosteriorTerms:
     def log_inside(
         self, a: ComplexArray, b: ComplexArray, mean: ComplexArray, covariance: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the log density of each candidate where the prior has it, for a square source pixel, (H, K', P).
+        """Return the log density of each candidate under the prior, per square source pixel, (H, K', P).
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class PosteriorTerms:
         return log_normal(offset, wide) - 2 * np.log(np.abs(a))[:, None, None] + np.log(1 - OUTLIER_SHARE)
 
     def log_candidates(self, inside: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log posterior of each candidate, from `log_inside`; it may be an outlier."""
+        """Return the log posterior of each candidate, from `log_inside`, allowing for outliers."""
         rated = self.log_mass[None] + np.logaddexp(inside, self.log_outlier)
         return np.where(self.there[None], rated, -np.inf)
 
@@ -168,6 +168,6 @@ def log_normal(offset: ComplexArray, covariance: NDArray[np.float64]) -> NDArray
 
 
 def _variance(height: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-    """Return the variance of the place of peaks, in the prior's unit."""
+    """Return the variance of the position of peaks, in the prior's unit."""
     low, high = PEAK_DEVIATION
     return (length * (low + (high - low) * height)) ** 2

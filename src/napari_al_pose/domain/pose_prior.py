@@ -1,14 +1,14 @@
-"""What poses look like, learnt from the labels: a Gaussian, or a few, over poses without place, direction and size.
+"""A prior over poses, learnt from the labels: one or a few Gaussians over poses without position, direction and size.
 
-Poses are aligned by generalised Procrustes analysis (Gower 1975, Psychometrika 40): each is moved, turned and
-scaled onto the mean of all, and the mean is taken again. Points are complex numbers, ``x + iy``, so that
-moving, turning and scaling is ``a z + b``. Over the aligned poses lies a Gaussian whose covariance is shrunk
-towards a multiple of the identity (Ledoit & Wolf 2004, J. Multivariate Anal. 88): a few labels give a prior
-that is wide, not one that is wrong. Bodyparts that a label does not show are filled in with their expectation
-given those it shows, and the covariance of what was filled in is added (EM; Little & Rubin 2002, ch. 11).
+Poses are aligned by generalised Procrustes analysis (Gower 1975, Psychometrika 40): each pose is translated, rotated
+and scaled onto the mean of all, and the mean is computed again. Points are complex numbers, ``x + iy``, so a similarity
+is ``a z + b``. A Gaussian describes the aligned poses; its covariance is shrunk towards a multiple of the identity
+(Ledoit & Wolf 2004, J. Multivariate Anal. 88), so a few labels give a wide prior, not a wrong one. Missing bodyparts
+are replaced by their expectation given the others, and the covariance of that expectation is added (EM; Little & Rubin
+2002, ch. 11).
 
-Place and direction are not thrown away for good: how large poses are, and whether they always point the same way, as
-faces do and mice in an arena do not, is kept as a log-normal and a von Mises distribution.
+Size and direction are not discarded: a log-normal distribution describes the size of poses, and a von Mises
+distribution whether they always point the same way, as faces do and mice in an arena do not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from napari_al_pose.domain.similarity import ComplexArray, align, to_complex
 
 FEWEST_POSES = 3
 FEWEST_POINTS = 3
-"""Two points always fit onto two others: nothing can be learnt of shapes with fewer."""
+"""Two points always fit onto two others, so nothing can be learnt about shapes with fewer."""
 
 _ALIGNMENTS = 12
 _LEAST_LOG_SIZE = 0.08
@@ -32,21 +32,21 @@ _MOST_CONCENTRATED = 60.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PosePrior:
-    """What `fit_prior` learnt.
+    """The result of `fit_prior`.
 
     Parameters
     ----------
     known : int64 array, (K',)
-        The bodyparts that some label shows, ascending; the prior says nothing of the others.
+        The bodyparts that some label shows, ascending; the prior says nothing about the others.
     n_bodyparts : int
-        K, of the poses it was fitted on.
+        K, the number of bodyparts of the poses it was fitted on.
     components : tuple of PoseGaussian
     log_size : (float, float)
         Mean and standard deviation of the logarithm of the size, in the unit of the poses.
     direction : (float, float)
-        Mean angle, radians, and von Mises concentration; 0 where poses point everywhere.
+        Mean angle, radians, and von Mises concentration; 0 if poses point everywhere.
     n_poses : int
-        Poses it was fitted on.
+        Number of poses it was fitted on.
     """
 
     known: NDArray[np.int64]
@@ -60,14 +60,14 @@ class PosePrior:
 def fit_prior(
     poses: NDArray[np.floating], *, most_components: int = 3, shrinkage: float | None = None
 ) -> PosePrior | None:
-    """Learn what poses look like.
+    """Fit a prior over poses.
 
     Parameters
     ----------
     poses : float array, (n, K, 2)
-        Labels, pixels; NaN where a bodypart was not placed.
+        Labels, pixels; NaN for bodyparts not placed.
     most_components : int
-        Parts of the mixture at most. How many there are is decided by the likelihood of poses left out.
+        Most parts of the mixture. The likelihood of left-out poses decides their number.
     shrinkage : float, optional
         Weight of the identity in [0, 1]; Ledoit and Wolf's estimate by default.
 
@@ -82,7 +82,7 @@ def fit_prior(
     z = z[(np.isfinite(z).sum(axis=1) >= FEWEST_POINTS) & (_spread(z) > 0)]
     if len(z) < FEWEST_POSES or len(known) < FEWEST_POINTS:
         return None
-    seen = np.isfinite(z).any(axis=0)  # some may be shown only by the poses that were left out
+    seen = np.isfinite(z).any(axis=0)  # some bodyparts may be shown only by the left-out poses
     known, z = known[seen], z[:, seen]
     scale, _, aligned = _align_all(z)
     sizes, angles = -np.log(np.abs(scale)), -np.angle(scale)
@@ -97,7 +97,7 @@ def fit_prior(
 
 
 def _spread(z: ComplexArray) -> NDArray[np.float64]:
-    """Return the sum of squared distances from the centre of the points that are there."""
+    """Return the sum of squared distances of the available points from their centre."""
     there = np.isfinite(z)
     n = np.maximum(there.sum(axis=1, keepdims=True), 1)
     centre = np.where(there, z, 0).sum(axis=1, keepdims=True) / n
@@ -105,12 +105,12 @@ def _spread(z: ComplexArray) -> NDArray[np.float64]:
 
 
 def _align_all(z: ComplexArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
-    """Return what brings each pose onto the mean, ``scale z + shift``, and the poses so aligned, (n,), (n,), (n, K)."""
+    """Return the map of each pose onto the mean, ``scale z + shift``, and the aligned poses, (n,), (n,), (n, K)."""
     there = np.isfinite(z)
     weights = there.astype(np.float64)
     mean = _normalised(z[int(np.argmax(there.sum(axis=1)))])
     for _ in range(_ALIGNMENTS):
-        # Points that the mean does not have yet join it as soon as a pose shows them beside others.
+        # Points that the mean lacks join it as soon as a pose shows them beside others.
         a, b = align(np.where(np.isfinite(mean), mean, 0), z, weights * np.isfinite(mean))
         aligned = (z - b[:, None]) / a[:, None]
         counted = np.where(there, aligned, 0)
@@ -132,7 +132,7 @@ def _deviation(sizes: NDArray[np.float64]) -> float:
 
 
 def _direction(angles: NDArray[np.float64]) -> tuple[float, float]:
-    """Return mean and concentration (Banerjee et al. 2005's estimate), as if one pose more pointed the other way."""
+    """Return mean and concentration (estimate of Banerjee et al. 2005), as if one more pose pointed the other way."""
     n = len(angles)
     resultant = np.exp(1j * angles).sum()
     length = max(0.0, abs(resultant) - 1) / (n + 1)

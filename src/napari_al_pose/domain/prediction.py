@@ -1,4 +1,4 @@
-"""What a model says about a frame, and where a scoremap lies on the image."""
+"""A model's prediction for a frame, and where a scoremap lies on the image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ScoremapGrid:
         return (xy - np.array([self.offset_x, self.offset_y])) / np.array([self.stride_x, self.stride_y])
 
     def moved(self, by: NDArray[np.floating]) -> ScoremapGrid:
-        """Return the same grid ``by`` (x, y) source pixels further on."""
+        """Return the same grid shifted by ``by`` (x, y) source pixels."""
         return replace(self, offset_x=self.offset_x + float(by[0]), offset_y=self.offset_y + float(by[1]))
 
 
@@ -50,8 +50,8 @@ class Prediction:
     likelihood : float32 array, (K,)
         In [0, 1].
     animals_xy, animals_likelihood : float32 array, (A, K, 2) and (A, K), optional
-        Of all animals, where the model tells several apart; NaN and 0 for one that was not found. The above is then
-        the first of them.
+        Of all animals, if the model predicts several; NaN and 0 for one that was not found. The fields above are then
+        the first animal's.
     """
 
     key: FrameKey
@@ -65,21 +65,21 @@ class Prediction:
     def of_animals(
         cls, key: FrameKey, model_version: int, xy: NDArray[np.floating], likelihood: NDArray[np.floating]
     ) -> Prediction:
-        """Return the poses of one animal, (K, 2) and (K,), or of several, (A, K, 2) and (A, K)."""
+        """Build a prediction from the poses of one animal, (K, 2) and (K,), or of several, (A, K, 2) and (A, K)."""
         poses, sure = np.asarray(xy, np.float32), np.asarray(likelihood, np.float32)
         if poses.ndim == 2:
             return cls(key, model_version, poses, sure)
         return cls(key, model_version, poses[0], sure[0], poses, sure)
 
     def of(self, animal: int) -> Prediction:
-        """Return the pose of one of the animals alone."""
+        """Return the pose of a single animal."""
         if self.animals_xy is None or self.animals_likelihood is None:
             return self
         return Prediction(self.key, self.model_version, self.animals_xy[animal], self.animals_likelihood[animal])
 
     @property
     def poses(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Positions and likelihoods of all animals, (A, K, 2) and (A, K); A is 1 where the model knows one."""
+        """Positions and likelihoods of all animals, (A, K, 2) and (A, K); A is 1 if the model predicts one animal."""
         if self.animals_xy is None or self.animals_likelihood is None:
             return self.xy[None], self.likelihood[None]
         return self.animals_xy, self.animals_likelihood

@@ -1,4 +1,4 @@
-"""Moving through the queue of suggested frames."""
+"""Moves through the queue of suggested frames."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Queue:
     ----------
     suggestions : tuple of Suggestion
     position : int
-        Row that was last in front of the user; -1 before the first. It stays where it is while the user looks
-        at frames beside the queue, so that "next" goes on from there.
+        Row that was last shown; -1 before the first. It stays while the user looks at frames outside the queue, so that
+        "next" continues from there.
     """
 
     suggestions: tuple[Suggestion, ...] = ()
@@ -60,15 +60,15 @@ class Queue:
         return tuple(suggestion.key for suggestion in self.suggestions[self.position + 1 : self.position + 1 + n])
 
     def with_role(self, key: FrameKey, role: FrameRole) -> Queue:
-        """Return the queue with the frame ``key``, where it is in it, meant for ``role``."""
+        """Return the queue with another ``role`` for the frame ``key``, if it is in it."""
         changed = (replace(one, role=role) if one.key == key else one for one in self.suggestions)
         return replace(self, suggestions=tuple(changed))
 
     def after_rerank(self, new: Sequence[Suggestion]) -> Queue:
-        """Return the queue with ``new`` behind the frame in front of the user.
+        """Return the queue with the suggestions of ``new`` after the frame on screen.
 
-        That frame stays where the user is, as the first row (with its new reasons where ``new`` has it too), and
-        "next" leads to the best of the new suggestions.
+        That frame stays on screen as the first row (with its new reasons if ``new`` has it too), and "next" leads to
+        the best of the new suggestions.
         """
         kept = self.current
         if kept is None:

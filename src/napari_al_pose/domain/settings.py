@@ -1,4 +1,4 @@
-"""What the user can choose, with the defaults; stored per project, checked on reading."""
+"""The user's settings with their defaults; stored in the project and validated on reading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 
 Rectangle = tuple[int, int, int, int]
-"""``x1, x2, y1, y2`` in pixels of the frame, the ends left out: the order of DeepLabCut's ``crop``."""
+"""``x1, x2, y1, y2`` in pixels of the frame, ends excluded: the order of DeepLabCut's ``crop``."""
 
 
 class TrainSettings(BaseModel):
@@ -49,14 +49,14 @@ class TrainSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_earlier_name(cls, values: Any) -> Any:
-        """Settings and models written before 0.2.0 call the backbone ``trunk``."""
+        """Accept settings and models from before 0.2.0, which call the backbone ``trunk``."""
         if isinstance(values, dict) and "trunk" in values:
             return {"backbone": values["trunk"]} | values
         return values
 
 
 class LoopSettings(BaseModel):
-    """How the loop chooses frames and when it learns."""
+    """How the loop chooses frames and when it trains."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

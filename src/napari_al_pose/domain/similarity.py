@@ -1,4 +1,4 @@
-"""Poses as complex numbers, and what moves, turns and scales one onto another."""
+"""Poses as complex numbers, and the similarity transform from one to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ComplexArray = NDArray[np.complex128]
 
 
 def to_complex(xy: NDArray[np.floating]) -> ComplexArray:
-    """Return points ``(..., 2)`` as complex numbers ``(...)``; NaN where either coordinate is."""
+    """Return points ``(..., 2)`` as complex numbers ``(...)``; NaN if either coordinate is."""
     flat = np.asarray(xy, np.float64)
     return flat[..., 0] + 1j * flat[..., 1]
 
@@ -20,21 +20,21 @@ def to_flat(z: ComplexArray) -> NDArray[np.float64]:
 
 
 def align(z: ComplexArray, onto: ComplexArray, weights: NDArray[np.float64]) -> tuple[ComplexArray, ComplexArray]:
-    """Return ``a`` and ``b`` with which ``(onto - b) / a`` lies on ``z`` best, both (...,).
+    """Return ``a`` and ``b`` such that ``(onto - b) / a`` fits ``z`` best, both (...,).
 
     Parameters
     ----------
     z : complex array, (..., K)
         The mean pose.
     onto : complex array, (..., K)
-        Poses in the image; anything where the weight is 0.
+        Poses in the image; arbitrary where the weight is 0.
     weights : float array, (..., K)
-        How much each point counts; one is enough for a place, two for the rest.
+        Weight of each point; one weighted point determines the position, two the rest.
 
     Notes
     -----
-    The direction is that of weighted least squares, the size that of equal weighted radius: least squares alone would
-    make every pose that does not fit smaller.
+    The direction is that of weighted least squares, the size that of equal weighted radius: plain least squares would
+    shrink every pose that does not fit.
     """
     total = np.maximum(weights.sum(axis=-1, keepdims=True), 1e-300)
     onto = np.where(weights > 0, onto, 0)

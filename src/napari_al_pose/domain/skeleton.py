@@ -1,4 +1,4 @@
-"""What is labelled: bodyparts, the links between them, and the individuals that have them."""
+"""What is labelled: bodyparts, the links between them, and the individuals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing what is labelled: renaming, adding, reordering and removing bodyparts, and the lines between them."""
+"""Edits of what is labelled: rename, add, reorder and remove bodyparts, and change the lines between them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from napari_al_pose.domain.skeleton import Skeleton
 
 @dataclass(frozen=True, slots=True)
 class SkeletonEdit:
-    """What the bodyparts and the skeleton of a project shall be.
+    """The wanted bodyparts and skeleton of a project.
 
-    A bodypart of the project that is neither listed nor renamed is removed: its labels are kept out of sight and come
-    back when a bodypart of that name is added again.
+    A bodypart of the project that is neither listed nor renamed is removed. Its labels are hidden, and come back
+    when a bodypart of that name is added again.
 
     Parameters
     ----------
     bodyparts : tuple of str
-        All of them in the new labelling order, by their new names; what the project does not have is added.
+        All of them in the new labelling order, by their new names; unknown ones are added.
     links : tuple of (str, str)
         All lines of the skeleton, by new names.
     renamed : tuple of (str, str)
-        ``(old name, new name)`` of bodyparts whose labels go on under another name.
+        ``(old name, new name)`` of bodyparts whose labels get another name.
 
     Examples
     --------
