@@ -1,1 +1,1 @@
-"""Readers and writers of other people's files, one module a format."""
+"""Readers and writers of other programs' files, one module for each format."""

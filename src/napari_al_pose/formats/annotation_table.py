@@ -30,9 +30,9 @@ class AnnotationTable:
     path : Path or None
         The file it was read from; None if the folder has none.
     notices : tuple of str
-        What the user should know of how it was read.
+        Messages about how it was read.
     damaged : Path or None
-        A file that was passed over because it could not be read.
+        A file that was skipped because it could not be read.
     repeated : tuple of (row, float64 array)
         Further rows for one of ``rows``, with other values (columns, 2).
     """
@@ -46,7 +46,7 @@ class AnnotationTable:
     repeated: tuple[tuple[tuple[str, str], NDArray[np.float64]], ...] = ()
 
     def frames(self, video: str, images: Collection[str] = ()) -> dict[int, tuple[str, NDArray[np.float64]]]:
-        """Return ``{frame number: (image name, (columns, 2) points)}`` of the rows that lie in ``video``.
+        """Return ``{frame number: (image name, (columns, 2) points)}`` for the rows that belong to ``video``.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class AnnotationTable:
         return found
 
     def passed_over(self, video: str, images: Collection[str] = ()) -> list[str]:
-        """Return the images whose rows `frames` leaves out though they have a number: it is another image's."""
+        """Return the images whose rows `frames` leaves out although they have a number, which is another image's."""
         kept = {image for image, _ in self.frames(video, images).values()}
         return [
             image
@@ -78,7 +78,7 @@ class AnnotationTable:
 
 
 def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) -> AnnotationTable:
-    """Choose one scorer, drop likelihoods, put x and y together, and say what the table has twice.
+    """Choose one scorer, drop likelihoods, join x and y, and report what the table has twice.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) 
     path : Path
         Where it was read.
     scorer : str, optional
-        Whose labels are wanted; the first's where the table has none of them.
+        The scorer whose labels are wanted; if the table has none of them, the first scorer's are read.
 
     Raises
     ------
     AlPoseError
-        If a bodypart has no x or no y.
+        If a bodypart lacks x or y.
     """
     notices = list(table.notices)
     scorers = list(dict.fromkeys(column[0] for column in table.columns))
@@ -129,7 +129,7 @@ def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) 
 
 
 def _points(values: NDArray[np.float64], x: Sequence[int], y: Sequence[int]) -> NDArray[np.float64]:
-    """Return ``(rows, 2)`` points: of several columns the first that has one; NaN where none has."""
+    """Return ``(rows, 2)`` points: of several columns the first with a point, otherwise NaN."""
     found = np.full((len(values), 2), np.nan)
     for pair in zip(x, y, strict=True):
         points = values[:, pair]

@@ -15,15 +15,15 @@ _PREFIX = ".al-pose-"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; put it in place of ``path`` when the block succeeds.
+    """Provide a temporary path in the folder of ``path``, and move it to ``path`` when the block succeeds.
 
-    Whoever reads ``path`` meanwhile sees the old file or the new one, never a part of one. If the block
-    raises, ``path`` is as it was and the temporary file is gone. The block may check what it wrote.
+    Anyone who reads ``path`` meanwhile sees the old file or the new one, never a part. If the block raises, ``path`` is
+    unchanged and the temporary file is gone. The block may verify what it wrote.
 
     Parameters
     ----------
     path : Path
-        In a folder that exists.
+        In an existing folder.
 
     Yields
     ------
@@ -33,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     AlPoseError
-        If the folder cannot be written or the disk is full.
+        If the folder can't be written or the disk is full.
     """
     temporary: Path | None = None
     try:
@@ -54,8 +54,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `replacing` left in ``folder`` when the program was killed; nobody else may be writing there."""
-    with suppress(OSError):  # they do no harm, and the folder may not be writable
+    """Remove what `replacing` left in ``folder`` when the program was killed; nobody else may write there now."""
+    with suppress(OSError):  # the files do no harm, and the folder may not be writable
         for path in folder.glob(f"{_PREFIX}*"):
             path.unlink(missing_ok=True)
 
@@ -67,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> AlPoseError:
-    """Return the error that tells the user that ``path`` could not be written, and why."""
+    """Return an error for the user: ``path`` could not be written, and why."""
     return AlPoseError(
         f"{path} could not be written: {error.strerror or error}.",
         "Make room on the disk, or see that you may write in that folder, and try again.",
@@ -75,7 +75,7 @@ def cannot_write(path: Path, error: OSError) -> AlPoseError:
 
 
 def refuse_read_only(folder: Path) -> None:
-    """Raise the AlPoseError that says so if nothing can be written in ``folder``: before the work, not after."""
+    """Raise an AlPoseError if nothing can be written in ``folder``, so that this is known before the work."""
     try:
         with tempfile.TemporaryFile(prefix=_PREFIX, dir=folder):
             return
@@ -84,7 +84,7 @@ def refuse_read_only(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` if it is not there; AlPoseError if it cannot be made."""
+    """Make ``folder`` if it is missing; raise AlPoseError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,9 +92,9 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside ``folder`` survive a power cut, where the system can."""
+    """Make a rename inside ``folder`` survive a power cut, if the system can."""
     if os.name == "nt":
-        return  # Windows opens no folders, and its renames are journaled.
+        return  # Windows opens no folders, and its renames are journaled
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         # Some network file systems refuse to sync a folder; the rename itself is done.
@@ -110,7 +110,7 @@ def _make_durable(path: Path) -> None:
 
 
 def _mode_of(path: Path) -> int:
-    """Permissions for the new file: those of the one it replaces, else what the user's umask gives."""
+    """Return permissions for the new file: those of the file it replaces, otherwise those of the user's umask."""
     if path.exists():
         return path.stat().st_mode & 0o777
     umask = os.umask(0)

@@ -1,4 +1,4 @@
-"""What a format of labels can hold, and what of a project's labels it cannot."""
+"""What a label format can hold, and which of a project's labels it can't."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Capabilities:
     Parameters
     ----------
     name : str
-        The format, as it is called in messages.
+        The format's name in messages.
     individuals : str
         ``"named"``, ``"numbered"`` (several in an image, without names) or ``"one"``.
     unseen : bool
-        Whether it tells "not looked at yet" from "not visible". A format that does not gets no partly labelled
-        frames, because its readers would take the rest for absent.
+        Whether it distinguishes "not looked at yet" from "not visible". Other formats get no partly labelled frames,
+        because their readers would take the rest for absent.
     links : tuple of (str, str) or None
-        The only lines of a skeleton that it knows; None for any.
+        The only lines of a skeleton that it can hold; None for any.
     bodyparts : tuple of str
-        The only bodyparts it knows, in its order; empty for any.
+        The only bodyparts it can hold, in its order; empty for any.
     frames : bool
         Whether it names videos and frames.
     """
@@ -50,7 +50,7 @@ class Capabilities:
 
 
 def fit_to_format(labels: LabelSet, format: Capabilities) -> tuple[LabelSet, tuple[str, ...]]:
-    """Return the labels that a format can hold, and a sentence for everything that it cannot.
+    """Return the labels that a format can hold, and a sentence for everything that it can't.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _fit_individuals(labels: LabelSet, format: Capabilities, lost: list[str]) ->
 
 
 def _number_individuals(labels: LabelSet, format: Capabilities, lost: list[str]) -> LabelSet:
-    """Name the individuals of each frame by their place in it."""
+    """Name the individuals of each frame by their order in it."""
     if format.individuals != "numbered" or labels.skeleton.individuals == (SINGLE_INDIVIDUAL,):
         return labels
     frames = labels.frames()

@@ -1,7 +1,8 @@
-"""COCO keypoints (as Horse-10 and AP-10K come), read and written.
+"""COCO keypoints, the form of Horse-10 and AP-10K, read and written.
 
 The format: https://cocodataset.org/#format-data. A keypoint is x, y and a visibility: 2 is visible, 1 is occluded with
-a place, 0 has no place. COCO has no identities; ``"individual"`` in an annotation is ours and passed over by others.
+a position, 0 has no position. COCO has no identities; ``"individual"`` in an annotation is ours, and other programs
+ignore it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def read_coco(path: Path) -> LabelSet:
     Raises
     ------
     AlPoseError
-        If it is none; the message names the file and the entry.
+        If it is not such a file; the message names the file and the entry.
     """
     document = read_json(path, "COCO keypoints")
     if not is_coco(document):
@@ -58,7 +59,7 @@ def write_coco(labels: LabelSet, path: Path) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     frames = labels.frames()
     single = labels.skeleton.individuals == (SINGLE_INDIVIDUAL,)

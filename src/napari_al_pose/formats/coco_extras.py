@@ -1,4 +1,4 @@
-"""What a file of COCO keypoints says beyond keypoints, which has no place in a project, in sentences."""
+"""Reports, in sentences, what a COCO file says beyond keypoints and a project can't hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from napari_al_pose.formats.label_set import counted
 
 ANIMAL = "animal"
-"""The category that files written here have."""
+"""The category in files written here."""
 
 _SAME_PX = 1.0
 _USED = (
@@ -31,13 +31,13 @@ _READ = {
     "images": ("id", "file_name", "width", "height"),
     "categories": ("id", "name", "supercategory", "keypoints", "skeleton"),
 }
-"""What is read of each kind of entry, or follows from what is read."""
+"""Fields of each kind of entry that are read, or that follow from what is read."""
 
 
 def not_kept(document: dict[str, Any], path: Path) -> list[str]:
-    """Return a sentence for each kind of thing in ``document`` that importing it leaves out.
+    """Return a sentence for each kind of thing in ``document`` that an import leaves out.
 
-    Entries that were passed over whole, which the reader names, are not looked at.
+    Entries that were skipped as a whole are ignored; the reader names them.
     """
     entries = [entry for entry in document["annotations"] if entry.get("keypoints") and entry.get("iscrowd") != 1]
     told = []
@@ -63,7 +63,7 @@ def not_kept(document: dict[str, Any], path: Path) -> list[str]:
 
 
 def _has_own_box(entry: dict[str, Any]) -> bool:
-    """Whether the box is more than what the points span, as those written here are."""
+    """Return whether the box is more than what the points span, as in files written here."""
     try:
         x, y, width, height = (float(value) for value in entry.get("bbox", ()))
     except (TypeError, ValueError):

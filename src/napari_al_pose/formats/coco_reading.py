@@ -1,4 +1,4 @@
-"""The parts of a COCO document, read: categories with their keypoints, images, annotations."""
+"""Reads the parts of a COCO document: categories with their keypoints, images, annotations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_al_pose.formats.label_set import counted, numbered_individuals, skel
 
 _AGAIN = "Correct it, or export the labels again."
 _STATES = {-1: KeypointState.UNSEEN, 0: KeypointState.NOT_VISIBLE, 1: KeypointState.PLACED, 2: KeypointState.PLACED}
-"""By visibility. -1 is DeepLabCut's and MMPose's, for keypoints that a data set does not have."""
+"""By visibility. DeepLabCut and MMPose use -1 for keypoints that a data set does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,10 @@ class KeypointOrders:
         Of all categories that are read.
     links : tuple of (str, str)
     by_category : mapping of str to tuple of str
-        Names in the order in which annotations of a category list them, by its id; without categories left out.
+        By category id, the keypoint names in the order in which its annotations list them; only categories that are
+        read.
     left_out : mapping of str to tuple of str
-        The same of categories that have no bodypart in common with the one that has most annotations.
+        The same for categories that share no bodypart with the one that has most annotations.
     notices : tuple of str
     """
 
@@ -45,7 +46,7 @@ class KeypointOrders:
     notices: tuple[str, ...]
 
     def of(self, category: str) -> tuple[str, ...] | None:
-        """Return the names of a category; of an unknown one if all categories agree; None if it is left out."""
+        """Return the names of a category; for an unknown one if all categories agree; None if it is left out."""
         known = {**self.by_category, **self.left_out}
         if category not in known and len(set(known.values())) == 1:
             return next(iter(known.values()))
@@ -53,12 +54,12 @@ class KeypointOrders:
 
 
 def keypoint_orders(categories: Sequence[Any], annotations: Sequence[Any], path: Path) -> KeypointOrders:
-    """Return the keypoints of categories; categories without any (cars, cups) don't matter.
+    """Return the keypoints of categories; ignore categories without any (cars, cups).
 
     Raises
     ------
     AlPoseError
-        If no category has keypoints, or one lists a keypoint twice, or two of one id differ.
+        If no category has keypoints, one lists a keypoint twice, or two with the same id differ.
     """
     names: dict[str, tuple[str, ...]] = {}
     links: dict[str, list[tuple[str, str]]] = {}
@@ -98,7 +99,7 @@ def keypoint_orders(categories: Sequence[Any], annotations: Sequence[Any], path:
 
 
 def _links(pairs: Any, names: Sequence[str], where: str, notices: list[str]) -> list[tuple[str, str]]:
-    """Return the lines of a category. Indices count from 1; many tools count from 0, which a 0 gives away."""
+    """Return the lines of a category. Indices count from 1; many tools count from 0, which shows if there is a 0."""
     if not isinstance(pairs, list) or not pairs:
         return []
     ends: list[Any] = [end for pair in pairs if isinstance(pair, list) and len(pair) == 2 for end in pair]
@@ -129,12 +130,12 @@ def _is_whole(value: Any) -> bool:
 def read_images(
     images: Sequence[Any], path: Path
 ) -> tuple[dict[int | str, str], dict[str, tuple[int, int]], list[str]]:
-    """Return file names by image id, their sizes where they are known, and notices.
+    """Return file names by image id, their sizes if known, and notices.
 
     Raises
     ------
     AlPoseError
-        If an entry is none, or two images have one id.
+        If an entry is malformed, or two images share an id.
     """
     names = [field(image, "file_name", str, f"{path}, image {place}") for place, image in enumerate(images)]
     repeated = {name for name, count in Counter(names).items() if count > 1}
@@ -157,7 +158,7 @@ def read_images(
 
 
 def _local(name: str) -> str:
-    """Return the file that Label Studio's address of a local file stands for; any other name as it is."""
+    """Return the file that Label Studio's address of a local file stands for; return other names unchanged."""
     _, served, file = name.partition("/data/local-files/?d=")
     return unquote(file) if served else name
 
@@ -207,16 +208,16 @@ class CocoAnnotations:
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
-        """What was read, one for each animal of an image."""
+        """The annotations, one for each animal in an image."""
         return self._collect().annotations
 
     @property
     def duplicates(self) -> tuple[Annotation, ...]:
-        """What is said of an animal of an image a second time, and differently."""
+        """Further, different annotations of an animal in an image."""
         return self._collect().duplicates
 
     def notices(self) -> list[str]:
-        """Return what the user should know."""
+        """Return messages for the user."""
         counts = self._counts
         sentences = {
             "boxes": f"{counted(counts['boxes'], 'annotation')} without keypoints passed over.",

@@ -1,4 +1,4 @@
-"""What all readers of labels share: nothing that a file says twice is lost in silence, whatever order it says it in."""
+"""Shared by all readers of labels: nothing that a file says twice is lost silently, in whatever order it comes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _SAME_PX = 1e-6
 class AnnotationCollector:
     """Collects the annotations of one file, at most one for each frame and individual.
 
-    A second one with the same content changes nothing. One that differs is kept apart, so that an import can show both.
+    A second one with the same content changes nothing. One that differs is kept separately, so that an import can show
+    both.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class AnnotationCollector:
         self._others: list[Annotation] = []
 
     def add(self, annotation: Annotation) -> None:
-        """Take in one annotation."""
+        """Add one annotation."""
         first = self._first.setdefault((annotation.key, annotation.individual), annotation)
         known = [first, *(a for a in self._others if (a.key, a.individual) == (annotation.key, annotation.individual))]
         if not any(same_labels(annotation, other) for other in known):
@@ -51,12 +52,12 @@ class AnnotationCollector:
 
 
 def same_labels(a: Annotation, b: Annotation) -> bool:
-    """Return whether two annotations say the same of every bodypart."""
+    """Return whether two annotations agree on every bodypart."""
     return bool(np.array_equal(a.states, b.states) and np.allclose(a.xy, b.xy, rtol=0, atol=_SAME_PX, equal_nan=True))
 
 
 def duplicate_notices(path: Path, duplicates: Sequence[Annotation]) -> list[str]:
-    """Return a sentence about annotations that a file has twice and differently, if there are any."""
+    """Return a sentence about annotations that a file has twice with different content, if there are any."""
     keys = sorted({annotation.key for annotation in duplicates})
     if not keys:
         return []
@@ -68,7 +69,7 @@ def duplicate_notices(path: Path, duplicates: Sequence[Annotation]) -> list[str]
 
 
 def merge_bodyparts(orders: Mapping[tuple[str, ...], int]) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:
-    """Put the bodyparts of several skeletons together.
+    """Combine the bodyparts of several skeletons.
 
     Parameters
     ----------
@@ -78,9 +79,9 @@ def merge_bodyparts(orders: Mapping[tuple[str, ...], int]) -> tuple[tuple[str, .
     Returns
     -------
     tuple of str
-        The bodyparts of the most used list, then what lists that share a bodypart with it add.
+        The bodyparts of the most used list, followed by those added by lists that share a bodypart with it.
     set of tuple of str
-        The lists that are covered by them. The others have nothing in common with the most used one.
+        The lists that these cover. The others have nothing in common with the most used one.
     """
     main = max(orders, key=lambda names: (orders[names], -list(orders).index(names)))
     related = [names for names in orders if set(names) & set(main)]

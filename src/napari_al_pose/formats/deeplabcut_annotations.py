@@ -1,4 +1,4 @@
-"""DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv``: read in every form met in the wild, written in one."""
+"""DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv``: reads every form met in the wild, writes one."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ __all__ = [
 
 
 def is_annotation_file(path: Path | str) -> bool:
-    """Return whether ``path`` is named as DeepLabCut names files of labels; the file is not opened."""
+    """Return whether ``path`` is named like one of DeepLabCut's label files; the file is not opened."""
     return re.fullmatch(r"CollectedData_.+\.(h5|csv)", os.path.basename(path)) is not None
 
 
 def read_annotation_points(path: Path) -> AnnotationTable:
-    """Read one file of labels on its own, whatever its scorer, bodyparts and individuals.
+    """Read one label file on its own, whatever its scorer, bodyparts and individuals.
 
     Raises
     ------
@@ -54,15 +54,15 @@ def read_annotation_points(path: Path) -> AnnotationTable:
 
 
 def read_annotation_file(path: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
-    """Read one file of labels for a project, as `read_annotations` does with the one that counts."""
+    """Read one label file for a project, like `read_annotations` reads the one that counts."""
     return _fit_individuals(annotation_table(read_table(path), path, scorer=scorer), individuals)
 
 
 def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -> AnnotationTable:
-    """Read the labels in a folder of ``labeled-data``; an empty table if it has none.
+    """Read the labels in a folder of ``labeled-data``; return an empty table if it has none.
 
-    The ``.h5`` counts, as in DeepLabCut; the ``.csv`` is read where there is no ``.h5`` or it is damaged. A file of
-    another scorer is read where it is the only one.
+    The ``.h5`` counts, as in DeepLabCut; the ``.csv`` is read if there is no ``.h5`` or it is damaged. A file of
+    another scorer is read if it is the only one.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
     Raises
     ------
     AlPoseError
-        If there are files and none can be read, or they hold several animals and the project one, or the reverse.
+        If there are files and none can be read, or if they hold several animals and the project one, or the reverse.
     """
     h5, notices = _annotation_file(folder, scorer)
     damaged = None
@@ -116,10 +116,10 @@ def write_annotations(
     unique_bodyparts: Sequence[str] = (),
     present: AnnotationTable | None = None,
 ) -> AnnotationTable:
-    """Put labels into ``CollectedData_<scorer>.h5`` and ``.csv``; rows and columns of others stay.
+    """Write labels into ``CollectedData_<scorer>.h5`` and ``.csv``; other rows and columns stay.
 
-    Each file is written beside, read back, compared, and then put in place; last the ``.h5``, which counts: as long
-    as it is as it was, all of this is to be done again. A damaged ``.h5`` is kept as ``.h5.damaged``.
+    Each file is written beside the old one, read back, compared, and then moved into place, the ``.h5``, which counts,
+    last: as long as it is unchanged, everything can be done again. A damaged ``.h5`` is kept as ``.h5.damaged``.
 
     Parameters
     ----------
@@ -128,23 +128,23 @@ def write_annotations(
     scorer, bodyparts, individuals
         Of the project; they give the columns and their order. ``("",)`` for a single animal.
     frames : mapping of str to float64 array, (individuals, bodyparts, 2)
-        New values by image name, in pixels of the extracted image, NaN where not visible.
+        New values by image name, in pixels of the extracted image, NaN for not visible.
     remove : collection of str
-        Image names whose rows go.
+        Image names whose rows are removed.
     unique_bodyparts : sequence of str
-        Of a multi-animal project: bodyparts of no individual, which have columns that DeepLabCut looks for.
+        For a multi-animal project: bodyparts of no individual, whose columns DeepLabCut expects.
     present : AnnotationTable, optional
-        What the files hold; they are read if it is not given.
+        The present content of the files; by default they are read.
 
     Returns
     -------
     AnnotationTable
-        What the files hold now.
+        The new content of the files.
 
     Raises
     ------
     AlPoseError
-        If the present files cannot be read, or the new ones cannot be written. They are then as they were.
+        If the present files can't be read, or the new ones can't be written. They are unchanged then.
     """
     if present is None:
         present = read_annotations(folder, scorer=scorer, individuals=individuals)
@@ -181,8 +181,8 @@ def rename_columns(
 ) -> None:
     """Give the columns of ``CollectedData_<scorer>`` the names and the order of other bodyparts; rows stay.
 
-    Does nothing where there is no such file; files without any column left go. Columns of new bodyparts come with
-    the first labels of theirs: an empty one would say "not visible".
+    Does nothing if there is no such file, and removes files without any column left. Columns of new bodyparts are added
+    with their first labels: an empty one would say "not visible".
 
     Parameters
     ----------
@@ -191,11 +191,11 @@ def rename_columns(
     scorer : str
         Of the project.
     bodyparts, individuals : sequence of str
-        As they are to be; they give the order.
+        The new ones, in their order.
     renamed : mapping of str to str
         New names by old ones.
     removed : collection of str
-        Bodyparts, by their old names, whose columns go.
+        Bodyparts, by their old names, whose columns are removed.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def rename_columns(
     if kept == list(range(len(present.columns))) and columns == present.columns:
         return
     table = AnnotationTable(present.rows, columns, present.xy[:, kept], h5)
-    for path in (h5.with_suffix(".csv"), h5):  # the .h5 last: as long as it is as it was, this is to be done again
+    for path in (h5.with_suffix(".csv"), h5):  # the .h5 last: as long as it is unchanged, this can be done again
         if kept:
             _write(table, path, scorer)
         else:
@@ -224,8 +224,8 @@ def rename_columns(
 def image_name(folder: Path, number: int, n_frames: int, *, rows: Iterable[str] = ()) -> str:
     """Return DeepLabCut's name for the extracted image of a frame.
 
-    The image that is there, whatever its digits; else ``img<number>.png`` with as many digits as the images in the
-    folder have, or the ``rows`` of its table; else with as many as the last frame number of the video has.
+    It is the existing image, whatever its digits. Otherwise it is ``img<number>.png`` with as many digits as the images
+    in the folder or the ``rows`` of its table have, or else the last frame number of the video.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def image_names(folder: Path) -> list[str]:
-    """Return the names of the images in a folder, sorted: a hundred times faster than paths where there are many."""
+    """Return the names of the images in a folder, sorted; for many images a hundred times faster than paths."""
     if not folder.is_dir():
         return []
     names = (name for name in os.listdir(folder) if not name.startswith("."))
@@ -255,7 +255,7 @@ def image_names(folder: Path) -> list[str]:
 
 
 def _annotation_file(folder: Path, scorer: str) -> tuple[Path, list[str]]:
-    """Return the ``.h5`` to read (there or not), and notices."""
+    """Return the ``.h5`` to read, whether it exists or not, and notices."""
     own = folder / f"CollectedData_{scorer}.h5"
     if own.is_file() or own.with_suffix(".csv").is_file() or not folder.is_dir():
         return own, []
@@ -269,7 +269,7 @@ def _annotation_file(folder: Path, scorer: str) -> tuple[Path, list[str]]:
 
 
 def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> AnnotationTable:
-    """Read a file of one named animal as a single-animal one; refuse what does not fit."""
+    """Read a file with one named animal as a single-animal one; refuse what does not fit."""
     in_file = {individual for individual, _ in table.columns}
     single = tuple(individuals) == (SINGLE_INDIVIDUAL,)
     if single == (in_file == {SINGLE_INDIVIDUAL}):
@@ -290,7 +290,7 @@ def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> Anno
 
 
 def _rearranged(table: AnnotationTable, columns: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-    """Return the points of all rows in other columns, all of the table's among them."""
+    """Return the points of all rows for other columns, which include all of the table's."""
     made = np.full((len(table.rows), len(columns), 2), np.nan)
     made[:, [columns.index(column) for column in table.columns]] = table.xy
     return made
@@ -302,7 +302,7 @@ def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
     single = all(individual == SINGLE_INDIVIDUAL for individual, _ in table.columns)
     columns = list(_column_labels(table.columns, scorer, single=single))
     names = ["scorer", "bodyparts", "coords"] if single else ["scorer", "individuals", "bodyparts", "coords"]
-    folder = path.parent.name  # as the disk has it: DeepLabCut makes a path of it
+    folder = path.parent.name  # as spelt on disk: DeepLabCut builds a path from it
 
     def folder_name(row: tuple[str, str]) -> str:
         return folder if row[0] == plain(folder) else row[0]

@@ -1,4 +1,4 @@
-"""DeepLabCut's ``config.yaml``: read it, or write a new one."""
+"""DeepLabCut's ``config.yaml``: reads it, or writes a new one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.formats.yaml_document import dump_yaml, load_yaml, parse_yaml
 
 UNIQUE_INDIVIDUAL = "single"
-"""The individual under which DeepLabCut files bodyparts that belong to no animal."""
+"""The individual that owns, in DeepLabCut's files, bodyparts that belong to no animal."""
 
 PCUTOFF = 0.6
 """DeepLabCut's default."""
@@ -24,7 +24,7 @@ Crop = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class VideoSet:
-    """One entry of ``video_sets``: a path as some computer once wrote it, and the crop of extracted frames."""
+    """One entry of ``video_sets``: a path written on some computer, and the crop of extracted frames."""
 
     path: str
     crop: Crop | None = None
@@ -32,16 +32,16 @@ class VideoSet:
 
 @dataclass(frozen=True, slots=True)
 class DeepLabCutConfig:
-    """What this project needs of a ``config.yaml``.
+    """The parts of a ``config.yaml`` that this project needs.
 
     Parameters
     ----------
     path : Path
         The file.
     task, scorer, date : str
-        ``date`` is DeepLabCut's short form, such as ``Oct30``; "" where the file has none.
+        ``date`` is DeepLabCut's short form, such as ``Oct30``; "" if the file has none.
     bodyparts : tuple of str
-        In labelling order; of a multi-animal project those every individual has.
+        In labelling order; for a multi-animal project those of every individual.
     skeleton : tuple of (str, str)
         Links between known bodyparts.
     individuals : tuple of str
@@ -51,7 +51,7 @@ class DeepLabCutConfig:
         Multi-animal only: bodyparts that belong to no individual.
     video_sets : tuple of VideoSet
     pcutoff : float
-        Likelihood below which DeepLabCut takes a prediction for no point.
+        Likelihood below which DeepLabCut ignores a prediction.
     """
 
     path: Path
@@ -113,8 +113,8 @@ def write_new_config(
 ) -> None:
     """Write the ``config.yaml`` of a new project, with every key DeepLabCut expects.
 
-    ``individuals`` make it a multi-animal one. ``project_path`` is where the project will be found, the folder of
-    ``path`` unless given.
+    ``individuals`` make it a multi-animal project. ``project_path`` is where the project will be found, by default the
+    folder of ``path``.
     """
     document = parse_yaml(_TEMPLATE)
     document["Task"] = task
@@ -136,12 +136,12 @@ def write_new_config(
 
 
 def load_config(path: Path) -> Any:
-    """Return the document at ``path`` for changing and `dump_yaml`.
+    """Return the document at ``path`` for editing and `dump_yaml`.
 
     Raises
     ------
     AlPoseError
-        If there is no such file, or it is no YAML document with entries.
+        If there is no such file, or it is not a YAML document with entries.
     """
     if not path.is_file():
         raise AlPoseError(
@@ -157,12 +157,12 @@ def load_config(path: Path) -> Any:
 
 
 def is_multianimal(document: Any) -> bool:
-    """Return whether the document is of a multi-animal project; old files have nothing there for "no"."""
+    """Return whether the document belongs to a multi-animal project; old files have no entry for "no"."""
     return _text(document.get("multianimalproject")).casefold() == "true"
 
 
 def _refuse_other_files(document: Any, path: Path) -> None:
-    """Refuse documents that are meant for something else, with what to choose instead."""
+    """Refuse documents of another kind, and say what to choose instead."""
     if "num_cameras" in document or "camera_names" in document:
         cameras = [_text(v) for k, v in document.items() if str(k).startswith("config_file_") and _text(v)]
         listed = f": {', '.join(cameras[:4])}" if cameras else ""
@@ -229,7 +229,7 @@ def _times(count: int) -> str:
 
 
 def _lines_of(value: Any, names: Sequence[str], name: str) -> str:
-    """Return on which lines of the file a name of a list stands."""
+    """Return the lines of the file on which a name of a list stands."""
     try:
         lines = [value.lc.item(i)[0] + 1 for i, other in enumerate(names) if other == name]
     except (AttributeError, KeyError, TypeError):
@@ -238,7 +238,7 @@ def _lines_of(value: Any, names: Sequence[str], name: str) -> str:
 
 
 def _links(document: Any) -> tuple[tuple[str, str], ...]:
-    """Return the pairs in ``skeleton``; DeepLabCut's own templates hold things that are none, which draw nothing."""
+    """Return the pairs in ``skeleton``; DeepLabCut's own templates also hold other things, which draw nothing."""
     value = document.get("skeleton")
     if not isinstance(value, list):
         return ()
@@ -262,7 +262,7 @@ def _crop(entry: Any) -> Crop | None:
 
 
 def crop_text(crop: Crop | None) -> str:
-    """Return a crop as ``config.yaml`` has it; empty for None."""
+    """Return a crop in the form of ``config.yaml``; empty for None."""
     return ", ".join(str(number) for number in crop) if crop else ""
 
 

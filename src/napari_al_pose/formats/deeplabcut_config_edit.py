@@ -1,4 +1,4 @@
-"""Changing single entries of a ``config.yaml``; comments, order and quotes of all the rest stay."""
+"""Edits single entries of a ``config.yaml``, keeping comments, order and quotes of everything else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_video_set(path: Path, video_path: str, crop: Crop | None) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be read or written. So for all functions here.
+        If the file can't be read or written. This holds for all functions here.
     """
     document = load_config(path)
     if not isinstance(document.get("video_sets"), dict):
@@ -67,7 +67,7 @@ def add_individual(path: Path, name: str) -> None:
 
 
 def _replace_list(document: Any, field: str, items: list[Any], *, renamed: Mapping[str, str]) -> None:
-    """Put other items into a list; each keeps the comment on its line, and what follows the list still does."""
+    """Replace the items of a list; each keeps the comment on its line, and what follows the list is unchanged."""
     old = document.get(field)
     if not isinstance(old, CommentedSeq):
         document[field] = items
@@ -85,7 +85,7 @@ def _replace_list(document: Any, field: str, items: list[Any], *, renamed: Mappi
 
 
 def _take_what_follows(document: CommentedMap, field: str) -> str:
-    """Take the lines after a list away from its last item, to which the YAML reader has tied them."""
+    """Detach the lines after a list from its last item, to which the YAML reader attached them."""
     comments, slot = _place_of_comment(document, field)
     token = comments[slot] if len(comments) > slot else None
     if token is None:
@@ -110,7 +110,7 @@ def _put_what_follows(document: CommentedMap, field: str, following: str) -> Non
 
 
 def _place_of_comment(document: CommentedMap, field: str) -> tuple[list[Any], int]:
-    """Return the list and the place in it where the comment after an entry's last line is kept."""
+    """Return the list and the index where the comment after an entry's last line is kept."""
     holder: Any = document
     key: Any = field
     slot = 2

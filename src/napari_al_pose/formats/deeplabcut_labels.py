@@ -1,4 +1,4 @@
-"""One DeepLabCut file of labels, read on its own, whatever project it comes from."""
+"""Reads one DeepLabCut label file on its own, whatever project it comes from."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ CAPABILITIES = Capabilities("DeepLabCut")
 def read_collected_data(path: Path) -> LabelSet:
     """Read a ``CollectedData_<scorer>.h5`` or ``.csv``.
 
-    A missing point in a row that has others was looked for and not seen; a row without any was not labelled.
+    A missing point in a row that has others was looked for and not seen; a row without any point was not labelled.
 
     Raises
     ------
     AlPoseError
-        If it is no table of coordinates, or holds bodyparts of different kinds of animals; the message names the file.
+        If it is not a table of coordinates, or holds bodyparts of different kinds of animals; the message names the
+        file.
     """
     raw = read_table(path)
     told_of_predictions = _predictions(raw, path)
@@ -103,7 +104,7 @@ def _frame_keys(rows: Sequence[tuple[str, str]], here: str) -> tuple[dict[tuple[
 
 
 def _predictions(table: RawTable, path: Path) -> list[str]:
-    """Refuse what a model predicted; return what to say of a file of labels that may hold some."""
+    """Refuse a model's predictions; return a message if a label file may hold some."""
     likelihoods = [i for i, column in enumerate(table.columns) if column[3] == "likelihood"]
     if not likelihoods:
         return []

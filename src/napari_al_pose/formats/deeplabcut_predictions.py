@@ -1,4 +1,4 @@
-"""Predictions in the form DeepLabCut writes beside a video, and every program around it reads."""
+"""Predictions in the form that DeepLabCut writes beside a video and that every related program reads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PredictionTable:
 
 
 def prediction_scorer(config: DeepLabCutConfig, model_version: int, backbone: str) -> str:
-    """Return the scorer under which a model of ours with that backbone signs, in DeepLabCut's way."""
+    """Return the scorer for a model of ours with that backbone, in DeepLabCut's style."""
     network = "".join(part.capitalize() for part in backbone.split("_"))
     project = re.sub(r"[^\w.-]", "-", f"{config.task}{config.date}")
     return f"DLC_{network}_{project}al-pose_snapshot_{model_version}"
@@ -54,7 +54,9 @@ def prediction_scorer(config: DeepLabCutConfig, model_version: int, backbone: st
 def writing_deeplabcut(
     path: Path, *, scorer: str, bodyparts: Sequence[str], individuals: Sequence[str] = ()
 ) -> Iterator[AddRows]:
-    """Give what adds rows to ``path`` (``.h5``) and the ``.csv`` beside it; they are there when the block succeeds.
+    """Yield a function that adds rows to ``path`` (``.h5``) and the ``.csv`` beside it.
+
+    Both appear when the block succeeds.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def writing_deeplabcut(
     bodyparts : sequence of str
         K of them.
     individuals : sequence of str
-        Of a multi-animal project, whose tables have a level of them: A of them.
+        For a multi-animal project, whose tables have a level for them: A of them.
 
     Yields
     ------
@@ -76,7 +78,7 @@ def writing_deeplabcut(
     Raises
     ------
     AlPoseError
-        If the files cannot be written.
+        If the files can't be written.
     """
     import pandas as pd
 
@@ -95,7 +97,7 @@ def writing_deeplabcut(
         csv.open("w", newline="", encoding="utf-8") as text,
         appending_frames(h5) as append,
     ):
-        # Cast to float64, as DeepLabCut does: what reads them may count on it.
+        # Cast to float64, as DeepLabCut does: readers may rely on it.
         empty = True
 
         def add(numbers: NDArray[np.integer], rows: NDArray[np.floating]) -> None:
@@ -115,7 +117,7 @@ def read_predictions(path: Path) -> PredictionTable:
     Raises
     ------
     AlPoseError
-        If it is no such file, or holds several individuals.
+        If it is not such a file, or holds several individuals.
     """
     table = read_table(path)
     individuals = {column[1] for column in table.columns}
@@ -140,7 +142,7 @@ def read_predictions(path: Path) -> PredictionTable:
 
 
 def _frame(row: object, path: Path) -> int:
-    """Return the frame number of a row, which is a number or, in files of machine labels, an image's name."""
+    """Return the frame number of a row, which is a number or, in machine-label files, an image's name."""
     text = str(row)
     number = int(float(text)) if re.fullmatch(r"\d+(\.0)?", text) else frame_number(row_location(row)[1])
     if number is None:

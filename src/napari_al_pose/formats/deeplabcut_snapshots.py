@@ -1,4 +1,4 @@
-"""Where DeepLabCut 3 keeps the networks it trained."""
+"""Finds the networks that DeepLabCut 3 trained."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def find_snapshots(root: Path) -> list[Path]:
-    """Return the snapshots in a DeepLabCut project, those of the newest training first, its best before its others.
+    """Return the snapshots in a DeepLabCut project: those of the newest training first, and of each the best one first.
 
-    DeepLabCut calls the snapshot with the best test score ``best``; without one the last epoch goes first.
+    DeepLabCut calls the snapshot with the best test score ``best``; without one, the last epoch comes first.
     """
     found = list(root.glob("dlc-models-pytorch/iteration-*/*/train/snapshot-*.pt"))
     newest: dict[Path, float] = {}

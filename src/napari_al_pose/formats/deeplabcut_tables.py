@@ -1,4 +1,4 @@
-"""The shapes DeepLabCut's coordinate tables come in, read into one."""
+"""Reads all forms of DeepLabCut's coordinate tables into one."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "b
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:
-    """A table of coordinates as it lies in a file.
+    """A table of coordinates as stored in a file.
 
     Parameters
     ----------
     columns : tuple of (scorer, individual, bodypart, coordinate)
-        One for each value column; ``individual`` is `SINGLE_INDIVIDUAL` where the file has none.
+        One for each value column; ``individual`` is `SINGLE_INDIVIDUAL` if the file has none.
     rows : tuple
         Row labels as found: a tuple, a path, or a frame number.
     values : float64 array, (rows, columns)
     notices : tuple of str
-        What the user should know of how it was read.
+        Messages about how it was read.
     """
 
     columns: tuple[tuple[str, str, str, str], ...]
@@ -53,14 +53,14 @@ def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTa
     Raises
     ------
     AlPoseError
-        If the file is not such a table; the message names the file and, where there is one, the row.
+        If the file is not such a table; the message names the file and, if possible, the row.
     """
     return _read_csv(path, coordinates) if path.suffix.lower() == ".csv" else _read_hdf(path, coordinates)
 
 
 @lru_cache(maxsize=2**16)  # each writing of a table reads its rows four times
 def row_location(label: Any) -> tuple[str, str]:
-    """Return ``(video, image name)`` of a row label in any of DeepLabCut's forms; "" where it has none.
+    """Return ``(video, image name)`` for a row label in any of DeepLabCut's forms; "" for a missing part.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
     if n_levels not in _LEVELS:
         raise _not_a_table(path, f"it has {n_levels} header lines, expected 3 or 4")
     header, body = lines[:n_levels], lines[n_levels:]
-    # Since 2.2 a row is named by three cells; the header leaves the second and third of them empty.
+    # Since version 2.2 a row is named by three cells; the header leaves the second and third empty.
     n_index = 3 if len(header[0]) > 2 and not header[0][1] and not header[0][2] else 1
     if any(len(line) != len(header[0]) for line in lines):
         number = next(i for i, line in enumerate(lines, 1) if len(line) != len(header[0]))

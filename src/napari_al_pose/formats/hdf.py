@@ -1,9 +1,9 @@
-"""Tables that pandas wrote to HDF5, read with h5py; nothing a file carries is run.
+"""Reads tables that pandas wrote to HDF5, with h5py; nothing in a file is executed.
 
-pandas reads its files through PyTables, which stores lists and objects as pickles and unpickles whatever it touches: a
+pandas reads its files through PyTables, which stores lists and objects as pickles and unpickles whatever it touches. A
 crafted file can run any program that way, and projects travel between labs. pandas has two layouts. *Fixed* holds the
-values in blocks, and the names of rows and columns in arrays of text beside them. *Table* holds one row after the
-other, and the names of the columns as a pickled list, which `napari_al_pose.formats.pickled_names` reads as data.
+values in blocks, and the names of rows and columns in text arrays beside them. *Table* holds one row after the other,
+and the names of the columns as a pickled list, which `napari_al_pose.formats.pickled_names` reads as data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = "df_with_missing"
-"""Under which DeepLabCut keeps its tables."""
+"""The key of DeepLabCut's tables."""
 
 _LARGEST = 2_000_000_000
 _DAMAGE = (
@@ -40,12 +40,12 @@ _DAMAGE = (
     UnicodeError,
     MemoryError,
 )
-"""What h5py and NumPy raise at damaged files."""
+"""What h5py and NumPy raise for damaged files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HdfTable:
-    """A table as it lies in a file.
+    """A table as stored in a file.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class HdfTable:
 
 
 def read_hdf_table(path: Path) -> HdfTable:
-    """Read the table in an HDF5 file written by pandas: ``df_with_missing`` if there, else the first.
+    """Read the table in an HDF5 file written by pandas: ``df_with_missing`` if it exists, otherwise the first.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file can't be written.
     """
     import tables
 
@@ -122,19 +122,19 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
 
 @contextmanager
 def appending_frames(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """Give what appends rows to the one table in a new file at ``path``, in the form DeepLabCut uses for predictions.
+    """Yield a function that appends rows to the one table of a new file, in DeepLabCut's form for predictions.
 
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file can't be written.
     """
     import pandas as pd
     import tables
 
     try:
         with pd.HDFStore(path, mode="w") as store:
-            # An index of the rows serves only those who query the file where it lies, and grows in memory.
+            # An index of the rows only serves queries inside the file, and grows in memory.
             yield lambda frame: store.append(KEY, frame, index=False)
     except tables.HDF5ExtError as error:
         raise OSError(f"HDF5 could not write {path}") from error
@@ -160,7 +160,7 @@ def _read_fixed(group: h5py.Group) -> HdfTable:
     columns = [label if isinstance(label, tuple) else (str(label),) for label in _axis(group, "axis0")]
     columns = [tuple(str(part) for part in column) for column in columns]
     blocks = range(int(group.attrs["nblocks"]))
-    # Of a table without rows pandas keeps the names of none as an object.
+    # For a table without rows, pandas stores their names as an object.
     empty = all(_is_empty(_dataset(group, f"block{block}_values")) for block in blocks)
     rows = [] if empty else _axis(group, "axis1")
     places = {column: place for place, column in enumerate(columns)}
@@ -194,7 +194,7 @@ def _read_table(group: h5py.Group) -> HdfTable:
 
 
 def _axis(group: h5py.Group, name: str) -> list[Any]:
-    """Return the labels of rows or columns: tuples where there are several levels."""
+    """Return the labels of rows or columns: tuples if there are several levels."""
     if _text(group.attrs[f"{name}_variety"]) != "multi":
         return _array_of_labels(group, name)
     levels = []
@@ -233,7 +233,7 @@ def _numbers(group: h5py.Group, name: str) -> NDArray[Any]:
 
 
 def _is_empty(dataset: h5py.Dataset) -> bool:
-    """Return whether an array has no elements; PyTables keeps its true shape in an attribute then."""
+    """Return whether an array has no elements; PyTables then stores its true shape in an attribute."""
     return "shape" in dataset.attrs
 
 

@@ -1,4 +1,4 @@
-"""Horse-10: labelled images of 30 horses with its three official splits, as downloaded from its makers or for MMPose.
+"""Horse-10: labelled images of 30 horses with three official splits, as published or in MMPose's form.
 
 The makers' folder is a DeepLabCut project (``labeled-data/<horse>/``) and ``TrainTestInfo_shuffle1.csv`` to ``3``:
 their columns name the training images, test images of the same horses and test images of others. MMPose's folder has
@@ -52,7 +52,7 @@ class Horse10:
     labels : LabelSet
         A video is one recording of one horse; its name is the horse's.
     splits : tuple of Split
-        The official ones in their order; empty where the folder has none.
+        The official ones in their order; empty if the folder has none.
     """
 
     labels: LabelSet
@@ -60,12 +60,12 @@ class Horse10:
 
 
 def read_horse10(folder: Path) -> Horse10:
-    """Read Horse-10 from a folder, in either of its forms; a single COCO file of a part of it will do.
+    """Read Horse-10 from a folder, in either form; a single COCO file with a part of it is enough.
 
     Raises
     ------
     AlPoseError
-        If the folder holds none of them, or a split names an image that is not labelled.
+        If the folder holds neither form, or a split names an image that is not labelled.
     """
     folder = Path(folder)
     coco = sorted(folder.glob("annotations/horse10-*-split*.json")) or sorted(folder.glob("*horse10*.json"))
@@ -126,7 +126,7 @@ def _keys(labels: LabelSet | None) -> tuple[FrameKey, ...]:
 
 
 def _joined(parts: Iterable[LabelSet]) -> LabelSet:
-    """Put label sets of one skeleton together; what several of them have counts once."""
+    """Combine label sets of one skeleton; what several of them have counts once."""
     parts = list(parts)
     skeleton = parts[0].skeleton
     annotations: dict[tuple[FrameKey, str], Annotation] = {}

@@ -1,4 +1,4 @@
-"""Images named in files of labels: which set and frame number each one becomes, and where it really lies."""
+"""Images named in label files: the set and frame number of each, and where it really lies."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from napari_al_pose.formats.names import is_safe_name, last_part
 from napari_al_pose.formats.video_paths import normal_path
 
 _MEANINGLESS = frozenset({"image", "images", "img", "imgs", "data", "frames", "labeled-data"})
-"""Folders that say nothing about what is in them."""
+"""Folder names that say nothing about their content."""
 
 _MADE_NUMBERS = 10**9
-"""Frame numbers that are made from names are below this, so that they fit into 32 bits."""
+"""Frame numbers made from names are below this, so that they fit into 32 bits."""
 
 
 def number_images(
     files: Sequence[str], default: str, sizes: Mapping[str, tuple[int, int]] | None = None
 ) -> tuple[dict[str, FrameKey], tuple[LabelledVideo, ...], tuple[str, ...]]:
-    """Say which frame each image becomes: its folder is the set, the digits its name ends with the frame number.
+    """Assign a frame to each image: its folder is the set, the digits at the end of its name are the frame number.
 
-    An image without such a number, or with one that is another image's, has a number made from its name: the same in
-    every file that names it, whatever else that file names.
+    An image without such a number, or with another image's, gets a number made from its name. The number is the same in
+    every file that names the image, whatever else the file names.
 
     Parameters
     ----------
     files : sequence of str
-        As a file of labels names them, without repetition.
+        As named in a label file, without repetition.
     default : str
-        Name of the set of images that lie in no folder, or in one called "images" or the like.
+        Set for images in no folder, or in one called "images" or the like.
     sizes : mapping of str to (width, height), optional
-        Of those files whose size is known.
+        Of files whose size is known.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def number_images(
 
 
 def number_by_name(numbered: Mapping[int, str], others: Sequence[str]) -> dict[int, str]:
-    """Return images by number: those that have one, and others by a number made from their names."""
+    """Return images by number: their own, or one made from their names."""
     found = dict(numbered)
     for image in sorted(others):
         digest = hashlib.blake2b(plain(image).encode(), digest_size=8).digest()
@@ -88,21 +88,21 @@ def number_by_name(numbered: Mapping[int, str], others: Sequence[str]) -> dict[i
 
 
 def set_name(text: str, default: str = "images") -> str:
-    """Return ``text`` as the name of a folder of images; DeepLabCut takes what follows a dot for a suffix."""
+    """Return ``text`` as the name of an image folder; DeepLabCut takes what follows a dot for a suffix."""
     name = text.strip().replace(".", "-").lstrip("-")
     return name if is_safe_name(name) else default
 
 
 class WrittenPaths:
-    """Files that another file names, and where they may lie here.
+    """Files named in another file, and where they may lie here.
 
-    A file is found by the end of its path, as far as that end is no other file's: of ``day1/cam.mp4`` and
-    ``day2/cam.mp4`` neither is ``cam.mp4``.
+    A file is found by the end of its path, if no other file has the same end: with ``day1/cam.mp4`` and
+    ``day2/cam.mp4``, ``cam.mp4`` stands for neither.
 
     Parameters
     ----------
     paths : iterable of str
-        All that are named, as on any computer.
+        All that are named, in the form of any computer.
     folders : sequence of Path
         Where to look, best first.
     """
@@ -112,9 +112,11 @@ class WrittenPaths:
         self._ends = Counter(end for path in {*map(normal_path, paths)} for end in _ends(_parts(path.casefold())))
 
     def find(self, written: str) -> Path | None:
-        """Return where a file is, by as much of its path as is here; None if it is missing or its name ambiguous.
+        """Return where a file is, by as much of its path as exists here.
 
-        What leaves a folder ("../") or starts at a root counts by its last parts only.
+        None if it is missing or its name is ambiguous.
+
+        Of a path that leaves a folder ("../") or starts at a root, only the last parts count.
         """
         for path, end in self._candidates(written):
             if len(end) == len(_parts(written)) or self._ends[_folded(end)] <= 1:
@@ -122,7 +124,7 @@ class WrittenPaths:
         return None
 
     def ambiguous(self, written: str) -> Path | None:
-        """Return the file that has the name of ``written``, if that is also the name of others; else None."""
+        """Return the file with the name of ``written``, if other files share that name; otherwise None."""
         return next((path for path, _ in self._candidates(written)), None) if self.find(written) is None else None
 
     def _candidates(self, written: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -134,7 +136,7 @@ class WrittenPaths:
 
 
 def finite(value: Any, where: str) -> float:
-    """Return a number from a file; AlPoseError, naming ``where``, if it is none, NaN, or too large for a coordinate."""
+    """Return a number from a file; raise AlPoseError, naming ``where``, if it is not one, NaN, or too large."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e9:
         raise AlPoseError(
             f"{where}: expected a number, got {str(value)[:40]!r}.", "Correct it, or export the labels again."
@@ -143,7 +145,7 @@ def finite(value: Any, where: str) -> float:
 
 
 def whole(value: Any, where: str) -> int:
-    """Return a whole number from a file; AlPoseError, naming ``where``, if it is none."""
+    """Return a whole number from a file; raise AlPoseError, naming ``where``, if it is not one."""
     number = finite(value, where)
     if number != math.floor(number):
         raise AlPoseError(

@@ -1,4 +1,4 @@
-"""JSON from anywhere: read as data, with errors that name the file."""
+"""Reads JSON of any origin as data, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_FILE = 2_000_000_000
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def read_json(path: Path, what: str) -> Any:
     Raises
     ------
     AlPoseError
-        If there is no such file, it cannot be read, or it is not JSON.
+        If there is no such file, it can't be read, or it is not JSON.
     """
     remedy = f"Choose a JSON file of {what}."
     if not path.is_file():
@@ -54,7 +54,7 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def field(entry: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """Return ``entry[name]``; AlPoseError, naming ``where``, if it is not there or not of ``kind``."""
+    """Return ``entry[name]``; raise AlPoseError, naming ``where``, if it is missing or not of ``kind``."""
     value = entry.get(name) if isinstance(entry, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise AlPoseError(
@@ -65,11 +65,11 @@ def field(entry: Any, name: str, kind: type | tuple[type, ...], where: str) -> A
 
 
 class _RepeatedKeyError(ValueError):
-    """An object of a JSON document has a key twice."""
+    """An object in a JSON document has a key twice."""
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; Python's reader would keep the last of two values in silence."""
+    """Return an object; Python's reader would silently keep the last of two values."""
     made = dict(pairs)
     if len(made) < len(pairs):
         for key, value in pairs:

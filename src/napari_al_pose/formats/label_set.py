@@ -1,4 +1,4 @@
-"""What every format of labels is read into and written from."""
+"""The value that every label format is read into and written from."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from napari_al_pose.domain import (
 
 MOST_BODYPARTS = 1_000
 MOST_FRAMES = 1_000_000
-"""More images in one file are taken for a damaged one."""
+"""A file with more images is considered damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image that labels lie on.
+    """A labelled image.
 
     Parameters
     ----------
     path : str
-        As the file names it, with "/" between its parts: relative to the file, or absolute on some computer.
+        As named in the file, with "/" between its parts: relative to the file, or absolute on some computer.
     size : (width, height) or None
-        In pixels; None where nobody said.
+        In pixels; None if unknown.
     """
 
     path: str
@@ -41,20 +41,20 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledVideo:
-    """A video with labels, or a set of images that stands for one.
+    """A labelled video, or a set of images that stands for one.
 
     Parameters
     ----------
     name : str
         As in the keys of the annotations; safe as a folder name.
     path : str
-        The video file as the file of labels names it, on whatever computer; "" for a set of images.
+        The video file as named in the label file, on whatever computer; "" for a set of images.
     pictures : mapping of int to Picture
         Images of frames, by frame number.
     pixels : callable, optional
-        ``pixels(frame)`` gives an image that is stored inside the file of labels: uint8, (height, width, 1 or 3).
+        ``pixels(frame)`` returns an image stored inside the label file: uint8, (height, width, 1 or 3).
     size : (width, height), optional
-        Of the video in pixels, where the file of labels says so.
+        Of the video in pixels, if the label file gives it.
     """
 
     name: str
@@ -66,21 +66,21 @@ class LabelledVideo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelSet:
-    """Labels of some frames, as any format has them.
+    """Labels of some frames, in no particular format.
 
     Parameters
     ----------
     skeleton : Skeleton
     videos : tuple of LabelledVideo
-        All that the annotations name; also those without labels.
+        All that the annotations name, and videos without labels.
     annotations : tuple of Annotation
         At most one for each frame and individual, none of them empty; source pixels, pixel centres at integers.
     notices : tuple of str
-        What the user should know of how it was read: what was passed over or understood in one of two ways.
+        Messages about how it was read: what was skipped or guessed.
     scorer : str
-        Who labelled, "" where the format does not say.
+        The annotator; "" if the format does not say.
     duplicates : tuple of Annotation
-        What the file also says, and differently, of a frame and individual that is among the annotations.
+        Further, different annotations in the file for a frame and individual among the annotations.
     """
 
     skeleton: Skeleton
@@ -91,7 +91,7 @@ class LabelSet:
     duplicates: tuple[Annotation, ...] = ()
 
     def video(self, name: str) -> LabelledVideo:
-        """Return a video by name; KeyError if there is none."""
+        """Return a video by name; raise KeyError if there is none."""
         for video in self.videos:
             if video.name == name:
                 return video
@@ -112,7 +112,7 @@ def skeleton_in(
     links: Sequence[tuple[str, str]] = (),
     individuals: Sequence[str] = (SINGLE_INDIVIDUAL,),
 ) -> Skeleton:
-    """Return the skeleton that a file names; AlPoseError, naming the file, if it cannot be."""
+    """Return the skeleton that a file names; raise AlPoseError, naming the file, if it is not valid."""
     if len(bodyparts) > MOST_BODYPARTS:
         raise AlPoseError(
             f"{path} names {len(bodyparts):,} bodyparts, expected at most {MOST_BODYPARTS:,}.", "Choose another file."
@@ -126,16 +126,16 @@ def skeleton_in(
 def annotation_of(
     key: FrameKey, xy: NDArray[np.float64], *, placed: NDArray[np.bool_], individual: str = SINGLE_INDIVIDUAL
 ) -> Annotation:
-    """Return the annotation of an individual all of whose bodyparts were looked for; ``placed`` were found."""
+    """Return the annotation of an individual whose bodyparts were all looked for; ``placed`` were found."""
     states = np.where(placed, KeypointState.PLACED, KeypointState.NOT_VISIBLE).astype(np.int8)
     return Annotation(key, np.where(placed[:, None], xy, np.nan).astype(np.float64), states, individual)
 
 
 def counted(count: int, thing: str, things: str = "") -> str:
-    """Return "1 point", "2 points"; ``things`` is the plural where it is not made with an s."""
+    """Return "1 point", "2 points"; give the plural as ``things`` if it is irregular."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def numbered_individuals(count: int) -> tuple[str, ...]:
-    """Return names for individuals that a file only lists one after the other."""
+    """Return names for individuals that a file lists without names."""
     return (SINGLE_INDIVIDUAL,) if count <= 1 else tuple(f"animal{i}" for i in range(1, count + 1))

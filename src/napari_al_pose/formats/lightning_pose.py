@@ -1,7 +1,7 @@
 """Lightning Pose's CSV: labels, with and without the ``visible`` column, read and written; predictions, written.
 
-The format: https://lightning-pose.readthedocs.io, "label CSV file format". ``visible`` is 2 for a point with a place, 1
-for one that was looked for and cannot be seen, 0 for one to be ignored: the three states of a bodypart here.
+The format: https://lightning-pose.readthedocs.io, "label CSV file format". ``visible`` is 2 for a point with a
+position, 1 for one that was looked for and can't be seen, 0 for one to ignore: the three states of a bodypart here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CAPABILITIES = Capabilities("Lightning Pose", individuals="one", unseen=True, li
 FILE = "CollectedData.csv"
 
 SCORER = "heatmap_tracker"
-"""What Lightning Pose calls its single-view tracker; its programs look columns up under the name they find."""
+"""Lightning Pose's name for its single-view tracker; its programs look columns up under the name they find."""
 
 _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointState.PLACED], np.int8)
 _VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
@@ -40,7 +40,7 @@ def read_lightning_pose(path: Path) -> LabelSet:
     Raises
     ------
     AlPoseError
-        If it is none; the message names the file and the row.
+        If it is not such a file; the message names the file and the row.
     """
     table = read_table(path, coordinates=("x", "y", "visible"))
     scorer = table.columns[0][0]
@@ -72,7 +72,7 @@ def write_lightning_pose(labels: LabelSet, path: Path) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     bodyparts = labels.skeleton.bodyparts
     scorer = labels.scorer or "scorer"
@@ -94,7 +94,7 @@ def write_lightning_pose(labels: LabelSet, path: Path) -> None:
 def _states(
     table: RawTable, bodyparts: Sequence[str], path: Path, files: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return places (rows, K, 2), states (rows, K) and notices."""
+    """Return positions (rows, K, 2), states (rows, K) and notices."""
     scorer = table.columns[0][0]
     position = {column[2:]: index for index, column in enumerate(table.columns) if column[0] == scorer}
     columns = []
@@ -150,7 +150,7 @@ def writing_lightning_pose(path: Path, *, bodyparts: Sequence[str]) -> Iterator[
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     n_columns = 3 * len(bodyparts)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
