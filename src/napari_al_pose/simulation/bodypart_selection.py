@@ -1,9 +1,9 @@
-"""Which bodyparts of a frame to ask for: those in most doubt, by doubts that mean the same for every bodypart.
+"""Selects which bodyparts of a frame to ask for: the most doubtful ones, on a scale that all bodyparts share.
 
-A likelihood of 0.6 may be sure of a snout and lost for a tongue. So the doubt of a guess is the probability that an
-annotator has to move it: Platt's scaling of the likelihood (`pose.calibration`), fitted on all guesses that were judged
-so far, and then for each bodypart on its own, held to the common one. A bodypart with fewer labels than others is in
-more doubt.
+A likelihood of 0.6 may be safe for a snout and hopeless for a tongue. So the doubt of a guess is the probability that
+an annotator has to move it. Platt scaling of the likelihood (`pose.calibration`) is fitted on all guesses judged so
+far, and then for each bodypart with the common fit as the prior. A bodypart with fewer labels than others counts as
+more doubtful.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ JudgedGuess = tuple[int, float, bool]
 """Bodypart, likelihood, and whether the guess was right."""
 
 SURE = 0.9
-"""Probability of being right from which a guess is taken unseen."""
+"""Probability of being right above which a guess is accepted unseen."""
 
 _SCARCE = 0.5
-"""How much a bodypart without labels is preferred to one with as many as any."""
+"""How much a bodypart without labels is preferred to the one with the most labels."""
 
 
 class GuessDoubt:
@@ -31,7 +31,7 @@ class GuessDoubt:
     Parameters
     ----------
     judged : sequence of (int, float, bool)
-        What annotators said of guesses so far.
+        The annotators' judgements so far.
     n_bodyparts : int
     """
 
@@ -61,13 +61,13 @@ def select_bodyparts(
     doubt : float array, (K,)
         From `GuessDoubt`.
     n_labels : int array, (K,)
-        Labels that each bodypart has.
+        Number of labels of each bodypart.
     n : int
         How many to ask for.
     drawn : float
-        Share of them that is drawn at random, on average.
+        Average share that is drawn at random.
     rng : Generator
-        Draws them.
+        Source of randomness.
     """
     scarce = 1.0 + _SCARCE * (1.0 - n_labels / max(1, int(n_labels.max())))
     order = np.argsort(-doubt * scarce, kind="stable").tolist()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INK, _PALE, _GREY = "#222222", "#dedede", "#6e6e6e"
-# Okabe and Ito's colours, told apart by nearly everybody.
+# Okabe and Ito's colours, which nearly everybody can tell apart.
 _COLOURS = (
     "#000000",
     "#d55e00",
@@ -38,7 +38,7 @@ _MOST_TICKS = 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A line with a band: ``low`` and ``high`` may be the values themselves."""
+    """A line with a band; ``low`` and ``high`` may equal the values."""
 
     name: str
     x: Sequence[float]
@@ -49,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its interval, and a word on it."""
+    """A value with its interval, and a label."""
 
     name: str
     value: float
@@ -77,7 +77,7 @@ def require_report_libraries() -> None:
 
 
 def curve_chart(curves: Sequence[Curve], *, title: str, x_label: str, y_label: str) -> Image.Image:
-    """Draw curves over a logarithmic x axis (linear if it begins at 0), with their bands and a legend."""
+    """Draw curves over a logarithmic x axis (linear if it starts at 0), with their bands and a legend."""
     figure, axes = _axes(7.0, 4.0, title=title, x_label=x_label)
     xs = sorted({float(x) for curve in curves for x in curve.x})
     if xs[0] > 0:
@@ -97,7 +97,7 @@ def curve_chart(curves: Sequence[Curve], *, title: str, x_label: str, y_label: s
 
 
 def _x_ticks(xs: Sequence[float]) -> list[float]:
-    """Return what is written below the x axis: the values themselves, or powers of two between too many of them."""
+    """Return the tick labels of the x axis: the values themselves, or powers of two if there are too many."""
     if len(xs) <= _MOST_TICKS or xs[0] <= 0:
         return list(xs)
     first, last = math.ceil(math.log2(xs[0])), math.floor(math.log2(xs[-1]))
@@ -122,7 +122,7 @@ def interval_chart(intervals: Sequence[Interval], *, title: str, x_label: str) -
 
 
 def _axes(width: float, height: float, *, title: str, x_label: str) -> tuple[Figure, Axes]:
-    """Return a figure of a size in inches that no window or display knows of, and its axes."""
+    """Return a figure of a size in inches, unknown to any window or display, and its axes."""
     require_report_libraries()
     from matplotlib.figure import Figure
 
@@ -142,7 +142,7 @@ def _picture(figure: Figure) -> Image.Image:
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], *, side: int = 132) -> Image.Image:
-    """Put small pictures in rows with a caption each."""
+    """Arrange small pictures in rows with a caption for each."""
     caption, gap = 20, 4
     most = max((len(images) for _, images in rows), default=1)
     thumbnails = [[_thumbnail(image, side) for image in images] for _, images in rows]

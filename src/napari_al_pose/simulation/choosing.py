@@ -1,7 +1,7 @@
-"""One batch of an arm: the loop's own scoring and choice, on a data set whose labels are known.
+"""Chooses one batch of an arm: the loop's own scoring and choice, on a data set with known labels.
 
-All that is different from the loop is where frames, predictions and labels come from
-(`napari_al_pose.simulation.pool`), and what an arm changes of its strategy (`napari_al_pose.simulation.arms`).
+Only two things differ from the loop: where frames, predictions and labels come from (`napari_al_pose.simulation.pool`),
+and what an arm changes in its strategy (`napari_al_pose.simulation.arms`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from napari_al_pose.simulation.preparing import Prepared
 from napari_al_pose.simulation.protocol import Arm
 
 SHOWN = 8
-"""Frames kept of either end of a ranking, for the contact sheets."""
+"""Number of frames kept from either end of a ranking, for the contact sheets."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A chosen frame: its row, its score (None where it was drawn), and "al", "random" or "start"."""
+    """A chosen frame: its row, its score (None if it was drawn), and "al", "random" or "start"."""
 
     row: int
     score: float | None
@@ -40,21 +40,21 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen and how the scores looked: a saturated score would otherwise go unnoticed.
+    """The choice and a summary of the scores, since a saturated score would go unnoticed.
 
     Parameters
     ----------
     picks : tuple of Pick
     n_pool, n_scored : int
-        Frames to choose from, and those left when near-duplicates were dropped.
+        Frames to choose from, and those left without near-duplicates.
     low, high : float or None
         Smallest and largest score.
     ties : int
         Scores that equal another.
     unscored : int
-        Frames the strategy could say nothing of.
+        Frames without a score.
     fallback : str
-        What chose instead, where the strategy could not be used.
+        What chose instead, if the strategy could not be used.
     top, bottom : tuple of int
         Rows at both ends of the ranking.
     """
@@ -72,7 +72,7 @@ class Choice:
 
 
 def start_rows(prepared: Prepared, pool: Sequence[int], n: int, *, seed: int, arm: Arm | None = None) -> list[int]:
-    """Choose the frames labelled first: at random, stratified; or, given an arm, as it would without a model."""
+    """Choose the first frames to label: a stratified random draw or, given an arm, its choice without a model."""
     keys = [prepared.dataset.times[row] for row in pool]
     fps = frame_rates(prepared.dataset)
     if arm is None or not arm.deduplicate:
@@ -85,7 +85,7 @@ def start_rows(prepared: Prepared, pool: Sequence[int], n: int, *, seed: int, ar
 def choose(arm: Arm, n: int, situation: Situation) -> Choice:
     """Choose the next ``n`` frames as the loop would.
 
-    All arms get as many labels: where the pool without near-duplicates has too few frames, others are drawn.
+    All arms get the same number of labels: if the pool without near-duplicates is too small, others are drawn.
     """
     pool = dataset_pool(situation, deduplicate=arm.deduplicate)
     strategy, known = strategies_of(arm, situation)
@@ -109,7 +109,7 @@ def choose(arm: Arm, n: int, situation: Situation) -> Choice:
 
 
 def _about(scores: PoolScores, rows: Sequence[int]) -> dict[str, Any]:
-    """Describe the scores of frames that have these rows in the data set."""
+    """Summarise the scores of frames, given by their rows in the data set."""
     values = scores.values
     order = [rows[i] for i in rank_order(scores.context.keys, values).tolist()]
     finite = values[np.isfinite(values)]
@@ -125,7 +125,7 @@ def _about(scores: PoolScores, rows: Sequence[int]) -> dict[str, Any]:
 
 def _fallback(arm: Arm, scores: PoolScores) -> str:
     if says_nothing(scores.values):
-        return "random: all scores are alike"
+        return "random: all scores are equal"
     used = scores.strategy.name
     return "" if used == arm.strategy else f"{used} instead of {arm.strategy}"
 

@@ -1,8 +1,8 @@
-"""What workflows cost an annotator: seconds until a target error, against labelling from scratch.
+"""The annotator's time in each workflow: seconds until a target error, compared with labelling from scratch.
 
 Every round of a workflow is a point (seconds so far, error). Mean curves over replicates are interpolated on log2 of
-the seconds; intervals are those of the hierarchical bootstrap over folds and seeds (`statistics`), in which all
-workflows are drawn together, as they are paired.
+the seconds. Intervals come from the hierarchical bootstrap over folds and seeds (`statistics`); all workflows are drawn
+together, since they are paired.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from napari_al_pose.simulation.statistics import Replicate, draws
 from napari_al_pose.simulation.workflows import FROM_SCRATCH, Actions, Costs
 
 TARGETS = (40, 20)
-"""The budget whose error from scratch is the target: the first of them that was played."""
+"""The error from scratch at this budget is the target: the first of these that was played."""
 
 _DRAWS = 2000
 FACTORS = (0.5, 2.0)
-"""By which each cost is multiplied to see what the answer hangs on."""
+"""Factors on each cost, to see what the answer depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class EffortResult:
     Parameters
     ----------
     seconds_to_target : float
-        Until the mean error is that of from scratch at the target budget; infinite if it never is. The first round's
-        seconds where it is so from the beginning.
+        Until the mean error reaches that of from scratch at the target budget; infinite if it never does, the first
+        round's seconds if it starts there.
     ratio : float
-        Over the seconds of from scratch.
+        Relative to the seconds of from scratch.
     interval : (float, float)
         Of the ratio, 95 %.
     aulc_seconds, aulc_frames : float
-        Area under the mean curve over log2 of seconds, and of frames, divided by its width, over the range that all
+        Area under the mean curve over log2 of seconds, and of frames, divided by its width, in the range that all
         workflows cover.
     seconds, frames, clicks, errors : tuple of float
         Mean at each budget.
     noc, noc_mended : tuple of float
         Mean clicks until every point of a test frame is within the tolerance, at each budget.
     sensitivity : dict of str to float
-        Ratio where one cost is half or twice as large, as ``drag x 2``.
+        The ratio with one cost halved or doubled, such as ``drag x 2``.
     n_replicates : int
     """
 
@@ -89,9 +89,9 @@ class _Curves:
 def summarise_effort(
     rounds: Sequence[dict[str, Any]], *, budgets: Sequence[int], target: int | None, costs: Costs
 ) -> dict[str, EffortResult]:
-    """Summarise the workflows that were played on one data set; none without from scratch.
+    """Summarise the workflows played on one data set; empty without from scratch.
 
-    Only replicates that every workflow has played to the end count.
+    Only replicates that every workflow has completed count.
     """
     played = _complete(rounds, budgets)
     if FROM_SCRATCH not in played:
@@ -180,9 +180,9 @@ def _ratios(
 
 
 def seconds_to_reach(seconds: NDArray[np.float64], errors: NDArray[np.float64], target: float) -> float:
-    """Return the seconds at which a curve first is at ``target``, between rounds on a log2 scale.
+    """Return the seconds at which a curve first reaches ``target``, interpolated between rounds on a log2 scale.
 
-    Infinite if it never is; the first round's if it is from the beginning.
+    Infinite if it never does; the first round's if it starts there.
     """
     if errors[0] <= target:
         return float(seconds[0])

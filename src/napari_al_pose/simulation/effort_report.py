@@ -1,4 +1,4 @@
-"""The part of the report on an annotator's seconds: a curve, the answer and what it hangs on, and the JSON of it."""
+"""The report's section on the annotator's time: a curve, the answer, what it depends on, and the JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD = (
 
 
 def effort_json(results: Mapping[str, EffortResult]) -> dict[str, Any]:
-    """Return what ``--json`` prints of one data set, by workflow: null where the target was not reached."""
+    """Return what ``--json`` prints for one data set, by workflow, with null for targets not reached."""
     return {
         name: {
             "seconds_to_target": _number(result.seconds_to_target),
@@ -48,13 +48,13 @@ def effort_json(results: Mapping[str, EffortResult]) -> dict[str, Any]:
 
 
 def effort_chart(results: Mapping[str, EffortResult], *, title: str) -> Image.Image:
-    """Draw the mean error of each workflow over an annotator's minutes."""
+    """Draw the mean error of each workflow over the annotator's minutes."""
     curves = [Curve(name, [s / 60 for s in r.seconds], r.errors, r.errors, r.errors) for name, r in results.items()]
     return curve_chart(curves, title=title, x_label="an annotator's minutes", y_label="error / reference length")
 
 
 def effort_tables(results: Mapping[str, EffortResult]) -> list[tuple[Sequence[str], list[list[str]]]]:
-    """Return the tables, head and rows: the answer, and the ratio where one action takes half or twice as long."""
+    """Return the tables, head and rows: the answer, and the ratio with one action's cost halved or doubled."""
     answer = [
         [
             name,

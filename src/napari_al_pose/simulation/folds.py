@@ -1,4 +1,4 @@
-"""Dividing a data set so that nothing measured on is like what was chosen from."""
+"""Divides a data set so that test frames are unlike the frames to choose from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.simulation.dataset import Dataset
 
 GAP_SHARE = 0.02
-"""Of a video's labelled frames, left out on either side of a block that is tested on."""
+"""Share of a video's labelled frames left out on either side of a test block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Fold:
     ----------
     number : int
     pool, test, base : int64 array
-        Rows to choose from, to measure on, and labelled from the beginning; disjoint, ascending.
+        Rows to choose from, to test on, and labelled from the start; disjoint, ascending.
     """
 
     number: int
@@ -34,11 +34,11 @@ class Fold:
 
 
 def make_folds(dataset: Dataset, n: int, *, test_size: int) -> list[Fold]:
-    """Divide a data set in ``n`` folds.
+    """Divide a data set into ``n`` folds.
 
-    Published splits are used where the data set has them. Several videos (or animals) are kept whole: each is
-    tested on in one fold. A single video is cut into ``n`` blocks in time, with a gap around the block that is
-    tested on: neighbouring frames on both sides would make every model look good.
+    Published splits are used if the data set has them. Several videos (or animals) are kept whole: each is tested on in
+    one fold. A single video is cut into ``n`` blocks in time, with a gap around the test block: neighbouring frames on
+    both sides would make every model look good.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def make_folds(dataset: Dataset, n: int, *, test_size: int) -> list[Fold]:
 
 
 def thinned(keys: tuple[FrameKey, ...], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return at most ``n`` of ``rows``, as many of each video as there are, evenly spread over it."""
+    """Return at most ``n`` of ``rows``, from each video in proportion to its rows, evenly spread over it."""
     if len(rows) <= n:
         return rows
     by_video: dict[str, list[int]] = {}
@@ -77,7 +77,7 @@ def thinned(keys: tuple[FrameKey, ...], rows: NDArray[np.int64], n: int) -> NDAr
 
 
 def _by_video(dataset: Dataset, n: int) -> list[Fold]:
-    """Deal the videos to the folds in an order drawn once for all."""
+    """Deal the videos to the folds in a fixed random order."""
     videos = list(dataset.videos)
     order = np.random.default_rng(0).permutation(len(videos)).tolist()
     folds = []

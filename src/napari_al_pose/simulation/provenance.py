@@ -1,4 +1,4 @@
-"""Identifies the code that a round was played with, so that rounds of two versions are not mixed up."""
+"""Identifies the code that played a round, so that rounds of two versions are not mixed up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLACES = (
 
 @functools.cache
 def code_version() -> str:
-    """Return a short hash of what chooses and what learns; comments, docstrings and layout don't count."""
+    """Return a short hash of the code that chooses and learns, without comments, docstrings and layout."""
     root = Path(napari_al_pose.__file__).parent
     digest = hashlib.sha256()
     for place in _PLACES:

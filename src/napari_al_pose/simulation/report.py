@@ -1,4 +1,4 @@
-"""The report: one HTML page with its pictures inside, the same pictures as PNG, and the numbers as JSON."""
+"""The report: one HTML page with embedded pictures, the same pictures as PNG, and the numbers as JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _JPEG_QUALITY = 88
 
 @dataclass(frozen=True, slots=True)
 class ReportPicture:
-    """A picture in the page: where it comes from, as a data URL, and its caption."""
+    """A picture in the page: its source as a data URL, and its caption."""
 
     source: str
     caption: str
@@ -47,19 +47,19 @@ class ReportPicture:
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """What the page says of one data set.
+    """The page's section on one data set.
 
     Parameters
     ----------
     dataset : str
     answer : Cell or None
-        How the default strategy compares with the baseline, in one sentence.
+        The default strategy compared with the baseline, in one sentence.
     replicates : str
-        How often it was played.
+        Number of replicates.
     charts : sequence of ReportPicture
     tables : sequence of Table
     headroom : str
-        Whether choosing by the true error helps; empty where nobody looked.
+        Whether choosing by the true error helps; empty if that arm was not played.
     frames : ReportPicture or None
         The frames ranked first and last.
     """
@@ -79,18 +79,18 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
     Parameters
     ----------
     output : Path
-        Of the run: ``protocol.json`` and ``rounds/``.
+        Folder of the run: ``protocol.json`` and ``rounds/``.
     cache : Path
         Where the data sets were prepared; without it there are no contact sheets.
     baseline : str
-        The arm the others are compared with.
+        The arm that the others are compared with.
     target : int or None
-        The budget whose error of the baseline is the target; 40, or the last but one, by default.
+        The baseline's error at this budget is the target; by default 40, or the last but one.
 
     Returns
     -------
     dict
-        ``results``: what ``summary.json`` holds.
+        ``results``: the content of ``summary.json``.
 
     Raises
     ------
@@ -125,14 +125,14 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
     write_text(output / "report.html", _page(protocol, sections))
     summary: dict[str, Any] = {"results": [_as_json(asdict(result)) for result in results]}
     if efforts:
-        # Of one data set by workflow; of several by data set, then by workflow.
+        # By workflow for one data set; by data set, then by workflow, for several.
         summary["effort"] = _as_json(next(iter(efforts.values())) if len(results) == 1 else efforts)
     write_text(output / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary
 
 
 def sentence(result: DatasetResult, arm: ArmResult) -> str:
-    """Say in one sentence how an arm compares with the baseline."""
+    """Return a sentence that compares an arm with the baseline."""
     d = arm.difference
     if d is None:
         return ""
@@ -225,7 +225,7 @@ def _section(
     frames = None
     if "frames" in pictures:
         caption, sheet = pictures["frames"]
-        # As PNG a sheet of video frames would be most of the report's size.
+        # As PNG, a sheet of video frames would make up most of the report's size.
         frames = ReportPicture(_data_url(_jpeg(sheet), "jpeg"), caption)
     return ReportSection(
         dataset=result.dataset,
@@ -239,7 +239,7 @@ def _section(
 
 
 def _headroom(result: DatasetResult) -> str:
-    """Say whether choosing by the true error helps: if it doesn't, no strategy can show anything here."""
+    """Return whether choosing by the true error helps, in words; if not, no strategy can show anything here."""
     oracle = result.arm("oracle")
     if oracle is None or oracle.difference is None:
         return ""
@@ -282,7 +282,7 @@ def _save(picture: Image.Image, path: Path) -> None:
 
 
 def _as_json(value: Any) -> Any:
-    """Return a value as JSON can hold it: null for what is no number."""
+    """Return a value in a form that JSON can hold: null if it is not a number."""
     if isinstance(value, dict):
         return {name: _as_json(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The tables of the report: text by rows, ready for its template."""
+"""The tables of the report: rows of text, ready for its template."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: names of the columns, rows of cells, and what stands above it."""
+    """A table: names of the columns, rows of cells, and a heading."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
@@ -30,7 +30,7 @@ class Table:
 
 
 def arms_table(result: DatasetResult) -> Table:
-    """Return the answer: errors, areas and paired differences of all arms."""
+    """Return the main table: errors, areas and paired differences of all arms."""
     head = ["arm", *(f"{b} labels" for b in result.budgets), "AULC", "difference", "95 % interval", "p", "p (Holm)"]
     head += [
         "better in",
@@ -77,7 +77,7 @@ def videos_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> Table
 
 
 def log_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> Table:
-    """Show how scores and picks looked: a saturated score or a batch from one video shows here at once."""
+    """Return a summary of scores and picks, which reveals a saturated score or a batch from one video."""
     head = [
         "arm",
         "scores from",
@@ -111,7 +111,7 @@ def log_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def n_labels(value: float) -> str:
-    """Return a number of labels; "never" where the error is not reached."""
+    """Return a number of labels; "never" if the error is not reached."""
     return f"{value:.0f}" if math.isfinite(value) else "never"
 
 

@@ -1,4 +1,4 @@
-"""From rounds to what the report says: curves, comparisons, labels to a target."""
+"""Turns rounds into results: curves, comparisons, labels to a target."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from napari_al_pose.simulation.statistics import (
 )
 
 PRIMARY = "hybrid"
-"""The arm whose comparison with the baseline is the question; the others are secondary and corrected by Holm."""
+"""The primary question compares this arm with the baseline; others are secondary and corrected by Holm."""
 
 TARGET = 40
 
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm on one data set.
+    """The results of one arm on one data set.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class ArmResult:
         Mean error at each budget, with its 95 % interval over replicates.
     aulc : float
     difference : Difference or None
-        To the baseline; None for the baseline itself.
+        From the baseline; None for the baseline itself.
     p_holm : float
-        Holm's p among the secondary comparisons; the plain p for the primary one.
+        Holm's p among the secondary comparisons; for the primary one the plain p.
     labels : (float, float, float)
         Labels for the baseline's error at the target budget, with the interval; infinite if never reached.
     pck : dict of str to float
-        Share of keypoints within a fifth, and within half, of the reference length at the last budget, mean.
+        Mean share of keypoints within a fifth, and within half, of the reference length at the last budget.
     keypoints : float
-        Visible keypoints labelled at the last budget, mean.
+        Mean number of visible keypoints labelled at the last budget.
     videos_better : (int, int)
         Test videos on which it is better than the baseline at equal budgets on average, and all of them.
     fallbacks : int
@@ -78,14 +78,14 @@ class DatasetResult:
     arms: tuple[ArmResult, ...]
 
     def arm(self, name: str) -> ArmResult | None:
-        """Return an arm by name, None if it has not been played."""
+        """Return an arm by name; None if it was not played."""
         return next((arm for arm in self.arms if arm.arm == name), None)
 
 
 def summarise_rounds(
     rounds: Sequence[dict[str, Any]], *, budgets: Sequence[int], arms: Sequence[str], baseline: str, target: int | None
 ) -> list[DatasetResult]:
-    """Summarise each data set; only replicates that every budget of an arm has been played in count."""
+    """Summarise each data set; only replicates played at every budget of an arm count."""
     results = []
     for dataset in sorted({row["dataset"] for row in rounds}):
         own = [row for row in rounds if row["dataset"] == dataset]
@@ -153,7 +153,7 @@ def _videos_better(rows: Sequence[dict[str, Any]], arm: str, baseline: str) -> t
 
 
 def video_errors(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the mean error by video and arm over the rounds that all of ``arms`` have played."""
+    """Return the mean error by video and arm over the rounds that all of ``arms`` played."""
     by_round: dict[tuple[int, int, int], dict[str, dict[str, float]]] = {}
     for row in rows:
         if row["arm"] in arms:

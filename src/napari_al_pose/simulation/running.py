@@ -1,4 +1,4 @@
-"""A whole comparison: prepare the data, play the jobs in processes or on a cluster, gather the results."""
+"""Runs a whole comparison: prepares the data, plays the jobs in processes or on a cluster, gathers the results."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Run:
     Parameters
     ----------
     output : Path
-        Rounds, tables and report; what is there is not played again.
+        For rounds, tables and report; existing rounds are not played again.
     cache : Path
-        What is computed of the data sets; can be deleted.
+        For data computed from the data sets; it can be deleted.
     seeds, folds : tuple of int
-        Which to play.
+        Those to play.
     jobs : int
-        Processes, each with one thread of torch.
+        Number of processes, each with one torch thread.
     scheduler : str
         Address of a ``dask.distributed`` scheduler whose workers see the same folders; "" for processes here.
     minutes : float
-        No round begins later than this; 0 for no end.
+        No round starts later than this; 0 for no limit.
     """
 
     output: Path
@@ -60,7 +60,7 @@ class Run:
 
 
 def simulate(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> dict[str, Any]:
-    """Play what is missing and write the tables.
+    """Play the missing rounds and write the tables.
 
     Returns
     -------
