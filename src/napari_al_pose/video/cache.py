@@ -1,4 +1,4 @@
-"""A cache of frames that never grows beyond its bytes."""
+"""A cache of frames with a fixed budget of bytes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 KEPT_IN_PASSING = 2
-"""Frames put in passing that are kept; each more is memory farther away from the processor."""
+"""Number of frames kept from a run nobody looks at; each further one is memory farther from the processor."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Names of glibc's settings in malloc.h; see mallopt(3)."""
 _KEPT_BLOCK = 32 * 2**20
-"""Largest block that glibc may keep, the most that it takes; what lies free beyond twice this goes back anyway."""
+"""Largest block that glibc may keep, which is also its limit; free memory beyond twice this is returned anyway."""
 _WORTH_RETURNING = 64 * 2**20
 _RETURN_EVERY = 256 * 2**20
-"""Bytes of frames pushed out after which freed memory goes back to the system. Between the frames that stay it lies
-scattered, and less and less of it fits a new frame: 10,000 frames at random left 480 MB unused otherwise."""
+"""After this many bytes of evicted frames, freed memory is returned to the system. It lies scattered between the frames
+that stay, and fits new frames less and less: 10,000 frames at random otherwise left 480 MB unused."""
 
 
 class FrameCache:
     """Keeps the frames used last; safe to use from several threads.
 
-    Of frames put in passing only the last two stay, unless they are used again: whoever goes straight through a video
-    does not push out what others come back to, and fills the same memory again and again. Memory never used before is
-    handed out page by page, which at 1080p takes half as long as decoding.
+    Of frames put in passing, only the last two stay, unless they are used again. So reading straight through a video
+    does not push out frames that others come back to, and reuses the same memory. New memory is handed out page by
+    page, which at 1080p takes half as long as decoding.
 
     Parameters
     ----------
     max_bytes : int
-        Frames that go beyond this push out the ones used longest ago.
+        Frames beyond this push out those used longest ago.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -43,7 +43,7 @@ class FrameCache:
         self._in_passing: OrderedDict[int, None] = OrderedDict()
         self._n_bytes = 0
         self._pushed_out = 0
-        """Bytes of frames pushed out since freed memory was given back."""
+        """Bytes of evicted frames since freed memory was last returned."""
         self._lock = threading.Lock()
 
     @property
@@ -59,7 +59,7 @@ class FrameCache:
             return position in self._frames
 
     def get(self, position: int) -> NDArray[np.uint8] | None:
-        """Return the frame and count it as used now; None if it is not here."""
+        """Return the frame and mark it as used now; None if it is not in the cache."""
         with self._lock:
             frame = self._frames.get(position)
             if frame is not None:
@@ -68,7 +68,7 @@ class FrameCache:
             return frame
 
     def put(self, position: int, frame: NDArray[np.uint8], *, in_passing: bool = False) -> None:
-        """Keep a frame, which nobody may write to from now on."""
+        """Store a frame, which nobody may modify from now on."""
         frame.flags.writeable = False
         with self._lock:
             self._drop(position)
@@ -96,7 +96,7 @@ class FrameCache:
             _return_freed_memory()
 
     def _drop(self, position: int) -> int:
-        """Forget a frame, if it is here; return its bytes."""
+        """Drop a frame, if it is in the cache; return its bytes."""
         frame = self._frames.pop(position, None)
         if frame is None:
             return 0
@@ -107,10 +107,10 @@ class FrameCache:
 
 @cache
 def _keep_freed_memory() -> None:
-    """Have glibc keep the memory of frames pushed out for the next ones, instead of returning it to the system.
+    """Let glibc keep the memory of evicted frames for the next ones, instead of returning it to the system.
 
-    Blocks from 128 kB on are otherwise given back one by one, and each new frame costs page faults. It is set once for
-    the whole process; other systems have no such setting.
+    Blocks of 128 kB and more are otherwise returned one by one, and each new frame causes page faults. This is set once
+    for the whole process; other systems have no such setting.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -119,6 +119,6 @@ def _keep_freed_memory() -> None:
 
 
 def _return_freed_memory() -> None:
-    """Give freed memory back to the system, also what lies below blocks still in use, where glibc would keep it."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # each from another system
+    """Return freed memory to the system, including memory below blocks still in use, which glibc would keep."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # each on another system
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""A copy of a video in which every seek is exact: the same frames, pixel for pixel, encoded anew without loss."""
+"""Makes a copy of a video in which every seek is exact: the same frames, pixel for pixel, re-encoded without loss."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from napari_al_pose.video.packets import OpeningCancelledError, Progress
 from napari_al_pose.video.pixels import RgbConverter, fit, is_upright, placeholder
 
 FOLDER = "exact copies"
-"""Beside the original, and out of sight of whoever looks for videos there."""
+"""Beside the original, but out of sight of programs that look for videos there."""
 
 _X264_FORMATS = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}
-"""What x264 keeps without loss; FFV1, much larger, keeps the rest."""
+"""Pixel formats that x264 keeps without loss; FFV1, whose files are much larger, keeps the rest."""
 _GROUP = 12
 _REPORT_EVERY = 32
 
@@ -33,18 +33,18 @@ _REPORT_EVERY = 32
 def write_exact_copy(
     path: Path, *, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
 ) -> Path:
-    """Decode a video from its first frame to its last and write the frames to a file beside it.
+    """Decode a video from the first frame to the last and write the frames to a file beside it.
 
-    What does not decode becomes the striped placeholder, so that numbers stay. The original is only read.
+    Frames that do not decode become the striped placeholder, so numbers stay. The original is only read.
 
     Parameters
     ----------
     path : Path
         The video.
     progress : callable, optional
-        Told ``(done, total)`` in frames.
+        Called with ``(done, total)`` in frames.
     cancelled : callable, optional
-        Asked before every packet; once it returns True nothing is left behind.
+        Called before every packet; once it returns True, the copy is removed.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def write_exact_copy(
     Raises
     ------
     AlPoseError
-        The copy can't be written, or came out with another number of frames.
+        If the copy can't be written, or came out with another number of frames.
     OpeningCancelledError
         ``cancelled()`` returned True.
     """
@@ -90,7 +90,7 @@ def write_exact_copy(
 
 
 def _upright(frame: av.VideoFrame) -> av.VideoFrame:
-    """Return the frame as it is where players show it so, else turned, as RGB."""
+    """Return the frame unchanged if players show it as stored, otherwise rotated, as RGB."""
     if is_upright(frame):
         return frame
     return av.VideoFrame.from_ndarray(RgbConverter()(frame), format="rgb24")
@@ -119,7 +119,7 @@ def _write(
 
 
 class _Writer:
-    """Encodes frames under their positions and fills the gaps."""
+    """Encodes frames at their positions and fills the gaps."""
 
     def __init__(
         self, container: av.container.OutputContainer, like: av.VideoFrame, index: PacketIndex, *, uses_x264: bool
@@ -168,6 +168,6 @@ def _ffv1_format(frame: av.VideoFrame) -> str:
 
 
 def _times(index: PacketIndex) -> tuple[NDArray[np.int64], Fraction]:
-    """Return when each frame is shown, from 0 on and never two at once."""
+    """Return when each frame is shown, starting at 0, with no two at the same time."""
     steps = np.maximum(np.diff(index.times), 1)
     return np.concatenate([[0], np.cumsum(steps)]).astype(np.int64), index.time_base

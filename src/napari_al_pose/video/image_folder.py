@@ -30,7 +30,7 @@ _UNREADABLE = (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.D
 class ImageFolder(StillFrames):
     """Images named by their frame number (``img0123.png``), in the order of the numbers.
 
-    Images smaller than the largest are padded at the bottom and the right, so that coordinates stay.
+    Images smaller than the largest are padded at the bottom and on the right, so coordinates stay valid.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class ImageFolder(StillFrames):
     Raises
     ------
     AlPoseError
-        No such folder, no image in it, none with a number, or none that can be read.
+        If there is no such folder, no image in it, none with a number, or none that can be read.
     """
 
     def __init__(self, path: Path, *, name: str | None = None, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
@@ -58,7 +58,7 @@ class ImageFolder(StillFrames):
 
     @property
     def notice(self) -> str:
-        """Which images are passed over or can't be read, for the user; "" if none."""
+        """Which images are skipped or can't be read, for the user; "" if there are none."""
         found = []
         if self._unnamed:
             found.append(
@@ -83,7 +83,7 @@ class ImageFolder(StillFrames):
         return int(self._numbers[self._checked(position)])
 
     def position(self, number: int) -> int:
-        """Return where the image with this frame number is; KeyError if there is none."""
+        """Return the position of the image with this frame number; raise KeyError if there is none."""
         return self._positions[number]
 
     def __dask_tokenize__(self) -> tuple[str, str, tuple[tuple[str, int, int], ...]]:
@@ -118,7 +118,7 @@ class ImageFolder(StillFrames):
 
     @cached_property
     def _white(self) -> int:
-        """The value that is white in images of 16 bits, alike in all: by the bits that a sample of them uses."""
+        """The value of white in all images of 16 bits, inferred from the bits that a sample of them uses."""
         spread = np.linspace(0, len(self._files) - 1, min(_SAMPLED, len(self._files))).astype(int)
         highest = 255
         for position in dict.fromkeys(spread.tolist()):
@@ -131,11 +131,11 @@ class ImageFolder(StillFrames):
         return _white_of(highest)
 
     def _release(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file is kept open."""
 
 
 def _numbered_images(folder: Path) -> tuple[dict[int, Path], list[str]]:
-    """Return the images by frame number, and the names of those that have none or one already taken."""
+    """Return the images by frame number, and the names of those without a number or with one already taken."""
     if not folder.is_dir():
         raise AlPoseError(f"Expected a folder of images at {folder}, got no such folder.", "Check the path.")
     images = sorted(
@@ -163,7 +163,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     Raises
     ------
     AlPoseError
-        If it is none, or damaged.
+        If it is not an image, or is damaged.
     """
     try:
         return _read_rgb(file)
@@ -174,9 +174,9 @@ def read_image(file: Path) -> NDArray[np.uint8]:
 
 
 def still_picture(file: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """Return an image that stands in for a frame, RGB ``(height, width, 3)``: scaled as `scale_into` says, then padded.
+    """Return an image that stands in for a frame, RGB ``(height, width, 3)``, scaled by `scale_into`, then padded.
 
-    The striped placeholder where it can't be read.
+    Return the striped placeholder if it can't be read.
     """
     try:
         picture = read_image(file)
@@ -191,20 +191,20 @@ def still_picture(file: Path, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _read_rgb(file: Path, white: int | None = None) -> NDArray[np.uint8]:
-    """Return an image upright; of one of 16 bits ``white``, or the most that its bits can hold, becomes 255."""
+    """Return an upright image; in one of 16 bits, ``white``, or the largest value its bits can hold, becomes 255."""
     with Image.open(file) as image:
         if image.mode.startswith("I"):
-            # Pillow would clip it to 255. Cameras of 10 and 12 bits leave the upper ones empty.
+            # Pillow would clip it to 255. Cameras with 10 or 12 bits leave the upper bits empty.
             values = np.asarray(image).astype(np.int64)
             grey = (values >> ((white or _white_of(int(values.max()))).bit_length() - 8)).clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
-        # As OpenCV, with which DeepLabCut reads them.
+        # As OpenCV does, with which DeepLabCut reads images.
         upright = ImageOps.exif_transpose(image) if _turn_of(image) != 1 else image
         return np.array(upright.convert("RGB"))
 
 
 def _turn_of(image: Image.Image) -> int:
-    """Return EXIF's orientation of a photograph, 1 if it is upright."""
+    """Return EXIF's orientation of a photograph; 1 if it is upright."""
     if image.format == "PNG":
         return 1
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)

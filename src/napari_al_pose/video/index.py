@@ -1,7 +1,7 @@
-"""Which frame of a video has which number, and where decoding can start to reach it.
+"""The index of a video: which frame has which number, and where decoding can start to reach it.
 
-Frames are numbered in the order that a decoder puts them out when it decodes the file from the start, as OpenCV and
-DeepLabCut number them. `napari_al_pose.video.numbering` finds that order out.
+Frames are numbered in the order in which a decoder puts them out when it decodes the file from the start, as in OpenCV
+and DeepLabCut. `napari_al_pose.video.numbering` finds that order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNKNOWN_FPS = 30.0
 class PacketIndex:
     """The packets, frames and keyframes of one video stream.
 
-    A packet's *rank* is its place among the stream's packets as they are stored; a frame's *position* is its number.
+    A packet's *rank* is its index among the stream's packets as stored; a frame's *position* is its number.
 
     Parameters
     ----------
@@ -29,33 +29,33 @@ class PacketIndex:
     order : int32 array, (N,)
         Rank of the packet that each frame comes from.
     pts : int64 array, (P,)
-        Presentation time of each packet as the container gives it, `UNTIMED` where it gives none. Not to be relied on.
+        Presentation time of each packet in the container, `UNTIMED` if there is none. Do not rely on it.
     sizes : int32 array, (P,)
-        Bytes of each packet. After a seek they tell whether the packets are those that were expected.
+        Bytes of each packet. After a seek they show whether the packets are the expected ones.
     entries : int64 array, (M,)
-        Positions of the frames from which decoding can start, ascending; the first is 0.
+        Positions of the frames at which decoding can start, ascending; the first is 0.
     entry_ranks, entry_dts, entry_places : int64 array, (M,)
-        Rank, decoding time and byte offset of the packet to start from for each entry. A packet that an edit list
-        hides is an entry to the first frame shown after it.
+        Rank, decoding time and byte offset of the packet to start from, for each entry. A packet hidden by an edit list
+        is an entry to the first frame shown after it.
     time_base : Fraction
         Seconds per unit.
     fps : float
         Mean frames per second.
     torn : int32 array, (T,)
-        Ranks of packets of which a part is missing.
+        Ranks of packets that are incomplete.
     notice : str
         What is wrong with the file, for the user; "" if nothing is.
     counted : bool
-        Whether frames were numbered by decoding the whole file, as the container's times do not describe the order.
+        Whether frames were numbered by decoding the whole file, because the container's times do not give the order.
     seekable : bool
         Whether decoding may start anywhere but at the first packet.
     times_restart : bool
-        Whether times begin again on the way, as in recordings that were joined: they can't tell packets apart.
+        Whether times start again on the way, as in joined recordings, so that they can't tell packets apart.
     reorder_depth : int
-        Frames that the decoder holds back to put them in order.
+        Number of frames that the decoder holds back to put them in order.
     by_header : bool
-        Whether the file's header alone tells how to decode it, and names every packet with its time: MP4 and MOV that
-        are not fragmented, and whose edit lists do nothing but shift all times.
+        Whether the file's header alone tells how to decode it, and names every packet with its time. This is so for MP4
+        and MOV that are not fragmented and whose edit lists only shift all times.
     """
 
     times: NDArray[np.int64]
@@ -81,14 +81,14 @@ class PacketIndex:
 
     @property
     def keyframes(self) -> NDArray[np.int64]:
-        """Positions from which decoding may start, ascending: the entries, or the first frame alone."""
+        """Positions at which decoding may start, ascending: the entries, or only the first frame."""
         return self.entries if self.seekable else self.entries[:1]
 
     @cached_property
     def positions(self) -> NDArray[np.int32]:
-        """Which frame comes from each packet (the first of several), -1 where none does; int32 ``(P,)``."""
+        """The frame that comes from each packet (the first of several), -1 for none; int32 ``(P,)``."""
         positions = np.full(len(self.pts), -1, np.int32)
-        # Written backwards, the first of several frames of one packet stays.
+        # Written backwards, so that the first of several frames of one packet stays.
         positions[self.order[::-1]] = np.arange(len(self.order) - 1, -1, -1, dtype=np.int32)
         return positions
 
@@ -121,7 +121,7 @@ class PacketIndex:
         return float((int(self.times[position]) - int(self.times[0])) * self.time_base)
 
     def key_before(self, position: int) -> int:
-        """Return from which keyframe (its rank in ``keyframes``) decoding has to start to reach ``position``."""
+        """Return at which keyframe (its rank in ``keyframes``) decoding has to start to reach ``position``."""
         return max(int(np.searchsorted(self.keyframes, position, side="right")) - 1, 0)
 
     def group(self, position: int) -> range:

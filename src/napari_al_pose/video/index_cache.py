@@ -1,4 +1,4 @@
-"""Packet indexes on disk, so that a video is read through only once."""
+"""Stores packet indexes on disk, so that a video is read through only once."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from napari_al_pose.video.packets import Progress
 logger = logging.getLogger(__name__)
 
 _FORMAT = 6
-"""Part of the identity: raise it when an index of the same file would come out differently."""
+"""Part of the identity: increase it when the index of the same file would come out differently."""
 _FLAGS = ("counted", "seekable", "times_restart", "by_header")
 _MOST_REORDERED = 64
 _SAMPLE_BYTES = 2**16
 _MAX_BYTES = 256 * 2**20
-"""The indexes used longest ago go once all together are larger."""
+"""When all indexes together are larger than this, those used longest ago are removed."""
 
 
 def cache_folder() -> Path:
-    """Return where this user's packet indexes are kept."""
+    """Return where this user's packet indexes are stored."""
     import pooch
 
     return Path(pooch.os_cache("napari-al-pose")) / "video-index"
 
 
 def file_identity(path: Path) -> str:
-    """Return a digest of the file's size, time and ends: a changed file has another, a moved one the same."""
+    """Return a digest of the file's size, time and ends: it changes with the file's content, not with its place."""
     status = path.stat()
     digest = hashlib.sha256(f"{_FORMAT} {av.library_versions['libavformat']}".encode())
     digest.update(f" {status.st_size} {status.st_mtime_ns} ".encode())
@@ -54,7 +54,7 @@ def file_identity(path: Path) -> str:
 def load_or_build(
     path: Path, *, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
 ) -> PacketIndex:
-    """Return the packet index of a video, from the cache where it is there and whole.
+    """Return the packet index of a video, from the cache if it is there and whole.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def load_or_build(
         As `build_index` does.
     """
     if not path.is_file():
-        return build_index(path)  # says what is wrong
+        return build_index(path)  # reports what is wrong
     try:
         identity = file_identity(path)
     except OSError:
@@ -79,7 +79,7 @@ def load_or_build(
 
 
 def renumber(path: Path, *, cancelled: Callable[[], bool] | None = None) -> PacketIndex:
-    """Number the frames of a video by decoding it, whatever its times say, and keep that index in place of the old one.
+    """Number the frames of a video by decoding it, whatever its times say, and replace the stored index.
 
     Raises
     ------
@@ -134,11 +134,11 @@ def _forget_oldest(folder: Path) -> None:
 
 
 def load_index(path: Path) -> PacketIndex | None:
-    """Read an index back; None if it is not there, damaged, or no index."""
+    """Read an index; return None if it is missing, damaged, or not an index."""
     try:
         with np.load(path, allow_pickle=False) as data:
             index = _unpacked(data)
-        with contextlib.suppress(OSError):  # a cache that may only be read
+        with contextlib.suppress(OSError):  # the cache may be read-only
             os.utime(path)
     except FileNotFoundError:
         return None
@@ -174,7 +174,7 @@ def _unpacked(data: Mapping[str, NDArray[Any]]) -> PacketIndex:
 
 
 def _is_whole(index: PacketIndex) -> bool:
-    """Return whether nothing in an index points outside it."""
+    """Return whether everything in an index points inside it."""
     n_packets, n_frames = len(index.pts), len(index.order)
     return (
         index.times.dtype == index.pts.dtype == index.entries.dtype == np.int64

@@ -1,12 +1,12 @@
-"""Labels carried along in time: from a frame to those after or before it, as long as the track holds.
+"""Propagates labels in time: from a frame to those after or before it, as long as the track holds.
 
-Lucas and Kanade's optical flow in a pyramid (1981; Bouguet 2001), as OpenCV has it, takes the points from each frame to
-the next. A point that is tracked back must end where it began (Kalal et al. 2010). That alone is not enough: a point
-that slid onto the background goes there and back without fault. So each point is also sought as it looked in the
-labelled frame, turned and scaled as all points together were, near where the flow has it and near where the others say.
-Where it is found, that takes the place of the track, so that errors do not add up. Where nothing like it is found, the
-point is lost. It is found again where the others say it is, if it looks very much alike there. A track ends when less
-than half of its points are left.
+Lucas and Kanade's optical flow in a pyramid (1981; Bouguet 2001), by OpenCV, tracks the points from each frame to the
+next. A point tracked back must end where it began (Kalal et al. 2010). That is not enough: a point that slid onto the
+background passes this test. So each point's appearance in the labelled frame, rotated and scaled like all points
+together, is searched for near the tracked position and near the position that the other points imply. If it is found,
+that position replaces the tracked one, so errors do not accumulate. If nothing like it is found, the point is lost. It
+is found again where the other points imply, if it looks very similar there. A track ends when less than half of its
+points are left.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW_SHARE, WINDOW_PX = 0.3, (15, 41)
-"""Side of the square that is compared: of the animal's length, and its bounds, source pixels."""
+"""Side of the compared square: relative to the animal's length, and its bounds, source pixels."""
 
 LEVELS = 4
 LOST_SHARE, LOST_PX = 0.05, 1.5
-"""How far a point may end from where it began, there and back: in lengths, and at least in pixels."""
+"""How far a point may end from its start after tracking there and back: in lengths, and at least in pixels."""
 
 FEWEST_LEFT = 0.5
 
 _ITERATIONS, _PRECISION = 30, 0.01
 ANCHOR_ALIKE = 0.7
-"""Correlation with the first frame from which on a point is put where that looks most alike."""
+"""Correlation with the first frame above which a point is moved to the most similar position."""
 
 LEAST_ALIKE, AGAIN_ALIKE = 0.5, 0.8
-"""Correlation with the first frame below which a point is lost, and from which on it is found again."""
+"""Correlation with the first frame below which a point is lost, and above which it is found again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +42,11 @@ class PropagatedLabels:
     Parameters
     ----------
     step : int
-        Frames from the labelled one, from 1.
+        Number of frames from the labelled one, from 1.
     xy : float64 array, (K, 2)
-        Source pixels; NaN for points that are lost or were not there.
+        Source pixels; NaN for points that are lost or were missing.
     likelihood : float64 array, (K,)
-        In [0, 1]; 0 for points that are lost. The least correlation with the first frame on the way.
+        In [0, 1]; 0 for lost points. The least correlation with the first frame along the way.
     """
 
     step: int
@@ -57,23 +57,23 @@ class PropagatedLabels:
 def propagate_labels(
     first: NDArray[np.uint8], xy: NDArray[np.floating], frames: Iterable[NDArray[np.uint8]], *, anchored: bool = True
 ) -> Iterator[PropagatedLabels]:
-    """Carry points through frames.
+    """Propagate points through frames.
 
     Parameters
     ----------
     first : uint8 array, (H, W, 3) or (H, W)
         The frame with the points.
     xy : float array, (K, 2)
-        Source pixels; NaN where there is none.
+        Source pixels; NaN for missing points.
     frames : iterable of uint8 arrays
-        Those that follow, one by one in either direction; each is asked for only when the one before it was done.
+        The following frames, one by one in either direction; each is requested only when the previous one is done.
     anchored : bool
-        Whether points are sought as they looked in the first frame; else it is plain flow, there and back.
+        Whether to search for the appearance in the first frame; otherwise plain flow, there and back.
 
     Yields
     ------
     PropagatedLabels
-        Of each frame until the track is lost or the frames end.
+        For each frame until the track is lost or the frames end.
     """
     points = np.array(xy, np.float64)
     there = np.isfinite(points).all(axis=1)
@@ -91,7 +91,7 @@ def propagate_labels(
 
 
 class _Tracker:
-    """Points in the newest frame, with what is left of them."""
+    """Points in the newest frame, and which of them are left."""
 
     def __init__(self, first: NDArray[np.uint8], xy: NDArray[np.float64], side: int, tolerance: float) -> None:
         self._first, self._from, self._before = first, xy.copy(), first
@@ -101,7 +101,7 @@ class _Tracker:
         self.likelihood = self.alive.astype(np.float64)
 
     def advance(self, frame: NDArray[np.uint8], *, anchored: bool) -> None:
-        """Go on to the next frame."""
+        """Continue to the next frame."""
         rows = np.flatnonzero(self.alive)
         ahead, off = _there_and_back(self._before, frame, self.points[rows], self.points[rows], self._side)
         kept = off <= self._tolerance
@@ -120,9 +120,9 @@ class _Tracker:
     def _anchored(
         self, frame: NDArray[np.uint8], tracked: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where the first frame's points are, sought where they were tracked to and where the others say.
+        """Return where the first frame's points are, searching near the tracked and the implied positions.
 
-        Also how alike the two frames are there. A point that was lost is found again where they are very much so.
+        Also return how similar the two frames are there. A lost point is found again where they are very similar.
         """
         there = np.asarray(np.isfinite(tracked).all(axis=1))
         linear, shift = _similarity(self._from[there], tracked[there])
@@ -140,7 +140,7 @@ class _Tracker:
 
 
 def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return matrix and shift that bring points ``a`` onto ``b``, those that fit badly counting for less."""
+    """Return matrix and shift that map points ``a`` onto ``b``; badly fitting points count less."""
     one, other = (points @ np.array([1, 1j]) for points in (a, b))
     weights = np.ones(len(a))
     turn, move = 1.0 + 0j, 0j
@@ -160,7 +160,7 @@ def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray
 def _turned(
     image: NDArray[np.uint8], at: NDArray[np.float64], linear: NDArray[np.float64], side: int
 ) -> NDArray[np.uint8]:
-    """Return the square around a point of the first frame as it looks after a similarity."""
+    """Return the square around a point of the first frame, transformed by a similarity."""
     cv2 = _cv2()
     back = np.linalg.inv(linear)
     centre = np.array([(side - 1) / 2] * 2)
@@ -174,7 +174,7 @@ def _turned(
 def _sought(
     frame: NDArray[np.uint8], template: NDArray[np.uint8], about: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return where near a point a frame looks most like a template, and the correlation there."""
+    """Return the position near a point where a frame is most similar to a template, and the correlation there."""
     cv2 = _cv2()
     reach = max(2, len(template) // 4)
     size = len(template) + 2 * reach
@@ -200,7 +200,8 @@ def _there_and_back(
     *,
     levels: int = LEVELS,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Track points (n, 2), sought from ``about``; return where they are, and how far off they end going back."""
+    """Track points (n, 2), searching from ``about``; return their positions, and how far off they are after going
+    back."""
     cv2 = _cv2()
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, _PRECISION)
     how = {"winSize": (side, side), "maxLevel": levels, "criteria": criteria, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
@@ -221,7 +222,7 @@ def _grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _cv2() -> Any:
-    """Return OpenCV, imported when it is first needed: it takes a tenth of a second."""
+    """Return OpenCV, imported on first use, which takes a tenth of a second."""
     import cv2
 
     return cv2

@@ -1,4 +1,4 @@
-"""One door to everything that frames can come from."""
+"""Opens everything that frames can come from."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def open_source(
     cache_bytes : int
         Bytes of decoded frames to keep.
     progress : callable, optional
-        Told ``(done, total)`` while a file that was not opened before is indexed.
+        Called with ``(done, total)`` while a file that was not opened before is indexed.
     cancelled : callable, optional
-        Asked while indexing; once it returns True, opening ends with `OpeningCancelledError`.
+        Called while indexing; once it returns True, opening ends with `OpeningCancelledError`.
     stills : mapping of int to Path, optional
-        Images shown in place of a video's frames of these numbers.
+        Images shown instead of the video's frames with these numbers.
 
     Raises
     ------
     AlPoseError
-        No such file, not a video, no frame that decodes, no TIFF file, or a folder without images.
+        If there is no such file, it is not a video or TIFF, no frame decodes, or the folder has no images.
     """
     path = Path(path)
     if path.is_dir():
@@ -60,7 +60,7 @@ def open_source(
 
 
 def frame_size(path: Path) -> tuple[int, int]:
-    """Return width and height of a video's frames, upright, without reading more than its first ones.
+    """Return width and height of a video's frames, upright, reading only its first ones.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The packets of a video as they are stored, read once without decoding any."""
+"""Reads the packets of a video as they are stored, once and without decoding any."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from napari_al_pose.video.container import open_container, unreachable, video_st
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-"""Told ``(done, total)`` now and then."""
+"""Called with ``(done, total)`` now and then."""
 
 UNTIMED = int(np.iinfo(np.int64).min)
-"""Stands for a time that a packet does not have."""
+"""Replaces a missing time of a packet."""
 _REPORT_EVERY = 2048
 _VP8_SHOWN = 0x10
 """The bit of a VP8 packet's first byte that tells whether its frame is shown (RFC 6386, section 9.1)."""
 
 
 class OpeningCancelledError(AlPoseError):
-    """The caller asked to stop while a video was being opened."""
+    """The caller cancelled the opening of a video."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredPackets:
-    """What a container says about each packet, in the order they are stored.
+    """The container's information about each packet, in storage order.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class StoredPackets:
     sizes : int32 array, (P,)
         Bytes.
     places : int64 array, (P,)
-        Byte offset in the file, -1 where the container does not tell.
+        Byte offset in the file, -1 if the container does not tell.
     is_key : bool array, (P,)
         Whether the container says that decoding can start here.
     is_hidden : bool array, (P,)
-        Whether the frame is not shown: an edit list leaves it out, or it only serves as a reference.
+        Whether the frame is not shown: an edit list skips it, or it only serves as a reference.
     is_torn : bool array, (P,)
-        Whether the container misses a part of the packet.
+        Whether part of the packet is missing from the container.
     broke : str
         Why reading ended early, for the user; "" if it did not.
     """
@@ -84,7 +84,7 @@ def read_packets(
     Raises
     ------
     AlPoseError
-        The drive went away.
+        If the drive went away.
     OpeningCancelledError
         ``cancelled()`` returned True.
     """
@@ -131,8 +131,7 @@ def read_packets(
 def is_told_by_header(path: Path, packets: StoredPackets) -> bool:
     """Return whether the file has the very same packets when it is opened by its header.
 
-    How far a packet's presentation time is ahead of its decoding time is stored with the packet, so comparing that once
-    is enough.
+    The offset between a packet's presentation and decoding time is stored with the packet, so one comparison is enough.
     """
     if not packets.all_timed or packets.is_hidden.any():
         return False

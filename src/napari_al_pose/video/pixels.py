@@ -1,4 +1,4 @@
-"""From decoded frames to RGB arrays of one size, and the picture shown where there is none."""
+"""Converts decoded frames to RGB arrays of one size, and makes the placeholder for missing ones."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 THREADS = max((os.cpu_count() or 1) // 2, 1)
-"""Threads that convert a frame: on the other half of the processors the frames after it are decoded meanwhile."""
+"""Threads that convert a frame; the other half of the processors decodes the next frames meanwhile."""
 _DARK, _STRIPE = 24, 56
 _STRIPE_PERIOD, _STRIPE_WIDTH = 32, 6
 
 
 class RgbConverter:
-    """Makes upright RGB arrays ``(height, width, 3)`` of decoded frames; for one thread at a time.
+    """Converts decoded frames to upright RGB arrays ``(height, width, 3)``; for one thread at a time.
 
     Parameters
     ----------
     source : (int, int), optional
-        Height and width of the video. Frames of another size are padded or cut to it (see `fit`), then scaled.
+        Height and width of the video. Frames of another size are padded or cropped to it (see `fit`), then scaled.
     size : (int, int), optional
-        Height and width to scale to while converting, which costs less than converting first. With FFmpeg's bilinear
-        filter, which widens where it shrinks, as torch's does with ``antialias``.
+        Height and width to scale to while converting, which costs less than converting first. FFmpeg's bilinear filter
+        widens when it shrinks, like torch's with ``antialias``.
     """
 
     def __init__(self, source: tuple[int, int] | None = None, size: tuple[int, int] | None = None) -> None:
@@ -35,7 +35,7 @@ class RgbConverter:
         self._size = None if size == source else size
         self._reformatter = VideoReformatter()
         self._turn: _Turn | None = None
-        """The same for all frames, and asked of the first alone: asking makes PyAV hold on to a frame's memory."""
+        """The same for all frames, so ask only for the first: asking makes PyAV hold on to a frame's memory."""
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
@@ -61,13 +61,13 @@ class RgbConverter:
         plane = rgb.planes[0]
         if rgb is frame or plane.line_size != 3 * rgb.width:
             return np.asarray(rgb.to_ndarray(), np.uint8)
-        # The new frame's own memory, which saves copying it.
+        # Use the new frame's own memory, which saves a copy.
         values: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
         return values[: 3 * rgb.width * rgb.height].reshape(rgb.height, rgb.width, 3)
 
 
 class _Turn(NamedTuple):
-    """How a player turns and mirrors the stored picture: axes swapped first, then rows and columns reversed."""
+    """How a player rotates and mirrors the stored picture: swap axes first, then reverse rows and columns."""
 
     swaps_axes: bool = False
     flips_rows: bool = False
@@ -81,7 +81,7 @@ class _Turn(NamedTuple):
 
 
 def is_upright(frame: av.VideoFrame) -> bool:
-    """Return whether players show a decoded frame the way it is stored."""
+    """Return whether players show a decoded frame as it is stored."""
     return not any(_turn(frame))
 
 
@@ -91,8 +91,8 @@ def _turn(frame: av.VideoFrame) -> _Turn:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:
-        # PyAV lists all that comes with a frame and fails on kinds it does not know (EXIF, views of spatial video). It
-        # knows the angle without that list, but not whether the picture is mirrored as well, which hardly any is.
+        # PyAV lists all side data of a frame and fails on kinds it does not know (EXIF, views of spatial video). It
+        # knows the angle without that list, but not whether the picture is mirrored too, which is rare.
         return _turn_by(frame.rotation)
     if matrix is None:
         return _Turn()
@@ -103,18 +103,18 @@ def _turn(frame: av.VideoFrame) -> _Turn:
 
 
 def _turn_by(degrees: int) -> _Turn:
-    """Return a turn counterclockwise, to the nearest right angle."""
+    """Return a counterclockwise rotation by the nearest multiple of 90 degrees."""
     quarter = round(degrees / 90) % 4
     return (_Turn(), _Turn(True, flips_rows=True), _Turn(False, True, True), _Turn(True, flips_columns=True))[quarter]
 
 
 def digest(pixels: NDArray[np.uint8]) -> bytes:
-    """Return what tells one picture from another."""
+    """Return a key that distinguishes pictures."""
     return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
 
 
 def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Pad an RGB frame with black, or cut it, at the bottom and the right; pixels keep their coordinates."""
+    """Pad an RGB frame with black, or crop it, at the bottom and on the right; pixels keep their coordinates."""
     if frame.shape[:2] == (height, width):
         return frame
     fitted = np.zeros((height, width, 3), np.uint8)
@@ -124,10 +124,11 @@ def fit(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
 
 
 def is_placeholder(frame: NDArray[np.uint8]) -> bool:
-    """Whether ``frame`` ``(H, W, 3)`` stands in for one that can't be decoded, so that nothing is learnt from it."""
+    """Return whether ``frame`` ``(H, W, 3)`` is the placeholder for one that can't be decoded; nothing is learnt from
+    it."""
     middle = frame.shape[0] // 2
     expected = _known_placeholder(*frame.shape[:2])
-    # A row is enough to tell a real frame apart, and ever so much quicker.
+    # One row is enough to recognise a real frame, and much faster.
     return bool((frame[middle] == expected[middle]).all() and (frame == expected).all())
 
 
@@ -137,10 +138,10 @@ def _known_placeholder(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def placeholder(height: int, width: int) -> NDArray[np.uint8]:
-    """Return the frame shown for one that can't be decoded: dark, with diagonal stripes and a cross."""
+    """Return the placeholder for a frame that can't be decoded: dark, with diagonal stripes and a cross."""
     rows, columns = np.ogrid[:height, :width]
     striped = (rows + columns) % _STRIPE_PERIOD < _STRIPE_WIDTH
-    # The distance to the two diagonals, in units that make both reach the corners.
+    # The distance to the two diagonals, in units such that both reach the corners.
     down = rows / max(height - 1, 1)
     across = columns / max(width - 1, 1)
     crossed = np.minimum(abs(down - across), abs(down + across - 1)) < _STRIPE_WIDTH / 2 / max(height, width)

@@ -1,4 +1,4 @@
-"""A copy of a video with the poses drawn in, as mp4."""
+"""Writes a copy of a video with the poses drawn in, as mp4."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class LookOfPoses:
     Parameters
     ----------
     links : tuple of (int, int)
-        Bodyparts joined by a line, by their positions on the keypoint axis.
+        Bodyparts joined by a line, by their indices on the keypoint axis.
     cutoff : float
         Likelihood below which a keypoint is not drawn.
     trail : int
-        Frames for which it leaves a trail.
+        Number of frames in its trail.
     n_animals : int
-        Animals whose keypoints follow one another; of several each has a colour of its own, for all its bodyparts.
+        Animals whose keypoints follow one another; if there are several, each has one colour for all its bodyparts.
     """
 
     links: tuple[tuple[int, int], ...]
@@ -51,7 +51,7 @@ class LookOfPoses:
 
 
 class LabelledVideoWriter:
-    """Draws poses frame by frame; the file is there when the block succeeds, and nothing of it if not.
+    """Draws poses frame by frame; the file appears when the block succeeds, and leaves no trace if it fails.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class LabelledVideoWriter:
     source : FrameSource
         The video; read on a thread of its own.
     n_bodyparts : int
-        K, of all animals together; each gets the colour it has in the window.
+        K, of all animals together; each has the colour it has in the window.
     look : LookOfPoses
 
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
 
     def __init__(self, path: Path, source: FrameSource, *, n_bodyparts: int, look: LookOfPoses) -> None:
@@ -88,7 +88,7 @@ class LabelledVideoWriter:
         return self._stack.__exit__(*exception)  # type: ignore[arg-type]  # what ``with`` gives
 
     def draw(self, first: int, rows: NDArray[np.floating]) -> Iterator[int]:
-        """Draw ``rows`` ``(n, K, 3)`` into the next frames, which begin at ``first``; yield how many are drawn."""
+        """Draw ``rows`` ``(n, K, 3)`` into the next frames, starting at ``first``; yield how many are drawn."""
         for i, pose in enumerate(rows):
             self._encoder.add(self._drawer.draw(next(self._frames), pose))
             yield first + i + 1
@@ -142,11 +142,11 @@ class PoseDrawer:
 
 
 class _Encoder:
-    """One H.264 stream in an mp4 file; MPEG-4 where FFmpeg was built without x264."""
+    """One H.264 stream in an mp4 file, or MPEG-4 if FFmpeg was built without x264."""
 
     def __init__(self, path: Path, size: Sequence[int], fps: float) -> None:
         self._path = path
-        # Colours are stored for two by two pixels.
+        # Colours are stored for blocks of two by two pixels.
         self._height, self._width = (side + side % 2 for side in size)
         try:
             self._container = av.open(str(path), "w")

@@ -1,4 +1,4 @@
-"""Decoding ahead in the background, where the newest wish replaces the older ones."""
+"""Decodes ahead in the background; the newest request replaces older ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Prefetcher:
-    """One thread, started by the first wish, that loads frames one span after another.
+    """A thread, started by the first request, that loads frames span by span.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class Prefetcher:
         self._closed = False
 
     def request(self, positions: Sequence[int]) -> None:
-        """Load these positions in this order and forget what was asked for before."""
+        """Load these positions in this order and forget earlier requests."""
         with self._changed:
             self._wish = tuple(positions)
             self._number += 1
             self._wake()
 
     def request_aside(self, first: int, last: int) -> None:
-        """Load a span of frames once there is nothing better to do; replaces the span waiting for that."""
+        """Load a span of frames once there is nothing else to do; replaces a span still waiting."""
         with self._changed:
             self._aside = (first, last)
             self._wake()
@@ -74,7 +74,7 @@ class Prefetcher:
             self._serve(spans, number)
 
     def _await_wish(self) -> tuple[int, list[tuple[int, int]]] | None:
-        """Wait for something to load; None once closed."""
+        """Wait for something to load; return None once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._number != self._served or self._aside is not None)
             if self._closed:

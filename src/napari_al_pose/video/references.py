@@ -1,6 +1,6 @@
-"""Which packets of H.264 no other packet refers to, so that they need no decoding on the way to another frame.
+"""Finds H.264 packets that no other packet refers to, so that they need no decoding on the way to another frame.
 
-FFmpeg can leave them out by itself, but then it says nothing of packets that do not decode.
+FFmpeg can skip them by itself, but then it does not report packets that do not decode.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _START_CODE = b"\x00\x00\x01"
 
 
 class H264References:
-    """Tells packets apart by the ``nal_ref_idc`` of their slices (ITU-T H.264, 7.4.1).
+    """Classifies packets by the ``nal_ref_idc`` of their slices (ITU-T H.264, 7.4.1).
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class H264References:
         self._length_bytes = (extradata[4] & 3) + 1 if extradata is not None and is_avcc else 0
 
     def is_needed(self, packet: av.Packet) -> bool:
-        """Return whether other packets may refer to this one; True where that can't be told."""
+        """Return whether other packets may refer to this one; True if unknown."""
         data = bytes(packet)
         headers = list(self._lengths(data) if self._length_bytes else _start_codes(data))
         slices = [header for header in headers if header & 0x1F in _SLICES]

@@ -1,4 +1,4 @@
-"""A rectangle of a video as a source of its own: what lies outside is never looked at."""
+"""A rectangle of a video as a source of its own; the rest is never looked at."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from napari_al_pose.video.damage import is_damaged, notice_of
 from napari_al_pose.video.pixels import is_placeholder, placeholder
 
 SMALLEST = 32
-"""Sides below this, in pixels, show no animal."""
+"""Shorter sides, in pixels, can't show an animal."""
 
 
 def narrowed(rectangle: Rectangle, height: int, width: int) -> Rectangle | None:
-    """Return what a rectangle leaves of a frame; None if that is all of it, or too little to be meant."""
+    """Return what a rectangle leaves of a frame; None if that is all of it, or too little to be intended."""
     x1, x2, y1, y2 = rectangle
     x1, x2, y1, y2 = max(0, x1), min(width, x2), max(0, y1), min(height, y2)
     if (x1, x2, y1, y2) == (0, width, 0, height) or x2 - x1 < SMALLEST or y2 - y1 < SMALLEST:
@@ -87,7 +87,7 @@ class Region:
         return cut[(slice(None), *rest)]
 
     def cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the rectangle of a whole frame; what stands for one that can't be decoded stays recognisable."""
+        """Return the rectangle of a whole frame; the placeholder for undecodable frames stays recognisable."""
         x1, x2, y1, y2 = self.rectangle
         if is_placeholder(frame):
             return placeholder(y2 - y1, x2 - x1)
@@ -98,11 +98,11 @@ class Region:
         return self.source.number(position)
 
     def position(self, number: int) -> int:
-        """Return where frame ``number`` is; KeyError if the source has no such frame."""
+        """Return the position of frame ``number``; raise KeyError if the source has no such frame."""
         return self.source.position(number)
 
     def seconds(self, position: int) -> float:
-        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows."""
+        """Return when a frame is shown, in seconds after the first one; NaN if unknown."""
         return self.source.seconds(position)
 
     def close(self) -> None:

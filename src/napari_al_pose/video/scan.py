@@ -1,4 +1,4 @@
-"""A video from one frame to the next, decoded on a thread of its own while the caller works on what came before."""
+"""Scans a video frame by frame, decoding on a thread of its own while the caller works on earlier frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_al_pose.video.region import Region
 from napari_al_pose.video.video_file import VideoFile
 
 AHEAD = 4
-"""Batches decoded ahead of whoever takes them."""
+"""Batches decoded ahead of the caller."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class ScannedFrames:
     first : int
         Position of the first of them.
     frames : uint8 array, (n, height, width, 3)
-        Black where a frame does not decode.
+        Black for frames that do not decode.
     decoded : bool array, (n,)
     """
 
@@ -42,16 +42,16 @@ class ScannedFrames:
 def scan(
     source: FrameSource, stretches: Iterable[tuple[int, int]], *, size: tuple[int, int] | None = None
 ) -> Generator[NDArray[np.uint8] | None, None, None]:
-    """Yield the frames of some stretches in order, None for one that does not decode.
+    """Yield the frames of some stretches in order; None for one that does not decode.
 
-    A video file is read by a decoder of the scan's own: neither the cache nor other readers of ``source`` take part.
+    A video file gets its own decoder for the scan; the cache and other readers of ``source`` take no part.
 
     Parameters
     ----------
     source : FrameSource
         A video file, or anything else with frames.
     stretches : iterable of (int, int)
-        First position and the one after the last, of each.
+        First position and the one after the last, for each.
     size : (int, int), optional
         Height and width to scale to, see `napari_al_pose.video.pixels.RgbConverter`.
     """
@@ -82,13 +82,13 @@ def scan(
 
 
 class Scanner:
-    """Decodes stretches of a video ahead of the one who goes through them, in bounded memory; a context manager.
+    """Decodes stretches of a video ahead of the caller, in bounded memory; a context manager.
 
     Parameters
     ----------
     source : FrameSource
     stretches : iterable of (int, int)
-        First position and the one after the last, of each. No batch reaches over the end of one.
+        First position and the one after the last, for each. No batch crosses the end of a stretch.
     batch_size : int
     size : (int, int), optional
         Height and width to scale to.
@@ -118,7 +118,7 @@ class Scanner:
         self.close()
 
     def __iter__(self) -> Iterator[ScannedFrames]:
-        """Yield batches in order; raises what the decoder raised."""
+        """Yield batches in order; raise what the decoder raised."""
         while (item := self._queue.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
@@ -165,4 +165,4 @@ class Scanner:
 
 
 class _ClosedError(Exception):
-    """Nobody wants the frames any more."""
+    """The frames are no longer wanted."""

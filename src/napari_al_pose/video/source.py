@@ -1,4 +1,4 @@
-"""What all sources of frames share: NumPy indexing, the cache, and decoding ahead."""
+"""The common part of all sources of frames: NumPy indexing, the cache, and decoding ahead."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_CACHE_BYTES = 512 * 2**20
 class CachedFrames(ABC):
     """A `napari_al_pose.domain.FrameSource` over anything that can load one frame.
 
-    Single frames are handed out read-only, as they lie in the cache: copy one before drawing into it.
+    Single frames are returned read-only, as they lie in the cache; copy one before drawing into it.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class CachedFrames(ABC):
         self._closed = False
         self._read_last = -1
         self._wishes = threading.local()
-        # The thread must not keep a source alive that nobody else holds any more.
+        # The thread must not keep a source alive that nobody else holds.
         load_ahead = weakref.WeakMethod(self._load_ahead)
 
         def load(first: int, last: int, superseded: Callable[[], bool]) -> None:
@@ -58,7 +58,7 @@ class CachedFrames(ABC):
     @property
     @abstractmethod
     def fps(self) -> float:
-        """Frames per second; 30.0 where nobody knows."""
+        """Frames per second; 30.0 if unknown."""
 
     @property
     @abstractmethod
@@ -71,7 +71,7 @@ class CachedFrames(ABC):
         """What is wrong with the file, for the user; "" if nothing is known to be."""
 
     def is_damaged(self, position: int) -> bool:
-        """Return whether a frame that was read is known not to be whole, so that nothing must be learnt from it."""
+        """Return whether a frame that was read is known to be incomplete, so that nothing must be learnt from it."""
         self._checked(position)
         return False
 
@@ -81,10 +81,10 @@ class CachedFrames(ABC):
 
     @abstractmethod
     def position(self, number: int) -> int:
-        """Return where frame ``number`` is; KeyError if the source has no such frame."""
+        """Return the position of frame ``number``; raise KeyError if the source has no such frame."""
 
     def seconds(self, position: int) -> float:
-        """Return when a frame is shown, in seconds after the first one; NaN where nobody knows, as with images."""
+        """Return when a frame is shown, in seconds after the first one; NaN if unknown, as with images."""
         self._checked(position)
         return math.nan
 
@@ -154,7 +154,7 @@ class CachedFrames(ABC):
         return position % n_frames
 
     def _read_indexed(self, key: tuple[Any, ...]) -> NDArray[np.uint8]:
-        """Read the frames a NumPy index touches, each once, and let NumPy do the rest."""
+        """Read the frames that a NumPy index touches, each once, and let NumPy do the rest."""
         where, key = _first_axis(key)
         if where < 0:
             return np.stack([self._read(i) for i in range(len(self))])[key]
@@ -181,10 +181,10 @@ class CachedFrames(ABC):
         return self._stack(unique, ())[(*before, ranks if wanted.ndim else int(ranks), *after)]
 
     def _stack(self, positions: Sequence[int] | NDArray[np.int64], rest: tuple[Any, ...]) -> NDArray[np.uint8]:
-        """Read frames and take ``rest`` of each, so that a crop of many frames never holds them whole."""
+        """Read frames and apply ``rest`` to each, so that a crop of many frames never holds them whole."""
         cropped = np.broadcast_to(np.uint8(0), self._shape[1:])[rest]
         stack = np.empty((len(positions), *cropped.shape), np.uint8)
-        # Descending ranges decode no slower if they are read in ascending order.
+        # Descending ranges are decoded as fast if they are read in ascending order.
         for rank in np.argsort(positions, kind="stable"):
             stack[rank] = self._read(int(positions[rank]))[rest]
         return stack
@@ -192,28 +192,28 @@ class CachedFrames(ABC):
     # ---- cached reading ---------------------------------------------------------------------------
 
     def cached(self, position: int) -> bool:
-        """Return whether a frame can be had at once."""
+        """Return whether a frame is available at once."""
         return position in self._cache
 
     def peek(self, position: int) -> NDArray[np.uint8] | None:
-        """Return a frame if it can be had at once; never waits for a decoder."""
+        """Return a frame if it is available at once; never wait for a decoder."""
         frame = self._cache.get(position)
         if frame is not None:
             self._note(position)
         return frame
 
     def prefetch(self, positions: Sequence[int]) -> None:
-        """Decode frames in the background, first one first; replaces what was asked for before."""
+        """Decode frames in the background, in this order; replaces earlier requests."""
         self._prefetcher.request([self._checked(int(position)) for position in positions])
 
     @contextlib.contextmanager
     def superseded_by(self, superseded: Callable[[], bool]) -> Iterator[None]:
-        """Give up what this thread reads in the ``with`` block once ``superseded()`` is True.
+        """Give up reading in the ``with`` block, on this thread, once ``superseded()`` is True.
 
         Raises
         ------
         SupersededError
-            In the block. What was decoded until then is kept.
+            In the block. Everything decoded until then is kept.
         """
         self._wishes.superseded = superseded
         try:
@@ -234,7 +234,7 @@ class CachedFrames(ABC):
         return frame
 
     def _note(self, position: int) -> None:
-        """Remember what was looked at, to tell in which direction somebody steps."""
+        """Remember what was looked at, to tell the direction of stepping."""
         self._read_last = position
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class CachedFrames(ABC):
 
 
 def _first_axis(key: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:
-    """Return where in the index the frame axis is (-1: everything is asked for), with ``...`` made explicit."""
+    """Return the index of the frame axis in the expression (-1: all frames), with ``...`` made explicit."""
     if any(item is Ellipsis for item in key):
         dots = next(i for i, item in enumerate(key) if item is Ellipsis)
         n_named = sum(item is not None for item in key) - 1
