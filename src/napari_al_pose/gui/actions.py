@@ -122,7 +122,9 @@ class WindowActions(QObject):
 
     def settings(self) -> None:
         """Show the settings."""
-        self._open(SettingsDialog(self._projects.settings, self._projects.set_settings, self._window))
+        dialog = SettingsDialog(self._projects.settings, self._window)
+        dialog.chosen.connect(self._projects.set_settings)
+        self._open(dialog)
 
     def region(self) -> None:
         """Ask which rectangle of the video in front of the user is looked at."""
@@ -144,7 +146,9 @@ class WindowActions(QObject):
             regions = {**settings.regions, **dict.fromkeys(names, chosen)}
             self._projects.set_settings(settings.model_copy(update={"regions": regions}))
 
-        self._open(RegionDialog(name, frame, rectangle, keep, self._window))
+        dialog = RegionDialog(name, frame, rectangle, self._window)
+        dialog.chosen.connect(keep)
+        self._open(dialog)
 
     def import_labels(self, source: Path | None = None) -> None:
         """Ask for labels of another program and where they go; a new project is opened."""
@@ -174,13 +178,9 @@ class WindowActions(QObject):
         project = self._projects.project
         if project is None:
             return
-        self._exporting = dialog = ExportDialog(
-            self._projects,
-            self._learning,
-            export_labels=self._export_labels,
-            other_formats=self.export_labels,
-            parent=self._window,
-        )
+        self._exporting = dialog = ExportDialog(self._projects, self._learning, self._window)
+        dialog.labelsWanted.connect(self._export_labels)
+        dialog.otherFormatsWanted.connect(self.export_labels)
         dialog.finished.connect(self._exported)
         self._open(dialog)
         self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
@@ -255,7 +255,9 @@ class WindowActions(QObject):
     def _ask_bodyparts(self, counts: LabelCounts) -> None:
         project = self._projects.project
         if project is not None:
-            self._open(SkeletonDialog(project.skeleton, counts, self._edit_skeleton, self._window))
+            dialog = SkeletonDialog(project.skeleton, counts, self._window)
+            dialog.agreed.connect(self._edit_skeleton)
+            self._open(dialog)
 
     def _edit_skeleton(self, edit: SkeletonEdit) -> None:
         """Change bodyparts and lines; a training that other bodyparts would end is asked about."""

@@ -68,7 +68,16 @@ class PoseLabeller(QWidget):
         self.curves: CurvesPanel | None = None
         self._map: PoolMap | None = None
         self._keys: KeyOverlay | None = None
-        self._strip = PromptStrip(self.session, stack_for(napari_viewer), theme_colours(napari_viewer.theme))
+        self._strip = PromptStrip(
+            self.session.projects,
+            self.session.frame,
+            navigator=self.session.navigator,
+            options=self.session.options,
+            keys=self.session.keys,
+            notices=self.session.notices,
+            context=stack_for(napari_viewer).context,
+            colours=theme_colours(napari_viewer.theme),
+        )
         self._actions = WindowActions(self.session, self)
         self._build()
         self._connect()
@@ -82,12 +91,32 @@ class PoseLabeller(QWidget):
         self.setMinimumWidth(MIN_WIDTH)
         self.setStyleSheet(style_sheet(colours))
         self.start = StartPage(session.notices, self._actions)
-        self.header = ProjectPanel(session, self._actions)
-        self.bodyparts = BodypartPanel(session, colours)
+        projects, frame, keys = session.projects, session.frame, session.keys
+        self.header = ProjectPanel(
+            projects,
+            frame,
+            learning=session.learning,
+            repair=session.repair,
+            notices=session.notices,
+            actions=self._actions,
+        )
+        self.bodyparts = BodypartPanel(
+            projects, frame, editor=session.editor, options=session.options, keys=keys, colours=colours
+        )
         self.bodyparts.set_menu(LabelMenu(session, self._actions, self))
-        self.queue = QueuePanel(session, colours)
-        self.why = WhyPanel(session, colours)
-        self.learning = TrainPanel(session)
+        self.queue = QueuePanel(
+            projects,
+            frame,
+            navigator=session.navigator,
+            learning=session.learning,
+            keys=keys,
+            notices=session.notices,
+            colours=colours,
+        )
+        self.why = WhyPanel(projects, frame, navigator=session.navigator, keys=keys, colours=colours)
+        self.learning = TrainPanel(
+            projects, frame, learning=session.learning, checks=session.checks, effort=session.effort, keys=keys
+        )
         panels = PanelColumn(self.header, self.bodyparts, self.queue, [self.why, self.learning])
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
@@ -150,7 +179,13 @@ class PoseLabeller(QWidget):
         if self._parts.docks:
             return
         colours, window = theme_colours(self._viewer.theme), self._viewer.window
-        self.timeline = Timeline(self.session, colours)
+        self.timeline = Timeline(
+            self.session.projects,
+            self.session.frame,
+            navigator=self.session.navigator,
+            learning=self.session.learning,
+            colours=colours,
+        )
         self.curves = CurvesPanel(
             self.session.projects, self.session.learning, effort=self.session.effort, colours=colours
         )
@@ -201,7 +236,14 @@ class PoseLabeller(QWidget):
             return
         if self._map is not None:
             self._map.close()
-        self._map = PoolMap(self.session, Thumbnails(_source_opener(project)), theme_colours(self._viewer.theme), self)
+        self._map = PoolMap(
+            self.session.projects,
+            self.session.navigator,
+            learning=self.session.learning,
+            thumbnails=Thumbnails(_source_opener(project)),
+            colours=theme_colours(self._viewer.theme),
+            parent=self,
+        )
         self._map.finished.connect(self._forget_map)
         self._map.show()
 

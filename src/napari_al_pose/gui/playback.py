@@ -8,7 +8,9 @@ from qtpy.QtCore import QObject, Qt, QTimer
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.playback import due_position
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 
 TICK_MS = 8
 PATIENCE_SECONDS = 0.5
@@ -25,20 +27,22 @@ class VideoPlayer(QObject):
 
     Parameters
     ----------
-    session : Session
+    projects : ProjectSession
+    frame : CurrentFrame
+    navigator : Navigator
     parent : QObject
     """
 
-    def __init__(self, session: Session, parent: QObject) -> None:
+    def __init__(self, projects: ProjectSession, frame: CurrentFrame, *, navigator: Navigator, parent: QObject) -> None:
         super().__init__(parent)
-        self._frame, self._navigator = session.frame, session.navigator
+        self._frame, self._navigator = frame, navigator
         self._start = -1
         self._began = self._moved = 0.0
         self._moves = False
         self._timer = QTimer(self, interval=TICK_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
-        session.projects.closing.connect(self.stop)
-        for signal in (session.frame.keyChanged, session.frame.sourceChanged, session.frame.annotationChanged):
+        projects.closing.connect(self.stop)
+        for signal in (frame.keyChanged, frame.sourceChanged, frame.annotationChanged):
             signal.connect(self._on_change)
 
     @property

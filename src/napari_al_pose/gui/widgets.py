@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QListView,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -123,12 +124,24 @@ def button(text: str, tooltip: str, clicked: Callable[[], Any], *, part: str = "
 
     Keys label frames; a click into the dock must not take them away. Tab still reaches it.
     """
+    made = _quiet_button(text, tooltip)
+    made.setProperty("part", part)
+    made.clicked.connect(lambda _checked=False: clicked())
+    return made
+
+
+def menu_button(text: str, tooltip: str, menu: QMenu) -> QPushButton:
+    """Return a button that opens ``menu`` and leaves the keyboard to the canvas."""
+    made = _quiet_button(text, tooltip)
+    made.setMenu(menu)
+    return made
+
+
+def _quiet_button(text: str, tooltip: str) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(tooltip)
-    made.setProperty("part", part)
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-    made.clicked.connect(lambda _checked=False: clicked())
     return made
 
 

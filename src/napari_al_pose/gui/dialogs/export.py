@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -44,20 +44,18 @@ class ExportDialog(QDialog):
     ----------
     projects : ProjectSession
     learning : Learning
-    export_labels : callable
-        Writes the labels.
-    other_formats : callable
-        Asks for another program's format of labels.
     parent : QWidget, optional
     """
+
+    labelsWanted = Signal()
+    """The labels are to be written as DeepLabCut has them."""
+    otherFormatsWanted = Signal()
+    """The user is to be asked for another program's format of labels."""
 
     def __init__(
         self,
         projects: ProjectSession,
         learning: Learning,
-        *,
-        export_labels: Callable[[], None],
-        other_formats: Callable[[], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -66,9 +64,9 @@ class ExportDialog(QDialog):
         self._shares: Mapping[tuple[int, str], tuple[int, int]] = {}
         self.setWindowTitle("Export")
         self.setMinimumWidth(460)
-        self.labels_button = button("Write labels", "", lambda: self._end(export_labels), part="main")
+        self.labels_button = button("Write labels", "", self._want_labels, part="main")
         self.other_formats_button = button(
-            "Other formats…", "SLEAP, Lightning Pose, COCO, MPII, LSP", lambda: self._end(other_formats)
+            "Other formats…", "SLEAP, Lightning Pose, COCO, MPII, LSP", self._want_other_formats
         )
         self._make_fields()
         self._lay_out()
@@ -286,9 +284,13 @@ class ExportDialog(QDialog):
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(self._learning.export.folder))
 
-    def _end(self, action: Callable[[], None]) -> None:
+    def _want_labels(self) -> None:
         self.accept()
-        action()
+        self.labelsWanted.emit()
+
+    def _want_other_formats(self) -> None:
+        self.accept()
+        self.otherFormatsWanted.emit()
 
 
 def _why_not(*, has_model: bool, has_videos: bool) -> str:

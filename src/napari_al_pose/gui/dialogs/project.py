@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -160,7 +160,10 @@ class NewProjectDialog(QDialog):
 class SettingsDialog(QDialog):
     """The settings form, with OK, Cancel and the way back to the defaults."""
 
-    def __init__(self, settings: LoopSettings, apply: Callable[[LoopSettings], None], parent: QWidget | None) -> None:
+    chosen = Signal(object)
+    """The `LoopSettings` there are to be."""
+
+    def __init__(self, settings: LoopSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings of this project")
         self.setMinimumWidth(360)
@@ -179,7 +182,7 @@ class SettingsDialog(QDialog):
         rows.addWidget(self.form.widget)
         rows.addWidget(label("0 lets the program choose; “Train after” 0 waits for the button.", "dim", wrap=True))
         rows.addWidget(buttons)
-        self.accepted.connect(lambda: apply(self.form.settings))
+        self.accepted.connect(lambda: self.chosen.emit(self.form.settings))
 
 
 def ask_for_videos(parent: QWidget) -> list[Path]:

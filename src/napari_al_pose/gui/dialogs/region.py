@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -39,23 +37,22 @@ class RegionDialog(QDialog):
         One of its frames.
     rectangle : (int, int, int, int) or None
         What is looked at now; None for all.
-    apply : callable
-        Is given the rectangle, zeros for the whole frame, and whether it counts for all videos.
     parent : QWidget, optional
     """
+
+    chosen = Signal(object, bool)
+    """The rectangle, zeros for the whole frame, and whether it counts for all videos."""
 
     def __init__(
         self,
         name: str,
         frame: NDArray[np.uint8],
         rectangle: Rectangle | None,
-        apply: Callable[[Rectangle, bool], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"What is looked at of {name}")
         self._size = frame.shape[0], frame.shape[1]
-        self._apply = apply
         self.picture = _Picture(frame)
         self.picture.dragged.connect(self.show_rectangle)
         self.edges = [self._edge(i, title) for i, title in enumerate(_EDGES)]
@@ -128,7 +125,7 @@ class RegionDialog(QDialog):
 
     def _keep(self) -> None:
         rectangle = (0, 0, 0, 0) if self.rectangle == self._whole else self.rectangle
-        self._apply(rectangle, self.everywhere.isChecked())
+        self.chosen.emit(rectangle, self.everywhere.isChecked())
 
 
 class _Picture(QWidget):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -47,28 +47,28 @@ class LabelCounts:
 
 
 class SkeletonDialog(QDialog):
-    """Changes nothing itself: ``apply(edit)`` is called with what was agreed to.
+    """Changes nothing itself: `agreed` says what was agreed to.
 
     Parameters
     ----------
     skeleton : Skeleton
         The project's.
     counts : LabelCounts
-    apply : callable
     parent : QWidget, optional
     """
+
+    agreed = Signal(object)
+    """The `SkeletonEdit`."""
 
     def __init__(
         self,
         skeleton: Skeleton,
         counts: LabelCounts,
-        apply: Callable[[SkeletonEdit], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._skeleton = skeleton
         self._counts = counts
-        self._apply = apply
         self._links = skeleton.links
         self.setWindowTitle("Bodyparts and skeleton")
         self.setMinimumSize(560, 480)
@@ -181,7 +181,7 @@ class SkeletonDialog(QDialog):
             self.refresh()
 
     def _on_accepted(self) -> None:
-        self._apply(self.edit)
+        self.agreed.emit(self.edit)
         self.accept()
 
     def _show_links(self, names: tuple[str, ...]) -> None:

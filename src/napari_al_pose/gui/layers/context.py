@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.navigator import Navigator
 
 AROUND = 15
 """Frames played on each side."""
@@ -23,24 +22,24 @@ class ContextPlayer(QObject):
 
     Parameters
     ----------
-    session : Session
-        Its current frame stays what it is, and so does what a label would belong to.
-    show : callable
-        ``show(position)`` brings a frame's pixels on the canvas.
+    frame : CurrentFrame
+        Stays what it is, and so does what a label would belong to.
+    navigator : Navigator
     parent : QObject
     """
 
     playing = Signal(bool)
+    positionWanted = Signal(int)
+    """The pixels of the frame there are to be on the canvas."""
 
-    def __init__(self, session: Session, show: Callable[[int], None], parent: QObject) -> None:
+    def __init__(self, frame: CurrentFrame, navigator: Navigator, *, parent: QObject) -> None:
         super().__init__(parent)
-        self._frame, self._navigator = session.frame, session.navigator
-        self._show = show
+        self._frame, self._navigator = frame, navigator
         self._positions: list[int] = []
         self._index = self._waited = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
-        for signal in (session.frame.keyChanged, session.frame.sourceChanged, session.frame.annotationChanged):
+        for signal in (frame.keyChanged, frame.sourceChanged, frame.annotationChanged):
             signal.connect(self.stop)
 
     @property
@@ -80,7 +79,7 @@ class ContextPlayer(QObject):
             self._timer.stop()
             self._positions = []
             if self._frame.position >= 0:
-                self._show(self._frame.position)
+                self.positionWanted.emit(self._frame.position)
             self.playing.emit(False)
 
     def _tick(self) -> None:
@@ -93,4 +92,4 @@ class ContextPlayer(QObject):
             return
         self._waited = 0
         self._index = (self._index + 1) % len(self._positions)
-        self._show(position)
+        self.positionWanted.emit(position)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
+
+from napari_al_pose.gui.state.notices import Notices
 
 Sentence = tuple[str, str]
 """Message and hint for the user; two empty strings where nothing is wrong."""
@@ -32,44 +34,46 @@ class ViewGuard:
     ----------
     viewer : napari.components.ViewerModel
         Only weakly referred to.
-    is_on : callable
-        Whether there is a video of ours to look at.
-    tell : callable
-        ``tell(message, hint)`` hears what was undone.
+    notices : Notices
+        Is told what was undone.
     """
 
-    def __init__(self, viewer: Any, is_on: Callable[[], bool], tell: Callable[[str, str], None]) -> None:
+    def __init__(self, viewer: Any, notices: Notices) -> None:
         self._viewer_ref = weakref.ref(viewer)
-        self._is_on = is_on
-        self._tell = tell
+        self._notices = notices
+        self._holds = False
         for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
             event.connect(self._on_view)
 
-    def turn_back(self) -> bool:
-        """Show frames in 2-D; return whether anything else was shown."""
+    def turn_back(self) -> None:
+        """Show frames in 2-D, and say so where anything else was shown."""
         viewer = self._viewer_ref()
-        if viewer is None or shows_frames(viewer):
-            return False
-        viewer.dims.ndisplay = 2
-        viewer.dims.order = tuple(range(viewer.dims.ndim))
-        return True
+        if viewer is not None and not shows_frames(viewer):
+            viewer.dims.ndisplay = 2
+            viewer.dims.order = tuple(range(viewer.dims.ndim))
+            self._notices.tell(*TURNED_BACK)
 
     def hold(self, layers: Sequence[Layer]) -> None:
-        """Keep ``layers``, which are ours, from being turned or dragged by napari's tools."""
+        """Keep the view on ``layers``, which are ours, and them from being turned or dragged by napari's tools."""
+        self._holds = True
         for layer in layers:
             layer.events.affine.connect(_straighten)
             layer.events.mode.connect(_keep_pan_zoom)
 
+    def release(self) -> None:
+        """Let the view be anything while there are no layers of ours."""
+        self._holds = False
+
     def close(self) -> None:
-        """Let the view be anything again."""
+        """Watch the view no more."""
         viewer = self._viewer_ref()
         if viewer is not None:
             for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
                 event.disconnect(self._on_view)
 
     def _on_view(self) -> None:
-        if self._is_on() and self.turn_back():
-            self._tell(*TURNED_BACK)
+        if self._holds:
+            self.turn_back()
 
 
 def shows_frames(viewer: Any) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,26 @@ from napari_al_pose.domain.tools import Click, Tool, click_meaning
 from napari_al_pose.gui.layers.guard import Sentence
 from napari_al_pose.gui.layers.picking import REACH, SLACK, Points, hit, inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 
 LEFT, RIGHT = 1, 2
 
 
-Preview = Callable[[Sequence[int], NDArray[np.float64]], None]
-Refusal = Callable[[tuple[float, float]], Sentence]
+class Canvas(Protocol):
+    """What a press meets."""
+
+    def refusal(self, xy: tuple[float, float]) -> Sentence:
+        """Return why the canvas does not show the current frame at a source pixel, if so."""
+
+    def preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
+        """Draw points at ``xy``, (n, 2), while they are dragged."""
+
+    def name_point(self, row: int | None) -> None:
+        """Say which point is under the mouse, None for none."""
 
 
 class CanvasMouse:
@@ -34,30 +47,28 @@ class CanvasMouse:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-    session : Session
-    refusal : callable
-        ``refusal(xy)`` returns why the canvas does not show the current frame at a source pixel, if so.
-    preview : callable
-        ``preview(rows, xy)`` draws points while they are dragged.
-    hovered : callable
-        ``hovered(row)`` hears which point is under the mouse, None for none.
+    canvas : Canvas
+    projects : ProjectSession
+    frame : CurrentFrame
+    editor : LabelEditor
+    options : ViewOptions
+    notices : Notices
     """
 
     def __init__(
         self,
         viewer: Any,
-        session: Session,
+        canvas: Canvas,
         *,
-        refusal: Refusal,
-        preview: Preview,
-        hovered: Callable[[int | None], None],
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        editor: LabelEditor,
+        options: ViewOptions,
+        notices: Notices,
     ) -> None:
-        self._viewer = viewer
-        self._notices, self._options = session.notices, session.options
-        self._frame, self._projects, self._editor = session.frame, session.projects, session.editor
-        self._refusal = refusal
-        self._preview = preview
-        self._hovered = hovered
+        self._viewer, self._canvas = viewer, canvas
+        self._notices, self._options = notices, options
+        self._frame, self._projects, self._editor = frame, projects, editor
         self._hovered_row: int | None = None
         self._napari_double_click = list(viewer.mouse_double_click_callbacks)
         viewer.mouse_drag_callbacks.append(self._on_press)
@@ -75,7 +86,7 @@ class CanvasMouse:
         if event.button not in (LEFT, RIGHT) or not self._wanted(event):
             return
         button, xy, start = event.button, to_source(event.position), np.asarray(event.pos, float)
-        refused = self._refusal(xy)
+        refused = self._canvas.refusal(xy)
         if any(refused):
             yield from self._refuse(event, start, refused)
             return
@@ -94,7 +105,7 @@ class CanvasMouse:
             while event.type == "mouse_move":
                 moved = moved or _far(start, event.pos)
                 if drags and moved:
-                    self._preview(rows, self._moved(points, xy, to_source(event.position)))
+                    self._canvas.preview(rows, self._moved(points, xy, to_source(event.position)))
                 yield
         finally:
             camera.mouse_pan = pans
@@ -126,7 +137,7 @@ class CanvasMouse:
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         xy = to_source(event.position)
-        if not self._wanted(event) or any(self._refusal(xy)) or not self._frame.picture_is_current:
+        if not self._wanted(event) or any(self._canvas.refusal(xy)) or not self._frame.picture_is_current:
             for callback in self._napari_double_click:
                 callback(viewer, event)
         elif event.button == LEFT:
@@ -139,7 +150,7 @@ class CanvasMouse:
         row = self._hit(to_source(event.position), event) if looks else None
         if row != self._hovered_row:
             self._hovered_row = row
-            self._hovered(row)
+            self._canvas.name_point(row)
 
     def _click(self, xy: tuple[float, float], row: int | None) -> None:
         if (

@@ -20,7 +20,6 @@ from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
     NOTHING,
-    TURNED_BACK,
     Sentence,
     ViewGuard,
     shows_frames,
@@ -66,18 +65,21 @@ class LayerStack(QObject):
         self._scoremap: ScoremapLayer | None = None
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
-        self._guard = ViewGuard(viewer, lambda: bool(self.layers), self._tell)
+        self._guard = ViewGuard(viewer, session.notices)
         self.camera = Camera(viewer, self)
-        self.context = ContextPlayer(session, self._show_position, self)
+        self.context = ContextPlayer(session.frame, session.navigator, parent=self)
         self._mouse = CanvasMouse(
             viewer,
-            session,
-            refusal=self._refusal,
-            preview=self._preview,
-            hovered=self._show_name,
+            self,
+            projects=session.projects,
+            frame=session.frame,
+            editor=session.editor,
+            options=session.options,
+            notices=session.notices,
         )
-        self.player = VideoPlayer(session, self)
+        self.player = VideoPlayer(session.projects, session.frame, navigator=session.navigator, parent=self)
         self.context.playing.connect(self._on_playing)
+        self.context.positionWanted.connect(self._show_position)
         session.options.changed.connect(self._on_option)
         session.frame.set_picture(self)
         viewer.dims.events.point.connect(self._on_slider)
@@ -130,6 +132,7 @@ class LayerStack(QObject):
             self._video.frames.join()
             self._video.deleteLater()
         self._video = self._scoremap = self._keypoints = None
+        self._guard.release()
         if viewer is not None:
             for layer in ours:  # of `layers`, none is ours any more: nothing is put back
                 if layer in viewer.layers:
@@ -171,8 +174,7 @@ class LayerStack(QObject):
         if viewer is None or project is None or skeleton is None:
             return
         self.remove()
-        if self._guard.turn_back():
-            self._tell(*TURNED_BACK)
+        self._guard.turn_back()
         self._syncing = True
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
@@ -249,7 +251,7 @@ class LayerStack(QObject):
             if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
                 self.camera.close_up(place)
 
-    def _show_name(self, row: int | None) -> None:
+    def name_point(self, row: int | None) -> None:
         """Say what is under the mouse."""
         frame, n, text = self._frame, len(self._frame.bodyparts), ""
         if row is not None and frame.annotations:
@@ -314,7 +316,7 @@ class LayerStack(QObject):
         self._scoremap.show(self._frame.scoremaps, chosen, (size[0], size[1]))
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
 
-    def _preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
+    def preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
         if self._keypoints is not None:
             self._keypoints.move(rows, xy)
 
@@ -345,7 +347,9 @@ class LayerStack(QObject):
             return
         self._build(source)
         self._show_frame()
-        self._tell("The pose layers are back: they show the project that is open.", "They go when it is closed.")
+        self._notices.tell(
+            "The pose layers are back: they show the project that is open.", "They go when it is closed."
+        )
 
     def _stands_at(self, position: int) -> bool:
         viewer = self._viewer_ref()
@@ -353,7 +357,7 @@ class LayerStack(QObject):
             return False
         return bool(viewer.dims.point[self._time_axis(viewer)] == position)
 
-    def _refusal(self, xy: tuple[float, float]) -> Sentence:
+    def refusal(self, xy: tuple[float, float]) -> Sentence:
         """Return why a click at ``xy`` is no click on the current frame."""
         viewer = self._viewer_ref()
         if viewer is None or self._video is None or self._keypoints is None or self._missing(self.layers):
@@ -362,9 +366,6 @@ class LayerStack(QObject):
             return "The points are hidden.", self._keys.named("Show them ({options.toggle points}), then label.")
         drawn, position = self._keypoints.all[-2:], self._frame.position
         return what_is_wrong(viewer, self._video.layer, drawn, position=position, xy=xy)
-
-    def _tell(self, message: str, hint: str) -> None:
-        self._notices.tell(message, hint)
 
     @staticmethod
     def _time_axis(viewer: Any) -> int:

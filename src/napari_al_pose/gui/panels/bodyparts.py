@@ -19,7 +19,11 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
 from napari_al_pose.gui.panels.tools import ToolRows
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
@@ -34,25 +38,35 @@ class BodypartPanel(Section):
     rowsWanted = Signal()
     """There are others, and `fit` is to be called."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        editor: LabelEditor,
+        options: ViewOptions,
+        keys: KeyChoices,
+        colours: Colours,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__("Bodyparts", parent)
-        self._options, self._keys, self._frame = session.options, session.keys, session.frame
-        self._projects, self._editor = session.projects, session.editor
+        self._options, self._keys, self._frame = options, keys, frame
+        self._projects, self._editor = projects, editor
         self._rows = RowsModel(lambda row: f"{row.name} {row.text}".strip(), _tooltip, self)
-        self._view = RowsView(self._rows, lambda row: session.frame.choose_bodypart(row.name))
+        self._view = RowsView(self._rows, lambda row: frame.choose_bodypart(row.name))
         self._delegate = _BodypartDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
         self._view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.tools = ToolRows(session)
+        self.tools = ToolRows(projects, frame, options=options, keys=keys)
         self.body.addWidget(self.tools)
         self.body.addWidget(self._view, 1)
         self.body.addLayout(self._buttons())
-        for signal in (session.frame.annotationChanged, session.frame.bodypartChanged, session.frame.keyChanged):
+        for signal in (frame.annotationChanged, frame.bodypartChanged, frame.keyChanged):
             signal.connect(self.refresh)
-        session.options.changed.connect(self._on_option)
-        session.frame.individualChanged.connect(self._recolour)
-        session.projects.projectChanged.connect(self._on_project)
+        options.changed.connect(self._on_option)
+        frame.individualChanged.connect(self._recolour)
+        projects.projectChanged.connect(self._on_project)
         self._on_project()
 
     def set_menu(self, menu: QMenu) -> None:

@@ -55,7 +55,7 @@ class LabelMenu(QMenu):
         self.addSeparator()
         several = len(self._frame.individuals) > 1
         by_individual = options.colour_by is ColourBy.INDIVIDUAL
-        self._add_toggle("Names beside the points", "names")
+        self._add_toggle("Names beside the points", "names", checked=options.names)
         self._add(
             "Colour by individual",
             self._editor.next_colouring,
@@ -68,9 +68,9 @@ class LabelMenu(QMenu):
         self._add(
             "Accepting marks doubted guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
-        self._add_toggle("Ring doubted guesses in red", "borders")
-        self._add_toggle("View follows the animal", "follow")
-        self._add_toggle("Wide canvas", "wide")
+        self._add_toggle("Ring doubted guesses in red", "borders", checked=options.borders)
+        self._add_toggle("View follows the animal", "follow", checked=options.follow)
+        self._add_toggle("Wide canvas", "wide", checked=options.wide)
         self.addSeparator()
         self._add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
         if any(self._frame.individuals):
@@ -81,9 +81,8 @@ class LabelMenu(QMenu):
         self.addSeparator()
         self._add("Keys", self._keys.show_list, "show_keys")
 
-    def _add_toggle(self, text: str, option: str) -> None:
-        options = self._options
-        self._add(text, lambda: options.toggle(option), f"options.toggle {option}", checked=getattr(options, option))
+    def _add_toggle(self, text: str, option: str, *, checked: bool) -> None:
+        self._add(text, lambda: self._options.toggle(option), f"options.toggle {option}", checked=checked)
 
     def _add(
         self,

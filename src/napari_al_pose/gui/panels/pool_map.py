@@ -33,7 +33,9 @@ from napari_al_pose.domain.views.pool_map import (
 )
 from napari_al_pose.engine.messages import PoolMapped
 from napari_al_pose.gui.panels.queue import fill_strategies
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours, mix
 from napari_al_pose.gui.thumbnails import HEIGHT, WIDTH, Thumbnails
 from napari_al_pose.gui.widgets import button, label
@@ -51,18 +53,27 @@ class PoolMap(QDialog):
 
     Parameters
     ----------
-    session : Session
-        With a project.
+    projects : ProjectSession
+        With a project open.
+    navigator : Navigator
+    learning : Learning
     thumbnails : Thumbnails
         Of the project's videos; the map's own.
     colours : Colours
     """
 
     def __init__(
-        self, session: Session, thumbnails: Thumbnails, colours: Colours, parent: QWidget | None = None
+        self,
+        projects: ProjectSession,
+        navigator: Navigator,
+        *,
+        learning: Learning,
+        thumbnails: Thumbnails,
+        colours: Colours,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._learning, self._thumbnails, self._colours = session.learning, thumbnails, colours
+        self._learning, self._thumbnails, self._colours = learning, thumbnails, colours
         self._mapped: PoolMapped | None = None
         self._waiting = False
         self._dots: tuple[MapDot, ...] = ()
@@ -70,19 +81,19 @@ class PoolMap(QDialog):
         self.resize(980, 620)
         self._strategy = QComboBox()
         self._strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        fill_strategies(self._strategy, session.learning.strategies)
-        self._strategy.setCurrentIndex(max(0, self._strategy.findData(session.projects.settings.strategy)))
+        fill_strategies(self._strategy, learning.strategies)
+        self._strategy.setCurrentIndex(max(0, self._strategy.findData(projects.settings.strategy)))
         self._layout_box = _layout_box()
         self._update = button("Show", "Score the pool by this strategy; the queue stays", self.ask, part="main")
         self._caption = label("", "dim", wrap=True)
-        self.plot = _Plot(colours, lambda key: session.navigator.go_to(key))
-        self.best, self.worst = _sheet(session), _sheet(session)
+        self.plot = _Plot(colours, lambda key: navigator.go_to(key))
+        self.best, self.worst = _sheet(navigator), _sheet(navigator)
         self._lay_out()
         thumbnails.ready.connect(self._on_thumbnail)
-        session.learning.poolMapped.connect(self.show_map)
-        session.learning.trainingChanged.connect(self._refresh)
-        session.learning.engineChanged.connect(self._refresh)
-        session.projects.projectChanged.connect(self.close)
+        learning.poolMapped.connect(self.show_map)
+        learning.trainingChanged.connect(self._refresh)
+        learning.engineChanged.connect(self._refresh)
+        projects.projectChanged.connect(self.close)
         self.finished.connect(lambda _result: thumbnails.close())
         self._refresh()
         self.ask()
@@ -250,13 +261,13 @@ def _layout_box() -> QComboBox:
     return box
 
 
-def _sheet(session: Session) -> QListWidget:
+def _sheet(navigator: Navigator) -> QListWidget:
     made = QListWidget()
     made.setViewMode(QListWidget.ViewMode.IconMode)
     made.setResizeMode(QListWidget.ResizeMode.Adjust)
     made.setMovement(QListWidget.Movement.Static)
     made.setIconSize(QSize(WIDTH * 3 // 4, HEIGHT * 3 // 4))
     made.setSpacing(4)
-    made.itemClicked.connect(lambda item: session.navigator.go_to(item.data(_KEY)))
-    made.itemActivated.connect(lambda item: session.navigator.go_to(item.data(_KEY)))
+    made.itemClicked.connect(lambda item: navigator.go_to(item.data(_KEY)))
+    made.itemActivated.connect(lambda item: navigator.go_to(item.data(_KEY)))
     return made

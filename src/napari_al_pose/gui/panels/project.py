@@ -10,17 +10,31 @@ from napari_al_pose.domain.views import project_line, save_view
 from napari_al_pose.domain.views.exporting import export_button
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.remembered import recent_projects
-from napari_al_pose.gui.state.session import Session
-from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_repair import LabelRepair
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.widgets import button, label, menu_button
 
 
 class ProjectPanel(QWidget):
     """Name, counts and buttons of the open project."""
 
-    def __init__(self, session: Session, actions: WindowActions, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        learning: Learning,
+        repair: LabelRepair,
+        notices: Notices,
+        actions: WindowActions,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._notices, self._frame, self._projects = session.notices, session.frame, session.projects
-        self._repair, self._learning = session.repair, session.learning
+        self._notices, self._frame, self._projects = notices, frame, projects
+        self._repair, self._learning = repair, learning
         self._actions = actions
         self._said = ""
         self._name = QElidingLabel()
@@ -38,10 +52,10 @@ class ProjectPanel(QWidget):
         rows.addWidget(self._name)
         rows.addLayout(counts)
         rows.addLayout(self._buttons())
-        for signal in (session.projects.projectChanged, session.frame.annotationChanged, session.learning.modelChanged):
+        for signal in (projects.projectChanged, frame.annotationChanged, learning.modelChanged):
             signal.connect(self.refresh)
-        session.notices.busyChanged.connect(self.refresh)
-        session.learning.exportChanged.connect(self._tell_export)
+        notices.busyChanged.connect(self.refresh)
+        learning.exportChanged.connect(self._tell_export)
 
     def refresh(self) -> None:
         """Show the counts."""
@@ -79,8 +93,7 @@ class ProjectPanel(QWidget):
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self._fill_menu)
-        project = button("Project", "New, open, recent projects, add videos", lambda: None)
-        project.setMenu(self._menu)
+        project = menu_button("Project", "New, open, recent projects, add videos", self._menu)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(project, 1)

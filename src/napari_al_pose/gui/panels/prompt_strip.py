@@ -10,8 +10,13 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 from napari_al_pose.domain import FrameRole
 from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, playing_prompt, prompt
-from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.layers.context import ContextPlayer
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
 
 NAME = "Pose prompt"
@@ -24,31 +29,47 @@ class PromptStrip(QWidget):
 
     Parameters
     ----------
-    session : Session
-    stack : LayerStack
+    projects : ProjectSession
+    frame : CurrentFrame
+    navigator : Navigator
+    options : ViewOptions
+    keys : KeyChoices
+    notices : Notices
+    context : ContextPlayer
         Tells whether the frames around the current one are played.
     colours : Colours
     """
 
-    def __init__(self, session: Session, stack: LayerStack, colours: Colours) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        options: ViewOptions,
+        keys: KeyChoices,
+        notices: Notices,
+        context: ContextPlayer,
+        colours: Colours,
+    ) -> None:
         super().__init__()
-        self._options, self._keys, self._frame = session.options, session.keys, session.frame
-        self._projects, self._navigator, self._notices = session.projects, session.navigator, session.notices
-        self._context = stack.context
+        self._options, self._keys, self._frame = options, keys, frame
+        self._projects, self._navigator, self._notices = projects, navigator, notices
+        self._context = context
         self._colours = colours
         self._shown = Prompt()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for signal in (
-            session.frame.keyChanged,
-            session.frame.annotationChanged,
-            session.frame.bodypartChanged,
-            session.frame.individualChanged,
-            session.navigator.queueChanged,
-            session.notices.busyChanged,
-            session.projects.projectChanged,
-            session.keys.changed,
-            session.options.changed,
-            stack.context.playing,
+            frame.keyChanged,
+            frame.annotationChanged,
+            frame.bodypartChanged,
+            frame.individualChanged,
+            navigator.queueChanged,
+            notices.busyChanged,
+            projects.projectChanged,
+            keys.changed,
+            options.changed,
+            context.playing,
         ):
             signal.connect(self.refresh)
         self.refresh()

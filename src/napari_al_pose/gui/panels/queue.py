@@ -29,7 +29,12 @@ from napari_al_pose.domain.views import (
     queue_rows,
     strategy_groups,
 )
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label
@@ -46,17 +51,28 @@ class QueuePanel(Section):
     mapWanted = Signal()
     """The map of the pool is to be shown."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        learning: Learning,
+        keys: KeyChoices,
+        notices: Notices,
+        colours: Colours,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__("Queue", parent)
-        self._keys, self._frame, self._projects = session.keys, session.frame, session.projects
-        self._navigator, self._learning, self._notices = session.navigator, session.learning, session.notices
+        self._keys, self._frame, self._projects = keys, frame, projects
+        self._navigator, self._learning, self._notices = navigator, learning, notices
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
         self.head.insertWidget(1, self._strategy, 1)
         self.head.setStretchFactor(self.side, 0)
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
-        self._view = RowsView(self._rows, lambda row: session.navigator.go_to(row.key))
+        self._view = RowsView(self._rows, lambda row: navigator.go_to(row.key))
         self._delegate = _QueueDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
@@ -67,12 +83,12 @@ class QueuePanel(Section):
         self.body.addLayout(self._buttons())  # above what grows and shrinks, so that they stay in their place
         self.body.addWidget(self._view, 1)
         self.body.addWidget(self._empty, 1)
-        for signal in (session.navigator.queueChanged, session.frame.keyChanged, session.frame.annotationChanged):
+        for signal in (navigator.queueChanged, frame.keyChanged, frame.annotationChanged):
             signal.connect(self.refresh)
-        for signal in (session.learning.engineChanged, session.learning.trainingChanged, session.learning.modelChanged):
+        for signal in (learning.engineChanged, learning.trainingChanged, learning.modelChanged):
             signal.connect(self._refresh_empty)
-        session.navigator.queueDone.connect(self._tell_done)
-        session.projects.settingsChanged.connect(self._show_strategy)
+        navigator.queueDone.connect(self._tell_done)
+        projects.settingsChanged.connect(self._show_strategy)
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""

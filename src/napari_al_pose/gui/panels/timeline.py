@@ -22,7 +22,10 @@ from napari_al_pose.domain.views import (
     mark_kind,
     timeline_marks,
 )
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import label
 
@@ -34,9 +37,18 @@ _PAINT_ORDER = (MarkKind.QUEUED, MarkKind.QUEUED_HOLDOUT, MarkKind.LABELLED, Mar
 class Timeline(QWidget):
     """Video chooser, lane, and the current frame in words."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        learning: Learning,
+        colours: Colours,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
+        self._frame, self._projects, self._navigator = frame, projects, navigator
         self._counted: tuple[int, int] = (-1, -1)
         self._marked: tuple[Any, ...] = ()
         self.lane = Lane(colours)
@@ -62,13 +74,13 @@ class Timeline(QWidget):
         rows.addLayout(row)
         rows.addWidget(self.lane)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        session.projects.projectChanged.connect(self._on_project)
-        session.projects.videosChanged.connect(self._on_project)
-        session.frame.sourceChanged.connect(self._on_source)
-        session.frame.keyChanged.connect(self._on_frame)
-        session.frame.annotationChanged.connect(self._on_annotation)
-        session.navigator.queueChanged.connect(self.refresh_marks)
-        session.learning.modelChanged.connect(self.refresh_marks)
+        projects.projectChanged.connect(self._on_project)
+        projects.videosChanged.connect(self._on_project)
+        frame.sourceChanged.connect(self._on_source)
+        frame.keyChanged.connect(self._on_frame)
+        frame.annotationChanged.connect(self._on_annotation)
+        navigator.queueChanged.connect(self.refresh_marks)
+        learning.modelChanged.connect(self.refresh_marks)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:

@@ -6,7 +6,10 @@ from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.widgets import KeyTip, label, tool_button
 
 _TOOLS = (
@@ -24,18 +27,26 @@ _MODES = (
 class ToolRows(QWidget):
     """Which tool, which mode, and in a project of several animals which individual."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        options: ViewOptions,
+        keys: KeyChoices,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._options, self._keys, self._frame = session.options, session.keys, session.frame
+        self._options, self._keys, self._frame = options, keys, frame
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(4)
         rows.addLayout(self._tool_row())
         rows.addWidget(self._individual_row())
-        session.options.changed.connect(self._on_option)
-        session.projects.projectChanged.connect(self._on_project)
-        session.frame.individualChanged.connect(self._show_individual)
-        session.keys.changed.connect(self._on_keys)
+        options.changed.connect(self._on_option)
+        projects.projectChanged.connect(self._on_project)
+        frame.individualChanged.connect(self._show_individual)
+        keys.changed.connect(self._on_keys)
         self._on_option("tool")
         self._on_option("label_mode")
         self._on_project()

@@ -8,7 +8,12 @@ from superqt import QElidingLabel
 from napari_al_pose.domain.views import model_sentence, stop_view, train_view, training_sentence
 from napari_al_pose.domain.views.effort import effort_lines, newest_line
 from napari_al_pose.domain.views.label_checks import check_button_text
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.effort_meter import EffortMeter
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_checks import LabelChecks
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import KeyTip, Section, button, label
 
 _PLOT_EVERY_MS = 800
@@ -24,10 +29,20 @@ _ENGINE_WORDS = {
 class TrainPanel(Section):
     """The button *Train*, or the job that runs and how to end it."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        learning: Learning,
+        checks: LabelChecks,
+        effort: EffortMeter,
+        keys: KeyChoices,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__("Training", parent)
-        self._keys, self._projects = session.keys, session.projects
-        self._checks, self._learning, self._effort = session.checks, session.learning, session.effort
+        self._keys, self._projects = keys, projects
+        self._checks, self._learning, self._effort = checks, learning, effort
         self.body.addWidget(self._idle_row())
         self.body.addWidget(self._busy_rows())
         self._model = QElidingLabel()
@@ -37,21 +52,19 @@ class TrainPanel(Section):
         self._effort_line = QElidingLabel()
         self._effort_line.setProperty("part", "dim")
         self.body.addWidget(self._effort_line)
-        self._check_button = button(
-            "", "Labels that a model which had not seen them puts elsewhere", session.checks.show_list
-        )
+        self._check_button = button("", "Labels that a model which had not seen them puts elsewhere", checks.show_list)
         self.body.addWidget(self._check_button)
-        session.checks.changed.connect(self.refresh)
-        session.effort.changed.connect(self._show_effort)
+        checks.changed.connect(self.refresh)
+        effort.changed.connect(self._show_effort)
         for signal in (
-            session.learning.trainingChanged,
-            session.learning.engineChanged,
-            session.frame.annotationChanged,
+            learning.trainingChanged,
+            learning.engineChanged,
+            frame.annotationChanged,
         ):
             signal.connect(self.refresh)
-        session.projects.settingsChanged.connect(self.refresh)
-        session.learning.modelChanged.connect(self.refresh)
-        session.projects.projectChanged.connect(self.refresh)
+        projects.settingsChanged.connect(self.refresh)
+        learning.modelChanged.connect(self.refresh)
+        projects.projectChanged.connect(self.refresh)
         self.refresh()
         self._show_effort()
 

@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
 from napari_al_pose.domain.views.why import MAX_BARS
-from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import Section, label
 
@@ -24,9 +26,18 @@ _NUMBER_WIDTH = 44
 class WhyPanel(Section):
     """A sentence, a bar per bodypart, and the choice of scoremap."""
 
-    def __init__(self, session: Session, colours: Colours, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        keys: KeyChoices,
+        colours: Colours,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__("Why this frame?", parent)
-        self._keys, self._frame, self._navigator = session.keys, session.frame, session.navigator
+        self._keys, self._frame, self._navigator = keys, frame, navigator
         self._sentence = label("", wrap=True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._caption = label("", "dim")
@@ -38,14 +49,14 @@ class WhyPanel(Section):
         self.body.addWidget(self._caption)
         self.body.addWidget(self._bars)
         for signal in (
-            session.frame.keyChanged,
-            session.navigator.queueChanged,
-            session.frame.lookedChanged,
-            session.frame.annotationChanged,
+            frame.keyChanged,
+            navigator.queueChanged,
+            frame.lookedChanged,
+            frame.annotationChanged,
         ):
             signal.connect(self.refresh)
-        session.projects.projectChanged.connect(self._on_project)
-        session.frame.scoremapChoiceChanged.connect(self._show_choice)
+        projects.projectChanged.connect(self._on_project)
+        frame.scoremapChoiceChanged.connect(self._show_choice)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:
