@@ -6,6 +6,8 @@ import pytest
 from qtpy.QtCore import QSettings
 from session_tools import TIMEOUT, ScriptedEngine, note_errors
 
+from leaks import nothing_is_left  # noqa: F401
+
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path):
@@ -14,15 +16,17 @@ def own_settings(tmp_path):
 
 
 @pytest.fixture
-def scripted_engine(monkeypatch):
-    """Sessions made in this test talk to a `ScriptedEngine`."""
-    from napari_al_pose.gui.state import engine_bridge as bridge
+def engine(monkeypatch):
+    """The `ScriptedEngine` that sessions made in this test talk to."""
+    from napari_al_pose.gui.state import engine_bridge
 
-    monkeypatch.setattr(bridge, "EngineClient", ScriptedEngine)
+    made = ScriptedEngine()
+    monkeypatch.setattr(engine_bridge, "EngineClient", made.connect)
+    return made
 
 
 @pytest.fixture
-def session(qtbot, scripted_engine):
+def session(qtbot, engine):
     """A session without a viewer; its errors are noted in ``session.notices.errors``."""
     from napari_al_pose.gui.state.session import new_session
 

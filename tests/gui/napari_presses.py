@@ -131,7 +131,7 @@ def check(viewer, session, what, press) -> None:
 
 def main(config: Path) -> None:
     """Go through all states, and label a last point."""
-    bridge.EngineClient = ScriptedEngine
+    bridge.EngineClient = ScriptedEngine().connect
     gc.collect = lambda *_: 0  # napari calls it for every layer that goes: half of the time this program would take
     viewer, session = open_window(config)
     viewer.window.resize(900, 600)  # drawing is what takes time here

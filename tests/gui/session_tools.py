@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_al_pose.engine.messages import Ready
 
@@ -23,36 +26,60 @@ def note_errors(session):
     return session
 
 
-def bridge_of(session):
-    """Return the session's side of the engine: the one place where tests reach for it."""
-    return session.learning._engine
-
-
-def engine_of(session):
-    """Return the `ScriptedEngine` that a session talks to now."""
-    return bridge_of(session)._client
+def of_session(kind, session, **others):
+    """Make a panel (or what else takes parts of a session) of those parts that it names."""
+    parts = {name: getattr(session, name) for name in type(session).__dataclass_fields__}
+    return kind(**{name: parts[name] for name in inspect.signature(kind).parameters if name in parts}, **others)
 
 
 class ScriptedEngine:
-    """Stands in for the engine process where a test is not about it: notes requests, answers what it is told to.
+    """Stands in for the engine process where a test is not about it: notes requests, says what it is told to.
 
-    What the real process answers is tested in ``test_session_engine.py``.
+    One stands for every engine that a session starts, one after the other: `connect` takes the place of
+    `EngineClient`. What the real process answers is tested in ``test_session_engine.py``.
     """
 
-    def __init__(self, root, on_reply, *, background=True):
+    def __init__(self):
+        self.clients = []
+
+    def connect(self, root, on_reply, *, background=True):
+        """Return the client of another engine."""
+        self.clients.append(ScriptedClient(root, on_reply))
+        return self.clients[-1]
+
+    @property
+    def client(self):
+        """Of the engine that was started last."""
+        return self.clients[-1]
+
+    @property
+    def sent(self):
+        """What that engine was asked, in order."""
+        return self.client.sent
+
+    def asked(self, kind):
+        """Return the requests of a kind that it got."""
+        return [request for request in self.sent if isinstance(request, kind)]
+
+    def says(self, *replies):
+        """Have it say something, and the session hear it."""
+        for reply in replies:
+            self.client.on_reply(reply)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall)
+
+
+class ScriptedClient:
+    """What a session holds of a `ScriptedEngine`."""
+
+    def __init__(self, root, on_reply):
         self.root = root
         self.on_reply = on_reply
         self.sent = []
-        self.closed = False
+        self.alive = True
         self._jobs = itertools.count(1)
-        self.model_version = 0
-
-    @property
-    def alive(self):
-        return not self.closed
 
     def start(self):
-        self.on_reply(Ready("cpu", self.model_version))
+        self.on_reply(Ready("cpu", 0))
 
     def send(self, request):
         self.sent.append(request)
@@ -61,7 +88,4 @@ class ScriptedEngine:
         return next(self._jobs)
 
     def close(self):
-        self.closed = True
-
-    def asked(self, kind):
-        return [request for request in self.sent if isinstance(request, kind)]
+        self.alive = False

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sleap_io as sio
 from qtpy.QtWidgets import QMenu
-from session_tools import TIMEOUT, dialog_of
+from session_tools import TIMEOUT, dialog_of, of_session
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui import actions as actions_module
@@ -130,7 +130,7 @@ def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot,
 
 
 def test_both_are_in_the_project_menu(actions, opened, qtbot):
-    panel = ProjectPanel(opened, actions)
+    panel = of_session(ProjectPanel, opened, actions=actions)
     qtbot.addWidget(panel)
     menu = panel.findChild(QMenu)
     menu.aboutToShow.emit()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, Round
 from napari_al_pose.domain.exporting import ExportOptions
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def with_models(opened, qtbot):
+def with_models(opened, qtbot, engine):
     """The opened session of a project with two models, the first of which has predicted a part of a video."""
     project = opened.projects.project
     for number in (1, 2):
@@ -48,8 +48,8 @@ def with_models(opened, qtbot):
         segments=((0, 40), (40, 100)),
     )
     project.video_predictions.resume(header).finish(0)
-    for ranking in engine_of(opened).asked(Rank):
-        engine_of(opened).on_reply(Cancelled(ranking.job))
+    for ranking in engine.asked(Rank):
+        engine.says(Cancelled(ranking.job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
     return opened
 
@@ -66,9 +66,9 @@ def show(actions, window, qtbot):
     return dialog
 
 
-def answer(session, qtbot, reply):
+def answer(engine, session, qtbot, reply):
     with qtbot.waitSignal(session.learning.exportChanged, timeout=TIMEOUT):
-        engine_of(session).on_reply(reply)
+        engine.says(reply)
 
 
 def test_labels_are_written_for_deeplabcut(actions, opened, window, qtbot):
@@ -90,7 +90,7 @@ def test_without_a_model_it_says_what_to_do(actions, opened, window):
     assert "press Train" in dialog.status.text()
 
 
-def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtbot, tmp_path):
+def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtbot, tmp_path, engine):
     dialog = show(actions, window, qtbot)
     names = [video.name for video in with_models.projects.project.videos]
     assert dialog.chosen_videos == names
@@ -107,14 +107,14 @@ def test_what_is_chosen_is_asked_of_the_engine(actions, with_models, window, qtb
     dialog.cutoff.setValue(0.35)
     dialog.trail.setValue(4)
     dialog.predict_button.click()
-    (request,) = engine_of(with_models).asked(Export)
+    (request,) = engine.asked(Export)
     assert request.videos == (names[0], str(outside))
     assert request.options == ExportOptions(
         version=1, formats=("sleap",), smoothing="kalman", labelled_video=True, cutoff=0.35, trail=4
     )
     # What was chosen is chosen again the next time, but for the model: that is the newest.
     dialog.reject()
-    answer(with_models, qtbot, Cancelled(request.job))
+    answer(engine, with_models, qtbot, Cancelled(request.job))
     again = show(actions, window, qtbot).options
     assert again == ExportOptions(
         version=2, formats=("sleap",), smoothing="kalman", labelled_video=True, cutoff=0.35, trail=4
@@ -141,29 +141,29 @@ def test_videos_begun_before_say_so(actions, with_models, window, qtbot):
     assert "predicted" not in dialog.videos.item(1).text()
 
 
-def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models, window, qtbot, monkeypatch):
+def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models, window, qtbot, monkeypatch, engine):
     dialog = show(actions, window, qtbot)
     dialog.start()
-    (request,) = engine_of(with_models).asked(Export)
+    (request,) = engine.asked(Export)
     assert dialog.stop_button.isVisible()
     assert not dialog.videos.isEnabled()
     dialog.reject()
-    answer(with_models, qtbot, Progress(request.job, "Predicting mouse1", 600, 2400, 90.0))
+    answer(engine, with_models, qtbot, Progress(request.job, "Predicting mouse1", 600, 2400, 90.0))
     dialog = show(actions, window, qtbot)
     assert dialog.status.text() == "Predicting mouse1, 600 of 2,400, 90 s left"
     assert dialog.bar.value() == 250
     # Another export isn't begun meanwhile, and a training isn't waited for.
     with_models.learning.export_videos(["x"], ExportOptions())
-    assert len(engine_of(with_models).asked(Export)) == 1
+    assert len(engine.asked(Export)) == 1
     with_models.editor.place(with_models.frame.bodyparts[0], 5.0, 5.0)
     with_models.learning.train()
-    qtbot.waitUntil(lambda: bool(engine_of(with_models).asked(Train)), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: bool(engine.asked(Train)), timeout=TIMEOUT)
     dialog.refresh()
     assert "paused while the model trains" in dialog.status.text()
     with qtbot.waitSignal(with_models.notices.raised, timeout=TIMEOUT) as notice:
-        answer(with_models, qtbot, PosesExported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
+        answer(engine, with_models, qtbot, PosesExported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
     assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
-    answer(with_models, qtbot, Finished(request.job))
+    answer(engine, with_models, qtbot, Finished(request.job))
     assert not with_models.learning.export.busy
     assert with_models.learning.training.running
     assert dialog.predict_button.isVisible()
@@ -175,21 +175,21 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     assert [Path(url.toLocalFile()) for url in opened_urls] == [Path("/a")]
 
 
-def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot):
+def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot, engine):
     dialog = show(actions, window, qtbot)
     dialog.start()
-    (request,) = engine_of(with_models).asked(Export)
+    (request,) = engine.asked(Export)
     dialog.stop_button.click()
-    assert engine_of(with_models).asked(Stop)[-1].job == request.job
-    answer(with_models, qtbot, Cancelled(request.job))
+    assert engine.asked(Stop)[-1].job == request.job
+    answer(engine, with_models, qtbot, Cancelled(request.job))
     assert "go on from there" in dialog.status.text()
 
 
-def test_a_failure_is_told(actions, with_models, window, qtbot):
+def test_a_failure_is_told(actions, with_models, window, qtbot, engine):
     dialog = show(actions, window, qtbot)
     dialog.start()
-    (request,) = engine_of(with_models).asked(Export)
-    answer(with_models, qtbot, Failed(request.job, "The disk is full.", "Make room."))
+    (request,) = engine.asked(Export)
+    answer(engine, with_models, qtbot, Failed(request.job, "The disk is full.", "Make room."))
     assert with_models.notices.errors[-1] == "The disk is full."
     assert dialog.status.text() == "The disk is full. Make room."
     assert dialog.predict_button.isEnabled()
@@ -220,20 +220,20 @@ def test_a_frame_that_an_export_has_reached_has_a_guess_at_once(with_models, qtb
     assert with_models.frame.guess is None
 
 
-def test_added_predictions_are_guesses_and_rank_the_queue(opened, qtbot, tmp_path):
+def test_added_predictions_are_guesses_and_rank_the_queue(opened, qtbot, tmp_path, engine):
     video, parts = opened.projects.project.videos[0].name, opened.frame.bodyparts
     path = tmp_path / f"{video}_lightning.csv"
     with writing_lightning_pose(path, bodyparts=parts) as add:
         add(np.arange(90), np.full((90, len(parts), 3), 0.4, np.float32))
     opened.navigator.go_to(FrameKey(video, 7))
-    before = len(engine_of(opened).asked(Rank))
+    before = len(engine.asked(Rank))
     with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         opened.learning.add_predictions([path])
     assert notice.args[0] == f"Predictions of {video} are taken in."
     qtbot.waitUntil(lambda: opened.frame.guess is not None, timeout=TIMEOUT)
     assert opened.frame.guess.model_version == 0
     assert np.allclose(opened.frame.guess.xy, 0.4)
-    assert len(engine_of(opened).asked(Rank)) == before + 1
+    assert len(engine.asked(Rank)) == before + 1
     with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         opened.learning.add_predictions([tmp_path / "unknown.csv"])
     assert "named after no video" in notice.args[0]

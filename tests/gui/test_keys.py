@@ -11,7 +11,7 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import KeymapHandler, coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.tools import Tool
@@ -142,7 +142,7 @@ def test_keys_are_written_as_people_do():
 
 @pytest.fixture
 def bodypart_panel(keys, opened, qtbot):
-    panel = BodypartPanel(opened, theme_colours("dark"))
+    panel = of_session(BodypartPanel, opened, colours=theme_colours("dark"))
     qtbot.addWidget(panel)
     return panel
 
@@ -151,7 +151,7 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     viewer, keys, stack, opened, actions, bodypart_panel, qtbot
 ):
     panel, menu = bodypart_panel, LabelMenu(opened, actions, bodypart_panel)
-    strip = PromptStrip(opened, stack, theme_colours("dark"))
+    strip = of_session(PromptStrip, opened, context=stack.context, colours=theme_colours("dark"))
     qtbot.addWidget(strip)
     assert panel._hide.toolTip().endswith("(X)")
     assert "X: not visible" in strip.shown.keys

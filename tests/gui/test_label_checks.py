@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def checked(opened, qtbot):
+def checked(opened, qtbot, engine):
     """Two labels of one frame to check, one of another."""
     video, (first, second) = opened.frame.key.video, opened.frame.bodyparts[:2]
     opened.editor.place(first, 30.0, 40.0)
@@ -29,7 +29,7 @@ def checked(opened, qtbot):
     )
     opened.projects.project.checks.save(checks)
     with qtbot.waitSignal(opened.checks.changed, timeout=TIMEOUT):
-        engine_of(opened).on_reply(Checked(99, checks))
+        engine.says(Checked(99, checks))
     return opened
 
 
@@ -77,26 +77,26 @@ def test_the_list_is_there_again_when_the_project_is_opened_again(checked, qtbot
         again.close()
 
 
-def test_labels_are_checked_after_a_training_and_not_after_a_ranking(opened, qtbot):
+def test_labels_are_checked_after_a_training_and_not_after_a_ranking(opened, qtbot, engine):
     rank_job = opened.learning.training.job
-    engine_of(opened).on_reply(Finished(rank_job))
+    engine.says(Finished(rank_job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
-    assert not engine_of(opened).asked(Check)
+    assert not engine.asked(Check)
     opened.editor.place(opened.frame.bodypart, 1.0, 2.0)
     opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
-    engine_of(opened).on_reply(Finished(opened.learning.training.job))
-    qtbot.waitUntil(lambda: len(engine_of(opened).asked(Check)) == 1, timeout=TIMEOUT)
+    engine.says(Finished(opened.learning.training.job))
+    qtbot.waitUntil(lambda: len(engine.asked(Check)) == 1, timeout=TIMEOUT)
 
 
-def test_a_model_of_another_program_is_handed_to_the_engine_and_looked_with(opened, qtbot, tmp_path):
-    engine_of(opened).on_reply(Finished(opened.learning.training.job))
+def test_a_model_of_another_program_is_handed_to_the_engine_and_looked_with(opened, qtbot, tmp_path, engine):
+    engine.says(Finished(opened.learning.training.job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
     opened.learning.adopt_model(tmp_path / "snapshot-best-010.pt")
-    (request,) = engine_of(opened).asked(Adopt)
+    (request,) = engine.asked(Adopt)
     assert request.path.endswith("snapshot-best-010.pt")
     assert opened.learning.training.kind == "adopt"
-    engine_of(opened).on_reply(Adopted(request.job, 1, "resnet_50"))
+    engine.says(Adopted(request.job, 1, "resnet_50"))
     qtbot.waitUntil(lambda: "resnet_50" in opened.learning.training.sentence, timeout=TIMEOUT)
     assert np.isnan(opened.learning.training.seconds_left) or opened.learning.training.seconds_left < 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import FrameRole, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
@@ -26,7 +26,7 @@ SKELETON = Skeleton(("nose", "ear", "tail"), (("nose", "ear"), ("ear", "tail")))
 
 @pytest.fixture
 def panel(opened, qtbot):
-    made = BodypartPanel(opened, DARK)
+    made = of_session(BodypartPanel, opened, colours=DARK)
     qtbot.addWidget(made)
     made.resize(360, 400)
     made.show()
@@ -54,7 +54,7 @@ def test_a_folded_section_stays_folded_in_the_next_window(panel, opened, qtbot):
     assert panel.is_folded
     assert not panel._view.isVisible()
     assert panel.sizeHint().height() < whole / 3
-    again = BodypartPanel(opened, DARK)
+    again = of_session(BodypartPanel, opened, colours=DARK)
     qtbot.addWidget(again)
     assert again.is_folded
     again.fold(False)
@@ -62,7 +62,11 @@ def test_a_folded_section_stays_folded_in_the_next_window(panel, opened, qtbot):
 
 
 def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened, qtbot):
-    bodyparts, queue, why = BodypartPanel(opened, DARK), QueuePanel(opened, DARK), WhyPanel(opened, DARK)
+    bodyparts, queue, why = (
+        of_session(BodypartPanel, opened, colours=DARK),
+        of_session(QueuePanel, opened, colours=DARK),
+        of_session(WhyPanel, opened, colours=DARK),
+    )
     holder = QWidget()
     qtbot.addWidget(holder)
     column = PanelColumn(QWidget(), bodyparts, queue, [why])
@@ -114,7 +118,8 @@ def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, actions, panel, qtbo
 def dialog(qtbot):
     agreed = []
     counts = LabelCounts({"nose": 5, "ear": 4, "tail": 2}, {"paw": 7}, 5, 0)
-    made = SkeletonDialog(SKELETON, counts, agreed.append)
+    made = SkeletonDialog(SKELETON, counts)
+    made.agreed.connect(agreed.append)
     made.agreed = agreed
     qtbot.addWidget(made)
     made.show()

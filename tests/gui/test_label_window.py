@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from session_tools import TIMEOUT, bridge_of, engine_of, note_errors
+from session_tools import TIMEOUT, note_errors
 
 from napari_al_pose.demo.annotator import MouseAnnotator
 from napari_al_pose.domain import FrameKey, FrameRole, Prediction, Suggestion
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.engine.messages import Finished, Ranked
+from napari_al_pose.engine.messages import Finished, Ranked, Ready
 from napari_al_pose.gui.viewers import session_for
 from napari_al_pose.project import create_project, open_project
 
@@ -29,7 +29,7 @@ CONTROL, SHIFT, ALT = (
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, scripted_engine):
+def viewer(make_napari_viewer, engine):
     made = make_napari_viewer(show=True)
     made.window.resize(760, 520)
     return made
@@ -84,16 +84,15 @@ def person(viewer, session, qtbot):
     return Person(viewer, session, qtbot)
 
 
-def suggest(session, qtbot, frames):
+def suggest(engine, session, qtbot, frames):
     """Let the engine suggest frames, with a guess in each."""
     video = session.frame.key.video
     keys = [FrameKey(video, frame) for frame in frames]
     roles = {FrameKey(video, HOLDOUT): FrameRole.HOLDOUT}
     found = tuple(Suggestion(key, 1.0, "mpe", role=roles.get(key, FrameRole.TRAIN), model_version=1) for key in keys)
-    bridge_of(session)._model_version = 1
-    job, client = session.learning.training.job, engine_of(session)
-    client.on_reply(Ranked(job, "mpe", 1, found, ()))
-    client.on_reply(Finished(job))
+    engine.says(Ready("cpu", 1))
+    job = session.learning.training.job
+    engine.says(Ranked(job, "mpe", 1, found, ()), Finished(job))
     qtbot.waitUntil(lambda: session.navigator.queue.row(keys[-1]) >= 0)
 
 
@@ -213,9 +212,9 @@ def correct_guesses(person, frames):
         person.means("tail", None)
 
 
-def finish_with_what_waits(person, qtbot, frames):
+def finish_with_what_waits(engine, person, qtbot, frames):
     """Shift and arrow lead to the frames that wait for labels, wherever they are."""
-    suggest(person.session, qtbot, frames)
+    suggest(engine, person.session, qtbot, frames)
     for frame in frames:
         person.press(Qt.Key.Key_Right, SHIFT)
         person.see(frame)
@@ -223,8 +222,8 @@ def finish_with_what_waits(person, qtbot, frames):
             person.click(name)
 
 
-def test_twenty_frames_through_every_mode(viewer, session, person, qtbot):
-    suggest(session, qtbot, QUEUE)
+def test_twenty_frames_through_every_mode(viewer, session, person, qtbot, engine):
+    suggest(engine, session, qtbot, QUEUE)
     loop_through_the_queue(person)
     label_in_sequence(person, (35, 36, 37))
     label_quickly(person, (38, 39))
@@ -234,7 +233,7 @@ def test_twenty_frames_through_every_mode(viewer, session, person, qtbot):
     person.press(Qt.Key.Key_V)
     person.hand.click(300, 300)  # nobody labels what is hidden
     person.press(Qt.Key.Key_V)
-    finish_with_what_waits(person, qtbot, (60, 70, 80, 90))
+    finish_with_what_waits(engine, person, qtbot, (60, 70, 80, 90))
     assert not session.notices.errors
     root, video = session.projects.project.root, session.frame.key.video
     session.projects.close_project()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from session_tools import TIMEOUT, bridge_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.labels import known_labels
-from napari_al_pose.engine.messages import Looked
+from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import create_project, open_project
 
@@ -36,12 +36,12 @@ def label_all(session, offset=0.0):
         session.editor.place(name, 100.0 + 10 * index, 200.0 + offset)
 
 
-def look(session):
+def look(engine, session):
     """Let the model guess the current frame."""
     n, key = len(session.frame.bodyparts), session.frame.key
-    bridge_of(session)._model_version = 1
+    engine.says(Ready("cpu", 1))
     xy = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1).astype(np.float32)
-    bridge_of(session).looked.emit(Looked(1, key, None, Prediction(key, 1, xy, np.full(n, 0.9, np.float32))))
+    engine.says(Looked(1, key, None, Prediction(key, 1, xy, np.full(n, 0.9, np.float32))))
 
 
 def placed(session, name):
@@ -102,8 +102,8 @@ def test_arrows_nudge_with_select_and_move_otherwise(opened):
     assert opened.frame.key.frame == 1
 
 
-def test_a_nudged_guess_becomes_a_label_and_the_others_stay_guesses(opened):
-    look(opened)
+def test_a_nudged_guess_becomes_a_label_and_the_others_stay_guesses(opened, engine):
+    look(engine, opened)
     opened.editor.nudge(1, 0)
     assert placed(opened, opened.frame.bodyparts[0]) == [51, 60]
     assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == 1
@@ -164,8 +164,8 @@ def test_the_pose_of_the_frame_before_is_a_guess_until_it_is_accepted(opened):
     assert placed(opened, opened.frame.bodyparts[0]) == [110, 195]
 
 
-def test_moving_a_half_labelled_pose_confirms_no_guess(opened):
-    look(opened)
+def test_moving_a_half_labelled_pose_confirms_no_guess(opened, engine):
+    look(engine, opened)
     first = opened.frame.bodyparts[0]
     opened.editor.place(first, 10, 20)
     opened.editor.move_pose(3, 4)
@@ -271,8 +271,8 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
     np.testing.assert_array_equal(row["mouse2"].to_numpy(), [50, 60, np.nan, np.nan])
 
 
-def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several):
-    look(several)
+def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several, engine):
+    look(engine, several)
     assert several.frame.guess is not None
     several.editor.click(10, 20)
     several.editor.next_individual()
@@ -281,13 +281,13 @@ def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several):
     assert [label.individual for label in known_labels(several.projects.project)] == ["mouse1", "mouse2"]
 
 
-def test_every_animal_has_a_guess_that_is_accepted_by_itself(several):
+def test_every_animal_has_a_guess_that_is_accepted_by_itself(several, engine):
     n, key = len(several.frame.bodyparts), several.frame.key
-    bridge_of(several)._model_version = 1
+    engine.says(Ready("cpu", 1))
     pose = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1)
     poses = np.stack([pose, pose + 200]).astype(np.float32)
     said = Prediction.of_animals(key, 1, poses, np.full((2, n), 0.9, np.float32))
-    bridge_of(several).looked.emit(Looked(1, key, None, said))
+    engine.says(Looked(1, key, None, said))
     assert several.frame.guess.xy[0].tolist() == poses[0, 0].tolist()
     several.editor.click(*poses[1, 0].tolist())  # it is the other one
     assert several.frame.guess.xy[1].tolist() == poses[1, 1].tolist()

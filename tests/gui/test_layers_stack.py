@@ -13,7 +13,7 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
-from session_tools import TIMEOUT, bridge_of
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import (
     BodypartReason,
@@ -27,7 +27,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import Tool
-from napari_al_pose.engine.messages import Looked
+from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.key_table import KEYS
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
@@ -240,20 +240,20 @@ def test_napari_cannot_edit_our_points(viewer):
     assert {str(viewer.layers[name].mode) for name in ("labels", "guesses")} == {"pan_zoom"}
 
 
-def look(session, *, version=1):
+def look(engine, session, *, version=1):
     n = len(session.frame.bodyparts)
     xy = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1).astype(np.float32)
     maps = np.zeros((n, 30, 40), np.float16)
     maps[:, 10, 20] = 1
     grid = ScoremapGrid(4, 4, 1.5, 1.5)
-    bridge_of(session)._model_version = version
+    engine.says(Ready("cpu", version))
     key = session.frame.key
     prediction = Prediction(key, version, xy, np.full(n, 0.9, np.float32))
-    bridge_of(session).looked.emit(Looked(1, key, Scoremaps(key, version, maps, grid), prediction))
+    engine.says(Looked(1, key, Scoremaps(key, version, maps, grid), prediction))
 
 
-def test_a_dragged_guess_becomes_a_label(viewer, opened, mouse):
-    look(opened)
+def test_a_dragged_guess_becomes_a_label(viewer, opened, mouse, engine):
+    look(engine, opened)
     assert on_canvas(viewer, "guesses") == list(opened.frame.bodyparts)
     third = opened.frame.bodyparts[2]
     mouse.drag((90, 60), (95, 70), (100, 80))
@@ -274,16 +274,16 @@ def test_labels_are_drawn_in_their_own_frame_only(viewer, opened, mouse):
     assert on_canvas(viewer, "labels") == []
 
 
-def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened):
+def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened, engine):
     opened.frame.set_scoremap(opened.frame.bodyparts[1])
-    look(opened)
+    look(engine, opened)
     layer = viewer.layers["scoremap"]
     assert layer.visible
     row, column = np.unravel_index(layer.data[..., 3].argmax(), layer.data.shape[:2])
     np.testing.assert_allclose(layer.data_to_world((row, column)), [1.5 + 4 * 10, 1.5 + 4 * 20], atol=1)
     opened.navigator.step(1)
     assert not layer.data.any()
-    look(opened)
+    look(engine, opened)
     assert layer.data.any()
     opened.frame.set_scoremap("")
     assert not layer.visible
@@ -301,28 +301,28 @@ def test_the_peaks_of_the_reason_are_marked_with_the_scoremap(viewer, opened):
     assert not peaks._view_indices.size
 
 
-def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse):
-    look(opened)
+def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse, engine):
+    look(engine, opened)
     before = len(viewer.layers["skeleton"].data)
     assert before == len(opened.projects.project.skeleton.links)
     opened.editor.mark_not_visible(opened.projects.project.skeleton.links[0][0])
     assert len(viewer.layers["skeleton"].data) < before
 
 
-def doubt(session, *doubted):
+def doubt(engine, session, *doubted):
     """Have the model say that some bodyparts are hardly there."""
-    look(session)
+    look(engine, session)
     looked, n = session.frame.looked, len(session.frame.bodyparts)
     likelihood = np.array([0.12 if i in doubted else 0.9 for i in range(n)], np.float32)
     pose = Prediction(looked.key, 1, looked.prediction.xy, likelihood)
-    bridge_of(session).looked.emit(Looked(1, looked.key, looked.scoremaps, pose))
+    engine.says(Looked(1, looked.key, looked.scoremaps, pose))
 
 
-def test_a_doubted_guess_has_no_ring_and_no_line_leads_to_it(viewer, opened):
-    look(opened)
+def test_a_doubted_guess_has_no_ring_and_no_line_leads_to_it(viewer, opened, engine):
+    look(engine, opened)
     lines = len(viewer.layers["skeleton"].data)
     end = opened.frame.bodyparts.index(opened.projects.project.skeleton.links[0][0])
-    doubt(opened, end)
+    doubt(engine, opened, end)
     guesses = viewer.layers["guesses"]
     assert on_canvas(viewer, "guesses") == list(opened.frame.bodyparts), "it can be taken hold of still"
     assert guesses.border_color[end, 3] == 0
@@ -333,9 +333,9 @@ def test_a_doubted_guess_has_no_ring_and_no_line_leads_to_it(viewer, opened):
 
 
 @pytest.mark.parametrize("choice", list(DoubtfulGuesses))
-def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(opened, choice):
+def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(opened, choice, engine):
     opened.options.set("unbelieved", choice)
-    doubt(opened, 1)
+    doubt(engine, opened, 1)
     opened.editor.accept_guess()
     states = opened.frame.annotation.states
     hidden = KeypointState.NOT_VISIBLE if choice is DoubtfulGuesses.NOT_VISIBLE else KeypointState.UNSEEN
@@ -345,11 +345,11 @@ def test_accepting_takes_what_is_believed_and_the_user_s_choice_for_the_rest(ope
     assert opened.frame.annotation.is_empty, "one step"
 
 
-def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened):
+def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened, engine):
     heard = []
     opened.notices.raised.connect(lambda message, *_: heard.append(message))
     opened.options.set("unbelieved", DoubtfulGuesses.OPEN)
-    doubt(opened, *range(len(opened.frame.bodyparts)))
+    doubt(engine, opened, *range(len(opened.frame.bodyparts)))
     opened.editor.accept_guess()
     assert opened.frame.annotation.is_empty
     assert "believes none" in heard[-1]
@@ -358,15 +358,15 @@ def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened):
     assert set(opened.frame.annotation.states.tolist()) == {KeypointState.NOT_VISIBLE}
 
 
-def test_moving_the_whole_guess_leaves_what_is_doubted_open(opened, mouse):
-    doubt(opened, 2)
+def test_moving_the_whole_guess_leaves_what_is_doubted_open(opened, mouse, engine):
+    doubt(engine, opened, 2)
     mouse.drag((70, 61), (75, 70), (80, 81), modifiers=("Alt",))
     assert opened.frame.annotation.states[2] == KeypointState.UNSEEN
     assert (opened.frame.annotation.states == KeypointState.PLACED).sum() == len(opened.frame.bodyparts) - 1
 
 
-def test_a_doubted_guess_becomes_a_label_by_being_dragged(opened, mouse):
-    doubt(opened, 2)
+def test_a_doubted_guess_becomes_a_label_by_being_dragged(opened, mouse, engine):
+    doubt(engine, opened, 2)
     mouse.drag((90, 60), (95, 70), (100, 80))
     assert placed(opened, opened.frame.bodyparts[2]) == [100, 80]
 
@@ -374,16 +374,16 @@ def test_a_doubted_guess_becomes_a_label_by_being_dragged(opened, mouse):
 @pytest.fixture
 def strip(opened, bindings, qtbot):
     """The line above the canvas."""
-    made = PromptStrip(opened, bindings._stack, theme_colours("dark"))
+    made = of_session(PromptStrip, opened, context=bindings._stack.context, colours=theme_colours("dark"))
     qtbot.addWidget(made)
     return made
 
 
-def test_the_prompt_follows(strip, opened, mouse):
+def test_the_prompt_follows(strip, opened, mouse, engine):
     assert opened.frame.bodyparts[0] in strip.shown.text
     mouse.click(30, 40)
     assert opened.frame.bodyparts[1] in strip.shown.text
-    doubt(opened, 3)
+    doubt(engine, opened, 3)
     assert "leave 1 open" in strip.shown.keys
     opened.options.set("unbelieved", DoubtfulGuesses.NOT_VISIBLE)
     assert "mark 1 not visible" in strip.shown.keys
@@ -417,12 +417,12 @@ def test_the_prompt_never_changes_its_height(strip, opened):
     assert len(heights) == 1
 
 
-def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatch):
+def test_the_mouse_over_a_point_shows_its_name(viewer, opened, mouse, monkeypatch, engine):
     from qtpy.QtWidgets import QToolTip
 
     shown = []
     monkeypatch.setattr(QToolTip, "showText", lambda _place, text: shown.append(text))
-    look(opened)
+    look(engine, opened)
     opened.editor.place(opened.frame.bodyparts[0], 30, 40)
     for x, y in ((30, 41), (31, 41), (200, 200), (90, 60)):
         mouse_move_callbacks(viewer, mouse.event("mouse_move", x, y, None))
@@ -441,8 +441,8 @@ def test_alt_moves_the_whole_pose_and_beside_points_is_napari_s(viewer, opened, 
     assert placed(opened, opened.frame.bodyparts[2]) == [160, 100]
 
 
-def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened, mouse):
-    look(opened)
+def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened, mouse, engine):
+    look(engine, opened)
     labels, guesses = viewer.layers["labels"], viewer.layers["guesses"]
     opened.options.toggle("points")
     assert not any(viewer.layers[name].visible for name in ("labels", "guesses", "skeleton"))
@@ -452,7 +452,7 @@ def test_hidden_points_and_colours_and_doubts_are_drawn_as_chosen(viewer, opened
     assert guesses.visible
     key, n = opened.frame.key, len(opened.frame.bodyparts)
     doubted = Prediction(key, 1, np.full((n, 2), 50, np.float32), np.linspace(0, 1, n, dtype=np.float32))
-    bridge_of(opened).looked.emit(Looked(1, key, None, doubted))
+    engine.says(Looked(1, key, None, doubted))
     opened.options.toggle("borders")
     red = (guesses.border_color[:, :3] == np.float32([1, 0.1, 0.1])).all(axis=1)
     np.testing.assert_array_equal(red, doubted.likelihood < PCUTOFF)

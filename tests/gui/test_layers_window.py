@@ -20,7 +20,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, scripted_engine):
+def viewer(make_napari_viewer, engine):
     made = make_napari_viewer(show=True)
     made.window.resize(1200, 900)
     return made
@@ -105,7 +105,7 @@ def test_the_keys_reach_the_session(session, hand, qtbot):
     assert session.frame.scoremap_choice == "*"
 
 
-def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, scripted_engine, sample_copy, qtbot):
+def test_a_closed_session_leaves_no_layer_and_no_thread(make_napari_viewer, engine, sample_copy, qtbot):
     before = set(threading.enumerate())
     viewer = make_napari_viewer(show=True)
     session = session_for(viewer)

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
-from session_tools import TIMEOUT, dialog_of, engine_of
+from session_tools import TIMEOUT, dialog_of, of_session
 
 from napari_al_pose.domain import Prediction, Round
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
@@ -47,16 +47,15 @@ def other(opened, tmp_path):
 
 
 @pytest.fixture
-def training(opened, qtbot):
+def training(opened, qtbot, engine):
     """The engine, in the middle of a training."""
     for index, name in enumerate(opened.frame.bodyparts):
         opened.editor.place(name, 40 + 20 * index, 50)
-    engine = engine_of(opened)
-    engine.on_reply(Finished(opened.learning.training.job))  # the first ranking
+    engine.says(Finished(opened.learning.training.job))  # the first ranking
     opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     engine.sent.clear()
-    engine.on_reply(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
+    engine.says(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
     qtbot.waitUntil(lambda: opened.learning.training.can_stop_and_keep, timeout=TIMEOUT)
     return engine
 
@@ -107,7 +106,7 @@ def test_keeping_waits_for_the_model_and_not_for_the_ranking_after_it(opened, ac
     assert training.asked(Stop) == [Stop(job, True)]
     qtbot.wait(50)
     assert opened.projects.project.root == root
-    training.on_reply(Trained(job, a_round(), False))
+    training.says(Trained(job, a_round(), False))
     qtbot.waitUntil(
         lambda: opened.projects.project is not None and opened.projects.project.root == other, timeout=TIMEOUT
     )
@@ -118,7 +117,7 @@ def test_a_closed_window_stays_until_the_model_is_kept(opened, actions, window, 
     assert window.isVisible()
     answer(window, KEEP)
     assert window.isVisible()
-    training.on_reply(Trained(opened.learning.training.job, a_round(), False))
+    training.says(Trained(opened.learning.training.job, a_round(), False))
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=TIMEOUT)
 
 
@@ -154,7 +153,7 @@ def test_nothing_is_asked_for_the_project_that_is_open_already(opened, actions, 
 
 def test_the_ranking_after_a_training_is_not_asked_about(opened, actions, window, training, qtbot):
     job = opened.learning.training.job
-    training.on_reply(Trained(job, a_round(), False))
+    training.says(Trained(job, a_round(), False))
     qtbot.waitUntil(lambda: opened.learning.rounds != (), timeout=TIMEOUT)
     assert opened.learning.training.running
     window.close()
@@ -163,8 +162,8 @@ def test_the_ranking_after_a_training_is_not_asked_about(opened, actions, window
 
 def test_the_question_goes_on_once_the_training_ended_by_itself(opened, actions, other, window, training, qtbot):
     actions.open_path(other)
-    training.on_reply(Trained(opened.learning.training.job, a_round(), False))
-    training.on_reply(Finished(opened.learning.training.job))
+    training.says(Trained(opened.learning.training.job, a_round(), False))
+    training.says(Finished(opened.learning.training.job))
     qtbot.waitUntil(lambda: not opened.learning.training.running, timeout=TIMEOUT)
     answer(window, KEEP)
     qtbot.waitUntil(
@@ -180,25 +179,26 @@ def test_a_script_that_closes_the_viewer_is_not_asked(window, actions, training)
 
 def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, training, qtbot):
     names, key, job = opened.frame.bodyparts, opened.frame.key, opened.learning.training.job
-    timeline = Timeline(opened, theme_colours("dark"))
+    client = training.client
+    timeline = of_session(Timeline, opened, colours=theme_colours("dark"))
     qtbot.addWidget(timeline)
     marks, guess = timeline.lane.marks, Prediction(key, 1, np.ones((len(names), 2)), np.ones(len(names)))
     assert marks
     opened.frame.add_predictions({key: guess})
     actions._edit_skeleton(SkeletonEdit(names, ((names[0], names[-1]),)))
     qtbot.waitUntil(lambda: opened.frame.skeleton.links == ((names[0], names[-1]),), timeout=TIMEOUT)
-    assert engine_of(opened) is training
+    assert training.client is client
     assert opened.learning.training.job == job
     assert opened.frame.key == key
     assert opened.frame.predictions == {key: guess}
     assert timeline.lane.marks == marks
     # The next training begins with an engine that knows the line.
-    training.on_reply(Finished(job))
+    training.says(Finished(job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
     opened.learning.train()
     qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
-    assert engine_of(opened) is not training
-    assert engine_of(opened).asked(Train)
+    assert training.client is not client
+    assert training.asked(Train)
 
 
 def test_other_bodyparts_end_a_training_only_once_the_user_says_so(opened, actions, window, training, qtbot):

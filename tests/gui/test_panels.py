@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QProgressBar
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import (
     BodypartReason,
@@ -81,13 +81,13 @@ def suggestions(session, *frames, version=0):
     )
 
 
-def rank(qtbot, session, *frames, version=0, guesses=()):
+def rank(engine, qtbot, session, *frames, version=0, guesses=()):
     """Let the engine answer the ranking under way."""
     job = session.learning.training.job
     with qtbot.waitSignal(session.navigator.queueChanged, timeout=TIMEOUT):
         found = suggestions(session, *frames, version=version)
-        engine_of(session).on_reply(Ranked(job, "mpe", version, found, tuple(guesses)))
-        engine_of(session).on_reply(Finished(job))
+        engine.says(Ranked(job, "mpe", version, found, tuple(guesses)))
+        engine.says(Finished(job))
     qtbot.waitUntil(lambda: not session.learning.training.busy, timeout=TIMEOUT)
 
 
@@ -107,7 +107,7 @@ def finished_round(number, mean):
 
 @pytest.fixture
 def bodyparts(opened, qtbot):
-    return shown(qtbot, BodypartPanel(opened, DARK))
+    return shown(qtbot, of_session(BodypartPanel, opened, colours=DARK))
 
 
 def test_a_click_on_a_bodypart_chooses_it(bodyparts, opened, qtbot):
@@ -135,8 +135,8 @@ def test_the_buttons_label_and_take_back(bodyparts, opened):
     assert not can_press(bodyparts, "↷")
 
 
-def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot):
-    rank(qtbot, opened, 40, version=1, guesses=[guess(opened, 40)])
+def test_a_guess_is_shown_and_accepted(bodyparts, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 40, version=1, guesses=[guess(opened, 40)])
     opened.navigator.go_to(FrameKey(opened.frame.key.video, 40))
     assert {row.text for row in bodyparts.rows} == {"guess 80%"}
     bodyparts.grab()
@@ -158,21 +158,21 @@ def thumbnails(opened):
 
 @pytest.fixture
 def queue(opened, thumbnails, qtbot):
-    panel = shown(qtbot, QueuePanel(opened, DARK))
+    panel = shown(qtbot, of_session(QueuePanel, opened, colours=DARK))
     panel.set_project(thumbnails)
     return panel
 
 
-def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot):
+def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot, engine):
     assert queue._empty.isVisible()
     assert "Choosing frames" in queue._empty.text()
-    rank(qtbot, opened, 10, 20)
+    rank(engine, qtbot, opened, 10, 20)
     assert not queue._empty.isVisible()
     assert queue._view.isVisible()
 
 
-def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot):
-    rank(qtbot, opened, 10, 20, 30)
+def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10, 20, 30)
     click_row(qtbot, queue, 1)
     assert opened.frame.key.frame == 20
     assert [row.is_current for row in queue.rows] == [False, True, False]
@@ -183,8 +183,8 @@ def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened,
     queue.grab()
 
 
-def test_a_completed_frame_gets_its_tick_and_a_holdout_its_mark(queue, opened, qtbot):
-    rank(qtbot, opened, 10, 20, 30)
+def test_a_completed_frame_gets_its_tick_and_a_holdout_its_mark(queue, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10, 20, 30)
     opened.navigator.go_to(FrameKey(opened.frame.key.video, 20))
     for name in opened.frame.bodyparts:
         assert not queue.rows[1].is_done
@@ -195,8 +195,8 @@ def test_a_completed_frame_gets_its_tick_and_a_holdout_its_mark(queue, opened, q
     queue.grab()
 
 
-def test_thumbnails_come_from_the_frames_themselves(queue, opened, thumbnails, qtbot):
-    rank(qtbot, opened, 10, 90)
+def test_thumbnails_come_from_the_frames_themselves(queue, opened, thumbnails, qtbot, engine):
+    rank(engine, qtbot, opened, 10, 90)
     keys = [row.key for row in queue.rows]
     qtbot.waitUntil(lambda: all(thumbnails.image(key) is not None for key in keys), timeout=TIMEOUT)
     images = [thumbnails.image(key) for key in keys]
@@ -211,7 +211,7 @@ def test_thumbnails_come_from_the_frames_themselves(queue, opened, thumbnails, q
     queue.grab()
 
 
-def test_a_video_that_cannot_be_read_leaves_a_blank_and_no_trouble(queue, opened, qtbot):
+def test_a_video_that_cannot_be_read_leaves_a_blank_and_no_trouble(queue, opened, qtbot, engine):
     from napari_al_pose.domain import AlPoseError
 
     def refuse(video, cancelled):
@@ -219,15 +219,15 @@ def test_a_video_that_cannot_be_read_leaves_a_blank_and_no_trouble(queue, opened
 
     blank = Thumbnails(refuse)
     queue.set_project(blank)
-    rank(qtbot, opened, 10, 20)
+    rank(engine, qtbot, opened, 10, 20)
     qtbot.wait(200)
     assert blank.image(queue.rows[0].key) is None
     queue.grab()
     blank.close()
 
 
-def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot):
-    rank(qtbot, opened, 10, 20)
+def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10, 20)
     box = queue.findChild(QComboBox)
     names = {box.itemData(i): i for i in range(box.count()) if box.itemText(i)}  # without the separator
     assert set(names) == set(opened.learning.strategies)
@@ -237,16 +237,16 @@ def test_the_strategy_box_offers_all_and_ranks_anew(queue, opened, qtbot):
     box.setCurrentIndex(other)
     box.activated.emit(other)
     assert opened.projects.settings.strategy == box.itemData(other)
-    assert engine_of(opened).asked(Rank)[-1].strategy == box.itemData(other)
+    assert engine.asked(Rank)[-1].strategy == box.itemData(other)
 
 
 # ---- why ------------------------------------------------------------------------------------------
 
 
-def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
-    panel = shown(qtbot, WhyPanel(opened, DARK))
+def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot, engine):
+    panel = shown(qtbot, of_session(WhyPanel, opened, colours=DARK))
     assert panel._sentence.text() == "This frame isn't suggested."
-    rank(qtbot, opened, 10, 20)
+    rank(engine, qtbot, opened, 10, 20)
     assert panel._sentence.text() == "This frame isn't suggested. Press N for the next suggestion."
     height = panel.sizeHint().height()
     opened.navigator.next_suggestion()
@@ -263,7 +263,7 @@ def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot):
 
 
 def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
-    panel = shown(qtbot, WhyPanel(opened, DARK))
+    panel = shown(qtbot, of_session(WhyPanel, opened, colours=DARK))
     box = panel.findChild(QComboBox)
     assert [box.itemText(i) for i in range(box.count())] == ["None", "All bodyparts", *opened.frame.bodyparts]
     box.activated.emit(2)
@@ -278,9 +278,9 @@ def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
 
 
 @pytest.fixture
-def learning(opened, qtbot):
-    rank(qtbot, opened, 10, 20, 30)
-    return shown(qtbot, TrainPanel(opened))
+def learning(opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10, 20, 30)
+    return shown(qtbot, of_session(TrainPanel, opened))
 
 
 @pytest.fixture
@@ -295,11 +295,11 @@ def label_frames(session, *frames):
             session.editor.place(name, 50.0, 60.0)
 
 
-def start_training(qtbot, learning, session):
+def start_training(engine, qtbot, learning, session):
     label_frames(session, 10, 20)
     press(learning, "Train")
-    qtbot.waitUntil(lambda: bool(engine_of(session).asked(Train)), timeout=TIMEOUT)
-    return engine_of(session).asked(Train)[0].job
+    qtbot.waitUntil(lambda: bool(engine.asked(Train)), timeout=TIMEOUT)
+    return engine.asked(Train)[0].job
 
 
 def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learning, opened):
@@ -311,10 +311,10 @@ def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learni
     learning.grab()
 
 
-def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot):
-    job = start_training(qtbot, learning, opened)
+def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engine):
+    job = start_training(engine, qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
-        engine_of(opened).on_reply(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
+        engine.says(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
     qtbot.waitUntil(lambda: "step 30 of 150, 40 s left" in learning._bar_text.text(), timeout=TIMEOUT)
     bar = learning._busy.findChild(QProgressBar)
     assert (bar.value(), bar.maximum()) == (30, 150)
@@ -326,17 +326,17 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot):
 
 
 @pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])
-def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep):
-    job = start_training(qtbot, learning, opened)
-    engine_of(opened).on_reply(TrainStep(job, 1, 150, 1.0, float("nan"), 40.0))
+def test_a_training_can_be_ended_both_ways(learning, opened, qtbot, text, keep, engine):
+    job = start_training(engine, qtbot, learning, opened)
+    engine.says(TrainStep(job, 1, 150, 1.0, float("nan"), 40.0))
     qtbot.waitUntil(lambda: can_press(learning, text), timeout=TIMEOUT)
     press(learning, text)
-    assert engine_of(opened).asked(Stop)[-1] == Stop(job, keep=keep)
+    assert engine.asked(Stop)[-1] == Stop(job, keep=keep)
 
 
-def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
-    job = start_training(qtbot, learning, opened)
-    engine_of(opened).on_reply(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
+def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, engine):
+    job = start_training(engine, qtbot, learning, opened)
+    engine.says(TrainStep(job, 150, 150, 1.0, 12.0, 0.0))
     qtbot.waitUntil(lambda: can_press(learning, "Stop and keep"), timeout=TIMEOUT)
     for number, mean in ((1, 12.0), (2, 8.0), (3, 5.0)):
         done = replace(
@@ -345,9 +345,9 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot):
             input_size=(288, 384),
             started_from=number - 1,
         )
-        engine_of(opened).on_reply(Trained(job, done, False))
+        engine.says(Trained(job, done, False))
     qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
-    engine_of(opened).on_reply(Finished(job))
+    engine.says(Finished(job))
     qtbot.waitUntil(lambda: "more labels help" in curves._verdict.text(), timeout=TIMEOUT)
     np.testing.assert_allclose(curves._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
     assert curves._rounds.isVisible()
@@ -369,8 +369,8 @@ def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
     assert caption.minimumHeight() > 3 * caption.fontMetrics().height()
 
 
-def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
-    engine_of(opened).on_reply(Died("The engine died.", "Restart it."))
+def test_a_dead_engine_can_be_restarted(learning, opened, qtbot, engine):
+    engine.says(Died("The engine died.", "Restart it."))
     qtbot.waitUntil(lambda: can_press(learning, "Restart engine"), timeout=TIMEOUT)
     assert not can_press(learning, "Train")
     learning.grab()
@@ -382,10 +382,10 @@ def test_a_dead_engine_can_be_restarted(learning, opened, qtbot):
 # ---- timeline -------------------------------------------------------------------------------------
 
 
-def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
-    timeline = shown(qtbot, Timeline(opened, DARK))
+def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot, engine):
+    timeline = shown(qtbot, of_session(Timeline, opened, colours=DARK))
     timeline.resize(900, 60)
-    rank(qtbot, opened, 10, 20, 30)
+    rank(engine, qtbot, opened, 10, 20, 30)
     video = opened.frame.key.video
     label_frames(opened, 20)
     kinds = {mark.position: mark.kind for mark in timeline.lane.marks}
@@ -406,7 +406,7 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot):
 
 
 def test_undo_takes_the_mark_away(opened, qtbot):
-    timeline = shown(qtbot, Timeline(opened, DARK))
+    timeline = shown(qtbot, of_session(Timeline, opened, colours=DARK))
     opened.editor.place(opened.frame.bodyparts[0], 5.0, 6.0)
     assert [mark.kind for mark in timeline.lane.marks] == [MarkKind.LABELLED]
     opened.editor.undo()
@@ -451,10 +451,10 @@ def test_importing_the_dock_brings_neither_torch_nor_plots():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_nothing(queue, opened, qtbot):
+def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_nothing(queue, opened, qtbot, engine):
     said = []
     opened.notices.raised.connect(lambda message, hint, is_error: said.append(message))
-    rank(qtbot, opened, 10, 20)
+    rank(engine, qtbot, opened, 10, 20)
     click_row(qtbot, queue, 1)
     for frame in (20, 10):
         assert opened.frame.key.frame == frame

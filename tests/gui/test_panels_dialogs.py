@@ -52,7 +52,7 @@ def test_settings_are_stored_on_ok_and_not_on_cancel(actions, opened, window):
 
 def test_the_defaults_come_back_without_the_strategy(opened, window):
     settings = LoopSettings.model_validate({"strategy": "influence", "train_after": 3})
-    dialog = SettingsDialog(settings, opened.projects.set_settings, window)
+    dialog = SettingsDialog(settings, window)
     dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.RestoreDefaults).click()
     assert dialog.form.settings == LoopSettings.model_validate({"strategy": "influence"})
 

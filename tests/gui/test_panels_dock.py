@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, scripted_engine):
+def viewer(make_napari_viewer, engine):
     return make_napari_viewer()  # not shown: painting the canvas in software takes most of a test's time
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.engine.messages import Failed, Finished, MapPool, PoolMapped, Progress, Rank
@@ -20,29 +20,29 @@ pytestmark = pytest.mark.gui
 DARK = theme_colours("dark")
 
 
-def end_ranking(session):
+def end_ranking(engine, session):
     """Let the engine be done with the first batch, which every project begins with."""
-    engine_of(session).on_reply(Finished(engine_of(session).asked(Rank)[-1].job))
+    engine.says(Finished(engine.asked(Rank)[-1].job))
 
 
 @pytest.fixture
-def shown(opened, qtbot):
-    end_ranking(opened)
+def shown(opened, qtbot, engine):
+    end_ranking(engine, opened)
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
-    made = PoolMap(opened, Thumbnails(_source_opener(opened.projects.project)), DARK)
+    made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
     return made
 
 
-def asked(session):
-    return engine_of(session).asked(MapPool)[-1]
+def asked(engine, session):
+    return engine.asked(MapPool)[-1]
 
 
-def answer(session, n=6, **changes):
+def answer(engine, session, n=6, **changes):
     """Let the engine answer with frames of the first video in a row."""
-    request = asked(session)
+    request = asked(engine, session)
     video = session.projects.project.videos[0].name
     keys = tuple(FrameKey(video, 10 * i) for i in range(n))
     line = np.linspace(0, 1, n, dtype=np.float32)
@@ -52,7 +52,7 @@ def answer(session, n=6, **changes):
         "scores": np.arange(n, dtype=np.float64),
         "chosen": keys[-1:],
     } | changes
-    engine_of(session).on_reply(
+    engine.says(
         PoolMapped(
             request.job,
             values["strategy"],
@@ -67,16 +67,16 @@ def answer(session, n=6, **changes):
             "",
         )
     )
-    engine_of(session).on_reply(Finished(request.job))
+    engine.says(Finished(request.job))
     return keys
 
 
-def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot):
-    assert asked(opened).strategy == opened.projects.settings.strategy
-    assert asked(opened).layout == "pca"
+def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot, engine):
+    assert asked(engine, opened).strategy == opened.projects.settings.strategy
+    assert asked(engine, opened).layout == "pca"
     assert opened.learning.training.kind == "map"
     assert not shown._update.isEnabled()
-    keys = answer(opened)
+    keys = answer(engine, opened)
     qtbot.waitUntil(lambda: shown.best.count() == 3, timeout=TIMEOUT)
     assert shown._update.isEnabled()
     assert "6 frames of the pool, 1 would be chosen, 1 labelled" in shown.caption
@@ -93,48 +93,48 @@ def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot):
     qtbot.waitUntil(lambda: opened.frame.key == keys[0], timeout=TIMEOUT)
 
 
-def test_pictures_come_when_they_are_read(shown, opened, qtbot):
-    keys = answer(opened)
+def test_pictures_come_when_they_are_read(shown, opened, qtbot, engine):
+    keys = answer(engine, opened)
     qtbot.waitUntil(lambda: shown._thumbnails.image(keys[-1]) is not None, timeout=TIMEOUT)
     assert not shown.best.item(0).icon().isNull()
 
 
-def test_another_strategy_another_layout(shown, opened, qtbot):
-    answer(opened)
+def test_another_strategy_another_layout(shown, opened, qtbot, engine):
+    answer(engine, opened)
     qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
     shown._strategy.setCurrentIndex(shown._strategy.findData("kcenter"))
     shown._layout_box.setCurrentIndex(shown._layout_box.findData("tsne"))
     shown._update.click()
-    assert (asked(opened).strategy, asked(opened).layout) == ("kcenter", "tsne")
-    engine_of(opened).on_reply(Progress(asked(opened).job, "Laying out the pool", 3, 9, 1.0))
+    assert (asked(engine, opened).strategy, asked(engine, opened).layout) == ("kcenter", "tsne")
+    engine.says(Progress(asked(engine, opened).job, "Laying out the pool", 3, 9, 1.0))
     qtbot.waitUntil(lambda: "Laying out the pool" in shown.caption, timeout=TIMEOUT)
-    engine_of(opened).on_reply(Failed(asked(opened).job, "No video can be opened.", "Add one."))
+    engine.says(Failed(asked(engine, opened).job, "No video can be opened.", "Add one."))
     qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
     assert "6 frames" in shown.caption  # the map before stays
     assert opened.notices.errors == ["No video can be opened."]
 
 
-def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot):
-    answer(opened, scores=np.full(6, np.nan), chosen=())
+def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot, engine):
+    answer(engine, opened, scores=np.full(6, np.nan), chosen=())
     qtbot.waitUntil(lambda: "0 would be chosen" in shown.caption, timeout=TIMEOUT)
     assert shown.best.count() == shown.worst.count() == 0
     shown.grab()
 
 
-def test_it_waits_its_turn(opened, qtbot):
-    made = PoolMap(opened, Thumbnails(_source_opener(opened.projects.project)), DARK)
+def test_it_waits_its_turn(opened, qtbot, engine):
+    made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
     assert "Waiting until the engine has done: ranking the queue" in made.caption
     assert not made._update.isEnabled()
-    end_ranking(opened)
+    end_ranking(engine, opened)
     qtbot.waitUntil(lambda: opened.learning.training.kind == "map", timeout=TIMEOUT)
-    answer(opened)
+    answer(engine, opened)
     qtbot.waitUntil(lambda: made.best.count() == 3, timeout=TIMEOUT)
 
 
 def test_each_strategy_is_explained_in_the_box(opened, qtbot):
-    panel = QueuePanel(opened, DARK)
+    panel = of_session(QueuePanel, opened, colours=DARK)
     qtbot.addWidget(panel)
     panel.set_project(None)
     box = panel._strategy

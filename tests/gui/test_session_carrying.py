@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, Prediction, Suggestion
 from napari_al_pose.engine.messages import Finished, Looked, Ranked
@@ -54,12 +54,12 @@ def test_guesses_appear_in_the_frames_after_or_before(opened, truth, qtbot, told
     assert opened.notices.busy == ""
 
 
-def test_the_next_queued_frame_is_reached_and_shown(opened, truth, qtbot, told):
+def test_the_next_queued_frame_is_reached_and_shown(opened, truth, qtbot, told, engine):
     video = opened.frame.key.video
     suggestions = tuple(Suggestion(FrameKey(video, n), 1.0, "mpe") for n in (90, 23, 5))
     job = opened.learning.training.job
-    engine_of(opened).on_reply(Ranked(job, "mpe", 0, suggestions, ()))
-    engine_of(opened).on_reply(Finished(job))
+    engine.says(Ranked(job, "mpe", 0, suggestions, ()))
+    engine.says(Finished(job))
     qtbot.waitUntil(lambda: len(opened.navigator.queue) >= 3, timeout=TIMEOUT)
     opened.carrier.carry_to_queued()
     wait(opened, qtbot)
@@ -71,7 +71,7 @@ def test_the_next_queued_frame_is_reached_and_shown(opened, truth, qtbot, told):
     assert "No frame of the queue" in told[-1][0]
 
 
-def test_what_the_model_is_surer_of_stays_the_models(opened, truth, qtbot):
+def test_what_the_model_is_surer_of_stays_the_models(opened, truth, qtbot, engine):
     video, n = opened.frame.key.video, len(opened.frame.bodyparts)
     opened.carrier.carry_on()
     wait(opened, qtbot)
@@ -81,7 +81,7 @@ def test_what_the_model_is_surer_of_stays_the_models(opened, truth, qtbot):
     likelihood = np.full(n, 0.1, np.float32)
     likelihood[0] = 0.999
     guess = Prediction(key, 1, np.full((n, 2), 7, np.float32), likelihood)
-    engine_of(opened).on_reply(Looked(0, key, None, guess))
+    engine.says(Looked(0, key, None, guess))
     qtbot.waitUntil(lambda: opened.frame.looked is not None, timeout=TIMEOUT)
     assert opened.frame.guess.xy[0].tolist() == [7, 7]
     there = np.isfinite(carried[:, 0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from session_tools import TIMEOUT, bridge_of, engine_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
-from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, Ranked, Train
+from napari_al_pose.engine.messages import Died, Finished, Look, Looked, Rank, Ranked, Ready, Train
 from napari_al_pose.gui.state import saving
 from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
@@ -26,20 +26,20 @@ def label_all(session, offset: float = 0.0) -> None:
         session.editor.place(name, 10.0 + index, 20.0 + offset)
 
 
-def ranked(session, *keys, strategy="mpe", version=0, guesses=(), role=FrameRole.TRAIN) -> None:
+def ranked(engine, session, *keys, strategy="mpe", version=0, guesses=(), role=FrameRole.TRAIN) -> None:
     suggestions = tuple(Suggestion(key, 1.0, strategy, role=role, model_version=version) for key in keys)
     job = session.learning.training.job
-    engine_of(session).on_reply(Ranked(job, strategy, version, suggestions, tuple(guesses)))
-    engine_of(session).on_reply(Finished(job))
+    engine.says(Ranked(job, strategy, version, suggestions, tuple(guesses)))
+    engine.says(Finished(job))
 
 
-def test_opening_shows_a_frame_and_asks_for_a_queue(opened):
+def test_opening_shows_a_frame_and_asks_for_a_queue(opened, engine):
     assert opened.projects.project is not None
     assert not opened.notices.errors
     assert opened.frame.annotation.is_empty
     assert opened.frame.position == 0
     assert opened.frame.bodypart == opened.frame.bodyparts[0]
-    assert [request.strategy for request in engine_of(opened).asked(Rank)] == [opened.projects.settings.strategy]
+    assert [request.strategy for request in engine.asked(Rank)] == [opened.projects.settings.strategy]
 
 
 def test_a_bad_path_is_one_notice_and_the_open_project_stays(opened, qtbot, tmp_path):
@@ -143,9 +143,9 @@ def test_a_frame_the_video_does_not_have_is_said(opened):
     assert "no frame 1000000" in opened.notices.errors[-1]
 
 
-def test_the_first_label_of_a_suggested_frame_stores_who_chose_it_and_what_for(opened, qtbot):
+def test_the_first_label_of_a_suggested_frame_stores_who_chose_it_and_what_for(opened, qtbot, engine):
     suggested, beside = frame(opened, 12), frame(opened, 13)
-    ranked(opened, suggested, strategy="random", role=FrameRole.HOLDOUT)
+    ranked(engine, opened, suggested, strategy="random", role=FrameRole.HOLDOUT)
     qtbot.waitUntil(lambda: len(opened.navigator.queue) == 1)
     opened.navigator.next_suggestion()
     assert opened.frame.key == suggested
@@ -158,17 +158,17 @@ def test_the_first_label_of_a_suggested_frame_stores_who_chose_it_and_what_for(o
     assert opened.projects.project.labels.provenance(beside) == ""
 
 
-def test_a_new_ranking_leaves_the_frame_in_front(opened, qtbot):
+def test_a_new_ranking_leaves_the_frame_in_front(opened, qtbot, engine):
     root = opened.projects.project.root
     a, b, c = (frame(opened, n) for n in (10, 20, 30))
-    ranked(opened, a, b)
+    ranked(engine, opened, a, b)
     qtbot.waitUntil(lambda: len(opened.navigator.queue) == 2)
     opened.navigator.next_suggestion()
     opened.editor.place(opened.frame.bodypart, 1, 2)
     labels = opened.frame.annotation
     opened.projects.set_strategy("influence")
     assert opened.projects.project.settings.strategy == "influence"
-    ranked(opened, c, strategy="influence")
+    ranked(engine, opened, c, strategy="influence")
     qtbot.waitUntil(lambda: opened.navigator.queue.row(c) >= 0)
     assert opened.frame.key == a
     np.testing.assert_array_equal(opened.frame.annotation.xy, labels.xy)
@@ -185,10 +185,10 @@ def guess_for(session, key, version=1):
     return Prediction(key, version, xy, np.full(n, 0.8, np.float32))
 
 
-def test_a_guess_becomes_labels_only_when_accepted(opened, qtbot):
+def test_a_guess_becomes_labels_only_when_accepted(opened, qtbot, engine):
     key = frame(opened, 12)
     guess = guess_for(opened, key)
-    ranked(opened, key, version=1, guesses=[guess])
+    ranked(engine, opened, key, version=1, guesses=[guess])
     qtbot.waitUntil(lambda: len(opened.navigator.queue) == 1)
     opened.navigator.next_suggestion()
     assert opened.frame.guess is not None
@@ -205,36 +205,36 @@ def test_a_guess_becomes_labels_only_when_accepted(opened, qtbot):
     assert (opened.frame.annotation.states != KeypointState.UNSEEN).sum() == 2
 
 
-def test_answers_for_other_frames_and_older_models_are_dropped(opened, qtbot):
+def test_answers_for_other_frames_and_older_models_are_dropped(opened, qtbot, engine):
     here, there = opened.frame.key, frame(opened, 9)
-    bridge_of(opened)._model_version = 2
+    engine.says(Ready("cpu", 2))
     for key, version in ((there, 2), (here, 1)):
-        engine_of(opened).on_reply(Looked(0, key, None, guess_for(opened, key, version)))
-    engine_of(opened).on_reply(Looked(0, here, None, guess_for(opened, here, 2)))
+        engine.says(Looked(0, key, None, guess_for(opened, key, version)))
+    engine.says(Looked(0, here, None, guess_for(opened, here, 2)))
     qtbot.waitUntil(lambda: opened.frame.looked is not None)
     assert opened.frame.looked.prediction.model_version == 2
     assert opened.frame.guess.model_version == 2
 
 
-def test_one_look_is_under_way_and_the_newest_wish_follows(opened, qtbot):
-    bridge_of(opened)._model_version = 1
+def test_one_look_is_under_way_and_the_newest_wish_follows(opened, qtbot, engine):
+    engine.says(Ready("cpu", 1))
     for n in (3, 4, 5, 6):
         opened.navigator.go_to(frame(opened, n))
-    looks = engine_of(opened).asked(Look)
+    looks = engine.asked(Look)
     assert [look.key.frame for look in looks] == [3]
-    engine_of(opened).on_reply(Looked(looks[0].job, looks[0].key, None, guess_for(opened, looks[0].key)))
-    qtbot.waitUntil(lambda: len(engine_of(opened).asked(Look)) == 2)
-    assert engine_of(opened).asked(Look)[1].key.frame == 6
+    engine.says(Looked(looks[0].job, looks[0].key, None, guess_for(opened, looks[0].key)))
+    qtbot.waitUntil(lambda: len(engine.asked(Look)) == 2)
+    assert engine.asked(Look)[1].key.frame == 6
 
 
-def test_enough_complete_frames_start_a_training_once(opened, qtbot):
+def test_enough_complete_frames_start_a_training_once(opened, qtbot, engine):
     opened.projects.set_settings(opened.projects.settings.model_copy(update={"train_after": 2}))
     for n in (3, 4, 5):
         opened.navigator.go_to(frame(opened, n))
         label_all(opened)
-    ranked(opened, frame(opened, 50))
+    ranked(engine, opened, frame(opened, 50))
     qtbot.waitUntil(lambda: opened.learning.training.running)
-    assert len(engine_of(opened).asked(Train)) == 1
+    assert len(engine.asked(Train)) == 1
     assert opened.learning.n_new == 1
 
 
@@ -295,10 +295,10 @@ def test_a_second_window_reads_and_says_why_it_does_not_write(opened, qtbot, sam
         second.close()
 
 
-def test_a_dead_engine_keeps_the_labels_and_can_be_started_again(opened, qtbot):
+def test_a_dead_engine_keeps_the_labels_and_can_be_started_again(opened, qtbot, engine):
     label_all(opened)
     opened.learning.train()
-    engine_of(opened).on_reply(Died("The engine process ended with code 9.", "Restart the engine."))
+    engine.says(Died("The engine process ended with code 9.", "Restart the engine."))
     qtbot.waitUntil(lambda: opened.learning.engine_state == "dead")
     assert not opened.learning.training.running
     assert "code 9" in opened.notices.errors[-1]
@@ -319,10 +319,10 @@ def test_the_scoremap_choice_is_remembered_when_toggled(opened):
     assert opened.frame.scoremap_choice == opened.frame.bodyparts[1]
 
 
-def test_what_was_said_of_an_engine_that_died_is_taken_back_once_it_runs_again(opened, qtbot):
+def test_what_was_said_of_an_engine_that_died_is_taken_back_once_it_runs_again(opened, qtbot, engine):
     withdrawn = []
     opened.notices.withdrawn.connect(withdrawn.append)
-    engine_of(opened).on_reply(Died("The engine ran out of memory.", "Restart it."))
+    engine.says(Died("The engine ran out of memory.", "Restart it."))
     qtbot.waitUntil(lambda: opened.learning.engine_state == "dead", timeout=TIMEOUT)
     assert opened.notices.errors == ["The engine ran out of memory."]
     assert "memory" not in opened.learning.training.sentence  # said once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from session_tools import TIMEOUT, engine_of
+from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, Prediction, ScoremapGrid, Scoremaps
 from napari_al_pose.domain.effort import Gesture
@@ -30,7 +30,7 @@ def truth(opened, qtbot):
     return poses
 
 
-def look_at(session, qtbot, number: int, heights, pose) -> Prediction:
+def look_at(engine, session, qtbot, number: int, heights, pose) -> Prediction:
     """Go to a frame and let the engine answer with one peak a bodypart, where ``pose`` has it."""
     key = FrameKey(session.frame.key.video, number)
     session.navigator.go_to(key)
@@ -42,7 +42,7 @@ def look_at(session, qtbot, number: int, heights, pose) -> Prediction:
             np.maximum(own, top * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2), out=own)
     best = [max(peaks, key=peaks.get) for peaks in heights]
     guess = Prediction(key, 1, pose[best].astype(np.float32), np.full(len(pose), 0.7, np.float32))
-    engine_of(session).on_reply(Looked(1, key, Scoremaps(key, 1, maps, GRID), guess))
+    engine.says(Looked(1, key, Scoremaps(key, 1, maps, GRID), guess))
     qtbot.waitUntil(lambda: session.frame.looked is not None, timeout=TIMEOUT)
     return guess
 
@@ -52,13 +52,13 @@ def unlabelled(session, poses) -> int:
     return next(i for i in range(len(poses)) if i not in done and np.isfinite(poses[i]).all())
 
 
-def test_a_click_on_one_ear_moves_the_guess_of_the_other_and_undo_moves_it_back(opened, truth, qtbot):
+def test_a_click_on_one_ear_moves_the_guess_of_the_other_and_undo_moves_it_back(opened, truth, qtbot, engine):
     frame, names = opened.frame, opened.frame.bodyparts
     left, right = names.index("leftear"), names.index("rightear")
     number = unlabelled(opened, truth)
     heights = [{k: 0.7} for k in range(len(names))]
     heights[left], heights[right] = {right: 0.6, left: 0.5}, {left: 0.6, right: 0.5}
-    look_at(opened, qtbot, number, heights, truth[number])
+    look_at(engine, opened, qtbot, number, heights, truth[number])
     before = frame.guess.xy.copy()
     opened.editor.place("leftear", *map(float, truth[number][left]))
     assert np.hypot(*(frame.guess.xy[right] - truth[number][right])) < 4
@@ -69,20 +69,20 @@ def test_a_click_on_one_ear_moves_the_guess_of_the_other_and_undo_moves_it_back(
     assert np.hypot(*(frame.guess.xy[right] - truth[number][right])) < 4
 
 
-def test_accepting_takes_the_mended_guesses(opened, truth, qtbot):
+def test_accepting_takes_the_mended_guesses(opened, truth, qtbot, engine):
     frame, names = opened.frame, opened.frame.bodyparts
     number = unlabelled(opened, truth)
-    look_at(opened, qtbot, number, [{k: 0.7} for k in range(len(names))], truth[number])
+    look_at(engine, opened, qtbot, number, [{k: 0.7} for k in range(len(names))], truth[number])
     opened.editor.place(names[0], *map(float, truth[number][0]))
     shown = frame.guess.xy.copy()
     opened.editor.accept_guess()
     np.testing.assert_allclose(frame.annotation.xy[1:], shown[1:], atol=1e-3)
 
 
-def test_the_log_says_what_was_corrected_accepted_moved_and_placed(opened, truth, qtbot):
+def test_the_log_says_what_was_corrected_accepted_moved_and_placed(opened, truth, qtbot, engine):
     names = opened.frame.bodyparts
     number, before = unlabelled(opened, truth), opened.projects.project.labels.revision
-    look_at(opened, qtbot, number, [{k: 0.7} for k in range(len(names))], truth[number])
+    look_at(engine, opened, qtbot, number, [{k: 0.7} for k in range(len(names))], truth[number])
     opened.editor.place(names[0], 50.0, 60.0)
     opened.editor.place(names[0], 51.0, 60.0)
     opened.editor.accept_guess()
@@ -100,10 +100,10 @@ def test_the_log_says_what_was_corrected_accepted_moved_and_placed(opened, truth
     assert acts[2].points == len(names) - 1
 
 
-def test_without_labels_the_models_guess_is_drawn_as_it_is(opened, qtbot):
+def test_without_labels_the_models_guess_is_drawn_as_it_is(opened, qtbot, engine):
     n = len(opened.frame.bodyparts)
     pose = np.random.default_rng(0).uniform(50, 400, (n, 2))
-    guess = look_at(opened, qtbot, 3, [{k: 0.7} for k in range(n)], pose)
+    guess = look_at(engine, opened, qtbot, 3, [{k: 0.7} for k in range(n)], pose)
     np.testing.assert_array_equal(opened.frame.guess.xy, guess.xy)
 
 

@@ -125,7 +125,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class OfJob:
+    """What is said of a job, or of a look: ``job`` is the number that the client gave it."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked(OfJob):
     """Answer to `Look`. ``prediction`` is None while there is no model.
 
     ``scoremaps`` is also None if the model has none.
@@ -133,7 +140,6 @@ class Looked:
     ``animals`` are the scoremaps of each animal, in the order of the prediction's, if the model predicts several.
     """
 
-    job: int
     key: FrameKey
     scoremaps: Scoremaps | None
     prediction: Prediction | None
@@ -141,10 +147,9 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(OfJob):
     """How far a job is. ``seconds_left`` is negative while it is unknown."""
 
-    job: int
     stage: str
     done: int
     total: int
@@ -152,10 +157,9 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainStep:
+class TrainStep(OfJob):
     """One optimiser step. ``holdout_error`` is the mean error in source pixels, NaN on steps not measured."""
 
-    job: int
     step: int
     steps: int
     loss: float
@@ -164,20 +168,18 @@ class TrainStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class Trained(OfJob):
     """A new model version is on disk; ranking follows under the same job."""
 
-    job: int
     round: Round
     stopped_early: bool
     notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(OfJob):
     """A new queue, best first, with the model's guesses for its frames (empty before the first model)."""
 
-    job: int
     strategy: str
     model_version: int
     suggestions: tuple[Suggestion, ...]
@@ -186,22 +188,20 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(OfJob):
     """Another program's model is the newest version; ranking follows under the same job."""
 
-    job: int
     model_version: int
     network: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PoolMapped:
+class PoolMapped(OfJob):
     """Answer to `MapPool`; ``strategy`` is the one that scored, and ``notice`` explains if it is a replacement.
 
     ``points`` and ``labelled_points``, ``(N, 2)``, lie in [0, 1]; ``scores`` belong to ``keys``, NaN for none.
     """
 
-    job: int
     strategy: str
     model_version: int
     layout: str
@@ -215,18 +215,16 @@ class PoolMapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(OfJob):
     """Suspicious labels, the most suspicious first."""
 
-    job: int
     checks: tuple[LabelCheck, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PosesExported:
+class PosesExported(OfJob):
     """Whole videos were predicted and written."""
 
-    job: int
     videos: tuple[str, ...]
     model_version: int
     paths: tuple[str, ...]
@@ -234,24 +232,19 @@ class PosesExported:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(OfJob):
     """The last message of a job that ran to its end."""
 
-    job: int
-
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(OfJob):
     """The last message of a job that was stopped without a trace."""
 
-    job: int
-
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(OfJob):
     """The last message of a job that failed. ``details`` is for the log, not for the user."""
 
-    job: int
     message: str
     hint: str
     details: str = ""

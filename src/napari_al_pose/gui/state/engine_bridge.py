@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
@@ -17,7 +18,6 @@ from napari_al_pose.engine.messages import (
     Adopt,
     Adopted,
     Check,
-    Checked,
     Died,
     Export,
     Failed,
@@ -26,10 +26,8 @@ from napari_al_pose.engine.messages import (
     Look,
     Looked,
     MapPool,
-    PoolMapped,
-    PosesExported,
+    OfJob,
     Rank,
-    Ranked,
     Ready,
     Reply,
     Stop,
@@ -39,6 +37,8 @@ from napari_al_pose.engine.messages import (
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView, advanced, advanced_export, ended, started
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Reply)
 
 PAINT_MS = 1200
 """Progress is passed on at most this often. With an OpenGL canvas in the window Qt composes all of it anew for every
@@ -59,14 +59,7 @@ class EngineBridge(QObject):
 
     stateChanged = Signal()
     trainingChanged = Signal()
-    looked = Signal(object)
-    ranked = Signal(object)
-    mapped = Signal(object)
-    trained = Signal(object)
-    adopted = Signal(object)
-    checked = Signal(object)
     exportChanged = Signal()
-    exported = Signal(object)
     failed = Signal(str, str)
     """Message and hint of a job that could not be done, or of the engine's end."""
 
@@ -83,6 +76,14 @@ class EngineBridge(QObject):
         self._look_job = 0
         self._look_wish: FrameKey | None = None
         self._start_failure: Failed | None = None
+        self._listeners: defaultdict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
+        self._states: dict[type[Any], Callable[[Any], None]] = {
+            Ready: self._take_ready,
+            Trained: self._take_trained,
+            Adopted: self._take_adopted,
+            Failed: self._take_failure,
+            Died: self._take_death,
+        }
         self._paint = QTimer(self, singleShot=True, interval=PAINT_MS)
         self._paint.timeout.connect(self.trainingChanged)
         self._paint.timeout.connect(self.exportChanged)
@@ -107,6 +108,10 @@ class EngineBridge(QObject):
     def model_version(self) -> int:
         """The engine's newest model; 0 before the first."""
         return self._model_version
+
+    def hear(self, kind: type[R], take: Callable[[R], None]) -> None:
+        """Have ``take`` hear all replies of a kind, once they have changed what is known here."""
+        self._listeners[kind].append(take)
 
     def start(self, root: Path) -> None:
         """Start an engine for the project at ``root``; ends the one there was."""
@@ -212,65 +217,52 @@ class EngineBridge(QObject):
     def _take(self, client: EngineClient, reply: Reply) -> None:
         if client is not self._client:
             return
-        if isinstance(reply, Looked) or (isinstance(reply, Failed) and reply.job == self._look_job):
-            self._take_look(reply)
-            return
-        if self._take_export(reply):
-            return
-        if isinstance(reply, Checked):
-            self.checked.emit(reply)
-            return
-        was_busy, before = self._training.busy, self._training
-        self._training = advanced(self._training, reply)
-        match reply:
-            case Ready():
-                self._model_version = reply.model_version
-                self._set_state("ready")
-                self._send_look()
-            case Trained():
-                self._model_version = reply.round.number
-                self.trained.emit(reply)
-            case Adopted():
-                self._model_version = reply.model_version
-                self.adopted.emit(reply)
-            case Ranked():
-                self.ranked.emit(reply)
-            case PoolMapped():
-                self.mapped.emit(reply)
-            case Finished() if before.kind == "train":
-                self._check()
-            case Failed():
-                self._take_failure(reply)
-            case Died():
-                self._die(reply)
-        if was_busy and not self._training.busy:
-            self._next_job()
-        elif self._training is not before and not self._paint.isActive():
-            self._paint.start()
+        job = reply.job if isinstance(reply, OfJob) else 0
+        if isinstance(reply, Looked) or (job and job == self._look_job):
+            self._end_look(reply)
+        elif self._export.busy and job == self._export.job:
+            self._move_export(reply)
+        else:
+            self._move_training(reply)
+        for take in self._listeners[type(reply)]:
+            take(reply)
 
-    def _take_export(self, reply: Reply) -> bool:
-        """Move the export on; return whether the reply was about it alone."""
-        if not self._export.busy:
-            return False
+    def _end_look(self, reply: Reply) -> None:
+        self._look_job = 0
+        if isinstance(reply, Failed):
+            log.warning("looking failed: %s %s", reply.message, reply.details)
+        self._send_look()
+
+    def _move_export(self, reply: Reply) -> None:
         before, self._export = self._export, advanced_export(self._export, reply)
-        if isinstance(reply, PosesExported):
-            self.exported.emit(reply)
-        elif isinstance(reply, Failed) and reply.job == before.job:
-            log.warning("export failed: %s %s", reply.message, reply.details)
-            self.failed.emit(reply.message, reply.hint)
+        if isinstance(reply, Failed):
+            self._take_failure(reply)
         if not self._export.busy:
             self.exportChanged.emit()
         elif self._export is not before and not self._paint.isActive():
             self._paint.start()
-        return getattr(reply, "job", 0) == before.job
 
-    def _take_look(self, reply: Looked | Failed) -> None:
-        self._look_job = 0
-        if isinstance(reply, Failed):
-            log.warning("looking failed: %s %s", reply.message, reply.details)
-        else:
-            self.looked.emit(reply)
+    def _move_training(self, reply: Reply) -> None:
+        before, self._training = self._training, advanced(self._training, reply)
+        if type(reply) in self._states:
+            self._states[type(reply)](reply)
+        if before.busy and not self._training.busy:
+            if before.running and isinstance(reply, Finished):
+                self._check()
+            self._next_job()
+        elif self._training is not before and not self._paint.isActive():
+            self._paint.start()
+
+    def _take_ready(self, reply: Ready) -> None:
+        self._model_version = reply.model_version
+        self._set_state("ready")
         self._send_look()
+
+    def _take_trained(self, reply: Trained) -> None:
+        self._model_version = reply.round.number
+
+    def _take_adopted(self, reply: Adopted) -> None:
+        self._model_version = reply.model_version
 
     def _take_failure(self, reply: Failed) -> None:
         log.warning("job %s failed: %s %s", reply.job, reply.message, reply.details)
@@ -279,9 +271,10 @@ class EngineBridge(QObject):
         else:
             self.failed.emit(reply.message, reply.hint)
 
-    def _die(self, reply: Died) -> None:
+    def _take_death(self, reply: Died) -> None:
         self._waiting.clear()
         self._look_job = 0
+        self._set_export(advanced_export(self._export, reply))
         reason = self._start_failure or reply
         self._start_failure = None
         self._set_state("dead")

@@ -14,6 +14,7 @@ from napari_al_pose.engine.messages import (
     Failed,
     Finished,
     Job,
+    OfJob,
     PosesExported,
     Progress,
     Ranked,
@@ -103,7 +104,7 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
     """Return the view after ``reply``; replies of other jobs change nothing."""
     if isinstance(reply, Died):
         return ended(view, "The training ended with the engine; the model before it stays." if view.running else "")
-    if not view.busy or getattr(reply, "job", 0) != view.job:
+    if not view.busy or not isinstance(reply, OfJob) or reply.job != view.job:
         return view
     match reply:
         case TrainStep():
@@ -204,7 +205,7 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
     """Return the view after ``reply``; replies of other jobs change nothing."""
     if isinstance(reply, Died):
         return ExportView(sentence=STOPPED) if view.busy else view
-    if not view.busy or getattr(reply, "job", 0) != view.job:
+    if not view.busy or not isinstance(reply, OfJob) or reply.job != view.job:
         return view
     match reply:
         case Progress():

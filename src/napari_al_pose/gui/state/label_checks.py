@@ -36,7 +36,7 @@ class LabelChecks(QObject):
         super().__init__()
         self._projects, self._frame, self._navigator = projects, frame, navigator
         self._checks: tuple[LabelCheck, ...] = ()
-        engine.checked.connect(self._on_checked)
+        engine.hear(Checked, self._on_checked)
         projects.projectChanged.connect(self._on_project)
         frame.annotationChanged.connect(self._on_annotation)
 
@@ -61,7 +61,6 @@ class LabelChecks(QObject):
         if project is not None and not project.read_only:
             self._projects.run(lambda: project.checks.find_right(check))
 
-    @Slot(object)
     def _on_checked(self, reply: Checked) -> None:
         self._set(reply.checks)
 

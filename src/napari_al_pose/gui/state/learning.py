@@ -14,7 +14,7 @@ from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.exporting import exported_sentence
-from napari_al_pose.engine.messages import Looked, PosesExported, Ranked, Trained
+from napari_al_pose.engine.messages import Adopted, Looked, PoolMapped, PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
@@ -29,7 +29,7 @@ from napari_al_pose.project.video_predictions import VideoRun
 if TYPE_CHECKING:
     from napari_al_pose.acquisition import Strategy
 
-RANKING_SETTINGS = ("strategy", "batch_size", "holdout_share", "pool_size", "regions")
+RANKING_SETTINGS = {"strategy", "batch_size", "holdout_share", "pool_size", "regions"}
 """Settings that change the queue."""
 
 
@@ -97,12 +97,12 @@ class Learning(QObject):
         engine.stateChanged.connect(self._on_engine)
         engine.trainingChanged.connect(self.trainingChanged)
         engine.exportChanged.connect(self.exportChanged)
-        engine.mapped.connect(self.poolMapped)
-        engine.looked.connect(self._on_looked)
-        engine.ranked.connect(self._on_ranked)
-        engine.trained.connect(self._on_trained)
-        engine.adopted.connect(self._on_model)
-        engine.exported.connect(self._on_exported)
+        engine.hear(PoolMapped, self.poolMapped.emit)
+        engine.hear(Looked, self._on_looked)
+        engine.hear(Ranked, self._on_ranked)
+        engine.hear(Trained, self._on_trained)
+        engine.hear(Adopted, self._on_model)
+        engine.hear(PosesExported, self._on_exported)
 
     # ---- what is known ------------------------------------------------------------------------
 
@@ -289,7 +289,9 @@ class Learning(QObject):
     def _on_settings(self) -> None:
         project, before = self._projects.project, self._settings
         now = self._settings = self._projects.settings
-        if project is not None and any(getattr(now, name) != getattr(before, name) for name in RANKING_SETTINGS):
+        if project is not None and now.model_dump(include=RANKING_SETTINGS) != before.model_dump(
+            include=RANKING_SETTINGS
+        ):
             self._rank_anew(project)
 
     @Slot()
@@ -340,14 +342,12 @@ class Learning(QObject):
             self._engine_trouble = ""
         self.engineChanged.emit()
 
-    @Slot(object)
     def _on_looked(self, reply: Looked) -> None:
         prediction = reply.prediction
         is_new = prediction is not None and prediction.model_version >= self._engine.model_version
         if reply.key == self._frame.key and is_new:
             self._frame.take_look(reply)
 
-    @Slot(object)
     def _on_trained(self, reply: Trained) -> None:
         self._rounds = (*self._rounds, reply.round)
         self._frame.believe_from(confidence_threshold(reply.round.reliability))
@@ -356,11 +356,9 @@ class Learning(QObject):
             self._notices.tell(reply.notice)
         self._look()
 
-    @Slot(object)
     def _on_model(self, _reply: object) -> None:
         self._look()
 
-    @Slot(object)
     def _on_ranked(self, reply: Ranked) -> None:
         project, navigator, version = self._projects.project, self._navigator, reply.model_version
         if project is None:
@@ -390,6 +388,5 @@ class Learning(QObject):
         if self._projects.project is not None:
             self._rank_anew(self._projects.project)
 
-    @Slot(object)
     def _on_exported(self, reply: PosesExported) -> None:
         self._notices.tell(exported_sentence(len(reply.videos), reply.paths), reply.notice)
