@@ -81,6 +81,8 @@ class ProjectSession(QObject):
         self._tally = LabelTally()
         self._reshaping = self._closed = False
         self._n_notices = 0
+        self._loading: list[Future[LoadedProject]] = []
+        """What is being opened, and has not been entered."""
         self._worker = Background("al-pose-project", self)
         self._saver = LabelSaver(self._worker, self)
         self._saver.written.connect(self._on_written)
@@ -156,7 +158,7 @@ class ProjectSession(QObject):
             self._announce()
             return
         self._notices.set_busy(f"Opening {root.name}…")
-        self.run(lambda: load_project(wanted), then=self._enter)
+        self._loading.append(self.run(lambda: load_project(wanted), then=self._enter))
 
     def new_project(self, **details: Any) -> None:
         """Make a project and open it; ``details`` as in `napari_al_pose.project.create_project`."""
@@ -181,6 +183,7 @@ class ProjectSession(QObject):
         self.closed.emit()
         self._worker.close()
         self._saver.close()
+        self._close_unentered()
 
     # ---- changing the project -----------------------------------------------------------------
 
@@ -289,6 +292,8 @@ class ProjectSession(QObject):
 
     def _enter(self, loaded: LoadedProject) -> None:
         self._leave()
+        self._loading = [one for one in self._loading if not one.done() or one.exception() is None]
+        self._loading = [one for one in self._loading if not one.done() or one.result() is not loaded]
         project = self._project = loaded.project
         self._tally = loaded.tally
         self._frame.use(project.skeleton, project.labels, loaded.predictions)
@@ -307,6 +312,13 @@ class ProjectSession(QObject):
                 "Project > Use a trained model… lets it guess and rank from the first frame on.",
             )
         self.begun.emit(Beginning(first_frame(loaded), rank=not loaded.queue_fits and not project.read_only))
+
+    def _close_unentered(self) -> None:
+        """Give back a project that was opened while the session was closed, so that others can have it."""
+        for opened in self._loading:
+            if opened.exception() is None:
+                opened.result().project.close()
+        self._loading.clear()
 
     def _leave(self) -> Future[Any] | None:
         """Close the project in the background; return what can be waited for."""

@@ -1,0 +1,90 @@
+"""Fails a test with a window that leaves widgets, threads or processes behind."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+
+import psutil
+import pytest
+
+PATIENCE_SECONDS = 10.0
+"""What ends beside the window (an engine, a file being written) may take this long."""
+
+OF_NAPARI = ("napari", "app_model", "superqt", "qtconsole", "IPython", "vispy")
+"""Whose widgets and threads are not ours to end; menus and tooltips have no module of their own."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Compare what there is after a test with what there was before it.
+
+    Made before all other fixtures, so it looks when they have ended.
+    """
+    before = state()
+    yield
+    end, left = time.monotonic() + PATIENCE_SECONDS, left_since(before)
+    while left and time.monotonic() < end:
+        work()
+        left = left_since(before)
+    if left:
+        gc.collect()  # takes half a second in a process with napari: only where something seems left
+        work()
+        left = left_since(before)
+    assert not left, f"left behind: {', '.join(sorted(left))}"
+
+
+def state():
+    """Return the threads, processes and widgets there are."""
+    return _threads(), _processes(), _widgets()
+
+
+def left_since(before) -> set[str]:
+    """Name what there is now and was not ``before``."""
+    threads, processes, widgets = before
+    return {
+        *(f"thread {thread.name}" for thread in _threads() - threads),
+        *(f"process {' '.join(map(str, process))}" for process in _processes() - processes),
+        *(f"widget {type(widget).__name__} {widget.windowTitle()!r}" for widget in _widgets() - widgets),
+    }
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "al-pose" in thread.name or not thread.daemon}
+
+
+def _processes() -> set[tuple[int, str]]:
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found.add((child.pid, " ".join(child.cmdline()[:4])))
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _widgets() -> set[object]:
+    """Return the windows, dialogs and loose widgets there are; whoever holds them tells them from new ones."""
+    from qtpy.QtWidgets import QApplication, QMenu
+
+    if QApplication.instance() is None:
+        return set()
+    return {
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if not isinstance(widget, QMenu)
+        and not type(widget).__module__.startswith(OF_NAPARI)
+        and type(widget).__name__ not in ("QTipLabel", "QFrame", "QWidget")
+    }
+
+
+def work() -> None:
+    """Let the window do what is due, deletions too."""
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    if QCoreApplication.instance() is not None:
+        QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    time.sleep(0.02)
