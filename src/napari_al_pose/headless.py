@@ -188,7 +188,8 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
         per_video = {}
         for name, ours in videos.items():
             run = project.video_predictions.find(exported.model_version, ours)
-            assert run is not None  # it was just predicted
+            if run is None:
+                raise AlPoseError(f"The predictions of {ours} are gone.", "Run the command again.")
             per_video[ours] = score_run(run, labels, name)
     weights = [scores["n_frames"] for scores in per_video.values()]
     means = {

@@ -29,6 +29,7 @@ soon as a click rules out the pose in which it looked right.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -240,27 +241,28 @@ def _refined(terms: PosteriorTerms, a: ComplexArray, b: ComplexArray) -> _Best:
     clicked = np.broadcast_to(terms.clicked, shape)
     z = np.broadcast_to(np.where(terms.clicked, terms.guess, 0), shape)
     pose = _Pose(a, b, z, clicked, clicked, np.full(shape, terms.click_noise), np.zeros(len(a)))
+    return max(_turns(terms, pose), key=lambda one: one.energy)
+
+
+def _turns(terms: PosteriorTerms, pose: _Pose) -> Iterator[_Best]:
+    """Yield the best after each turn."""
     given = _given(terms, pose)
-    best: _Best | None = None
     for _ in range(_TURNS):
         pose = _decided(terms, pose, given)
         given = _given(terms, pose)
         energy = pose.said + given.density
         top = int(energy.argmax())
-        if best is None or energy[top] > best.energy:
-            best = _Best(
-                energy=float(energy[top]),
-                a=complex(pose.a[top]),
-                b=complex(pose.b[top]),
-                z=pose.z[top],
-                placed=pose.placed[top],
-                shown=pose.shown[top],
-                noise=pose.noise[top],
-                mean=given.mean[top],
-                covariance=given.covariance[top],
-            )
-    assert best is not None
-    return best
+        yield _Best(
+            energy=float(energy[top]),
+            a=complex(pose.a[top]),
+            b=complex(pose.b[top]),
+            z=pose.z[top],
+            placed=pose.placed[top],
+            shown=pose.shown[top],
+            noise=pose.noise[top],
+            mean=given.mean[top],
+            covariance=given.covariance[top],
+        )
 
 
 def _given(terms: PosteriorTerms, pose: _Pose) -> _Given:

@@ -139,7 +139,7 @@ def neighbour_pass(model: Predictor, *, with_change: bool) -> FramePass:
     def run(batch: VideoBatch) -> Rows:
         found = _neighbours(batch)
         n, k = len(batch.frames), len(model.bodyparts)
-        if getattr(model, "animals", None) is not None:
+        if model.animals is not None:
             return {Extra.NEIGHBOUR_XY: _animals_beside(model, batch, found)}
         beside = np.full((n, 2, k, 2), np.nan, np.float32)
         change = np.full((n, 2, k), np.nan, np.float32)
@@ -162,12 +162,10 @@ def _animals_beside(
 ) -> NDArray[np.float32]:
     """Return the poses of each animal in the neighbouring frames, ``(n, A, 2, K, 2)``: the most similar pose in
     each."""
-    own = model.predict(batch.frames, with_scoremaps=False).animals
-    assert own is not None  # the model tells several apart
+    own = model.predict(batch.frames, with_scoremaps=False).every_animal()
     beside = np.full((*own.xy.shape[:2], 2, *own.xy.shape[2:]), np.nan, np.float32)
     if found:
-        others = model.predict(np.stack([frame for *_, frame in found]), with_scoremaps=False).animals
-        assert others is not None
+        others = model.predict(np.stack([frame for *_, frame in found]), with_scoremaps=False).every_animal()
         for number, (row, side, _) in enumerate(found):
             which, _ = match(others.xy[number], own.xy[row])
             beside[row, which >= 0, side] = others.xy[number][which[which >= 0]]

@@ -100,7 +100,7 @@ class ExtraCache:
         self._forget(inputs)
         wanted = set(wanted)
         extras = Extras(missing={name: why for name, why in inputs.unavailable.items() if name in wanted})
-        several = getattr(inputs.model, "animals", None) is not None
+        several = inputs.model is not None and inputs.model.animals is not None
         kind, why = (_OF_ONE, _ONE) if several else (_OF_SEVERAL, _SEVERAL)
         extras.missing.update(dict.fromkeys(wanted & kind, why))
         names = sorted(wanted - extras.missing.keys())

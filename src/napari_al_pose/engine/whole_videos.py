@@ -77,12 +77,11 @@ def plan(
 
 def _individuals(project: Project, model: Predictor) -> tuple[str, ...]:
     """Return the names of the animals that the model tells apart; empty if it knows only one."""
-    animals = getattr(model, "animals", None)
-    if animals is None:
+    if model.animals is None:
         return ()
     known = project.skeleton.individuals
     # The project may have gained or lost animals since the model was trained.
-    return tuple(known[i] if i < len(known) else f"animal {i + 1}" for i in range(animals.most))
+    return tuple(known[i] if i < len(known) else f"animal {i + 1}" for i in range(model.animals.most))
 
 
 def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int) -> Generator[Progress, None, None]:

@@ -216,8 +216,11 @@ class WindowActions(QObject):
 
     def conflicts(self) -> None:
         """Ask about labels that another program changed too, beside the window, so that the canvas can be used."""
-        if self._repair.conflicts and self._asking is None:
-            self._asking = dialog = ConflictDialog(self._projects, self._repair, keys=self._keys, parent=self._window)
+        project = self._projects.project
+        if project is not None and self._repair.conflicts and self._asking is None:
+            self._asking = dialog = ConflictDialog(
+                project, self._repair, projects=self._projects, keys=self._keys, parent=self._window
+            )
             dialog.finished.connect(self._asked)
             dialog.show()
 

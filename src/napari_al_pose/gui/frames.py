@@ -132,13 +132,7 @@ class NewestFrame:
         return self._source.peek(position)
 
     def _fetch(self) -> None:
-        while True:
-            with self._wish:
-                self._wish.wait_for(lambda: self._closed or self._wanted is not None)
-                if self._closed:
-                    return
-                position, self._wanted = self._wanted, None
-            assert position is not None
+        while (position := self._next_wish()) is not None:
             try:
                 with self._source.superseded_by(self._give_up_rule()):
                     # Not through dask: naming a graph while other threads import now and then fails in dask, and
@@ -160,6 +154,13 @@ class NewestFrame:
             with self._wish:  # once `close` has returned, nothing is emitted
                 if not self._closed:
                     self.news.arrived.emit(position)
+
+    def _next_wish(self) -> int | None:
+        """Wait for a position that is wanted and take it; None once closed."""
+        with self._wish:
+            self._wish.wait_for(lambda: self._closed or self._wanted is not None)
+            position, self._wanted = self._wanted, None
+            return None if self._closed else position
 
     def _give_up_rule(self) -> Callable[[], bool]:
         begun = time.monotonic()

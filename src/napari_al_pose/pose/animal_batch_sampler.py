@@ -158,7 +158,7 @@ class AnimalBatchSampler:
         if chance < COARSE_SHARE or (frame.elsewhere is None and not frame.near):
             return self._coarse(frame)
         if frame.elsewhere is not None and (chance < COARSE_SHARE + NOTHING_SHARE or not frame.near):
-            return self._nothing(frame, which)
+            return self._nothing(frame, frame.elsewhere, which)
         return self._close(frame, which)
 
     def _close(self, frame: _PreparedAnimals, which: int) -> tuple[Tensor, ...]:
@@ -169,11 +169,10 @@ class AnimalBatchSampler:
         image, uv = self._view(picture.image, picture.uv[:k], middle, mirror=True)
         return image, torch.from_numpy(uv), states, self._middle(), *self._no_centres()
 
-    def _nothing(self, frame: _PreparedAnimals, which: int) -> tuple[Tensor, ...]:
+    def _nothing(self, frame: _PreparedAnimals, elsewhere: ScaledImage, which: int) -> tuple[Tensor, ...]:
         """Return a view with no animal in its middle: next to one, or anywhere."""
         near = bool(frame.near) and self._rng.random() < 0.5
-        picture = frame.near[which % len(frame.near)][0] if near else frame.elsewhere
-        assert picture is not None
+        picture = frame.near[which % len(frame.near)][0] if near else elsewhere
         centres = picture.uv[-len(frame.is_centre) :] if len(frame.is_centre) else np.empty((0, 2))
         height, width = picture.image.shape[-2:]
         middle = np.array([width, height]) * self._rng.random(2)

@@ -81,12 +81,9 @@ class _Layers(nn.Sequential):
             norm = layers[0] if layers else None
             if isinstance(layer, SamePadConv2d) and isinstance(norm, nn.BatchNorm2d) and not norm.training:
                 layers.pop(0)
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-                x = layer.with_weights(
-                    x, layer.weight * factor[:, None, None, None], norm.bias - norm.running_mean * factor
-                )
+                mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+                factor = norm.weight * torch.rsqrt(variance + norm.eps)
+                x = layer.with_weights(x, layer.weight * factor[:, None, None, None], norm.bias - mean * factor)
             else:
                 x = layer(x)
         return x

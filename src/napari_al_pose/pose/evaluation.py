@@ -172,8 +172,7 @@ def _predict_animals(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
     poses, sure = [], []
     for frame in frames:
-        found = model.predict(frame.image[None], with_scoremaps=False).animals
-        assert found is not None
+        found = model.predict(frame.image[None], with_scoremaps=False).every_animal()
         xy, likelihood, _ = matched(found.xy[0], found.likelihood[0], frame)
         poses.append(xy)
         sure.append(likelihood)

@@ -57,11 +57,10 @@ def find_hard_negatives(
         placed = frame.xy[frame.states == KeypointState.PLACED]
         if len(placed):
             geometry = InputGeometry.fit(frame.size, long_side)
-            chunk = predict_chunk(network, frame.image[None], geometry, None, with_scoremaps=True)
-            assert chunk.scoremaps is not None  # they were asked for
+            maps = predict_chunk(network, frame.image[None], geometry, None, with_scoremaps=True).scoremaps
             labelled = frame.states != KeypointState.UNSEEN
             middle = geometry.to_network(np.stack([placed.min(axis=0), placed.max(axis=0)])).mean(axis=0)
-            place = _highest(chunk.scoremaps[0][labelled].max(axis=0), geometry, middle, reach)
+            place = None if maps is None else _highest(maps[0][labelled].max(axis=0), geometry, middle, reach)
             if place is not None:
                 found.append((frame, place))
         if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:

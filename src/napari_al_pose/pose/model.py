@@ -46,6 +46,15 @@ class PoseBatch:
     grids: tuple[ScoremapGrid, ...]
     animals: AnimalPoses | None = None
 
+    def every_animal(self) -> AnimalPoses:
+        """Return the animals of each frame: the only one, where the model knows one."""
+        if self.animals is not None:
+            return self.animals
+        maps = None if self.scoremaps is None else self.scoremaps[:, None]
+        score = self.likelihood.mean(axis=1, keepdims=True)
+        grids = tuple((grid,) for grid in self.grids)
+        return AnimalPoses(self.xy[:, None], self.likelihood[:, None], score, maps, grids)
+
     def moved(self, by: NDArray[np.floating]) -> PoseBatch:
         """Return the same for frames whose first pixel lies at ``by``, x and y, of the image they were cut from."""
         if not by.any():

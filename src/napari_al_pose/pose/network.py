@@ -53,8 +53,7 @@ class PoseNetwork(nn.Module):
         self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + several, 1)
         self.shade = nn.Parameter(torch.tensor(_SHADE)) if several else None
         nn.init.normal_(self.scoremaps.weight, std=0.01)
-        assert self.scoremaps.bias is not None
-        nn.init.constant_(self.scoremaps.bias, _INITIAL_LOGIT)
+        nn.init.constant_(self.scoremaps.get_parameter("bias"), _INITIAL_LOGIT)
 
     def forward(self, images: Tensor, spots: Tensor | None = None) -> Tensor:
         """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255.

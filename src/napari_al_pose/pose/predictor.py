@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.model import PoseBatch, PoseModel
 
 
@@ -15,6 +16,8 @@ class Predictor(Protocol):
     """A trained model, ours or another program's."""
 
     bodyparts: tuple[str, ...]
+    animals: Animals | None
+    """How many animals it tells apart; None where it knows one."""
     file_name: str
     """The name of its file, by which `load_predictor` recognises it."""
 

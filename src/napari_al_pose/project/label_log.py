@@ -200,8 +200,7 @@ class EditLog:
             "INSERT INTO actions (kind, target, source, time, session, who) VALUES (?, ?, ?, ?, ?, ?)",
             (kind, target, source, datetime.now(UTC).isoformat(), self._session, self._who),
         )
-        assert cursor.lastrowid is not None  # an INSERT always has one
-        return cursor.lastrowid
+        return cursor.lastrowid or 0  # an INSERT always has one
 
     def append_edits(self, action: int, changes: Changes, *, apply: bool = True) -> None:
         """Append ``changes`` to the log and, if ``apply``, make them the current state."""

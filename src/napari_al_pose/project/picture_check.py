@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ def compare_video(
     images = _images(video)
     known = dict(noted.compared)
     with closing(open_source(video.file, name=video.name)) as source:
-        there = {number: name for number, name in images.items() if number < len(source)}
+        there = {number: path for number, path in images.items() if number < len(source)}
         sample = sorted(there) if every else _spread(sorted(there), SAMPLED)
         compared = yield from _compare(video, source, there, sample, known, cancelled)
         if not every and any(compared.values()):
@@ -110,24 +111,25 @@ def compare_video(
     return Compared(video.name, noted, len(shifted), len(compared))
 
 
-def _images(video: ProjectVideo) -> dict[int, str]:
+def _images(video: ProjectVideo) -> dict[int, Path]:
     """Return the images that are of the size of their part of the frame: others are known to differ."""
     from napari_al_pose.formats.deeplabcut import image_names
 
-    assert video.images is not None
+    if video.images is None:
+        return {}
     numbers = numbered_images(image_names(video.images))[0]
-    return {number: name for number, name in numbers.items() if video.pictures.place(name).scale == 1.0}
+    of_size = {number: name for number, name in numbers.items() if video.pictures.place(name).scale == 1.0}
+    return {number: video.images / name for number, name in of_size.items()}
 
 
 def _n_known(video: ProjectVideo, noted: Noted) -> int:
-    assert video.images is not None
-    return sum(stamp(video.images / name) in noted.compared for name in _images(video).values())
+    return sum(stamp(path) in noted.compared for path in _images(video).values())
 
 
 def _compare(
     video: ProjectVideo,
     source: FrameSource,
-    images: Mapping[int, str],
+    images: Mapping[int, Path],
     numbers: Sequence[int],
     known: dict[str, bool],
     cancelled: Callable[[], bool],
@@ -136,17 +138,16 @@ def _compare(
     from napari_al_pose.video.comparing import is_other_picture
 
     found: dict[int, bool] = {}
-    assert video.images is not None
     for done, number in enumerate(numbers):
         if cancelled():
             break
-        path = video.images / images[number]
+        path = images[number]
         if (mark := stamp(path)) not in known:
             yield f"Comparing images of {video.name}", done, len(numbers)
-            image = _read(video, images[number])
+            image = _read(path)
             if image is None:
                 continue
-            place = video.pictures.place(images[number])
+            place = video.pictures.place(path.name)
             frame = _cut(source[source.position(number)], image, place)
             if image.shape != frame.shape:
                 continue  # of another size: shown in the frame's place anyway
@@ -159,7 +160,7 @@ def _compare(
 def _find_shift(
     video: ProjectVideo,
     source: FrameSource,
-    images: Mapping[int, str],
+    images: Mapping[int, Path],
     whole_video: bool,
     cancelled: Callable[[], bool],
 ) -> Generator[tuple[str, int, int], None, int | None]:
@@ -168,7 +169,7 @@ def _find_shift(
 
     n_frames = len(source)
     reach = n_frames if whole_video or n_frames <= SHORT else NEAR
-    read = {number: image for number, name in images.items() if (image := _read(video, name)) is not None}
+    read = {number: image for number, path in images.items() if (image := _read(path)) is not None}
     small = {number: reduced(image) for number, image in read.items()}
     wanted = sorted({at for n in small for at in range(max(0, n - reach), min(n_frames, n + reach + 1))})
     apart: dict[int, dict[int, float]] = {number: {} for number in small}
@@ -179,7 +180,7 @@ def _find_shift(
         frame = source[at]
         for number, of_image in small.items():
             if abs(at - number) <= reach:
-                cut = _cut(frame, read[number], video.pictures.place(images[number]))
+                cut = _cut(frame, read[number], video.pictures.place(images[number].name))
                 apart[number][at - number] = difference_of_reduced(of_image, reduced(cut))
     shifts = set[int]().union(*(by_shift for by_shift in apart.values()))
     enough = max(1, (len(small) + 1) // 2)
@@ -198,12 +199,11 @@ def _cut(frame: NDArray[np.uint8], image: NDArray[np.uint8], place: Place) -> ND
     return frame[y : y + image.shape[0], x : x + image.shape[1]]
 
 
-def _read(video: ProjectVideo, name: str) -> NDArray[np.uint8] | None:
+def _read(path: Path) -> NDArray[np.uint8] | None:
     from napari_al_pose.video.image_folder import read_image
 
-    assert video.images is not None
     try:
-        return read_image(video.images / name)
+        return read_image(path)
     except AlPoseError as error:
         logger.warning("%s", error)
         return None

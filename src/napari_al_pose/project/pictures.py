@@ -203,9 +203,8 @@ def _told(
     crop: tuple[int, int, int, int] | None,
 ) -> list[str]:
     told = []
-    if kinds["other"]:
+    if kinds["other"] and frame_size is not None:
         first = min(name for name, size in sizes.items() if placed[size][1] == "other")
-        assert frame_size is not None  # else none is of another size
         told.append(
             f"{folder}: {kinds['other']} of {len(sizes)} images have another size than the video, such as {first} with "
             f"{_by(sizes[first])} pixels; the video has {_by(frame_size)}. They are shown, and learnt from, in place "

@@ -157,8 +157,8 @@ def clicks_needed(truth: Truth, guess: NDArray[np.floating], infer: PoseInferenc
     return correct_frame(exact, guess, np.zeros(len(guess)), infer).actions.dragged
 
 
-def make_inference(prior: PosePrior | None, evidence: Evidence) -> PoseInference | None:
-    """Return what decides a frame's guesses anew; None without a prior."""
-    if prior is None:
+def make_inference(prior: PosePrior | None, evidence: Evidence | None) -> PoseInference | None:
+    """Return what decides a frame's guesses anew; None without a prior or evidence."""
+    if prior is None or evidence is None:
         return None
     return lambda xy, clicked, open_: infer_pose(prior, evidence, xy=xy, clicked=clicked, open_=open_).xy

@@ -22,6 +22,7 @@ from napari_al_pose.simulation.preparing import Prepared, open_prepared
 from napari_al_pose.simulation.protocol import Arm, Protocol
 from napari_al_pose.simulation.rows import RoundFiles
 from napari_al_pose.simulation.workflow_play import Annotating, WorkflowState, work_as_json, work_from_json
+from napari_al_pose.simulation.workflows import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class _Table:
         if all(row is not None for row in before):
             return True
         if arm.way is not None:
-            return self._play_workflow(arm, before, out_of_time)
+            return self._play_workflow(arm, arm.way, before=before, out_of_time=out_of_time)
         state = _State(self._fold.base.tolist())
         for number, (budget, row) in enumerate(zip(budgets, before, strict=True)):
             if row is not None:
@@ -157,16 +158,16 @@ class _Table:
         )
 
     def _play_workflow(
-        self, arm: Arm, before: Sequence[dict[str, Any] | None], out_of_time: Callable[[], bool]
+        self, arm: Arm, way: Workflow, *, before: Sequence[dict[str, Any] | None], out_of_time: Callable[[], bool]
     ) -> bool:
         """Play the missing rounds of an arm whose annotator takes time; False if ours ran out."""
         budgets, dataset = self._protocol.budgets, self._prepared.dataset
         annotating = Annotating(self._prepared, self._protocol, self._fold, self._seed)
-        state = WorkflowState(Labels.none(dataset))
+        state, model = WorkflowState(Labels.none(dataset)), None
         for number, (budget, row) in enumerate(zip(budgets, before, strict=True)):
             if row is not None:
                 work_from_json(state, row["work"])
-                state.reliability, state.model = float(row["reliability"]), None
+                state.reliability, model = float(row["reliability"]), None
                 state.seconds_a_frame = float(row["work"]["seconds_a_frame"])
                 continue
             if out_of_time():
@@ -176,11 +177,11 @@ class _Table:
                 choice = self._start(arm, self._protocol.frames(budget, len(self._fold.pool)))
                 annotating.start(state, [pick.row for pick in choice.picks])
             else:
-                state.model = state.model or self._learn_work(state)[0]
-                choice = annotating.go_on(state, arm, number, budget)
+                model = model or self._learn_work(state)[0]
+                choice = annotating.go_on(state, model, arm=arm, way=way, number=number, budget=budget)
             choose_seconds = time.process_time() - began
-            state.model, train_seconds = self._learn_work(state)
-            work = work_as_json(state, self._protocol.costs) | annotating.noc(state)
+            model, train_seconds = self._learn_work(state)
+            work = work_as_json(state, self._protocol.costs) | annotating.noc(state, model)
             more = {
                 "keypoints": int((state.labels.states == KeypointState.PLACED).sum()),
                 "reliability": state.reliability,
@@ -188,7 +189,7 @@ class _Table:
                 "choose_seconds": round(choose_seconds, 2),
                 "work": work,
             }
-            self._write(arm, budget, state.model, len(state.labelled), more | _describe(dataset, choice))
+            self._write(arm, budget, model, len(state.labelled), more | _describe(dataset, choice))
         return True
 
     def _learn_work(self, state: WorkflowState) -> tuple[Learned, float]:

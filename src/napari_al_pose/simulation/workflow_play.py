@@ -55,7 +55,6 @@ class WorkflowState:
         All so far.
     seconds_a_frame : float
         Of the last round.
-    model : Learned or None
     reliability : float
     """
 
@@ -64,7 +63,6 @@ class WorkflowState:
     judged: list[JudgedGuess] = field(default_factory=list)
     actions: Actions = field(default_factory=Actions)
     seconds_a_frame: float = 0.0
-    model: Learned | None = None
     reliability: float = 0.0
 
 
@@ -98,11 +96,10 @@ class Annotating:
         for row in rows:
             self._keep(state, row, from_scratch(self._truth(row)))
 
-    def go_on(self, state: WorkflowState, arm: Arm, number: int, budget: int) -> Choice:
+    def go_on(
+        self, state: WorkflowState, model: Learned, *, arm: Arm, way: Workflow, number: int, budget: int
+    ) -> Choice:
         """Label further frames until the time of ``budget`` is used up; return how they were chosen."""
-        way = arm.way
-        assert way is not None
-        assert state.model is not None
         before, costs = state.actions, self._protocol.costs
         allowed, n_before = self.seconds(budget), len(state.labelled)
         each = state.seconds_a_frame or self._expected(way)
@@ -112,16 +109,16 @@ class Annotating:
             n = min(round(left / each), len(self._fold.pool) - len(state.labelled))
             if n < 1:
                 break
-            chosen = self._choose(state, arm, n, self._seed + 7919 * number + 104_729 * batch)
+            chosen = self._choose(state, model, arm, n, self._seed + 7919 * number + 104_729 * batch)
             choice = chosen if choice is None else replace(choice, picks=(*choice.picks, *chosen.picks))
-            for row, labelled in self._worked(state, way, [pick.row for pick in chosen.picks]):
+            for row, labelled in self._worked(state, model, way, [pick.row for pick in chosen.picks]):
                 if state.actions.seconds(costs) >= allowed:
                     break
                 self._keep(state, row, labelled)
             n_new = len(state.labelled) - n_before
             each = (state.actions.seconds(costs) - before.seconds(costs)) / max(1, n_new)
         if way.by_points and len(state.labelled) >= len(self._fold.pool):
-            self._ask_again(state, way, allowed)
+            self._ask_again(state, model, way, allowed)
         n_new = len(state.labelled) - n_before
         if n_new:
             state.seconds_a_frame = (state.actions.seconds(costs) - before.seconds(costs)) / n_new
@@ -129,11 +126,10 @@ class Annotating:
         choice = choice or Choice((), len(self._fold.pool) - n_before, 0)
         return replace(choice, picks=tuple(pick for pick in choice.picks if pick.row in done))
 
-    def noc(self, state: WorkflowState) -> dict[str, float]:
+    def noc(self, state: WorkflowState, model: Learned) -> dict[str, float]:
         """Return the clicks a test frame takes until all is right: by the peaks alone, and fused and mended."""
-        assert state.model is not None
         rows = self._fold.test.tolist()
-        output, prior = state.model.predict(rows, with_scoremaps=True), self._prior(state)
+        output, prior = model.predict(rows, with_scoremaps=True), self._prior(state)
         plain, mended = [], []
         for i, row in enumerate(rows):
             truth, guess = self._truth(row), output.xy[i].astype(np.float64)
@@ -146,14 +142,15 @@ class Annotating:
 
     # ---- the work ---------------------------------------------------------------------------------
 
-    def _worked(self, state: WorkflowState, way: Workflow, rows: list[int]) -> Iterator[tuple[int, Labelled]]:
+    def _worked(
+        self, state: WorkflowState, model: Learned, way: Workflow, rows: list[int]
+    ) -> Iterator[tuple[int, Labelled]]:
         """Label frames, one after the other."""
         if not way.guesses:
             for row in rows:
                 yield row, from_scratch(self._truth(row))
             return
-        assert state.model is not None
-        output = state.model.predict(rows, with_scoremaps=way.mended or way.fused)
+        output = model.predict(rows, with_scoremaps=way.mended or way.fused)
         prior = self._prior(state) if way.mended or way.fused else None
         doubt = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)
         for i, row in enumerate(rows):
@@ -172,14 +169,13 @@ class Annotating:
             sure = doubts <= 1 - SURE if way.sure else None
             yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure)
 
-    def _ask_again(self, state: WorkflowState, way: Workflow, allowed: float) -> None:
+    def _ask_again(self, state: WorkflowState, model: Learned, way: Workflow, allowed: float) -> None:
         """Ask for what is left in frames that were opened before, once there is no other frame."""
-        assert state.model is not None
         unseen = state.labels.states == KeypointState.UNSEEN
         rows = [row for row in state.labelled if unseen[row].any()]
         if not rows:
             return
-        output = state.model.predict(rows, with_scoremaps=False)
+        output = model.predict(rows, with_scoremaps=False)
         doubts = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)(output.likelihood)
         most = np.where(unseen[rows], doubts, -1.0).max(axis=1)
         for i in np.argsort(-most, kind="stable").tolist():
@@ -204,11 +200,10 @@ class Annotating:
 
     # ---- what is known ----------------------------------------------------------------------------
 
-    def _choose(self, state: WorkflowState, arm: Arm, n: int, seed: int) -> Choice:
+    def _choose(self, state: WorkflowState, model: Learned, arm: Arm, n: int, seed: int) -> Choice:
         """Choose frames as the loop would, which knows no more than the labels."""
-        assert state.model is not None
         known = replace(self._prepared, dataset=replace(self._dataset, xy=state.labels.xy, states=state.labels.states))
-        situation = Situation(known, state.model, self._fold.pool.tolist(), state.labelled, state.reliability, seed)
+        situation = Situation(known, model, self._fold.pool.tolist(), state.labelled, state.reliability, seed)
         return choose(arm, n, situation)
 
     def _truth(self, row: int) -> Truth:
@@ -232,8 +227,9 @@ class Annotating:
         return costs.look + costs.accept + n * (costs.point + 0.4 * costs.drag)
 
 
-def _evidence(output: Output, i: int) -> Evidence:
-    assert output.scoremaps is not None
+def _evidence(output: Output, i: int) -> Evidence | None:
+    if output.scoremaps is None:
+        return None
     return of_scoremaps(output.scoremaps[i].astype(np.float32), output.grid)
 
 

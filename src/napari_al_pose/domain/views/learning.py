@@ -167,19 +167,16 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     last interval's half width counts as real; a change under 5 % that a narrow interval (half width within a
     quarter of the mean) could have shown counts as little; anything else can't be told apart yet.
     """
-    measured = [r for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
+    measured = [r.holdout for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
     if not rounds:
         return "After the first round, its error on hold-out frames is drawn here."
     if not measured:
         return "No error yet: it is measured on labelled hold-out frames, which the queue brings."
-    last = measured[-1].holdout
-    assert last is not None
+    last = measured[-1]
     state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'hold-out frame')}."
     if len(measured) < 3:
         return f"{state} Three rounds show where it goes."
-    before = measured[-3].holdout
-    assert before is not None
-    return f"{state} {_trend(before, last)}"
+    return f"{state} {_trend(measured[-3], last)}"
 
 
 @dataclass(frozen=True, slots=True)

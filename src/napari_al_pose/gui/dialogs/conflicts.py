@@ -28,7 +28,7 @@ from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label
-from napari_al_pose.project import Conflict
+from napari_al_pose.project import Conflict, Project
 
 _THEIRS = 3
 
@@ -38,19 +38,26 @@ class ConflictDialog(QDialog):
 
     Parameters
     ----------
-    projects : ProjectSession
+    project : Project
+        With conflicts.
     repair : LabelRepair
+    projects : ProjectSession
     keys : KeyChoices
     parent : QWidget, optional
     """
 
     def __init__(
-        self, projects: ProjectSession, repair: LabelRepair, *, keys: KeyChoices, parent: QWidget | None = None
+        self,
+        project: Project,
+        repair: LabelRepair,
+        *,
+        projects: ProjectSession,
+        keys: KeyChoices,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        assert projects.project is not None  # there are no conflicts without one
         self._choices, self._projects, self._repair = keys, projects, repair
-        self._skeleton = projects.project.skeleton
+        self._skeleton = project.skeleton
         self._shown: list[Conflict] = []
         self.setWindowTitle("Labels that another program changed too")
         self.words = label("", wrap=True)
@@ -64,7 +71,7 @@ class ConflictDialog(QDialog):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setMaximumHeight(190)
-        self._pictures = FramePictures(projects.project, self)
+        self._pictures = FramePictures(project, self)
         self._pictures.ready.connect(self._show_image)
         self._lay_out()
         self.frames.currentRowChanged.connect(self._show_frame)

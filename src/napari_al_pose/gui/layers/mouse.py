@@ -153,11 +153,7 @@ class CanvasMouse:
             self._canvas.name_point(row)
 
     def _click(self, xy: tuple[float, float], row: int | None) -> None:
-        if (
-            self._frame.source is None
-            or self._frame.annotation is None
-            or not inside(xy, *self._frame.source.shape[1:3])
-        ):
+        if self._frame.source is None or self._frame.annotation is None or not inside(xy, *self._frame.size):
             return
         options, k = self._options, len(self._frame.bodyparts)
         current, first = self._frame.bodypart_index, self._frame.individual_index * k
@@ -207,8 +203,7 @@ class CanvasMouse:
         """Return where dragged points are drawn: one where the mouse is, several by as much as it has moved."""
         if len(points) == 1:
             return np.array([self._clamp(end)])
-        assert self._frame.source is not None
-        return shift_inside(points, (end[0] - start[0], end[1] - start[1]), *self._frame.source.shape[1:3])
+        return shift_inside(points, (end[0] - start[0], end[1] - start[1]), *self._frame.size)
 
     def _take(self, row: int) -> None:
         """Choose the individual a row belongs to."""
@@ -218,8 +213,7 @@ class CanvasMouse:
         return self._frame.bodyparts[row % len(self._frame.bodyparts)]
 
     def _clamp(self, xy: tuple[float, float]) -> tuple[float, float]:
-        assert self._frame.source is not None
-        height, width = self._frame.source.shape[1:3]
+        height, width = self._frame.size
         return min(max(xy[0], 0.0), width - 1.0), min(max(xy[1], 0.0), height - 1.0)
 
 

@@ -111,8 +111,8 @@ class LayerStack(QObject):
         """Come close to the chosen bodypart, for one that is small, or go back."""
         if self.camera.is_close:
             self.camera.back()
-        elif self._keypoints is not None:
-            self.camera.close_up(self._place_of_bodypart() or self._middle())
+        elif self._keypoints is not None and (viewer := self._viewer_ref()) is not None:
+            self.camera.close_up(self._place_of_bodypart() or self._middle(viewer))
 
     def toggle_play(self) -> None:
         """Play the video at its own speed from the current frame on, or stop."""
@@ -270,12 +270,9 @@ class LayerStack(QObject):
         x, y = points.xy[row]
         return (float(x), float(y)) if np.isfinite([x, y]).all() else None
 
-    def _middle(self) -> tuple[float, float]:
+    def _middle(self, viewer: Any) -> tuple[float, float]:
         """Return where the mouse is on the picture, else the middle of the picture."""
-        viewer, source = self._viewer_ref(), self._frame.source
-        assert viewer is not None
-        assert source is not None
-        height, width = source.shape[1:3]
+        height, width = self._frame.size
         xy = to_source(viewer.cursor.position)
         return xy if inside(xy, height, width) and any(xy) else (width / 2, height / 2)
 

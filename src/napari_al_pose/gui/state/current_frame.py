@@ -89,6 +89,11 @@ class CurrentFrame(QObject):
         return self._source
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the video's frames; one pixel while there is no video."""
+        return (1, 1) if self._source is None else (self._source.shape[1], self._source.shape[2])
+
+    @property
     def position(self) -> int:
         """Position of the frame in `source`; -1 without a source or where it lacks that frame."""
         if self._source is None or self._key is None:

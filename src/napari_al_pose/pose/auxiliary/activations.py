@@ -93,11 +93,11 @@ class ActivationProbe:
             )
         self.model = model
         self.network: PoseNetwork = model.network.fused().to(memory_format=torch.channels_last)
-        self._seen: Tensor | None = None
+        self._seen: list[Tensor] = []
         self.network.scoremaps.register_forward_pre_hook(self._note)
 
     def _note(self, _module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        self._seen = arguments[0]
+        self._seen[:] = [arguments[0]]
 
     @property
     def last(self) -> nn.Conv2d:
@@ -123,8 +123,7 @@ class ActivationProbe:
         """Return the activations for network input ``(n, 3, h, w)``, pixel values from 0 to 255."""
         rows, columns = geometry.cells
         logits = self.network(images)
-        assert self._seen is not None  # the hook has run
-        features, self._seen = self._seen[:, :, :rows, :columns], None
+        features = self._seen.pop()[:, :, :rows, :columns]
         scoremaps = logits[:, :, :rows, :columns].float().sigmoid()
         cells, _ = decode(scoremaps)
         return Activations(features, scoremaps, cells, geometry)

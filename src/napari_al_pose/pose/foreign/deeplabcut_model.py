@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, Snapshot, read_config
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
@@ -49,6 +50,7 @@ class DeepLabCutModel:
         If the network does not know one of them.
     """
 
+    animals: Animals | None = None
     file_name = "deeplabcut.pt"
 
     def __init__(self, network: DeepLabCutNetwork, *, snapshot: Snapshot, bodyparts: tuple[str, ...]) -> None:

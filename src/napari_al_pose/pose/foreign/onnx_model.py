@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.foreign.ordering import bodypart_order
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, resize_frames
 from napari_al_pose.pose.model import PoseBatch, check_frames
@@ -67,6 +68,7 @@ class OnnxModel:
         If it is not such a model, or onnxruntime is not installed.
     """
 
+    animals: Animals | None = None
     file_name = "model.onnx"
     network_name = "onnx"
 
