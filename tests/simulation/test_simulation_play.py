@@ -15,6 +15,7 @@ from napari_al_pose.cli import main
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.simulation import play as play_module
 from napari_al_pose.simulation.folds import make_folds
+from napari_al_pose.simulation.measures import measure
 from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
@@ -70,6 +71,33 @@ def test_budgets_are_met_with_new_frames_of_the_pool_only(played):
         assert len(labelled) == len(set(labelled)) == 8
         assert not {video for video, _ in labelled} & {video for video, _ in test}
         assert [row["keypoints"] for row in of(rows, arm.name)] == [6, 10, 16]
+
+
+def test_the_best_of_several_batches_is_chosen_on_frames_that_results_are_not_told_of(played, tmp_path):
+    folder, _ = played
+    protocol = replace(PROTOCOL, arms=("uniform", "best"), candidates=3)
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    job = FoldJob(next((folder / "cache").iterdir()), "blobs", 0, 0)
+    assert play(job, protocol, files, out_of_time=never)
+    rows = read_rounds(files.folder)
+    assert {row["n_test"] for row in rows} == {5}
+    assert len(set(frames(of(rows, "best")))) == 8
+    assert 0 <= of(rows, "best")[-1]["lost"] <= 1
+    with pytest.raises(AlPoseError, match="nobody says how many"):
+        replace(protocol, candidates=0)
+
+
+def test_lost_frames_count_as_much_in_rare_behaviours(played):
+    folder, _ = played
+    dataset = open_prepared(next((folder / "cache").iterdir())).dataset
+    named = replace(dataset, behaviours=("walk",) * 27 + ("jump",))
+    xy = dataset.xy.copy()
+    xy[-1, 0] += 10 * dataset.reference[-1]
+    found = measure(named, np.arange(28), xy)
+    assert found.lost_of == {"walk": 0.0, "jump": 1.0}
+    assert found.lost == 0.5
+    assert measure(dataset, np.arange(28), xy).lost == pytest.approx(1 / 28)
+    assert found.worst_decile == pytest.approx(0.5 / 3)  # one of two keypoints, capped, in one of three frames
 
 
 def test_scores_are_logged(played):

@@ -49,6 +49,8 @@ class Anatomy:
         How far the head is above the floor, 0 (walking) to 1 (upright).
     keypoints : float array, (N, K, 2)
         `BODYPARTS`.
+    number : int array, (N,)
+        The frames' numbers.
     """
 
     spine: NDArray[np.float64]
@@ -63,6 +65,7 @@ class Anatomy:
     tail: NDArray[np.float64]
     height: NDArray[np.float64]
     keypoints: NDArray[np.float64]
+    number: NDArray[np.int64]
 
 
 def build(motion: Motion, *, size: float = 1.0) -> Anatomy:
@@ -90,7 +93,19 @@ def build(motion: Motion, *, size: float = 1.0) -> Anatomy:
         axis=1,
     )
     return Anatomy(
-        spine, tangent, radius, haunches, ears, ear_axes, eyes, paws, ankles, tail, motion.rear.copy(), keypoints
+        spine=spine,
+        tangent=tangent,
+        radius=radius,
+        haunches=haunches,
+        ears=ears,
+        ear_axes=ear_axes,
+        eyes=eyes,
+        paws=paws,
+        ankles=ankles,
+        tail=tail,
+        height=motion.rear.copy(),
+        keypoints=keypoints,
+        number=motion.number,
     )
 
 
@@ -178,7 +193,7 @@ def _lift_to_face(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bring a forepaw to the face while the mouse grooms."""
     _, right = frame.axes(0.9)
-    rub = 2.5 * np.sin(2 * np.pi * 5 * np.arange(len(toe)) / 30)[:, None]
+    rub = 2.5 * np.sin(2 * np.pi * 5 * motion.number / 30)[:, None]
     at_face = frame.at(0.94) + side * right * (7 + rub) * size
     share = motion.groom[:, None]
     return (1 - share) * toe + share * at_face, (1 - share) * heel + share * frame.pair(0.72, 0.95)[:, (side + 1) // 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class Footage:
         """Return where the bodyparts of all mice are: (N, mice, K, 2), source pixels, NaN where they cannot be seen."""
         truths = []
         for i, (anatomy, _) in enumerate(self._mice):
-            hidden = self._arena.hides(anatomy.keypoints) | _under_body(anatomy)
+            hidden = self._arena.hides(anatomy.keypoints) | under_body(anatomy)
             for other, _ in self._mice[i + 1 :]:
                 hidden |= _is_under(anatomy.keypoints, other)
             truths.append(np.where(hidden[..., None], np.nan, anatomy.keypoints))
@@ -88,20 +88,30 @@ class Footage:
 
         What a frame shows depends on its number alone; call this once, since it goes on drawing from the generator.
         """
-        across, down = np.linspace(-1, 1, WIDTH, dtype=np.float32), np.linspace(-1, 1, HEIGHT, dtype=np.float32)
-        drift = _drift(self._rng, self.n_frames, self.scene.flicker)
-        tiles = [_sensor_noise(self._rng) for _ in range(_NOISE_TILES)]
+        drift = light_drift(self._rng, self.n_frames, self.scene.flicker)
+        tiles = [sensor_noise(self._rng) for _ in range(_NOISE_TILES)]
         noise = [tiles[int(self._rng.integers(_NOISE_TILES))] for _ in range(self.n_frames)]
+        painters = [painter for _, painter in self._mice]
         for frame in range(self.n_frames) if numbers is None else numbers:
-            level, tilt_x, tilt_y = drift[frame]
-            canvas = self._arena.floor.copy()
-            for _, painter in self._mice:
-                painter.paint(canvas, frame)
-            canvas *= self._arena.light
-            canvas += self._arena.shelter
-            canvas *= (level + (tilt_y * down)[:, None] + tilt_x * across)[..., None]
+            canvas = lit(self._arena, painters, frame, drift[frame])
             canvas += noise[frame]
             yield np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def lit(arena: Arena, painters: Sequence[MousePainter], frame: int, light: Floats) -> Floats:
+    """Return what a frame shows but for the camera's noise, float32 (H, W, 3), 0 to 255.
+
+    ``light`` is the light's level and its slope along x and y, as `light_drift` returns it.
+    """
+    level, tilt_x, tilt_y = light
+    across, down = np.linspace(-1, 1, WIDTH, dtype=np.float32), np.linspace(-1, 1, HEIGHT, dtype=np.float32)
+    canvas: Floats = arena.floor.copy()
+    for painter in painters:
+        painter.paint(canvas, frame)
+    canvas *= arena.light
+    canvas += arena.shelter
+    canvas *= (level + (tilt_y * down)[:, None] + tilt_x * across)[..., None]
+    return canvas
 
 
 def encode(path: Path, frames: Iterator[NDArray[np.uint8]], *, after_each: Callable[[], None]) -> None:
@@ -122,7 +132,7 @@ def encode(path: Path, frames: Iterator[NDArray[np.uint8]], *, after_each: Calla
         container.mux(stream.encode(None))
 
 
-def _under_body(anatomy: Anatomy) -> NDArray[np.bool_]:
+def under_body(anatomy: Anatomy) -> NDArray[np.bool_]:
     """Return which bodyparts the trunk lies on, (N, K): only the tail can curl up beside and under it."""
     hidden = np.zeros(anatomy.keypoints.shape[:2], bool)
     for bodypart in ("tailmid", "tailtip"):
@@ -138,7 +148,7 @@ def _is_under(points: NDArray[np.float64], other: Anatomy) -> NDArray[np.bool_]:
     return np.asarray((gaps < other.radius[:, None]).any(axis=2), np.bool_)
 
 
-def _drift(rng: np.random.Generator, n_frames: int, reach: float) -> Floats:
+def light_drift(rng: np.random.Generator, n_frames: int, reach: float) -> Floats:
     """Return the light's level and its slope along x and y for every frame, (N, 3); they wander slowly."""
     second = np.arange(n_frames) / FPS
     periods = rng.uniform(6, 19, (3, 3))
@@ -149,6 +159,6 @@ def _drift(rng: np.random.Generator, n_frames: int, reach: float) -> Floats:
     return drift.astype(np.float32)
 
 
-def _sensor_noise(rng: np.random.Generator) -> Floats:
+def sensor_noise(rng: np.random.Generator) -> Floats:
     grain = 1.5 * rng.standard_normal((HEIGHT, WIDTH, 1)) + 0.7 * rng.standard_normal((HEIGHT, WIDTH, 3))
     return (grain + 0.4 * smooth_noise(rng, (HEIGHT, WIDTH), (4, 4))[..., None]).astype(np.float32)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cmath
 import math
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,31 @@ _TAIL_STEP = 4.6
 _STRIDE = 44.0
 """Pixels walked per gait cycle; the feet stand still on the floor because they swing by a quarter of it."""
 
-_BOUTS, _BOUT_WEIGHTS = ("pause", "rear", "groom"), (0.4, 0.3, 0.3)
-"""What follows a walk; everything else is followed by a walk."""
-_BOUT_SECONDS = {"walk": (1.8, 4.0), "pause": (0.5, 1.3), "groom": (1.0, 2.2), "rear": (0.7, 1.4)}
+BOUTS = ("walk", "pause", "rear", "groom", "rest", "shelter", "jump")
+"""What a mouse can be doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repertoire:
+    """What a mouse does, and for how long at a time.
+
+    Parameters
+    ----------
+    after_walk : mapping of str to float
+        What follows a walk, of `BOUTS`, and how often; sums to 1. Everything else is followed by a walk.
+    seconds : mapping of str to (float, float)
+        The shortest and longest time of each.
+    """
+
+    after_walk: Mapping[str, float]
+    seconds: Mapping[str, tuple[float, float]]
+
+
+LIVELY = Repertoire(
+    {"pause": 0.4, "rear": 0.3, "groom": 0.3},
+    {"walk": (1.8, 4.0), "pause": (0.5, 1.3), "groom": (1.0, 2.2), "rear": (0.7, 1.4)},
+)
+"""A mouse of which every minute shows everything."""
 
 
 class Floor(Protocol):
@@ -51,6 +74,10 @@ class Motion:
         Gait phase in cycles, and how wide the steps are (0 to 1).
     tail : float array, (N, TAIL_NODES, 2)
         From tail base to tip, relative to the tail base.
+    bout : int array, (N,)
+        What it is doing, as a place in `BOUTS`.
+    number : int array, (N,)
+        The frames' numbers.
     """
 
     centre: NDArray[np.float64]
@@ -63,6 +90,13 @@ class Motion:
     gait: NDArray[np.float64]
     stride: NDArray[np.float64]
     tail: NDArray[np.float64]
+    bout: NDArray[np.int8]
+    number: NDArray[np.int64]
+
+    def of(self, frames: Sequence[int]) -> Self:
+        """Return the motion of some frames only."""
+        rows = np.asarray(frames, np.int64)
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 @dataclass(slots=True)
@@ -87,7 +121,13 @@ class _Mouse:
     tail: list[complex] = field(default_factory=list)
 
 
-def simulate(rng: np.random.Generator, n_frames: int, region: Floor, haunts: tuple[complex, ...] = ()) -> Motion:
+def simulate(
+    rng: np.random.Generator,
+    n_frames: int,
+    region: Floor,
+    haunts: tuple[complex, ...] = (),
+    repertoire: Repertoire = LIVELY,
+) -> Motion:
     """Let a mouse wander.
 
     Parameters
@@ -99,7 +139,9 @@ def simulate(rng: np.random.Generator, n_frames: int, region: Floor, haunts: tup
     region : Floor
         The floor it stays on.
     haunts : tuple of complex
-        Places (``x + 1j * y``) it likes to visit, such as a shelter.
+        Places (``x + 1j * y``) it likes to visit, such as a shelter, which comes first.
+    repertoire : Repertoire, optional
+        What it does.
 
     Returns
     -------
@@ -110,14 +152,16 @@ def simulate(rng: np.random.Generator, n_frames: int, region: Floor, haunts: tup
     mouse.tail = [-_TAIL_STEP * i * cmath.rect(1, mouse.heading) for i in range(TAIL_NODES)]
     rows: list[tuple[float, ...]] = []
     tails: list[list[complex]] = []
+    bouts: list[int] = []
     for frame in range(n_frames):
-        _plan(mouse, rng, region, haunts)
+        _plan(mouse, rng, region, haunts, repertoire)
         _steer(mouse, region)
         _pose(mouse, frame / FPS)
         _drag_tail(mouse, region)
         posture = (mouse.heading, mouse.bend, mouse.head_yaw, mouse.length, mouse.rear, mouse.groom)
         rows.append((mouse.place.real, mouse.place.imag, *posture, mouse.gait, min(1.0, mouse.speed / 3)))
         tails.append([node - mouse.tail[0] for node in mouse.tail])
+        bouts.append(BOUTS.index(mouse.bout))
     table = np.array(rows)
     tail = np.array(tails)
     heading, bend, head_yaw, length, rear, groom, gait, stride = table[:, 2:].T
@@ -132,17 +176,25 @@ def simulate(rng: np.random.Generator, n_frames: int, region: Floor, haunts: tup
         gait=gait,
         stride=stride,
         tail=_wave(np.stack([tail.real, tail.imag], axis=-1), rng),
+        bout=np.array(bouts, np.int8),
+        number=np.arange(n_frames),
     )
 
 
-def _plan(mouse: _Mouse, rng: np.random.Generator, region: Floor, haunts: tuple[complex, ...]) -> None:
+def _plan(
+    mouse: _Mouse, rng: np.random.Generator, region: Floor, haunts: tuple[complex, ...], repertoire: Repertoire
+) -> None:
     """Choose the next bout when the last one is over, and the next target when it is reached."""
     mouse.frames_left -= 1
     if mouse.frames_left <= 0:
-        mouse.bout = str(rng.choice(_BOUTS, p=_BOUT_WEIGHTS)) if mouse.bout == "walk" else "walk"
-        mouse.frames_left = int(FPS * rng.uniform(*_BOUT_SECONDS[mouse.bout]))
-        mouse.cruise = rng.uniform(3.5, 8.0)
+        follows = repertoire.after_walk
+        mouse.bout = str(rng.choice(list(follows), p=list(follows.values()))) if mouse.bout == "walk" else "walk"
+        mouse.frames_left = int(FPS * rng.uniform(*repertoire.seconds[mouse.bout]))
+        mouse.cruise = 17.0 if mouse.bout == "jump" else rng.uniform(3.5, 8.0)
         mouse.side = float(rng.choice((-1.0, 1.0)))
+        if mouse.bout == "shelter" and haunts:
+            mouse.target = haunts[0]
+            return
     elif abs(mouse.target - mouse.place) > 40 or mouse.bout != "walk":
         return
     if haunts and rng.random() < 0.2:
@@ -154,7 +206,8 @@ def _plan(mouse: _Mouse, rng: np.random.Generator, region: Floor, haunts: tuple[
 def _steer(mouse: _Mouse, region: Floor) -> None:
     """Turn towards the target and walk; the speed gives way in tight turns."""
     off = _wrapped(cmath.phase(mouse.target - mouse.place) - mouse.heading)
-    walking = mouse.bout == "walk"
+    arrived = mouse.bout == "shelter" and abs(mouse.target - mouse.place) < 15
+    walking = mouse.bout in ("walk", "jump", "shelter") and not arrived
     wanted_turn = max(-0.15, min(0.15, 0.11 * off)) if walking else 0.0
     wanted_speed = mouse.cruise * (0.3 + 0.7 * max(0.0, math.cos(off))) if walking else 0.0
     mouse.turn += 0.22 * (wanted_turn - mouse.turn)
@@ -181,9 +234,13 @@ def _pose(mouse: _Mouse, seconds: float) -> None:
     elif mouse.bout == "rear":
         yaw = 0.35 * math.sin(tau * 0.8 * seconds + mouse.side)
         length = 0.9
+    elif mouse.bout == "rest":
+        yaw = mouse.side * 0.5
+        length = 0.8 + 0.004 * math.sin(tau * 1.8 * seconds)
+    curl = mouse.groom * 0.5 + (0.9 if mouse.bout == "rest" else 0.0)
     mouse.rear += 0.14 * ((mouse.bout == "rear") - mouse.rear)
     mouse.groom += 0.14 * ((mouse.bout == "groom") - mouse.groom)
-    mouse.bend += 0.18 * (6 * mouse.turn + mouse.groom * mouse.side * 0.5 - mouse.bend)
+    mouse.bend += 0.18 * (6 * mouse.turn + curl * mouse.side - mouse.bend)
     mouse.head_yaw += 0.2 * (yaw - mouse.head_yaw)
     mouse.length += 0.15 * (length - mouse.length)
 

@@ -213,7 +213,7 @@ class MousePainter:
         tangent = self._anatomy.tangent[frame, -1]
         right = np.array([-tangent[1], tangent[0]])
         base = self._anatomy.spine[frame, -1] - 4 * self._size * tangent
-        twitch = 0.15 * np.sin(2 * np.pi * 7 * frame / 30)
+        twitch = 0.15 * np.sin(2 * np.pi * 7 * self._anatomy.number[frame] / 30)
         place = window(canvas.shape, base[None], margin=24 * self._size)
         if not place:
             return

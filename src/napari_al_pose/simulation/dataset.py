@@ -66,6 +66,8 @@ class RawDataset:
         numbers tell no time.
     splits : tuple of (base videos, pool videos, test videos)
         Published splits, where there are any.
+    behaviours : tuple of str, N or none
+        What each frame shows, where that is known: errors are averaged over behaviours, so that rare ones count.
     """
 
     name: str
@@ -79,6 +81,7 @@ class RawDataset:
     rotation_degrees: float = 180.0
     fps: float = 0.0
     splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
+    behaviours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +107,7 @@ class Dataset:
     crop : (int, int)
         Height and width of the views that are trained on.
     rotation_degrees, fps : float
-    splits : tuple
+    splits, behaviours : tuple
         As in `RawDataset`.
     """
 
@@ -121,6 +124,7 @@ class Dataset:
     rotation_degrees: float = 180.0
     fps: float = 0.0
     splits: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
+    behaviours: tuple[str, ...] = ()
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -219,6 +223,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
             "rotation_degrees": dataset.rotation_degrees,
             "fps": dataset.fps,
             "splits": dataset.splits,
+            "behaviours": dataset.behaviours,
         }
         (temporary / "about.json").write_text(json.dumps(about), encoding="utf-8")
         if not folder.exists():
@@ -244,5 +249,6 @@ def load_dataset(folder: Path) -> Dataset:
         rotation_degrees=float(about["rotation_degrees"]),
         fps=float(about["fps"]),
         splits=tuple((tuple(base), tuple(pool), tuple(test)) for base, pool, test in about["splits"]),
+        behaviours=tuple(about.get("behaviours", ())),
         **arrays,
     )

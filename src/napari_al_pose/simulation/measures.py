@@ -11,6 +11,8 @@ from napari_al_pose.pose.metrics import distances
 from napari_al_pose.simulation.dataset import Dataset
 
 PCK = (0.05, 0.1, 0.2, 0.3, 0.5)
+LOST = 0.2
+"""A keypoint farther than this from where it is, in the reference length, is lost: a person has to put it right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class Errors:
         Share of keypoints within a part of the reference length.
     per_video, per_bodypart : dict of str to float
         As ``error``; NaN for a bodypart that is placed nowhere.
+    lost : float
+        Share of frames with a lost keypoint, macro-averaged over behaviours where they are known.
+    lost_of : dict of str to float
+        The same for each behaviour.
+    worst_decile : float
+        Mean of the frames' mean capped errors, over the tenth of the frames with the largest.
+    worst_videos : float
+        Mean of ``per_video``, over the three videos with the largest.
     """
 
     error: float
@@ -40,6 +50,10 @@ class Errors:
     pck: dict[float, float]
     per_video: dict[str, float]
     per_bodypart: dict[str, float]
+    lost: float
+    lost_of: dict[str, float]
+    worst_decile: float
+    worst_videos: float
 
 
 def frame_errors(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -68,6 +82,10 @@ def measure(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating])
     videos = np.array([dataset.keys[row].video for row in rows.tolist()])
     per_video = {str(v): _mean(capped[videos == v]) for v in np.unique(videos)}
     means = [value for value in per_video.values() if np.isfinite(value)]
+    some = known.any(axis=1)
+    of_frame = np.array([_mean(row) for row in capped[some]])
+    worst = np.sort(of_frame)[-max(1, round(len(of_frame) / 10)) :]
+    lost_of = _lost(dataset, rows[some], np.asarray((relative[some] > LOST).any(axis=1)))
     return Errors(
         error=float(np.mean(means)),
         uncapped=float(every.mean()),
@@ -78,7 +96,17 @@ def measure(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating])
         pck={share: float((every <= share).mean()) for share in PCK},
         per_video=per_video,
         per_bodypart={name: _mean(capped[:, k]) for k, name in enumerate(dataset.skeleton.bodyparts)},
+        lost=float(np.mean(list(lost_of.values()))),
+        lost_of=lost_of,
+        worst_decile=float(worst.mean()),
+        worst_videos=float(np.mean(sorted(means)[-3:])),
     )
+
+
+def _lost(dataset: Dataset, rows: NDArray[np.int64], lost: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the share of frames with a lost keypoint by behaviour; under "" where nobody knows behaviours."""
+    shown = np.array([dataset.behaviours[row] if dataset.behaviours else "" for row in rows.tolist()])
+    return {str(name): float(lost[shown == name].mean()) for name in np.unique(shown)}
 
 
 def _mean(values: NDArray[np.float64]) -> float:

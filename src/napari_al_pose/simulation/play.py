@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_al_pose.acquisition.reliability import agreement, update
 from napari_al_pose.domain import KeypointState
+from napari_al_pose.simulation.best_of import best_of
 from napari_al_pose.simulation.choosing import Choice, Pick, choose, start_rows
 from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.folds import Fold, make_folds
@@ -19,7 +20,7 @@ from napari_al_pose.simulation.learner import Learned, Learner, make_learner
 from napari_al_pose.simulation.measures import PCK, measure
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared, open_prepared
-from napari_al_pose.simulation.protocol import Arm, Protocol
+from napari_al_pose.simulation.protocol import BEST, Arm, Protocol
 from napari_al_pose.simulation.rows import RoundFiles
 from napari_al_pose.simulation.workflow_play import Annotating, WorkflowState, work_as_json, work_from_json
 from napari_al_pose.simulation.workflows import Workflow
@@ -84,6 +85,9 @@ class _Table:
         self._job, self._protocol, self._files = job, protocol, files
         self._prepared, self._fold, self._learner = prepared, fold, learner
         self._seed = 1000 * job.seed + job.fold
+        # Batches are tried on other frames than results are told of, else the luckiest would look best.
+        self._test = fold.test[1::2] if protocol.candidates else fold.test
+        self._trial = fold.test[::2]
         self._first: tuple[list[int], Learned, float] | None = None
         self._first_work: tuple[tuple[list[int], int], Learned, float] | None = None
 
@@ -117,7 +121,7 @@ class _Table:
             new = wanted - self._protocol.frames(budgets[number - 1], n_pool)
             pool, seed = self._fold.pool.tolist(), self._seed + 7919 * number
             situation = Situation(self._prepared, state.model, pool, state.labelled, state.reliability, seed)
-            choice = choose(arm, new, situation)
+            choice = self._best(new, situation) if arm.strategy == BEST else choose(arm, new, situation)
             rows = [pick.row for pick in choice.picks]
             if rows:
                 guessed = state.model.predict(rows, with_scoremaps=False).xy
@@ -131,10 +135,21 @@ class _Table:
         more = {"keypoints": keypoints, "reliability": state.reliability, **seconds}
         self._write(arm, budget, state.model, len(state.labelled), more | _describe(dataset, choice))
 
+    def _best(self, n: int, situation: Situation) -> Choice:
+        """Try many batches with their true labels, and take the best by the test frames that nothing is reported on."""
+        rows = self._trial
+
+        def judge(batch: Sequence[int]) -> tuple[float, float]:
+            model = self._learner.train(sorted([*situation.labelled, *batch]), seed=self._seed)
+            found = measure(situation.prepared.dataset, rows, model.predict(rows.tolist(), with_scoremaps=False).xy)
+            return found.lost, found.error
+
+        return best_of(self._protocol.candidates, n, situation, judge)
+
     def _write(self, arm: Arm, budget: int, model: Learned, n_labelled: int, more: dict[str, Any]) -> None:
         """Measure a model on the test frames and write the round down."""
-        predicted = model.predict(self._fold.test.tolist(), with_scoremaps=False).xy
-        errors = measure(self._prepared.dataset, self._fold.test, predicted)
+        predicted = model.predict(self._test.tolist(), with_scoremaps=False).xy
+        errors = measure(self._prepared.dataset, self._test, predicted)
         self._files.write(
             {
                 "dataset": self._job.dataset,
@@ -150,9 +165,13 @@ class _Table:
                 "rmse": errors.rmse,
                 "error_px": errors.error_px,
                 **{f"pck_{share:g}": errors.pck[share] for share in PCK},
+                "lost": errors.lost,
+                "lost_of": errors.lost_of,
+                "worst_decile": errors.worst_decile,
+                "worst_videos": errors.worst_videos,
                 "per_video": errors.per_video,
                 "per_bodypart": {name: value for name, value in errors.per_bodypart.items() if np.isfinite(value)},
-                "n_test": len(self._fold.test),
+                "n_test": len(self._test),
                 **more,
             }
         )

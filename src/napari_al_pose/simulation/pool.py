@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra
+from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames
 from napari_al_pose.acquisition.pool import drop_near_duplicates
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource, KeypointState, Skeleton
 from napari_al_pose.engine.messages import Progress
@@ -79,7 +80,7 @@ def dataset_pool(situation: Situation, *, deduplicate: bool) -> Pool:
     done = set(situation.labelled)
     rows = [row for row in situation.pool if row not in done]
     keys, vectors, fps = [dataset.times[row] for row in rows], features[rows], frame_rates(dataset)
-    kept = drop_near_duplicates(keys, vectors, fps) if deduplicate else np.arange(len(rows))
+    kept = _different(situation, rows) if deduplicate else np.arange(len(rows))
     return Pool(
         candidates=tuple(keys),
         keys=tuple(keys[i] for i in kept),
@@ -89,6 +90,16 @@ def dataset_pool(situation: Situation, *, deduplicate: bool) -> Pool:
         fps=fps,
         n_frames=Counter(key.video for key in keys),
     )
+
+
+def _different(situation: Situation, rows: Sequence[int]) -> NDArray[np.int64]:
+    """Return which of ``rows`` show something of their own, as places in them; the loop drops the others too."""
+    dataset, pictures = situation.prepared.dataset, situation.prepared.pictures
+    keys, labelled = [dataset.times[row] for row in rows], list(situation.labelled)
+    of_labelled = [dataset.times[row] for row in labelled]
+    own = drop_duplicate_frames(keys, pictures[list(rows)], of_labelled, pictures[labelled])
+    vectors = situation.prepared.features[[rows[i] for i in own]]
+    return own[drop_near_duplicates([keys[i] for i in own], vectors, frame_rates(dataset))]
 
 
 def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = None) -> RankingInput:

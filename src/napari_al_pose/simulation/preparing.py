@@ -6,13 +6,15 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from napari_al_pose.acquisition.duplicate_frames import small_picture
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import FeatureExtractor, LabelledFrame
@@ -37,12 +39,15 @@ class Prepared:
     dataset : Dataset
     features : float32 array, (N, d)
         Image features of the pretrained backbone.
+    pictures : uint8 array, (N, h, w)
+        `small_picture` of each frame, to tell frames that show the same.
     maps : Path
         Folder of the frozen backbone's maps.
     """
 
     dataset: Dataset
     features: NDArray[np.float32]
+    pictures: NDArray[np.uint8]
     maps: Path
 
 
@@ -58,12 +63,8 @@ def prepare(raw: RawDataset, protocol: Protocol, cache: Path) -> Path:
     if not (folder / "data").exists():
         save_dataset(_scaled(raw, protocol), folder / "data")
     dataset = load_dataset(folder / "data")
-    features = folder / "features.npy"
-    if not features.exists():
-        found = _features(dataset, protocol.backbone)
-        temporary = features.with_suffix(".part.npy")
-        np.save(temporary, found)
-        temporary.replace(features)
+    _keep(folder / "features.npy", lambda: _features(dataset, protocol.backbone))
+    _keep(folder / "pictures.npy", lambda: np.stack([small_picture(image) for image in dataset.images]))
     prepare_learner(dataset, protocol, folder / "maps")
     return folder
 
@@ -71,8 +72,19 @@ def prepare(raw: RawDataset, protocol: Protocol, cache: Path) -> Path:
 def open_prepared(folder: Path) -> Prepared:
     """Open what `prepare` wrote."""
     return Prepared(
-        load_dataset(folder / "data"), np.load(folder / "features.npy", allow_pickle=False), folder / "maps"
+        dataset=load_dataset(folder / "data"),
+        features=np.load(folder / "features.npy", allow_pickle=False),
+        pictures=np.load(folder / "pictures.npy", allow_pickle=False),
+        maps=folder / "maps",
     )
+
+
+def _keep(path: Path, compute: Callable[[], NDArray[Any]]) -> None:
+    """Write an array that is computed once, whole or not at all."""
+    if not path.exists():
+        temporary = path.with_suffix(".part.npy")
+        np.save(temporary, compute())
+        temporary.replace(path)
 
 
 def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
@@ -138,6 +150,7 @@ def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
         rotation_degrees=raw.rotation_degrees,
         fps=raw.fps,
         splits=raw.splits,
+        behaviours=tuple(raw.behaviours[row] for row in rows) if raw.behaviours else (),
     )
 
 

@@ -12,7 +12,7 @@ from napari_al_pose.acquisition import installed_strategies
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.simulation.workflows import WORKFLOWS, Costs, Workflow, parse_workflow
 
-ORACLE, ANTI = "oracle", "anti"
+BEST, ORACLE, ANTI = "best", "oracle", "anti"
 SANITY = (ORACLE, ANTI, "random+dedup")
 """Arms of every run: the true error as the score, the default's scores upside down, and random on the pool that
 the scored arms choose from."""
@@ -31,7 +31,7 @@ class Arm:
     Parameters
     ----------
     strategy : str
-        Of the registry, or "oracle" or "anti".
+        Of the registry, or "best", "oracle" or "anti".
     deduplicate : bool
         Whether near-duplicates leave the pool before it is scored.
     spread : bool
@@ -72,7 +72,7 @@ class Arm:
         if slash:
             raise AlPoseError(f"Unknown workflow {first!r}.", f"Choose of: {', '.join(WORKFLOWS)}.")
         name, *modifiers = text.strip().split("+")
-        known = [*installed_strategies(), ORACLE, ANTI]
+        known = [*installed_strategies(), BEST, ORACLE, ANTI]
         if name not in known:
             raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose of: {', '.join(sorted(known))}.")
         arm = cls(name, deduplicate=name not in BLIND)
@@ -125,7 +125,7 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
 }
 
 
-_LATER = ("tolerance", "jitter", "costs")
+_LATER = ("tolerance", "jitter", "costs", "candidates")
 _EARLIER_NAMES = {"backbone": "trunk"}
 """Names in the hash of `Protocol.setting`, so that runs from before a field was renamed can be gone on with."""
 
@@ -171,6 +171,9 @@ class Protocol:
         Largest error that an annotator leaves as it is, in reference lengths.
     jitter : float
         Standard deviation of an annotator's clicks, in reference lengths, each way.
+    candidates : int
+        Batches that the arm ``best`` tries in each round, by every other test frame; all arms are then measured on the
+        others only. 0 without that arm.
     costs : Costs
         Seconds of each of an annotator's actions. With a workflow a budget is the time in which an annotator would
         label so many frames from scratch.
@@ -194,6 +197,7 @@ class Protocol:
     tolerance: float = 0.05
     jitter: float = 0.01
     costs: Costs = field(default_factory=Costs)
+    candidates: int = 0
 
     def __post_init__(self) -> None:
         low, high = (0, 100) if self.percent else (2, self.budgets[-1])
@@ -202,6 +206,11 @@ class Protocol:
             raise AlPoseError(
                 f"Expected at least two ascending budgets from {low} up, got {list(self.budgets)}.",
                 "Give them like --budgets 10,20,40,80.",
+            )
+        if BEST in {Arm.parse(text).strategy for text in self.arms} and not self.candidates:
+            raise AlPoseError(
+                f"The arm {BEST} tries several batches in each round, and nobody says how many.",
+                "Add --candidates 20.",
             )
         if self.folds < 2:
             raise AlPoseError(f"Expected at least 2 folds, got {self.folds}.", "Something must be left to test on.")

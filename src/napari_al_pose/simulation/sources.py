@@ -25,6 +25,7 @@ from napari_al_pose.samples.motion import FPS
 from napari_al_pose.simulation.dataset import RawDataset, Reference
 
 SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
+LONG_FORM = re.compile(r"longform(?::(\d+))?")
 _FRAMES_DRAWN = 60
 """Frames of each synthetic video that take part: the whole 20,000 would only take longer to draw."""
 
@@ -46,7 +47,7 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
     ----------
     what : str
         A project folder or its ``config.yaml``; a file of labels (``.slp``; ``.json`` of COCO or MPII; ``joints.mat``
-        of LSP) with its images beside it; ``synthetic`` or ``synthetic:<seed>``.
+        of LSP) with its images beside it; ``synthetic``, ``longform``, or one of them and a seed: ``synthetic:<seed>``.
     rotation_degrees : float
         Largest random rotation of views; people are never turned by more than 25 degrees.
 
@@ -58,6 +59,11 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
     synthetic = SYNTHETIC.fullmatch(what)
     if synthetic:
         return _synthetic(int(synthetic[1] or 0), rotation_degrees)
+    long_form = LONG_FORM.fullmatch(what)
+    if long_form:
+        from napari_al_pose.simulation.long_form import open_long_form
+
+        return open_long_form(int(long_form[1] or 0), rotation_degrees)
     path = Path(what).expanduser()
     if path.suffix.lower() == ".slp":
         from napari_al_pose.formats.sleap import read_sleap

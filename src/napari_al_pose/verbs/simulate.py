@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _COSTS = "look 2, point 0.3 (each guess judged), place 2.5, drag 3, accept 0.7"
 _TEXT = "compare strategies by playing the annotator from known labels"
 _EPILOG = """\
-PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or
-synthetic[:SEED], a sample drawn on demand; with --protocol horse10 the folder of Horse-10. Strategies take modifiers:
+PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or a
+sample drawn on demand: synthetic[:SEED], or longform[:SEED], long recordings in which the animal mostly rests. With
+--protocol horse10 it is the folder of Horse-10. Strategies take modifiers:
 hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup. A run that was ended
 goes on where it stopped.
 """
@@ -82,6 +83,27 @@ def add(verbs: Any) -> None:
     )
     verb.add_argument("--folds", type=positive, default=3, metavar="N", help="parts of each data set (default: 3)")
     verb.add_argument("--use-folds", type=_numbers, metavar="I,J", help="folds to test on, from 0 (default: all)")
+    _add_learning(verb)
+    verb.add_argument("--test-size", type=positive, default=120, metavar="N", help="most frames to test on")
+    verb.add_argument(
+        "--candidates",
+        type=int,
+        default=0,
+        metavar="M",
+        help="batches that the arm 'best' tries in each round; half of the test frames judge them, results are of the "
+        "other half",
+    )
+    verb.add_argument("--cache", type=Path, metavar="DIR", help="what is computed once (default: DIR/cache)")
+    verb.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    verb.add_argument("--scheduler", default="", metavar="ADDRESS", help="a dask.distributed scheduler instead")
+    verb.add_argument("--minutes", type=float, default=0.0, help="begin no round later than this")
+    verb.add_argument("--target", type=positive, metavar="N", help="labels whose error is the target (default: 40)")
+    add_json(verb)
+    verb.set_defaults(run=_simulate)
+
+
+def _add_learning(verb: argparse.ArgumentParser) -> None:
+    """Add what decides how a model is trained, and from what."""
     verb.add_argument("--start", choices=("shared", "own"), default="shared", help="who chooses the first frames")
     verb.add_argument("--backbone", "--trunk", default="efficientnet_lite0", help="pretrained network")
     verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="train only the heads, or all")
@@ -91,13 +113,6 @@ def add(verbs: Any) -> None:
     verb.add_argument("--rotation", type=float, default=180.0, metavar="DEGREES", help="default: 180")
     verb.add_argument("--long-side", type=int, default=0, metavar="PX", help="of the images; 0 chooses it")
     verb.add_argument("--pool-size", type=positive, default=600, metavar="N", help="most frames of a data set")
-    verb.add_argument("--cache", type=Path, metavar="DIR", help="what is computed once (default: DIR/cache)")
-    verb.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
-    verb.add_argument("--scheduler", default="", metavar="ADDRESS", help="a dask.distributed scheduler instead")
-    verb.add_argument("--minutes", type=float, default=0.0, help="begin no round later than this")
-    verb.add_argument("--target", type=positive, metavar="N", help="labels whose error is the target (default: 40)")
-    add_json(verb)
-    verb.set_defaults(run=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -122,6 +137,8 @@ def _simulate(options: argparse.Namespace) -> None:
         start=options.start,
         folds=options.folds,
         pool_size=options.pool_size,
+        test_size=options.test_size,
+        candidates=options.candidates,
         tolerance=options.tolerance,
         jitter=options.jitter,
         costs=Costs.parse(options.costs),
