@@ -11,7 +11,7 @@ help:
 	@echo "make coverage                      all tests, and which lines they reach"
 	@echo "make lint                          formatting, lint, types and import rules"
 	@echo "make docs                          the documentation site, in docs/_build"
-	@echo "make texts                         all texts of the window in one list, to be read together"
+	@echo "make texts                         all texts of the window and all messages in one list, to be read together"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make fuzz                          files changed at random are read, for ten minutes (MINUTES=2, KINDS=video)"
 	@echo "make setup                         only the set-up, in .venv"

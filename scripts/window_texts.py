@@ -1,6 +1,7 @@
-"""All texts of the window in one list, to be read together: python scripts/window_texts.py
+"""All texts that a user may read in one list, to be read together: python scripts/window_texts.py
 
-Nothing is kept by hand: the texts are taken from the sources, module by module. ``{}`` stands for a value.
+First those of the window, then the messages and the command line. Nothing is kept by hand: the texts are taken from the
+sources, module by module. ``{}`` stands for a value.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ _WORDS = re.compile(r"[A-Z][a-z]+|[A-Za-z']+[ ,.:][^=]*[a-z]|…")
 _NO_TEXT = re.compile(r"[{;]\s*(background|color|border|padding)|^[a-z_.]+$|^napari[_.]|^[A-Z][A-Za-z]+-[A-Z]|%\(|://")
 NOT_SHOWN = {"setObjectName", "getLogger", "warning", "info", "debug", "compile", "TypeVar", "bind_key"}
 """Calls whose strings nobody sees; a logger's are for developers."""
+_NO_MESSAGE = re.compile(
+    r"^\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|CREATE|ALTER|AND|WHERE)\b|\bl\.\w+ = |\n.*\n.*\n"
+)
+"""SQL and templates of files."""
 
 
 def texts(module: Path) -> Iterator[tuple[int, str]]:
@@ -37,9 +42,23 @@ def texts(module: Path) -> Iterator[tuple[int, str]]:
 
 
 def modules() -> list[Path]:
-    """Return the modules that hold texts."""
+    """Return the modules that hold the window's texts."""
     places = [PACKAGE / place for place in WHERE]
     return sorted(module for place in places for module in ([place] if place.is_file() else place.rglob("*.py")))
+
+
+def messages(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of what a module outside the window says: errors, notices, the command line."""
+    yield from (
+        (line, text)
+        for line, text in texts(module)
+        if len(text.split()) > 1 and _WORDS.search(text) and not _NO_MESSAGE.search(text)
+    )
+
+
+def other_modules() -> list[Path]:
+    """Return all other modules."""
+    return sorted(set(PACKAGE.rglob("*.py")) - set(modules()))
 
 
 def _not_shown(tree: ast.Module) -> Iterator[ast.AST]:
@@ -64,12 +83,17 @@ def _shown(part: ast.expr) -> str:
 
 def main() -> None:
     """Print the list."""
-    for module in modules():
-        lines = list(texts(module))
-        if lines:
-            print(f"\n{module.relative_to(PACKAGE)}")
-            for line, text in lines:
-                print(f"{line:5}  {' / '.join(text.splitlines())}")
+    for title, where, read in (
+        ("THE WINDOW", modules(), texts),
+        ("MESSAGES AND THE COMMAND LINE", other_modules(), messages),
+    ):
+        print(f"\n{title}")
+        for module in where:
+            lines = list(read(module))
+            if lines:
+                print(f"\n{module.relative_to(PACKAGE)}")
+                for line, text in lines:
+                    print(f"{line:5}  {' / '.join(text.splitlines())}")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def _report_fault(kind: type[BaseException], error: BaseException, trace: Traceb
     ) as file:
         traceback.print_exception(kind, error, trace, file=file)
     print(
-        f"napari-al-pose: this is a fault of ours ({kind.__name__}: {error}).\n"
+        f"napari-al-pose: this is a bug in the program ({kind.__name__}: {error}).\n"
         f"  Labels are safe. Please report it with {file.name}",
         file=sys.stderr,
     )

@@ -66,7 +66,7 @@ def _write_contact_sheet(path: Path, project: Project, loop: ActiveLearningLoop,
 
     mapped: PoolMapped = show_progress(loop.map_pool(project, strategy=strategy))
     model = f"model {mapped.model_version}" if mapped.model_version else "no model"
-    title = f"{mapped.strategy} on {project.root.name}, {model}, {len(mapped.keys)} frames of the pool"
+    title = f"{mapped.strategy} on {project.root.name}, {model}, {len(mapped.keys)} candidate frames"
     write_contact_sheet(path, title, mapped.keys, mapped.scores, loop.sources(project))
     _tell(f"Contact sheet written to {path}.")
 
@@ -257,7 +257,7 @@ def show_progress(work: Generator[Any, None, T]) -> T:
                 name, done, total, note = message.stage, message.done, message.total, ""
             else:
                 if isinstance(message, Trained) and message.round.holdout is not None:
-                    _tell(f"Hold-out error {message.round.holdout.mean:.1f} px")
+                    _tell(f"Error on test frames {message.round.holdout.mean:.1f} px")
                 if isinstance(message, Trained):
                     _tell(message.notice)
                 continue

@@ -35,7 +35,7 @@ def test_worked_example():
         "stands for more unlabelled frames than any other"
     )
     assert Coverage().explain(context(WORKED, [[2, 0]]), 3).sentence == (
-        "stands for more unlabelled frames than 67 % of the pool"
+        "stands for more unlabelled frames than 67 % of the candidate frames"
     )
 
 

@@ -145,7 +145,7 @@ def test_probcover_counts_every_row_whatever_the_block(monkeypatch):
 
 def test_probcover_says_how_many_look_alike():
     features = looks([10, 5], np.random.default_rng(0), noise=1e-6)
-    assert ProbCover().explain(context(features), 0).sentence == "looks like 9 other frames of the pool"
+    assert ProbCover().explain(context(features), 0).sentence == "looks like 9 other candidate frames"
 
 
 def test_dacs_worked_example():

@@ -71,8 +71,8 @@ def test_one_frame_has_nothing_to_be_like():
 
 def test_explanation_says_how_typical():
     explain = Influence().explain
-    assert explain(context(WORKED), 2).sentence == "the most typical of the pool"
-    assert explain(context(WORKED), 0).sentence == "more typical than 33 % of the pool"
-    assert explain(context(WORKED), 3).sentence == "the least typical of the pool"
+    assert explain(context(WORKED), 2).sentence == "the most typical of the candidate frames"
+    assert explain(context(WORKED), 0).sentence == "more typical than 33 % of the candidate frames"
+    assert explain(context(WORKED), 3).sentence == "the least typical of the candidate frames"
     assert explain(context([[1, 0], [0, 0], [1, 1]]), 1).sentence == "no usable image features"
     assert explain(context(WORKED), 2).reasons == ()

@@ -141,7 +141,7 @@ def test_explanation_names_the_most_ambiguous_bodypart_and_where_its_peaks_are()
     maps[0, 1, 8, 8] = 0.9
     grid = ScoremapGrid(stride_x=4.0, stride_y=5.0, offset_x=1.5, offset_y=2.0)
     explanation = MultiplePeakEntropy().explain(context(maps, grid=grid), 0)
-    assert explanation.sentence == "left ear: two peaks, 0.41 and 0.38"
+    assert explanation.sentence == "the model sees two possible places for the left ear"
     ear, nose = explanation.reasons
     assert (ear.bodypart, nose.bodypart) == ("left ear", "nose")
     assert_allclose(ear.peaks, [(25.5, 22.0, 0.41), (41.5, 102.0, 0.38)])
@@ -163,10 +163,10 @@ def test_explanation_of_a_bodypart_that_is_not_there_and_of_clear_ones():
     maps[0, :2, 8, 8] = 0.9
     maps[1, :, 8, 8] = [0.9, 0.31, 0.8]
     mpe = MultiplePeakEntropy()
-    assert mpe.explain(context(maps), 0).sentence == "tail base: nothing found"
-    assert mpe.explain(context(maps), 1).sentence == "nose: one peak, 0.31"
+    assert mpe.explain(context(maps), 0).sentence == "the model sees no possible place for the tail base"
+    assert mpe.explain(context(maps), 1).sentence == "the model sees one possible place for the nose"
     maps[1, 0, [8, 20, 20], [20, 8, 20]] = [0.5, 0.4, 0.3]
-    assert mpe.explain(context(maps), 1).sentence == "left ear: four peaks, 0.90, 0.50, 0.40 and 0.30"
+    assert mpe.explain(context(maps), 1).sentence == "the model sees four possible places for the left ear"
 
 
 def test_needs_scoremaps():

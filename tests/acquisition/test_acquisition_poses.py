@@ -59,7 +59,7 @@ def test_the_smallest_margin_comes_first():
     scores = Margin().score(pool)
     assert_allclose(scores, [-0.875, -0.125])
     assert scores.argmax() == 1  # VATL4Pose, which maximises the margin, takes the clear frame
-    assert Margin().explain(pool, 1).sentence == "nose: two peaks, 0.80 and 0.70"
+    assert Margin().explain(pool, 1).sentence == "the model sees two possible places for the nose"
 
 
 # ---- baselines -----------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def test_hybrid_is_the_mean_quantile_of_what_can_be_doubted():
     doubt = pool_quantiles(LeastConfidence().score(pool))
     assert_allclose(Hybrid().score(pool), (entropy + doubt) / 2)
     said = Hybrid().explain(pool, 11)
-    assert said.sentence.startswith("from a stretch of time without labels; nose: two peaks, 0.90 and 0.90")
+    assert said.sentence.startswith("no label nearby in time. The model sees two possible places for the nose")
     assert said.reasons
     without_maps = dataclasses.replace(pool, scoremaps=None, grid=None)
     assert_allclose(Hybrid().score(without_maps), doubt)

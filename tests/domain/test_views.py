@@ -174,7 +174,8 @@ def test_an_emptied_frame_leaves_the_tally():
 
 def test_the_header_counts_and_says_whether_edits_are_kept():
     assert (
-        project_line("Ada", n_complete=1, n_labelled=3, n_holdout=1) == "Ada · 1 frame labelled · 2 begun · 1 hold-out"
+        project_line("Ada", n_complete=1, n_labelled=3, n_holdout=1)
+        == "Ada · 1 frame labelled · 2 begun · 1 test frame"
     )
     assert project_line("Ada", n_complete=0, n_labelled=0, n_holdout=0) == "Ada · 0 frames labelled"
     assert save_view(read_only=False, lock_holder="").text == "saved"
@@ -194,7 +195,7 @@ def test_queue_rows_keep_the_order_and_mark_done_holdout_and_current():
     assert [row.is_done for row in rows] == [False, False, True]
     assert [row.is_current for row in rows] == [False, True, False]
     assert queue_progress(rows) == "1 of 3 done"
-    assert "never trained on" in rows[1].tooltip
+    assert "never used for training" in rows[1].tooltip
 
 
 @given(st.lists(st.floats(-1e12, 1e12) | st.sampled_from((math.nan, math.inf, -math.inf))))
@@ -309,7 +310,7 @@ def test_the_progress_sentence():
     usual = {"step": 40, "steps": 150, "done": 40, "total": 150, "seconds_left": 25}
     assert training_sentence(stage="training", **usual) == "Training, step 40 of 150, 25 s left"
     scoring = {"step": 150, "steps": 150, "done": 3, "total": 60, "seconds_left": -1}
-    assert training_sentence(stage="scoring the pool", **scoring) == "Scoring the pool, 3 of 60"
+    assert training_sentence(stage="scoring candidate frames", **scoring) == "Scoring candidate frames, 3 of 60"
 
 
 def test_a_finished_training_is_not_said_to_be_discarded():
@@ -335,7 +336,7 @@ def test_the_curve_leaves_out_rounds_nobody_measured():
     [
         (((0.3, 0.31, 10), (0.9, 0.92, 30)), 0.02, "right as often as they say: 2 % off"),
         (((0.5, 0.9, 10),), 0.4, "too careful: 40 % off"),
-        (((0.9, 0.5, 1),), 0.4, "too sure: 40 % off on average, on 1 hold-out keypoint."),
+        (((0.9, 0.5, 1),), 0.4, "too sure: 40 % off on average, on 1 test keypoint."),
     ],
 )
 def test_likelihoods_are_judged_in_words(bins, gap, words):
@@ -344,14 +345,14 @@ def test_likelihoods_are_judged_in_words(bins, gap, words):
     assert words in view.sentence
     assert (view.said, view.found) == (tuple(b[0] for b in bins), tuple(b[1] for b in bins))
     assert reliability_view(rounds[:1]).said == ()
-    assert "hold-out" in reliability_view(rounds[:1]).sentence
+    assert "test frame" in reliability_view(rounds[:1]).sentence
     assert reliability_view([]).sentence
 
 
 def test_the_newest_model_says_what_it_sees_and_where_it_began():
     first = replace(finished(1, 9, 2), input_size=(288, 384))
     assert model_sentence([first]) == "Model 1 sees 384 × 288 px, trained from the start"
-    assert model_sentence([first, replace(first, number=2, started_from=1)]).endswith("carried on from model 1")
+    assert model_sentence([first, replace(first, number=2, started_from=1)]).endswith("continued from model 1")
     assert model_sentence([finished(1, 9, 2)]) == ""
     assert model_sentence([]) == ""
     following = replace(first, input_size=(540, 960), window=320, scale=0.5)
@@ -365,21 +366,21 @@ def test_the_newest_model_says_what_it_sees_and_where_it_began():
     [
         ((12, 9, 6), 1, "more labels help."),
         ((6, 6, 5.9), 0.5, "More labels change little."),
-        ((6, 6, 5.9), 3, "Too uncertain to tell: more hold-out frames would."),
-        ((6, 6, 9), 1, "It rose: check the newest labels."),
-        ((12, 6), 1, "Three rounds show where it goes."),
-        ((12, 9, 6), math.nan, "Too few hold-out frames to tell more."),
+        ((6, 6, 5.9), 3, "Too uncertain to tell: label more test frames."),
+        ((6, 6, 9), 1, "The error rose: check the newest labels."),
+        ((12, 6), 1, "A trend shows after three rounds."),
+        ((12, 9, 6), math.nan, "Too few test frames to tell more."),
     ],
 )
 def test_the_verdict_follows_the_interval(means, half_width, ending):
     rounds = [finished(i + 1, mean, half_width) for i, mean in enumerate(means)]
     assert learning_verdict(rounds).endswith(ending)
-    assert learning_verdict(rounds).startswith(f"{means[-1]:.1f} px mean error on 10 hold-out frames.")
+    assert learning_verdict(rounds).startswith(f"{means[-1]:.1f} px mean error on 10 test frames.")
 
 
 def test_without_a_measured_round_the_verdict_says_what_is_missing():
     assert "first round" in learning_verdict([])
-    assert "hold-out" in learning_verdict([finished(1, 0, 0, measured=False)])
+    assert "test frame" in learning_verdict([finished(1, 0, 0, measured=False)])
 
 
 # ---- timeline -------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_each_change_says_what_becomes_of_its_labels():
     assert fewer == "The skeleton has 1 line."
     assert says([*SAME, ("paw", "")]) == ("paw is added: not looked at yet in 5 labelled frames.",)
     assert says([*SAME, ("paw", "")], archived={"paw": 7}) == ("paw is added again, with the 7 labels it had.",)
-    assert says(SAME[::-1]) == ("The order changes: labels stay with their names.",)
+    assert says(SAME[::-1]) == ("The order changes. Labels stay with their names.",)
 
 
 def test_a_removed_and_readded_bodypart_is_another_one_than_a_renamed_one():
@@ -61,14 +61,14 @@ def test_a_removed_and_readded_bodypart_is_another_one_than_a_renamed_one():
 
 
 def test_models_of_other_bodyparts_are_named_only_where_there_are_any():
-    assert "learn again" in says([*SAME, ("paw", "")], n_models=2)[-1]
+    assert "train again" in says([*SAME, ("paw", "")], n_models=2)[-1]
     assert len(says(SAME[::-1], n_models=2)) == 1
 
 
 def test_the_question_about_a_role_names_what_it_costs():
     release = role_question(FrameRole.HOLDOUT, 3)
     assert release.wanted is FrameRole.TRAIN
-    assert "never measure again" in release.question
+    assert "never be a test frame again" in release.question
     hold = role_question(FrameRole.TRAIN, 0)
     assert hold.wanted is FrameRole.HOLDOUT
     assert "Models so far" not in hold.question

@@ -49,5 +49,5 @@ def test_sheets_and_caption():
     assert [cell.caption for cell in best] == ["900", "0.50"]
     assert [cell.key for cell in worst] == [KEYS[4], KEYS[0]]
     text = map_caption(dots(), title="MPE", version=3, notice="Careful.")
-    assert text == "Careful. MPE, model 3: 5 frames of the pool, 1 would be chosen, 1 labelled."
-    assert map_caption((), title="MPE", version=0, notice="") == "No frame of the pool to show."
+    assert text == "Careful. MPE, model 3: 5 candidate frames, 1 would be chosen, 1 labelled."
+    assert map_caption((), title="MPE", version=0, notice="") == "No candidate frames to show."

@@ -99,7 +99,7 @@ def ranked_by(loop, project, scheduler, victim):
         if (
             victim is not None
             and not killed
-            and message.stage == "Looking at the pool"
+            and message.stage == "Looking at candidate frames"
             and message.done < message.total
         ):
             os.kill(victim, signal.SIGKILL)

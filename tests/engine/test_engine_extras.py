@@ -275,7 +275,7 @@ def test_a_model_without_scoremaps_is_said(inputs, cache):
     poor = dataclasses.replace(inputs, predict=predict)
     scored = run(scoring.score_pool(installed_strategies()["mpe"], poor, cache, n=5, seed=0))
     assert scored.scores.strategy.name == "hybrid"
-    assert "since the model gives no scoremaps: Hybrid takes its place." in scored.notice
+    assert "since the model gives no scoremaps: Spread + uncertain takes its place." in scored.notice
     assert np.isfinite(scored.scores.values).any()
 
 

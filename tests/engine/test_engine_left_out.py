@@ -70,7 +70,7 @@ def test_train_says_nine_of_twelve(sample_copy, capsys):
     said = json.loads(printed.out)
     assert said["n_train"] == 9
     assert said["left_out"] == [{"reason": f"of {name}, whose images are missing", "frames": 3}]
-    assert f"Learnt from 9 of 12 labelled frames. Left out: 3 of {name}, whose images are missing." in printed.err
+    assert f"Trained on 9 of 12 labelled frames. Left out: 3 of {name}, whose images are missing." in printed.err
 
 
 def test_every_reason_is_counted(project):
@@ -121,7 +121,7 @@ def test_labels_of_a_video_that_cannot_be_opened_are_learnt_from_its_images(proj
 
 def test_too_few_to_learn_from_says_why(project):
     label(project, "gone", [1, 2, 3])
-    with pytest.raises(AlPoseError, match=r"got 0\. Learnt from 0 of 3 labelled frames\. Left out: 3 of gone"):
+    with pytest.raises(AlPoseError, match=r"got 0\. Trained on 0 of 3 labelled frames\. Left out: 3 of gone"):
         split(project)
 
 

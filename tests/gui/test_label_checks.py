@@ -63,7 +63,7 @@ def test_it_is_right_is_remembered(checked, qtbot):
     assert project.checks.save([first]) == ()
     while dialog.right.isEnabled():
         dialog.right.click()
-    assert "Nothing looks odd" in dialog.heading.text()
+    assert "No label looks wrong" in dialog.heading.text()
 
 
 def test_the_list_is_there_again_when_the_project_is_opened_again(checked, qtbot):

@@ -101,11 +101,11 @@ def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, actions, p
 def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, actions, panel, qtbot, agrees):
     opened.editor.place(opened.frame.bodypart, 1, 2)
     menu = LabelMenu(opened, actions, panel)
-    entries(menu)["Hold this frame out…"].trigger()
+    entries(menu)["Make this a test frame…"].trigger()
     box = panel.findChild(QMessageBox)
-    assert "never trains" in box.text()
+    assert "No model trains" in box.text()
     if agrees:
-        next(button for button in box.buttons() if button.text() == "Hold it out").click()
+        next(button for button in box.buttons() if button.text() == "Make it a test frame").click()
     else:
         qtbot.keyClick(box, Qt.Key.Key_Return)  # what a hasty hand presses
     expected = FrameRole.HOLDOUT if agrees else FrameRole.TRAIN

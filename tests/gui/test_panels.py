@@ -353,7 +353,7 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
     assert curves._rounds.isVisible()
     np.testing.assert_allclose(curves._reliability.curve.getData(), [[0.4, 0.9], [0.5, 0.9]])
     assert "right as often as they say" in curves._belief.text()
-    assert learning._model.text() == "Model 3 sees 384 × 288 px, carried on from model 2"
+    assert learning._model.text() == "Model 3 sees 384 × 288 px, continued from model 2"
     press(curves, "Likelihoods")
     assert curves._reliability.isVisible()
     curves.grab()
@@ -361,7 +361,7 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
 
 def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
     caption = curves._verdict
-    for text in ("Short.", "7.4 px mean error on 23 hold-out frames. Three rounds show where it goes. " * 3):
+    for text in ("Short.", "7.4 px mean error on 23 test frames. A trend shows after three rounds. " * 3):
         caption.setText(text)
         for width in (600, 200):
             caption.resize(width, 5)

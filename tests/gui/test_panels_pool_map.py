@@ -79,7 +79,7 @@ def test_it_asks_and_shows_and_a_click_goes_to_the_frame(shown, opened, qtbot, e
     keys = answer(engine, opened)
     qtbot.waitUntil(lambda: shown.best.count() == 3, timeout=TIMEOUT)
     assert shown._update.isEnabled()
-    assert "6 frames of the pool, 1 would be chosen, 1 labelled" in shown.caption
+    assert "6 candidate frames, 1 would be chosen, 1 labelled" in shown.caption
     assert len(shown.plot.dots.points()) == 7
     assert [shown.best.item(i).text() for i in range(3)] == ["5.00", "4.00", "3.00"]
     assert [shown.worst.item(i).text() for i in range(3)] == ["0.00", "1.00", "2.00"]
@@ -106,11 +106,11 @@ def test_another_strategy_another_layout(shown, opened, qtbot, engine):
     shown._layout_box.setCurrentIndex(shown._layout_box.findData("tsne"))
     shown._update.click()
     assert (asked(engine, opened).strategy, asked(engine, opened).layout) == ("kcenter", "tsne")
-    engine.says(Progress(asked(engine, opened).job, "Laying out the pool", 3, 9, 1.0))
-    qtbot.waitUntil(lambda: "Laying out the pool" in shown.caption, timeout=TIMEOUT)
+    engine.says(Progress(asked(engine, opened).job, "Laying out the map", 3, 9, 1.0))
+    qtbot.waitUntil(lambda: "Laying out the map" in shown.caption, timeout=TIMEOUT)
     engine.says(Failed(asked(engine, opened).job, "No video can be opened.", "Add one."))
     qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
-    assert "6 frames" in shown.caption  # the map before stays
+    assert "6 candidate frames" in shown.caption  # the map before stays
     assert opened.notices.errors == ["No video can be opened."]
 
 
@@ -125,7 +125,7 @@ def test_it_waits_its_turn(opened, qtbot, engine):
     made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
-    assert "Waiting until the engine has done: ranking the queue" in made.caption
+    assert "Waiting for the engine to finish: ranking the queue" in made.caption
     assert not made._update.isEnabled()
     end_ranking(engine, opened)
     qtbot.waitUntil(lambda: opened.learning.training.kind == "map", timeout=TIMEOUT)

@@ -66,8 +66,8 @@ def test_what_is_too_small_is_not_taken(dialog, opened):
 
 def test_the_words():
     assert dragged((50.4, 90), (10, -7), 100, 200) == (10, 50, 0, 90)
-    assert region_sentence((0, 200, 0, 100), 100, 200, smallest=32) == "The whole frame is looked at."
+    assert region_sentence((0, 200, 0, 100), 100, 200, smallest=32) == "The whole frame is used."
     assert region_sentence((0, 100, 0, 50), 100, 200, smallest=32) == (
-        "100 × 50 of 200 × 100 px are looked at, 25 % of the frame."
+        "100 × 50 of 200 × 100 px are used, 25 % of the frame."
     )
     assert region_sentence((0, 31, 0, 50), 100, 200, smallest=32).startswith("Too small")

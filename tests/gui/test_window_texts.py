@@ -30,6 +30,23 @@ def test_the_list_holds_what_stands_in_the_window_and_nothing_else(window_texts)
     assert not [text for text in found if "Parameters\n" in text or "background-color" in text]
 
 
+def test_each_thing_has_one_name(window_texts):
+    """Models are trained, frames to measure on are test frames, and frames to choose from are candidate frames."""
+    other = re.compile(r"\b[Ll]earnt\b|\blearn (again|once|first|more)\b|[Hh]old-out|[Hh]eld out|\bthe pool\b")
+    said = [
+        (module.name, line, text)
+        for read, where in (
+            (window_texts.texts, window_texts.modules()),
+            (window_texts.messages, window_texts.other_modules()),
+        )
+        for module in where
+        if "simulation" not in module.parts
+        for line, text in read(module)
+    ]
+    assert len(said) > 1000
+    assert not [each for each in said if other.search(each[2])]
+
+
 def test_every_key_that_a_text_names_is_one_of_the_table(window_texts):
     names = {key.name for key in KEYS}
     for module in window_texts.modules():

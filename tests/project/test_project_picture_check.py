@@ -105,7 +105,7 @@ def test_images_of_another_recording_have_no_shift(tmp_path):
         (compared,) = compare_pictures(project)
         assert compared.noted.shift is None
         assert compared.differing == 5
-        assert any("Put the video back" in notice for notice in project.notices)
+        assert any("Put back the video" in notice for notice in project.notices)
 
 
 def test_one_image_among_many_that_differs_stands_in_for_its_frame_alone(tmp_path):

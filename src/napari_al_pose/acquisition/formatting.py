@@ -7,13 +7,10 @@ from collections.abc import Sequence
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def peaks_sentence(bodypart: str, heights: Sequence[float]) -> str:
-    """Describe a bodypart's scoremap: ``left ear: two peaks, 0.41 and 0.38``."""
-    n = len(heights)
-    if n == 0:
-        return f"{bodypart}: nothing found"
-    number = _NUMBERS[n] if n < len(_NUMBERS) else str(n)
-    return f"{bodypart}: {number} {'peak' if n == 1 else 'peaks'}, {join([f'{h:.2f}' for h in heights])}"
+def peaks_sentence(bodypart: str, n_peaks: int) -> str:
+    """Say what a bodypart's scoremap shows: ``the model sees two possible places for the left ear``."""
+    number = _NUMBERS[n_peaks] if n_peaks < len(_NUMBERS) else str(n_peaks)
+    return f"the model sees {number} possible {'place' if n_peaks < 2 else 'places'} for the {bodypart}"
 
 
 def join(words: Sequence[str]) -> str:
@@ -24,11 +21,11 @@ def join(words: Sequence[str]) -> str:
 
 
 def percent_of_pool(share: float) -> str:
-    """Format a share in [0, 1] of the other frames of the pool: ``92 % of the pool``.
+    """Word a share in [0, 1] of the other candidate frames: ``92 % of the candidate frames``.
 
     Never rounds to 0 or 100 % unless the share is exactly that.
     """
     percent = round(100 * share)
     if 0 < share < 1:
         percent = min(max(percent, 1), 99)
-    return f"{percent} % of the pool"
+    return f"{percent} % of the candidate frames"

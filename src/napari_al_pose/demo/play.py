@@ -95,9 +95,9 @@ def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
     wait_until(lambda: not session.learning.training.running, seconds=TRAIN_SECONDS, what="the new queue")
     done = session.learning.rounds[-1]
     error = (
-        "nothing held out"
+        "no test frame labelled"
         if done.holdout is None or math.isnan(done.holdout.mean)
-        else (f"hold-out error {done.holdout.mean:.1f} px over {done.holdout.n_frames} frames")
+        else (f"error {done.holdout.mean:.1f} px on {done.holdout.n_frames} test frames")
     )
     story.tell(
         f"Round {number}: model {done.number} from {done.n_train} frames, {done.steps} steps in "

@@ -13,7 +13,7 @@ BACKBONE_WORDS: dict[str, str] = {
     "timm_resnet50": "ResNet-50 (timm), trained longer on ImageNet; slow without a GPU; weights are downloaded once",
     "hrnet_w18": "HRNet-W18 (timm): keeps fine detail; slow without a GPU; weights are downloaded once",
     "hrnet_w32": "HRNet-W32 (timm): keeps fine detail; wants a GPU; weights are downloaded once",
-    "dinov2_vits14": "DINOv2 ViT-S/14 (timm), trained without labels; wants a GPU; weights are downloaded once",
-    "hourglass": "Stacked Hourglass, two stacks: learns from nothing, wants hundreds of labels and a GPU",
+    "dinov2_vits14": "DINOv2 ViT-S/14 (timm), trained without labels; needs a GPU; weights are downloaded once",
+    "hourglass": "Stacked Hourglass, two stacks: no pretrained weights; needs hundreds of labels and a GPU",
 }
 """One sentence for each backbone, the default first."""

@@ -34,4 +34,4 @@ def excluded_labels_sentence(learnt: int, left_out: Sequence[ExcludedLabels]) ->
         return ""
     missing = sum(some.frames for some in left_out)
     listed = "; ".join(f"{some.frames} {some.reason}" for some in left_out)
-    return f"Learnt from {learnt} of {learnt + missing} labelled frames. Left out: {listed}."
+    return f"Trained on {learnt} of {learnt + missing} labelled frames. Left out: {listed}."

@@ -17,32 +17,34 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    backbone: str = Field(default=DEFAULT_BACKBONE, description="Name of the pretrained network the heads sit on")
+    backbone: str = Field(default=DEFAULT_BACKBONE, description="Pretrained network that the model is built on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
-    long_side: int = Field(default=0, ge=0, le=2048, description="Longer image side the network sees, px; 0 chooses it")
+    long_side: int = Field(
+        default=0, ge=0, le=2048, description="Longer side of the image that the network sees, px; 0 chooses it"
+    )
     follow_animal: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="Look at a window around the animal, which a first pass over the frame finds. "
-        "'auto' does where labels show it too small to be told apart in the whole frame",
+        description="Find the animal in a first pass, then look at a window around it. "
+        "'auto' does this when labels show that bodyparts are too small in the whole frame",
     )
     animal_count: Literal["auto", "fixed", "up to"] = Field(
         default="auto",
-        description="Of several animals: whether every frame shows all that the project names ('fixed') or some may "
+        description="With several animals: every frame shows all that the project names ('fixed'), or some may "
         "be missing ('up to'). 'auto' goes by the labelled frames",
     )
-    steps: int = Field(default=0, ge=0, le=100_000, description="Optimiser steps of a round; 0 chooses from the labels")
+    steps: int = Field(default=0, ge=0, le=100_000, description="Training steps in a round; 0 chooses by the labels")
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(
         default=-1.0,
         ge=-1,
         le=180,
-        description="Largest random rotation; small for side views. -1 chooses it: small where some two bodyparts "
-        "always lie in the same direction from each other, all the way round else",
+        description="Largest random rotation in training; small for side views. -1 chooses it: small if two bodyparts "
+        "always lie in the same direction from each other, otherwise all the way round",
     )
     swap_pairs: str = Field(
         default="auto",
-        description="Bodyparts a mirror exchanges, as 'left ear=right ear, ...': frames are mirrored only with pairs. "
-        "'auto' finds them by their names and mirrors where the largest rotation is below 90°; nothing mirrors none",
+        description="Bodyparts that a mirror swaps, as 'left ear=right ear, ...'. Frames are mirrored only with "
+        "pairs. 'auto' finds pairs by name and mirrors if the largest rotation is below 90°. Empty: never mirror",
     )
     seed: int = Field(default=0, ge=0)
 
@@ -60,21 +62,23 @@ class LoopSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    strategy: str = Field(default="hybrid", description="Acquisition strategy that ranks the queue")
+    strategy: str = Field(default="hybrid", description="Strategy that chooses the frames of the queue")
     batch_size: int = Field(default=20, ge=1, le=1000, description="Frames in the queue")
     train_after: int = Field(
         default=10,
         ge=0,
         validation_alias=AliasChoices("train_after", "learn_after"),  # older projects say the latter
-        description="Complete new frames after which training starts; 0 never does",
+        description="Complete new frames after which training starts by itself; 0: only by hand",
     )
     holdout_share: float = Field(
-        default=0.2, ge=0, le=0.5, description="Share of the queue drawn at random to measure on"
+        default=0.2, ge=0, le=0.5, description="Share of the queue that is drawn at random as test frames"
     )
-    pool_size: int = Field(default=600, ge=10, le=20_000, description="Candidate frames over all videos")
+    pool_size: int = Field(
+        default=600, ge=10, le=20_000, description="Frames that suggestions are chosen from, over all videos"
+    )
     regions: dict[str, Rectangle] = Field(
         default={},
-        description="By video: the rectangle that is looked at, x1, x2, y1, y2 in pixels, as in config.yaml's crop, "
-        "which counts where nothing is said. Zeros for the whole frame",
+        description="For each video the rectangle that is used: x1, x2, y1, y2 in pixels. A video without one uses "
+        "config.yaml's crop. Zeros: the whole frame",
     )
     train: TrainSettings = TrainSettings()

@@ -206,10 +206,10 @@ def _explain(error: BaseException) -> tuple[str, str]:
     """Explain a fault of torch or the machine in the user's words."""
     text = str(error)
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
-        return "The engine ran out of memory.", "Choose a smaller image size or batch size in the settings."
+        return "The engine ran out of memory.", "Choose a smaller network input in the settings."
     if isinstance(error, OSError):
         return f"Reading or writing failed: {text}.", "Check the disk and the project folder, then try again."
-    return f"The engine could not do this: {text}.", "The log has the details; labels are safe."
+    return f"The engine could not do this: {text}.", "The log has the details. Your labels are safe."
 
 
 def _read_requests(stream: IO[bytes], inbox: Inbox) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 LAST_WORDS = 40
 EXIT_SECONDS = 5.0
-RESTART = "Restart the engine to continue; labels are safe."
+RESTART = "Restart the engine to go on. Your labels are safe."
 
 
 class EngineClient:

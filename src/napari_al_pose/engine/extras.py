@@ -60,7 +60,7 @@ _OF_ONE = (
     | {Extra.TURNED_XY, Extra.SCOREMAP_CHANGE, Extra.ENSEMBLE_XY}
     | _OF_LABELLED.keys() - {Extra.DINOV2_LABELLED}
 )
-_ONE = "what it asks for can be had of a model of one animal only"
+_ONE = "what it needs exists only for a model of one animal"
 _SEVERAL = "the model knows one animal only"
 """Why a model of one animal, or of several, can't provide something."""
 
@@ -262,7 +262,7 @@ def _training_frames(inputs: RankingInput) -> Generator[Progress, None, list[Lab
         if a.key in known and a.is_complete and a.role == FrameRole.TRAIN and np.isfinite(a.xy).any()
     )
     if not annotations:
-        raise AlPoseError("there are no labelled frames to learn from", "Label some frames first.")
+        raise AlPoseError("there are no labelled frames to train on", "Label some frames first.")
     return (yield from load_labelled(annotations, inputs.sources, inputs.job))
 
 
@@ -270,6 +270,6 @@ def _ensemble(extras: Extras, inputs: RankingInput) -> None:
     """Collect the predictions of the last versions of the model."""
     looks = inputs.labels.earlier_poses(inputs.pool.keys)
     if len(looks) < 2:
-        extras.missing[Extra.ENSEMBLE_XY] = "there are fewer than two versions of the model that looked at the pool"
+        extras.missing[Extra.ENSEMBLE_XY] = "fewer than two versions of the model have scored the candidate frames"
     else:
         extras.arrays[Extra.ENSEMBLE_XY] = np.stack(looks, axis=1)

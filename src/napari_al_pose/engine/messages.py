@@ -79,7 +79,7 @@ class MapPool(Job):
     """Lay the pool out on a plane ("pca" or "tsne") with the scores of ``strategy``; the queue stays as it is."""
 
     kind: ClassVar[str] = "map"
-    doing: ClassVar[str] = "mapping the pool"
+    doing: ClassVar[str] = "mapping the candidate frames"
 
     strategy: str
     layout: str

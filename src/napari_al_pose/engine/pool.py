@@ -155,7 +155,7 @@ def gather(parts: Iterable[PoolPart], n: int, k: int, job: int) -> Generator[Pro
     scoremaps: NDArray[np.float16] | None = None
     grids: dict[int, ScoremapGrid] = {}
     animals: dict[int, AnimalPoses] = {}
-    reporter = ProgressReporter(job, "Looking at the pool", n)
+    reporter = ProgressReporter(job, "Looking at candidate frames", n)
     done = 0
     for part in parts:
         xy[part.indices], likelihood[part.indices] = part.xy, part.likelihood

@@ -65,7 +65,7 @@ def map_pool(
     scores = np.full(len(pool.keys), np.nan) if scoring.scores is None else scoring.scores.values
     chosen = [frame.key for frame in choose_batch(scoring, pool, size, seed=seed)]
     vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
-    message = Progress(job, "Laying out the pool", 0, 1, -1.0)
+    message = Progress(job, "Laying out the map", 0, 1, -1.0)
     points = yield from run_in_thread(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
     return PoolMapped(
         job,

@@ -142,19 +142,17 @@ def _holdout_frames(project: Project, pool: Pool, request: RankingRequest) -> li
 def _suggestion(scoring: Scoring, frame: ChosenFrame, version: int) -> Suggestion:
     """Return a chosen frame with the reason for it."""
     if frame.row is None:
-        sentence = (
-            "Drawn evenly from the videos: a part of every queue shows them as they are, whatever the scores say."
-        )
+        sentence = "Drawn evenly from the videos, whatever the score. Every queue has some of these."
         return Suggestion(frame.key, float("nan"), RANDOM, model_version=version, sentence=sentence)
     if scoring.scores is None:
-        sentence = "Chosen to cover what the videos look like; no model needed."
+        sentence = "Chosen to cover the different looks in your videos; no model needed."
         return Suggestion(frame.key, float("nan"), DIVERSE, model_version=version, sentence=sentence)
     strategy, context = scoring.scores.strategy, scoring.scores.context
     why = strategy.explain(context, frame.row)
     sentence = why.sentence
     nearest = nearest_labelled(context, frame.row)
     if nearest is not None:
-        sentence += f"; of labelled frames most like {nearest.frame}"
+        sentence += f"; the labelled frame most like it is {nearest.frame}"
         sentence += "" if nearest.video == frame.key.video else f" of {nearest.video}"
     return Suggestion(
         frame.key,
@@ -173,7 +171,7 @@ def _holdout_suggestion(key: FrameKey, version: int) -> Suggestion:
         RANDOM,
         role=FrameRole.HOLDOUT,
         model_version=version,
-        sentence="Hold-out: drawn at random and never trained on; it tells how good the model is.",
+        sentence="Test frame: drawn at random to measure the error, never used for training.",
     )
 
 

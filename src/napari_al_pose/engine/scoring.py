@@ -114,7 +114,7 @@ def _lack(strategy: Strategy, inputs: RankingInput) -> str:
     # Another program's predictions are only positions and likelihoods.
     beyond = traits(strategy).needs - OF_NO_MODEL - {Extra.NEIGHBOUR_XY}
     if Requires.SCOREMAPS in strategy.requires or beyond:
-        return "it looks inside a model, and there is none yet"
+        return "it needs to look inside a model, and there is none yet"
     return ""
 
 

@@ -51,7 +51,7 @@ MIN_FRAMES = 2
 VALIDATION_FRAMES = 24
 """How many hold-out frames are measured on while it trains; all are when it is done."""
 
-COMPARING = "comparing with a fresh start"
+COMPARING = "testing whether to continue from model {} or start over"
 """What the progress says while both starts are tried."""
 
 Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
@@ -124,7 +124,7 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
     n_learnt = len({a.key for a in to_train.annotations if (a.states == KeypointState.PLACED).any()})
     if n_learnt < MIN_FRAMES:
         raise AlPoseError(
-            f"Expected at least {MIN_FRAMES} labelled frames to learn from, got {n_learnt}. "
+            f"Expected at least {MIN_FRAMES} labelled frames to train on, got {n_learnt}. "
             f"{excluded_labels_sentence(n_learnt, left_out)}".strip(),
             "Put their videos or images back." if to_train.left_out else "Label some more frames of the queue first.",
         )
@@ -235,13 +235,13 @@ def train_round(
     def training(settings: TrainSettings) -> Training:
         watched = holdout[:VALIDATION_FRAMES]
         ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
-        return _optimise(ticks, job, should_stop)
+        return _optimise(ticks, job, should_stop, previous_version)
 
     began, notice = time.monotonic(), ""
     try:
         model, last, stopped = yield from training(project.settings.train)
     except WeightsMissingError as missing:
-        notice = f"{missing.message} Learnt with {DEFAULT_BACKBONE} instead."
+        notice = f"{missing.message} Trained with {DEFAULT_BACKBONE} instead."
         log.warning("%s", notice)
         model, last, stopped = yield from training(
             project.settings.train.model_copy(update={"backbone": DEFAULT_BACKBONE})
@@ -275,15 +275,21 @@ def train_round(
 
 
 def _optimise(
-    training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
+    training: Generator[TrainTick, str | None, PoseModel],
+    job: int,
+    should_stop: Callable[[], bool],
+    version: int,
 ) -> Training:
-    """Turn ticks into messages, and stop when asked; return the model, the last tick and whether it was stopped."""
+    """Turn ticks into messages, and stop when asked; return the model, the last tick and whether it was stopped.
+
+    ``version`` is the model before, which the progress names while both starts are tried.
+    """
     tick, stopped = TrainTick(0, 0, math.nan), False
     try:
         while True:
             tick = training.send("stop") if stopped else next(training)
             if tick.to_try:
-                yield Progress(job, COMPARING, tick.tried, tick.to_try, float(tick.seconds_left))
+                yield Progress(job, COMPARING.format(version), tick.tried, tick.to_try, float(tick.seconds_left))
             else:
                 yield TrainStep(
                     job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)

@@ -157,7 +157,7 @@ def _fit_rest(labels: LabelSet, format: Capabilities, lost: list[str]) -> LabelS
     held_out = {a.key for a in labels.annotations if a.role is FrameRole.HOLDOUT}
     if held_out:
         lost.append(
-            f"{format.name} does not mark hold-out frames; {counted(len(held_out), 'frame')} set aside to measure on "
+            f"{format.name} does not mark test frames; {counted(len(held_out), 'frame')} set aside to measure on "
             "stand among the others: don't train on them if you compare."
         )
     annotations = tuple(dataclasses.replace(a, role=FrameRole.TRAIN) for a in labels.annotations)

@@ -106,7 +106,7 @@ KEYS: tuple[Key, ...] = (
         Key(("G",), "View follows the animal", "options.toggle", ("follow",)),
         Key(("T",), "Names on and off", "options.toggle", ("names",)),
         Key(("V",), "Points on and off", "options.toggle", ("points",)),
-        Key(("E",), "Doubted guesses in red", "options.toggle", ("borders",)),
+        Key(("E",), "Doubtful guesses in red", "options.toggle", ("borders",)),
         Key(("F",), "Colour by bodypart or individual", "next_colouring"),
         Key(("H",), "Scoremap on and off", "toggle_scoremap"),
     ),

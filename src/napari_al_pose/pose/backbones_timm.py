@@ -86,7 +86,7 @@ def _create(name: str, *, pretrained: bool, **options: Any) -> Any:
     except ImportError as error:
         raise AlPoseError(
             f"The backbone {name} needs the package timm.",
-            'Run: pip install "napari-al-pose[backbones]", or choose the backbone efficientnet_lite0 in the settings.',
+            'Run: pip install "napari-al-pose[backbones]", or choose the network efficientnet_lite0 in the settings.',
         ) from error
     try:
         if pretrained:

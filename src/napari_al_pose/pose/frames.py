@@ -82,4 +82,4 @@ def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
         if not np.isfinite(frame.xy[frame.states == KeypointState.PLACED]).all():
             raise AlPoseError("A placed keypoint has no position.", "Place it again.")
     if not any(frame.animals for frame in frames):
-        raise AlPoseError("Expected at least one placed keypoint to learn from, got none.", "Label some frames first.")
+        raise AlPoseError("Expected at least one placed keypoint to train on, got none.", "Label some frames first.")

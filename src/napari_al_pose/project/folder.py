@@ -232,8 +232,8 @@ class ProjectFolder:
     def _take_note_of_replaced(self, name: str, path: Path) -> None:
         """Drop what was said about the video that had this name before: it is another file now."""
         self.notice(
-            f"{path} is another file than when this project was open last: it was recorded, encoded or cut anew, or "
-            "belongs elsewhere. Guesses about the one before are dropped; see whether its labels still fit."
+            f"{path} is not the file it was when this project was last open: it was recorded, encoded or cut again, "
+            "or it is another video. Guesses for the old file are dropped; check whether its labels still fit."
         )
         if not self.read_only:
             for said in (self.predictions, self.unseen):

@@ -183,14 +183,14 @@ def _of_differing(folder: Path, differing: Collection[str], shift: int | None) -
     told = (
         f"{folder}: {len(differing)} image{many}, such as {min(differing)}, show something else than the video's frames"
     )
-    used = "They are shown, and learnt from, in place of those frames."
+    used = "They are shown and trained on in place of those frames."
     if shift is None:
         look = "napari-al-pose check PROJECT looks through the whole video for what they show."
-        return f"{told} of those numbers. {used} Put the video back that they are from; {look}"
+        return f"{told} of those numbers. {used} Put back the video that they are from; {look}"
     frames = f"{abs(shift):,} frame{'s' if abs(shift) > 1 else ''} {'later' if shift > 0 else 'earlier'}"
     return (
         f"{told} of those numbers. The video has what they show {frames}: it was cut, or numbered otherwise, since. "
-        f"{used} Put the video back that they are from."
+        f"{used} Put back the video that they are from."
     )
 
 
@@ -207,7 +207,7 @@ def _told(
         first = min(name for name, size in sizes.items() if placed[size][1] == "other")
         told.append(
             f"{folder}: {kinds['other']} of {len(sizes)} images have another size than the video, such as {first} with "
-            f"{_by(sizes[first])} pixels; the video has {_by(frame_size)}. They are shown, and learnt from, in place "
+            f"{_by(sizes[first])} pixels; the video has {_by(frame_size)}. They are shown and trained on in place "
             "of the video's frames."
         )
     if kinds["crop"] and kinds["whole"]:

@@ -138,7 +138,7 @@ class VideoRun:
         try:
             values = open_memmap(self.path, mode="r")
         except (OSError, ValueError) as error:
-            raise AlPoseError(f"{self.path} could not be read: {error}.", "Predict the video once more.") from error
+            raise AlPoseError(f"{self.path} could not be read: {error}.", "Predict the video again.") from error
         return np.array(values[first:stop])
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:

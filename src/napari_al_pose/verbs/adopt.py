@@ -23,7 +23,7 @@ def add(verbs: Any) -> None:
     adopt.add_argument(
         "--normalize",
         choices=("imagenet", "unit", "none"),
-        help="ONNX: what the input wants: ImageNet's mean and deviation (default), 0 to 1, or 0 to 255",
+        help="ONNX: what the input expects: ImageNet's mean and deviation (default), 0 to 1, or 0 to 255",
     )
     adopt.add_argument("--sigmoid", action="store_true", default=None, help="ONNX: the output is logits")
 

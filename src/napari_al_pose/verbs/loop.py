@@ -61,7 +61,7 @@ def _train(options: argparse.Namespace) -> None:
 
     result = headless.train(options.project)
     error = result["holdout"]
-    measured = "no hold-out frames" if error is None else f"hold-out error {error['mean_error_px']:.1f} px"
+    measured = "no test frames" if error is None else f"error on test frames {error['mean_error_px']:.1f} px"
     show(
         result,
         f"Model {result['model_version']}: {result['n_train']} labels, {result['steps']} steps in "

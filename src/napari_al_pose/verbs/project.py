@@ -11,7 +11,7 @@ from napari_al_pose.verbs.common import positive, project_verb, show
 
 def add(verbs: Any) -> None:
     """Add the verbs."""
-    project_verb(verbs, "effort", "what labelling took: seconds, clicks, guesses taken and corrected", _effort)
+    project_verb(verbs, "effort", "what labelling took: seconds, clicks, guesses accepted and corrected", _effort)
     restore = project_verb(verbs, "restore", "list the earlier versions of a video's labels, or restore one", _restore)
     restore.add_argument("video", metavar="VIDEO", help="name of the video")
     restore.add_argument(

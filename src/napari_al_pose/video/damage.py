@@ -127,7 +127,7 @@ class Damage:
         if (spoilt := self.spoilt & ~self.missing).any():
             found.append(
                 f"{_counted(spoilt, 'comes', 'come')} from damaged data: {ranges(np.flatnonzero(spoilt))}; "
-                "nothing is learnt from them"
+                "they are not used for training"
             )
         return ", and ".join(found)
 

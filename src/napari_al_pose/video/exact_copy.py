@@ -76,7 +76,8 @@ def write_exact_copy(
             n_written = len(load_or_build(partial))
             if n_written != len(index):
                 raise AlPoseError(
-                    f"Expected {len(index)} frames in the copy of {path}, got {n_written}.", "Convert it another way."
+                    f"Expected {len(index)} frames in the copy of {path}, got {n_written}.",
+                    "Convert it with another tool.",
                 )
     except SupersededError as error:
         raise OpeningCancelledError(f"Copying {path.name} was cancelled.") from error

@@ -46,6 +46,6 @@ class Aleatoric:
         expected = np.exp(np.asarray(context.extra_of(Extra.LOG_VARIANCE)[index], np.float64) / 2)
         worst = worst_bodypart(context, expected)
         if worst is None:
-            return Explanation(sentence="nothing is expected of this frame")
+            return Explanation(sentence="no error is expected in this frame")
         sentence = f"{worst[0]}: expected {worst[1]:.0%} of the animal's size from the truth"
         return Explanation(bodypart_reasons(context, expected), sentence)

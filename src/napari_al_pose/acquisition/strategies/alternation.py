@@ -39,7 +39,7 @@ class Alternation:
 
     name: str = "mpe_alternating"
     title: str = "MPE, looks in turn (k-means)"
-    summary: str = "The most ambiguous frame of each look in the pool, in turn"
+    summary: str = "The most ambiguous frame of each group that looks alike, in turn"
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "one pass of the network a frame, then O(N d k) a turn of k-means"
@@ -78,7 +78,7 @@ def influence_alternating() -> Alternation:
         Alternation(),
         name="influence_alternating",
         title="Influence, looks in turn (k-means)",
-        summary="The most typical frame of each look in the pool, in turn",
+        summary="The most typical frame of each group that looks alike, in turn",
         requires=Requires.FEATURES,
         cost="image features once a frame, then O(N d k) a turn of k-means",
         base=Influence(),

@@ -53,7 +53,7 @@ class Badge:
 
     name: str = "badge"
     title: str = "Doubtful and diverse (BADGE)"
-    summary: str = "Frames in doubt whose doubtful bodyparts look different from each other"
+    summary: str = "Uncertain frames whose uncertain bodyparts look different from each other"
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.KEYPOINT_FEATURES})

@@ -84,6 +84,4 @@ class Margin:
             for k, name in enumerate(bodyparts)
         )
         least = int(np.argmin(margins))
-        return Explanation(
-            reasons, peaks_sentence(bodyparts[least], peaks.values[least, : peaks.counts[least]].tolist())
-        )
+        return Explanation(reasons, peaks_sentence(bodyparts[least], int(peaks.counts[least])))

@@ -69,7 +69,7 @@ class Coverage:
 
     name: str = "coverage"
     title: str = "Coverage (facility location)"
-    summary: str = "Frames that look like much of the pool, counting only what looks like no labelled frame"
+    summary: str = "Frames that look like many candidate frames that look like no labelled one"
     requires: Requires = Requires.FEATURES
     cost: str = "image features once a frame, then O(4,000 N d) at most"
 

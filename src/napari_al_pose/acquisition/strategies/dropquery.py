@@ -57,7 +57,7 @@ class DropQuery:
 
     name: str = "dropquery"
     title: str = "Changing its mind (DropQuery)"
-    summary: str = "One typical frame of each look among those on which dropout changes the model's mind"
+    summary: str = "One typical frame of each group among those on which dropout changes the model's answer"
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})

@@ -51,8 +51,8 @@ class Hybrid:
     """Put frames that fill the gaps between labels in the order of the model's doubt."""
 
     name: str = "hybrid"
-    title: str = "Hybrid"
-    summary: str = "A frame drawn from every stretch of time without labels, those first that the model doubts"
+    title: str = "Spread + uncertain"
+    summary: str = "One frame from each stretch of time without labels, most uncertain first"
     requires: Requires = Requires.PREDICTIONS
     uses: Requires = Requires.SCOREMAPS | Requires.LABELS
     wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
@@ -69,4 +69,4 @@ class Hybrid:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say that the frame fills a gap, and what the model doubts."""
         doubt = next(part for part in _UNCERTAIN if can_score(part, context)).explain(context, index)
-        return Explanation(doubt.reasons, f"from a stretch of time without labels; {doubt.sentence}")
+        return Explanation(doubt.reasons, f"no label nearby in time. {doubt.sentence[:1].upper()}{doubt.sentence[1:]}")

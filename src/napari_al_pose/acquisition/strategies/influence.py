@@ -80,7 +80,7 @@ class Influence:
 
     name: str = "influence"
     title: str = "Influence (most typical)"
-    summary: str = "Frames that look most like the rest of the pool: each label stands for many frames"
+    summary: str = "Frames that look most like the other candidate frames: each label stands for many frames"
     requires: Requires = Requires.FEATURES
     cost: str = "image features once a frame, then O(N d)"
     needs: frozenset[Extra] = frozenset()
@@ -99,7 +99,7 @@ class Influence:
             return Explanation(sentence="no usable image features")
         share = share_below(scores, index)
         if share in (0.0, 1.0):
-            return Explanation(sentence=f"the {'most' if share else 'least'} typical of the pool")
+            return Explanation(sentence=f"the {'most' if share else 'least'} typical of the candidate frames")
         return Explanation(sentence=f"more typical than {percent_of_pool(share)}")
 
 
@@ -109,7 +109,7 @@ def influence_on_alexnet() -> Influence:
         Influence(),
         name="influence_alexnet",
         title="Influence on AlexNet's fc6",
-        summary="Frames that look most like the rest of the pool to AlexNet, as in Liu & Ferrari and the residency",
+        summary="Frames that look most like the other candidates to AlexNet, as in Liu & Ferrari and the residency",
         requires=Requires.NONE,
         needs=frozenset({Extra.ALEXNET}),
         cost="AlexNet's weights (233 MB, once), one pass of it a frame, then O(N d)",
@@ -122,7 +122,7 @@ def influence_on_dinov2() -> Influence:
         Influence(),
         name="influence_dinov2",
         title="Influence on DINOv2",
-        summary="Frames that look most like the rest of the pool to DINOv2, which was trained without labels",
+        summary="Frames that look most like the other candidates to DINOv2, which was trained without labels",
         requires=Requires.NONE,
         needs=frozenset({Extra.DINOV2}),
         cost="DINOv2's weights (84 MB, once), one pass of it a frame, then O(N d)",

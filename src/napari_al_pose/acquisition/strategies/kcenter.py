@@ -145,7 +145,7 @@ def usable_rows(
 
 
 def unlike_labelled(context: ScoreContext, index: int) -> str:
-    """Say how a frame compares with the labelled ones: ``less like any labelled frame than 92 % of the pool``."""
+    """Say how a frame compares with the labelled ones: ``less like any labelled frame than 92 % of ...``."""
     unit = unit_rows(given(context.features, "features"))
     if context.labelled_features is None or not len(context.labelled_features):
         return "no frame is labelled yet to compare with"

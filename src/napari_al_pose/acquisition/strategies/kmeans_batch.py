@@ -24,7 +24,7 @@ class KMeansBatch:
 
     name: str = "kmeans"
     title: str = "K-means on image features"
-    summary: str = "One typical frame of each look in the pool"
+    summary: str = "One typical frame of each group that looks alike"
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N d k) a turn of k-means"

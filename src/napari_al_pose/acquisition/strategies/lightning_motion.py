@@ -39,7 +39,7 @@ class MotionKMeans:
 
     name: str = "lp_motion"
     title: str = "K-means on motion, as in Lightning Pose"
-    summary: str = "A typical frame of each look among those that differ most from the frame beside them"
+    summary: str = "A typical frame of each group among those that differ most from the next frame"
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})

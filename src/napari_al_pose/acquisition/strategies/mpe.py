@@ -116,8 +116,7 @@ class MultiplePeakEntropy:
         )
         # Of bodyparts equally clear, the faintest is the one to name.
         most = max(range(len(bodyparts)), key=lambda k: (entropies[k], -np.nan_to_num(peaks.values[k, 0])))
-        heights = peaks.values[most, : peaks.counts[most]]
-        return Explanation(reasons, peaks_sentence(bodyparts[most], heights.tolist()))
+        return Explanation(reasons, peaks_sentence(bodyparts[most], int(peaks.counts[most])))
 
 
 def mpe_as_al4pose() -> MultiplePeakEntropy:

@@ -67,7 +67,7 @@ class ProbCover:
 
     name: str = "probcover"
     title: str = "Widest cover (ProbCover)"
-    summary: str = "Frames that look like many others of which none is labelled; made for few labels"
+    summary: str = "Frames that look like many others, none of them labelled; made for few labels"
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N² d)"
@@ -95,4 +95,4 @@ class ProbCover:
         if not len(own):
             return Explanation(sentence="no usable image features")
         alike = int(_within(rows, rows[own], ball_radius(rows)).sum()) - 1
-        return Explanation(sentence=f"looks like {max(alike, 0)} other frames of the pool")
+        return Explanation(sentence=f"looks like {max(alike, 0)} other candidate frames")

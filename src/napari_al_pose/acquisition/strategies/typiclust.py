@@ -46,7 +46,7 @@ class TypiClust:
 
     name: str = "typiclust"
     title: str = "Typical of each cluster (TypiClust)"
-    summary: str = "The most typical frame of each look that has no label yet; made for few labels"
+    summary: str = "The most typical frame of each group without a label; made for few labels"
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then k-means with up to 500 clusters"

@@ -168,7 +168,7 @@ class VL4Pose:
     """Rank frames by how unlikely an auxiliary network finds the lengths of the skeleton's links."""
 
     name: str = "vl4pose"
-    title: str = "Unlikely skeleton, learnt (VL4Pose)"
+    title: str = "Unlikely skeleton, learned (VL4Pose)"
     summary: str = "Frames in which links of the skeleton are not as long as a second network expects in this picture"
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
     needs: frozenset[Extra] = frozenset({Extra.LINK_LENGTHS})

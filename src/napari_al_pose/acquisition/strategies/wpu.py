@@ -103,7 +103,7 @@ class PoseUnnaturalness:
 
     name: str = "wpu"
     title: str = "Unnatural pose (WPU)"
-    summary: str = "Frames whose predicted pose an autoencoder trained on the labelled poses cannot make again"
+    summary: str = "Frames whose predicted pose an autoencoder trained on the labelled poses cannot reproduce"
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     fewest_labels: int = 20
     fallback: str = "pose_novelty"

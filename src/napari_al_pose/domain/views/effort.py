@@ -42,8 +42,8 @@ def effort_lines(effort: Effort) -> list[str]:
     kinds = {
         "Looking at a frame": effort.look,
         "Placing a point": effort.place,
-        "Correcting one": effort.drag,
-        "Taking guesses": effort.accept,
+        "Correcting a point": effort.drag,
+        "Accepting guesses": effort.accept,
         "Undoing": effort.undo,
     }
     lines += [f"{name}: {t.seconds:.1f} s ({t.n})" for name, t in kinds.items() if t.seconds is not None]

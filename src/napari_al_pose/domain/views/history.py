@@ -51,8 +51,8 @@ def history_row(
     parts = _parts(changed, n_bodyparts)
     titles = {
         "edit": f"Labelled {parts}",
-        "undo": f"Took back {parts}",
-        "redo": f"Brought back {parts}",
+        "undo": f"Undid {parts}",
+        "redo": f"Redid {parts}",
         "merge": f"Took over {parts} of another program",
         "import": f"Read {parts} from DeepLabCut's file",
         "realign": "Shifted, as the video came or went",

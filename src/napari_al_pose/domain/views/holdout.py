@@ -32,19 +32,17 @@ def role_question(role: FrameRole, n_rounds: int) -> RoleQuestion:
     if role is FrameRole.HOLDOUT:
         return RoleQuestion(
             "Train on this frame…",
-            "This frame was drawn to measure the error on. If a model trains on it once, it can never measure again, "
-            "and errors before and after are not measured on the same frames. Train on it?",
+            "This is a test frame: the error is measured on it. Once a model has trained on it, it can never be a "
+            "test frame again, and errors before and after are not of the same frames. Train on it?",
             "Train on it",
             FrameRole.TRAIN,
         )
     seen = (
-        ""
-        if n_rounds == 0
-        else " Models so far may have been trained on it, and would look better on it than they are."
+        "" if n_rounds == 0 else " Models so far may have been trained on it, so they look better on it than they are."
     )
     return RoleQuestion(
-        "Hold this frame out…",
-        f"The model never trains on a hold-out frame; its error is measured there.{seen} Hold this frame out?",
-        "Hold it out",
+        "Make this a test frame…",
+        f"No model trains on a test frame; the error is measured there.{seen} Make this a test frame?",
+        "Make it a test frame",
         FrameRole.HOLDOUT,
     )

@@ -36,10 +36,10 @@ def check_button_text(n_checks: int) -> str:
 def check_heading(n_checks: int) -> str:
     """Return the line above the list."""
     if not n_checks:
-        return "Nothing looks odd. The labels are compared anew after each round."
+        return "No label looks wrong. They are checked again after each round."
     return (
-        "A model that had not seen these frames is sure of something else. Click one to go there; "
-        "move the keypoint, or say that it is right."
+        "A model that was not trained on these labels is sure of another place. Click one to go there, "
+        "then move the keypoint or keep your label."
     )
 
 
@@ -61,5 +61,5 @@ def _is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[
 def _why(check: LabelCheck) -> str:
     sure = f"the model is {check.likelihood:.0%} sure"
     if check.kind == "swapped":
-        return f"{check.bodypart} and its other side look swapped; {sure}"
+        return f"{check.bodypart} and its counterpart on the other side look swapped; {sure}"
     return f"{check.bodypart}: {number(check.distance)} px from where the model sees it; {sure}"

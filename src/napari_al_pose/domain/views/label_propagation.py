@@ -27,9 +27,9 @@ def carried_sentence(
         Whether the user ended it.
     """
     if last is None:
-        return "The labels could not be carried on: they are lost in the next frame.", "Label that frame as well."
+        return "The labels could not be carried on: the track is lost in the next frame.", "Label that frame as well."
     message = f"Carried {count(n_points, 'point')} through {count(n_frames, 'frame')}, to frame {last}"
     if wanted is not None and last != wanted:
-        return f"{message}; they are lost before frame {wanted}.", "Label a frame nearer to it."
-    hint = "They are guesses: look at them, correct what is wrong, and accept the rest."
+        return f"{message}; they are lost before frame {wanted}.", "Label a frame closer to it."
+    hint = "They are guesses: correct what is wrong, then accept the rest."
     return (f"{message}, where you ended it." if stopped else f"{message}."), hint

@@ -96,7 +96,7 @@ def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int
     if engine_state == "starting":
         return "The engine is starting…"
     if n_trainable == 0:
-        return "Label a frame completely to begin"
+        return "Label a frame completely to start"
     if train_after and n_new >= train_after:
         return f"{count(n_new, 'new frame')} to train on"
     if train_after:
@@ -138,7 +138,7 @@ def stop_view(*, kind: str, has_trained: bool) -> StopView:
     ``has_trained`` says that the training's model is already on disk and only the queue is still being ranked.
     """
     if kind == "train" and not has_trained:
-        return StopView(True, "Cancel and discard", "End now; the model before it stays in use")
+        return StopView(True, "Cancel and discard", "End now; the previous model stays in use")
     if kind == "predict":
         return StopView(False, "Cancel", "End now and write nothing")
     if kind == "map":
@@ -169,13 +169,13 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     """
     measured = [r.holdout for r in rounds if r.holdout is not None and math.isfinite(r.holdout.mean)]
     if not rounds:
-        return "After the first round, its error on hold-out frames is drawn here."
+        return "The error on test frames appears here after the first round."
     if not measured:
-        return "No error yet: it is measured on labelled hold-out frames, which the queue brings."
+        return "No error yet: it is measured on labelled test frames. The queue brings some."
     last = measured[-1]
-    state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'hold-out frame')}."
+    state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'test frame')}."
     if len(measured) < 3:
-        return f"{state} Three rounds show where it goes."
+        return f"{state} A trend shows after three rounds."
     return f"{state} {_trend(measured[-3], last)}"
 
 
@@ -191,10 +191,10 @@ class ReliabilityView:
 def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
     """Return the newest model's reliability on hold-out frames."""
     if not rounds:
-        return ReliabilityView((), (), "After the first round, it is shown here how far likelihoods can be believed.")
+        return ReliabilityView((), (), "How far you can trust likelihoods appears here after the first round.")
     reliability = rounds[-1].reliability
     if reliability is None:
-        return ReliabilityView((), (), "No hold-out frame is labelled yet to check the likelihoods on.")
+        return ReliabilityView((), (), "Label a test frame to check the likelihoods on.")
     number = sum(n for _, _, n in reliability.bins)
     said = sum(value * n for value, _, n in reliability.bins) / number
     found = sum(value * n for _, value, n in reliability.bins) / number
@@ -203,12 +203,12 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
     return ReliabilityView(
         tuple(value for value, _, _ in reliability.bins),
         tuple(value for _, value, _ in reliability.bins),
-        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(number, 'hold-out keypoint')}.",
+        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(number, 'test keypoint')}.",
     )
 
 
 def model_sentence(rounds: Sequence[Round]) -> str:
-    """Return what the newest model sees and where it began: "Model 3 sees 384 x 288 px, carried on from model 2".
+    """Return what the newest model sees and where it began: "Model 3 sees 384 x 288 px, continued from model 2".
 
     Or, where it follows the animal: "Model 3 looks at a 320 px window around the animal, at scale 0.5, ...".
     """
@@ -216,7 +216,7 @@ def model_sentence(rounds: Sequence[Round]) -> str:
         return ""
     last = rounds[-1]
     height, width = last.input_size
-    begun = f"carried on from model {last.started_from}" if last.started_from else "trained from the start"
+    begun = f"continued from model {last.started_from}" if last.started_from else "started over"
     if last.window:
         seen = f"looks at a {last.window} px window around the animal, at scale {last.scale:.2g}"
         return f"Model {last.number} {seen}, {begun}"
@@ -227,14 +227,14 @@ def _trend(before: ErrorSummary, last: ErrorSummary) -> str:
     half_width = (last.high - last.low) / 2
     gain = before.mean - last.mean
     if not math.isfinite(half_width):
-        return "Too few hold-out frames to tell more."
+        return "Too few test frames to tell more."
     if gain > half_width:
         return "Still improving: more labels help."
     if -gain > half_width:
-        return "It rose: check the newest labels."
+        return "The error rose: check the newest labels."
     if gain < LITTLE_CHANGE * before.mean and half_width <= WIDE_INTERVAL * last.mean:
         return "More labels change little."
-    return "Too uncertain to tell: more hold-out frames would."
+    return "Too uncertain to tell: label more test frames."
 
 
 def _or_mean(bound: float, error: ErrorSummary) -> float:

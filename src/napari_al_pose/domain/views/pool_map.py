@@ -105,11 +105,11 @@ def sheet_cells(
 def map_caption(dots: Sequence[MapDot], *, title: str, version: int, notice: str) -> str:
     """Say what the map shows: how many frames of each kind, by which strategy and model."""
     if not dots:
-        return "No frame of the pool to show."
+        return "No candidate frames to show."
     tally = {kind: sum(dot.kind == kind for dot in dots) for kind in (LABELLED, CHOSEN, SCORED, UNSCORED)}
     pool = tally[CHOSEN] + tally[SCORED] + tally[UNSCORED]
     model = f"model {version}" if version else "no model yet"
-    text = f"{title}, {model}: {count(pool, 'frame')} of the pool, {tally[CHOSEN]} would be chosen, "
+    text = f"{title}, {model}: {count(pool, 'candidate frame')}, {tally[CHOSEN]} would be chosen, "
     text += f"{tally[LABELLED]} labelled."
     return f"{notice} {text}".strip()
 

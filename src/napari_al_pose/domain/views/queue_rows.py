@@ -71,7 +71,7 @@ def queue_progress(rows: Sequence[QueueRow]) -> str:
 def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> str:
     """Return what an empty queue says, which is always what happens or what to do next."""
     if engine_state in ("off", "dead"):
-        return "No suggestions: the engine is not running.\nRestart it below; labelling works meanwhile."
+        return "No suggestions: the engine is not running.\nRestart it below. You can label meanwhile."
     if engine_state in ("starting", "working") or busy:
         return "Choosing frames worth labelling…\nYou can label any frame meanwhile."
     if model_version == 0:
@@ -114,6 +114,14 @@ def strategy_groups(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, .
     return usual, tuple(sorted(present - set(usual)))
 
 
+RECOMMENDED = " (recommended)"
+
+
+def strategy_title(name: str, title: str) -> str:
+    """Return what the choice of strategies calls one of them: the one to begin with is recommended."""
+    return f"{title}{RECOMMENDED}" if name == USUAL_STRATEGIES[0] else title
+
+
 def _row(
     suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool, is_holdout: bool
 ) -> QueueRow:
@@ -141,7 +149,7 @@ def _score_text(suggestion: Suggestion, *, scored: bool, is_holdout: bool) -> st
 def _tooltip(suggestion: Suggestion, *, is_done: bool, is_holdout: bool) -> str:
     lines = [f"{suggestion.key.video}, frame {suggestion.key.frame}"]
     if is_holdout:
-        lines.append("Hold-out: drawn at random, never trained on. The error is measured on these.")
+        lines.append("Test frame: drawn at random to measure the error, never used for training.")
     elif suggestion.sentence:
         lines.append(suggestion.sentence)
     origin = f"model {suggestion.model_version}" if suggestion.model_version else "no model yet"

@@ -15,11 +15,11 @@ def dragged(start: tuple[float, float], end: tuple[float, float], height: int, w
 
 
 def region_sentence(rectangle: Rectangle, height: int, width: int, *, smallest: int) -> str:
-    """Say what would be looked at; a complaint begins with "Too small"."""
+    """Say what would be used; a complaint begins with "Too small"."""
     x1, x2, y1, y2 = rectangle
     if rectangle == (0, width, 0, height):
-        return "The whole frame is looked at."
+        return "The whole frame is used."
     if x2 - x1 < smallest or y2 - y1 < smallest:
         return f"Too small: at least {smallest} × {smallest} px."
     share = 100 * (x2 - x1) * (y2 - y1) / (height * width)
-    return f"{x2 - x1} × {y2 - y1} of {width} × {height} px are looked at, {share:.0f} % of the frame."
+    return f"{x2 - x1} × {y2 - y1} of {width} × {height} px are used, {share:.0f} % of the frame."

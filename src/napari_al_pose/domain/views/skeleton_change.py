@@ -74,10 +74,10 @@ def change_sentences(
             lines.append(f"{name} is added.")
     kept = [name for name in map(edit.new_name, before.bodyparts) if name in edit.bodyparts]
     if kept != [name for name in edit.bodyparts if name in kept]:
-        lines.append("The order changes: labels stay with their names.")
+        lines.append("The order changes. Labels stay with their names.")
     renamed_links = {frozenset(map(edit.new_name, link)) for link in before.links}
     if renamed_links != {frozenset(link) for link in edit.links}:
         lines.append(f"The skeleton has {count(len(edit.links), 'line')}.")
     if lines and n_models and set(edit.bodyparts) != set(before.bodyparts):
-        lines.append("The models so far know the bodyparts as they were: learn again for new guesses.")
+        lines.append("The models so far know the old bodyparts: train again for new guesses.")
     return tuple(lines)

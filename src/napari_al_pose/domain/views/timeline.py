@@ -15,9 +15,9 @@ class MarkKind(enum.StrEnum):
     """What a mark on the lane stands for."""
 
     LABELLED = "labelled"
-    HOLDOUT = "hold-out"
+    HOLDOUT = "test frame"
     QUEUED = "queued"
-    QUEUED_HOLDOUT = "queued hold-out"
+    QUEUED_HOLDOUT = "queued test frame"
 
 
 @dataclass(frozen=True, slots=True)

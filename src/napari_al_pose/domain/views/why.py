@@ -109,7 +109,7 @@ def _standing_out(suggestion: Suggestion, scored: Sequence[BodypartReason], queu
     share = share_below(most)
     if share < 0.5:
         return f"The model sees {what}."
-    compared = "every other suggestion" if share == 1 else f"{share:.0%} of the other suggestions"
+    compared = "every other suggestion" if share == 1 else f"{100 * share:.0f} % of the others"
     return f"The model sees {what}; the score is higher than in {compared}."
 
 

@@ -59,7 +59,7 @@ class ConflictDialog(QDialog):
         self._choices, self._projects, self._repair = keys, projects, repair
         self._skeleton = project.skeleton
         self._shown: list[Conflict] = []
-        self.setWindowTitle("Labels that another program changed too")
+        self.setWindowTitle("Labels that another program also changed")
         self.words = label("", wrap=True)
         self.frames = QListWidget()
         self.frames.setFixedWidth(190)
@@ -92,13 +92,13 @@ class ConflictDialog(QDialog):
         choices.addStretch(1)
         choices.addWidget(button("Keep mine", "Keep every label of this frame as it is here", self.keep_ours))
         choices.addWidget(button("Take theirs", "Take all of theirs in this frame", self.take_theirs))
-        choices.addWidget(button("Use the ticks", "Take theirs where it is ticked", self.use_ticks, part="main"))
+        choices.addWidget(button("Use the ticks", "Take theirs where ticked", self.use_ticks, part="main"))
         everywhere = QHBoxLayout()
         everywhere.addStretch(1)
         everywhere.addWidget(button("Keep mine in all frames", "No label changes", self.keep_ours_everywhere))
         theirs_tip = self._choices.named("{undo} takes it back, frame by frame")
         everywhere.addWidget(button("Take theirs in all frames", theirs_tip, self.take_theirs_everywhere))
-        everywhere.addWidget(button("Later", "Mine are kept until then; the project asks again", self.reject))
+        everywhere.addWidget(button("Later", "Your labels stay until then; the project asks again", self.reject))
         rows = QVBoxLayout(self)
         rows.addWidget(self.words)
         rows.addLayout(columns, 1)
@@ -146,7 +146,7 @@ class ConflictDialog(QDialog):
         self._keys = list(dict.fromkeys(conflict.key.frame_key for conflict in conflicts))
         self.words.setText(
             f"{conflict_words(len(conflicts), len(self._keys))} changed both here and in another program. "
-            "Yours are the labels until you choose."
+            "Yours count until you choose."
         )
         row = min(max(0, self.frames.currentRow()), len(self._keys) - 1)
         self.frames.blockSignals(True)  # one change of the frame shown, at the end

@@ -189,7 +189,7 @@ class ImportDialog(_ExchangeDialog):
         self.start_button.clicked.connect(lambda _checked=False: self.start())
         self.source = QLineEdit(placeholderText="config.yaml, CollectedData, .slp, .csv, .json or joints.mat")
         self.format = QComboBox()
-        self.format.addItem("Find out from the file", "")
+        self.format.addItem("Detect from the file", "")
         for known in FORMATS:
             self.format.addItem(known.title, known.name)
         project = projects.project
@@ -199,7 +199,7 @@ class ImportDialog(_ExchangeDialog):
         )
         self.into_open.setEnabled(writable)
         self.into_open.setToolTip(keys.named("Labels that are there already stay; {undo} takes the import back"))
-        self.into_new = QRadioButton("A new project, a folder of its own")
+        self.into_new = QRadioButton("A new project in its own folder")
         (self.into_open if writable and source is None else self.into_new).setChecked(True)
         self.folder = QLineEdit()
         rows = QFormLayout(self.form)
@@ -245,7 +245,7 @@ class ImportDialog(_ExchangeDialog):
             self.source.setText(path)
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Make the project in", str(Path(self.folder.text()).parent))
+        path = QFileDialog.getExistingDirectory(self, "Folder for the project", str(Path(self.folder.text()).parent))
         if path:
             self.folder.setText(str(Path(path) / Path(self.folder.text()).name))
 

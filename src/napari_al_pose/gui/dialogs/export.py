@@ -168,7 +168,7 @@ class ExportDialog(QDialog):
         self.labelled_video.setChecked(before.labelled_video)
         self.labelled_video.toggled.connect(lambda _checked: self.refresh())
         self.cutoff = QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.05, decimals=2, value=before.cutoff)
-        self.cutoff.setToolTip("Less likely keypoints are not drawn, and the Kalman smoother passes them over")
+        self.cutoff.setToolTip("Keypoints below this are not drawn, and the Kalman smoother skips them")
         self.trail = QSpinBox(minimum=0, maximum=1000, value=before.trail, suffix=" frames")
         self.folder = QComboBox()
         self.folder.addItems([_BESIDE, "Choose a folder…"])
@@ -177,10 +177,12 @@ class ExportDialog(QDialog):
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedHeight(6)
         self.status = label("", "dim", wrap=True)
-        self.predict_button = button("Predict and write", "In the background; go on labelling", self.start, part="main")
+        self.predict_button = button(
+            "Predict and write", "Runs in the background while you go on labelling", self.start, part="main"
+        )
         self.stop_button = button(
             "Stop",
-            "What is predicted is kept; exporting again goes on from there",
+            "Finished predictions are kept; the next export goes on from there",
             self._learning.cancel_export,
         )
 
@@ -295,10 +297,10 @@ class ExportDialog(QDialog):
 
 def _why_not(*, has_model: bool, has_videos: bool) -> str:
     if not has_videos:
-        return "None of the project's video files is there to predict."
+        return "None of the project's video files can be found."
     if not has_model:
         return "There is no model yet: label some frames and press Train."
-    return "Runs beside your labelling. If it is stopped it goes on from there the next time."
+    return "Runs beside your labelling. If you stop it, it goes on from there next time."
 
 
 def _as_text(options: ExportOptions) -> dict[str, str]:

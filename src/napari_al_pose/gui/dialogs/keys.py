@@ -40,7 +40,7 @@ class KeyDialog(QDialog):
         self.setWindowTitle("Change keys")
         self.setMinimumSize(480, 520)
         self._table = _KeyTable(self._on_key)
-        self._said = label("Choose an action, then press the key it shall have.", "dim", wrap=True)
+        self._said = label("Choose an action, then press its new key.", "dim", wrap=True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         restore = QPushButton("Restore all")
         buttons.addButton(restore, QDialogButtonBox.ButtonRole.ResetRole)
@@ -84,7 +84,7 @@ class KeyDialog(QDialog):
 
     def _restore(self) -> None:
         self._keys.restore()
-        self._said.setText("All keys are as they were.")
+        self._said.setText("All keys are the defaults again.")
         self._fill()
 
 

@@ -40,15 +40,17 @@ class NewProjectDialog(QDialog):
         self.setMinimumWidth(480)
         self.task = QLineEdit(placeholderText="e.g. open-field")
         self.scorer = QLineEdit(_user_name())
-        self.bodyparts = QPlainTextEdit(placeholderText="One a line, in the order you will click them:\nnose\nleft ear")
+        self.bodyparts = QPlainTextEdit(
+            placeholderText="One on each line, in the order you will click them:\nnose\nleft ear"
+        )
         self.links = QPlainTextEdit(placeholderText="Lines to draw between them, if you like:\nnose - left ear")
-        self.individuals = QLineEdit(placeholderText="Only for several animals in a picture: mouse1, mouse2")
+        self.individuals = QLineEdit(placeholderText="Only if a picture shows several animals: mouse1, mouse2")
         self.videos = QListWidget()
         self.videos.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.videos.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.parent_folder = QLineEdit(str(Path.home()))
         self.copy_videos = QCheckBox("Copy the videos into the project")
-        self.copy_videos.setToolTip("Without it they stay where they are and the project remembers the place")
+        self.copy_videos.setToolTip("If not ticked, they stay where they are and the project remembers where")
         self._complaint = label("", "warning", wrap=True)
         self._complaint.setMinimumHeight(self.fontMetrics().height() * 2)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -121,7 +123,7 @@ class NewProjectDialog(QDialog):
         form.addRow("Bodyparts", self.bodyparts)
         form.addRow("Skeleton", self.links)
         form.addRow("Individuals", self.individuals)
-        form.addRow("Make it in", self._with_buttons(self.parent_folder, ("Browse…", self._ask_folder)))
+        form.addRow("Folder", self._with_buttons(self.parent_folder, ("Browse…", self._ask_folder)))
         rows = QVBoxLayout(self)
         rows.setSpacing(10)
         rows.addLayout(form)
@@ -152,7 +154,7 @@ class NewProjectDialog(QDialog):
         self._check()
 
     def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Make the project in", self.parent_folder.text())
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the project", self.parent_folder.text())
         if folder:
             self.parent_folder.setText(folder)
 
@@ -180,7 +182,13 @@ class SettingsDialog(QDialog):
         )
         rows = QVBoxLayout(self)
         rows.addWidget(self.form.widget)
-        rows.addWidget(label("0 lets the program choose; “Train after” 0 waits for the button.", "dim", wrap=True))
+        rows.addWidget(
+            label(
+                "0 lets the program choose. With 0 new frames, training starts only when you press Train.",
+                "dim",
+                wrap=True,
+            )
+        )
         rows.addWidget(buttons)
         self.accepted.connect(lambda: self.chosen.emit(self.form.settings))
 

@@ -51,19 +51,21 @@ class RegionDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"What is looked at of {name}")
+        self.setWindowTitle(f"Crop {name}")
         self._size = frame.shape[0], frame.shape[1]
         self.picture = _Picture(frame)
         self.picture.dragged.connect(self.show_rectangle)
         self.edges = [self._edge(i, title) for i, title in enumerate(_EDGES)]
         self.everywhere = QCheckBox("For all videos of the project")
-        self.everywhere.setToolTip("Where the camera stood still; in smaller videos it ends where their frames do")
+        self.everywhere.setToolTip(
+            "For a camera that never moved. In smaller videos the rectangle is cut to their size"
+        )
         self._sentence = label("", "dim", wrap=True)
         standard = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(standard.Ok | standard.Cancel | standard.Reset)
         whole = self.buttons.button(standard.Reset)
         whole.setText("Whole frame")
-        whole.setToolTip("Look at all of it, whatever config.yaml's crop says")
+        whole.setToolTip("Use the whole frame, even if config.yaml crops it")
         whole.clicked.connect(lambda _checked=False: self.show_rectangle(self._whole))
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)

@@ -14,8 +14,8 @@ from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 
 _LOOP_TITLES = {
     "batch_size": "Frames in the queue",
-    "train_after": "Train after new frames",
-    "holdout_share": "Hold-out share",
+    "train_after": "Train after … new frames",
+    "holdout_share": "Share of test frames",
     "pool_size": "Candidate frames",
 }
 _TRAIN_TITLES = {
@@ -23,7 +23,7 @@ _TRAIN_TITLES = {
     "device": "Device",
     "long_side": "Network input, px",
     "follow_animal": "Follow the animal",
-    "steps": "Steps a round",
+    "steps": "Steps in a round",
     "rotation_degrees": "Largest rotation, °",
     "swap_pairs": "Left/right pairs",
 }

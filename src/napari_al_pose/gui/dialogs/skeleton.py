@@ -203,8 +203,8 @@ class SkeletonDialog(QDialog):
                 _row(
                     button("Add", "A new bodypart at the end", self.add),
                     button("Remove", "Its labels are archived, not erased", self.remove),
-                    button("Up", "Label it earlier", lambda: self.move_bodypart(-1)),
-                    button("Down", "Label it later", lambda: self.move_bodypart(1)),
+                    button("Up", "Move it up in the labelling order", lambda: self.move_bodypart(-1)),
+                    button("Down", "Move it down in the labelling order", lambda: self.move_bodypart(1)),
                 ),
             ),
             1,
@@ -215,8 +215,8 @@ class SkeletonDialog(QDialog):
                 self.lines,
                 _row(*self._ends),
                 _row(
-                    button("Add line", "Between the two bodyparts above", self.add_line),
-                    button("Remove line", "The chosen one", self.remove_line),
+                    button("Add line", "Add a line between the two bodyparts above", self.add_line),
+                    button("Remove line", "Remove the chosen line", self.remove_line),
                 ),
             ),
             1,

@@ -103,14 +103,14 @@ def what_is_wrong(
     if viewer.canvas.grid.enabled:
         return "The grid is on, so labels and video lie apart.", "Turn the grid off (Ctrl+G), then label."
     if not shows_frames(viewer):
-        return "The canvas doesn't show frames.", "Turn the axes back and leave the 3-D view, then label."
+        return "The canvas doesn't show frames.", "Undo the change of axes, leave the 3-D view, then label."
     if abs(viewer.dims.point[viewer.dims.ndim - 3] - position) > 1e-6:
         return "The slider isn't at a frame of this video.", "Move it back into the video, then label."
     for layer in (video, *drawn):
         if not layer.visible or layer.opacity == 0:
             return f'The layer "{layer.name}" is hidden.', "Click the eye beside it in the layer list, then label."
         if not lies_on_pixels(layer):
-            return f'The layer "{layer.name}" was moved or scaled.', "Delete it: it comes back in its place."
+            return f'The layer "{layer.name}" was moved or scaled.', "Delete it: it comes back in the right place."
     above = next((layer for layer in _above(viewer, video) if _covers(layer, viewer, xy)), None)
     if above is not None:
         return f'The layer "{above.name}" lies over the video.', "Hide it or make it see-through, then label."

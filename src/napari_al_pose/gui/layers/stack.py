@@ -345,7 +345,7 @@ class LayerStack(QObject):
         self._build(source)
         self._show_frame()
         self._notices.tell(
-            "The pose layers are back: they show the project that is open.", "They go when it is closed."
+            "The pose layers were restored: they show the open project.", "They go when the project is closed."
         )
 
     def _stands_at(self, position: int) -> bool:

@@ -71,7 +71,7 @@ class BodypartPanel(Section):
 
     def set_menu(self, menu: QMenu) -> None:
         """Put ``menu`` beside the title."""
-        made = tool_button("⋯", "More: poses, what is shown, bodyparts, hold-out", part="menu")
+        made = tool_button("⋯", "More: poses, display, bodyparts, test frames", part="menu")
         made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         made.setMenu(menu)
         self.head.addWidget(made)
@@ -140,11 +140,11 @@ class BodypartPanel(Section):
         self._undo = button("↶", "", self._editor.undo)
         self._redo = button("↷", "", self._editor.redo)
         for made, tip in (
-            (self._hide, "This bodypart can't be seen in this frame ({mark_not_visible})"),
-            (self._clear, "Take this bodypart's label back ({clear})"),
-            (self._accept, "Make every guess that is believed a label ({accept_guess})"),
-            (self._undo, "Undo: take back the last edit, in any frame ({undo})"),
-            (self._redo, "Redo: do again what was taken back ({redo})"),
+            (self._hide, "This bodypart isn't visible in this frame ({mark_not_visible})"),
+            (self._clear, "Remove this bodypart's label ({clear})"),
+            (self._accept, "Turn every trusted guess into a label ({accept_guess})"),
+            (self._undo, "Undo the last edit, in any frame ({undo})"),
+            (self._redo, "Redo: repeat what was undone ({redo})"),
         ):
             KeyTip(made, tip, self._keys)
         row = QHBoxLayout()

@@ -84,7 +84,7 @@ class CurvesPanel(QWidget):
         """Return the choice of what the error is drawn against, as it was made last time."""
         made = QComboBox()
         made.addItems(list(CurveAxis))
-        made.setToolTip("What the error of all rounds is drawn against: what was labelled, or what it took you")
+        made.setToolTip("Draw the error of all rounds against labelled frames, or against your clicks or minutes")
         made.setAccessibleName("Error against")
         made.setCurrentText(remembered(_AXIS, CurveAxis.FRAMES))
         made.currentTextChanged.connect(self._on_axis)
@@ -103,9 +103,9 @@ class CurvesPanel(QWidget):
         row.setSpacing(4)
         for page, (text, tooltip) in enumerate(
             (
-                ("This round", "Loss and hold-out error of the training that runs or ran last"),
-                ("All rounds", "Error on frames never trained on, against labelled frames, with a 95 % interval"),
-                ("Likelihoods", "How often the newest model's keypoints are right, by the likelihood it gives them"),
+                ("This round", "Loss and error on test frames, in the running or the last training"),
+                ("All rounds", "Error on test frames after each round, with a 95 % interval"),
+                ("Likelihoods", "How often the newest model is right, by the likelihood it gives"),
             )
         ):
             tab = QToolButton()
@@ -153,7 +153,7 @@ class CurvesPanel(QWidget):
         axis = CurveAxis(self._axis.currentText())
         curve = curve_over(self._learning.rounds, self._effort.effort, axis)
         if self._rounds is not None:
-            self._rounds.set_caption(f"Mean hold-out error in px, by {axis}")
+            self._rounds.set_caption(f"Mean error on test frames in px, by {axis}")
             self._rounds.show_curve(curve)
         self._axis.setVisible(bool(curve.labels))
         return curve
@@ -175,7 +175,7 @@ class CurvesPanel(QWidget):
 def _live_caption(training: TrainingView) -> str:
     if training.busy:
         return ""
-    return training.sentence or ("" if training.losses else "Loss and error, once a model trains.")
+    return training.sentence or ("" if training.losses else "Loss and error appear here while a model trains.")
 
 
 class _Page(QWidget):

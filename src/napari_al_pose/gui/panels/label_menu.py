@@ -66,9 +66,9 @@ class LabelMenu(QMenu):
         hides = options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
         other = DoubtfulGuesses.OPEN if hides else DoubtfulGuesses.NOT_VISIBLE
         self._add(
-            "Accepting marks doubted guesses not visible", lambda: options.set("unbelieved", other), checked=hides
+            "Accepting marks doubtful guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
-        self._add_toggle("Ring doubted guesses in red", "borders", checked=options.borders)
+        self._add_toggle("Ring doubtful guesses in red", "borders", checked=options.borders)
         self._add_toggle("View follows the animal", "follow", checked=options.follow)
         self._add_toggle("Wide canvas", "wide", checked=options.wide)
         self.addSeparator()
@@ -102,7 +102,7 @@ class LabelMenu(QMenu):
         made.triggered.connect(lambda _checked=False: action())
 
     def _ask_role(self, question: RoleQuestion) -> None:
-        box = QMessageBox(QMessageBox.Icon.Question, "Hold-out", question.question, parent=self.parentWidget())
+        box = QMessageBox(QMessageBox.Icon.Question, "Test frame", question.question, parent=self.parentWidget())
         yes = box.addButton(question.yes, QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         key = self._frame.key
@@ -118,7 +118,7 @@ class LabelMenu(QMenu):
     def _ask_individual(self) -> None:
         dialog = QInputDialog(self.parentWidget())
         dialog.setWindowTitle("Add an individual")
-        dialog.setLabelText("Name, as DeepLabCut will write it:")
+        dialog.setLabelText("Name, as written in DeepLabCut files:")
         dialog.textValueSelected.connect(self._actions.add_individual)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

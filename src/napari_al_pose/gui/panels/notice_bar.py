@@ -99,9 +99,9 @@ class VideoCheckBar(QFrame):
         self._check = check
         self.setProperty("part", "info")
         self.message = label("", "warning", wrap=True)
-        self.copy = button("Make an exact copy", "Beside the original, which stays as it is", check.make_copy)
+        self.copy = button("Make an exact copy", "Saved beside the original, which stays as it is", check.make_copy)
         self.forwards = button(
-            "Decode forwards", "Exact without a copy; jumping back takes long", check.decode_forwards
+            "Decode forwards", "Exact without a copy, but jumps backwards are slow", check.decode_forwards
         )
         self.progress = QProgressBar(textVisible=False)
         self.cancel = button("Cancel", "Stop copying; nothing is left behind", check.cancel_copy)

@@ -66,12 +66,12 @@ class SmallPlot(pyqtgraph.PlotWidget):
 
 
 class LivePlots(QWidget):
-    """Loss and hold-out error of the training that runs or ran last."""
+    """Loss and error on test frames, in the running or the last training."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = SmallPlot("Loss by step", colours)
-        self.error = SmallPlot("Hold-out error, px", colours)
+        self.error = SmallPlot("Error on test frames, px", colours)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -95,7 +95,7 @@ class RoundsPlot(SmallPlot):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         self._low, self._high = pyqtgraph.PlotCurveItem(), pyqtgraph.PlotCurveItem()
         self._band = pyqtgraph.FillBetweenItem(self._low, self._high)
-        super().__init__("Mean hold-out error in px, by labelled frames", colours, parent)
+        super().__init__("Mean error on test frames in px, by labelled frames", colours, parent)
         self.addItem(self._band)
 
     def set_colours(self, colours: Colours) -> None:
@@ -119,7 +119,7 @@ class ReliabilityPlot(SmallPlot):
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         self._diagonal = pyqtgraph.PlotCurveItem([0, 1], [0, 1])
-        super().__init__("Share that is right, by likelihood", colours, parent)
+        super().__init__("Share of right keypoints, by likelihood", colours, parent)
         self.addItem(self._diagonal)
         self.setXRange(0, 1, padding=0)
         self.setYRange(0, 1.02, padding=0)

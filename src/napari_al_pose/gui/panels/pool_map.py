@@ -77,14 +77,16 @@ class PoolMap(QDialog):
         self._mapped: PoolMapped | None = None
         self._waiting = False
         self._dots: tuple[MapDot, ...] = ()
-        self.setWindowTitle("Map of the pool")
+        self.setWindowTitle("Map of the candidate frames")
         self.resize(980, 620)
         self._strategy = QComboBox()
         self._strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         fill_strategies(self._strategy, learning.strategies)
         self._strategy.setCurrentIndex(max(0, self._strategy.findData(projects.settings.strategy)))
         self._layout_box = _layout_box()
-        self._update = button("Show", "Score the pool by this strategy; the queue stays", self.ask, part="main")
+        self._update = button(
+            "Show", "Score the frames by this strategy; the queue stays as it is", self.ask, part="main"
+        )
         self._caption = label("", "dim", wrap=True)
         self.plot = _Plot(colours, lambda key: navigator.go_to(key))
         self.best, self.worst = _sheet(navigator), _sheet(navigator)
@@ -130,7 +132,7 @@ class PoolMap(QDialog):
             progress = f" {training.done} of {training.total}" if training.total > 1 else ""
             self._caption.setText(f"{training.stage}…{progress}")
         elif self._waiting:
-            self._caption.setText(f"Waiting until the engine has done: {training.stage}…")
+            self._caption.setText(f"Waiting for the engine to finish: {training.stage}…")
         elif self._mapped is not None:
             found = self._learning.strategies.get(self._mapped.strategy)
             title = self._mapped.strategy if found is None else found.title

@@ -99,7 +99,7 @@ class ProjectPanel(QWidget):
         row.addWidget(project, 1)
         self._export = button("Export", "Write labels or predictions for other programs", actions.export)
         row.addWidget(self._export, 1)
-        row.addWidget(button("Settings", "How frames are chosen and how a round trains", actions.settings), 1)
+        row.addWidget(button("Settings", "How frames are chosen and how models are trained", actions.settings), 1)
         return row
 
     def _fill_menu(self) -> None:
@@ -117,16 +117,18 @@ class ProjectPanel(QWidget):
         add = menu.addAction("Add videos…")
         add.setEnabled(not self._projects.read_only)
         add.triggered.connect(lambda _checked=False: actions.add_videos())
-        region = menu.addAction("Look at a part of this video…")
-        region.setToolTip("A rectangle: nothing outside it is trained on, ranked or predicted")
+        region = menu.addAction("Crop this video…")
+        region.setToolTip("Nothing outside the rectangle is trained on, ranked or predicted")
         region.setEnabled(self._frame.source is not None and not self._projects.read_only)
         region.triggered.connect(lambda _checked=False: actions.region())
         model = menu.addAction("Use a trained model…")
-        model.setToolTip("A DeepLabCut 3 snapshot or an ONNX model ranks and guesses until the first round here")
+        model.setToolTip("A DeepLabCut 3 snapshot or ONNX model, used for guesses until the first round here")
         model.setEnabled(not self._projects.read_only)
         model.triggered.connect(lambda _checked=False: actions.adopt_model())
         predictions = menu.addAction("Add predictions…")
-        predictions.setToolTip("Of DeepLabCut, SLEAP or Lightning Pose; they rank the queue until there is a model")
+        predictions.setToolTip(
+            "From DeepLabCut, SLEAP or Lightning Pose; used to rank the queue until there is a model"
+        )
         predictions.setEnabled(not self._projects.read_only)
         predictions.triggered.connect(lambda _checked=False: actions.add_predictions())
         import_ = menu.addAction("Import labels…")
@@ -138,7 +140,7 @@ class ProjectPanel(QWidget):
         history = menu.addAction("History of this frame…")
         history.setEnabled(self._frame.key is not None)
         history.triggered.connect(lambda _checked=False: actions.history())
-        conflicts = menu.addAction("Labels another program changed too…")
+        conflicts = menu.addAction("Labels another program also changed…")
         conflicts.setEnabled(bool(self._repair.conflicts))
         conflicts.triggered.connect(lambda _checked=False: actions.conflicts())
         menu.addSeparator()

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QSizePolicy,
     QStyledItemDelegate,
+    QStyleOptionComboBox,
     QStyleOptionViewItem,
     QWidget,
 )
@@ -22,12 +23,14 @@ from napari_al_pose.acquisition import Strategy
 from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import (
+    RECOMMENDED,
     QueueRow,
     queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
     strategy_groups,
+    strategy_title,
 )
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
@@ -146,9 +149,7 @@ class QueuePanel(Section):
         KeyTip(self._next, "The next suggested frame ({next_suggestion})", self._keys)
         row = QHBoxLayout()
         row.setSpacing(4)
-        self.map = button(
-            "Map", "See how strategies sample the videos: every candidate frame as a dot", self.mapWanted.emit
-        )
+        self.map = button("Map", "Every candidate frame as a dot: see what each strategy chooses", self.mapWanted.emit)
         row.addWidget(self._previous)
         row.addWidget(self._next, 1)
         row.addWidget(self._done, 1)
@@ -156,7 +157,7 @@ class QueuePanel(Section):
         return row
 
     def _strategy_box(self) -> QComboBox:
-        box = QComboBox()
+        box = _StrategyBox()
         box.setToolTip("How frames are chosen")
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -232,13 +233,21 @@ class QueuePanel(Section):
             self._rows.touch(row)
 
 
+class _StrategyBox(QComboBox):
+    """Says which strategy is recommended in its list only, as there is no room beside its arrow."""
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        super().initStyleOption(option)
+        option.currentText = option.currentText.removesuffix(RECOMMENDED)
+
+
 def fill_strategies(box: QComboBox, strategies: Mapping[str, Strategy]) -> None:
     """Offer all strategies, the usual ones first, each explained by its tooltip."""
     usual, others = strategy_groups(strategies)
     for name in (*usual, *others):
         if others and name == others[0]:
             box.insertSeparator(box.count())
-        box.addItem(strategies[name].title, name)
+        box.addItem(strategy_title(name, strategies[name].title), name)
         box.setItemData(box.count() - 1, describe(strategies[name]), Qt.ItemDataRole.ToolTipRole)
 
 
@@ -292,7 +301,7 @@ class _QueueDelegate(QStyledItemDelegate):
         painter.drawText(low, left, row.detail)
         if row.is_holdout:
             painter.setPen(self.colours.holdout)
-            painter.drawText(low, right, "hold-out")
+            painter.drawText(low, right, "test")
         elif row.score:
             bar = QRectF(low.right() - 64, low.center().y() - 2, 64, 4)
             painter.fillRect(bar, self.colours.line)

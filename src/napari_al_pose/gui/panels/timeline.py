@@ -54,7 +54,7 @@ class Timeline(QWidget):
         self.lane = Lane(colours)
         self.lane.sought.connect(self._go_to_position)
         self._video = QComboBox()
-        self._video.setToolTip("The video in front of you")
+        self._video.setToolTip("The video on screen")
         self._video.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._video.setMinimumWidth(140)
         self._video.setMaximumWidth(260)

@@ -47,12 +47,12 @@ class TrainPanel(Section):
         self.body.addWidget(self._busy_rows())
         self._model = QElidingLabel()
         self._model.setProperty("part", "dim")
-        self._model.setToolTip("The network's input is chosen so that bodyparts can be told apart; see the settings")
+        self._model.setToolTip("The network's input size is chosen so that bodyparts can be told apart; see Settings")
         self.body.addWidget(self._model)
         self._effort_line = QElidingLabel()
         self._effort_line.setProperty("part", "dim")
         self.body.addWidget(self._effort_line)
-        self._check_button = button("", "Labels that a model which had not seen them puts elsewhere", checks.show_list)
+        self._check_button = button("", "Labels that a model not trained on them puts somewhere else", checks.show_list)
         self.body.addWidget(self._check_button)
         checks.changed.connect(self.refresh)
         effort.changed.connect(self._show_effort)
@@ -82,7 +82,7 @@ class TrainPanel(Section):
             n_trainable=self._projects.tally.n_trainable,
             train_after=self._projects.settings.train_after,
         )
-        self.side.setToolTip("The engine is the process beside this window that trains and predicts")
+        self.side.setToolTip("The engine is a separate process that trains and predicts")
         self.side.setText(_ENGINE_WORDS.get(self._learning.engine_state, ""))
         self._train.setEnabled(view.can_train)
         self._train.setVisible(not view.can_restart)
@@ -129,7 +129,7 @@ class TrainPanel(Section):
 
     def _idle_row(self) -> QWidget:
         self._train = button("Train", "", self._learning.train, part="main")
-        KeyTip(self._train, "Train on your labels, then rank the queue anew ({learn})", self._keys)
+        KeyTip(self._train, "Train on your labels, then bring a new queue ({learn})", self._keys)
         self._restart = button(
             "Restart engine",
             "Start the engine again; labels and models are safe",
@@ -156,9 +156,9 @@ class TrainPanel(Section):
     def _busy_rows(self) -> QWidget:
         self._bar_text = label("")
         self._bar = _thin_bar()
-        self._keep = button("Stop and keep", "End now and use the model as it is by then", self._learning.stop_and_keep)
+        self._keep = button("Stop and keep", "End now and use the model as it is", self._learning.stop_and_keep)
         self._cancel = button(
-            "Cancel and discard", "End now; the model before it stays in use", self._learning.cancel_training
+            "Cancel and discard", "End now; the previous model stays in use", self._learning.cancel_training
         )
         buttons = QHBoxLayout()
         buttons.setSpacing(4)

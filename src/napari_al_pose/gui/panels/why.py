@@ -93,7 +93,7 @@ class WhyPanel(Section):
 
     def _scoremap_box(self) -> QComboBox:
         box = QComboBox()
-        box.setToolTip("Lay the model's scoremap over the video: where it thinks the bodypart is")
+        box.setToolTip("Show the model's scoremap over the video: where it thinks the bodypart is")
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.activated.connect(lambda i: self._frame.set_scoremap(box.itemData(i)))
         return box

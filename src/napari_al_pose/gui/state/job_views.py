@@ -36,7 +36,7 @@ class TrainingView:
     job : int
         The job's number; 0 while none runs.
     stage : str
-        What it is doing, in words: ``"training"``, ``"scoring the pool"``...; empty while none runs.
+        What it is doing, in words: ``"training"``, ``"scoring candidate frames"``...; empty while none runs.
     step, steps : int
         Optimiser steps of the last or running training.
     losses : tuple of (int, float)
@@ -103,7 +103,9 @@ def ended(view: TrainingView, sentence: str) -> TrainingView:
 def advanced(view: TrainingView, reply: Reply) -> TrainingView:
     """Return the view after ``reply``; replies of other jobs change nothing."""
     if isinstance(reply, Died):
-        return ended(view, "The training ended with the engine; the model before it stays." if view.running else "")
+        return ended(
+            view, "The training ended with the engine; the previous model stays in use." if view.running else ""
+        )
     if not view.busy or not isinstance(reply, OfJob) or reply.job != view.job:
         return view
     match reply:
@@ -113,26 +115,33 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
             return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
         case Trained():
             return replace(
-                view, stage="scoring the pool", done=0, total=0, seconds_left=-1.0, sentence=_trained_sentence(reply)
+                view,
+                stage="scoring candidate frames",
+                done=0,
+                total=0,
+                seconds_left=-1.0,
+                sentence=_trained_sentence(reply),
             )
         case Adopted():
             return replace(
                 view,
-                stage="scoring the pool",
+                stage="scoring candidate frames",
                 done=0,
                 total=0,
                 seconds_left=-1.0,
-                sentence=f"Model {reply.model_version} is the {reply.network} that another program trained.",
+                sentence=f"Model {reply.model_version} is the {reply.network} trained by another program.",
             )
         case Ranked():
             return replace(view, sentence=reply.notice or view.sentence)
         case Finished():
             return ended(view, view.sentence)
         case Cancelled():
-            kept = "Training cancelled; the model before it stays." if view.kind == "train" else "Cancelled."
+            kept = "Training cancelled; the previous model stays in use." if view.kind == "train" else "Cancelled."
             return ended(view, kept)
         case Failed():
-            return ended(view, "The training ended with the engine; the model before it stays." if view.running else "")
+            return ended(
+                view, "The training ended with the engine; the previous model stays in use." if view.running else ""
+            )
     return view
 
 
@@ -160,7 +169,7 @@ def _trained_sentence(reply: Trained) -> str:
     how = "stopped early and kept" if reply.stopped_early else "trained"
     sentence = f"Model {outcome.number} {how} on {outcome.n_train} frames."
     if outcome.holdout is not None:
-        sentence += f" Mean error {outcome.holdout.mean:.1f} px on {outcome.holdout.n_frames} hold-out frames."
+        sentence += f" Mean error {outcome.holdout.mean:.1f} px on {outcome.holdout.n_frames} test frames."
     return sentence
 
 

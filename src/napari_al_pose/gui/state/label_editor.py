@@ -102,7 +102,7 @@ class LabelEditor(QObject):
     def next_colouring(self) -> None:
         """Colour by individual instead of by bodypart, or back."""
         if len(self._frame.individuals) < 2:
-            self._notices.tell("One animal in a frame: the colours tell its bodyparts apart.")
+            self._notices.tell("With one animal, colours always tell bodyparts apart.")
             return
         by_bodypart = self._options.colour_by is ColourBy.BODYPART
         self._options.set("colour_by", ColourBy.INDIVIDUAL if by_bodypart else ColourBy.BODYPART)
@@ -170,7 +170,7 @@ class LabelEditor(QObject):
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
-            hint = self._keys.named("Click the bodyparts that are there; {mark_not_visible} for those that are not.")
+            hint = self._keys.named("Click the bodyparts you see; press {mark_not_visible} for those you do not.")
             self._notices.tell("The model believes none of its guesses in this frame.", hint)
 
     def nudge(self, dx: float, dy: float) -> None:

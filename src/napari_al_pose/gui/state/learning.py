@@ -304,7 +304,9 @@ class Learning(QObject):
         """Start the engine afresh: it reads the video too."""
         project = self._projects.project
         if self.training.running:
-            self._notices.tell(f"The engine still reads {video} as before.", "Restart it when its work is done.")
+            self._notices.tell(
+                f"The engine still reads {video} as before.", "Restart the engine when its work is done."
+            )
         elif project is not None:
             self._engine.start(project.root)
 
@@ -382,7 +384,7 @@ class Learning(QObject):
 
     def _on_predictions_added(self, runs: Sequence[VideoRun]) -> None:
         names = ", ".join(run.header.video for run in runs)
-        later = "They are not asked any more, as there is a model." if self._rounds else ""
+        later = "They are not used any more, as there is a model." if self._rounds else ""
         self._notices.tell(f"Predictions of {names} are taken in.", later)
         self._want_stored()
         if self._projects.project is not None:

@@ -119,13 +119,13 @@ class Navigator(QObject):
         """Go to the next frame of the queue; after its last one, to the first that is not labelled completely."""
         following = self._queue.next()
         if following.current is None:
-            self._notices.tell("The queue is empty.", "It fills when the engine has ranked the frames.")
+            self._notices.tell("The queue is empty.", "It fills once the engine has ranked the frames.")
         elif following.position != self._queue.position or following.current.key != self._frame.key:
             self._move_in(following)
         elif self.first_open is None:
             self.queueDone.emit()
         elif self.first_open == self._frame.key:
-            self._notices.tell("Every other frame of the queue is labelled.", "Label this one to end the queue.")
+            self._notices.tell("Every other frame of the queue is labelled.", "Label this one to finish the queue.")
         else:
             self._notices.tell("That was the last frame of the queue. This is the first one left to label.")
             self.go_to(self.first_open)
@@ -197,7 +197,7 @@ class Navigator(QObject):
         elif not self._go_along(keys, delta):
             where = "after" if delta > 0 else "before"
             self._notices.tell(
-                f"No frame {where} this one waits for labels.", "Go through the queue from its top for more."
+                f"No frame {where} this one waits for labels.", "Go back to the top of the queue for more."
             )
 
     def _step_to_unlabelled(self, source: CachedSource, video: str, delta: int) -> None:

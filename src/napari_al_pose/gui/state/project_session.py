@@ -139,7 +139,7 @@ class ProjectSession(QObject):
             self._notices.warn(f"The project is open read-only{who}.", "Close it there, then open it here again.")
             return None
         if self._reshaping:
-            self._notices.tell("The bodyparts are being changed.", "Label on when that is done.")
+            self._notices.tell("The bodyparts are being changed.", "Go on labelling when that is done.")
             return None
         return project
 
@@ -309,7 +309,7 @@ class ProjectSession(QObject):
         if loaded.snapshot is not None:
             self._notices.tell(
                 f"DeepLabCut has trained a network in this project ({loaded.snapshot.name}).",
-                "Project > Use a trained model… lets it guess and rank from the first frame on.",
+                "Project > Use a trained model… gives you its guesses from the first frame on.",
             )
         self.begun.emit(Beginning(first_frame(loaded), rank=not loaded.queue_fits and not project.read_only))
 
