@@ -153,7 +153,7 @@ class CurvesPanel(QWidget):
         axis = CurveAxis(self._axis.currentText())
         curve = curve_over(self._learning.rounds, self._effort.effort, axis)
         if self._rounds is not None:
-            self._rounds.set_caption(f"Mean error on test frames in px, by {axis}")
+            self._rounds.set_caption(f"Mean test error in px, by {axis}")
             self._rounds.show_curve(curve)
         self._axis.setVisible(bool(curve.labels))
         return curve

@@ -71,7 +71,7 @@ class LivePlots(QWidget):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = SmallPlot("Loss by step", colours)
-        self.error = SmallPlot("Error on test frames, px", colours)
+        self.error = SmallPlot("Test error, px", colours)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -95,7 +95,7 @@ class RoundsPlot(SmallPlot):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         self._low, self._high = pyqtgraph.PlotCurveItem(), pyqtgraph.PlotCurveItem()
         self._band = pyqtgraph.FillBetweenItem(self._low, self._high)
-        super().__init__("Mean error on test frames in px, by labelled frames", colours, parent)
+        super().__init__("Mean test error in px, by labelled frames", colours, parent)
         self.addItem(self._band)
 
     def set_colours(self, colours: Colours) -> None:
