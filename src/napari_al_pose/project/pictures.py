@@ -217,7 +217,7 @@ def _told(
     elif kinds["whole"] and crop and frame_size and (crop[1] - crop[0], crop[3] - crop[2]) != frame_size:
         told.append(
             f"config.yaml crops {folder.name} to {', '.join(map(str, crop))}, but its images are whole frames: the "
-            "whole frame is looked at."
+            "whole frame is used."
         )
     return told
 
