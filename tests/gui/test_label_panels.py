@@ -120,7 +120,7 @@ def dialog(qtbot):
     counts = LabelCounts({"nose": 5, "ear": 4, "tail": 2}, {"paw": 7}, 5, 0)
     made = SkeletonDialog(SKELETON, counts)
     made.agreed.connect(agreed.append)
-    made.agreed = agreed
+    made.heard = agreed
     qtbot.addWidget(made)
     made.show()
     return made
@@ -137,7 +137,7 @@ def test_the_dialog_says_what_it_would_do_and_does_it_on_yes(dialog):
     assert any("tail" in line and "archived" in line for line in dialog.sentences)
     dialog.grab()
     dialog._change.click()
-    assert dialog.agreed == [SkeletonEdit(("ear", "snout"), (("snout", "ear"),), (("nose", "snout"),))]
+    assert dialog.heard == [SkeletonEdit(("ear", "snout"), (("snout", "ear"),), (("nose", "snout"),))]
 
 
 def test_the_dialog_refuses_two_of_one_name_and_says_so(dialog):

@@ -7,7 +7,7 @@ from qtpy.QtCore import QEventLoop, QTimer
 from session_tools import of_session
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.engine.messages import Look, Looked
+from napari_al_pose.engine.messages import Look, Looked, Ready
 from napari_al_pose.gui import playback
 from napari_al_pose.gui.playback import VideoPlayer
 
@@ -105,6 +105,7 @@ def test_whoever_does_something_stops_it(player, opened, action):
 
 
 def test_the_engine_is_asked_for_the_last_frame_only(player, clock, opened, engine):
+    engine.says(Ready("cpu", 1))
     before = len(engine.asked(Look))
     player.toggle()
     ticks(player, clock, 0.5)

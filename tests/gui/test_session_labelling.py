@@ -216,15 +216,15 @@ def test_answers_for_other_frames_and_older_models_are_dropped(opened, qtbot, en
     assert opened.frame.guess.model_version == 2
 
 
-def test_one_look_is_under_way_and_the_newest_wish_follows(opened, qtbot, engine):
+def test_one_look_is_under_way_and_the_newest_wish_follows(opened, engine):
+    first = opened.frame.key
     engine.says(Ready("cpu", 1))
     for n in (3, 4, 5, 6):
         opened.navigator.go_to(frame(opened, n))
-    looks = engine.asked(Look)
-    assert [look.key.frame for look in looks] == [3]
-    engine.says(Looked(looks[0].job, looks[0].key, None, guess_for(opened, looks[0].key)))
-    qtbot.waitUntil(lambda: len(engine.asked(Look)) == 2)
-    assert engine.asked(Look)[1].key.frame == 6
+    (look,) = engine.asked(Look)
+    assert look.key == first
+    engine.says(Looked(look.job, look.key, None, guess_for(opened, look.key)))
+    assert [look.key.frame for look in engine.asked(Look)] == [first.frame, 6]
 
 
 def test_enough_complete_frames_start_a_training_once(opened, qtbot, engine):
@@ -298,6 +298,7 @@ def test_a_second_window_reads_and_says_why_it_does_not_write(opened, qtbot, sam
 def test_a_dead_engine_keeps_the_labels_and_can_be_started_again(opened, qtbot, engine):
     label_all(opened)
     opened.learning.train()
+    qtbot.waitUntil(lambda: opened.learning.training.running)
     engine.says(Died("The engine process ended with code 9.", "Restart the engine."))
     qtbot.waitUntil(lambda: opened.learning.engine_state == "dead")
     assert not opened.learning.training.running

@@ -33,7 +33,7 @@ class PictureCheck(QObject):
     """
 
     def __init__(self, projects: ProjectSession, navigator: Navigator) -> None:
-        super().__init__()
+        super().__init__(navigator)  # outlives the dock, so that it hears of the session's end
         self._projects, self._navigator = projects, navigator
         self._cancel = threading.Event()
         self._root = ""
