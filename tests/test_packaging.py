@@ -156,6 +156,12 @@ def test_no_module_of_the_window_imports_torch():
     assert found == "[]"
 
 
+def test_an_engine_starts_without_what_only_trainings_and_files_need():
+    code = "import napari_al_pose.engine.child, sys; print([m for m in SLOW if m in sys.modules])"
+    found = run_python(code.replace("SLOW", "('torchvision', 'scipy', 'sklearn', 'pandas', 'timm')"))
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
 def test_the_shared_words_and_the_samples_import_neither_qt_nor_napari_nor_torch():
     result = run_python(
         "import sys, napari_al_pose.domain, napari_al_pose.samples, napari_al_pose.readers\n"

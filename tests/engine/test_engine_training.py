@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import torchvision
 
 from napari_al_pose.acquisition import Batching
 from napari_al_pose.acquisition.strategies.hybrid import Hybrid
@@ -20,7 +21,7 @@ from napari_al_pose.engine import label_check, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.training import COMPARING
-from napari_al_pose.pose import PoseModel, backbones, backbones_torchvision, batch_sampler, training
+from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -63,7 +64,7 @@ def test_weights_out_of_reach_give_the_default_and_a_message(labelled, monkeypat
     def offline(*_arguments, **_options):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(backbones_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", offline)
     labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     trained, model = learn(labelled)
     assert "no route to host" in trained.notice
@@ -85,7 +86,7 @@ def test_labels_are_checked_with_the_backbone_the_model_has(labelled, monkeypatc
     def offline(*_arguments, **_options):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(backbones_torchvision.models.ResNet18_Weights, "get_state_dict", offline)
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", offline)
     monkeypatch.setattr(label_check, "MIN_FRAMES", 4)
     labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)

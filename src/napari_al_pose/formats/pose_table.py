@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from napari_al_pose.formats.atomic import replacing
@@ -71,6 +70,8 @@ def writing_pose_table(
     AlPoseError
         If the file cannot be written.
     """
+    import pandas as pd  # slow to import
+
     names = pd.Index([name for _ in (individuals or ("",)) for name in bodyparts], dtype=object)
     owners = pd.Index([name for name in individuals for _ in bodyparts], dtype=object)
     columns = ["frame", "seconds", *(["individual"] if individuals else []), "bodypart", "x", "y", "likelihood"]

@@ -1,6 +1,7 @@
 """Random views of a labelled frame: rotated, mirrored, scaled, shifted, relit, blurred, noisy or partly covered.
 
-Images and keypoints go through torchvision's v2 kernels together.
+Images and keypoints go through torchvision's v2 kernels together. It is imported where it is used: that takes as long
+as importing torch, and an engine that does not train does without.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as VF
 
 FILL = 127.0
 """Grey beyond the frame's edge, close to the network's zero padding."""
@@ -116,6 +114,10 @@ def cut(
     Rotate only the visible part of the frame. torchvision's affine kernel puts the pixel centres of keypoints at ``+
     0.5``, unlike its flips and unlike the rest of this package.
     """
+    from torchvision import tv_tensors
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional as VF
+
     half = math.ceil(math.hypot(*size) / 2 / scale) + 1
     left, top = round(float(centre[0])) - half, round(float(centre[1])) - half
     side = 2 * half
@@ -136,6 +138,8 @@ def cut(
 
 def flip(view: Tensor, uv: NDArray[np.float64], mirror: tuple[int, ...]) -> tuple[Tensor, NDArray[np.float64]]:
     """Return the mirrored view; left keypoints become right ones."""
+    from torchvision.transforms.v2 import functional as VF
+
     moved = uv[list(mirror)]
     moved[:, 0] = view.shape[-1] - 1 - moved[:, 0]
     return VF.horizontal_flip(view), moved
@@ -143,6 +147,8 @@ def flip(view: Tensor, uv: NDArray[np.float64], mirror: tuple[int, ...]) -> tupl
 
 def cover(view: Tensor, rng: np.random.Generator) -> Tensor:
     """Return the view, sometimes partly covered by a grey rectangle."""
+    from torchvision.transforms.v2 import functional as VF
+
     if rng.random() >= COVERED_SHARE:
         return view
     rows, columns = view.shape[-2:]
@@ -153,6 +159,8 @@ def cover(view: Tensor, rng: np.random.Generator) -> Tensor:
 
 def disturb(view: Tensor, rng: np.random.Generator) -> Tensor:
     """Return the view with changed light and, sometimes, blur or noise; float, 0 to 255."""
+    from torchvision.transforms.v2 import functional as VF
+
     unit = view / 255
     unit = VF.adjust_contrast(unit.clamp(0, 1), float(rng.uniform(0.7, 1.3)))
     unit = VF.adjust_brightness(unit, float(rng.uniform(0.7, 1.3)))

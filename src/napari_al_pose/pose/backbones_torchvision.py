@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
-from torchvision import models
 
 from napari_al_pose.pose.backbone import HEAVY, LIGHT, BackboneSpec, ImageNetColours, MeanOfLast, Memory, no_weights
+
+if TYPE_CHECKING:
+    from torchvision import models
 
 _MOBILE_MAPS = (3, 6, 12, 16)
 """Blocks of MobileNetV3-Large that are the last of strides 4, 8, 16 and 32."""
@@ -63,7 +66,17 @@ class MobileNetPyramid(nn.Module):
         return list(self.blocks[: _MOBILE_MAPS[0] + 1])
 
 
-def _with_weights(network: nn.Module, weights: models.WeightsEnum) -> nn.Module:
+def _network(name: str) -> nn.Module:
+    # Takes as long as importing torch: only for whoever chose one of these.
+    from torchvision import models
+
+    return models.get_model(name, weights=None)
+
+
+def _pretrained(name: str, weights_name: str) -> nn.Module:
+    from torchvision import models
+
+    network, weights = _network(name), models.get_weight(weights_name)
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
@@ -73,26 +86,23 @@ def _with_weights(network: nn.Module, weights: models.WeightsEnum) -> nn.Module:
 
 
 def _entry(
-    name: str,
-    build: Callable[[], nn.Module],
-    weights: models.WeightsEnum,
-    pyramid: Callable[[nn.Module], nn.Module],
-    memory: Memory = HEAVY,
+    name: str, weights_name: str, pyramid: Callable[[nn.Module], nn.Module], memory: Memory = HEAVY
 ) -> BackboneSpec:
     def pretrained() -> nn.Module:
-        return pyramid(_with_weights(build(), weights))
+        return pyramid(_pretrained(name, weights_name))
 
-    return BackboneSpec(name, lambda: pyramid(build()), pretrained, lambda: MeanOfLast(pretrained()), memory=memory)
+    return BackboneSpec(
+        name, lambda: pyramid(_network(name)), pretrained, lambda: MeanOfLast(pretrained()), memory=memory
+    )
 
 
 BACKBONES = (
     _entry(
         "mobilenet_v3_large",
-        models.mobilenet_v3_large,
-        models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V2",
         MobileNetPyramid,
         LIGHT,
     ),
-    _entry("resnet18", models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1, ResNetPyramid),
-    _entry("resnet50", models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, ResNetPyramid),
+    _entry("resnet18", "ResNet18_Weights.IMAGENET1K_V1", ResNetPyramid),
+    _entry("resnet50", "ResNet50_Weights.IMAGENET1K_V2", ResNetPyramid),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from napari_al_pose.domain.oks import similarity
 from napari_al_pose.pose.frames import LabelledFrame
@@ -27,6 +26,8 @@ def match(
     least : float
         Similarity from which on two can be the same.
     """
+    from scipy.optimize import linear_sum_assignment
+
     found, values = np.full(len(known), -1), np.zeros(len(known))
     alike = similarity(predicted, known)
     rows, columns = linear_sum_assignment(-alike)

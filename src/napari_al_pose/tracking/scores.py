@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from napari_al_pose.domain.oks import similarity
 
@@ -61,6 +60,8 @@ def score_tracks(frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floatin
             last[animal] = track
     if together is None or n_poses + n_animals == 0:
         return TrackScores(float("nan"), 0, float("nan"), n_frames)
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(-together)
     idf1 = 2 * int(together[rows, columns].sum()) / (n_poses + n_animals)
     mistakes = (n_animals - n_hits) + (n_poses - n_hits) + switches
@@ -70,6 +71,8 @@ def score_tracks(frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floatin
 
 def _correspondence(near: NDArray[np.bool_], alike: NDArray[np.float64], last: dict[int, int]) -> list[tuple[int, int]]:
     """Return pairs of track and animal: first the previous frame's that still hold, then the most alike."""
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     pairs: list[tuple[int, int]] = []
     free = near.copy()
     for animal, track in last.items():

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from napari_al_pose.domain.oks import similarity
 
@@ -159,6 +158,8 @@ class Tracker:
         allowed: NDArray[np.bool_] | None = None,
     ) -> None:
         """Give the poses ``which`` to the animals that have none yet, in place."""
+        from scipy.optimize import linear_sum_assignment  # slow to import
+
         free = np.setdiff1d(np.arange(len(costs)), animals)
         among = costs[np.ix_(free, which)]
         may = np.ones(among.shape, bool) if allowed is None else allowed[free]

@@ -6,17 +6,20 @@ torchvision and timm download the weights once, verify and keep them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import AlexNet, AlexNet_Weights, alexnet
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.pose.backbones_timm import dinov2_token
 from napari_al_pose.pose.device import resolve_device
+
+if TYPE_CHECKING:
+    from torchvision.models import AlexNet
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SHORT_SIDE = 224
@@ -38,6 +41,8 @@ class AlexNetFc6(nn.Module):
 
 
 def _alexnet() -> nn.Module:
+    from torchvision.models import AlexNet_Weights, alexnet
+
     try:
         state = AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
