@@ -1,8 +1,8 @@
 """Leeds Sports Pose (``joints.mat``), read and written.
 
-LSP has ``joints`` of 3 x 14 x N, whose third row is 1 where a joint is occluded (its place was guessed); the extended
-set has 14 x 3 x N, whose third column is 1 where a joint is visible. Coordinates are MATLAB's, whose first pixel is 1.
-Image i is ``images/im<i>.jpg``, from 1 (https://sam.johnson.io/research/lsp.html).
+LSP has ``joints`` of 3 x 14 x N, whose third row is 1 for an occluded joint (its position was guessed). The extended
+set has 14 x 3 x N, whose third column is 1 for a visible joint. Coordinates are MATLAB's, whose first pixel is 1. Image
+i is ``images/im<i>.jpg``, from 1 (https://sam.johnson.io/research/lsp.html).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read_lsp(path: Path) -> LabelSet:
     Raises
     ------
     AlPoseError
-        If it is none; the message names the file.
+        If it is not such a file; the message names the file.
     """
     joints = _joints(path)
     if joints.shape[:2] == (3, 14):
@@ -100,7 +100,7 @@ def write_lsp(labels: LabelSet, path: Path) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     from scipy.io import savemat
 

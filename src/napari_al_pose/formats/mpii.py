@@ -1,7 +1,7 @@
-"""MPII Human Pose in JSON, one entry a person, as the common training code has it; read and written.
+"""MPII Human Pose in JSON, one entry for each person, in the form of the common training code; read and written.
 
-MPII's coordinates are MATLAB's, whose first pixel is 1; here they are counted from 0. ``scale`` is the person's height
-over 200 pixels and ``center`` the middle of the person (http://human-pose.mpi-inf.mpg.de).
+MPII's coordinates are MATLAB's, whose first pixel is 1; here they count from 0. ``scale`` is the person's height over
+200 pixels and ``center`` the middle of the person (http://human-pose.mpi-inf.mpg.de).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read_mpii(path: Path) -> LabelSet:
     Raises
     ------
     AlPoseError
-        If it is none; the message names the file and the entry.
+        If it is not such a file; the message names the file and the entry.
     """
     document = read_json(path, "MPII Human Pose")
     if not is_mpii(document):
@@ -109,7 +109,7 @@ def write_mpii(labels: LabelSet, path: Path) -> None:
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     entries = [
         {"image": labels.video(key.video).pictures[key.frame].path, **_entry(annotation)}

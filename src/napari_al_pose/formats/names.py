@@ -1,4 +1,4 @@
-"""Names from files become paths only after they passed here."""
+"""Checks names from files before they become paths."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["VIDEO_SUFFIXES", "is_safe_name", "last_part", "plain", "video_stem"]
 _FORBIDDEN = '/\\:*?"<>|' if os.name == "nt" else "/\\"
 
 
-@lru_cache(maxsize=2**16)  # tables name the same thousands of images each time they are read
+@lru_cache(maxsize=2**16)  # tables repeat the same thousands of image names each time they are read
 def is_safe_name(name: str) -> bool:
-    """Return whether ``name`` can be one file or folder name: no separator, no way up, nothing unprintable."""
+    """Return whether ``name`` is valid as one file or folder name: no separator, no way up, nothing unprintable."""
     return (
         bool(name)
         and name not in (".", "..")
@@ -31,9 +31,9 @@ def last_part(path: str) -> str:
 
 
 def video_stem(path: str) -> str | None:
-    """Return the name DeepLabCut gives to the video at ``path``, accents composed.
+    """Return the name DeepLabCut gives to the video at ``path``, with composed accents.
 
-    None if it is no video's path or an unsafe name.
+    Return None if it is not a video's path, or an unsafe name.
     """
     stem, dot, suffix = last_part(path).rpartition(".")
     if not dot or f".{suffix.lower()}" not in VIDEO_SUFFIXES or not is_safe_name(stem):

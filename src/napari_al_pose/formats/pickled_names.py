@@ -1,4 +1,4 @@
-"""Lists of names in pickles, read as data: no object is made and nothing is called."""
+"""Reads lists of names in pickles as data: no object is created and nothing is called."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LARGEST = 10_000_000
 
 
 def read_names(data: bytes, *, inside: bool = False) -> list[tuple[str, ...]] | None:
-    """Return the list of tuples of texts that a pickle holds; None if it holds anything else.
+    """Return the list of tuples of texts in a pickle; None if it holds anything else.
 
     Parameters
     ----------
     data : bytes
-        As pandas writes the names of a table's columns.
+        In the form in which pandas stores the names of a table's columns.
     inside : bool
-        Whether the list is the second part of a pair in a list of one, as pandas has all columns in their order.
+        Whether the list is the second part of a pair in a list of one, as pandas stores all columns in order.
     """
     try:
         found = _literal(data)
@@ -36,7 +36,7 @@ def read_names(data: bytes, *, inside: bool = False) -> list[tuple[str, ...]] | 
 
 
 def _literal(data: bytes) -> Any:
-    """Return the lists, tuples, texts and numbers of a pickle; ValueError at any other instruction."""
+    """Return the lists, tuples, texts and numbers of a pickle; raise ValueError at any other instruction."""
     if len(data) > _LARGEST:
         raise ValueError("too long")
     stack: list[Any] = []

@@ -1,8 +1,8 @@
-"""Predictions of a whole video as one plain table: a row for each keypoint, smoothed positions in columns of their own.
+"""Predictions of a whole video as one plain table: a row for each keypoint, smoothed positions in extra columns.
 
-What statistics programs read without being told of several header lines: ``frame``, ``seconds``, ``bodypart``, ``x``,
-``y``, ``likelihood`` and, smoothed by the median say, ``x_median`` and ``y_median``; of several animals ``individual``
-before ``bodypart``. No value is an empty cell.
+Statistics programs read it without options for several header lines. The columns are ``frame``, ``seconds``,
+``bodypart``, ``x``, ``y``, ``likelihood`` and, if smoothed by the median, ``x_median`` and ``y_median``; with several
+animals, ``individual`` before ``bodypart``. A missing value is an empty cell.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class AddPoses(Protocol):
         numbers : int array, (N,)
             Frame numbers, ascending.
         seconds : float array, (N,)
-            When they are shown, after the first frame; NaN where nobody knows.
+            Times of the frames, from the first frame; NaN if unknown.
         rows : float32 array, (N, K, 3)
             x, y (source pixels) and likelihood, as predicted.
         smoothed : float32 array, (N, K, 3), optional
-            The same smoothed; given if, and only if, the table has columns for it.
+            The same, smoothed; given if, and only if, the table has columns for it.
         """
 
 
@@ -47,7 +47,7 @@ class AddPoses(Protocol):
 def writing_pose_table(
     path: Path, *, bodyparts: Sequence[str], smoothing: str = "", individuals: Sequence[str] = ()
 ) -> Iterator[AddPoses]:
-    """Give what adds frames to a ``.csv``; it is there when the block succeeds.
+    """Yield a function that adds frames to a ``.csv``; the file appears when the block succeeds.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def writing_pose_table(
     bodyparts : sequence of str
         K of them.
     smoothing : str
-        What the columns of smoothed positions end in; "" for no such columns.
+        Suffix of the columns of smoothed positions; "" for no such columns.
     individuals : sequence of str
-        A of them, where there may be several: rows are then ``(N, A K, 3)``, one after the other.
+        A of them, if there may be several: rows are then ``(N, A K, 3)``, one after the other.
 
     Yields
     ------
@@ -68,7 +68,7 @@ def writing_pose_table(
     Raises
     ------
     AlPoseError
-        If the file cannot be written.
+        If the file can't be written.
     """
     import pandas as pd  # slow to import
 

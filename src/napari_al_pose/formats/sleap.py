@@ -1,6 +1,6 @@
 """SLEAP's ``.slp`` labels with their videos and skeleton, read and written by sleap-io.
 
-SLEAP knows points with a place and points that are not visible. A bodypart is a *node*, an individual a *track*.
+SLEAP knows points with a position and points that are not visible. A bodypart is a *node*, an individual a *track*.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def read_sleap(path: Path) -> LabelSet:
     Raises
     ------
     AlPoseError
-        If sleap-io is not installed, or it is no such file; the message names the file.
+        If sleap-io is not installed, or it is not such a file; the message names the file.
     """
     sio = import_sleap_io()
     if not path.is_file():
@@ -47,25 +47,25 @@ def read_sleap(path: Path) -> LabelSet:
     except DAMAGE as error:
         raise AlPoseError(
             f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
-            "Open it in SLEAP and save it anew, or choose another file.",
+            "Open it in SLEAP and save it again, or choose another file.",
         ) from error
 
 
 def write_sleap(labels: LabelSet, path: Path) -> None:
-    """Write labels that `fit_to_format` returned, one track for each individual of several.
+    """Write labels that `fit_to_format` returned, with one track for each of several individuals.
 
     Parameters
     ----------
     labels : LabelSet
-        A video without a path is written as its pictures, if each labelled frame has one, numbered by their order; else
-        as a file of its name that is missing.
+        A video without a path is written as its pictures, numbered by their order, if each labelled frame has one;
+        otherwise as a missing file with its name.
     path : Path
         Ends in ``.slp``.
 
     Raises
     ------
     AlPoseError
-        If sleap-io is not installed, or the file cannot be written.
+        If sleap-io is not installed, or the file can't be written.
     """
     sio = import_sleap_io()
     names = labels.skeleton.bodyparts
@@ -94,12 +94,12 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
         labeled_frames=frames, videos=list(videos.values()), skeletons=[skeleton], tracks=list(tracks.values())
     )
     with replacing(path) as temporary:
-        temporary.unlink()  # sleap-io appends to what is there
+        temporary.unlink()  # sleap-io appends to an existing file
         sio.save_slp(made, str(temporary), embed=False, verbose=False)
 
 
 class _Reader:
-    """Turns sleap-io's labels into ours, and notes what is left out."""
+    """Converts sleap-io's labels to ours, and records what is left out."""
 
     def __init__(self, path: Path, labels: sleap_io.Labels) -> None:
         self._path = path
@@ -138,7 +138,7 @@ class _Reader:
     def _skeletons(
         self, instances: Sequence[Any]
     ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], set[tuple[str, ...]]]:
-        """Return bodyparts, links and the lists of nodes that are read; several skeletons are told apart by nodes."""
+        """Return bodyparts, links and the lists of nodes that are read; skeletons are distinguished by their nodes."""
         used = Counter(tuple(str(name) for name in instance.skeleton.node_names) for instance in instances)
         used = used or Counter([tuple(self._labels.skeletons[0].node_names)])
         bodyparts, covered = merge_bodyparts(used)
@@ -161,7 +161,7 @@ class _Reader:
         return bodyparts, links, covered
 
     def _by_key(self, frames: Sequence[tuple[Any, Sequence[Any]]], videos: SleapVideos) -> dict[FrameKey, list[Any]]:
-        """Return instances by frame; one that a frame has twice, in every point, counts once."""
+        """Return instances by frame; one that a frame repeats exactly counts once."""
         found: dict[FrameKey, list[Any]] = {}
         for frame, instances in frames:
             before = found.setdefault(videos.key(frame), [])
@@ -178,7 +178,8 @@ class _Reader:
         return found
 
     def _individuals(self, frames: Sequence[Sequence[Any]]) -> tuple[str, ...]:
-        """Return the tracks where every instance has one of its own in its frame, else numbers; one needs no name."""
+        """Return the tracks if every instance has its own in its frame, otherwise numbers; a single one needs no
+        name."""
         most = max((len(instances) for instances in frames), default=1)
         names = [[_track(instance) for instance in instances] for instances in frames]
         if all(all(of_frame) and len(set(of_frame)) == len(of_frame) for of_frame in names):
@@ -225,7 +226,7 @@ class _Reader:
 
 
 def _video(sio: Any, files: str | list[str]) -> Any:
-    """Return sleap-io's video, opened for its size where the files are there and it knows how."""
+    """Return sleap-io's video, opened for its size if the files exist and it supports them."""
     if all(Path(file).is_file() for file in ([files] if isinstance(files, str) else files)):
         with suppress(*DAMAGE):
             return sio.Video.from_filename(files)

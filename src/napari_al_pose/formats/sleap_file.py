@@ -1,4 +1,4 @@
-"""Opening SLEAP's ``.slp`` with sleap-io."""
+"""Opens SLEAP's ``.slp`` with sleap-io."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What h5py and sleap-io raise at files that are none of theirs."""
+"""What h5py and sleap-io raise for files of other kinds."""
 
 
 def import_sleap_io() -> Any:
-    """Return sleap-io; AlPoseError if it is not installed."""
+    """Return sleap-io; raise AlPoseError if it is not installed."""
     try:
         import sleap_io
     except ImportError as error:
@@ -48,7 +48,7 @@ def refuse_bombs(path: Path) -> None:
 
 
 def unopened_video(sio: Any, files: str | Sequence[str], shape: Sequence[int] = ()) -> Any:
-    """Return sleap-io's video for a file or a list of images, which need not be there.
+    """Return sleap-io's video for a file or a list of images, which need not exist.
 
     Parameters
     ----------

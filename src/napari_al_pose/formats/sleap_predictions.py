@@ -1,4 +1,4 @@
-"""Predictions of whole videos in SLEAP's ``.slp``: the frame of the file by sleap-io, the long tables row by row."""
+"""Predictions of whole videos in SLEAP's ``.slp``: sleap-io writes the frame of the file, we write the long tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bo
 from napari_al_pose.formats.sleap_videos import SleapVideos
 
 _PREDICTED = 1
-"""SLEAP's number for an instance that a model predicted."""
+"""SLEAP's number for an instance predicted by a model."""
 
 
 @contextmanager
@@ -33,9 +33,9 @@ def writing_sleap(
     images: Mapping[int, Path] | None = None,
     individuals: Sequence[str] = (),
 ) -> Iterator[AddRows]:
-    """Give what adds predicted frames to a ``.slp``; it is there when the block succeeds.
+    """Yield a function that adds predicted frames to a ``.slp``; the file appears when the block succeeds.
 
-    sleap-io writes a whole file from objects in memory, some kilobytes a frame; here its tables grow on disk.
+    sleap-io writes a whole file from objects in memory, some kilobytes a frame. Here the tables grow on disk.
 
     Parameters
     ----------
@@ -50,19 +50,19 @@ def writing_sleap(
     links : sequence of (str, str)
         SLEAP's edges.
     images : mapping of int to Path, optional
-        The images that stand in for the video, by frame number. SLEAP counts them by their order.
+        The images that stand in for the video, by frame number. SLEAP counts them in their order.
     individuals : sequence of str
-        SLEAP's tracks, A of them, where there may be several: rows are then ``(n, A K, 3)``, one after the other.
+        SLEAP's tracks, A of them, if there may be several: rows are then ``(n, A K, 3)``, one after the other.
 
     Yields
     ------
     callable
-        See `AddRows`. A frame without any position is left out, as SLEAP does.
+        See `AddRows`. A frame without any position is left out, as in SLEAP.
 
     Raises
     ------
     AlPoseError
-        If sleap-io is not installed, or the file cannot be written.
+        If sleap-io is not installed, or the file can't be written.
     """
     sio = import_sleap_io()
     skeleton = sio.Skeleton(nodes=list(bodyparts), edges=[list(link) for link in links], name="animal")
@@ -70,7 +70,7 @@ def writing_sleap(
     described = unopened_video(sio, files, shape)
     positions = None if images is None else np.array(sorted(images), np.int64)
     with replacing(path) as temporary:
-        temporary.unlink()  # sleap-io appends to what is there
+        temporary.unlink()  # sleap-io appends to an existing file
         tracks = [sio.Track(name) for name in individuals]
         empty = sio.Labels(videos=[described], skeletons=[skeleton], tracks=tracks)
         sio.save_slp(empty, str(temporary), embed=False, verbose=False)
@@ -151,12 +151,13 @@ class _Tables:
 
 
 def read_sleap_predictions(path: Path, video: str) -> PredictionTable:
-    """Read what SLEAP predicted in the video named ``video``, or in the file's only video.
+    """Read SLEAP's predictions for the video named ``video``, or for the file's only video.
 
     Raises
     ------
     AlPoseError
-        If sleap-io is not installed, it is no such file, it holds no predictions of that video, or of several animals.
+        If sleap-io is not installed, it is not such a file, or it has none or several animals' predictions for the
+        video.
     """
     sio = import_sleap_io()
     if not path.is_file():
@@ -198,7 +199,7 @@ def read_sleap_predictions(path: Path, video: str) -> PredictionTable:
 
 
 def _name_in(path: Path, videos: SleapVideos, video: str) -> str:
-    """Return what the reader calls the video: its name, or that name behind folders that tell videos apart."""
+    """Return the reader's name for the video: its name, or that name with folders that distinguish videos."""
     names = [found.name for found in videos.videos]
     if video in names:
         return video

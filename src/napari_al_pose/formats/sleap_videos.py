@@ -1,4 +1,4 @@
-"""The videos that a ``.slp`` names: which of them are one, what they are called, and how their frames are numbered."""
+"""The videos named in a ``.slp``: which are the same, what they are called, and how their frames are numbered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SleapVideos:
     Attributes
     ----------
     videos : list of LabelledVideo
-        Each once. Images in a list are as many sets as they have folders.
+        Each once. A list of images gives a set for each of its folders.
     notices : list of str
     """
 
@@ -68,7 +68,7 @@ class SleapVideos:
         Raises
         ------
         AlPoseError
-            If it is a frame that its video cannot have.
+            If its video can't have such a frame.
         """
         place = self._positions[id(frame.video)]
         images, index = self._images.get(place), int(frame.frame_idx)
@@ -81,7 +81,7 @@ class SleapVideos:
         return FrameKey(self._names[self._first.get(place, place)], index) if images is None else images[index]
 
     def _one_of_each(self, written: Mapping[int, str]) -> dict[int, int]:
-        """Return for each video file the first one that is the same."""
+        """Return, for each video file, the first one that is the same."""
         places = list(written)
         first = {i: places[n] for i, n in zip(places, same_videos([*written.values()], self._path.parent), strict=True)}
         for i, one in first.items():
@@ -90,7 +90,7 @@ class SleapVideos:
         return first
 
     def _add_images(self, files: Sequence[str], place: int, *, packed: bool) -> None:
-        """Add the sets of a list of images; SLEAP counts frames by their place in the list."""
+        """Add the sets in a list of images; SLEAP counts frames by their index in the list."""
         check_count(len(files), self._path)
         keys, videos, notices = number_images(list(dict.fromkeys(files)), f"images{place}")
         self.notices += notices
@@ -111,7 +111,7 @@ class SleapVideos:
 
 
 class _Embedded:
-    """Images stored inside a ``.pkg.slp``, opened when the first is asked for."""
+    """Images stored inside a ``.pkg.slp``, opened when the first one is needed."""
 
     def __init__(self, path: Path, number: int, positions: Mapping[int, int]) -> None:
         self._path = path
@@ -120,7 +120,7 @@ class _Embedded:
         self._video: Any = None
 
     def __call__(self, frame: int) -> NDArray[np.uint8]:
-        """Return an image by its frame number here; AlPoseError if it cannot be read."""
+        """Return an image by its frame number here; raise AlPoseError if it can't be read."""
         try:
             if self._video is None:
                 self._video = import_sleap_io().load_slp(str(self._path), open_videos=False).videos[self._number]
@@ -129,17 +129,17 @@ class _Embedded:
         except DAMAGE as error:
             raise AlPoseError(
                 f"The image of frame {frame} in {self._path} cannot be read: {str(error)[:80]}.",
-                "Save it anew in SLEAP.",
+                "Save it again in SLEAP.",
             ) from error
 
 
 def _is_package(video: Any) -> bool:
-    """Return whether the images lie in a ``.slp`` themselves."""
+    """Return whether the images are stored in a ``.slp``."""
     return isinstance(video.filename, str) and video.filename.lower().endswith(".slp")
 
 
 def _source(video: Any) -> Any:
-    """Return the video that the images of a package were taken from; the video itself where it is none."""
+    """Return the video that a package's images were taken from; for other videos the video itself."""
     return video.source_video if _is_package(video) and video.source_video is not None else video
 
 
@@ -151,6 +151,6 @@ def _stem(written: str, default: str) -> str:
 
 
 def _size(video: Any) -> tuple[int, int] | None:
-    """Return width and height of a video as the file says, None where it does not."""
+    """Return width and height of a video in the file; None if unknown."""
     shape = video.backend_metadata.get("shape")
     return (int(shape[2]), int(shape[1])) if shape is not None and len(shape) == 4 and min(shape[1:3]) > 0 else None

@@ -1,4 +1,4 @@
-"""Whether two paths, written on different computers, name one video."""
+"""Compares paths that were written on different computers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _ROOTS = (
     ("Mac home", r"/Users/[^/]+/+"),
     ("Windows home", r"[A-Za-z]:/+Users/[^/]+/+"),
 )
-"""Where a disk, a share or somebody's own folder begins. What follows may be the same on all systems."""
+"""The start of a disk, a share or somebody's own folder. What follows may be the same on all systems."""
 
 _MOUNTS = re.compile(r"/(?:mnt|media|run/media|Volumes|cygdrive)/", re.IGNORECASE)
 
 
 def normal_path(path: str) -> str:
-    """Return a path with "/" between its parts, without parts that change nothing, in Unicode's composed form."""
+    """Return a path with "/" between its parts, without redundant parts, in Unicode's composed form."""
     path = unicodedata.normalize("NFC", path.replace("\\", "/"))
     return posixpath.normpath(path) if path else ""
 
 
 def is_same_video(a: str, b: str) -> bool:
-    """Return whether two paths name one video: equal, or the same place on a disk that two systems call differently.
+    """Return whether two paths name one video: equal, or the same place on a disk that two systems name differently.
 
-    Two folders of one disk are two places, however much their names agree.
+    Two folders on one disk are different places, however similar their names.
 
     Examples
     --------
@@ -44,25 +44,25 @@ def is_same_video(a: str, b: str) -> bool:
         return True
     places_a, places_b = _places(a), _places(b)
     if places_a.keys() & places_b.keys():
-        # One system: another folder is another place. Windows does not tell capitals.
+        # On one system another folder is another place. Windows ignores capitals.
         return not places_a.keys().isdisjoint(("drive", "share")) and a.casefold() == b.casefold()
     rests_a, rests_b = (set[tuple[str, ...]]().union(*places.values()) for places in (places_a, places_b))
     return any(len(rest) > 1 for rest in rests_a & rests_b)
 
 
 def same_videos(paths: Sequence[str], folder: Path) -> list[int]:
-    """Return for each path the position of the first path that names the same video.
+    """Return, for each path, the index of the first path that names the same video.
 
     Parameters
     ----------
     paths : sequence of str
         As a file in ``folder`` has them.
     folder : Path
-        Relative paths start here. Two paths to one file that is there are one video.
+        Relative paths start here. Two paths to the same existing file are one video.
 
     Notes
     -----
-    A path that could be one of two different videos is a video of its own.
+    A path that could be either of two different videos counts as a video of its own.
     """
     files = [_identity(folder, path) for path in paths]
     same = [
@@ -77,7 +77,7 @@ def same_videos(paths: Sequence[str], folder: Path) -> list[int]:
 
 
 def distinct_names(paths: Sequence[str], stems: Sequence[str]) -> list[str]:
-    """Return a name for each video: its stem, and as many of the folders above it as tell those of one stem apart."""
+    """Return a name for each video: its stem, and as many parent folders as it takes to distinguish equal stems."""
     names = list(stems)
     folders = [[part for part in normal_path(path).split("/")[:-1] if part not in ("", "..")] for path in paths]
     for stem in {stem for stem in stems if stems.count(stem) > 1}:
@@ -92,7 +92,7 @@ def distinct_names(paths: Sequence[str], stems: Sequence[str]) -> list[str]:
 
 
 def _places(path: str) -> dict[str, set[tuple[str, ...]]]:
-    """Return by kind of root what may follow that root. A mount point may be none, one or two folders deep."""
+    """Return, by kind of root, what may follow that root. A mount point may be zero, one or two folders deep."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for kind, pattern in _ROOTS:
         match = re.match(pattern, path, re.IGNORECASE)
@@ -105,7 +105,7 @@ def _places(path: str) -> dict[str, set[tuple[str, ...]]]:
 
 
 def _identity(folder: Path, path: str) -> tuple[int, int] | None:
-    """Return what the file system knows a file by; None if it is not there."""
+    """Return the file system's identifier of a file; None if it does not exist."""
     try:
         status = (folder / path.replace("\\", "/")).stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""YAML files of other programs: read in any encoding, changed without losing comments, order or quotes."""
+"""YAML files of other programs: read in any encoding, edited without losing comments, order or quotes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_yaml(path: Path) -> Any:
     Raises
     ------
     AlPoseError
-        If it cannot be read, is no text, or no YAML; the message names the file and the line.
+        If it can't be read, or is not text or YAML; the message names the file and the line.
     """
     try:
         data = path.read_bytes()
@@ -42,12 +42,12 @@ def load_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """Return a document made of ``text``, which keeps comments, order and quotes and holds no Python objects."""
+    """Return a document made from ``text``, which keeps comments, order and quotes and holds no Python objects."""
     return _yaml().load(text)
 
 
 def dump_yaml(document: Any, path: Path) -> None:
-    """Write a document, whole or not at all, in the encoding that the file has now; UTF-8 if it is new.
+    """Write a document, whole or not at all, in the file's present encoding; UTF-8 if it is new.
 
     DeepLabCut on Windows reads its files in the encoding of the system.
     """
@@ -70,7 +70,7 @@ def _yaml() -> YAML:
 
 
 def _encoding(data: bytes) -> str:
-    """Return the encoding of a text: what its first bytes say, UTF-8, or what Windows has in western Europe."""
+    """Return the encoding of a text: from its first bytes, UTF-8, or the Windows one for western Europe."""
     if data.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -135,30 +135,30 @@ class ProjectFolder:
 
     @property
     def settings(self) -> LoopSettings:
-        """How the loop chooses frames and when it learns."""
+        """The settings of the loop."""
         return self._settings
 
     def save_settings(self, settings: LoopSettings) -> None:
-        """Keep settings with the project.
+        """Store settings with the project.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only or the file cannot be written.
+            If the project is read-only or the file can't be written.
         """
         self._refuse_if_read_only()
         write_text(self._settings_path, settings.model_dump_json(indent=1))
         self._settings = settings
 
     def add_videos(self, paths: Sequence[Path], copy: bool = False, *, name: str = "") -> None:
-        """Add videos: link (or copy) them into ``videos/`` and name them in ``config.yaml``.
+        """Add videos: link (or copy) them into ``videos/`` and list them in ``config.yaml``.
 
-        ``name`` is what a single video is called in the project, its own name by default.
+        ``name`` is the name of a single video in the project, by default its own.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only, a file is no video, or a name is taken. Videos before that one are added.
+            If the project is read-only, a file is not a video, or a name is taken. Videos before it are added.
         """
         self._refuse_if_read_only()
         for path in paths:
@@ -170,12 +170,12 @@ class ProjectFolder:
                 self.notice(f"{path} is the same video as {same}, which the project has already: label one of the two.")
 
     def add_image_folders(self, names: Iterable[str]) -> None:
-        """Name sets of images in ``labeled-data/<name>`` in ``config.yaml``: DeepLabCut passes over all others.
+        """List image sets in ``labeled-data/<name>`` in ``config.yaml``: DeepLabCut ignores all others.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only or ``config.yaml`` cannot be written.
+            If the project is read-only or ``config.yaml`` can't be written.
         """
         self._refuse_if_read_only()
         for name in names:
@@ -198,7 +198,7 @@ class ProjectFolder:
             self._known_videos.remember(files)
 
     def videos_to_compare(self) -> list[ProjectVideo]:
-        """Return the videos of whose extracted images too few were compared with their frames."""
+        """Return the videos of which too few extracted images were compared with their frames."""
         return [video for video in self._videos if is_to_compare(video, self.noted_of(video))]
 
     def noted_of(self, video: ProjectVideo) -> Noted:
@@ -206,12 +206,12 @@ class ProjectFolder:
         return self._picture_notes.of(video.name)
 
     def take_compared(self, compared: Compared) -> None:
-        """Keep what came of comparing images with frames, and show images that differ in the place of frames."""
+        """Store the results of comparing images with frames, and show differing images instead of frames."""
         self._picture_notes.note(compared.video, compared.noted, keep=not self.read_only)
         self._videos = [self._with_pictures(v) if v.name == compared.video else v for v in self._videos]
 
     def _with_pictures(self, video: ProjectVideo) -> ProjectVideo:
-        """Return a video with what its extracted images show."""
+        """Return a video with the placement of its extracted images."""
         if video.images is None:
             return video
         noted = self._picture_notes.of(video.name)
@@ -230,7 +230,7 @@ class ProjectFolder:
         return replace(video, pictures=pictures)
 
     def _take_note_of_replaced(self, name: str, path: Path) -> None:
-        """Drop what was said about the video that had this name before: it is another file now."""
+        """Drop predictions for another file that had this name before."""
         self.notice(
             f"{path} is not the file it was when this project was last open: it was recorded, encoded or cut again, "
             "or it is another video. Guesses for the old file are dropped; check whether its labels still fit."
@@ -256,8 +256,8 @@ class ProjectFolder:
         Raises
         ------
         AlPoseError
-            If the project is read-only or of a single animal, the name is taken or will not do, or ``config.yaml``
-            cannot be written.
+            If the project is read-only or of a single animal, the name is taken or not valid, or ``config.yaml`` can't
+            be written.
         """
         self._refuse_if_read_only()
         name = name.strip()

@@ -1,4 +1,4 @@
-"""How the labels of a frame came about, and the way back to any state they had."""
+"""The history of a frame's labels, and the way back to any earlier state."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class FrameVersion:
     time : datetime
         UTC, by the clock of the computer that did it.
     who, session, source : str
-        Who did it, in which session (an opaque name), and where it came from.
+        Who did it, in which session (an opaque name), and with what.
     changed : tuple of str
-        The bodyparts it changed, by their present names.
+        The bodyparts that it changed, by their present names.
     annotations : tuple of Annotation
-        All labels of the frame afterwards, one an individual, in the order of the skeleton.
+        All labels of the frame afterwards, one for each individual, in the order of the skeleton.
     """
 
     action: int
@@ -53,7 +53,7 @@ class LabelHistory:
     mutex : RLock
         The store's.
     edit : callable
-        Makes one undoable action of changes.
+        Turns changes into one undoable action.
     skeleton : callable
         Returns the store's skeleton.
     """
@@ -67,9 +67,9 @@ class LabelHistory:
         self._skeleton = skeleton
 
     def of(self, key: FrameKey) -> list[FrameVersion]:
-        """Return the states of a frame, oldest first; the last is the present one.
+        """Return the states of a frame, oldest first; the last one is the present state.
 
-        Coordinates of states from before a video's labels were shifted (`LabelExchange.realign`) are shifted too.
+        If a video's labels were shifted (`LabelExchange.realign`), coordinates of earlier states are shifted too.
         """
         with self._mutex:
             return [
@@ -87,12 +87,12 @@ class LabelHistory:
             ]
 
     def bring_back(self, key: FrameKey, action: int) -> None:
-        """Give a frame the labels it had after ``action``, as one action that can be undone.
+        """Restore the labels that a frame had after ``action``, as one action that can be undone.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only or the log cannot be written.
+            If the project is read-only or the log can't be written.
         ValueError
             If that action did not touch the frame.
         """
@@ -110,7 +110,7 @@ class LabelHistory:
             )
 
     def _replay(self, key: FrameKey) -> list[tuple[_Action, _State]]:
-        """Return each action that changed the frame, with the state it led to."""
+        """Return each action that changed the frame, with the resulting state."""
         done: list[tuple[_Action, _State]] = []
         state: _State = {}
         actions = self._actions(key)

@@ -1,4 +1,4 @@
-"""What tells one video from another, whatever both are called and wherever they lie."""
+"""The identity of a video, whatever its name and place."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _SAMPLED_IMAGES = 8
 class VideoIdentity:
     """The content of a video file, or of a folder of images that stands in for one.
 
-    Two files of the same identity are the same video; a file that was recorded or encoded anew has another. The ends
-    of a file hold its header or index and its first and last packets; reading a video whole would take minutes.
+    Two files of the same identity are the same video; a file that was recorded or encoded again has another. The ends
+    of a file hold its header or index and its first and last packets; reading a whole video would take minutes.
 
     Parameters
     ----------
     size : int
-        In bytes; of a folder, those of all its images.
+        In bytes; for a folder, those of all its images.
     digest : str
-        SHA-256, in hexadecimal, of the size and both ends; of a folder, of its images' names and sizes and of the ends
+        SHA-256, in hexadecimal, of the size and both ends; for a folder, of its images' names and sizes and of the ends
         of a few.
     """
 
@@ -35,12 +35,12 @@ class VideoIdentity:
 
     @property
     def mark(self) -> str:
-        """Eight characters that tell files of one name apart."""
+        """Eight characters that distinguish files of the same name."""
         return self.digest[:8]
 
 
 def identity_of(path: Path) -> VideoIdentity:
-    """Return the identity of a video file or a folder of images; OSError if it can't be read."""
+    """Return the identity of a video file or a folder of images; raise OSError if it can't be read."""
     path = Path(path)
     if path.is_dir():
         return _identity_of_folder(path, path.stat().st_mtime_ns)
@@ -51,21 +51,21 @@ def identity_of(path: Path) -> VideoIdentity:
 
 
 def is_same_video(a: Path, b: Path) -> bool:
-    """Return whether two files (or folders of images) are the same video; not if one can't be read."""
+    """Return whether two files (or folders of images) are the same video; False if one can't be read."""
     try:
-        # The size first: it tells nearly all apart, and costs nothing.
+        # Compare sizes first: they distinguish nearly all files, and cost nothing.
         return (a.is_dir() or b.is_dir() or a.stat().st_size == b.stat().st_size) and identity_of(a) == identity_of(b)
     except OSError:
         return False
 
 
 def digest_of_source(source: FrameSource) -> str:
-    """Return the digest of what an open source reads; "" where it reads no file."""
-    source = getattr(source, "source", source)  # of a `napari_al_pose.video.region.Region`
+    """Return the digest of what an open source reads; "" if it reads no file."""
+    source = getattr(source, "source", source)  # the source of a `napari_al_pose.video.region.Region`
     path = getattr(source, "original", None) or getattr(source, "path", None)
     try:
         digest = "" if path is None else identity_of(Path(path)).digest
-        stills = getattr(source, "stills", None)  # images shown in place of frames
+        stills = getattr(source, "stills", None)  # images shown instead of frames
         return hashlib.sha256(f"{digest} {stills}".encode()).hexdigest() if stills else digest
     except OSError:
         return ""
@@ -73,7 +73,7 @@ def digest_of_source(source: FrameSource) -> str:
 
 @lru_cache(maxsize=1024)
 def _digest(path: str, size: int, _time: int, _node: int) -> str:
-    """Read both ends of a file, once as long as it is the very same."""
+    """Read both ends of a file, once for each version of the file."""
     digest = hashlib.sha256(str(size).encode())
     with open(path, "rb") as stream:
         digest.update(stream.read(_SAMPLE_BYTES))

@@ -1,4 +1,4 @@
-"""What the project's videos look like inside, so that one is found again under another name."""
+"""Remembers the content of the project's videos, so that they are found again under other names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Known(BaseModel):
     digest: str
 
     def is_untouched(self, path: Path) -> bool:
-        """Whether the file has the size and the time it had; then it need not be read."""
+        """Return whether the file has the size and the time it had; then it need not be read."""
         status = path.stat()
         return (self.size, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
@@ -39,12 +39,12 @@ class _File(BaseModel):
 
 
 class KnownVideos:
-    """What each video of the project is, by its name there: its `VideoIdentity`.
+    """The `VideoIdentity` of each video of the project, by its name there.
 
     Parameters
     ----------
     path : Path
-        ``al-pose/videos.json``; need not exist.
+        ``al-pose/videos.json``; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,15 +59,15 @@ class KnownVideos:
 
     @property
     def names(self) -> Collection[str]:
-        """The videos that were there once."""
+        """The videos known so far."""
         return self._known.keys()
 
     def is_called(self, name: str, path: Path) -> bool:
-        """Return whether the video is already known to have this file."""
+        """Return whether the video is known to have this file."""
         return name in self._known and self._known[name].file == path.name
 
     def find(self, name: str, files: Iterable[Path]) -> Path | None:
-        """Return the file among ``files`` that is the video ``name``, None if none is."""
+        """Return the file among ``files`` that is the video ``name``; None if there is none."""
         known = self._known.get(name)
         if known is None:
             return None
@@ -80,7 +80,7 @@ class KnownVideos:
         return None
 
     def replaced(self, videos: Mapping[str, Path]) -> list[str]:
-        """Return the videos whose file is another one than when they were last remembered, whatever its name."""
+        """Return the videos whose file differs from the one last remembered, whatever its name."""
         found = []
         for name, path in videos.items():
             known = self._known.get(name)
@@ -92,7 +92,7 @@ class KnownVideos:
         return found
 
     def remember(self, videos: Mapping[str, Path]) -> None:
-        """Note what videos look like; those that are missing now stay noted. A project works without the note."""
+        """Remember the content of videos; missing ones stay remembered. A project also works without this file."""
         known = dict(self._known)
         for name, path in videos.items():
             try:
@@ -111,7 +111,7 @@ class KnownVideos:
 
 
 def videos_in(folder: Path) -> list[Path]:
-    """Return the files in a folder that are named like videos, sorted; none if it cannot be read."""
+    """Return the files in a folder with names of videos, sorted; none if it can't be read."""
     try:
         return sorted(
             path

@@ -1,4 +1,4 @@
-"""The side of the label store that faces other people's files."""
+"""The part of the label store that faces other programs' files."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, Keypoin
 from napari_al_pose.project.merge import SAME_PX
 
 _AT_A_TIME = 10_000
-"""Labels looked at in one go, so that a click never waits for all of them."""
+"""Number of labels read at a time, so that a click never waits for all of them."""
 _TURN_SECONDS = 0.001
-"""Rest in between: a thread that takes the lock again at once would leave none of it to those who wait."""
+"""Pause in between: a thread that takes the lock again at once would leave nothing to those who wait."""
 _LAST_FRAME = 2**62
 
 AS_EXPORTED = -1
-"""In place of an action: the files hold what `LabelExchange.exported` says, whoever wrote them."""
+"""Instead of an action: the files hold what `LabelExchange.exported` says, whoever wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeState:
-    """How things stood when the files of a video were last read or written.
+    """The state when a video's files were last read or written.
 
     Parameters
     ----------
     settings : str
-        What the meaning of the files depended on: scorer, bodyparts, individuals, crop.
+        Everything that the meaning of the files depends on: scorer, bodyparts, individuals, crop.
     files : str
         The files, with size and time.
     action : int
-        The last action whose labels are in the files; `AS_EXPORTED` if another program wrote them since, 0 if nobody
-        knows.
+        The last action whose labels are in the files; `AS_EXPORTED` if another program wrote them since, 0 if unknown.
     """
 
     settings: str = ""
@@ -47,7 +46,7 @@ class ExchangeState:
 
 
 class LabelExchange:
-    """Merging from and exporting to other people's files; part of a `LabelStore`.
+    """Merges from and exports to other programs' files; part of a `LabelStore`.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ class LabelExchange:
     mutex : RLock
         The store's.
     note : callable
-        Tells the store of an action that was appended: its kind and its number.
+        Tells the store of an appended action: its kind and its number.
     """
 
     def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
@@ -65,7 +64,7 @@ class LabelExchange:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other threads from editing while a change is worked out and made."""
+        """Keep other threads from editing while a change is prepared and made."""
         with self._mutex:
             yield
 
@@ -75,32 +74,32 @@ class LabelExchange:
             return [name for (name,) in self._log.rows("SELECT DISTINCT video FROM labels ORDER BY video")]
 
     def state(self, video: str) -> ExchangeState:
-        """Return what was last remembered of the files of ``video``."""
+        """Return what was last remembered about the files of ``video``."""
         with self._mutex:
             rows = self._log.rows("SELECT settings, files, action FROM exchanges WHERE video = ?", (video,))
             return ExchangeState(*rows[0]) if rows else ExchangeState()
 
     def origin(self, video: str) -> tuple[float, float, str] | None:
-        """Return where (0, 0) of the stored labels lies in the full video, and what they are in pixels of.
+        """Return where (0, 0) of the stored labels lies in the full video, and whose pixels they are in.
 
-        "video", "images", or "" where an older version did not say; None if never recorded.
+        The latter is "video", "images", or "" if an older version did not say. Return None if nothing was recorded.
         """
         with self._mutex:
             rows = self._log.rows("SELECT * FROM origins WHERE video = ?", (video,))
             return (float(rows[0][1]), float(rows[0][2]), "".join(rows[0][3:])) if rows else None
 
     def labels(self, video: str) -> dict[KeypointKey, Keypoint]:
-        """Return the labels of ``video``, of every bodypart ever known."""
+        """Return the labels of ``video``, for every bodypart that ever existed."""
         with self._mutex:
             return self._log.table("labels", video)
 
     def exported(self, video: str) -> dict[KeypointKey, Keypoint]:
-        """Return what the files of ``video`` held when they were last read or written."""
+        """Return the content of the files of ``video`` when they were last read or written."""
         with self._mutex:
             return self._log.table("exported", video)
 
     def edited_keys(self, video: str) -> set[KeypointKey]:
-        """Return every keypoint of ``video`` that the log knows, cleared ones too."""
+        """Return every keypoint of ``video`` in the log, including cleared ones."""
         with self._mutex:
             query = (
                 "SELECT DISTINCT video, frame, individual, bodypart, (SELECT coalesce(min(skeletons.action), 0)"
@@ -111,7 +110,7 @@ class LabelExchange:
             return {KeypointKey(v, n, who, now[since].get(name, name)) for v, n, who, name, since in found}
 
     def values_since(self, video: str) -> dict[KeypointKey, list[Keypoint]]:
-        """Return what keypoints of ``video`` were made here since its files were last known to be written."""
+        """Return keypoints of ``video`` changed here since its files were last known to be written."""
         with self._mutex:
             action = self.state(video).action
             if action <= 0:
@@ -128,8 +127,8 @@ class LabelExchange:
             return found
 
     def edited_frames(self, video: str, *, since: int) -> set[int]:
-        """Return the frames of ``video`` changed by anything but a first import after action ``since``."""
-        # The plus keeps SQLite from going through all edits of the video: there are few since.
+        """Return the frames of ``video`` changed after action ``since`` by anything but a first import."""
+        # The plus keeps SQLite from going through all edits of the video; few are newer.
         query = (
             "SELECT DISTINCT frame FROM edits JOIN actions ON actions.id = edits.action"
             " WHERE edits.action > ? AND +video = ? AND kind != 'import'"
@@ -137,7 +136,7 @@ class LabelExchange:
         return self._frames(query, (since, video))
 
     def differing_frames(self, video: str) -> set[int]:
-        """Return the frames of ``video`` whose labels are not what `exported` says of them."""
+        """Return the frames of ``video`` whose labels differ from `exported`."""
         same = "l.frame = e.frame AND l.individual = e.individual AND l.bodypart = e.bodypart AND l.video = e.video"
         query = (
             f"SELECT DISTINCT l.frame FROM labels l LEFT JOIN exported e ON {same}"
@@ -153,7 +152,7 @@ class LabelExchange:
         return found
 
     def cleared_frames(self, video: str, among: Collection[int] | None = None) -> set[int]:
-        """Return the frames of ``video`` (``among`` some) that the files have labels of and the store has none."""
+        """Return the frames of ``video`` (``among`` some) with labels in the files and none in the store."""
         if among is None or len(among) > _AT_A_TIME:
             query = "SELECT frame FROM exported WHERE video = ? EXCEPT SELECT frame FROM labels WHERE video = ?"
             found = self._frames(query, (video, video))
@@ -165,9 +164,9 @@ class LabelExchange:
         return set[int]().union(*(self._frames(query, (video, frame)) for frame in among))
 
     def cleared_points(self, video: str, among: Collection[int] | None = None) -> set[tuple[int, str, str]]:
-        """Return ``(frame, individual, bodypart)`` of points that the files have and that were cleared here.
+        """Return ``(frame, individual, bodypart)`` of points that are in the files and were cleared here.
 
-        ``among`` some frames; frames that were cleared whole are none of these.
+        Look only ``among`` some frames; frames that were cleared completely don't count.
         """
         query = (
             "SELECT e.frame, e.individual, e.bodypart FROM exported e LEFT JOIN labels l ON l.video = e.video"
@@ -188,9 +187,9 @@ class LabelExchange:
         shown: str,
         move: Callable[[int, NDArray[np.float64]], NDArray[np.float64]] | None,
     ) -> bool:
-        """Move all labels of ``video`` from pixels of its images to those of the video, or back.
+        """Convert all labels of ``video`` from pixels of its images to those of the video, or back.
 
-        Earlier undo steps end here.
+        Undo can't go back beyond this.
 
         Parameters
         ----------
@@ -199,7 +198,7 @@ class LabelExchange:
         origin, shown
             To remember; see `origin`.
         move : callable or None
-            ``move(frame, xy)`` gives the new place of a point; None moves nothing.
+            ``move(frame, xy)`` returns the new position of a point; None moves nothing.
 
         Returns
         -------
@@ -221,7 +220,7 @@ class LabelExchange:
             return bool(moved.get("labels"))
 
     def compose_names(self) -> None:
-        """Write the accents in the names of videos as one letter (NFC), as all names are compared."""
+        """Write accents in the names of videos as one letter (NFC), the form in which names are compared."""
         with self._mutex:
             tables = ("labels", "frames", "exported", "exchanges")
             query = " UNION ".join(f"SELECT video FROM {table}" for table in tables)
@@ -234,7 +233,7 @@ class LabelExchange:
                 self._note("rename", action)
 
     def renumber(self, video: str, numbers: Mapping[int, int]) -> None:
-        """Give frames that have labels of ours other numbers, by their old ones; those taken already stay."""
+        """Renumber labelled frames, given by their old numbers; frames whose new number is taken keep the old one."""
         with self._mutex:
             known = self._frames(
                 "SELECT frame FROM labels WHERE video = ?1 UNION SELECT frame FROM exported WHERE video = ?1", (video,)
@@ -256,23 +255,23 @@ class LabelExchange:
         state: ExchangeState,
         otherwise: tuple[str, Changes] = ("", ()),
     ) -> None:
-        """Take in what another program wrote for ``video``, in one transaction.
+        """Merge what another program wrote for ``video``, in one transaction.
 
         Parameters
         ----------
         video : str
             The video's name.
         found : iterable of (KeypointKey, Keypoint)
-            All the files hold; remembered to tell their next changes from ours.
+            The files' whole content, remembered to tell their next changes from ours.
         steps : mapping of str to changes
-            By kind of action: ``import`` (never labelled here), ``merge`` (an undo step), ``conflict`` (kept in
-            the log only, our labels stay).
+            By kind of action: ``import`` (never labelled here), ``merge`` (an undo step), ``conflict`` (recorded in the
+            log only; our labels stay).
         source : str
             The file, for the log.
         state : ExchangeState
             To remember.
         otherwise : (str, changes)
-            Another file, and the conflicting values it has.
+            Another file, and its conflicting values.
         """
         with self._mutex:
             noted = []
@@ -301,11 +300,11 @@ class LabelExchange:
         changes : changes
             Applied, as one undo step if ``undoable``.
         conflicts : changes
-            Other values of labels the project has; kept beside them until somebody decides.
+            Other values of existing labels; kept beside them until somebody decides.
         source : str
             The file, for the log.
         undoable : bool
-            False for the labels a new project begins with.
+            False for the first labels of a new project.
         """
         noted = []
         with self._mutex:
@@ -322,7 +321,7 @@ class LabelExchange:
                 self._note(kind, action)
 
     def put_back(self, found: Mapping[KeypointKey, Keypoint], *, source: str) -> None:
-        """Make labels of an earlier time the present ones, as one action that can be undone."""
+        """Restore earlier labels, as one action that can be undone."""
         with self._mutex:
             real = [(key, point) for key, point in found.items() if self._log.keypoint(key) != point]
             if not real:
@@ -333,7 +332,7 @@ class LabelExchange:
             self._note("merge", action)
 
     def _ranges(self, video: str) -> Iterator[tuple[int, int]]:
-        """Yield ranges of frame numbers with about `_AT_A_TIME` labels each, which cover all there are."""
+        """Yield ranges of frame numbers that cover all labels, with about `_AT_A_TIME` labels each."""
         query = f"SELECT frame FROM labels WHERE video = ? AND frame >= ? ORDER BY frame LIMIT 1 OFFSET {_AT_A_TIME}"
         first = 0
         while following := self._frames(query, (video, first)):
@@ -349,7 +348,7 @@ class LabelExchange:
     def remember(
         self, video: str, frames: Collection[int], found: Iterable[tuple[KeypointKey, Keypoint]], state: ExchangeState
     ) -> None:
-        """Remember what the files of ``video`` hold for ``frames`` from now on, and how things stand."""
+        """Remember the files' new content for ``frames`` of ``video``, and the present state."""
         with self._mutex, self._log.transaction():
             self._log.drop_exported(video, frames)
             self._log.put_exported(video, found)
@@ -359,7 +358,7 @@ class LabelExchange:
 def _moved(
     table: Mapping[KeypointKey, Keypoint], move: Callable[[int, NDArray[np.float64]], NDArray[np.float64]]
 ) -> list[tuple[KeypointKey, Keypoint]]:
-    """Return those points that move."""
+    """Return the points that move."""
     found = []
     for key, point in table.items():
         if point.x is not None and point.y is not None:

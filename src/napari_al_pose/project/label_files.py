@@ -1,4 +1,4 @@
-"""Putting labels into the files of one video: the part that needs files and nothing of the label store."""
+"""Writes labels into the files of one video; this part needs the files and nothing of the label store."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from napari_al_pose.project.merge import SAME_PX, keypoints_of
 Points = NDArray[np.float64]
 
 REMEMBERED = 8
-"""Videos whose tables are kept, so that the next writing need not read them."""
+"""Number of videos whose tables are kept, so that the next writing need not read them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WritingJob:
-    """What is to be put into the files of one video.
+    """What to write into the files of one video.
 
     Parameters
     ----------
     folder : LabelFolder
     files : str
-        The files as they are expected, see `LabelFolder.state`; "" to take them as they are.
+        The expected state of the files, see `LabelFolder.state`; "" to accept any.
     frames : mapping of int to (individuals, bodyparts, 2) array
-        Complete frames, in pixels of what is shown, NaN where not visible; those the files have so are left.
+        Complete frames, in pixels of what is shown, NaN for not visible; those that the files already have are left.
     cleared : frozenset of int
-        Frames whose rows go.
+        Frames whose rows are removed.
     erased : frozenset of (int, str, str)
-        Points of other frames that go: frame, individual, bodypart.
+        Points of other frames to remove: frame, individual, bodypart.
     with_images : frozenset of int
-        Further frames whose images are to be there.
+        Further frames whose images must exist.
     ours : bool
-        Whether this program wrote the files that are there.
+        Whether this program wrote the present files.
     """
 
     folder: LabelFolder
@@ -59,13 +59,13 @@ class WritingJob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeypointTable:
-    """Keypoints of one video as columns: a file of twenty thousand frames goes through a pipe in one piece.
+    """Keypoints of one video as columns, so that a file of twenty thousand frames goes through a pipe in one piece.
 
     Parameters
     ----------
     frames : int64 array, (n,)
     columns : int64 array, (n, 2)
-        Positions of individual and bodypart in the skeleton.
+        Indices of individual and bodypart in the skeleton.
     states : int8 array, (n,)
         `KeypointState` values.
     xy : float64 array, (n, 2)
@@ -102,18 +102,18 @@ class KeypointTable:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of a `WritingJob`.
+    """The result of a `WritingJob`.
 
     Parameters
     ----------
     frames : frozenset of int
-        The frames whose rows were written or went.
+        The frames whose rows were written or removed.
     keypoints : KeypointTable
-        What the files say of these frames now, in source pixels.
+        The files' content for these frames now, in source pixels.
     files : str
-        The files as they are now; "" if they are to be read again because there is something to tell of them.
+        The state of the files now; "" if they should be read again because there is something to report.
     notices : tuple of str
-        What the user should know.
+        Messages for the user.
     """
 
     frames: frozenset[int]
@@ -123,22 +123,22 @@ class Written:
 
 
 class Writer(Protocol):
-    """Whoever puts labels into files: `LabelFiles` here, or a process beside this one."""
+    """Something that writes label files: `LabelFiles` here, or a separate process."""
 
     def prepare(self, folder: LabelFolder) -> None:
-        """Be ready for jobs of a folder."""
+        """Prepare for jobs in a folder."""
 
     def write(self, job: WritingJob) -> Written | None:
         """Do ``job``; see `LabelFiles.write`."""
 
 
 class LabelFiles:
-    """Writes files of labels, and remembers what it has read and written.
+    """Writes label files, and remembers what it has read and written.
 
     Parameters
     ----------
     source : FrameSource, optional
-        Where images come from; the video is opened if one is missing and this is not given.
+        Provides images; by default the video is opened if an image is missing.
     """
 
     def __init__(self, source: FrameSource | None = None) -> None:
@@ -146,23 +146,23 @@ class LabelFiles:
         self._tables: dict[Path, tuple[str, AnnotationTable]] = {}
 
     def prepare(self, folder: LabelFolder) -> None:
-        """Read the files of a folder, so that the next writing need not; AlPoseError if they cannot be read."""
+        """Read the files of a folder in advance; raise AlPoseError if they can't be read."""
         files = folder.state()
         table = self._read(folder)
         self._remember(folder, "" if table.notices else files, table)
 
     def write(self, job: WritingJob) -> Written | None:
-        """Put labels into the files of a video and extract the images of its frames.
+        """Write labels into the files of a video and extract the images of its frames.
 
         Returns
         -------
         Written or None
-            None, and nothing is written, if the files are not as the job expects them.
+            None, with nothing written, if the files are not in the expected state.
 
         Raises
         ------
         AlPoseError
-            If a file cannot be read or written.
+            If a file can't be read or written.
         """
         folder = job.folder
         if job.files and job.files != folder.state():
@@ -218,7 +218,7 @@ class LabelFiles:
 
 
 def _identity(folder: LabelFolder) -> str:
-    """What a remembered table depends on: what the files mean, and that they are the very same ones."""
+    """Return what a remembered table depends on: the meaning of the files, and that they are the very same ones."""
     nodes = [path.stat().st_ino for path in folder.files if path.is_file()]
     return json.dumps([folder.state(), nodes, folder.skeleton.individuals])
 
@@ -230,7 +230,7 @@ def _in_image(points: Points, place: Place) -> Points:
 def _differing(
     job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
 ) -> dict[int, Points]:
-    """Return those of the frames that the file does not have, or has otherwise."""
+    """Return those frames that are missing from the file or differ there."""
     skeleton = job.folder.skeleton
     columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
     if any(column not in table.columns for column in columns):
@@ -246,7 +246,7 @@ def _differing(
 def _erased(
     job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
 ) -> dict[int, Points]:
-    """Return the rows of frames that are not complete any more, without the points that were cleared."""
+    """Return the rows of frames that are no longer complete, without the points that were cleared."""
     skeleton = job.folder.skeleton
     columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
     there = {column: table.columns.index(column) for column in columns if column in table.columns}

@@ -187,12 +187,12 @@ class PoolPredictions:
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Drop what every model said; it can be computed anew.
+        """Remove all predictions of all models; they can be computed again.
 
         Raises
         ------
         AlPoseError
-            If a file cannot be removed.
+            If a file can't be removed.
         """
         for path in self._folder.glob("*.npz"):
             try:
@@ -206,7 +206,7 @@ class PoolPredictions:
 
 @dataclass(frozen=True, slots=True)
 class SavedQueue:
-    """The queue as it was last ranked; empty before that."""
+    """The queue of the last ranking; empty before the first."""
 
     strategy: str = ""
     model_version: int = 0
@@ -226,24 +226,24 @@ class _RoundsFile(BaseModel):
 
 
 class QueueStore:
-    """The ranked queue, so that it is there again when the project is opened.
+    """The ranked queue, stored so that it is there again when the project is opened.
 
     Parameters
     ----------
     path : Path
-        ``al-pose/queue.json``; need not exist.
+        ``al-pose/queue.json``; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def save(self, strategy: str, model_version: int, suggestions: Sequence[Suggestion]) -> None:
-        """Keep a queue, best first; AlPoseError if it cannot be written."""
+        """Store a queue, best first; raise AlPoseError if it can't be written."""
         queue = SavedQueue(strategy, model_version, tuple(suggestions))
         write_text(self._path, _QueueFile(queue=queue).model_dump_json(indent=1))
 
     def load(self) -> SavedQueue:
-        """Return the last queue kept; empty if there is none or the file is damaged: it can be ranked anew."""
+        """Return the last stored queue; empty if there is none or the file is damaged, since it can be ranked again."""
         found = _read(self._path, _QueueFile)
         return found.queue if found else SavedQueue()
 
@@ -254,7 +254,7 @@ class RoundStore:
     Parameters
     ----------
     path : Path
-        ``al-pose/rounds.json``; need not exist.
+        ``al-pose/rounds.json``; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -266,7 +266,7 @@ class RoundStore:
         Raises
         ------
         AlPoseError
-            If it cannot be written.
+            If it can't be written.
         """
         before = _read(self._path, _RoundsFile)
         if before is None and self._path.exists():
@@ -275,7 +275,7 @@ class RoundStore:
         write_text(self._path, _RoundsFile(rounds=rounds).model_dump_json(indent=1))
 
     def all(self) -> tuple[Round, ...]:
-        """Return all rounds; none if the file is damaged (said in the log)."""
+        """Return all rounds; none if the file is damaged, which the log reports."""
         found = _read(self._path, _RoundsFile)
         return found.rounds if found else ()
 
@@ -286,5 +286,5 @@ def _read(path: Path, model: type[Model]) -> Model | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        logger.warning("%s could not be read and is passed over: %s", path, error)
+        logger.warning("%s could not be read and is ignored: %s", path, error)
         return None

@@ -1,4 +1,4 @@
-"""Opening a project folder, whatever state it is in."""
+"""Opens a project folder, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
     """Open a DeepLabCut project for labelling.
 
-    What other programs changed in CollectedData is taken in, by key, as edits of the label store.
+    Changes that other programs made in CollectedData are merged, by key, as edits of the label store.
 
     Parameters
     ----------
     path : Path or str
         The project folder or its ``config.yaml``.
     read_only : bool, optional
-        By default only if another process has the project open, or the folder cannot be written.
+        By default only if another process has the project open, or the folder can't be written.
 
     Raises
     ------
     AlPoseError
-        If there is no project, a file of it is damaged (it is left as it is), or ``read_only`` is False and the
-        project cannot be opened for writing.
+        If there is no project, one of its files is damaged (it is left as it is), or ``read_only`` is False and the
+        project can't be opened for writing.
     """
     config = read_config(_config_path(Path(path).expanduser().absolute()))
     skeleton, notices = _skeleton(config)
@@ -85,7 +85,7 @@ def _config_path(path: Path) -> Path:
 
 
 def _skeleton(config: DeepLabCutConfig) -> tuple[Skeleton, list[str]]:
-    """Return the skeleton; links and bodyparts that will not do are left out with a notice."""
+    """Return the skeleton; invalid links and bodyparts are left out with a notice."""
     notices = []
     links = tuple(link for link in config.skeleton if set(link) <= set(config.bodyparts))
     if len(links) < len(config.skeleton):
@@ -123,7 +123,7 @@ def _lock(root: Path) -> tuple[ProjectLock | None, LockHolder | None, str]:
 
 
 def _changed_bodyparts(project: Project) -> list[str]:
-    """Tell the user what a change of the bodyparts in ``config.yaml`` means for labels that are there."""
+    """Tell the user what a change of the bodyparts in ``config.yaml`` means for existing labels."""
     notices = []
     unknown = project.labels.unknown_bodyparts()
     if unknown:

@@ -1,6 +1,6 @@
-"""Predictions that other programs left: round 0 of a project without a model of its own.
+"""Predictions of other programs: round 0 of a project without a model of its own.
 
-They are read once into `VideoPredictions` under version 0, with the file they came from.
+They are read once into `VideoPredictions` as version 0, with the file they came from.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from napari_al_pose.project.videos import ProjectVideo
 logger = logging.getLogger(__name__)
 
 OUTSIDE = 0
-"""The version under which they are kept."""
+"""Their version number."""
 _MOST_FRAMES = 50_000_000
 _CSV_HEADER = 3
 _ENDS = re.compile(r"DLC|[\W_](?!\d)")
-"""What may follow the name of a video: where digits follow, as in ``cam_1_2.csv``, it is another one's name."""
+"""What may follow the name of a video. If digits follow, as in ``cam_1_2.csv``, the name belongs to another video."""
 
 
 def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None, str]:
-    """Return what another program predicted in a video, and what is wrong with its files if none can be used.
+    """Return another program's predictions for a video, and what is wrong with its files if none can be used.
 
-    What was taken in before comes first, then the newest file beside the video.
+    Predictions that were read before come first, then the newest file beside the video.
     """
     found = project.video_predictions.find(OUTSIDE, video.name, footage=video.footage)
     if found is not None and found.header.bodyparts == project.skeleton.bodyparts:
@@ -56,8 +56,8 @@ def outside_run(project: Project, video: ProjectVideo) -> tuple[VideoRun | None,
 def files_beside(video: ProjectVideo, names: Collection[str] = ()) -> list[Path]:
     """Return files of predictions beside a video, newest first: ``<video>DLC*.h5``, ``.slp``, a Lightning Pose CSV.
 
-    ``names`` are those of other videos. A file belongs to the one with the longest name that it begins with: those
-    of ``animal_12`` are none of ``animal_1``.
+    ``names`` are those of other videos. A file belongs to the video with the longest name that it starts with: files of
+    ``animal_12`` don't belong to ``animal_1``.
     """
     where = video.path or video.images
     if where is None:
@@ -75,9 +75,9 @@ def files_beside(video: ProjectVideo, names: Collection[str] = ()) -> list[Path]
 
 
 def named_after(file: str, names: Collection[str]) -> str | None:
-    """Return which of some videos a file is named after: the longest name that it begins with, and that ends there.
+    """Return the video that a file is named after: the longest name that it starts with, and that ends there.
 
-    A name ends where a mark of DeepLabCut or a separator follows, but not where a number goes on.
+    A name ends where a mark of DeepLabCut or a separator follows, but not where a number continues.
 
     Examples
     --------
@@ -94,12 +94,12 @@ def named_after(file: str, names: Collection[str]) -> str | None:
 
 
 def video_of(project: Project, path: Path) -> ProjectVideo:
-    """Return the video that a file of predictions is named after; the project's only video where none is.
+    """Return the video that a predictions file is named after; if none fits, the project's only video.
 
     Raises
     ------
     AlPoseError
-        If no video of several has its name.
+        If there are several videos and none has its name.
     """
     named = named_after(path.name, [video.name for video in project.videos])
     if named is not None:
@@ -113,12 +113,12 @@ def video_of(project: Project, path: Path) -> ProjectVideo:
 
 
 def take_in(project: Project, video: ProjectVideo, path: Path) -> VideoRun:
-    """Read a file of predictions and keep it as what another program said about ``video``.
+    """Read a predictions file and store it as another program's predictions for ``video``.
 
     Raises
     ------
     AlPoseError
-        If it cannot be read, is of several animals, or knows none of the project's bodyparts.
+        If it can't be read, has several animals, or has none of the project's bodyparts.
     """
     table = read_sleap_predictions(path, video.name) if path.suffix == ".slp" else read_predictions(path)
     bodyparts = project.skeleton.bodyparts
@@ -144,7 +144,7 @@ def take_in(project: Project, video: ProjectVideo, path: Path) -> VideoRun:
 
 
 def _rows(table: PredictionTable, bodyparts: Sequence[str]) -> NDArray[np.float32]:
-    """Return ``(frames, K, 3)`` in the project's order; frames that are not in the table stay zero."""
+    """Return ``(frames, K, 3)`` in the project's order; frames missing from the table stay zero."""
     values = np.zeros((int(table.frames.max()) + 1, len(bodyparts), 3), np.float32)
     values[table.frames, :, :2] = np.nan
     for k, name in enumerate(bodyparts):

@@ -32,20 +32,20 @@ _CLEARLY_BETTER = 3.0
 _AROUND = (-1, 1, -2, 2, -3, 3)
 
 Steps = Generator[tuple[str, int, int], None, "Compared"]
-"""Yields what is done, how much of it, and of how much."""
+"""Yields what is being done, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of comparing a video's images with its frames.
+    """The result of comparing a video's images with its frames.
 
     Parameters
     ----------
     video : str
     noted : Noted
-        To be kept by `ProjectFolder.take_compared`.
+        To be stored by `ProjectFolder.take_compared`.
     differing : int
-        Images that show something else than the frame of their number.
+        Images that show something other than the frame of their number.
     compared : int
         Images that were compared.
     """
@@ -71,7 +71,7 @@ def compare_video(
     whole_video: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Steps:
-    """Compare a video's extracted images with its frames, by what they show.
+    """Compare a video's extracted images with its frames, by content.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def compare_video(
     every : bool
         Compare all images, not just some.
     whole_video : bool
-        Where images are shifted, look for their frames through a long video too.
+        If images are shifted, search for their frames through a long video too.
     cancelled : callable
-        Asked now and then.
+        Called now and then.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _compare(
     known: dict[str, bool],
     cancelled: Callable[[], bool],
 ) -> Generator[tuple[str, int, int], None, dict[int, bool]]:
-    """Compare some images, those that were not yet, and note what came of it in ``known``."""
+    """Compare some images that were not compared yet, and record the results in ``known``."""
     from napari_al_pose.video.comparing import is_other_picture
 
     found: dict[int, bool] = {}
@@ -150,7 +150,7 @@ def _compare(
             place = video.pictures.place(path.name)
             frame = _cut(source[source.position(number)], image, place)
             if image.shape != frame.shape:
-                continue  # of another size: shown in the frame's place anyway
+                continue  # of another size: shown instead of the frame anyway
             around = (number + step for step in _AROUND if 0 <= number + step < len(source))
             known[mark] = is_other_picture(image, frame, (_cut(source[at], image, place) for at in around))
         found[number] = known[mark]
@@ -164,7 +164,7 @@ def _find_shift(
     whole_video: bool,
     cancelled: Callable[[], bool],
 ) -> Generator[tuple[str, int, int], None, int | None]:
-    """Return by how many frames images are apart from the frames that they show, None if nothing fits."""
+    """Return by how many frames images are shifted from the frames they show; None if nothing fits."""
     from napari_al_pose.video.comparing import difference_of_reduced, reduced
 
     n_frames = len(source)

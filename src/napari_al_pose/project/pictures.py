@@ -1,4 +1,4 @@
-"""The extracted images of a video: where each lies in its frame, and which show something else than it."""
+"""The extracted images of a video: where each lies in its frame, and which show something other than the frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TURNED_BY = 5
-"""EXIF orientations from this on swap width and height."""
+"""EXIF orientations from this value on swap width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Pictures:
     Parameters
     ----------
     default : Place
-        Of every image that is not among ``others``, and of those still to be made.
+        Of every image that is not in ``others``, and of those still to be made.
     others : tuple of (str, Place)
         Images that lie elsewhere in their frame.
     stills : tuple of (int, str)
-        Frames whose image shows something else than the video's frame of that number, or has another size: the image
-        is shown and learnt from in its place.
+        Frames whose image shows something other than the video's frame of that number, or has another size. The image
+        is shown, and learnt from, instead.
     has_whole, has_crops : bool
         Whether some are whole frames, and whether some are the crop of ``config.yaml``.
     """
@@ -53,7 +53,7 @@ class Pictures:
         object.__setattr__(self, "_by_name", dict(self.others))
 
     def place(self, image: str) -> Place:
-        """Return where an image lies in its frame, by its name."""
+        """Return where an image, given by name, lies in its frame."""
         return self._by_name.get(image, self.default)
 
     @property
@@ -66,18 +66,18 @@ NO_PICTURES = Pictures()
 
 
 class Noted(BaseModel):
-    """What is known of one video's images, so that they need not be looked through each time.
+    """What is known of one video's images, so that they need not be examined each time.
 
     Parameters
     ----------
     footage : str
-        Digest of the video when it was there last.
+        Digest of the video when it was last there.
     frame_size : (width, height) or None
         Of its frames.
     compared : dict of str to bool
-        By `stamp` of an image: whether it shows something else than the frame.
+        By `stamp` of an image: whether it shows something other than the frame.
     shift : int or None
-        By how many frames the images that do are apart, where that was found.
+        By how many frames those images are shifted, if known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -88,7 +88,7 @@ class Noted(BaseModel):
     shift: int | None = None
 
     def differing(self, folder: Path) -> list[str]:
-        """Return the images that were found to show something else than their frame, and are the same still."""
+        """Return the images that were found to differ from their frame and have not changed since."""
         other = {of.partition("/")[0]: of for of, differs in self.compared.items() if differs}
         return [name for name, of in other.items() if (folder / name).is_file() and stamp(folder / name) == of]
 
@@ -98,12 +98,12 @@ class _File(BaseModel):
 
 
 class PictureNotes:
-    """Notes on the images of each video; a project works without the file.
+    """Notes on the images of each video; a project also works without the file.
 
     Parameters
     ----------
     path : Path
-        ``al-pose/pictures.json``; need not exist.
+        ``al-pose/pictures.json``; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -117,11 +117,11 @@ class PictureNotes:
             self._noted = {}
 
     def of(self, video: str) -> Noted:
-        """Return what is noted of a video's images."""
+        """Return the notes on a video's images."""
         return self._noted.get(video, Noted())
 
     def note(self, video: str, noted: Noted, *, keep: bool) -> None:
-        """Note something; on disk, too, if ``keep``."""
+        """Note something; store it on disk if ``keep``."""
         if noted == self._noted.get(video):
             return
         self._noted[video] = noted
@@ -140,31 +140,31 @@ def look_at_pictures(
     differing: Collection[str] = (),
     shift: int | None = None,
 ) -> tuple[Pictures, list[str]]:
-    """Decide for each image in a folder what of its frame it shows.
+    """Decide, for each image in a folder, which part of its frame it shows.
 
     Parameters
     ----------
     folder : Path
         ``labeled-data/<video>``.
     frame_size : (width, height) or None
-        Of the video's frames, None where nobody knows.
+        Of the video's frames; None if unknown.
     crop : (x1, x2, y1, y2) or None
-        What ``config.yaml`` says of the video.
+        The crop of the video in ``config.yaml``.
     differing : collection of str
-        Images that were found to show something else than their frame.
+        Images found to show something other than their frame.
     shift : int, optional
-        By how many frames they are apart from the frame that they show, where that was found.
+        By how many frames these are shifted from the frame they show, if known.
 
     Returns
     -------
     Pictures
     list of str
-        What the user should know.
+        Messages for the user.
     """
     sizes = image_sizes(folder)
     placed = {size: place_of(size, frame=frame_size, crop=crop) for size in set(sizes.values())}
     kinds = Counter(placed[size][1] for size in sizes.values())
-    # A new image becomes a crop only where all are.
+    # A new image becomes a crop only if all are.
     default = WHOLE
     if kinds["crop"] and not kinds["whole"]:
         default = next(place for place, kind in placed.values() if kind == "crop")
@@ -178,7 +178,7 @@ def look_at_pictures(
 
 
 def _of_differing(folder: Path, differing: Collection[str], shift: int | None) -> str:
-    """Say which images show something else than their frames, and where those are that they show."""
+    """Describe which images show something other than their frames, and where the frames they show are."""
     many = "s" if len(differing) > 1 else ""
     told = (
         f"{folder}: {len(differing)} image{many}, such as {min(differing)}, show something else than the video's frames"
@@ -242,7 +242,7 @@ def frame_size(path: Path) -> Size | None:
 
 
 def stamp(path: Path) -> str:
-    """Return what tells an image from another one of its name."""
+    """Return a key that distinguishes an image from others of its name."""
     status = path.stat()
     return f"{path.name}/{status.st_size}/{status.st_mtime_ns}"
 
@@ -257,7 +257,7 @@ def _image_sizes(folder: str, _time: int) -> dict[str, Size]:
 
 
 def _size(path: str) -> Size | None:
-    """Return the size of an image; the first bytes of a PNG say it, and there may be tens of thousands."""
+    """Return the size of an image; the first bytes of a PNG contain it, and there may be tens of thousands."""
     try:
         with open(path, "rb") as stream:
             head = stream.read(26)

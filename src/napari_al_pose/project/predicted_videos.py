@@ -10,14 +10,14 @@ from napari_al_pose.project.project import Project
 
 @dataclass(frozen=True, slots=True)
 class PredictedState:
-    """What of a project's videos is predicted.
+    """Which of a project's videos are predicted.
 
     Parameters
     ----------
     versions : tuple of int
-        The models there are.
+        The existing models.
     shares : mapping
-        By model and video: frames that are predicted, and all.
+        By model and video: predicted frames, and all frames.
     """
 
     versions: tuple[int, ...]

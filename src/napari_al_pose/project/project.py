@@ -12,10 +12,10 @@ from napari_al_pose.project.skeleton_change import drop_predictions, is_due, wri
 
 
 class Project(LabelledProject):
-    """An open project. Made by `open_project`; close it, or use it as a context manager.
+    """An open project. `open_project` makes it; close it, or use it as a context manager.
 
-    One process at a time has it open for writing (labels, settings, ``config.yaml``). Models, predictions, rounds
-    and the queue are written by the engine on behalf of whoever holds the lock, and do not ask for it.
+    One process at a time has it open for writing (labels, settings, ``config.yaml``). The engine writes models,
+    predictions, rounds and the queue on behalf of the process that holds the lock, and does not need it.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Project(LabelledProject):
     models : ModelStore
     predictions : PoolPredictions
     unseen : PoolPredictions
-        What models said about labelled frames they had not learnt from.
+        Predictions for labelled frames by models that had not learnt from them.
     checks : CheckStore
     video_predictions : VideoPredictions
     rounds : RoundStore
     queue : QueueStore
     writer : Writer
-        Who writes the files of labels; this process, unless another one is given.
+        Writes the label files; this process, unless another one is set.
     lock_holder : str
         Who else has it open for writing; "" if nobody.
     """
@@ -41,26 +41,26 @@ class Project(LabelledProject):
     def edit_skeleton(self, edit: SkeletonEdit) -> SkeletonEdit:
         """Rename, add, reorder or remove bodyparts, and change the lines between them.
 
-        Labels stay: those of a renamed bodypart go on under its new name, those of a removed one are kept out of
-        sight until one of that name is added again. The labels, ``config.yaml`` and the columns of CollectedData
-        change together; if the program is cut short in between, opening the project brings the change to its end.
-        Guesses of older models are dropped. Slow: it reads and writes all files of labels.
+        Labels stay: labels of a renamed bodypart get its new name, and labels of a removed one are hidden until one of
+        that name is added again. The labels, ``config.yaml`` and the columns of CollectedData change together; if the
+        program is interrupted, opening the project completes the change. Guesses of older models are dropped. This is
+        slow: it reads and writes all label files.
 
         Parameters
         ----------
         edit : SkeletonEdit
-            All bodyparts and lines as they shall be.
+            All bodyparts and lines as they should be.
 
         Returns
         -------
         SkeletonEdit
-            What takes this back.
+            The edit that undoes this one.
 
         Raises
         ------
         AlPoseError
-            If the project is read-only, the edit is impossible, or a file cannot be read or written; nothing was
-            changed then.
+            If the project is read-only, the edit is impossible, or a file can't be read or written; nothing was changed
+            then.
         """
         self._refuse_if_read_only()
         with self._exporting:
@@ -80,12 +80,12 @@ class Project(LabelledProject):
         return inverse_edit(before, edit)
 
     def _with_others_edits(self, edit: SkeletonEdit) -> SkeletonEdit:
-        """Take in what another program wrote into ``config.yaml`` meanwhile, and return the edit with it.
+        """Merge what another program wrote into ``config.yaml`` meanwhile, and return the combined edit.
 
         Raises
         ------
         AlPoseError
-            If a bodypart was taken away there: it may have been renamed, and nobody knows to what.
+            If a bodypart was removed there: it may have been renamed, and its new name is unknown.
         """
         config = read_config(self.config_path)
         gone = [name for name in self.skeleton.bodyparts if name not in config.bodyparts]
@@ -113,12 +113,12 @@ class Project(LabelledProject):
         return replace(edit, bodyparts=(*edit.bodyparts, *others), links=tuple(dict.fromkeys((*edit.links, *kept))))
 
     def take_up_skeleton_change(self) -> None:
-        """Bring a change of the bodyparts to its end that was cut short; nothing if there is none.
+        """Complete an interrupted change of the bodyparts; do nothing if there is none.
 
         Raises
         ------
         AlPoseError
-            If a file cannot be read or written.
+            If a file can't be read or written.
         """
         change = self.labels.skeletons.unfinished()
         if change is None:
