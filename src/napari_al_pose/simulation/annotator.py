@@ -1,7 +1,7 @@
-"""An annotator who knows the answers, and is as exact and as patient as a person.
+"""A simulated annotator who knows the answers, with the precision and patience of a person.
 
-Guesses within the tolerance are taken as they are, so that labels are as wrong as those of people who correct guesses;
-what is placed or dragged lies where the label is, give or take a person's jitter. The worst guess is put right first.
+Guesses within the tolerance are accepted as they are, so labels have the errors of people who correct guesses. A placed
+or dragged point lies on the label, give or take a person's jitter. The worst guess is corrected first.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from napari_al_pose.simulation.workflows import Actions
 _PLACED, _HIDDEN, _UNSEEN = (int(s) for s in (KeypointState.PLACED, KeypointState.NOT_VISIBLE, KeypointState.UNSEEN))
 
 PoseInference = Callable[[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float64]]
-"""``infer(xy, clicked, open_)`` returns the points decided anew, (K, 2)."""
+"""``infer(xy, clicked, open_)`` returns the inferred points, (K, 2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What is known of a frame, and how exact the annotator is.
+    """What is known of a frame, and how precise the annotator is.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ class Truth:
         Pixels; NaN unless placed.
     states : int8 array, (K,)
     length : float
-        What errors are divided by, px.
+        Unit of errors, px.
     tolerance : float
         Largest error that is left as it is, in lengths.
     jitter : float array, (K, 2)
-        How far off a click is, px: drawn once for a frame, so that all workflows click at the same places.
+        Error of a click, px; drawn once for each frame, so that all workflows click at the same places.
     """
 
     xy: NDArray[np.float64]
@@ -53,14 +53,14 @@ class Truth:
         return where
 
     def errors(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return how far off guesses (K, 2) are, in lengths; 0 for what is hidden, infinite where there is none."""
+        """Return the errors of guesses (K, 2), in lengths; 0 for hidden bodyparts, infinite for missing guesses."""
         off = np.hypot(*(np.asarray(xy, np.float64) - self.xy).T) / self.length
         return np.where(self.states == _PLACED, np.where(np.isfinite(off), off, np.inf), 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """What became of a frame.
+    """The result of labelling a frame.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Labelled:
     states : int8 array, (K,)
     actions : Actions
     answers : tuple of (int, float, bool)
-        Of each guess that was judged: bodypart, likelihood, and whether it was right.
+        For each judged guess: bodypart, likelihood, and whether it was right.
     """
 
     xy: NDArray[np.float64]
@@ -88,7 +88,7 @@ def from_scratch(truth: Truth) -> Labelled:
 def correct_frame(
     truth: Truth, guess: NDArray[np.floating], likelihood: NDArray[np.floating], infer: PoseInference | None
 ) -> Labelled:
-    """Put a frame's wrong guesses right, the worst first; one key takes the others."""
+    """Correct a frame's wrong guesses, the worst first; one key accepts the others."""
     xy = np.array(guess, np.float64)
     labelled = truth.states != _UNSEEN
     hidden = truth.states == _HIDDEN
@@ -123,9 +123,9 @@ def answer_points(
     infer: PoseInference | None,
     sure: NDArray[np.bool_] | None = None,
 ) -> Labelled:
-    """Answer for some bodyparts of a frame, in the order asked; one key each, or a drag.
+    """Answer for some bodyparts of a frame, in the given order, with one key or one drag each.
 
-    ``sure`` marks others (K,) that one more key takes as they are in the end, unseen.
+    ``sure`` marks others (K,) that one more key accepts unseen at the end.
     """
     xy = np.array(guess, np.float64)
     states = np.full(len(xy), _UNSEEN, np.int8)

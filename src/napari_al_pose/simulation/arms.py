@@ -1,4 +1,4 @@
-"""The strategy of an arm: one of the registry, with what the arm changes of it, or one that knows the truth."""
+"""The strategy of an arm: one of the registry with the arm's changes, or one that knows the truth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT = "hybrid"
 
 
 def strategies_of(arm: Arm, situation: Situation) -> tuple[Strategy, Mapping[str, Strategy]]:
-    """Return the arm's strategy and, by name, those that may take its place, all with the arm's modifiers."""
+    """Return the arm's strategy and, by name, its possible fallbacks, all with the arm's modifiers."""
     known = {name: ArmStrategy(strategy, arm) for name, strategy in installed_strategies().items()}
     if arm.strategy == ORACLE:
         return ArmStrategy(TrueError(situation.prepared.dataset), arm), known
@@ -37,7 +37,7 @@ def strategies_of(arm: Arm, situation: Situation) -> tuple[Strategy, Mapping[str
 
 
 class ArmStrategy:
-    """A strategy with what an arm changes of it; its traits are attributes, as `Traits` has it.
+    """A strategy with the arm's changes; its traits are attributes, as in `Traits`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class ArmStrategy:
     name : str
         Another name.
     reverse : bool
-        Whether the frames it wants least come first, as they come.
+        Whether the least wanted frames come first, as they come.
     """
 
     def __init__(self, strategy: Strategy, arm: Arm, *, name: str = "", reverse: bool = False) -> None:
@@ -90,7 +90,7 @@ class ArmStrategy:
 
 
 class TrueError:
-    """Rank frames by the error the model really makes; batches are made like those of most strategies.
+    """Ranks frames by the model's true error; batches are made as for most strategies.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class TrueError:
         self._rows = {key: row for row, key in enumerate(dataset.times)}
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
-        """Return each frame's mean capped error, ``(N,)``; NaN where nothing is placed."""
+        """Return each frame's mean capped error, ``(N,)``; NaN if nothing is placed."""
         rows = np.array([self._rows[key] for key in context.keys], np.int64)
         errors = np.minimum(frame_errors(self._dataset, rows, given(context.xy, "poses")), self._dataset.cap)
         known = ~np.isnan(errors)
@@ -117,5 +117,5 @@ class TrueError:
         return result
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say that the labels tell."""
+        """Refer to the labels."""
         return Explanation(sentence="the labels say so")

@@ -1,4 +1,4 @@
-"""A labelled data set as the simulation uses it: every frame at the network's scale, in arrays on disk."""
+"""A labelled data set in the simulation's form: every frame at the network's scale, in arrays on disk."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
 
 _FAR = 1000
-"""Frames between two pictures when nobody knows: beyond every rule of spacing."""
+"""Frames between two pictures if unknown: more than any rule of spacing needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The length that errors are divided by.
+    """The unit of errors.
 
     Parameters
     ----------
     pair : (str, str) or None
         Two bodyparts whose distance it is; None for the diagonal of the box around the placed keypoints.
     per_frame : bool
-        Whether every frame has its own (PCKh); else each video has the median of its frames.
+        Whether every frame has its own (PCKh); otherwise each video has the median of its frames.
     cap : float
-        Largest error that counts, in this length: a keypoint found at the other end of the cage is wrong, not ten times
+        Largest error that counts, in this unit: a keypoint found at the other end of the cage is wrong, not ten times
         as wrong.
     """
 
@@ -41,7 +41,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawDataset:
-    """Labelled frames where they are, at their own size.
+    """Labelled frames at their original place and size.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class RawDataset:
         Safe as a folder name.
     skeleton : Skeleton
     keys : tuple of FrameKey, N
-        ``video`` is what folds keep together: a video, or an animal.
+        Folds keep each ``video`` together: a video, or an animal.
     xy : float array, (N, K, 2)
         Source pixels; NaN unless placed.
     states : int8 array, (N, K)
@@ -62,8 +62,8 @@ class RawDataset:
     rotation_degrees : float
         Largest random rotation that keeps views plausible.
     fps : float
-        Frames per second that frame numbers count in; 0 where images were picked from videos nobody has, and their
-        numbers tell no time.
+        Frame rate of the frame numbers; 0 if images were picked from unknown videos, so that numbers say nothing about
+        time.
     splits : tuple of (base videos, pool videos, test videos)
         Published splits, where there are any.
     behaviours : tuple of str, N or none
@@ -94,18 +94,18 @@ class Dataset:
     skeleton : Skeleton
     keys : tuple of FrameKey, N
     images : uint8 array, (N, H, W, 3)
-        Padded at the right and the bottom to one size.
+        Padded on the right and at the bottom to one size.
     xy : float array, (N, K, 2)
         Pixels of ``images``; NaN unless placed.
     states : int8 array, (N, K)
     scale : float array, (N,)
-        Pixels of ``images`` in a source pixel.
+        Pixels of ``images`` per source pixel.
     reference : float array, (N,)
-        What errors are divided by, pixels of ``images``.
+        Unit of errors, pixels of ``images``.
     cap : float
         Largest error that counts, in ``reference``.
     crop : (int, int)
-        Height and width of the views that are trained on.
+        Height and width of the training views.
     rotation_degrees, fps : float
     splits, behaviours : tuple
         As in `RawDataset`.
@@ -133,8 +133,8 @@ class Dataset:
 
     @property
     def times(self) -> tuple[FrameKey, ...]:
-        """The keys that selection goes by: itself where time is known, else numbers so far apart that no frame is
-        too near to another to be chosen with it."""
+        """The keys for selection: the keys themselves if times are known, otherwise numbers so far apart that no frame
+        is too near to another."""
         if self.fps > 0:
             return self.keys
         return tuple(FrameKey(key.video, _FAR * row) for row, key in enumerate(self.keys))
@@ -147,7 +147,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """What an annotator said of some frames of a data set, where that is not simply what is known.
+    """An annotator's labels of some frames of a data set, if they differ from the known ones.
 
     Parameters
     ----------
@@ -172,12 +172,12 @@ def reference_lengths(
     skeleton: Skeleton,
     reference: Reference,
 ) -> NDArray[np.float64]:
-    """Return the length that each frame's errors are divided by, (N,), in the unit of ``xy``.
+    """Return the unit of each frame's errors, (N,), in the unit of ``xy``.
 
     Raises
     ------
     AlPoseError
-        If no frame has the keypoints it is measured between.
+        If no frame has the keypoints that define it.
     """
     placed = states == KeypointState.PLACED
     if reference.pair is None:
@@ -207,7 +207,7 @@ _ARRAYS = ("images", "xy", "states", "scale", "reference")
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write a data set to a new folder, whole or not at all; one that is there already is left as it is."""
+    """Write a data set to a new folder, whole or not at all; leave an existing one as it is."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -233,7 +233,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Open a data set that `save_dataset` wrote; images stay on disk until they are looked at."""
+    """Open a data set that `save_dataset` wrote; images stay on disk until they are needed."""
     about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     arrays: dict[str, Any] = {
         name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None, allow_pickle=False)

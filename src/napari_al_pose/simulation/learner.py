@@ -1,6 +1,6 @@
-"""What learns in the simulation: the loop's own training, or heads on a frozen backbone whose maps are computed once.
+"""The learners of the simulation: the loop's own training, or only heads on backbone maps that are computed once.
 
-Both start every training of a fold and seed from the same weights, take the same number of steps and see the frames in
+Both start every training of a fold and seed from the same weights, take the same number of steps, and see the frames in
 an order drawn from the same seed.
 """
 
@@ -30,14 +30,14 @@ from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
 
 CUT_SHARE = 0.3
-"""Share of what heads are trained on that is cut from anywhere in a frame, background mostly."""
+"""Share of the heads' training views that are cropped from anywhere in a frame, mostly background."""
 
 _AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """What a model says about frames.
+    """A model's predictions for frames.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Learned(Protocol):
         """Predict rows of the data set."""
 
     def pose_model(self) -> PoseModel:
-        """Return the model as the loop has it, for what is asked of frames rather than of rows."""
+        """Return the model in the loop's form, for requests about frames instead of rows."""
 
 
 class Learner(Protocol):
@@ -70,22 +70,22 @@ class Learner(Protocol):
     def train(self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None) -> Learned:
         """Train on rows.
 
-        ``initial`` is what an earlier call returned, to go on from; ``labels`` what an annotator said of the rows, by
-        default what is known.
+        ``initial`` is the result of an earlier call, to continue from; ``labels`` are an annotator's labels of the
+        rows, by default the known ones.
         """
 
 
 def make_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> Learner:
-    """Return the learner that the protocol asks for; ``folder`` has what `prepare_learner` wrote."""
+    """Return the learner that the protocol names; ``folder`` has what `prepare_learner` wrote."""
     if protocol.learning == "all":
         return _WholeNetwork(dataset, protocol)
     return _Heads(dataset, protocol, folder)
 
 
 def prepare_learner(dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
-    """Compute the frozen backbone's maps of every frame and view, unless ``folder`` has them.
+    """Compute the frozen backbone's maps for every frame and view, unless they are in ``folder``.
 
-    What was computed before an interruption is not computed again.
+    An interrupted computation continues where it stopped.
     """
     if protocol.learning == "all" or folder.exists():
         return
@@ -119,7 +119,7 @@ def _write_maps(dataset: Dataset, protocol: SimulationProtocol, folder: Path) ->
 
 
 def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
-    """Open an array on disk for writing, made of zeros where there is none."""
+    """Open an array on disk for writing, filled with zeros if it is new."""
     if path.exists():
         opened: NDArray = np.load(path, mmap_mode="r+", allow_pickle=False)
         return opened
@@ -127,7 +127,7 @@ def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
 
 
 class _Heads:
-    """Trains heads alone, on maps that never change."""
+    """Trains only heads, on maps that never change."""
 
     def __init__(self, dataset: Dataset, protocol: SimulationProtocol, folder: Path) -> None:
         self.dataset, self.protocol = dataset, protocol
@@ -163,13 +163,13 @@ class _Heads:
         return _TrainedHeads(self, network.eval())
 
     def precision(self) -> torch.autocast:
-        """Return what to run the heads in."""
+        """Return the dtype for the heads."""
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.protocol.bfloat16)
 
     def _batches(
         self, rows: Sequence[int], seed: int, labels: Labels | None
     ) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
-        """Yield maps, keypoints and weights for ever; each frame once an epoch."""
+        """Yield maps, keypoints and weights without end, each frame once an epoch."""
         rng = np.random.default_rng(seed)
         n = self.protocol.batch_size
         precision = torch.bfloat16 if self.protocol.bfloat16 else torch.float32
@@ -189,9 +189,9 @@ class _Heads:
     def _view(
         self, row: int, rng: np.random.Generator, labels: Labels | None
     ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
-        """Draw one of the fixed views of a frame, or a cut from anywhere in it.
+        """Draw one of the fixed views of a frame, or a crop from anywhere in it.
 
-        The few fixed views show little of what lies around the animal: without the cuts, a network that never saw a
+        The few fixed views show little of the animal's surroundings. Without the crops, a network that never saw a
         corner of the cage finds snouts there.
         """
         view = int(rng.integers(self.protocol.views))
@@ -213,7 +213,7 @@ class _Heads:
 def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return where an annotator's labels (K, 2) lie in a view in which the known ones lie at ``uv`` (K, 2).
 
-    A view is the frame moved, turned and scaled, which any two points tell; with one known point alone, only its own
+    A view is the frame moved, rotated and scaled, which any two points determine. With one known point, only its own
     label is moved, as if the view were upright.
     """
     there = np.flatnonzero(np.isfinite(known[:, 0]))
@@ -229,7 +229,7 @@ def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], said: NDArra
 
 
 class _TrainedHeads:
-    """Heads with the data set they can predict."""
+    """Heads, with the data set they can predict."""
 
     def __init__(self, learner: _Heads, network: PoseNetwork) -> None:
         self.network = network
@@ -269,7 +269,7 @@ class _TrainedHeads:
 
 
 class _WholeNetwork:
-    """The loop's own training, with the number of steps, scale and crop fixed."""
+    """The loop's own training, with fixed steps, scale and crop."""
 
     def __init__(self, dataset: Dataset, protocol: SimulationProtocol) -> None:
         self._dataset, self._protocol = dataset, protocol
@@ -299,7 +299,7 @@ class _WholeNetwork:
 
 
 class _TrainedNetwork:
-    """A model of the loop with the data set it can predict."""
+    """A model of the loop, with the data set it can predict."""
 
     def __init__(self, dataset: Dataset, model: PoseModel) -> None:
         self.model = model

@@ -22,7 +22,7 @@ class Errors:
     Parameters
     ----------
     error : float
-        Mean distance over the reference length, capped, macro-averaged over videos: what arms are compared by.
+        Mean distance over the reference length, capped, macro-averaged over videos; arms are compared by this.
     uncapped, median, p95, rmse : float
         Over all keypoints, in the reference length; ``rmse`` is the root of the mean squared distance.
     error_px : float
@@ -57,7 +57,7 @@ class Errors:
 
 
 def frame_errors(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return each keypoint's distance over the reference length, (n, K), not capped; NaN where none is placed."""
+    """Return each keypoint's distance over the reference length, (n, K), not capped; NaN if it is not placed."""
     found = distances(xy, dataset.xy[rows], dataset.states[rows])
     return found / dataset.reference[rows][:, None]
 
@@ -70,7 +70,7 @@ def measure(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating])
     dataset : Dataset
         With the labels.
     rows : int64 array, (n,)
-        Rows of it that were predicted.
+        The predicted rows.
     xy : float array, (n, K, 2)
         Pixels of the data set's images.
     """

@@ -1,4 +1,4 @@
-"""Playing the annotator: one fold and one seed, every arm from the same start."""
+"""Plays the annotator: one fold and one seed, every arm from the same start."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def missing_rounds(job: FoldJob, protocol: Protocol, files: RoundFiles) -> int:
 
 
 def play(job: FoldJob, protocol: Protocol, files: RoundFiles, *, out_of_time: Callable[[], bool]) -> bool:
-    """Play what is missing of a job; each round is on disk before the next begins.
+    """Play the missing part of a job; each round is on disk before the next begins.
 
     Returns
     -------
     bool
-        Whether the job is done; False if ``out_of_time`` said to leave the rest.
+        Whether the job is done; False if ``out_of_time`` stopped it.
     """
     prepared = open_prepared(job.prepared)
     fold = make_folds(prepared.dataset, protocol.folds, test_size=protocol.test_size)[job.fold]
@@ -69,7 +69,7 @@ def play(job: FoldJob, protocol: Protocol, files: RoundFiles, *, out_of_time: Ca
 
 @dataclass(slots=True)
 class _State:
-    """Where an arm is: what is labelled, what was learnt, how far it can be trusted."""
+    """The state of an arm: what is labelled, what was learnt, how far the model can be trusted."""
 
     labelled: list[int]
     model: Learned | None = None
@@ -77,7 +77,7 @@ class _State:
 
 
 class _Table:
-    """One fold and seed: deals the same start to every arm."""
+    """One fold and seed: gives every arm the same start."""
 
     def __init__(
         self, job: FoldJob, protocol: Protocol, files: RoundFiles, prepared: Prepared, fold: Fold, learner: Learner
@@ -110,7 +110,7 @@ class _Table:
         return True
 
     def _round(self, state: _State, arm: Arm, number: int, budget: int) -> None:
-        """Label up to ``budget``, learn, measure, and write it down."""
+        """Label up to ``budget``, train, measure, and record the round."""
         dataset, began = self._prepared.dataset, time.process_time()
         budgets, n_pool = self._protocol.budgets, len(self._fold.pool)
         wanted = self._protocol.frames(budget, n_pool)
@@ -179,7 +179,7 @@ class _Table:
     def _play_workflow(
         self, arm: Arm, way: Workflow, *, before: Sequence[dict[str, Any] | None], out_of_time: Callable[[], bool]
     ) -> bool:
-        """Play the missing rounds of an arm whose annotator takes time; False if ours ran out."""
+        """Play the missing rounds of an arm whose annotator takes time; return False if our time ran out."""
         budgets, dataset = self._protocol.budgets, self._prepared.dataset
         annotating = Annotating(self._prepared, self._protocol, self._fold, self._seed)
         state, model = WorkflowState(Labels.none(dataset)), None
@@ -212,7 +212,7 @@ class _Table:
         return True
 
     def _learn_work(self, state: WorkflowState) -> tuple[Learned, float]:
-        """Train on what an annotator said; the first training is the same for all workflows, and done once."""
+        """Train on an annotator's labels; the first training is the same for all workflows, and done once."""
         rows = sorted(state.labelled)
         if self._first_work is not None and self._first_work[0] == (rows, len(state.judged)):
             return self._first_work[1], self._first_work[2]
@@ -242,7 +242,7 @@ class _Table:
         return model, seconds
 
     def _replay(self, state: _State, row: dict[str, Any], arm: Arm) -> None:
-        """Go past a round that was played before: fresh training needs only the last, warm training every one."""
+        """Skip a round that was played before: fresh training needs only the last, warm training every one."""
         number_of = {(key.video, key.frame): i for i, key in enumerate(self._prepared.dataset.keys)}
         state.labelled = [*state.labelled, *(number_of[video, frame] for video, frame, _, _ in row["picks"])]
         state.reliability = float(row["reliability"])
@@ -250,7 +250,7 @@ class _Table:
 
 
 def _describe(dataset: Dataset, choice: Choice) -> dict[str, Any]:
-    """Return the log of a choice as JSON has it."""
+    """Return the log of a choice in JSON's form."""
     names = [(dataset.keys[pick.row], pick) for pick in choice.picks]
     per_video: dict[str, int] = {}
     for key, _ in names:

@@ -1,4 +1,4 @@
-"""A data set in the place of a project: what the loop's ranking takes from videos, a model and an annotator."""
+"""A data set in place of a project: what the loop's ranking needs from videos, a model and an annotator."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ UNAVAILABLE = {
     Extra.DINOV2: _NO_WEIGHTS,
     Extra.DINOV2_LABELLED: _NO_WEIGHTS,
 }
-"""What strategies can't be given here: those that need it are replaced by the one they name, and the rounds say so."""
+"""What strategies can't have here: their fallbacks replace those that need it, and the rounds say so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Situation:
-    """What an arm chooses in.
+    """What an arm chooses from.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ class Situation:
     model : Learned
         Trained on ``labelled``.
     pool, labelled : sequence of int
-        Rows of the data set; what is labelled is never chosen.
+        Rows of the data set; labelled ones are never chosen.
     reliability : float
         As in `ScoreContext`.
     seed : int
-        For all that is drawn.
+        For all random draws.
     """
 
     prepared: Prepared
@@ -70,12 +70,12 @@ class Situation:
 
 
 def frame_rates(dataset: Dataset) -> dict[str, float]:
-    """Return the frame rate of each video, for the rules on time; where none is known, `Dataset.times` keeps away."""
+    """Return the frame rate of each video, for rules on time; if unknown, `Dataset.times` keeps frames apart."""
     return dict.fromkeys(dataset.videos, dataset.fps) if dataset.fps > 0 else {}
 
 
 def dataset_pool(situation: Situation, *, deduplicate: bool) -> Pool:
-    """Return the frames that are not labelled yet, in the place of the loop's pool; frames are named by `times`."""
+    """Return the unlabelled frames in place of the loop's pool; frames are named by `times`."""
     dataset, features = situation.prepared.dataset, situation.prepared.features
     done = set(situation.labelled)
     rows = [row for row in situation.pool if row not in done]
@@ -103,7 +103,7 @@ def _different(situation: Situation, rows: Sequence[int]) -> NDArray[np.int64]:
 
 
 def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = None) -> RankingInput:
-    """Return what the loop's ranking works with; ``trust`` takes the place of the reliability that was measured."""
+    """Return the input of the loop's ranking; ``trust`` replaces the measured reliability."""
     dataset = situation.prepared.dataset
     row_of = {key: row for row, key in enumerate(dataset.times)}
 
@@ -127,13 +127,13 @@ def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = Non
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownLabels:
-    """What the annotator of a simulation has labelled so far; a `RankingLabels`.
+    """The labels made in a simulation so far; a `RankingLabels`.
 
     Parameters
     ----------
     dataset : Dataset
     labelled : tuple of int
-        Rows of it, in the order in which they were labelled.
+        Its rows, in labelling order.
     measured : float
         The reliability.
     """
@@ -148,7 +148,7 @@ class KnownLabels:
         return self.dataset.skeleton
 
     def annotations(self) -> list[Annotation]:
-        """Return the labels; a bodypart the data set says nothing of was looked for and not seen."""
+        """Return the labels; a bodypart without one counts as looked for and not seen."""
         data = self.dataset
         states = np.where(data.states == KeypointState.PLACED, KeypointState.PLACED, KeypointState.NOT_VISIBLE)
         return [Annotation(data.times[row], data.xy[row], states[row].astype(np.int8)) for row in self.labelled]
@@ -167,7 +167,7 @@ class KnownLabels:
 
 
 class DatasetVideo:
-    """The frames of one video of a data set as a source: numbers are those of `Dataset.times`.
+    """The frames of one video of a data set as a source, numbered by `Dataset.times`.
 
     Parameters
     ----------

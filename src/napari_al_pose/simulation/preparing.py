@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A data set on disk with what is computed of it once.
+    """A data set on disk with what is computed from it once.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Prepared:
 
 
 def prepare(raw: RawDataset, protocol: Protocol, cache: Path) -> Path:
-    """Write what the rounds need of a data set to a folder of ``cache``, unless it is there; return the folder.
+    """Write what the rounds need of a data set to a folder of ``cache``, unless it exists; return the folder.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _keep(path: Path, compute: Callable[[], NDArray[Any]]) -> None:
 
 
 def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
-    """Return a hash of the labels and of the settings that decide what is computed of them."""
+    """Return a hash of the labels and of the settings that the computation depends on."""
     settings = [
         protocol.backbone,
         protocol.learning,
@@ -105,7 +105,7 @@ def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
 
 
 def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
-    """Read the frames that take part and bring them to the network's scale."""
+    """Read the frames that take part and scale them for the network."""
     usable = np.flatnonzero((raw.states == KeypointState.PLACED).any(axis=1))
     if len(usable) < 8:
         raise AlPoseError(

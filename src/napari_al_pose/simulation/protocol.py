@@ -14,11 +14,11 @@ from napari_al_pose.simulation.workflows import WORKFLOWS, Costs, Workflow, pars
 
 BEST, ORACLE, ANTI = "best", "oracle", "anti"
 SANITY = (ORACLE, ANTI, "random+dedup")
-"""Arms of every run: the true error as the score, the default's scores upside down, and random on the pool that
-the scored arms choose from."""
+"""Arms of every run: the true error as the score, the default's scores reversed, and random on the pool that the scored
+arms choose from."""
 
 BLIND = ("uniform", "random")
-"""Strategies that don't look at frames: they get the whole pool, near-duplicates included, unless told otherwise."""
+"""Strategies that don't look at frames; by default they get the whole pool, near-duplicates included."""
 
 Learning = Literal["heads", "all"]
 Start = Literal["shared", "own"]
@@ -33,17 +33,17 @@ class Arm:
     strategy : str
         Of the registry, or "best", "oracle" or "anti".
     deduplicate : bool
-        Whether near-duplicates leave the pool before it is scored.
+        Whether near-duplicates are removed from the pool before it is scored.
     spread : bool
-        Whether the batch is spread by clusters and time gaps; else the best-scored are taken as they come.
+        Whether the batch is spread by clusters and time gaps; otherwise the best-scored frames are taken as they come.
     explore : float or None
-        Share of each batch that is drawn at random instead; None leaves it to the strategy.
+        Share of each batch that is drawn at random; None leaves it to the strategy.
     warm : bool
-        Whether training goes on from the round before instead of from the start.
+        Whether training continues from the previous round instead of from the start.
     trust : float or None
-        Reliability that the strategy is told instead of the one measured, for those that go by it.
+        Reliability to tell the strategy instead of the measured one.
     workflow : str
-        How frames are labelled, as `parse_workflow` reads it; "" for frames that are simply known, at no cost.
+        How frames are labelled, as `parse_workflow` reads it; "" if labels are simply known, at no cost.
     """
 
     strategy: str
@@ -58,7 +58,8 @@ class Arm:
     def parse(cls, text: str) -> Arm:
         """Read ``strategy+modifier+...``, ``workflow`` or ``workflow/strategy+modifier+...``.
 
-        So ``hybrid``, ``hybrid+nodedup``, ``mpe+nospread``, ``hybrid+explore25``, ``prefilled``, ``prefilled/kmeans``.
+        Examples are ``hybrid``, ``hybrid+nodedup``, ``mpe+nospread``, ``hybrid+explore25``, ``prefilled``,
+        ``prefilled/kmeans``.
 
         Raises
         ------
@@ -92,7 +93,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """What `parse` reads, in its one canonical form."""
+        """The text that `parse` reads, in its canonical form."""
         default = Arm.parse(self.strategy)
         parts = [self.strategy]
         if self.deduplicate != default.deduplicate:
@@ -113,7 +114,7 @@ class Arm:
 
     @property
     def way(self) -> Workflow | None:
-        """The workflow; None where frames are simply known."""
+        """The workflow; None if labels are simply known."""
         return parse_workflow(self.workflow) if self.workflow else None
 
 
@@ -127,20 +128,20 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
 
 _LATER = ("tolerance", "jitter", "costs", "candidates")
 _EARLIER_NAMES = {"backbone": "trunk"}
-"""Names in the hash of `Protocol.setting`, so that runs from before a field was renamed can be gone on with."""
+"""Names in the hash of `Protocol.setting`, so that runs from before a field was renamed can be continued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """One comparison. Everything that changes a result is in here.
+    """One comparison, with everything that affects a result.
 
     Parameters
     ----------
     arms : tuple of str
         As `Arm.parse` reads them.
     budgets : tuple of int
-        Labelled frames after each round, ascending; the first are drawn at random, stratified, the same for all
-        arms of a fold and seed (``start="shared"``), or by each arm's own cold start.
+        Labelled frames after each round, ascending. The first frames are a stratified random draw, the same for all
+        arms of a fold and seed (``start="shared"``), or come from each arm's own cold start.
     steps : int
         Optimiser steps of every training, whatever its labels.
     batch_size : int
@@ -153,20 +154,20 @@ class Protocol:
     bfloat16 : bool
         Run the heads in bfloat16, for ``heads``: three times as fast on processors that multiply it.
     views : int
-        Random views a frame has, for ``heads``.
+        Random views of each frame, for ``heads``.
     long_side : int
         Longer side of the images, px; 0 chooses it from the labels.
     rotation_degrees : float
         Largest random rotation.
     start : {"shared", "own"}
     folds : int
-        Parts the data are divided in; each is tested on once.
+        Number of parts of the data; each is tested on once.
     percent : bool
-        Whether budgets are percentages of the pool, on top of the frames that are labelled from the beginning.
+        Whether budgets are percentages of the pool, in addition to the frames labelled from the start.
     pool_size : int
-        At most so many frames of a data set take part, evenly spread over each video.
+        Most frames of a data set that take part, evenly spread over each video.
     test_size : int
-        At most so many frames are tested on, evenly spread over each video.
+        Most test frames, evenly spread over each video.
     tolerance : float
         Largest error that an annotator leaves as it is, in reference lengths.
     jitter : float
@@ -175,8 +176,8 @@ class Protocol:
         Batches that the arm ``best`` tries in each round, by every other test frame; all arms are then measured on the
         others only. 0 without that arm.
     costs : Costs
-        Seconds of each of an annotator's actions. With a workflow a budget is the time in which an annotator would
-        label so many frames from scratch.
+        Seconds of each of an annotator's actions. With a workflow, a budget is the time in which an annotator would
+        label that many frames from scratch.
     """
 
     arms: tuple[str, ...]
@@ -228,8 +229,8 @@ class Protocol:
         return asdict(self)
 
     def setting(self) -> str:
-        """Return a short hash of all that two rounds must share to be comparable: everything but the list of arms."""
-        # What came later stays out while it is as it always was, so that earlier runs can be gone on with.
+        """Return a short hash of everything that comparable rounds must share: all but the list of arms."""
+        # Newer fields are left out while they have their defaults, so that earlier runs can be continued.
         later = {
             name: value
             for name, value in Protocol(arms=("uniform",), budgets=(2, 3)).to_json().items()

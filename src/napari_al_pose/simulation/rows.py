@@ -1,4 +1,4 @@
-"""The results: one small file a round, written whole, and the tables made of them."""
+"""The results: one small file for each round, written whole, and the tables made from them."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ SCALARS = (
     "setting",
     "code",
 )
-"""Columns of the tidy table, one row a round."""
+"""Columns of the tidy table, one row for each round."""
 
 
 WORK = ("seconds", "clicks", "looks", "points", "placed", "dragged", "accepted", "n_points", "noc", "noc_mended")
-"""Columns that workflows have: an annotator's work so far, and the clicks that a test frame would take."""
+"""Columns for workflows: an annotator's work so far, and the clicks that a test frame would need."""
 
 
 class RoundFiles:
@@ -65,7 +65,7 @@ class RoundFiles:
     ----------
     folder : Path
     setting : str
-        Hash of what makes rounds comparable; files of another are refused.
+        Hash of the settings that make rounds comparable; files with another are refused.
     """
 
     def __init__(self, folder: Path, setting: str) -> None:
@@ -77,7 +77,7 @@ class RoundFiles:
         return self.folder / f"{dataset}--f{fold}-s{seed:03d}-{re.sub(r'[^a-z0-9_+]', '_', arm)}-b{budget:05d}.json"
 
     def read(self, dataset: str, fold: int, seed: int, arm: str, budget: int) -> dict[str, Any] | None:
-        """Return a round that was played before, None if it was not.
+        """Return a round that was played before; None if it was not.
 
         Raises
         ------
@@ -107,9 +107,9 @@ def read_rounds(folder: Path) -> list[dict[str, Any]]:
 
 
 def write_tables(rounds: list[dict[str, Any]], folder: Path) -> None:
-    """Write ``rounds.csv`` (one row a round), ``videos.csv`` (a round and video), ``picks.csv`` (a labelled frame).
+    """Write ``rounds.csv`` (a row for each round), ``videos.csv`` (round and video), ``picks.csv`` (labelled frame).
 
-    ``rounds.parquet`` too where pyarrow is installed.
+    Write ``rounds.parquet`` too if pyarrow is installed.
     """
     table = as_table(rounds)
     _write_csv(table, folder / "rounds.csv")
@@ -131,7 +131,7 @@ def write_tables(rounds: list[dict[str, Any]], folder: Path) -> None:
 
 
 def as_table(rounds: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the tidy table, one row a round."""
+    """Return the tidy table, one row for each round."""
     columns = [*SCALARS, *WORK] if any("work" in row for row in rounds) else list(SCALARS)
     values = [row | row.get("work", {}) for row in rounds]
     return pd.DataFrame([{name: row.get(name) for name in columns} for row in values], columns=columns)

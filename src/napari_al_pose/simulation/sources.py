@@ -27,15 +27,15 @@ from napari_al_pose.simulation.dataset import RawDataset, Reference
 SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
 LONG_FORM = re.compile(r"longform(?::(\d+))?")
 _FRAMES_DRAWN = 60
-"""Frames of each synthetic video that take part: the whole 20,000 would only take longer to draw."""
+"""Number of frames that take part from each synthetic video: all 20,000 would only take longer to draw."""
 
 _UPRIGHT = 25.0
-"""Degrees by which pictures of people are turned."""
+"""Largest rotation of pictures of people, degrees."""
 
 _RESIDENCY_BASE = (388, 356, 376)
 
 _MARGIN = 0.25
-"""Room around a person's keypoints in its cut-out, in box sides."""
+"""Margin around a person's keypoints in its crop, in box sides."""
 
 Pixels = Callable[[FrameKey], NDArray[np.uint8]]
 
@@ -49,12 +49,12 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
         A project folder or its ``config.yaml``; a file of labels (``.slp``; ``.json`` of COCO or MPII; ``joints.mat``
         of LSP) with its images beside it; ``synthetic``, ``longform``, or one of them and a seed: ``synthetic:<seed>``.
     rotation_degrees : float
-        Largest random rotation of views; people are never turned by more than 25 degrees.
+        Largest random rotation of views; people are never rotated by more than 25 degrees.
 
     Raises
     ------
     AlPoseError
-        If there is nothing of the kind, or it can't be read.
+        If there is no such data set, or it can't be read.
     """
     synthetic = SYNTHETIC.fullmatch(what)
     if synthetic:
@@ -83,8 +83,10 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
 
 
 def open_horse10(folder: Path) -> RawDataset:
-    """Open Horse-10 for the residency's design: one horse labelled from the beginning, nine to choose from, twenty
-    to measure on, for each official split; errors in parts of the median distance from eye to nose.
+    """Open Horse-10 for the residency's design, for each official split.
+
+    One horse is labelled from the start, nine are there to choose from, and twenty to test on. Errors are relative to the
+    median distance from eye to nose.
 
     Raises
     ------
@@ -104,10 +106,10 @@ def open_horse10(folder: Path) -> RawDataset:
 def residency_split(
     keys: Sequence[FrameKey], split: Split, number: int
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the base horse, the nine to choose from, and those to measure on, of official split ``number`` (from 0).
+    """Return the base horse, the nine to choose from, and the test horses of official split ``number`` (from 0).
 
-    The base is the training horse that has as many frames as the residency's (388, 356 and 376), or else the first
-    by name.
+    The base is the training horse with as many frames as the residency's (388, 356 and 376), otherwise the first by
+    name.
     """
     count = {video: sum(key.video == video for key in keys) for video in {key.video for key in keys}}
     training = sorted({key.video for key in split.train})
@@ -117,7 +119,7 @@ def residency_split(
 
 
 def _project(path: Path, rotation_degrees: float) -> RawDataset:
-    """Take a DeepLabCut project: its complete labelled frames, from videos or extracted images."""
+    """Open a DeepLabCut project: its complete labelled frames, from videos or extracted images."""
     with open_project(path, read_only=True) as project:
         if len(project.skeleton.individuals) > 1:
             raise AlPoseError(
@@ -155,7 +157,7 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
 
 
 def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawDataset:
-    """Take frames with one animal each; where frames have several, each is cut out and counts for itself."""
+    """Use frames with one animal each; from frames with several, crop each animal and use it as a frame of its own."""
     if any(len(several) > 1 for several in labels.frames().values()):
         return _cut_out(labels, path, Reference(), rotation_degrees)
     pixels = _pixels_of(labels, path)
@@ -174,7 +176,7 @@ def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawData
 
 
 def _people(labels: LabelSet, path: Path, reference: Reference) -> RawDataset:
-    """Take people as AL4Pose does: each cut out of its picture, errors in parts of the head or the torso."""
+    """Use people as AL4Pose does: each cropped from its picture, errors relative to the head or the torso."""
     return _cut_out(labels, path, reference, _UPRIGHT)
 
 
@@ -185,7 +187,7 @@ def _cut_out(labels: LabelSet, path: Path, reference: Reference, rotation_degree
     for key, several in labels.frames().items():
         for i, annotation in enumerate(several):
             if (annotation.states == KeypointState.PLACED).sum() >= 2:
-                # Each has a number of its own; all of a picture stay in one video, and so in one fold.
+                # Each has its own number; all people of a picture stay in one video, and so in one fold.
                 keys.append(FrameKey(key.video, key.frame * most + i))
                 annotations.append(annotation)
                 boxes.append(_box(annotation))
@@ -221,7 +223,7 @@ def _box(annotation: Annotation) -> tuple[int, int, int]:
 
 
 def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
-    """Return what gives a frame's image, wherever the file of labels says it is."""
+    """Return a function that reads a frame's image, wherever the label file says it is."""
     from napari_al_pose.video import open_source
 
     folders = [path.parent, path.parent / "images"]
@@ -242,7 +244,7 @@ def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
             found = videos.find(video.path) if video.path else None
             if found is None:
                 raise AlPoseError(
-                    f"{path}: the image of frame {key.frame} of {key.video!r} is nowhere to be found.",
+                    f"{path}: the image of frame {key.frame} of {key.video!r} can't be found.",
                     f"Put images and videos beside the file, in {path.parent}.",
                 )
             opened[key.video] = open_source(found, name=key.video)
@@ -253,7 +255,7 @@ def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
 
 
 def _synthetic(seed: int, rotation_degrees: float) -> RawDataset:
-    """Take evenly spread frames of the large sample's ten videos."""
+    """Use evenly spread frames of the large sample's ten videos."""
     numbers = np.linspace(0, FRAMES_A_VIDEO - 1, _FRAMES_DRAWN).round().astype(int).tolist()
     scenes = large_scenes()
     truths = [draw_large(i, numbers, seed=seed)[1] for i in range(len(scenes))]

@@ -1,4 +1,4 @@
-"""Curves, areas and paired differences, with intervals that know the replicates are not independent."""
+"""Curves, areas and paired differences, with intervals that allow for dependent replicates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.stats import permutation_test
 
 BOOTSTRAPS = 10_000
 EQUIVALENCE_SHARE = 0.01
-"""Margin within which two arms count as equal, as a share of the baseline's area."""
+"""Two arms count as equal within this margin, as a share of the baseline's area."""
 
 _EXACT_UP_TO = 16
 _SIGN_FLIPS = 65_536
@@ -26,8 +26,8 @@ Replicate = tuple[int, int]
 def aulc(budgets: Sequence[int], errors: Sequence[float]) -> float:
     """Return the area under the learning curve over log2 of the budget, divided by its width: a mean error.
 
-    Trapezoids. ``[20, 40, 80, 160]`` and ``[.5, .4, .3, .25]`` give 0.358333. Budgets that begin at 0 are taken
-    as they are.
+    Uses trapezoids. ``[20, 40, 80, 160]`` and ``[.5, .4, .3, .25]`` give 0.358333. Budgets that start at 0 are used
+    without the logarithm.
     """
     x = np.asarray(budgets, np.float64)
     if x[0] > 0:
@@ -38,12 +38,12 @@ def aulc(budgets: Sequence[int], errors: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One arm against the baseline, in pairs of the same fold and seed.
+    """One arm compared with the baseline, in pairs of the same fold and seed.
 
     Parameters
     ----------
     mean : float
-        Mean difference of AULC, negative where the arm is better.
+        Mean difference of AULC, negative if the arm is better.
     low, high : float
         95 % interval, hierarchical bootstrap over folds, then seeds.
     p : float
@@ -53,7 +53,7 @@ class Difference:
     sd : float
         Of the paired differences.
     detectable : float
-        Difference that so many pairs would find with 80 % power: ``2.8 sd / sqrt(n)``.
+        Difference that this number of pairs would detect with 80 % power: ``2.8 sd / sqrt(n)``.
     margin : float
         Equivalence margin.
     """
@@ -79,7 +79,7 @@ class Difference:
 
 
 def compare(arm: Mapping[Replicate, float], baseline: Mapping[Replicate, float], *, seed: int = 0) -> Difference:
-    """Compare AULCs by fold and seed; only replicates that both have count.
+    """Compare AULCs by fold and seed; only common replicates count.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def draws(replicates: Sequence[Replicate], seed: int) -> NDArray[np.float64]:
             here = rows[drawn[:, slot] == number]
             picks = rng.integers(len(members), size=(len(here), len(members)))
             for column in range(len(members)):
-                # Each fold weighs the same, however many of its seeds have been played.
+                # Each fold has the same weight, however many of its seeds were played.
                 np.add.at(weights, (here, np.array(members)[picks[:, column]]), 1.0 / len(members))
     return weights
 
@@ -141,10 +141,10 @@ def sign_flip_p(differences: NDArray[np.float64], *, seed: int = 0) -> float:
         return 1.0
 
     def distance(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        # Rounded, as sums of the same numbers in another order differ in the last bits.
+        # Rounded, because sums of the same numbers in another order differ in the last bits.
         return np.round(np.abs(values.sum(axis=axis)) / scale, 9)
 
-    n_signs = _SIGN_FLIPS if len(differences) <= _EXACT_UP_TO else _SIGN_FLIPS - 1  # the signs as they are count too
+    n_signs = _SIGN_FLIPS if len(differences) <= _EXACT_UP_TO else _SIGN_FLIPS - 1  # the actual signs count too
     found = permutation_test(
         (differences,),
         distance,
@@ -158,7 +158,7 @@ def sign_flip_p(differences: NDArray[np.float64], *, seed: int = 0) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p values, in the order given."""
+    """Return Holm's adjusted p values, in the given order."""
     order = np.argsort(ps, kind="stable")
     adjusted = np.empty(len(ps))
     largest = 0.0
@@ -169,7 +169,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def labels_to_reach(budgets: Sequence[int], errors: Sequence[float], target: float) -> float:
-    """Return the labels at which a curve first reaches ``target``, between budgets on a log2 scale (linear from 0).
+    """Return the labels at which a curve first reaches ``target``, interpolated on a log2 scale (linear from 0).
 
     Infinite if it never does; the first budget if it starts there.
     """
@@ -195,7 +195,7 @@ def labels_interval(
     Returns
     -------
     (estimate, low, high)
-        Labels, with the 95 % hierarchical bootstrap interval; infinite where the arm never gets there.
+        Labels, with the 95 % hierarchical bootstrap interval; infinite if the arm never gets there.
     """
     both = sorted(arm.keys() & baseline.keys())
     ours, theirs = (np.array([curve[r] for r in both], np.float64) for curve in (arm, baseline))

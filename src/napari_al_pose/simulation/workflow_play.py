@@ -1,7 +1,7 @@
-"""Playing a workflow: an annotator labels until the time of a round is used up, the model learns, and so on.
+"""Plays a workflow: an annotator labels until the time of a round is used up, the model learns, and so on.
 
-A budget is a number of frames still, but of time: as long as labelling so many frames from scratch takes. So
-all workflows have learnt equally often when they have taken equally long, whatever they did with the time.
+A budget is still a number of frames, but stands for time: as long as it takes to label that many frames from scratch.
+So all workflows have trained equally often when they have taken equally long, whatever they did with the time.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from napari_al_pose.simulation.protocol import Arm, Protocol
 from napari_al_pose.simulation.workflows import Actions, Costs, Workflow
 
 _BATCHES = 4
-"""Batches chosen in a round at most, if frames take less time than was expected."""
+"""Most batches chosen in a round, if frames take less time than expected."""
 
 
 @dataclass(slots=True)
 class WorkflowState:
-    """Where an arm is.
+    """The state of an arm.
 
     Parameters
     ----------
     labels : Labels
-        Written into as frames are labelled.
+        Filled in as frames are labelled.
     labelled : list of int
-        Rows that were opened, in that order.
+        The opened rows, in that order.
     judged : list of (int, float, bool)
-        What was said of guesses.
+        The judged guesses.
     actions : Actions
         All so far.
     seconds_a_frame : float
@@ -75,7 +75,7 @@ class Annotating:
     protocol : Protocol
     fold : Fold
     seed : int
-        For all that is drawn.
+        For all random draws.
     """
 
     def __init__(self, prepared: Prepared, protocol: Protocol, fold: Fold, seed: int) -> None:
@@ -219,7 +219,7 @@ class Annotating:
         return (state.labels.states[state.labelled] != KeypointState.UNSEEN).sum(axis=0)
 
     def _expected(self, way: Workflow) -> float:
-        """Return the seconds a frame takes before any was labelled this way: two of five guesses wrong."""
+        """Return the expected seconds for a frame before any was labelled this way: two of five guesses are wrong."""
         costs, k = self._protocol.costs, self._dataset.skeleton.n_bodyparts
         if not way.guesses:
             return self.seconds(1)
@@ -234,7 +234,7 @@ def _evidence(output: Output, i: int) -> Evidence | None:
 
 
 def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
-    """Return what a round keeps of the work: counts, and the labels to go on from."""
+    """Return the record of the work in a round: counts, and the labels to continue from."""
     labels = state.labels
     states = labels.states[state.labelled]
     return {
@@ -243,7 +243,7 @@ def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
         "seconds": round(state.actions.seconds(costs), 3),
         "seconds_a_frame": state.seconds_a_frame,
         "n_points": int((states != KeypointState.UNSEEN).sum()),
-        # Not rounded: a training that is a thousandth of a pixel off ends elsewhere, and a resumed run must not.
+        # Not rounded: a training off by a thousandth of a pixel ends elsewhere, and a resumed run must not.
         "judged": [list(one) for one in state.judged],
         "labels": [
             [
@@ -257,7 +257,7 @@ def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
 
 
 def work_from_json(state: WorkflowState, work: dict[str, Any]) -> None:
-    """Put back what `work_as_json` kept."""
+    """Restore what `work_as_json` recorded."""
     state.labels.xy[:], state.labels.states[:] = np.nan, 0
     state.labelled = []
     for row, states, flat in work["labels"]:

@@ -1,9 +1,8 @@
-"""How an annotator works, and what it takes: workflows, actions, and what an action costs.
+"""How an annotator works, and what that takes: workflows, actions, and the cost of each action.
 
-Seconds of a piece of work are a linear model of its actions: ``look`` for every frame that is opened, ``point``
-for every guess that is judged, ``place`` for a point placed where none was, ``drag`` for a guess put right,
-``accept`` for a key (these guesses are right; this bodypart is not visible). Looking for a point that is placed
-is part of placing it.
+The seconds of a piece of work are a linear model of its actions: ``look`` for every opened frame, ``point`` for every
+judged guess, ``place`` for a point placed where there was none, ``drag`` for a corrected guess, and ``accept`` for a
+key (these guesses are right; this bodypart is not visible). Placing a point includes looking for it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ WORKFLOWS = (FROM_SCRATCH, PREFILLED, SHIPPED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Seconds of each action; the defaults are taken until people's own are measured."""
+    """Seconds of each action; the defaults apply until people's own are measured."""
 
     look: float = 2.0
     point: float = 0.3
@@ -30,12 +29,12 @@ class Costs:
 
     @classmethod
     def parse(cls, text: str) -> Costs:
-        """Read ``look=2,drag=3.5``; what is not named stays as it is by default.
+        """Read ``look=2,drag=3.5``; actions that are not named keep their defaults.
 
         Raises
         ------
         AlPoseError
-            If an action is unknown or its seconds are no number above 0.
+            If an action is unknown, or its seconds are not a number above 0.
         """
         known = [field.name for field in fields(cls)]
         given: dict[str, float] = {}
@@ -54,18 +53,18 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
-    """What an annotator did, counted.
+    """Counts of an annotator's actions.
 
     Parameters
     ----------
     looks : int
         Frames opened.
     points : int
-        Guesses judged, those that were moved while others were put right once more.
+        Judged guesses; those that moved while others were corrected count again.
     placed, dragged : int
-        Points placed where none was, and guesses put right: the clicks.
+        Points placed where there was none, and corrected guesses: the clicks.
     accepted : int
-        Keys: guesses taken as they are (a whole frame's are one key), and bodyparts marked as not visible.
+        Keys: accepted guesses (one key for a whole frame), and bodyparts marked as not visible.
     """
 
     looks: int = 0
@@ -83,7 +82,7 @@ class Actions:
         return self.placed + self.dragged
 
     def seconds(self, costs: Costs) -> float:
-        """Return how long it took."""
+        """Return the seconds they took."""
         return (
             self.looks * costs.look
             + self.points * costs.point
@@ -95,27 +94,26 @@ class Actions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """How frames are labelled once there is a model; the first frames are labelled from scratch by all.
+    """How frames are labelled once there is a model; all label the first frames from scratch.
 
     Parameters
     ----------
     guesses : bool
-        Whether the model's guesses are drawn and put right; else every point is placed.
+        Whether the model's guesses are drawn and corrected; otherwise every point is placed.
     fused : bool
         Whether guesses combine the scoremaps with the poses of the labels (`domain.pose_inference`).
     mended : bool
         Whether each correction updates the other guesses of the frame (`domain.pose_inference`).
     share : float
-        Of a frame's bodyparts that are asked for, those in most doubt; 1 asks for all of them.
+        Share of a frame's bodyparts to ask for, the most doubtful ones; 1 asks for all.
     drawn : float
-        Share of the bodyparts asked for that are drawn at random instead.
+        Share of these that is drawn at random instead.
     whole : float
-        Share of the frames that are asked for as a whole all the same.
+        Share of the frames that are labelled completely nevertheless.
     sure : bool
-        Whether one key takes what the model is sure of among the bodyparts nobody asked for; else they stay not looked
-        at.
+        Whether one key accepts the confident guesses among the other bodyparts; otherwise these stay unseen.
     strategy : str
-        Which frames, as arms name it.
+        Which frames, in an arm's form.
     """
 
     guesses: bool = True
@@ -147,7 +145,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
 
 
 def parse_workflow(text: str) -> Workflow | None:
-    """Read ``from-scratch``, ``prefilled``, ``shipped``, or another to study, as ``points25-mended-whole10-hybrid``.
+    """Read ``from-scratch``, ``prefilled``, ``shipped``, or a form to study, like ``points25-mended-whole10-hybrid``.
 
     ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``sure``, ``whole<percent>``, ``drawn<percent>``
     and ``hybrid``.
@@ -155,7 +153,7 @@ def parse_workflow(text: str) -> Workflow | None:
     Returns
     -------
     Workflow or None
-        None if it is no workflow.
+        None if it is not a workflow.
     """
     if text in _NAMED:
         return _NAMED[text]

@@ -1,10 +1,10 @@
-"""Identities from one frame to the next, in constant memory.
+"""Follows identities from one frame to the next, in constant memory.
 
-Each animal is foretold where it would be at constant velocity, and the poses of a frame are given to the animals so
-that the sum of their costs is least (Kuhn 1955; scipy's ``linear_sum_assignment``). The cost of a pose is what its
-object keypoint similarity lacks to 1, and its distance in lengths of the animal: far away the similarity is 0 whoever
-it is. An animal that is not found is waited for where it would be; whoever turns up later takes the place that costs
-least, which closes gaps and joins pieces as long as the number of animals is kept.
+Each animal's position is predicted at constant velocity, and the poses of a frame are assigned to the animals at the
+least total cost (Kuhn 1955; scipy's ``linear_sum_assignment``). The cost of a pose is 1 minus its object keypoint
+similarity, plus its distance in lengths of the animal, because far away the similarity is 0 for all. An animal that is
+not found is expected where it would be; whoever appears later takes the place that costs least. This closes gaps and
+joins pieces as long as the number of animals stays the same.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.oks import similarity
 
 SURE = 0.3
-"""Mean likelihood from which on a pose is an animal's; others are given only to an animal that was expected there."""
+"""Mean likelihood above which a pose counts as an animal's; others are assigned only to an animal expected there."""
 
 EXPECTED = 0.1
-"""Similarity to what was foretold from which on an unsure pose is taken."""
+"""Least similarity to the predicted pose at which an unsure pose is accepted."""
 
 FAR_COST, FARTHEST = 0.5, 4.0
-"""Cost of one length of the animal between a pose and where it was foretold, and the most lengths that count."""
+"""Cost of one length of the animal between a pose and its predicted position, and the most lengths that count."""
 
 NEW_COST = 1.5
-"""Cost of an animal that was never seen before: that of a pose two halves of a length off."""
+"""Cost of an animal that was never seen before: that of a pose one length off."""
 
 STEADY = 0.6
 """Share of the velocity that is kept from frame to frame."""
 
 MOVES_ON, SLOWS = 5, 0.7
-"""Frames for which an animal that is not found moves on, and what its velocity is multiplied by in each."""
+"""For how many frames a lost animal keeps moving, and the factor on its velocity in each."""
 
 REACH_GROWS = 0.1
-"""How much farther away an animal may be, for the same cost, with each frame in which it was not found."""
+"""How much farther away an animal may be, at the same cost, for each frame in which it was not found."""
 
 LONG_GONE = 50
-"""Frames after which its reach grows no more."""
+"""Number of frames after which its reach stops growing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assigned:
-    """What became of the poses of one frame.
+    """The assignment of one frame's poses.
 
     Parameters
     ----------
     animals : int64 array, (A,)
-        Which animal each pose is; -1 for none's.
+        The animal of each pose; -1 for none.
     margin : float
-        How much more it would cost to exchange the two animals that are most easily exchanged: near 0 where it could
-        as well be the other way round; infinite without two animals that were seen before.
+        Extra cost of the cheapest exchange of two animals: near 0, the identities could as well be the other way round;
+        infinite without two animals that were seen before.
     """
 
     animals: NDArray[np.int64]
@@ -65,7 +65,7 @@ class Tracker:
     Parameters
     ----------
     n : int
-        How many there are. A frame never holds more.
+        Number of animals. A frame never holds more.
     n_bodyparts : int
     """
 
@@ -82,12 +82,12 @@ class Tracker:
         return self._xy.shape[0], self._xy.shape[1]
 
     def step(self, xy: NDArray[np.floating], likelihood: NDArray[np.floating]) -> Assigned:
-        """Take the next frame.
+        """Process the next frame.
 
         Parameters
         ----------
         xy : float array, (A, K, 2)
-            Poses in any order, at most as many as there are animals; NaN where there is none.
+            Poses in any order, at most one for each animal; NaN for missing positions.
         likelihood : float array, (A, K)
             Of their keypoints.
         """
@@ -107,7 +107,7 @@ class Tracker:
         return Assigned(animals, margin)
 
     def state(self) -> dict[str, Any]:
-        """Return what goes on from here, as JSON takes it."""
+        """Return the state to continue from, in a form for JSON."""
         return {
             "xy": np.where(np.isfinite(self._xy), self._xy, -1e9).tolist(),
             "velocity": self._velocity.tolist(),
@@ -117,7 +117,7 @@ class Tracker:
 
     @classmethod
     def resume(cls, state: dict[str, Any]) -> Tracker:
-        """Return a tracker that goes on from a `state`."""
+        """Return a tracker that continues from a `state`."""
         xy = np.array(state["xy"], np.float64)
         tracker = cls(len(xy), xy.shape[1])
         tracker._xy = np.where(xy > -1e9, xy, np.nan)
@@ -127,14 +127,14 @@ class Tracker:
         return tracker
 
     def _measure(self, poses: NDArray[np.float64]) -> None:
-        """Keep the animals' length."""
+        """Update the animals' length."""
         if len(poses):
             sides = np.nanmax(poses, axis=1) - np.nanmin(poses, axis=1)
             length = max(float(np.median(np.hypot(*sides.T))), 1.0)
             self._length = length if np.isnan(self._length) else 0.95 * self._length + 0.05 * length
 
     def _foretold(self) -> NDArray[np.float64]:
-        """Return where the animals would be now."""
+        """Return the predicted positions of the animals."""
         steps = np.clip(self._gone + 1, 1, MOVES_ON)
         ahead = (1 - SLOWS**steps) / (1 - SLOWS)
         return self._xy + (self._velocity * ahead[:, None])[:, None]
@@ -169,7 +169,7 @@ class Tracker:
                 animals[which[column]] = free[row]
 
     def _move(self, poses: NDArray[np.float64], animals: NDArray[np.int64]) -> None:
-        """Bring the animals to where they were found."""
+        """Move the animals to where they were found."""
         self._gone[self._gone >= 0] += 1
         for pose, animal in zip(poses, animals, strict=True):
             if animal < 0:
@@ -181,13 +181,13 @@ class Tracker:
                 shift = np.median(pose[both] - before[both], axis=0)
                 moved = shift / max(gone, 1)
                 self._velocity[animal] = STEADY * self._velocity[animal] + (1 - STEADY) * moved
-            # A bodypart that is not found moves on with the others.
+            # A bodypart that is not found moves along with the others.
             self._xy[animal] = np.where(np.isfinite(pose), pose, before + shift)
             self._gone[animal] = 0
 
 
 def _middle(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the medians of the keypoints of poses, (n, 2); NaN for one without any."""
+    """Return the medians of the keypoints of poses, (n, 2); NaN for a pose without any."""
     ordered = np.sort(poses, axis=1)
     n = np.isfinite(ordered[..., 0]).sum(axis=1)
     middle = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0)[:, None, None], axis=1)[:, 0]
@@ -195,7 +195,7 @@ def _middle(poses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _margin(animals: NDArray[np.int64], costs: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
-    """Return by how much the cheapest exchange of two animals that were seen before would cost more."""
+    """Return the extra cost of the cheapest exchange of two animals that were seen before."""
     poses = np.flatnonzero((animals >= 0) & known[animals])
     if len(poses) < 2:
         return float("inf")
