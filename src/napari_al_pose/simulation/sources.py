@@ -85,8 +85,8 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
 def open_horse10(folder: Path) -> RawDataset:
     """Open Horse-10 for the residency's design, for each official split.
 
-    One horse is labelled from the start, nine are there to choose from, and twenty to test on. Errors are relative to the
-    median distance from eye to nose.
+    One horse is labelled from the start, nine are there to choose from, and twenty to test on. Errors are relative to
+    the median distance from eye to nose.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``adopt``: a model that another program trained becomes the project's newest version."""
+"""``adopt``: makes another program's model the project's newest version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs share: their common arguments and how they print."""
+"""Shared by the verbs: common arguments and printing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def project_verb(verbs: Any, name: str, text: str, run: Run) -> argparse.Argumen
     Parameters
     ----------
     verbs : argparse sub-parsers
-        Where it is added.
+        To add it to.
     name, text : str
-        The verb and its line of help.
+        The verb and its help text.
     run : callable
         Called with the parsed options; returns the exit code, None for 0.
     """
@@ -41,7 +41,7 @@ def add_scheduler(verb: argparse.ArgumentParser) -> None:
         "--scheduler",
         default="",
         metavar="ADDRESS",
-        help="let the workers of a dask.distributed cluster run the model; they must see the project under its path",
+        help="let the workers of a dask.distributed cluster run the model; they must see it under the same path",
     )
 
 
@@ -54,5 +54,5 @@ def positive(text: str) -> int:
 
 
 def show(document: Any, text: str, options: argparse.Namespace) -> None:
-    """Print ``document`` as JSON where that was asked for, else ``text``."""
+    """Print ``document`` as JSON if requested, otherwise ``text``."""
     print(json.dumps(document, indent=1, allow_nan=False) if options.json else text)

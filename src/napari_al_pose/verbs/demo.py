@@ -15,7 +15,9 @@ def add(verbs: Any) -> None:
     demo.add_argument(
         "--animals", type=int, choices=(1, 2), default=1, help="mice in the synthetic sample (default: 1)"
     )
-    demo.add_argument("--play", action="store_true", help="play the annotator from the sample's ground truth")
+    demo.add_argument(
+        "--play", action="store_true", help="let a simulated annotator play, from the sample's ground truth"
+    )
     demo.add_argument("--rounds", type=int, default=2, help="rounds to play (default: 2)")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where --play writes its screenshots")
     demo.set_defaults(run=_demo)

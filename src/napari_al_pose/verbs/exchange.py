@@ -13,12 +13,16 @@ FORMATS = ("deeplabcut", "sleap", "lightning-pose", "coco", "mpii", "lsp")
 
 def add(verbs: Any) -> None:
     """Add the verbs."""
-    text = "take labels of DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP into a project"
+    text = "import labels of DeepLabCut, SLEAP, Lightning Pose, COCO, MPII or LSP into a project"
     import_ = verbs.add_parser("import", help=text, description=text)
-    import_.add_argument("source", type=Path, metavar="SOURCE", help="a file of labels, or a project folder")
-    import_.add_argument("--to", type=Path, required=True, metavar="PROJECT", help="project folder; made if not there")
-    import_.add_argument("--format", choices=FORMATS, default="", help="default: found out from the file")
-    import_.add_argument("--scorer", default="", metavar="NAME", help="of a new project (default: as the file says)")
+    import_.add_argument("source", type=Path, metavar="SOURCE", help="a label file, or a project folder")
+    import_.add_argument(
+        "--to", type=Path, required=True, metavar="PROJECT", help="project folder; created if necessary"
+    )
+    import_.add_argument("--format", choices=FORMATS, default="", help="default: detected from the file")
+    import_.add_argument(
+        "--scorer", default="", metavar="NAME", help="scorer of a new project (default: as in the file)"
+    )
     add_json(import_)
     import_.set_defaults(run=_import)
 

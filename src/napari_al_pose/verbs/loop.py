@@ -18,7 +18,7 @@ def add(verbs: Any) -> None:
         "--contact-sheet",
         type=Path,
         metavar="FILE",
-        help="also write a PNG of the frames that the strategy puts first and last",
+        help="also write a PNG of the frames that the strategy ranks first and last",
     )
     add_scheduler(rank)
 
@@ -31,14 +31,14 @@ def add(verbs: Any) -> None:
         "--reference",
         nargs=2,
         metavar="BODYPART",
-        help="two bodyparts whose median distance in each video errors are given in as well, such as eye and nose "
+        help="also give errors relative to the median distance of two bodyparts in each video, such as eye and nose "
         "(default: the diagonal of the bounding box)",
     )
     evaluate.add_argument(
         "--tracks",
         type=Path,
         metavar="TRUTH.slp",
-        help="instead of training: predict the videos of a SLEAP file with tracks, and tell how well the animals are "
+        help="instead of training: predict the videos of a SLEAP file with tracks, and measure how well animals are "
         "followed",
     )
 
@@ -96,7 +96,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _animals(result: dict[str, Any]) -> str:
-    """Say what is found of several animals."""
+    """Return the figures for several animals, in words."""
     if "missed" not in result:
         return ""
     return f"{result['missed']:.1%} of the animals missed, {result['extra']:.1%} found where none is; "

@@ -1,4 +1,4 @@
-"""``predict``: a model over whole videos."""
+"""``predict``: runs a model over whole videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, s
 
 def add(verbs: Any) -> None:
     """Add the verb."""
-    predict = project_verb(verbs, "predict", "predict whole videos; goes on where it was stopped", _predict)
+    predict = project_verb(verbs, "predict", "predict whole videos; continues where it was stopped", _predict)
     predict.add_argument(
         "videos",
         nargs="*",
@@ -32,7 +32,7 @@ def add(verbs: Any) -> None:
         choices=tuple(name for name in SMOOTHINGS if name),
         default="",
         metavar="FILTER",
-        help="write smoothed poses too, median or kalman: in columns of their own (table) or files marked _filtered",
+        help="also write smoothed poses, by median or kalman: to extra columns (table) or to files marked _filtered",
     )
     predict.add_argument("--labelled-video", action="store_true", help="draw the poses into a copy of each video")
     predict.add_argument(

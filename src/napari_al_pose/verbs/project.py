@@ -1,4 +1,4 @@
-"""``check``, ``effort`` and ``restore``: what there is to know of a project's images and labels, and their backups."""
+"""``check``, ``effort`` and ``restore``: checks a project's images, measures labelling effort, restores labels."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _sentence(row: dict[str, Any]) -> str:
-    found = f"{row['video']}: {row['differing']} of {row['compared']} images show something else than their frames"
+    found = f"{row['video']}: {row['differing']} of {row['compared']} images show something other than their frames"
     if not row["differing"]:
         return f"{row['video']}: all {row['compared']} images show their frames."
     if row["shift"] is None:

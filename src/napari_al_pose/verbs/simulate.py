@@ -1,4 +1,4 @@
-"""``simulate``: strategies compared with an annotator who knows the answers."""
+"""``simulate``: compares strategies with a simulated annotator who knows the answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ goes on where it stopped.
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # The DeepLabCut AI Residency: 1 horse from the beginning, 9 to choose from, 20 to measure on.
+    # The DeepLabCut AI Residency: 1 horse from the start, 9 to choose from, 20 to test on.
     "horse10": {
         "budgets": (0, 25, 50, 75, 100),
         "percent": True,
@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "pool_size": 10_000,
         "test_size": 10_000,
     },
-    # Shukla et al. on MPII and LSP/LSPET: 1,000 at first, 1,000 more a stage.
+    # Shukla et al. on MPII and LSP/LSPET: 1,000 at first, 1,000 more in each stage.
     "al4pose": {
         "budgets": (1000, 2000, 3000, 4000, 5000),
         "learning": "all",
@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "test_size": 5_000,
     },
 }
-"""What a named protocol fixes; all else is as on the command line."""
+"""The settings of a named protocol; the command line decides all others."""
 
 
 def add(verbs: Any) -> None:
@@ -54,29 +54,31 @@ def add(verbs: Any) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="rounds, tables and report go here (default: al-pose-simulation/SETTINGS in the present folder)",
+        help="rounds, tables and report go here (default: al-pose-simulation/SETTINGS in the current folder)",
     )
-    verb.add_argument("--strategies", metavar="A,B", help="default: uniform,hybrid; none beside --workflows")
+    verb.add_argument("--strategies", metavar="A,B", help="default: uniform,hybrid; none with --workflows")
     verb.add_argument(
         "--workflows",
         metavar="A,B",
         help="ways to label, compared by an annotator's seconds: from-scratch (new frames, every point placed), "
-        "prefilled (evenly spread frames, the model's guesses put right), shipped (as the window does it)",
+        "prefilled (evenly spread frames, the model's guesses corrected), shipped (as in the window)",
     )
     verb.add_argument("--costs", default="", metavar="look=S,...", help=f"seconds of an annotator's actions: {_COSTS}")
-    verb.add_argument("--tolerance", type=float, default=0.05, metavar="SHARE", help="error left as it is, in lengths")
+    verb.add_argument(
+        "--tolerance", type=float, default=0.05, metavar="SHARE", help="largest error left uncorrected, in lengths"
+    )
     verb.add_argument(
         "--jitter", type=float, default=0.01, metavar="SHARE", help="standard deviation of a click, likewise"
     )
     verb.add_argument("--protocol", choices=tuple(PRESETS), help="settings of a published comparison")
     verb.add_argument("--no-sanity", action="store_true", help="leave out oracle, anti and random+dedup")
-    verb.add_argument("--baseline", help="what the others are compared with (default: uniform, or from-scratch)")
+    verb.add_argument("--baseline", help="arm that the others are compared with (default: uniform, or from-scratch)")
     verb.add_argument(
         "--budgets",
         type=_numbers,
         metavar="N,N",
-        help="labelled frames, of workflows the time that so many take from scratch (default: 10,20,40,80; "
-        "of workflows 5,10,20,40, or 5,10,20 of few frames)",
+        help="labelled frames or, for workflows, the time that these take from scratch (default: 10,20,40,80; "
+        "for workflows 5,10,20,40, or 5,10,20 if there are few frames)",
     )
     verb.add_argument(
         "--seeds", type=_range, default=tuple(range(10)), metavar="N", help="10 (the default), or 100:110"
@@ -107,7 +109,9 @@ def _add_learning(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--start", choices=("shared", "own"), default="shared", help="who chooses the first frames")
     verb.add_argument("--backbone", "--trunk", default="efficientnet_lite0", help="pretrained network")
     verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="train only the heads, or all")
-    verb.add_argument("--bfloat16", action="store_true", help="heads in bfloat16: faster on processors that have it")
+    verb.add_argument(
+        "--bfloat16", action="store_true", help="train heads in bfloat16: faster on processors that support it"
+    )
     verb.add_argument("--steps", type=positive, default=500, help="optimiser steps of every training (default: 500)")
     verb.add_argument("--batch-size", type=positive, default=8, help="views in a step (default: 8)")
     verb.add_argument("--rotation", type=float, default=180.0, metavar="DEGREES", help="default: 180")
