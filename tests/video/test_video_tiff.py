@@ -48,6 +48,9 @@ KINDS = {
     "float": lambda path: write(path, GREY.astype(np.float32) / 255),
     "deflated": lambda path: write(path, GREY, compression="deflate"),
     "lzw": lambda path: write_by_pillow(path, PICTURES, compression="tiff_lzw"),
+    "lzw 16 bits": lambda path: write(path, PICTURES.astype(np.uint16) * 257, photometric="rgb", compression="lzw"),
+    "zstandard": lambda path: write(path, PICTURES, photometric="rgb", compression="zstd", predictor=True),
+    "jpeg 2000": lambda path: write(path, GREY, compression="jpeg2000"),
     "jpeg": lambda path: write_by_pillow(path, PICTURES, compression="jpeg", quality=95),
     "imagej": lambda path: write(path, GREY, imagej=True),
     "hyperstack": lambda path: write(path, GREY.reshape(7, 2, HEIGHT, WIDTH), imagej=True, metadata={"axes": "TZYX"}),
@@ -68,8 +71,9 @@ def test_every_page_of_every_kind(kind, tmp_path):
         assert (stack.name, stack.shape, stack.notice) == ("cage1", (N, HEIGHT, WIDTH, 3), "")
         for i in (N - 1, 0, 7, 6, *range(N)):
             assert read_number(stack[i]) == i
-        if kind in ("grey", "rgb", "alpha", "planes", "deflated", "lzw", "16 bits", "white is zero"):
-            expected = PICTURES[5] if kind in ("rgb", "alpha", "planes", "lzw") else GREY[5][..., None].repeat(3, -1)
+        if kind not in ("12 bits", "float", "jpeg"):
+            in_colour = kind in ("rgb", "alpha", "planes", "lzw", "rgb 16 bits", "lzw 16 bits", "zstandard")
+            expected = PICTURES[5] if in_colour else GREY[5][..., None].repeat(3, -1)
             assert abs(stack[5].astype(int) - expected).max() <= 0
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video.image_folder import still_picture
@@ -28,8 +27,8 @@ EXTENSIONS = frozenset({".tif", ".tiff", ".btf"})
 _MOST_CHANNELS = 4
 _SAMPLED = 16
 """Pages looked at to find out how much of their range the values use."""
-_UNREADABLE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, SyntaxError, zlib.error)
-"""What tifffile and Pillow raise for damaged pages."""
+_UNREADABLE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, SyntaxError, ImportError, zlib.error)
+"""What tifffile and imagecodecs raise for damaged pages, and for codecs that are not built in."""
 
 
 class TiffStack(StillFrames):
@@ -158,13 +157,11 @@ class TiffStack(StillFrames):
 class _Pages:
     """Pictures ``(height, width)`` or ``(height, width, n)`` of a TIFF file, as stored; for one thread at a time.
 
-    tifffile knows how the file is laid out and reads plain and deflated pages; what it has no codec for (LZW, JPEG)
-    Pillow decodes.
+    tifffile knows the layout of the file, and imagecodecs decodes compressed pages.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pillow: Image.Image | None = None
         self._mapped: NDArray[Any] | None = None
         self._pages: Sequence[Any] = ()
         self.notices: list[str] = []
@@ -187,9 +184,6 @@ class _Pages:
     def close(self) -> None:
         self._mapped = None
         self._file.close()
-        if self._pillow is not None:
-            self._pillow.close()
-            self._pillow = None
 
     def read(self, position: int) -> NDArray[Any]:
         pictures = [self._read_picture(int(place)) for place in self._places[position]]
@@ -201,14 +195,9 @@ class _Pages:
         page = self._pages[position]
         if page is None:
             raise ValueError("it is missing")
-        try:
-            values = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            values = self._read_by_pillow(page.index)
-        else:
-            values = np.moveaxis(values, 0, -1) if self._is_planar else values
+        values = page.asarray()
+        if self._is_planar:
+            values = np.moveaxis(values, 0, -1)
         if values.shape[:2] != (self.height, self.width):
             raise ValueError(f"its size is {values.shape[1]} x {values.shape[0]}, not {self.width} x {self.height}")
         return self._coloured(values)
@@ -283,12 +272,6 @@ class _Pages:
             raise ValueError("it is cut off before the end of its first page")
         self.notices.append(f"the file is cut off: {len(self._places)} of {n_frames} pages are there")
         return int(n_there)
-
-    def _read_by_pillow(self, index: int) -> NDArray[Any]:
-        if self._pillow is None:
-            self._pillow = Image.open(self._path)
-        self._pillow.seek(index)
-        return np.asarray(self._pillow)
 
     def _coloured(self, values: NDArray[Any]) -> NDArray[Any]:
         if self._palette is not None:
