@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -288,7 +289,7 @@ def _decided(terms: PosteriorTerms, pose: _Pose, given: _Given) -> _Pose:
     rated = terms.log_candidates(inside)
     best = rated.argmax(axis=2)[..., None]
 
-    def of_best(values: NDArray) -> NDArray:
+    def of_best(values: NDArray[Any]) -> NDArray[Any]:
         return np.take_along_axis(np.broadcast_to(values, rated.shape), best, axis=2)[..., 0]
 
     at_peak = (rated.max(axis=2) > terms.log_elsewhere) & terms.open_

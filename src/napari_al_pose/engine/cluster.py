@@ -145,14 +145,14 @@ class Cluster:
         """Yield each task's owner and result as they arrive; cancel the others when closed."""
         from distributed import as_completed
 
-        owners: dict[Future, Any] = {}
+        owners: dict[Future[Any], Any] = {}
 
-        def submit() -> Future | None:
+        def submit() -> Future[Any] | None:
             task = next(tasks, None)
             if task is None:
                 return None
             owner, arguments = task
-            future: Future = self._client.submit(function, *arguments, pure=False, retries=_RETRIES)
+            future: Future[Any] = self._client.submit(function, *arguments, pure=False, retries=_RETRIES)
             owners[future] = owner
             return future
 
@@ -176,7 +176,7 @@ class Cluster:
         return max(1, sum(self._client.nthreads().values()))
 
 
-def _result(future: Future) -> Any:
+def _result(future: Future[Any]) -> Any:
     """Return what a worker computed, or raise its AlPoseError."""
     error = future.exception()
     if error is None:

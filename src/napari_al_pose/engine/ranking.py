@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,12 +176,12 @@ def _holdout_suggestion(key: FrameKey, version: int) -> Suggestion:
     )
 
 
-def _by_key(keys: Sequence[FrameKey], output: PoolOutput) -> dict[FrameKey, tuple[NDArray, NDArray]]:
+def _by_key(keys: Sequence[FrameKey], output: PoolOutput) -> dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]:
     return {key: output.poses(i) for i, key in enumerate(keys)}
 
 
 def _guesses(
-    suggestions: Sequence[Suggestion], version: int, poses: dict[FrameKey, tuple[NDArray, NDArray]]
+    suggestions: Sequence[Suggestion], version: int, poses: dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]
 ) -> tuple[Prediction, ...]:
     return tuple(Prediction.of_animals(s.key, version, *poses[s.key]) for s in suggestions)
 

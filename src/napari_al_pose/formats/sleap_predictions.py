@@ -141,7 +141,7 @@ class _Tables:
         )
         self._n += n
 
-    def _append(self, name: str, n: int, **columns: NDArray | float) -> None:
+    def _append(self, name: str, n: int, **columns: NDArray[Any] | float) -> None:
         table = self._file[name]
         new = np.zeros(n, table.dtype)
         for column, values in columns.items():

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -254,7 +255,7 @@ class LabelStore:
             )
             marked = self._log.rows(f"SELECT video, frame, role FROM frames{where}", parameters)
         roles = {FrameKey(name, frame): FrameRole(role) for name, frame, role in marked}
-        grouped: dict[tuple[FrameKey, str], list[tuple]] = {}
+        grouped: dict[tuple[FrameKey, str], list[tuple[Any, ...]]] = {}
         for name, frame, individual, *rest in labels:
             grouped.setdefault((FrameKey(name, frame), individual), []).append(tuple(rest))
         made = [
@@ -386,7 +387,9 @@ class LabelStore:
             self._seen_action = action
         self._complete.update(None)
 
-    def _annotation(self, key: FrameKey, individual: str, rows: Iterable[tuple], role: FrameRole) -> Annotation:
+    def _annotation(
+        self, key: FrameKey, individual: str, rows: Iterable[tuple[Any, ...]], role: FrameRole
+    ) -> Annotation:
         xy = np.full((self._skeleton.n_bodyparts, 2), np.nan)
         states = np.zeros(self._skeleton.n_bodyparts, np.int8)
         position = {name: index for index, name in enumerate(self._skeleton.bodyparts)}

@@ -118,10 +118,10 @@ def _write_maps(dataset: Dataset, protocol: SimulationProtocol, folder: Path) ->
         done[row] = True
 
 
-def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
+def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
     """Open an array on disk for writing, filled with zeros if it is new."""
     if path.exists():
-        opened: NDArray = np.load(path, mmap_mode="r+", allow_pickle=False)
+        opened: NDArray[Any] = np.load(path, mmap_mode="r+", allow_pickle=False)
         return opened
     return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
@@ -250,7 +250,7 @@ class _TrainedHeads:
     def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
         """Predict rows; see `Learned`."""
         grid = _grid(self._learner.dataset)
-        parts: list[tuple[NDArray, NDArray, NDArray | None]] = []
+        parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]] = []
         for start in range(0, len(rows), _AT_ONCE):
             part = list(rows[start : start + _AT_ONCE])
             maps = [_tensor(np.asarray(level[part])).float() for level in self._learner.whole]

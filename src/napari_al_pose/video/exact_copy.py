@@ -165,7 +165,7 @@ def _ffv1_format(frame: av.VideoFrame) -> str:
     name = str(frame.format.name)
     if name in supported:
         return name
-    return "bgra" if "a" in {component.is_alpha for component in frame.format.components} else "bgr0"
+    return "bgra" if any(component.is_alpha for component in frame.format.components) else "bgr0"
 
 
 def _times(index: PacketIndex) -> tuple[NDArray[np.int64], Fraction]:
