@@ -1,4 +1,4 @@
-"""What the loop proposes, and what became of a round."""
+"""The loop's suggestions, and the outcome of a round."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_al_pose.domain.frames import FrameKey
 
 @dataclass(frozen=True, slots=True)
 class BodypartReason:
-    """Why one bodypart made a frame interesting.
+    """How one bodypart contributes to a frame's score.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class BodypartReason:
     score : float
         The bodypart's share, in the strategy's own unit.
     peaks : tuple of (float, float, float)
-        ``(x, y, height)`` in source pixels, highest first; empty where the strategy looks at no scoremap.
+        ``(x, y, height)`` in source pixels, highest first; empty if the strategy uses no scoremaps.
     """
 
     bodypart: str
@@ -29,13 +29,13 @@ class BodypartReason:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A frame worth labelling.
+    """A frame suggested for labelling.
 
     Parameters
     ----------
     key : FrameKey
     score : float
-        Higher means label sooner; NaN where the strategy gave none.
+        Higher means label sooner; NaN if the strategy gave none.
     strategy : str
         Name of the strategy that chose it; stored with the label as its provenance.
     role : FrameRole
@@ -72,14 +72,14 @@ class ErrorSummary:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How far likelihoods can be believed, on keypoints that were not learnt from.
+    """How well likelihoods match reality, on keypoints that the model did not learn from.
 
     Parameters
     ----------
     bins : tuple of (float, float, int)
-        Mean likelihood, share of the keypoints found where they should be, and their number; ascending.
+        Mean likelihood, share of keypoints found in the right place, and their number; ascending.
     expected_error : float
-        Mean distance between the two, weighted by number (expected calibration error), in [0, 1].
+        Mean difference between the two, weighted by number (expected calibration error), in [0, 1].
     """
 
     bins: tuple[tuple[float, float, int], ...]
@@ -88,16 +88,16 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of the loop: what a model was trained on and how well it does.
+    """One round of the loop: what a model was trained on and how good it is.
 
     Parameters
     ----------
     number : int
-        From 1; also the version of the model it made.
+        From 1; also the version of the resulting model.
     labels_revision : int
-        Revision of the label store it was trained from.
+        Revision of the label store at the training.
     n_train, n_holdout : int
-        Labelled frames trained on and measured on.
+        Numbers of training and hold-out frames.
     strategy : str
         The strategy that ranked the queue afterwards.
     holdout : ErrorSummary or None
@@ -106,17 +106,17 @@ class Round:
     train_seconds : float
     steps : int
     reliability : Reliability or None
-        Of the likelihoods on the hold-out frames.
+        Of the likelihoods, on the hold-out frames.
     started_from : int
-        The model version whose training was carried on; 0 for the pretrained backbone.
+        The model version that was fine-tuned; 0 for the pretrained backbone.
     input_size : (int, int)
-        Height and width to which the network's input is resized; (0, 0) in rounds of older versions.
+        Height and width of the network's input; (0, 0) in rounds of older versions.
     window : int
-        Side of the window that follows the animal, source px; 0 where the network sees the whole frame.
+        Side of the window that follows the animal, source px; 0 if the network sees the whole frame.
     scale : float
-        Network pixels a source pixel; 0 in rounds of older versions.
+        Network pixels per source pixel; 0 in rounds of older versions.
     left_out : tuple of ExcludedLabels
-        Labelled frames it did not learn from, with the reason.
+        Labelled frames that it did not learn from, with the reason.
     """
 
     number: int

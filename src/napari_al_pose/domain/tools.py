@@ -1,4 +1,4 @@
-"""The tools and modes of labelling, as napari-deeplabcut has them, and what a click does in each."""
+"""The tools and modes of labelling, as in napari-deeplabcut, and what a click does in each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from napari_al_pose.domain.annotation import KeypointState
 
 
 class Tool(enum.StrEnum):
-    """What the mouse is for."""
+    """What the mouse does."""
 
     ADD = "add"
-    """A click places the chosen bodypart."""
+    """A click places the selected bodypart."""
     SELECT = "select"
-    """A click chooses a bodypart and never places one; the arrow keys nudge it."""
+    """A click selects a bodypart and never places one; the arrow keys nudge it."""
     PAN = "pan"
-    """The mouse moves the view and nothing else."""
+    """The mouse only moves the view."""
 
 
 class LabelMode(enum.StrEnum):
@@ -27,13 +27,13 @@ class LabelMode(enum.StrEnum):
     SEQUENTIAL = "sequential"
     """The next bodypart of the frame. A click never moves a label; dragging does."""
     QUICK = "quick"
-    """As sequential, but a click moves the label where the chosen bodypart has one."""
+    """Like sequential, but a click moves the label if the selected bodypart has one."""
     LOOP = "loop"
-    """The same bodypart in the next frame; after the last frame the next bodypart, from the first frame."""
+    """The same bodypart in the next frame; after the last frame, the next bodypart in the first frame."""
 
 
 class ColourBy(enum.StrEnum):
-    """What the colour of a point stands for."""
+    """What a point's colour shows."""
 
     BODYPART = "bodypart"
     INDIVIDUAL = "individual"
@@ -48,7 +48,7 @@ class Click(enum.Enum):
 
 
 def next_mode(mode: LabelMode) -> LabelMode:
-    """Return the mode after ``mode``, going round."""
+    """Return the mode after ``mode``, cycling."""
     modes = list(LabelMode)
     return modes[(modes.index(mode) + 1) % len(modes)]
 
@@ -68,19 +68,19 @@ def click_meaning(
     target : int or None
         The point under the mouse.
     current : int
-        The chosen bodypart.
+        The selected bodypart.
     states : int8 array, (K,)
         `KeypointState` values of the frame.
     tool : Tool
-        What the mouse is for.
+        The active tool.
     mode : LabelMode
-        What follows a click.
+        The active mode.
 
     Returns
     -------
     Click
-        With the tool *add*: it places the chosen bodypart, also right beside another one, as two close bodyparts must
-        be placeable. Only when the chosen one has been looked at does a click on another bodypart choose that one.
+        With the tool *add*, it places the selected bodypart, even right beside another one, since two close bodyparts
+        must be placeable. A click on another bodypart selects that one only if the selected one was looked at.
     """
     if tool is Tool.PAN:
         return Click.NOTHING
@@ -94,24 +94,24 @@ def click_meaning(
 
 
 def bodypart_after_click(before: NDArray[np.int8], chosen_by_edit: int, clicked: int, mode: LabelMode) -> int:
-    """Return the bodypart to choose after a click that placed one.
+    """Return the bodypart to select after a click that placed one.
 
     Parameters
     ----------
     before : int8 array, (K,)
         States before the click.
     chosen_by_edit : int
-        What is chosen after any other edit of that kind, see `labelling.bodypart_after_edit`.
+        The selection after any other edit of that kind, see `labelling.bodypart_after_edit`.
     clicked : int
         The bodypart that was placed.
     mode : LabelMode
-        What follows a click.
+        The active mode.
 
     Returns
     -------
     int
-        In *quick* mode a label that was moved leads to the next bodypart in order (the last stays chosen), as a new
-        one does; in *loop* mode the bodypart stays.
+        In *quick* mode, moving a label selects the next bodypart in order (the last one stays), as placing a new one
+        does; in *loop* mode the selection stays.
     """
     if mode is LabelMode.LOOP:
         return clicked

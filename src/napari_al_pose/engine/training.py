@@ -45,11 +45,11 @@ from napari_al_pose.video.region import Region
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 512 * 2**20
-"""Bytes of frames kept in memory; a laptop with 2 GB to spare also has to hold the network and its maps."""
+"""Bytes of frames kept in memory; a laptop with 2 GB free also has to hold the network and its maps."""
 
 MIN_FRAMES = 2
 VALIDATION_FRAMES = 24
-"""How many hold-out frames are measured on while it trains; all are when it is done."""
+"""Number of hold-out frames measured during training; all of them are measured at the end."""
 
 COMPARING = "testing whether to continue from model {} or start over"
 """What the progress says while both starts are tried."""
@@ -58,13 +58,13 @@ Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, boo
 
 
 class FrameStore:
-    """Keeps frames. What `keep` returns reads like any array; its file is gone when nobody holds it any more."""
+    """Keeps frames. The array that `keep` returns reads like any other; its file is deleted when nobody holds it."""
 
     def __init__(self) -> None:
         self._left = IN_MEMORY
 
     def keep(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return an array of the same content.
+        """Return an array with the same content.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class FrameStore:
             return image
         try:
             with tempfile.TemporaryFile(prefix="napari-al-pose-") as file:
-                # Written, not mapped for writing: a full disk is an error here, but the end of the process there.
+                # Write instead of mapping for writing: a full disk is an error here, but would end the process there.
                 file.write(image.tobytes())
                 file.flush()
                 return np.memmap(file, np.uint8, "r", shape=image.shape)
@@ -99,9 +99,9 @@ class LabelSplit:
 
 
 def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelSplit:
-    """Divide the labels whose frames can be read into those to learn from and those to measure on.
+    """Divide the labels whose frames can be read into training and hold-out labels.
 
-    Unfinished frames are learnt from too, since what was not looked at is masked; they are not measured on.
+    Unfinished frames are used for training too, since unseen bodyparts are masked; errors are not measured on them.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
         if animals[0].role == FrameRole.HOLDOUT:
             measurable += animals if all(a.is_complete for a in animals) else []
         elif any((a.states == KeypointState.PLACED).any() for a in animals) or 1 < n_animals == len(animals):
-            learnable += animals  # of several, that none of them is there teaches too
+            learnable += animals  # with several individuals, their absence teaches too
         else:
             pointless += 1
     to_train = usable_labels(project, learnable, sources)
@@ -140,11 +140,10 @@ def load_labelled(
     images: Mapping[FrameKey, ImageOfFrame] = MappingProxyType({}),
     n_animals: int = 1,
 ) -> Generator[Progress, None, list[LabelledFrame]]:
-    """Read the labelled frames, reporting progress; those that can't be decoded are left out.
+    """Read the labelled frames and report progress; frames that can't be decoded are left out.
 
-    Keypoints are in pixels of what is looked at; those outside count as not looked at. ``images`` are read in place
-    of frames that the sources do not have. Of ``n_animals`` the first that is labelled in a frame comes with the
-    others.
+    Keypoints are in pixels of the part that is looked at; those outside count as not looked at. ``images`` replace
+    frames that the sources do not have. With ``n_animals``, the first labelled animal of a frame carries the others.
     """
     labels = by_frame(annotations)
     keys = list(labels)
@@ -201,7 +200,7 @@ def _labelled(annotation: Annotation, image: NDArray[np.uint8], batch: FrameBatc
 
 
 def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which keypoints lie outside the image; those without a place count as inside."""
+    """Return which keypoints lie outside the image; those without a position count as inside."""
     height, width = image.shape[:2]
     inside = ((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(axis=1)
     return np.asarray(np.isfinite(xy).all(axis=1) & ~inside, np.bool_)
@@ -217,10 +216,10 @@ def train_round(
     threads: int,
     should_stop: Callable[[], bool],
 ) -> Generator[Progress | TrainStep | Trained, None, PoseModel]:
-    """Train the next version and put it on disk.
+    """Train the next version and store it on disk.
 
-    Once ``should_stop`` says so, the training ends with its present step and what it has learnt is kept. Nothing is
-    left behind when the generator is closed before its end.
+    Once ``should_stop`` says so, the training ends with its present step and keeps what it has learnt. If the generator
+    is closed early, nothing is left behind.
     """
     project.models.refuse_read_only()
     split = split_labels(project, sources)
@@ -302,9 +301,9 @@ def _optimise(
 
 
 def measure(model: PoseModel, frames: list[LabelledFrame]) -> tuple[ErrorSummary | None, Reliability | None]:
-    """Return the model's error on labelled frames it did not learn from, and how far its likelihoods can be believed.
+    """Return the model's error on labelled frames it did not learn from, and the reliability of its likelihoods.
 
-    None without a frame to measure on.
+    Return None if there is no frame to measure on.
     """
     if not any(frame.animals for frame in frames):
         return None, None

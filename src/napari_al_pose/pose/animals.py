@@ -59,11 +59,11 @@ class AnimalPoses:
     Parameters
     ----------
     xy : float32 array, (N, A, K, 2)
-        Source pixels; NaN where there is no animal.
+        Source pixels; NaN for no animal.
     likelihood : float32 array, (N, A, K)
         0 where there is none.
     score : float32 array, (N, A)
-        How sure it is that there is an animal, from 0 to 1.
+        How sure the model is that there is an animal, from 0 to 1.
     scoremaps : float array, (N, A, K, h, w), or None
     grids : tuple of tuple of ScoremapGrid
         Where the scoremap cells of each animal of each frame lie.
@@ -122,9 +122,9 @@ def predict_animals(
     window : Window
         What the passes look at.
     animals : Animals
-        How many there are.
+        Number of animals.
     with_scoremaps : bool
-        False leaves them out.
+        False omits them.
     """
     frame, uv, height = _centres(network, images, geometry, window, animals)
     corners = np.round(uv - (window.side - 1) / 2).astype(np.int64)
@@ -178,11 +178,12 @@ def _smaller(images: Tensor, coarse: InputGeometry) -> Tensor:
 
 
 def _between_cells(maps: Tensor, at: Tensor) -> Tensor:
-    """Return the places, (N, P, 2), of peaks of maps (N, h, w) given by flat index (N, P), between cells."""
+    """Return the positions, (N, P, 2), of peaks of maps (N, h, w) given by flat index (N, P), with subcell
+    precision."""
     rows, columns = maps.shape[1:]
     row, column = at // columns, at % columns
     padded = F.pad(maps[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
-    # Each peak is the highest of a map of its own: what lies within two cells of it.
+    # Each peak is the highest of a map of its own, which covers two cells around it.
     around = torch.stack([padded[:, dy : dy + rows, dx : dx + columns] for dy in range(1, 4) for dx in range(1, 4)], 1)
     index = at[:, None].expand(-1, 9, -1)
     small = around.flatten(2).gather(2, index).permute(0, 2, 1).unflatten(2, (3, 3))
@@ -206,7 +207,7 @@ def _close(
 
 
 def cut_window(image: Tensor, corner: NDArray[np.int64], side: int, fill: float) -> Tensor:
-    """Return a square of an image (3, h, w) as float; what lies outside the image is ``fill``."""
+    """Return a square of an image (3, h, w) as float, filled with ``fill`` outside the image."""
     height, width = image.shape[-2:]
     left, top = (int(c) for c in corner)
     x, y, right, bottom = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)

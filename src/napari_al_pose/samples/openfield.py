@@ -1,4 +1,4 @@
-"""DeepLabCut's openfield project, fetched from its repository and checked file by file."""
+"""DeepLabCut's openfield project, downloaded from its repository and verified file by file."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ BASE_URL = f"https://raw.githubusercontent.com/DeepLabCut/DeepLabCut/main/exampl
 def fetch_openfield(
     folder: Path, *, base_url: str = BASE_URL, progress: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Fetch the openfield project, unless ``folder`` has it already: 116 labelled frames and one video, 29 MB.
+    """Download the openfield project, unless ``folder`` has it already: 116 labelled frames and one video, 29 MB.
 
-    A file takes its name only when it is whole and its SHA-256 is right, and an interrupted run goes on where it
-    stopped. A complete project is left alone: the labels in it may be the user's own work by now.
+    A file gets its name only when it is complete and its SHA-256 is right, and an interrupted run continues where it
+    stopped. A complete project is left alone: its labels may be the user's own work by now.
 
     Parameters
     ----------
     folder : Path
         The project becomes ``folder / PROJECT_NAME``.
     base_url : str, optional
-        Where the project's files are.
+        Location of the project's files.
     progress : callable, optional
-        Called with the files done and the files in all.
+        Called with the number of files done and of all files.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def fetch_openfield(
     Raises
     ------
     AlPoseError
-        If a file cannot be fetched or is not the one expected.
+        If a file can't be downloaded or is not the expected one.
     """
     target = Path(folder) / PROJECT_NAME
     if (target / "config.yaml").is_file():
@@ -90,7 +90,7 @@ def _fetch(fetcher: pooch.Pooch, name: str) -> None:
 
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
-    """Keep pooch from printing a line a file; our progress says the same."""
+    """Keep pooch from printing a line for each file; our progress says the same."""
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)

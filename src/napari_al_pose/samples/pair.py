@@ -1,4 +1,4 @@
-"""The sample of two: videos of two mice that look alike, meet and cross, with the truth beside them."""
+"""The sample with two mice: videos in which they look alike, meet and cross, with the truth beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAIR_SCENES = (
     Scene("two-white-mice", open_field, WHITE, size=0.75, flicker=0.1),
 )
 _VERSION = "pair-1"
-"""Goes up when the drawing changes, so that nobody gets an old picture from the cache."""
+"""Increase this when the drawing changes, so that nobody gets an old picture from the cache."""
 
 
 def pair_home() -> Path:
@@ -41,19 +41,19 @@ def make_pair(
 ) -> Path:
     """Make the sample project with two mice, unless ``folder`` has it already.
 
-    The same seed, number of frames and library versions give the same bytes. Built under a temporary name: an
-    interrupted run leaves no half-made sample.
+    The same seed, number of frames and library versions give the same bytes. The project is built under a temporary
+    name, so an interrupted run leaves no half-made sample.
 
     Parameters
     ----------
     folder : Path
-        The project becomes ``folder / PAIR_NAME``; made where it is missing.
+        The project becomes ``folder / PAIR_NAME``; the folder is created if necessary.
     seed : int, optional
-        Of the arenas, the fur, the motion and the noise.
+        For the arenas, the fur, the motion and the noise.
     n_frames : int, optional
         Frames of each of the two videos.
     progress : callable, optional
-        Called with the frames done and the frames in all.
+        Called with the number of frames done and of all frames.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def make_pair(
     Raises
     ------
     AlPoseError
-        If the folder cannot be written, or holds a sample of another seed or length.
+        If the folder can't be written, or holds a sample of another seed or length.
     """
     target = Path(folder) / PAIR_NAME
     if target.exists():
@@ -92,7 +92,7 @@ def make_pair(
 
 
 def pair_truth(folder: Path) -> dict[str, NDArray[np.float64]]:
-    """Return where every bodypart of every mouse of the sample of two really is.
+    """Return the true position of every bodypart of both mice.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ def pair_truth(folder: Path) -> dict[str, NDArray[np.float64]]:
     Returns
     -------
     dict
-        For each video float64 (N, 2, K, 2), source pixels with NaN where the bodypart cannot be seen; mice and
-        bodyparts are in the order of ``config.yaml``.
+        For each video float64 (N, 2, K, 2), source pixels with NaN for bodyparts that can't be seen; mice and bodyparts
+        are in the order of ``config.yaml``.
 
     Raises
     ------
     AlPoseError
-        If the folder holds no (or a damaged) truth.
+        If the folder has no truth, or a damaged one.
     """
     return {name: xy for name, xy in read_truth(Path(folder)).items() if name not in ("seed", "n_frames")}

@@ -1,4 +1,4 @@
-"""Drawing with distances: shapes are signed distance fields, so every edge is smooth without supersampling."""
+"""Draws with signed distance fields, so every edge is smooth without supersampling."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def coverage(distance: Floats, softness: float = 1.0) -> Floats:
 
 
 def blend(canvas: Floats, where: PixelWindow, colour: Floats, alpha: Floats) -> None:
-    """Lay ``colour`` ((3,) or (h, w, 3)) over the window of ``canvas`` (H, W, 3) in place."""
+    """Blend ``colour`` ((3,) or (h, w, 3)) into the window of ``canvas`` (H, W, 3) in place."""
     part = canvas[where.rows, where.columns]
     part += (colour - part) * alpha[..., None]
 
 
 def darken(canvas: Floats, where: PixelWindow, shade: Floats) -> None:
-    """Take the share ``shade`` (h, w) of the light away, in place."""
+    """Remove the share ``shade`` (h, w) of the light, in place."""
     canvas[where.rows, where.columns] *= (1 - shade)[..., None]
 
 

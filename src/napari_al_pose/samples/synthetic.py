@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PROJECT_NAME = "alpose-sample-synthetic-2024-01-01"
 TRUTH_FILE = "al-pose-truth.npz"
 _VERSION = "sample-1"
-"""Goes up when the drawing changes, so that nobody gets an old picture from the cache."""
+"""Increase this when the drawing changes, so that nobody gets an old picture from the cache."""
 
 BLACK = Coat(
     back=(58, 50, 45),
@@ -110,7 +110,7 @@ def sample_home() -> Path:
 
 
 def find_sample(folder: Path, name: str = PROJECT_NAME) -> Path | None:
-    """Return the ``config.yaml`` of the sample ``name`` that was put in ``folder``; None if it was not."""
+    """Return the ``config.yaml`` of the sample ``name`` in ``folder``; None if it is not there."""
     config = Path(folder) / name / "config.yaml"
     return config if config.is_file() else None
 
@@ -120,19 +120,19 @@ def make_sample(
 ) -> Path:
     """Make the sample project, unless ``folder`` has it already.
 
-    The same seed, number of frames and library versions give the same bytes. The project is built under a
-    temporary name: an interrupted run leaves no half-made sample.
+    The same seed, number of frames and library versions give the same bytes. The project is built under a temporary
+    name, so an interrupted run leaves no half-made sample.
 
     Parameters
     ----------
     folder : Path
-        The project becomes ``folder / PROJECT_NAME``; made where it is missing.
+        The project becomes ``folder / PROJECT_NAME``; the folder is created if necessary.
     seed : int, optional
-        Of the arenas, the fur, the motion and the noise.
+        For the arenas, the fur, the motion and the noise.
     n_frames : int, optional
         Frames of each of the two videos.
     progress : callable, optional
-        Called with the frames done and the frames in all.
+        Called with the number of frames done and of all frames.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def make_sample(
     Raises
     ------
     AlPoseError
-        If the folder cannot be written, or holds a sample of another seed or length.
+        If the folder can't be written, or holds a sample of another seed or length.
     """
     target = Path(folder) / PROJECT_NAME
     if target.exists():
@@ -163,7 +163,7 @@ def make_sample(
 
 
 def ground_truth(folder: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Return where every bodypart of the sample project really is.
+    """Return the true position of every bodypart in the sample project.
 
     Parameters
     ----------
@@ -173,20 +173,20 @@ def ground_truth(folder: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[n
     Returns
     -------
     dict
-        For each video its ``xy`` (N, K, 2), source pixels with NaN where the bodypart cannot be seen, and
-        ``visible`` (N, K); the bodyparts are in the order of ``config.yaml``.
+        For each video its ``xy`` (N, K, 2), source pixels with NaN for bodyparts that can't be seen, and ``visible``
+        (N, K); the bodyparts are in the order of ``config.yaml``.
 
     Raises
     ------
     AlPoseError
-        If the folder holds no (or a damaged) truth.
+        If the folder has no truth, or a damaged one.
     """
     truth = read_truth(Path(folder))
     return {name: (xy, ~np.isnan(xy[..., 0])) for name, xy in truth.items() if name not in ("seed", "n_frames")}
 
 
 def has_ground_truth(folder: Path) -> bool:
-    """Return whether the project folder (or its ``config.yaml``) is a sample that knows its answers."""
+    """Return whether the project folder (or its ``config.yaml``) is a sample with known truth."""
     return _truth_path(Path(folder)).is_file()
 
 
@@ -230,7 +230,7 @@ def _listed(name: str, entries: Sequence[str]) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder that takes the name ``target`` when the block ends well and vanishes otherwise."""
+    """Provide a temporary folder that becomes ``target`` if the block succeeds and vanishes otherwise."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -253,7 +253,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def check_same(target: Path, seed: int, n_frames: int) -> None:
-    """Refuse a sample that is not of this seed and length."""
+    """Refuse a sample of another seed or length."""
     truth = read_truth(target)
     found = (int(truth["seed"]), int(truth["n_frames"]))
     if found != (seed, n_frames):
@@ -269,7 +269,7 @@ def _truth_path(folder: Path) -> Path:
 
 
 def read_truth(folder: Path) -> dict[str, NDArray[np.float64]]:
-    """Return what the truth beside a sample holds, by name."""
+    """Return the truth of a sample, by name."""
     path = _truth_path(folder)
     try:
         with np.load(path, allow_pickle=False) as archive:

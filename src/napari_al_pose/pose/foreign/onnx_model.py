@@ -1,7 +1,8 @@
 """Models exported as ONNX whose output is a scoremap per bodypart.
 
-One input: images, (N, 3, H, W) or (N, H, W, 3), float; one of the outputs: scoremaps, (N, K, h, w) or (N, h, w, K), a
-channel for each bodypart the model knows. What the file can't say itself is in its metadata, or is `OnnxOptions`.
+One input: images, (N, 3, H, W) or (N, H, W, 3), float. One of the outputs: scoremaps, (N, K, h, w) or (N, h, w, K), a
+channel for each bodypart that the model knows. The file's metadata, or `OnnxOptions`, supply what the file itself does
+not say.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _HINT = "Export the model again with one image input and a scoremap per bodypart
 
 
 class OnnxOptions(BaseModel):
-    """What an ONNX file does not say of itself.
+    """Options that an ONNX file does not contain.
 
     Parameters
     ----------
@@ -57,10 +58,10 @@ class OnnxModel:
     Parameters
     ----------
     content : bytes
-        The ONNX file: read from memory, it can't reach other files.
+        The ONNX file; read from memory, so that it can't refer to other files.
     options : OnnxOptions
     bodyparts : tuple of str
-        The project's bodyparts, all of which the network knows.
+        The project's bodyparts; the network must know all of them.
 
     Raises
     ------
@@ -87,11 +88,11 @@ class OnnxModel:
 
     @property
     def notice(self) -> str:
-        """Nothing: frames are looked at one by one."""
+        """Nothing: frames are processed one by one."""
         return ""
 
     def input_size_for(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width to which frames of ``height`` by ``width`` are resized."""
+        """Return the height and width that frames of ``height`` by ``width`` are resized to."""
         return self._geometry(height, width).resized
 
     def predict(
@@ -153,7 +154,7 @@ class OnnxModel:
 
     @classmethod
     def load(cls, path: Path) -> OnnxModel:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
@@ -178,7 +179,7 @@ def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | No
     bodyparts : sequence of str
         The project's.
     said : dict
-        Fields of `OnnxOptions` that go before the file's metadata. Where neither names the bodyparts, they are the
+        Fields of `OnnxOptions` that override the file's metadata. If neither names the bodyparts, they are the
         project's.
 
     Raises
@@ -231,7 +232,7 @@ def _session(content: bytes) -> Any:
     try:
         session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
     except refused as error:
-        raise AlPoseError(f"This is no ONNX model that can be run: {str(error).splitlines()[0]}", _HINT) from error
+        raise AlPoseError(f"The ONNX model can't be run: {str(error).splitlines()[0]}", _HINT) from error
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or 3 not in (inputs[0].shape[1], inputs[0].shape[3]):
         raise AlPoseError("Expected one input of colour images, (N, 3, H, W) or (N, H, W, 3), in the model.", _HINT)
