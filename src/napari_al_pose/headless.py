@@ -100,6 +100,15 @@ def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict
     return {"model_version": version, "network": network, "model": str(found[0]), "checkpoint": str(checkpoint)}
 
 
+def export_model(path: Path, file: Path) -> dict[str, Any]:
+    """Write a project's newest model as an ONNX file."""
+    from napari_al_pose.engine.adopting import export_onnx
+
+    with opened(path, read_only=True, compare=False) as project:
+        version = export_onnx(project, file)
+    return {"model_version": version, "path": str(file)}
+
+
 def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, scheduler: str = "") -> dict[str, Any]:
     """Predict whole videos, given by name or by file, and write what ``options`` ask for.
 

@@ -14,6 +14,8 @@ import pytest
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import Adopt, Adopted, Died, Failed, Finished, Look, Looked, Ranked, Ready
+from napari_al_pose.pose.model import PoseModel
+from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.project import open_project
 
 onnx = pytest.importorskip("onnx")
@@ -53,19 +55,20 @@ def project_and_model(sample_copy, tmp_path):
     return sample_copy, tmp_path / "net.onnx"
 
 
+def call(*arguments):
+    """Run the command line, as JSON."""
+    return subprocess.run(
+        [sys.executable, "-m", "napari_al_pose", *map(str, arguments), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+
+
 def test_the_command_line_adopts_and_ranks_with_it(project_and_model):
     config, model = project_and_model
-
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "napari_al_pose", *map(str, arguments), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-
     adopted = call("adopt", config, model, "--sigmoid")
     assert adopted.returncode == 0, adopted.stderr
     said = json.loads(adopted.stdout)
@@ -78,6 +81,27 @@ def test_the_command_line_adopts_and_ranks_with_it(project_and_model):
     assert missing.returncode == 2
     assert "snapshot" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_a_model_of_ours_goes_out_as_onnx_and_comes_back(sample_copy, tmp_path):
+    file = tmp_path / "net.onnx"
+    refused = call("export", sample_copy, "--model", file)
+    assert refused.returncode == 2
+    assert "no model yet" in refused.stderr
+    with open_project(sample_copy) as project:
+        bodyparts = project.skeleton.bodyparts
+        network = PoseNetwork("efficientnet_lite0", len(bodyparts), pretrained=False).eval()
+        model = PoseModel(network, bodyparts=bodyparts, settings=QUICK.train, long_side=96)
+        with project.models.new_folder() as folder:
+            model.save(folder / model.file_name)
+    written = call("export", sample_copy, "--model", file)
+    assert written.returncode == 0, written.stderr
+    assert json.loads(written.stdout) == {"model_version": 1, "path": str(file)}
+    said = json.loads(call("adopt", sample_copy, file).stdout)
+    assert (said["model_version"], said["network"]) == (2, "efficientnet_lite0")
+    again = call("export", sample_copy, "--model", tmp_path / "again.onnx")
+    assert "trained by another program" in again.stderr
+    assert not (tmp_path / "again.onnx").exists()
 
 
 def test_the_engine_takes_a_model_and_looks_and_ranks_with_it(project_and_model):

@@ -1,4 +1,4 @@
-"""Adopts models that another program trained, as versions of the project's own."""
+"""Models from and for other programs: adopts theirs as versions of the project's own, writes ours as ONNX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.predictor import Predictor
+from napari_al_pose.pose.model import PoseModel
+from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
@@ -61,3 +62,29 @@ def adopt(project: Project, path: Path, *, device: str = "auto", said: dict[str,
         model.save(folder / model.file_name)
     log.info("%s is model %s now", path, project.models.latest())
     return model.network_name
+
+
+def export_onnx(project: Project, path: Path) -> int:
+    """Write the newest model as an ONNX file; return its version.
+
+    Raises
+    ------
+    AlPoseError
+        If there is none, another program trained it, the file has another suffix, or it can't be written.
+    """
+    version = project.models.latest()
+    if not version:
+        raise AlPoseError("There is no model yet.", "Learn first: napari-al-pose train PROJECT.")
+    if path.suffix != ".onnx":
+        raise AlPoseError(f"Expected a file that ends in .onnx, got {path.name}.", "Give it that suffix.")
+    if not path.absolute().parent.is_dir():
+        raise AlPoseError(f"There is no folder {path.absolute().parent}.", "Make it first, or choose another one.")
+    from napari_al_pose.pose.onnx_file import write_onnx
+
+    model = load_predictor(project.models.checkpoint(version), "cpu")
+    if not isinstance(model, PoseModel):
+        raise AlPoseError(
+            f"Model {version} was trained by another program.", "Export it there, or learn here first to have our own."
+        )
+    write_onnx(model, path)
+    return version

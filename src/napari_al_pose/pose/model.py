@@ -15,7 +15,7 @@ from napari_al_pose.pose.animals import AnimalPoses, Animals
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.forward import Forward
+from napari_al_pose.pose.forward import Chunk, Forward
 from napari_al_pose.pose.geometry import InputGeometry, Windows
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
@@ -155,11 +155,8 @@ class PoseModel:
         chunks = self._forward(frames, geometry, with_scoremaps=with_scoremaps)
         if not chunks:
             return self._empty(geometry, with_scoremaps=with_scoremaps)
-        xy, likelihood = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("xy", "likelihood"))
-        maps = [self.calibration(chunk.scoremaps) for chunk in chunks if chunk.scoremaps is not None]
-        grids = tuple(grid for chunk in chunks for grid in chunk.grids)
         animals = self._calibrated([chunk.animals for chunk in chunks if chunk.animals is not None])
-        return PoseBatch(xy, self.calibration(likelihood), np.concatenate(maps) if maps else None, grids, animals)
+        return as_batch(chunks, self.calibration, animals)
 
     def _calibrated(self, parts: Sequence[AnimalPoses]) -> AnimalPoses | None:
         """Return the animals of all frames; None for a model of one."""
@@ -224,6 +221,14 @@ class PoseModel:
             learnt=content.learnt,
             animals=content.animals,
         )
+
+
+def as_batch(chunks: Sequence[Chunk], calibration: Calibration, animals: AnimalPoses | None = None) -> PoseBatch:
+    """Return what a network said of at least one frame as one batch, with calibrated likelihoods."""
+    xy, likelihood = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("xy", "likelihood"))
+    maps = [calibration(chunk.scoremaps) for chunk in chunks if chunk.scoremaps is not None]
+    grids = tuple(grid for chunk in chunks for grid in chunk.grids)
+    return PoseBatch(xy, calibration(likelihood), np.concatenate(maps) if maps else None, grids, animals)
 
 
 def check_frames(frames: NDArray[np.uint8]) -> None:

@@ -59,6 +59,6 @@ def load_predictor(path: Path, device: str = "auto") -> Predictor:
     if path.name == PoseModel.file_name:
         return PoseModel.load(path, device)
     from napari_al_pose.pose.foreign.deeplabcut_model import DeepLabCutModel
-    from napari_al_pose.pose.foreign.onnx_model import OnnxModel
+    from napari_al_pose.pose.foreign.onnx_model import OnnxModel, load_onnx
 
-    return OnnxModel.load(path) if path.name == OnnxModel.file_name else DeepLabCutModel.load(path, device)
+    return load_onnx(path) if path.name == OnnxModel.file_name else DeepLabCutModel.load(path, device)

@@ -1,4 +1,4 @@
-"""``import`` and ``export``: labels from and to other programs."""
+"""``import`` and ``export``: labels from and to other programs, and the model for those that run it live."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from napari_al_pose.domain import AlPoseError
 from napari_al_pose.verbs.common import add_json, project_verb, show
 
 FORMATS = ("deeplabcut", "sleap", "lightning-pose", "coco", "mpii", "lsp")
@@ -26,14 +27,18 @@ def add(verbs: Any) -> None:
     add_json(import_)
     import_.set_defaults(run=_import)
 
-    export = project_verb(verbs, "export", "write a project's labels for another program", _export)
-    export.add_argument("--format", choices=FORMATS, required=True)
+    text = "write a project's labels for another program, or its newest model as ONNX"
+    export = project_verb(verbs, "export", text, _export)
+    what = export.add_mutually_exclusive_group(required=True)
+    what.add_argument("--format", choices=FORMATS, help="of the labels")
+    what.add_argument(
+        "--model", type=Path, metavar="FILE", help="write the newest model to FILE, which ends in .onnx, in their place"
+    )
     export.add_argument(
         "--output",
         type=Path,
-        required=True,
         metavar="PATH",
-        help="a new folder; for sleap a new file that ends in .slp",
+        help="of the labels: a new folder; for sleap a new file that ends in .slp",
     )
 
 
@@ -48,8 +53,14 @@ def _import(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from napari_al_pose.exchange import Exported, export_labels, format_named
-    from napari_al_pose.headless import opened, show_progress
+    from napari_al_pose.headless import export_model, opened, show_progress
 
+    if options.model:
+        document = export_model(options.project, options.model)
+        show(document, f"Model {document['model_version']} written to {document['path']}.", options)
+        return
+    if options.output is None:
+        raise AlPoseError("Labels have no place to go.", "Give it with --output PATH.")
     with opened(options.project) as project:
         done: Exported = show_progress(export_labels(project, format_named(options.format), options.output))
     _tell(done, done.path, f"{done.frames:,} labelled frames ({done.points:,} points) written to {done.path}", options)

@@ -20,9 +20,11 @@ from torch.nn import functional as F
 
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.pose.animals import Animals
+from napari_al_pose.pose.foreign.exported_model import ExportedModel
 from napari_al_pose.pose.foreign.ordering import bodypart_order
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, resize_frames
 from napari_al_pose.pose.model import PoseBatch, check_frames
+from napari_al_pose.pose.onnx_file import read_facts
 from napari_al_pose.pose.targets import decode
 
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -152,25 +154,25 @@ class OnnxModel:
         options = self._options.model_dump(mode="json") | {"project_bodyparts": list(self.bodyparts)}
         path.with_suffix(".json").write_text(json.dumps(options, indent=1), encoding="utf-8")
 
-    @classmethod
-    def load(cls, path: Path) -> OnnxModel:
-        """Read a file that `save` wrote.
 
-        Raises
-        ------
-        AlPoseError
-            If a file is missing or damaged, or onnxruntime is not installed.
-        """
-        try:
-            said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            bodyparts = tuple(str(name) for name in said["project_bodyparts"])
-            return cls(_content(path), options=OnnxOptions.model_validate(said), bodyparts=bodyparts)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AlPoseError(f"The model {path} is damaged, or not a model.", "Choose another version.") from error
+def load_onnx(path: Path) -> OnnxModel | ExportedModel:
+    """Read what `OnnxModel.save` or `ExportedModel.save` wrote.
+
+    Raises
+    ------
+    AlPoseError
+        If a file is missing or damaged, or onnxruntime is not installed.
+    """
+    try:
+        said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        bodyparts = tuple(str(name) for name in said["project_bodyparts"])
+        return read_onnx(path, bodyparts, said=said)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AlPoseError(f"The model {path} is damaged, or not a model.", "Choose another version.") from error
 
 
-def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | None = None) -> OnnxModel:
-    """Read an ONNX file.
+def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | None = None) -> OnnxModel | ExportedModel:
+    """Read an ONNX file; one that this program exported needs nothing said of it.
 
     Parameters
     ----------
@@ -188,7 +190,10 @@ def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | No
         If it can't be read, is not such a model, or knows other bodyparts.
     """
     content = _content(path)
-    metadata = dict(_session(content).get_modelmeta().custom_metadata_map)
+    session = _session(content)
+    metadata = dict(session.get_modelmeta().custom_metadata_map)
+    if facts := read_facts(metadata, path):
+        return ExportedModel(content, session, facts, tuple(bodyparts))
     if "bodyparts" in metadata:
         metadata["bodyparts"] = _names(metadata["bodyparts"])
     try:
