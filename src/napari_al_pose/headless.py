@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,7 +84,7 @@ def train(path: Path) -> dict[str, Any]:
     return describe_round(done) | {"checkpoint": str(checkpoint)}
 
 
-def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict[str, Any]:
+def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
     """Make another program's model the project's newest version; by default the newest DeepLabCut snapshot in it."""
     from napari_al_pose.engine.adopting import adopt
 
@@ -94,7 +94,7 @@ def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any]) -> dict
             raise AlPoseError(
                 f"There is no snapshot of DeepLabCut 3 in {project.root}.", "Name the file of the model to use."
             )
-        network = adopt(project, found[0], device=project.settings.train.device, said=said)
+        network = adopt(project, found[0], device=project.settings.train.device, said=said, chosen=chosen)
         version = project.models.latest()
         checkpoint = project.models.checkpoint(version)
     return {"model_version": version, "network": network, "model": str(found[0]), "checkpoint": str(checkpoint)}

@@ -16,6 +16,7 @@ from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import Adopt, Adopted, Died, Failed, Finished, Look, Looked, Ranked, Ready
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
+from napari_al_pose.pose.predictor import load_predictor
 from napari_al_pose.project import open_project
 
 onnx = pytest.importorskip("onnx")
@@ -99,6 +100,14 @@ def test_a_model_of_ours_goes_out_as_onnx_and_comes_back(sample_copy, tmp_path):
     assert json.loads(written.stdout) == {"model_version": 1, "path": str(file)}
     said = json.loads(call("adopt", sample_copy, file).stdout)
     assert (said["model_version"], said["network"]) == (2, "efficientnet_lite0")
+    swapped = [f"{bodyparts[0]}={bodyparts[1]}", f"{bodyparts[1]}={bodyparts[0]}"]
+    assert json.loads(call("adopt", sample_copy, file, "--map", *swapped).stdout)["model_version"] == 3
+    frame = np.random.default_rng(0).integers(0, 255, (1, 64, 96, 3), np.uint8)
+    with open_project(sample_copy) as project:
+        plain, turned = (load_predictor(project.models.checkpoint(version)).predict(frame).xy[0] for version in (2, 3))
+    np.testing.assert_array_equal(turned[[1, 0]], plain[:2])
+    np.testing.assert_array_equal(turned[2:], plain[2:])
+    assert "no bodypart wing" in call("adopt", sample_copy, file, "--map", "wing=snout").stderr
     again = call("export", sample_copy, "--model", tmp_path / "again.onnx")
     assert "trained by another program" in again.stderr
     assert not (tmp_path / "again.onnx").exists()

@@ -15,6 +15,7 @@ from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, parse_con
 from napari_al_pose.pose.foreign.deeplabcut_model import DeepLabCutModel, read_snapshot
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
 from napari_al_pose.pose.foreign.onnx_model import OnnxModel, read_onnx
+from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
 from napari_al_pose.pose.predictor import load_predictor
 
 onnx = pytest.importorskip("onnx")
@@ -246,3 +247,17 @@ def test_a_file_that_is_no_onnx_model_is_refused(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"hello")
     with pytest.raises(AlPoseError, match="ONNX"):
         read_onnx(tmp_path / "net.onnx", PARTS)
+
+
+def test_bodyparts_are_the_same_by_name_or_by_choice():
+    known = ("Left_Ear", "nose", "tail base", "tailbase")
+    assert in_our_words(("leftear", "nose"), known, {}) == ("leftear", "nose", "tail base", "tailbase")
+    assert in_our_words(("snout", "tail_base"), known, {"snout": "nose"})[1] == "snout"
+    with pytest.raises(AlPoseError, match="does not know tail_base"):  # two are called so
+        bodypart_order(("tail_base",), in_our_words(("tail_base",), known, {}))
+    # Our nose is its tail base: its own nose must not be taken for it.
+    turned = in_our_words(("nose",), known, {"nose": "tail base"})
+    assert bodypart_order(("nose",), turned) == [2]
+    for chosen, says in (({"wing": "nose"}, "wing"), ({"nose": "beak"}, "beak"), ({"a": "nose", "b": "nose"}, "Two")):
+        with pytest.raises(AlPoseError, match=says):
+            in_our_words(("nose", "a", "b"), known, chosen)

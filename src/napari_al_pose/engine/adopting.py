@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError
@@ -14,7 +16,14 @@ from napari_al_pose.project import Project
 log = logging.getLogger(__name__)
 
 
-def read_model(path: Path, bodyparts: tuple[str, ...], *, device: str, said: dict[str, Any] | None = None) -> Predictor:
+def read_model(
+    path: Path,
+    bodyparts: tuple[str, ...],
+    *,
+    device: str,
+    said: dict[str, Any] | None = None,
+    chosen: Mapping[str, str] = MappingProxyType({}),
+) -> Predictor:
     """Read a DeepLabCut 3 snapshot or an ONNX file.
 
     Raises
@@ -25,18 +34,25 @@ def read_model(path: Path, bodyparts: tuple[str, ...], *, device: str, said: dic
     if path.suffix == ".onnx":
         from napari_al_pose.pose.foreign.onnx_model import read_onnx
 
-        return read_onnx(path, bodyparts, said=said)
+        return read_onnx(path, bodyparts, said=said, chosen=chosen)
     if path.suffix in (".pt", ".pth"):
         from napari_al_pose.pose.foreign.deeplabcut_model import read_snapshot
 
-        return read_snapshot(path, bodyparts, device=device)
+        return read_snapshot(path, bodyparts, device=device, chosen=chosen)
     raise AlPoseError(
         f"Expected a snapshot (.pt) of DeepLabCut 3 or an ONNX model (.onnx), got {path.name}.",
         "Choose another file. Predictions of other programs are added as predictions, not as models.",
     )
 
 
-def adopt(project: Project, path: Path, *, device: str = "auto", said: dict[str, Any] | None = None) -> str:
+def adopt(
+    project: Project,
+    path: Path,
+    *,
+    device: str = "auto",
+    said: dict[str, Any] | None = None,
+    chosen: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Copy another program's model into the project as its newest version, and return the network's name.
 
     The project keeps its own copy, so the original may be moved or trained further.
@@ -51,13 +67,15 @@ def adopt(project: Project, path: Path, *, device: str = "auto", said: dict[str,
         "auto", "cpu", "cuda" or "mps".
     said : dict
         What an ONNX file does not say about itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
+    chosen : mapping of str to str
+        By the project's bodypart, the model's; those whose names differ in case and signs alone need none.
 
     Raises
     ------
     AlPoseError
         If the model can't be used, or the project can't be written.
     """
-    model = read_model(path, project.skeleton.bodyparts, device=device, said=said)
+    model = read_model(path, project.skeleton.bodyparts, device=device, said=said, chosen=chosen)
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
     log.info("%s is model %s now", path, project.models.latest())

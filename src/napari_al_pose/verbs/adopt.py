@@ -25,7 +25,22 @@ def add(verbs: Any) -> None:
         choices=("imagenet", "unit", "none"),
         help="ONNX: what the input expects: ImageNet's mean and deviation (default), 0 to 1, or 0 to 255",
     )
+    adopt.add_argument(
+        "--map",
+        nargs="+",
+        type=_pair,
+        default=[],
+        metavar="YOURS=ITS",
+        help="which of its bodyparts are yours, where the names differ by more than case and signs",
+    )
     adopt.add_argument("--sigmoid", action="store_true", default=None, help="ONNX: the output is logits")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    yours, sign, its = (part.strip() for part in text.partition("="))
+    if not (sign and yours and its):
+        raise argparse.ArgumentTypeError(f"expected two bodyparts like snout=nose, got {text!r}")
+    return yours, its
 
 
 def _adopt(options: argparse.Namespace) -> None:
@@ -33,6 +48,9 @@ def _adopt(options: argparse.Namespace) -> None:
 
     said = {name: getattr(options, name) for name in ("bodyparts", "normalize", "sigmoid")}
     result = headless.adopt_model(
-        options.project, options.model, said={name: value for name, value in said.items() if value is not None}
+        options.project,
+        options.model,
+        said={name: value for name, value in said.items() if value is not None},
+        chosen=dict(options.map),
     )
     show(result, f"Model {result['model_version']} is {result['model']} ({result['network']}).", options)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, Snapshot, read_config
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
-from napari_al_pose.pose.foreign.ordering import bodypart_order
+from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
 from napari_al_pose.pose.memory import with_what_there_is
 from napari_al_pose.pose.model import PoseBatch, check_frames
 
@@ -160,7 +161,13 @@ class DeepLabCutModel:
         return cls(_build(snapshot, state, path, device), snapshot=snapshot, bodyparts=bodyparts)
 
 
-def read_snapshot(path: Path, bodyparts: Sequence[str], *, device: str = "auto") -> DeepLabCutModel:
+def read_snapshot(
+    path: Path,
+    bodyparts: Sequence[str],
+    *,
+    device: str = "auto",
+    chosen: Mapping[str, str] = MappingProxyType({}),
+) -> DeepLabCutModel:
     """Read a snapshot that DeepLabCut 3 wrote.
 
     Parameters
@@ -171,6 +178,8 @@ def read_snapshot(path: Path, bodyparts: Sequence[str], *, device: str = "auto")
         The project's.
     device : str
         "auto", "cpu", "cuda" or "mps".
+    chosen : mapping of str to str
+        Which of the network's bodyparts are the project's; see `in_our_words`.
 
     Raises
     ------
@@ -178,6 +187,8 @@ def read_snapshot(path: Path, bodyparts: Sequence[str], *, device: str = "auto")
         If it can't be read, is of an unsupported kind, or knows other bodyparts.
     """
     snapshot = read_config(path.with_name(CONFIG_NAME))
+    words = in_our_words(bodyparts, snapshot.bodyparts, chosen)
+    snapshot = snapshot.model_copy(update={"bodyparts": words})
     bodypart_order(bodyparts, snapshot.bodyparts)  # before the large file is read
     state = _read(path).get("model")
     return DeepLabCutModel(_build(snapshot, state, path, device), snapshot=snapshot, bodyparts=tuple(bodyparts))

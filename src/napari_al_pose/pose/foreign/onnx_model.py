@@ -8,8 +8,9 @@ not say.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.foreign.exported_model import ExportedModel
-from napari_al_pose.pose.foreign.ordering import bodypart_order
+from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, resize_frames
 from napari_al_pose.pose.model import PoseBatch, check_frames
 from napari_al_pose.pose.onnx_file import read_facts
@@ -171,7 +172,13 @@ def load_onnx(path: Path) -> OnnxModel | ExportedModel:
         raise AlPoseError(f"The model {path} is damaged, or not a model.", "Choose another version.") from error
 
 
-def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | None = None) -> OnnxModel | ExportedModel:
+def read_onnx(
+    path: Path,
+    bodyparts: Sequence[str],
+    *,
+    said: dict[str, Any] | None = None,
+    chosen: Mapping[str, str] = MappingProxyType({}),
+) -> OnnxModel | ExportedModel:
     """Read an ONNX file; one that this program exported needs nothing said of it.
 
     Parameters
@@ -183,6 +190,8 @@ def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | No
     said : dict
         Fields of `OnnxOptions` that override the file's metadata. If neither names the bodyparts, they are the
         project's.
+    chosen : mapping of str to str
+        Which of the network's bodyparts are the project's; see `in_our_words`.
 
     Raises
     ------
@@ -193,6 +202,8 @@ def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | No
     session = _session(content)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
     if facts := read_facts(metadata, path):
+        known = tuple((said or {}).get("bodyparts") or facts.bodyparts)
+        facts = facts.model_copy(update={"bodyparts": in_our_words(bodyparts, known, chosen)})
         return ExportedModel(content, session, facts, tuple(bodyparts))
     if "bodyparts" in metadata:
         metadata["bodyparts"] = _names(metadata["bodyparts"])
@@ -201,7 +212,8 @@ def read_onnx(path: Path, bodyparts: Sequence[str], *, said: dict[str, Any] | No
     except ValidationError as error:
         first = error.errors()[0]
         raise AlPoseError(f"The metadata of {path} does not fit: {first['loc']}: {first['msg']}.", _HINT) from error
-    return OnnxModel(content, options=options, bodyparts=tuple(bodyparts))
+    words = in_our_words(bodyparts, options.bodyparts, chosen)
+    return OnnxModel(content, options=options.model_copy(update={"bodyparts": words}), bodyparts=tuple(bodyparts))
 
 
 def _names(text: str) -> list[str]:
