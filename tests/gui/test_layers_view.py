@@ -8,6 +8,8 @@ from napari.components import ViewerModel
 from session_tools import TIMEOUT
 from test_layers_stack import LEFT, Mouse
 
+from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.domain.tools import LabelMode
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 
@@ -240,6 +242,39 @@ def test_layers_stay_away_once_the_project_is_closed(viewer, opened, stack, qtbo
     opened.projects.close_project()
     qtbot.wait(50)
     assert not viewer.layers
+
+
+def test_in_loop_mode_a_near_view_jumps_to_the_guess_once(viewer, opened, stack):
+    n, name = len(opened.frame.bodyparts), opened.frame.bodyparts[1]
+    video = opened.frame.key.video
+
+    def guess(number, x):
+        xy = np.tile(np.array([x, 60.0], np.float32), (n, 1))
+        return {FrameKey(video, number): Prediction(FrameKey(video, number), 1, xy, np.full(n, 0.9, np.float32))}
+
+    def middle():
+        return tuple(round(value) for value in viewer.scene.camera.center[-2:])
+
+    opened.options.set("label_mode", LabelMode.LOOP)
+    opened.frame.choose_bodypart(name)
+    before = middle()
+    opened.frame.add_predictions(guess(7, 30))
+    opened.navigator.go_to(FrameKey(video, 7))
+    assert middle() == before  # all of the frame is in view
+    viewer.scene.camera.zoom *= 4
+    opened.frame.add_predictions(guess(9, 90))
+    opened.navigator.go_to(FrameKey(video, 9))
+    assert middle() == (60, 90)
+    viewer.scene.camera.center = (0, 10, 10)
+    opened.editor.place(opened.frame.bodyparts[2], 5, 5)
+    assert middle() == (10, 10)  # the user looks elsewhere
+    opened.navigator.go_to(FrameKey(video, 8))
+    assert middle() == (10, 10)
+    opened.frame.add_predictions(guess(8, 40))  # the model takes its time
+    assert middle() == (60, 40)
+    opened.options.set("label_mode", LabelMode.SEQUENTIAL)
+    opened.navigator.go_to(FrameKey(video, 9))
+    assert middle() == (60, 40)
 
 
 def test_opening_the_open_project_shows_it_again(viewer, opened, stack, qtbot):

@@ -11,6 +11,8 @@ from qtpy.QtCore import QObject, QTimer
 
 CLOSE_UP = 5.0
 """How much nearer a close-up is than the view before it."""
+NEAR = 1.1
+"""From how many times the zoom that fits the frame a view is taken to show a part of it."""
 STEPS, STEP_MS = 4, 30
 """A move of the view is drawn in a few steps, so that the eye can follow."""
 
@@ -29,6 +31,7 @@ class Camera(QObject):
         super().__init__(parent)
         self._viewer_ref = weakref.ref(viewer)
         self._before: tuple[NDArray[np.float64], float] | None = None
+        self._fitted_zoom = 0.0
         self._path: list[NDArray[np.float64]] = []
         self._timer = QTimer(self, interval=STEP_MS)
         self._timer.timeout.connect(self._step)
@@ -37,6 +40,12 @@ class Camera(QObject):
     def is_close(self) -> bool:
         """Whether the view is a close-up."""
         return self._before is not None
+
+    def jump(self, xy: tuple[float, float]) -> None:
+        """Put source pixel ``xy`` in the middle of a view that does not show the whole frame."""
+        camera = self._camera()
+        if camera is not None and (self.is_close or float(camera.zoom) > NEAR * self._fitted_zoom > 0):
+            self._go(np.array(xy[::-1], float), at_once=True)
 
     def close_up(self, xy: tuple[float, float]) -> None:
         """Come close to source pixel ``xy``."""
@@ -57,7 +66,8 @@ class Camera(QObject):
 
     def forget(self) -> None:
         """The view was fitted to another video: there is no close-up to come back from."""
-        self._before = None
+        camera = self._camera()
+        self._before, self._fitted_zoom = None, 0.0 if camera is None else float(camera.zoom)
         self._stop()
 
     def follow(self, xy: NDArray[np.floating]) -> None:

@@ -13,7 +13,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.domain.tools import Tool
+from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views.prompt import Guessed, point_name
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
@@ -66,6 +66,7 @@ class LayerStack(QObject):
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, session.notices)
+        self._jumped_at: tuple[FrameKey | None, str] | None = None
         self.camera = Camera(viewer, self)
         self.context = ContextPlayer(session.frame, session.navigator, parent=self)
         self._mouse = CanvasMouse(
@@ -206,8 +207,8 @@ class LayerStack(QObject):
     def _fit(self) -> None:
         viewer = self._viewer_ref()
         if viewer is not None:
-            self.camera.forget()
             viewer.fit_to_view()
+            self.camera.forget()
 
     def _show_frame(self) -> None:
         viewer, position = self._viewer_ref(), self._frame.position
@@ -244,12 +245,23 @@ class LayerStack(QObject):
                 individual=frame.individual_index,
                 doubted=frame.doubted,
             )
+            self._jump()
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
             self._keypoints.choose(self._frame.individual_index, self._frame.bodypart)
             if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
                 self.camera.close_up(place)
+            self._jump()
+
+    def _jump(self) -> None:
+        """In loop mode, go to where the bodypart is, if that is known; once, so that the user can look elsewhere."""
+        at = (self._frame.key, self._frame.bodypart)
+        if self._options.label_mode is LabelMode.LOOP and at != self._jumped_at:
+            place = self._place_of_bodypart()
+            if place is not None:
+                self._jumped_at = at
+                self.camera.jump(place)
 
     def name_point(self, row: int | None) -> None:
         """Say what is under the mouse."""

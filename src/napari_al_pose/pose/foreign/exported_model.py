@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.foreign.ordering import bodypart_order
 from napari_al_pose.pose.forward import predict_chunk
@@ -39,6 +40,7 @@ class ExportedModel:
     """
 
     file_name = "model.onnx"
+    animals: Animals | None = None
 
     def __init__(self, content: bytes, session: Any, facts: OnnxFacts, bodyparts: tuple[str, ...]) -> None:
         self.bodyparts = bodyparts
