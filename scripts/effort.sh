@@ -15,7 +15,7 @@ names=("${@:-}")
 [[ -n ${names[0]} ]] || names=(openfield reaching lips synthetic)
 python=${PYTHON:-.venv/bin/python}
 data=${NAPARI_AL_POSE_DATA:?is not set: the folder with openfield, Reaching and lips}
-common=(--workflows "${WORKFLOWS:-from-scratch,prefilled,shipped}" --bfloat16 --steps 500)
+common=(--workflows "${WORKFLOWS:-from-scratch,prefilled,shipped}" --steps 500)
 common+=(--jobs "$jobs" --minutes "$minutes" --cache build/effort/cache)
 export OMP_NUM_THREADS=1
 

@@ -17,6 +17,7 @@ from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.evaluation import examine, predict_labelled
 from napari_al_pose.pose.matching import matched
+from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
 from napari_al_pose.pose.training_plan import make_plan, view_is_fixed
 from napari_al_pose.pose.window import Window
 
@@ -206,8 +207,8 @@ def test_what_nobody_labelled_is_not_taught_as_background(frames):
         far = np.hypot(columns - x, rows - y) > reach
         assert not teaches.numpy()[far].any()
     # Without all animals labelled nobody knows where there is none.
-    shown = batch.states[~coarse]
-    assert (shown == int(KeypointState.PLACED)).any(dim=1).all()
+    shown = batch.weights[~coarse]
+    assert (shown == 1).any(dim=1).all()
     assert (sampler(frames).batch().teaches.sum(dim=(1, 2)) == 24 * 24).any()
 
 
@@ -232,7 +233,7 @@ def test_empty_frames_teach_that_nothing_is_there(frames):
     assert torch.isnan(batch.centres).all()
     coarse = torch.isnan(batch.spots[:, 0])
     assert (batch.teaches[coarse] == 1).all()
-    assert (batch.states[~coarse] == int(KeypointState.NOT_VISIBLE)).all()
+    assert (batch.weights[~coarse] == NOT_VISIBLE_WEIGHT).all()
 
 
 def test_an_animal_labelled_by_half_has_no_centre_yet(frames):

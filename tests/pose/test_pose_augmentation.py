@@ -8,7 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_al_pose.domain import KeypointState
+from napari_al_pose.pose import LabelledFrame
 from napari_al_pose.pose.augmentation import Views, cut, disturb, flip
+from napari_al_pose.pose.batch_sampler import BatchSampler
 
 
 def dot(height: int, width: int, x: float, y: float, sigma: float = 2.5) -> torch.Tensor:
@@ -98,12 +101,28 @@ def test_in_a_mirror_left_becomes_right_and_the_dot_stays_under_its_keypoint():
     np.testing.assert_allclose(centroid(view, moved[1]), moved[1], atol=0.05)
 
 
+def test_what_is_known_of_a_keypoint_goes_with_it_into_the_mirror():
+    """Of a frame labelled by half: nothing may be learnt of the ear nobody looked at, whichever it is in a view."""
+    xy = np.array([[20.0, 30.0], [np.nan, np.nan], [40.0, 30.0]])
+    states = np.array([KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.PLACED], np.int8)
+    image = dot(64, 64, 20, 30).permute(1, 2, 0).numpy()
+    frame = LabelledFrame(image, xy, states, taken=np.array([True, False, False]))
+    sampler = BatchSampler(Views((64, 64), 0.0, mirror=(1, 0, 2)), long_side=64, batch_size=60, seed=0)
+    sampler.add([frame])
+    batch = sampler.batch()
+    known = torch.isfinite(batch.uv).all(dim=2)
+    assert torch.equal(batch.weights > 0, known)
+    assert set(known[:, :2].int().argmin(dim=1).tolist()) == {0, 1}
+    assert (batch.weights[:, :2].amax(dim=1) < batch.weights[:, 2]).all()
+
+
 @pytest.mark.parametrize("mirror", [None, (1, 0)])
 def test_views_are_mirrored_only_where_something_says_how(mirror):
     image = dot(80, 100, 50, 40)
     rng = np.random.default_rng(0)
     views = Views((64, 64), 0.0, mirror)
-    drawn = [views.draw(image, np.array([[45.0, 35.0], [55.0, 45.0]]), rng)[1] for _ in range(30)]
+    pair = np.array([[45.0, 35.0], [55.0, 45.0]])
+    drawn = [views.draw(image, pair, rng, mirrored=views.draw_mirrored(rng))[1] for _ in range(30)]
     # From the first keypoint the second lies to the lower right; in the mirror, renamed, to the upper right.
     downwards = [uv[1, 1] > uv[0, 1] for uv in drawn]
     assert all(uv[1, 0] > uv[0, 0] for uv in drawn)

@@ -86,6 +86,9 @@ def test_unseen_keypoints_teach_nothing_and_invisible_ones_teach_less():
     assert weights[0, 0] == 1
     assert weights[0, 1] == 0
     assert 0 < weights[0, 2] < 1
+    taken = keypoint_weights(states, torch.ones_like(states, dtype=torch.bool))
+    assert 0 < taken[0, 0] < 1
+    assert taken[0, 1] == 0
 
     logits = torch.zeros(1, 3, 8, 8, requires_grad=True)
     targets = render(torch.tensor([[[10.0, 10.0], [np.nan, np.nan], [np.nan, np.nan]]]), 8, 8)

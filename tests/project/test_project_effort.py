@@ -9,6 +9,7 @@ import pytest
 from napari_al_pose.cli import main
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.effort import Gesture
+from napari_al_pose.engine.labels import with_taken
 from napari_al_pose.project import open_project
 
 A, B = FrameKey("v", 3), FrameKey("v", 7)
@@ -46,6 +47,33 @@ def test_gestures_of_older_logs_are_told_from_what_changed(project):
         Gesture.ACCEPTED,
         Gesture.HIDDEN,
         Gesture.CLEARED,
+    ]
+
+
+def test_guesses_that_were_taken_as_they_are_are_known(project):
+    labels = project.labels
+
+    def taken():
+        return {(one.frame, one.bodypart) for one in labels.taken()}
+
+    labels.place_many(A, {"nose": (1, 2), "ear": (3, 4), "tail": (5, 6)}, gesture=Gesture.ACCEPTED)
+    labels.place(B, "nose", 1, 2, gesture=Gesture.PLACED)
+    assert taken() == {(3, "nose"), (3, "ear"), (3, "tail")}
+    labels.place(A, "ear", 3.5, 4, gesture=Gesture.MOVED)
+    labels.mark_not_visible(A, "tail")
+    assert taken() == {(3, "nose")}
+    labels.undo()
+    labels.undo()
+    assert taken() == {(3, "nose"), (3, "ear"), (3, "tail")}
+    labels.undo()
+    labels.undo()
+    assert taken() == set()
+    labels.redo()
+    labels.redo()
+    assert len(taken()) == 3
+    assert [a.taken.tolist() for a in with_taken(project, labels.annotations())] == [
+        [name in {"nose", "ear", "tail"} for name in project.skeleton.bodyparts],
+        [False] * project.skeleton.n_bodyparts,
     ]
 
 

@@ -39,6 +39,7 @@ def test_what_is_within_the_tolerance_stays_as_wrong_as_it_is():
     found = correct_frame(truth(), off(4.9, -2, 0, 0), LIKELIHOOD, None)
     assert found.actions == Actions(looks=1, points=4, accepted=1)
     assert found.xy == pytest.approx(off(4.9, -2, 0, 0))
+    assert found.taken.all()
     assert found.answers == ((0, 0.9, True), (1, 0.8, True), (2, 0.3, True), (3, 0.1, True))
 
 
@@ -47,6 +48,7 @@ def test_wrong_guesses_are_dragged_and_hidden_ones_marked():
     assert found.actions == Actions(looks=1, points=4, dragged=2, accepted=2)
     assert found.actions.clicks == 2
     assert found.xy[[0, 2, 3]] == pytest.approx(POINTS[[0, 2, 3]])
+    assert found.taken.tolist() == [True, False, False, False]
     assert [right for _, _, right in found.answers] == [True, False, False, False]
 
 
@@ -133,7 +135,8 @@ def test_the_doubtful_and_the_scarce_are_asked_for_and_some_are_drawn():
 
 def test_workflows_are_read_and_arms_name_both():
     assert parse_workflow("points25-mended-whole20-sure") == Workflow(share=0.25, mended=True, whole=0.2, sure=True)
-    assert parse_workflow("prefilled-fused-mended") == parse_workflow("shipped") == Workflow(fused=True, mended=True)
+    shipped = Workflow(fused=True, mended=True, weighed=True)
+    assert parse_workflow("prefilled-fused-mended-weighed") == parse_workflow("shipped") == shipped
     assert parse_workflow("hybrid") is parse_workflow("points25-odd") is parse_workflow("uniform+dedup") is None
     assert Arm.parse("prefilled").name == "prefilled"
     assert Arm.parse("prefilled/uniform").name == "prefilled"

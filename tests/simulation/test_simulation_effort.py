@@ -68,11 +68,13 @@ def test_every_round_takes_the_time_of_its_budget(played):
 def test_labels_are_what_the_annotator_said(played, prepared):
     dataset = open_prepared(prepared).dataset
     for arm in ("prefilled", "prefilled-mended"):
-        for row, states, flat in of(played, arm)[-1]["work"]["labels"]:
+        for row, states, taken, flat in of(played, arm)[-1]["work"]["labels"]:
             off = np.hypot(*(np.array(flat).reshape(-1, 2) - dataset.xy[row]).T) / dataset.reference[row]
             assert (off <= 0.06).all()  # the tolerance, or a jittered click
             assert states == [1, 1, 1]
-    points = [states for _, states, _ in of(played, ARMS[3])[-1]["work"]["labels"]]
+            assert taken == []  # only of a workflow that gives them less weight
+    assert any(taken for _, _, taken, _ in of(played, "shipped")[-1]["work"]["labels"])
+    points = [states for _, states, _, _ in of(played, ARMS[3])[-1]["work"]["labels"]]
     assert any(KeypointState.UNSEEN in states for states in points)
     assert of(played, ARMS[3])[-1]["keypoints"] == sum(state == 1 for states in points for state in states)
 

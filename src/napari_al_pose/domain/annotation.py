@@ -45,6 +45,8 @@ class Annotation:
         `KeypointState` values.
     individual : str
     role : FrameRole
+    taken : bool array, (K,), optional
+        Which were a model's guesses that were taken as they are; None where nobody asked the log.
     """
 
     key: FrameKey
@@ -52,6 +54,7 @@ class Annotation:
     states: NDArray[np.int8]
     individual: str = SINGLE_INDIVIDUAL
     role: FrameRole = FrameRole.TRAIN
+    taken: NDArray[np.bool_] | None = None
 
     @property
     def is_complete(self) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from napari_al_pose.domain import Annotation, FrameKey
 from napari_al_pose.project import Project
@@ -11,6 +14,18 @@ from napari_al_pose.project import Project
 def known_labels(project: Project) -> list[Annotation]:
     """Return the labels of every individual in every frame, sorted by frame, then individual."""
     return project.labels.annotations()
+
+
+def with_taken(project: Project, annotations: Sequence[Annotation]) -> list[Annotation]:
+    """Return the labels with what the log knows of each: whether it is a guess that was taken as it is."""
+    bodyparts = project.skeleton.bodyparts
+    taken: dict[tuple[FrameKey, str], set[str]] = {}
+    for one in project.labels.taken():
+        taken.setdefault((one.frame_key, one.individual), set()).add(one.bodypart)
+    return [
+        replace(a, taken=np.array([name in taken.get((a.key, a.individual), ()) for name in bodyparts], bool))
+        for a in annotations
+    ]
 
 
 def by_frame(annotations: Iterable[Annotation]) -> dict[FrameKey, list[Annotation]]:

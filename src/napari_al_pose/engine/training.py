@@ -28,7 +28,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.engine.labels import by_frame, known_labels
+from napari_al_pose.engine.labels import by_frame, known_labels, with_taken
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import FrameBatch, read_batches
@@ -118,7 +118,7 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
             learnable += animals  # with several individuals, their absence teaches too
         else:
             pointless += 1
-    to_train = usable_labels(project, learnable, sources)
+    to_train = usable_labels(project, with_taken(project, learnable), sources)
     holdout = usable_labels(project, measurable, sources)
     left_out = (*to_train.left_out, *([ExcludedLabels("without a visible point", pointless)] if pointless else []))
     n_learnt = len({a.key for a in to_train.annotations if (a.states == KeypointState.PLACED).any()})
@@ -181,7 +181,8 @@ def _from_image(
         log.warning("%s is left out: %s", animals[0].key, error)
         return None
     return _together(
-        [LabelledFrame(pixels, image.place.to_image(a.xy), a.states, a.key.video) for a in animals], n_animals
+        [LabelledFrame(pixels, image.place.to_image(a.xy), a.states, a.key.video, taken=a.taken) for a in animals],
+        n_animals,
     )
 
 
@@ -196,7 +197,7 @@ def _labelled(annotation: Annotation, image: NDArray[np.uint8], batch: FrameBatc
     if in_region:
         xy = xy - batch.origin
         states = np.where(_outside(xy, image), np.int8(KeypointState.UNSEEN), states)
-    return LabelledFrame(image, xy, states, annotation.key.video)
+    return LabelledFrame(image, xy, states, annotation.key.video, taken=annotation.taken)
 
 
 def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bool_]:

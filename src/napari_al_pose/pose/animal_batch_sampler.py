@@ -14,11 +14,19 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import SCALES, Views, cover, cut, disturb, flip
-from napari_al_pose.pose.batch_sampler import SURROUNDINGS, ScaledImage, TrainingBatch, keypoints_in, part_of, scaled
+from napari_al_pose.pose.batch_sampler import (
+    SURROUNDINGS,
+    ScaledImage,
+    TrainingBatch,
+    keypoints_in,
+    part_of,
+    scaled,
+    weights_of,
+)
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.network import PoseNetwork
-from napari_al_pose.pose.targets import keypoint_weights, pixel_loss, render
+from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT, pixel_loss, render
 from napari_al_pose.pose.window import Window
 
 COARSE_SHARE, NOTHING_SHARE = 0.15, 0.07
@@ -61,7 +69,7 @@ class _PreparedAnimals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnimalBatch(TrainingBatch):
-    """Views of several animals: ``uv`` and ``states`` are of the one in the middle.
+    """Views of several animals: ``uv`` and ``weights`` are of the one in the middle.
 
     Parameters
     ----------
@@ -86,7 +94,7 @@ class AnimalBatch(TrainingBatch):
         device = next(network.parameters()).device
         logits = network(self.images.to(device), self.spots.to(device)).float()
         rows, columns = logits.shape[-2:]
-        weights = keypoint_weights(self.states.to(device))
+        weights = self.weights.to(device)
         poses = pixel_loss(logits[:, :-1], render(self.uv.to(device), rows, columns)).sum(dim=(2, 3))
         centres = render(self.centres.to(device), rows, columns).amax(dim=1)
         sees_none = logits[:, -1].detach().sigmoid() < DOUBTFUL
@@ -137,12 +145,12 @@ class AnimalBatchSampler:
     def batch(self) -> AnimalBatch:
         """Return views (N, 3, H, W) with what there is to learn from each."""
         drawn = [self._draw() for _ in range(self.batch_size)]
-        images, uv, states, spots, centres, teaches, unless = zip(*drawn, strict=True)
+        images, uv, weights, spots, centres, teaches, unless = zip(*drawn, strict=True)
         shown = pad_sequence(list(centres), batch_first=True, padding_value=torch.nan)
         return AnimalBatch(
             torch.stack(images),
             torch.stack(uv).float(),
-            torch.stack(states),
+            torch.stack(weights),
             torch.stack(spots).float(),
             shown.float(),
             torch.stack(teaches),
@@ -163,11 +171,12 @@ class AnimalBatchSampler:
 
     def _close(self, frame: _PreparedAnimals, which: int) -> tuple[Tensor, ...]:
         """Return a view of one animal."""
-        picture, centre, states = frame.near[which]
-        k = len(states)
+        picture, centre, weights = frame.near[which]
         middle = centre + self._rng.uniform(-JITTER, JITTER, 2) * max(self._views.crop)
-        image, uv = self._view(picture.image, picture.uv[:k], middle, mirror=True)
-        return image, torch.from_numpy(uv), states, self._middle(), *self._no_centres()
+        mirrored = self._views.draw_mirrored(self._rng)
+        image, uv = self._view(picture.image, picture.uv[: len(weights)], middle, mirrored=mirrored)
+        weights = self._views.in_view(weights, mirrored=mirrored)
+        return image, torch.from_numpy(uv), weights, self._middle(), *self._no_centres()
 
     def _nothing(self, frame: _PreparedAnimals, elsewhere: ScaledImage, which: int) -> tuple[Tensor, ...]:
         """Return a view with no animal in its middle: next to one, or anywhere."""
@@ -184,9 +193,10 @@ class AnimalBatchSampler:
         else:
             return self._coarse(frame)
         k = self._n_bodyparts(picture, frame)
-        image, _ = self._view(picture.image, picture.uv[:k], middle, mirror=True)
-        states = torch.full((k,), int(KeypointState.NOT_VISIBLE))
-        return image, torch.full((k, 2), torch.nan), states, self._middle(), *self._no_centres()
+        mirrored = self._views.draw_mirrored(self._rng)
+        image, _ = self._view(picture.image, picture.uv[:k], middle, mirrored=mirrored)
+        weights = torch.full((k,), NOT_VISIBLE_WEIGHT)
+        return image, torch.full((k, 2), torch.nan), weights, self._middle(), *self._no_centres()
 
     def _coarse(self, frame: _PreparedAnimals) -> tuple[Tensor, ...]:
         """Return a view at the scale of the first pass."""
@@ -197,7 +207,7 @@ class AnimalBatchSampler:
         crop = np.array(self._views.crop[::-1])
         at = centres[self._rng.integers(a)] if a and self._rng.random() < 0.7 else size * self._rng.random(2)
         middle = np.where(crop >= size, size / 2, at) + self._rng.uniform(-0.3, 0.3, 2) * np.minimum(crop, size)
-        image, moved = self._view(picture.image, centres, middle, mirror=False)
+        image, moved = self._view(picture.image, centres, middle, mirrored=False)
         if self._views.mirror is not None and self._rng.random() < 0.5:
             image, moved = flip(image, moved, tuple(range(a)))
         is_known = frame.is_centre
@@ -205,7 +215,7 @@ class AnimalBatchSampler:
         shown = torch.from_numpy(np.concatenate([moved[is_known], np.full((1, 2), np.nan)]))
         nowhere = torch.full((k, 2), torch.nan, dtype=torch.float64)
         spot = torch.full((2,), torch.nan, dtype=torch.float64)
-        return image, nowhere, torch.zeros(k, dtype=torch.int64), spot, shown, teaches, unless
+        return image, nowhere, torch.zeros(k), spot, shown, teaches, unless
 
     def _teaches(
         self, centres: NDArray[np.float64], is_known: NDArray[np.bool_], *, every_animal: bool
@@ -229,13 +239,13 @@ class AnimalBatchSampler:
         return torch.from_numpy(teaches.astype(np.float32)), torch.from_numpy(unless.astype(np.float32))
 
     def _view(
-        self, image: Tensor, uv: NDArray[np.float64], middle: NDArray[np.float64], *, mirror: bool
+        self, image: Tensor, uv: NDArray[np.float64], middle: NDArray[np.float64], *, mirrored: bool
     ) -> tuple[Tensor, NDArray[np.float64]]:
         turn = self._views.rotation_degrees
         angle = float(self._rng.uniform(-turn, turn))
         scale = math.exp(self._rng.uniform(*np.log(SCALES)))
         view, moved = cut(image, uv, centre=middle, angle=angle, scale=scale, size=self._views.crop)
-        if mirror and self._views.mirror is not None and self._rng.random() < 0.5:
+        if mirrored and self._views.mirror is not None:
             view, moved = flip(view, moved, self._views.mirror)
         return cover(disturb(view, self._rng), self._rng), moved
 
@@ -262,7 +272,7 @@ class AnimalBatchSampler:
         for i, one in enumerate(animals):
             uv = np.concatenate([keypoints_in(one, geometry), whole.uv[len(one.xy) :]])
             part = part_of(ScaledImage(whole.image, uv), uv[len(one.xy) + i], reach)
-            near.append((part, part.uv[len(one.xy) + i], torch.from_numpy(np.asarray(one.states, np.int64))))
+            near.append((part, part.uv[len(one.xy) + i], weights_of(one)))
         elsewhere = None
         if frame.every_animal:
             elsewhere = part_of(whole, self._rng.uniform(0, np.array(whole.image.shape[:-3:-1])), reach)

@@ -41,7 +41,7 @@ class Views:
     rotation_degrees : float
         Largest rotation, either way.
     mirror : tuple of int, optional
-        The keypoint that each becomes in a mirror image. Half of the views are mirrored; without it none are.
+        The keypoint that each becomes in a mirror image. Half of the views should be mirrored; without it none are.
     """
 
     crop: tuple[int, int]
@@ -56,6 +56,7 @@ class Views:
         *,
         anywhere: bool = False,
         around: NDArray[np.float64] | None = None,
+        mirrored: bool = False,
     ) -> tuple[Tensor, NDArray[np.float64]]:
         """Return one random view.
 
@@ -71,6 +72,8 @@ class Views:
             Whether the view may miss the animal.
         around : float64 array (2,), optional
             Place that the view shows instead of the animal, in the image's pixels.
+        mirrored : bool
+            Whether to show a mirror image; see `draw_mirrored`.
 
         Returns
         -------
@@ -83,9 +86,17 @@ class Views:
         scale = math.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1])))
         centre = self._centre(image, uv if around is None else around[None], rng, anywhere=anywhere)
         view, moved = cut(image, uv, centre=centre, angle=angle, scale=scale, size=self.crop)
-        if self.mirror is not None and rng.random() < 0.5:
+        if mirrored and self.mirror is not None:
             view, moved = flip(view, moved, self.mirror)
         return cover(disturb(view, rng), rng), moved
+
+    def draw_mirrored(self, rng: np.random.Generator) -> bool:
+        """Return whether the next view is a mirror image."""
+        return self.mirror is not None and bool(rng.random() < 0.5)
+
+    def in_view(self, values: Tensor, *, mirrored: bool) -> Tensor:
+        """Return what is known of each keypoint, (K, ...), in the order that a view has them in."""
+        return values[list(self.mirror)] if mirrored and self.mirror is not None else values
 
     def _centre(
         self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, anywhere: bool

@@ -32,11 +32,11 @@ SURROUNDINGS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingBatch:
-    """Views (N, 3, H, W), their keypoints (N, K, 2) in pixels of the views, and states (N, K)."""
+    """Views (N, 3, H, W), their keypoints (N, K, 2) in pixels of the views, and their weights (N, K)."""
 
     images: Tensor
     uv: Tensor
-    states: Tensor
+    weights: Tensor
 
     def loss(self, network: PoseNetwork) -> Tensor:
         """Return the loss of the network on the batch; see `scoremap_loss`."""
@@ -44,7 +44,7 @@ class TrainingBatch:
         logits = network(self.images.to(device)).float()
         rows, columns = logits.shape[-2:]
         targets = render(self.uv.to(device), rows, columns)
-        return scoremap_loss(logits, targets, keypoint_weights(self.states.to(device)))
+        return scoremap_loss(logits, targets, self.weights.to(device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ class _PreparedFrame:
     """The images that views of a frame are drawn from; only ``near`` unless the network follows the animal."""
 
     near: ScaledImage
-    states: Tensor
+    weights: Tensor
     coarse: ScaledImage | None = None
     elsewhere: ScaledImage | None = None
 
@@ -106,17 +106,18 @@ class BatchSampler:
 
     def batch(self) -> TrainingBatch:
         """Return the next batch."""
-        images, uvs, states = [], [], []
+        images, uvs, weights = [], [], []
         for _ in range(self.batch_size):
             chosen, around = self._next()
-            source = self._scaled_image(chosen)
+            source, mirrored = self._scaled_image(chosen), self._views.draw_mirrored(self._rng)
+            elsewhere = source is chosen.elsewhere
             image, uv = self._views.draw(
-                source.image, source.uv, self._rng, anywhere=source is chosen.elsewhere, around=around
+                source.image, source.uv, self._rng, anywhere=elsewhere, around=around, mirrored=mirrored
             )
             images.append(image)
             uvs.append(torch.from_numpy(uv))
-            states.append(chosen.states)
-        return TrainingBatch(torch.stack(images), torch.stack(uvs).float(), torch.stack(states))
+            weights.append(self._views.in_view(chosen.weights, mirrored=mirrored))
+        return TrainingBatch(torch.stack(images), torch.stack(uvs).float(), torch.stack(weights))
 
     def _next(self) -> tuple[_PreparedFrame, NDArray[np.float64] | None]:
         """Return the next frame and the place to show in it; None for its animal."""
@@ -134,9 +135,9 @@ class BatchSampler:
         return frame.elsewhere if chance < COARSE_SHARE + ELSEWHERE_SHARE else frame.near
 
     def _prepare(self, frame: LabelledFrame) -> _PreparedFrame:
-        whole, states = scaled(frame, self._long_side), torch.from_numpy(np.asarray(frame.states, np.int64))
+        whole, weights = scaled(frame, self._long_side), weights_of(frame)
         if self._window is None:
-            return _PreparedFrame(whole, states)
+            return _PreparedFrame(whole, weights)
         placed = whole.uv[np.isfinite(whole.uv[:, 0])]
         sides = np.array(whole.image.shape[:-3:-1])
         somewhere = self._rng.uniform(0, sides)
@@ -144,10 +145,16 @@ class BatchSampler:
         reach = SURROUNDINGS * max(self._views.crop)
         return _PreparedFrame(
             part_of(whole, middle, reach),
-            states,
+            weights,
             scaled(frame, self._window.search_side),
             part_of(whole, somewhere, reach),
         )
+
+
+def weights_of(frame: LabelledFrame) -> Tensor:
+    """Return the weight of each keypoint of an animal, (K,)."""
+    taken = np.zeros(len(frame.states), bool) if frame.taken is None else frame.taken
+    return keypoint_weights(torch.from_numpy(np.asarray(frame.states, np.int64)), torch.from_numpy(taken))
 
 
 def scaled(frame: LabelledFrame, long_side: int, also: NDArray[np.float64] | None = None) -> ScaledImage:

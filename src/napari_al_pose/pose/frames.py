@@ -30,6 +30,9 @@ class LabelledFrame:
         The labels of further animals in the same image; each holds the same image.
     every_animal : bool
         Whether every visible animal is labelled. If not, the training learns nothing from places without labels.
+    taken : bool array, (K,), optional
+        Which labels are a model's guesses that somebody took as they are: they are less exact than what a person
+        places. None by default.
     """
 
     image: NDArray[np.uint8]
@@ -38,6 +41,7 @@ class LabelledFrame:
     video: str = ""
     others: tuple[LabelledFrame, ...] = ()
     every_animal: bool = True
+    taken: NDArray[np.bool_] | None = None
 
     @property
     def each(self) -> tuple[LabelledFrame, ...]:

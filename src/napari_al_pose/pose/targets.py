@@ -15,6 +15,10 @@ SIGMA_CELLS = 1.0
 NOT_VISIBLE_WEIGHT = 0.5
 """Weight of "not visible" for an empty map: people use it for what is hidden and for what they can't make out."""
 
+TAKEN_WEIGHT = 0.5
+"""Weight of a guess that somebody took as it is: it is as wrong as the model was, as far as the eye lets pass
+(``docs/results/effort-development.md``)."""
+
 _LOG_FLOOR = 1e-9
 
 
@@ -43,12 +47,15 @@ def render(uv: Tensor, rows: int, columns: int) -> Tensor:
     return torch.nan_to_num(peaks, nan=0.0)
 
 
-def keypoint_weights(states: Tensor) -> Tensor:
-    """Return the weight of each keypoint by its `KeypointState`; 0 if nobody looked at it."""
+def keypoint_weights(states: Tensor, taken: Tensor | None = None) -> Tensor:
+    """Return the weight of each keypoint by its `KeypointState`; 0 if nobody looked at it.
+
+    ``taken`` says which are a model's guesses that were taken as they are.
+    """
     weights = torch.zeros(states.shape, dtype=torch.float32, device=states.device)
     weights[states == int(KeypointState.PLACED)] = 1.0
     weights[states == int(KeypointState.NOT_VISIBLE)] = NOT_VISIBLE_WEIGHT
-    return weights
+    return weights if taken is None else torch.where(taken, TAKEN_WEIGHT * weights, weights)
 
 
 def scoremap_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

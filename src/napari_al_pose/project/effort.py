@@ -9,13 +9,20 @@ from typing import Any
 
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.effort import Act, Gesture
-from napari_al_pose.project.label_log import EditLog
+from napari_al_pose.project.label_log import EditLog, KeypointKey
 
 USER = "user"
 
 _QUERY = (
     "SELECT a.id, a.kind, a.source, a.time, a.session, e.video, e.frame, e.old_state, e.state FROM actions a"
     " JOIN edits e ON e.action = a.id WHERE a.kind IN ('edit', 'undo', 'redo') AND a.id > ? ORDER BY a.id, e.id"
+)
+
+
+_TAKEN = (
+    "SELECT DISTINCT l.video, l.frame, l.individual, l.bodypart FROM actions a JOIN edits e ON e.action = a.id"
+    " JOIN labels l ON l.video = e.video AND l.frame = e.frame AND l.individual = e.individual"
+    " AND l.bodypart = e.bodypart AND l.state = e.state AND l.x = e.x AND l.y = e.y WHERE a.source = ?"
 )
 
 
@@ -31,6 +38,14 @@ def read_acts(log: EditLog, *, after: int = 0) -> list[Act]:
     like a placed point.
     """
     return list(_acts(log.rows(_QUERY, (after,))))
+
+
+def read_taken(log: EditLog) -> set[KeypointKey]:
+    """Return the labels that are guesses which were taken as they are: they lie where an acceptance put them.
+
+    So it holds through undo and redo. A guess that was moved, by a pixel even, is a label of a person's own.
+    """
+    return {KeypointKey(*row) for row in log.rows(_TAKEN, (source_of(Gesture.ACCEPTED),))}
 
 
 def _acts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Act]:

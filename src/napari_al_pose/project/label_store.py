@@ -14,7 +14,7 @@ from napari_al_pose.domain import SINGLE_INDIVIDUAL, Annotation, FrameKey, Frame
 from napari_al_pose.domain.effort import Act, Gesture
 from napari_al_pose.project.completeness import Completeness
 from napari_al_pose.project.conflicts import LabelConflicts
-from napari_al_pose.project.effort import read_acts, source_of
+from napari_al_pose.project.effort import read_acts, read_taken, source_of
 from napari_al_pose.project.history import LabelHistory
 from napari_al_pose.project.label_exchange import LabelExchange
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
@@ -319,6 +319,11 @@ class LabelStore:
         """Return what users did, from the action after number ``after`` on, to measure labelling effort."""
         with self._mutex:
             return read_acts(self._log, after=after)
+
+    def taken(self) -> set[KeypointKey]:
+        """Return the labels that are guesses which were taken as they are."""
+        with self._mutex:
+            return read_taken(self._log)
 
     def last_frames(self) -> list[FrameKey]:
         """Return the frames whose labels the last action changed, sorted."""

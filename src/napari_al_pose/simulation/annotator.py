@@ -66,6 +66,8 @@ class Labelled:
     ----------
     xy : float array, (K, 2)
     states : int8 array, (K,)
+    taken : bool array, (K,)
+        Which were guesses that were taken as they are.
     actions : Actions
     answers : tuple of (int, float, bool)
         For each judged guess: bodypart, likelihood, and whether it was right.
@@ -73,6 +75,7 @@ class Labelled:
 
     xy: NDArray[np.float64]
     states: NDArray[np.int8]
+    taken: NDArray[np.bool_]
     actions: Actions
     answers: tuple[tuple[int, float, bool], ...] = ()
 
@@ -82,7 +85,8 @@ def from_scratch(truth: Truth) -> Labelled:
     placed = truth.states == _PLACED
     xy = np.where(placed[:, None], truth.xy + truth.jitter, np.nan)
     hidden = int((truth.states == _HIDDEN).sum())
-    return Labelled(xy, truth.states.copy(), Actions(looks=1, placed=int(placed.sum()), accepted=hidden))
+    none = np.zeros(len(xy), bool)
+    return Labelled(xy, truth.states.copy(), none, Actions(looks=1, placed=int(placed.sum()), accepted=hidden))
 
 
 def correct_frame(
@@ -107,11 +111,12 @@ def correct_frame(
             before, xy = xy, infer(xy, clicked, labelled & ~hidden & ~clicked)
             moved = np.hypot(*(xy - before).T) > truth.tolerance * truth.length
             actions += Actions(points=int(np.nan_to_num(moved).sum()))
-    xy = np.where((truth.states == _PLACED)[:, None], xy, np.nan)
+    placed = truth.states == _PLACED
+    xy = np.where(placed[:, None], xy, np.nan)
     answers = tuple(
         (k, float(likelihood[k]), bool(first[k] and not hidden[k])) for k in np.flatnonzero(labelled).tolist()
     )
-    return Labelled(xy, truth.states.copy(), actions, answers)
+    return Labelled(xy, truth.states.copy(), placed & ~clicked, actions, answers)
 
 
 def answer_points(
@@ -129,7 +134,7 @@ def answer_points(
     """
     xy = np.array(guess, np.float64)
     states = np.full(len(xy), _UNSEEN, np.int8)
-    clicked = np.zeros(len(xy), bool)
+    clicked, taken = np.zeros(len(xy), bool), np.zeros(len(xy), bool)
     actions, answers = Actions(looks=1), []
     for k in asked:
         actions += Actions(points=1)
@@ -138,7 +143,7 @@ def answer_points(
         answers.append((k, float(likelihood[k]), bool(right)))
         if truth.states[k] == _HIDDEN or right:
             actions += Actions(accepted=1)
-            clicked[k] = right
+            clicked[k] = taken[k] = right
             continue
         xy[k] = truth.clicks(k)
         clicked[k] = True
@@ -146,9 +151,10 @@ def answer_points(
         if infer is not None:
             xy = infer(xy, clicked, (states == _UNSEEN) & (truth.states != _HIDDEN))
     if sure is not None and (sure & (states == _UNSEEN)).any():
+        taken |= sure & (states == _UNSEEN)
         states = np.where(sure & (states == _UNSEEN), np.int8(_PLACED), states)
         actions += Actions(accepted=1)
-    return Labelled(np.where((states == _PLACED)[:, None], xy, np.nan), states, actions, tuple(answers))
+    return Labelled(np.where((states == _PLACED)[:, None], xy, np.nan), states, taken, actions, tuple(answers))
 
 
 def clicks_needed(truth: Truth, guess: NDArray[np.floating], infer: PoseInference | None) -> int:

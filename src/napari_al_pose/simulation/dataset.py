@@ -154,15 +154,19 @@ class Labels:
     xy : float64 array, (N, K, 2)
         Pixels of the data set's images, for all its rows; NaN unless placed.
     states : int8 array, (N, K)
+    taken : bool array, (N, K)
+        Which were guesses that were taken as they are.
     """
 
     xy: NDArray[np.float64]
     states: NDArray[np.int8]
+    taken: NDArray[np.bool_]
 
     @classmethod
     def none(cls, dataset: Dataset) -> Labels:
         """Return labels in which nothing was looked at."""
-        return cls(np.full(dataset.xy.shape, np.nan), np.zeros(dataset.states.shape, np.int8))
+        shape = dataset.states.shape
+        return cls(np.full(dataset.xy.shape, np.nan), np.zeros(shape, np.int8), np.zeros(shape, bool))
 
 
 def reference_lengths(

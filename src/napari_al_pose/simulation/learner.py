@@ -173,7 +173,8 @@ class _Heads:
         rng = np.random.default_rng(seed)
         n = self.protocol.batch_size
         precision = torch.bfloat16 if self.protocol.bfloat16 else torch.float32
-        weights = keypoint_weights(torch.from_numpy((labels or self.dataset).states[list(rows)].astype(np.int64)))
+        states = torch.from_numpy((labels or self.dataset).states[list(rows)].astype(np.int64))
+        weights = keypoint_weights(states, None if labels is None else torch.from_numpy(labels.taken[list(rows)]))
         waiting: list[int] = []
         while True:
             while len(waiting) < n:
@@ -280,7 +281,15 @@ class _WholeNetwork:
         """Train on rows; see `Learner`."""
         data = self._dataset
         said = labels or data
-        frames = [LabelledFrame(np.asarray(data.images[row]), said.xy[row], said.states[row]) for row in rows]
+        frames = [
+            LabelledFrame(
+                np.asarray(data.images[row]),
+                said.xy[row],
+                said.states[row],
+                taken=None if labels is None else labels.taken[row],
+            )
+            for row in rows
+        ]
         settings = TrainSettings(
             backbone=self._protocol.backbone,
             device="auto",

@@ -94,7 +94,7 @@ class Annotating:
     def start(self, state: WorkflowState, rows: list[int]) -> None:
         """Label the first frames, from scratch."""
         for row in rows:
-            self._keep(state, row, from_scratch(self._truth(row)))
+            self._keep(state, None, row, from_scratch(self._truth(row)))
 
     def go_on(
         self, state: WorkflowState, model: Learned, *, arm: Arm, way: Workflow, number: int, budget: int
@@ -114,7 +114,7 @@ class Annotating:
             for row, labelled in self._worked(state, model, way, [pick.row for pick in chosen.picks]):
                 if state.actions.seconds(costs) >= allowed:
                     break
-                self._keep(state, row, labelled)
+                self._keep(state, way, row, labelled)
             n_new = len(state.labelled) - n_before
             each = (state.actions.seconds(costs) - before.seconds(costs)) / max(1, n_new)
         if way.by_points and len(state.labelled) >= len(self._fold.pool):
@@ -185,14 +185,14 @@ class Annotating:
             open_ = np.flatnonzero(unseen[row])
             n = max(1, round(way.share * len(doubts[i])))
             asked = open_[np.argsort(-doubts[i][open_], kind="stable")][:n].tolist()
-            self._keep(
-                state, row, answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, infer=None)
-            )
+            answered = answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, infer=None)
+            self._keep(state, way, row, answered)
 
-    def _keep(self, state: WorkflowState, row: int, labelled: Labelled) -> None:
+    def _keep(self, state: WorkflowState, way: Workflow | None, row: int, labelled: Labelled) -> None:
         new = labelled.states != KeypointState.UNSEEN
         state.labels.xy[row, new] = labelled.xy[new]
         state.labels.states[row, new] = labelled.states[new]
+        state.labels.taken[row, new] = labelled.taken[new] & (way is not None and way.weighed)
         if row not in state.labelled:
             state.labelled.append(row)
         state.judged += labelled.answers
@@ -249,6 +249,7 @@ def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
             [
                 row,
                 labels.states[row].tolist(),
+                np.flatnonzero(labels.taken[row]).tolist(),
                 [None if np.isnan(v) else float(v) for v in labels.xy[row].flat],
             ]
             for row in state.labelled
@@ -258,11 +259,12 @@ def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:
 
 def work_from_json(state: WorkflowState, work: dict[str, Any]) -> None:
     """Restore what `work_as_json` recorded."""
-    state.labels.xy[:], state.labels.states[:] = np.nan, 0
+    state.labels.xy[:], state.labels.states[:], state.labels.taken[:] = np.nan, 0, False
     state.labelled = []
-    for row, states, flat in work["labels"]:
+    for row, states, taken, flat in work["labels"]:
         state.labelled.append(int(row))
         state.labels.states[row] = states
+        state.labels.taken[row, taken] = True
         state.labels.xy[row] = np.array([np.nan if v is None else v for v in flat]).reshape(-1, 2)
     state.judged = [(int(k), float(likelihood), bool(right)) for k, likelihood, right in work["judged"]]
     state.actions = Actions(**{name: int(work[name]) for name in asdict(Actions())})

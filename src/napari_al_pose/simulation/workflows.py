@@ -104,6 +104,8 @@ class Workflow:
         Whether guesses combine the scoremaps with the poses of the labels (`domain.pose_inference`).
     mended : bool
         Whether each correction updates the other guesses of the frame (`domain.pose_inference`).
+    weighed : bool
+        Whether guesses that were taken as they are weigh less than what was placed (`pose.targets.TAKEN_WEIGHT`).
     share : float
         Share of a frame's bodyparts to ask for, the most doubtful ones; 1 asks for all.
     drawn : float
@@ -119,6 +121,7 @@ class Workflow:
     guesses: bool = True
     fused: bool = False
     mended: bool = False
+    weighed: bool = False
     share: float = 1.0
     drawn: float = 0.2
     whole: float = 0.0
@@ -134,11 +137,12 @@ class Workflow:
 _NAMED = {
     FROM_SCRATCH: Workflow(guesses=False),
     PREFILLED: Workflow(),
-    SHIPPED: Workflow(fused=True, mended=True),
+    SHIPPED: Workflow(fused=True, mended=True, weighed=True),
 }
 _FLAGS: dict[str, dict[str, Any]] = {
     "fused": {"fused": True},
     "mended": {"mended": True},
+    "weighed": {"weighed": True},
     "sure": {"sure": True},
     "hybrid": {"strategy": "hybrid"},
 }
@@ -147,8 +151,8 @@ _FLAGS: dict[str, dict[str, Any]] = {
 def parse_workflow(text: str) -> Workflow | None:
     """Read ``from-scratch``, ``prefilled``, ``shipped``, or a form to study, like ``points25-mended-whole10-hybrid``.
 
-    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``sure``, ``whole<percent>``, ``drawn<percent>``
-    and ``hybrid``.
+    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``weighed``, ``sure``, ``whole<percent>``,
+    ``drawn<percent>`` and ``hybrid``.
 
     Returns
     -------
