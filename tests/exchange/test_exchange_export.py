@@ -97,6 +97,34 @@ def test_half_labelled_and_hold_out_frames_are_told(config, tmp_path):
     assert sorted(cells.xs("visible", axis=1, level=2).to_numpy().ravel()) == [0, 2, 2, 2, 2, 2]
 
 
+def test_unfinished_frames_are_filled_with_guesses_that_are_believed(config, tmp_path):
+    """A frame as a whole or not at all; a table names each guess, and the labels of the project stay as they are."""
+    sure, unsure, unknown, finished = (FrameKey("cam", frame) for frame in (9, 11, 13, 1))
+    with open_project(config) as project:
+        for key in (sure, unsure, unknown):
+            project.labels.place(key, BODYPARTS[0], 1.0, 2.0)
+        guess = np.array([[50, 50], [30.5, 20.25]])
+        with project.models.new_folder() as folder:
+            (folder / "model.pt").touch()
+        likelihood = np.array([[0.9, 0.9], [0.9, 0.1], [0.9, 0.9]])
+        project.predictions.save(1, [sure, unsure, finished], np.stack([guess] * 3), likelihood)
+        plain = exported(project, "sleap", tmp_path)
+        done = finish(export_labels(project, format_named("deeplabcut"), tmp_path / "filled", filling=True))
+        assert (plain.frames, done.frames, done.points) == (2, 3, 6)
+        told = " ".join(done.notices)
+        assert "1 point in 1 frame that nobody looked at is guessed by the model" in told
+        assert "2 frames stayed unfinished" in told
+        assert not project.labels.annotation(sure).is_complete
+        beside = finish(export_labels(project, format_named("sleap"), tmp_path / "filled.slp", filling=True))
+        assert beside.frames == 3
+    for table in (tmp_path / "filled" / "filled-by-model.csv", tmp_path / "filled.slp.filled-by-model.csv"):
+        assert table.read_text().splitlines()[1:] == [f"cam,9,{BODYPARTS[1]},30.500,20.250,0.900"]
+    with open_project(done.path) as project:
+        found = project.labels.annotation(sure)
+        np.testing.assert_allclose(found.xy, [[1, 2], [30.5, 20.25]])
+        assert found.is_complete
+
+
 def test_a_deeplabcut_export_is_a_project_of_its_own(config, tmp_path):
     with open_project(config) as project:
         done = exported(project, "deeplabcut", tmp_path)

@@ -24,10 +24,14 @@ from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
 from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.scoring import Scoring, needs_model, score_pool
+from napari_al_pose.engine.sources import available
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
+
+MOST_UNFINISHED = 200
+"""Frames that were begun and get guesses of each new model, so that a ranking takes seconds."""
 
 DIVERSE = "diverse"
 RANDOM = "random"
@@ -95,10 +99,12 @@ def rank(
     output = scoring.output
     guesses: tuple[Prediction, ...] = ()
     if model is not None and output is not None:
-        _keep(project, version, pool.keys, output)
         drawn = [*(frame.key for frame in batch if frame.row is None), *holdout]
-        said = yield from predict_frames(model, drawn, sources, job, with_scoremaps=False)
-        guesses = _guesses(suggestions, version, {**_by_key(pool.keys, output), **_by_key(drawn, said)})
+        unfinished = _unfinished(project, sources)
+        said = yield from predict_frames(model, [*drawn, *unfinished], sources, job, with_scoremaps=False)
+        poses = {**_by_key(pool.keys, output), **_by_key([*drawn, *unfinished], said)}
+        _keep(project, version, {key: poses[key] for key in (*pool.keys, *unfinished)})
+        guesses = _guesses(suggestions, version, poses)
     elif imported is not None:
         found = (imported.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
@@ -186,9 +192,13 @@ def _guesses(
     return tuple(Prediction.of_animals(s.key, version, *poses[s.key]) for s in suggestions)
 
 
-def _keep(project: Project, version: int, keys: Sequence[FrameKey], output: PoolOutput) -> None:
+def _unfinished(project: Project, sources: Mapping[str, FrameSource]) -> list[FrameKey]:
+    """Return the frames that were begun and not finished: their guesses can fill them when labels are exported."""
+    return available(sorted({a.key for a in known_labels(project) if not a.is_complete}), sources)[:MOST_UNFINISHED]
+
+
+def _keep(project: Project, version: int, said: dict[FrameKey, tuple[NDArray, NDArray]]) -> None:
     """Store the model's predictions, keeping those of frames that left the pool because they were labelled."""
-    said = _by_key(keys, output)
     kept = project.predictions.load(version).items()
     shape = next(iter(said.values()))[0].shape if said else ()
     of_several = len(shape) == 3

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointState
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.exchange.catalogue import LabelFormat, Write
+from napari_al_pose.exchange.catalogue import LabelFormat
+from napari_al_pose.exchange.filling import FILE_NAME, Filled, fill
 from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
 from napari_al_pose.exchange.label_matching import changes_for
 from napari_al_pose.exchange.media import named
@@ -64,7 +65,7 @@ def check_output(to: LabelFormat, output: Path) -> str:
     return f"{output} exists already and is not a folder." if output.exists() else ""
 
 
-def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
+def export_labels(project: Project, to: LabelFormat, output: Path, *, filling: bool = False) -> Work:
     """Write the labels of an open project.
 
     Parameters
@@ -75,6 +76,9 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
         The format to write.
     output : Path
         A file or, for formats with images, a folder; it must not exist yet.
+    filling : bool
+        Whether to fill frames that were begun with the newest model's guesses, where it believes all that they lack.
+        A table beside the labels lists the guesses.
 
     Yields
     ------
@@ -94,22 +98,25 @@ def export_labels(project: Project, to: LabelFormat, output: Path) -> Work:
     if complaint := check_output(to, output):
         raise AlPoseError(complaint, "Choose another name.")
     yield _progress("Reading labels", 0, 0)
-    labels, lost = fit_to_format(labels_of(project), to.capabilities)
-    notices = [*labels.notices, *lost]
+    found = labels_of(project)
+    filled = fill(project, found) if filling else Filled(found, (), 0)
+    labels, lost = fit_to_format(filled.labels, to.capabilities)
+    notices = [*labels.notices, *lost, *filled.sentences()]
     if to.write is None:
-        yield from _write_project(project, labels, output, notices)
+        yield from _write_project(project, labels, output, notices, filled)
     elif not to.file:
         _make_folder(output.parent)
         to.write(labels, output)
+        filled.write(output.with_name(f"{output.name}.{FILE_NAME}"))
         notices += _missing_videos(labels)
     else:
-        labels = yield from _write_folder(project, labels, to, to.write, output, notices)
+        labels = yield from _write_folder(project, filled, labels, to, output, notices)
     points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations)
     return Exported(output / to.file, to.name, len({a.key for a in labels.annotations}), points, tuple(notices))
 
 
 def _write_folder(
-    project: Project, labels: LabelSet, to: LabelFormat, write: Write, output: Path, notices: list[str]
+    project: Project, filled: Filled, labels: LabelSet, to: LabelFormat, output: Path, notices: list[str]
 ) -> Work:
     """Write a folder with images and the label file beside its destination, and move it there."""
     _make_folder(output.parent)
@@ -125,7 +132,9 @@ def _write_folder(
             raise AlPoseError(
                 f"No labelled frame has an image. {' '.join(notices)}", "Copy the videos into the project."
             )
-        write(labels, building / to.file)
+        assert to.write is not None
+        to.write(labels, building / to.file)
+        filled.write(building / FILE_NAME)
         try:
             if output.exists():
                 output.rmdir()
@@ -137,7 +146,7 @@ def _write_folder(
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _write_project(project: Project, labels: LabelSet, output: Path, notices: list[str]) -> Work:
+def _write_project(project: Project, labels: LabelSet, output: Path, notices: list[str], filled: Filled) -> Work:
     """Write a new DeepLabCut project: videos linked, images copied, CollectedData as in any project."""
     building = begin_project(output, labels, scorer=project.scorer)
     try:
@@ -155,6 +164,7 @@ def _write_project(project: Project, labels: LabelSet, output: Path, notices: li
             made.labels.exchange.take_in(changes, source=str(project.root), undoable=False)
             made.export_labels()
             notices += images.notices()
+        filled.write(building / FILE_NAME)
         finish_project(building, output)
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -40,6 +40,11 @@ def add(verbs: Any) -> None:
         metavar="PATH",
         help="of the labels: a new folder; for sleap a new file that ends in .slp",
     )
+    export.add_argument(
+        "--fill",
+        action="store_true",
+        help="fill frames that were begun with the model's guesses, where it believes all that they lack",
+    )
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -62,7 +67,8 @@ def _export(options: argparse.Namespace) -> None:
     if options.output is None:
         raise AlPoseError("Labels have no place to go.", "Give it with --output PATH.")
     with opened(options.project) as project:
-        done: Exported = show_progress(export_labels(project, format_named(options.format), options.output))
+        work = export_labels(project, format_named(options.format), options.output, filling=options.fill)
+        done: Exported = show_progress(work)
     _tell(done, done.path, f"{done.frames:,} labelled frames ({done.points:,} points) written to {done.path}", options)
 
 

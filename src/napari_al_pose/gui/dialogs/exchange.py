@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -26,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.exchange import FORMATS, Exported, Imported, LabelFormat, export_labels, format_named, import_labels
+from napari_al_pose.exchange.filling import begun
 from napari_al_pose.exchange.form_rules import (
     export_complaint,
     file_patterns,
@@ -39,6 +41,7 @@ from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.project import Project
 
 Work = Generator[Any, None, Any]
 
@@ -268,10 +271,12 @@ class ExportLabelsDialog(_ExchangeDialog):
         self.format.setCurrentIndex(max(0, self.format.findData(remembered(_LAST_FORMAT, "sleap"))))
         self.about = label("", "dim", wrap=True)
         self.output = QLineEdit()
+        self.filling = _filling_box(projects.project)
         rows = QFormLayout(self.form)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         rows.addRow("Format", self.format)
         rows.addRow("", self.about)
+        rows.addRow("", self.filling)
         rows.addRow("Write to", _with_button(self.output, self._ask_output))
         self.format.currentIndexChanged.connect(self._on_format)
         self.output.textChanged.connect(self._check)
@@ -288,7 +293,8 @@ class ExportLabelsDialog(_ExchangeDialog):
         if project is None:
             return
         remember(_LAST_FORMAT, self.chosen.name)
-        self._run(export_labels(project, self.chosen, Path(self.output.text()).expanduser()))
+        output = Path(self.output.text()).expanduser()
+        self._run(export_labels(project, self.chosen, output, filling=self.filling.isChecked()))
 
     def _on_format(self) -> None:
         self.about.setText(self.chosen.about)
@@ -309,6 +315,18 @@ class ExportLabelsDialog(_ExchangeDialog):
 
 def _nothing(_outcome: object) -> None:
     """The job tells its outcome itself."""
+
+
+def _filling_box(project: Project | None) -> QCheckBox:
+    """Return the choice to fill unfinished frames; it is hidden where there are none, or no model that could."""
+    n_begun = 0 if project is None or not project.models.latest() else len(begun(project.labels.annotations()))
+    box = QCheckBox(f"Fill unfinished frames with the model's guesses ({n_begun:,})")
+    box.setToolTip(
+        "What nobody looked at is filled where the model believes all that a frame lacks. A table beside the labels "
+        "lists the guesses."
+    )
+    box.setVisible(n_begun > 0)
+    return box
 
 
 def _with_button(field: QLineEdit, clicked: Callable[[], None]) -> QWidget:
