@@ -11,6 +11,7 @@ from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.views.prompt import prompt
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -316,3 +317,30 @@ def test_an_individual_is_added_in_the_window(several, qtbot):
     several.editor.click(5, 6)
     assert [annotation.is_empty for annotation in several.frame.annotations] == [False, True, False]
     assert not several.notices.errors
+
+
+def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engine, opened):
+    """In the order of its doubt; then the strip says that it is sure of the rest, and one key takes that."""
+    opened.options.set("doubtful_first", True)
+    names, key = opened.frame.bodyparts, opened.frame.key
+    likelihood = np.full(len(names), 0.9, np.float32)
+    likelihood[[1, 3]] = 0.3, 0.1
+    xy = np.stack([np.arange(len(names)) * 20.0 + 50, np.full(len(names), 60.0)], axis=1).astype(np.float32)
+    engine.says(Ready("cpu", 1))
+    engine.says(Looked(1, key, None, Prediction(key, 1, xy, likelihood)))
+    assert opened.frame.bodypart == names[3]
+    opened.editor.click(5, 6)
+    assert opened.frame.bodypart == names[1]
+
+    def said():
+        guessed = opened.frame.guessed(opened.options.unbelieved)
+        return prompt(opened.frame.annotation, guessed, opened.frame.bodypart, doubtful_first=True)
+
+    assert "Click" in said().text
+    opened.editor.click(7, 8)
+    assert said().text == f"The model is sure of the other {len(names) - 2}"
+    assert "leave them open" in said().keys
+    assert (opened.frame.annotation.states == KeypointState.UNSEEN).sum() == len(names) - 2
+    opened.editor.accept_guess()
+    assert opened.frame.annotation.is_complete
+    assert placed(opened, names[3]) == [5, 6]

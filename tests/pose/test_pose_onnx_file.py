@@ -16,6 +16,7 @@ from napari_al_pose.pose.foreign.onnx_model import read_onnx
 from napari_al_pose.pose.geometry import InputGeometry, network_input, resize_frames
 from napari_al_pose.pose.onnx_file import KEY, write_onnx
 from napari_al_pose.pose.predictor import load_predictor
+from napari_al_pose.pose.window import Window
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -80,6 +81,25 @@ def test_it_comes_back_as_it_was(whole_numbers, model, file, size, tmp_path):
         np.testing.assert_allclose(found.scoremaps, expected.scoremaps[:, ::-1], atol=1e-5)
     assert read.predict(frames[:0]).xy.shape == (0, 2, 2)
     assert read.network_name == model.network_name
+
+
+def test_a_model_that_follows_the_animal_looks_at_the_same_places(whole_numbers, model, tmp_path):
+    following = type(model)(
+        model.network,
+        bodyparts=model.bodyparts,
+        settings=model.settings,
+        long_side=260,
+        window=Window(64, 96),
+        calibration=model.calibration,
+    )
+    write_onnx(following, tmp_path / "net.onnx")
+    frames = np.random.default_rng(2).integers(80, 110, (2, 200, 260, 3)).astype(np.uint8)
+    frames[:, 120:132, 140:152] = (250, 30, 30)
+    frames[:, 140:152, 170:182] = (30, 30, 250)
+    expected, found = following.predict(frames), read_onnx(tmp_path / "net.onnx", BODYPARTS).predict(frames)
+    np.testing.assert_allclose(found.xy, expected.xy, atol=1e-3)
+    assert found.grids == expected.grids
+    assert found.scoremaps.shape == expected.scoremaps.shape
 
 
 def test_what_can_not_be_written_or_read_is_said(model, file, tmp_path):

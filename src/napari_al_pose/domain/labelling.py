@@ -77,6 +77,30 @@ def bodypart_after_undo(before: NDArray[np.int8], after: NDArray[np.int8], curre
     return int(reopened[0]) if len(reopened) else bodypart_after_edit(before, after, current, current)
 
 
+def asked_bodypart(states: NDArray[np.int8], guess: Prediction | None, threshold: float) -> int | None:
+    """Return the bodypart to ask for where only doubtful ones are: the most doubtful that nobody has looked at.
+
+    Parameters
+    ----------
+    states : int8 array, (K,)
+        `KeypointState` values of the frame.
+    guess : Prediction or None
+        What the model says of it.
+    threshold : float
+        Likelihood from which a guess is believed.
+
+    Returns
+    -------
+    int or None
+        None where the model believes all that is left, or says nothing.
+    """
+    if guess is None:
+        return None
+    likelihood = np.where(np.isfinite(guess.xy).all(axis=1), guess.likelihood, 0.0)
+    doubtful = np.flatnonzero((states == KeypointState.UNSEEN) & (likelihood < threshold))
+    return int(doubtful[likelihood[doubtful].argmin()]) if len(doubtful) else None
+
+
 def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
     """Return the bodypart ``delta`` steps further, cycling at the ends."""
     return (current + delta) % n_bodyparts

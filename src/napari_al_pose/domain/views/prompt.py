@@ -79,6 +79,7 @@ def prompt(
     mode: LabelMode = LabelMode.SEQUENTIAL,
     individuals: Sequence[str] = (),
     read_only: bool = False,
+    doubtful_first: bool = False,
 ) -> Prompt:
     """Return what is said of the current frame, an empty prompt without one."""
     if annotation is None:
@@ -95,6 +96,11 @@ def prompt(
         return Prompt(f"{who}{COMPLETE}", _joined(NEXT_FRAME, NEXT_INDIVIDUAL if who else ""), warning)
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
+    if doubtful_first and mode is LabelMode.SEQUENTIAL and guessed is not None:
+        open_ = annotation.states == KeypointState.UNSEEN
+        if np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all():
+            keys = _joined(_accepting(guessed), f"{NEXT_FRAME}, leave them open")
+            return Prompt(f"{who}The model is sure of the other {n - done}", keys, warning)
     through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
     keys = _joined("" if guessed is None else _accepting(guessed), NOT_VISIBLE)
     return Prompt(f"{who}Click the {bodypart}{through_all}", keys, warning)

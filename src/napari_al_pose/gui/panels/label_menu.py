@@ -68,6 +68,8 @@ class LabelMenu(QMenu):
         self._add(
             "Accepting marks doubtful guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
+        asks = options.doubtful_first
+        self._add("Ask only for doubtful bodyparts", lambda: options.toggle("doubtful_first"), checked=asks)
         self._add_toggle("Ring doubtful guesses in red", "borders", checked=options.borders)
         self._add_toggle("View follows the animal", "follow", checked=options.follow)
         self._add_toggle("Wide canvas", "wide", checked=options.wide)

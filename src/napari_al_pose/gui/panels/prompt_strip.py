@@ -113,6 +113,7 @@ class PromptStrip(QWidget):
             mode=self._options.label_mode,
             individuals=frame.individuals,
             read_only=self._projects.read_only,
+            doubtful_first=self._options.doubtful_first,
         )
         if guessed is not None and guessed.copied_from is not None:
             copied = copied_sentence(guessed.copied_from, current=frame.key)

@@ -13,6 +13,7 @@ from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, 
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
+    asked_bodypart,
     bodypart_after_edit,
     bodypart_after_undo,
     borrowed_guess,
@@ -88,6 +89,8 @@ class LabelEditor(QObject):
         self._projects, self._frame, self._navigator = projects, frame, navigator
         self._options, self._keys, self._notices = options, keys, notices
         self._copied: Mapping[str, tuple[float, float]] = {}
+        for arrived in (frame.keyChanged, frame.lookedChanged):
+            arrived.connect(self._on_look)
 
     # ---- choosing -----------------------------------------------------------------------------
 
@@ -340,6 +343,8 @@ class LabelEditor(QObject):
         if clicked:
             index = bodypart_after_click(edit.before.states, index, edited, mode)
         frame.choose_bodypart(names[index])
+        if not np.array_equal(edit.before.states, after.states):
+            self._ask_doubtful()
         is_complete = edit.key in self._projects.tally.complete
         if edit.was_complete or is_complete:
             self._projects.touch(edit.key.video)
@@ -347,6 +352,20 @@ class LabelEditor(QObject):
             self.frameCompleted.emit()
         if clicked and mode is LabelMode.LOOP:
             self._loop_on()
+
+    def _ask_doubtful(self) -> None:
+        """Choose the bodypart that the model doubts most, if the user wants to be asked for those only."""
+        frame, options = self._frame, self._options
+        if not options.doubtful_first or options.label_mode is not LabelMode.SEQUENTIAL or frame.annotation is None:
+            return
+        asked = asked_bodypart(frame.annotation.states, frame.guess, frame.threshold)
+        if asked is not None:
+            frame.choose_bodypart(frame.bodyparts[asked])
+
+    def _on_look(self) -> None:
+        """Ask for what the model doubts as soon as it has looked, unless the user has begun."""
+        if self._frame.annotation is not None and self._frame.annotation.is_empty:
+            self._ask_doubtful()
 
     def _loop_on(self) -> None:
         """Go to the next frame of the loop: the queue's, or the video's where the user is beside the queue."""

@@ -19,6 +19,7 @@ _REMEMBERED: dict[str, Any] = {
     "follow": False,
     "wide": False,
     "unbelieved": DoubtfulGuesses.OPEN,
+    "doubtful_first": False,
 }
 
 
@@ -47,6 +48,8 @@ class ViewOptions(QObject):
         Whether napari's own lists beside the canvas are put away.
     unbelieved : DoubtfulGuesses
         What becomes of guesses that are not believed when the others are accepted.
+    doubtful_first : bool
+        Whether bodyparts are asked for in the order of the model's doubt, and those it believes not at all.
     points : bool
         Whether labels, guesses and skeleton are shown.
     """
@@ -62,6 +65,7 @@ class ViewOptions(QObject):
     follow: bool
     wide: bool
     unbelieved: DoubtfulGuesses
+    doubtful_first: bool
     points: bool
 
     def __init__(self, parent: QObject | None = None) -> None:
