@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -64,12 +66,10 @@ class Inbox:
             assert not isinstance(reply, (Failed, Died)), reply
 
 
-@pytest.fixture
-def labelled(sample_copy):
-    """A sample project with eight labelled frames, the last two held out."""
-
-    truth = ground_truth(sample_copy.parent)
-    with open_project(sample_copy) as project:
+def label(config):
+    """Label eight frames of a sample project, the last two to be held out."""
+    truth = ground_truth(config.parent)
+    with open_project(config) as project:
         project.save_settings(QUICK)
         names = project.skeleton.bodyparts
         for i in range(8):
@@ -83,22 +83,67 @@ def labelled(sample_copy):
                     project.labels.mark_not_visible(key, name)
             if i >= 6:
                 project.labels.set_role(key, FrameRole.HOLDOUT)
-    return sample_copy
+    return config
+
+
+@contextmanager
+def running(config):
+    """An engine on a project; its client, where its replies go, and the project."""
+    inbox = Inbox()
+    client = EngineClient(config.parent, inbox.put)
+    client.start()
+    try:
+        inbox.until(Ready)
+        yield client, inbox, config
+    finally:
+        client.close()
+    assert not client.alive
+
+
+@pytest.fixture
+def labelled(sample_copy):
+    return label(sample_copy)
 
 
 @pytest.fixture
 def engine(labelled):
-    inbox = Inbox()
-    client = EngineClient(labelled.parent, inbox.put)
-    client.start()
-    inbox.until(Ready)
-    yield client, inbox, labelled
-    client.close()
-    assert not client.alive
+    with running(labelled) as made:
+        yield made
 
 
-def test_without_a_model_it_builds_a_first_batch_and_looks_at_nothing(engine):
-    client, inbox, _ = engine
+@pytest.fixture(scope="module")
+def copies(sample_project, tmp_path_factory):
+    """Return a function that copies the sample project, with labels, for several tests."""
+
+    def copy():
+        folder = tmp_path_factory.mktemp("engine") / sample_project.parent.name
+        shutil.copytree(sample_project.parent, folder)
+        return label(folder / sample_project.name)
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def untrained(copies):
+    """An engine without a model: starting one takes most of such a test. Who uses it trains nothing to its end."""
+    with running(copies()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trained(copies):
+    """An engine that has trained once, and what it said then; whoever uses it asks which model is the newest."""
+    with running(copies()) as (client, inbox, config):
+        job = client.next_job()
+        client.send(Train(job))
+        inbox.until(TrainStep)
+        said = inbox.until(Trained), inbox.until(Ranked)
+        assert inbox.until(Finished).job == job
+        yield client, inbox, config, said
+
+
+def test_without_a_model_it_builds_a_first_batch_and_looks_at_nothing(untrained):
+    client, inbox, _ = untrained
     client.send(Look(client.next_job(), FrameKey("nothing", 0)))
     looked = inbox.until(Looked)
     assert looked.scoremaps is None
@@ -111,20 +156,14 @@ def test_without_a_model_it_builds_a_first_batch_and_looks_at_nothing(engine):
     inbox.until(Finished)
 
 
-def test_train_publishes_a_model_and_ranks_and_serves_looks_between_steps(engine):
-    client, inbox, config = engine
-    job = client.next_job()
-    client.send(Train(job))
-    inbox.until(TrainStep)
-    trained = inbox.until(Trained)
-    assert trained.job == job
-    assert trained.round.n_train == 6
-    assert trained.round.n_holdout == 2
-    assert np.isfinite(trained.round.holdout.mean)
-    ranked = inbox.until(Ranked)
+def test_train_publishes_a_model_and_ranks_and_serves_looks_between_steps(trained):
+    client, inbox, config, (first, ranked) = trained
+    assert first.job == ranked.job
+    assert first.round.n_train == 6
+    assert first.round.n_holdout == 2
+    assert np.isfinite(first.round.holdout.mean)
     assert ranked.model_version == 1
     assert len(ranked.guesses) == len(ranked.suggestions)
-    inbox.until(Finished)
 
     # The second training serves a look by the first model before it ends.
     second = client.next_job()
@@ -171,8 +210,8 @@ def test_cancel_leaves_nothing_and_stop_keeps_a_model(engine):
     inbox.until(Finished)
 
 
-def test_a_waiting_job_is_cancelled_before_it_begins(engine):
-    client, inbox, _ = engine
+def test_a_waiting_job_is_cancelled_before_it_begins(untrained):
+    client, inbox, _ = untrained
     running, waiting = client.next_job(), client.next_job()
     client.send(Train(running))
     client.send(Rank(waiting, "mpe"))
@@ -182,8 +221,8 @@ def test_a_waiting_job_is_cancelled_before_it_begins(engine):
     assert inbox.until(Cancelled).job == running
 
 
-def test_predicting_without_a_model_says_so(engine):
-    client, inbox, config = engine
+def test_predicting_without_a_model_says_so(untrained):
+    client, inbox, config = untrained
     with open_project(config, read_only=True) as project:
         names = (project.videos[0].name,)
     client.send(Export(client.next_job(), names, ExportOptions()))
@@ -191,11 +230,10 @@ def test_predicting_without_a_model_says_so(engine):
     assert client.alive
 
 
-def test_whole_videos_are_predicted_beside_looking_and_learning(engine):
-    client, inbox, config = engine
-    client.send(Train(client.next_job()))
-    inbox.until(Finished)
+def test_whole_videos_are_predicted_beside_looking_and_learning(trained):
+    client, inbox, config, _ = trained
     with open_project(config, read_only=True) as project:
+        version = project.models.latest()
         names = tuple(video.name for video in project.videos[:2])
         export, ranking = client.next_job(), client.next_job()
         client.send(Export(export, names, ExportOptions()))
@@ -208,19 +246,19 @@ def test_whole_videos_are_predicted_beside_looking_and_learning(engine):
         exported = inbox.until(PosesExported)
         assert exported.job == export
         assert exported.videos == names
-        assert exported.model_version == 1
+        assert exported.model_version == version
         assert len(exported.paths) == 4  # an .h5 and a .csv each
         assert all(os.path.isfile(path) for path in exported.paths)
         import pandas as pd
 
         for name, path in zip(names, exported.paths[::2], strict=True):
-            run = project.video_predictions.find(1, name)
+            run = project.video_predictions.find(version, name)
             assert run.is_complete
             table = pd.read_hdf(path)
             assert table.columns.names == ["scorer", "bodyparts", "coords"]
             np.testing.assert_array_equal(table.to_numpy().reshape(len(table), -1, 3), run.rows(0, len(table)))
         # Frames are scaled while they are decoded, and looked at whole: the poses are the same all the same.
-        there = project.video_predictions.find(1, names[0]).prediction(3)
+        there = project.video_predictions.find(version, names[0]).prediction(3)
         assert np.abs(there.xy - looked.prediction.xy)[looked.prediction.likelihood > 0.5].max(initial=0) < 1
     inbox.until(Finished)
 
