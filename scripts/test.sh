@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests, in two halves side by side: those with a window, on a screen of their own, and the others.
-# With arguments: pytest with these, alone. With COVERAGE set, prints which lines the tests reach.
+# All tests, by two workers side by side: one begins with those that open a window, on a screen of their own, and then helps
+# with the others. With arguments: pytest with these, alone. With COVERAGE set, prints which lines the tests reach.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,19 +16,39 @@ if [[ $# -gt 0 ]]; then
     exec scripts/on-screen.sh --virtual "${PYTEST[@]}" "$@"
 fi
 
+# Few parts, since each starts a process and draws a sample; the longest first, since whoever is free takes the next.
+parts=("tests/engine" "tests/pose tests/simulation" "tests/video tests/project")
 others=()
 for path in tests/*; do
-    [[ " ${WINDOW[*]} " == *" $path "* || $path == */conftest.py || $path == */__pycache__ ]] || others+=("$path")
+    [[ " ${WINDOW[*]} ${parts[*]} " == *" $path "* || $path == */conftest.py || $path == */leaks.py ||
+        $path == */__pycache__ ]] || others+=("$path")
 done
-log=$(mktemp)
-trap 'kill "$half" 2>/dev/null || true; rm -f "$log"' EXIT
-"${PYTEST[@]}" -p no:cacheprovider -p no:napari -p no:npe2 -p no:pytest-qt --durations=15 "${others[@]}" >"$log" 2>&1 &
-half=$!
+parts+=("${others[*]}")
+logs=$(mktemp -d)
+
+# Does the parts that nobody has taken yet.
+work() {
+    local failed=0 i part
+    for i in "${!parts[@]}"; do
+        mkdir "$logs/$i" 2>/dev/null || continue
+        read -ra part <<<"${parts[$i]}"
+        "${PYTEST[@]}" -p no:cacheprovider -p no:napari -p no:npe2 -p no:pytest-qt --durations=15 "${part[@]}" \
+            >"$logs/$i/log" 2>&1 || failed=1
+    done
+    return "$failed"
+}
+
+set -m # the other worker gets a process group, so that it ends with all that it started
+work &
+other=$!
+set +m
+trap 'kill -- "-$other" 2>/dev/null || true; rm -rf "$logs"' EXIT
 failed=0
 scripts/on-screen.sh --virtual "${PYTEST[@]}" --durations=15 "${WINDOW[@]}" || failed=1
-printf '%s\n' "The window's half is done; the other half:"
-wait "$half" || failed=1
-cat "$log"
+work || failed=1
+wait "$other" || failed=1
+printf '%s\n' "The tests without a window:"
+cat "$logs"/*/log
 if [[ -n ${COVERAGE:-} ]]; then
     .venv/bin/coverage combine -q
     .venv/bin/coverage report
