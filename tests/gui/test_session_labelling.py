@@ -297,8 +297,9 @@ def test_a_second_window_reads_and_says_why_it_does_not_write(opened, qtbot, sam
 
 def test_a_dead_engine_keeps_the_labels_and_can_be_started_again(opened, qtbot, engine):
     label_all(opened)
+    engine.says(Finished(opened.learning.training.job))  # the first ranking
     opened.learning.train()
-    qtbot.waitUntil(lambda: opened.learning.training.running)
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
     engine.says(Died("The engine process ended with code 9.", "Restart the engine."))
     qtbot.waitUntil(lambda: opened.learning.engine_state == "dead")
     assert not opened.learning.training.running
