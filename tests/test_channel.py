@@ -27,7 +27,7 @@ from hypothesis.extra import numpy as npst
 
 from napari_al_pose.channel import ChannelError, MessageCodec
 from napari_al_pose.domain import FrameKey, Prediction, ScoremapGrid, Scoremaps, Skeleton
-from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
+from napari_al_pose.domain.pose_export import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.engine import messages
 from napari_al_pose.engine.messages import REPLIES, REQUESTS
 from napari_al_pose.project import writing_process

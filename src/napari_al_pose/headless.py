@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots

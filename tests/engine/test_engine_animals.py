@@ -13,9 +13,9 @@ import pytest
 from napari_al_pose.acquisition import Requires
 from napari_al_pose.cli import main
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.engine import label_check, tracks
+from napari_al_pose.engine import label_checks, tracks
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
 from napari_al_pose.engine.tracks import track_run
@@ -185,7 +185,7 @@ def test_an_animal_whose_label_is_far_off_is_to_be_checked(project, loop, monkey
     project.labels.place(key, part, float(x) + 90, float(y), individual="mouse2")
     for frame in range(0, N_FRAMES, 5):
         project.labels.set_role(FrameKey(VIDEO, frame), FrameRole.HOLDOUT)
-    monkeypatch.setattr(label_check, "MIN_FRAMES", 1000)  # only what is held out is asked about, of the model there is
+    monkeypatch.setattr(label_checks, "MIN_FRAMES", 1000)  # only what is held out is asked about, of the model there is
     checked, _ = finish(loop.check_labels(project))
     worst = checked.checks[0]
     assert (worst.key, worst.bodypart, worst.individual) == (key, part, "mouse2")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine import cluster as engine_cluster
-from napari_al_pose.engine import exporting, whole_videos
+from napari_al_pose.engine import pose_export, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 
 distributed = pytest.importorskip("distributed")
@@ -62,7 +62,7 @@ def test_a_killed_workers_segments_are_done_by_another(cluster, model_project, m
         assert len(run.header.segments) > 3
         found[video.name] = run.rows(0, run.header.n_frames)
         run.path.with_suffix(".json").unlink()
-    for _ in exporting.export(project, videos, NO_FILES, model=model, version=1, job=0):
+    for _ in pose_export.export(project, videos, NO_FILES, model=model, version=1, job=0):
         pass
     for video in videos:
         run = project.video_predictions.find(1, video.name)

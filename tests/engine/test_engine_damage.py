@@ -9,7 +9,7 @@ import pytest
 
 from napari_al_pose import headless
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.engine.training import load_labelled

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.engine import exporting
+from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.engine import pose_export
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.sources import Sources
@@ -79,9 +79,9 @@ def test_videos_that_differ_in_their_suffix_only_are_written_apart(model_project
     project, _ = model_project
     other = two_days[0].with_suffix(".MOV")
     shutil.copy(two_days[1], other)
-    videos = exporting.choose_videos(project, [str(two_days[0]), str(other)])
+    videos = pose_export.choose_videos(project, [str(two_days[0]), str(other)])
     assert len({video.name for video in videos}) == 2
-    assert exporting.output_stems(videos, ExportOptions())[0] == ["cam1-mp4", "cam1-MOV"]
+    assert pose_export.output_stems(videos, ExportOptions())[0] == ["cam1-mp4", "cam1-MOV"]
 
 
 def test_a_file_given_twice_is_one_and_a_copy_of_it_is_written_too(root, two_days, tmp_path):
@@ -91,7 +91,7 @@ def test_a_file_given_twice_is_one_and_a_copy_of_it_is_written_too(root, two_day
     link = tmp_path / "link.mp4"
     link.symlink_to(copy)
     with open_project(root, read_only=True) as project:
-        videos = exporting.choose_videos(project, [str(two_days[0]), str(copy), str(two_days[0]), str(link)])
+        videos = pose_export.choose_videos(project, [str(two_days[0]), str(copy), str(two_days[0]), str(link)])
     assert [video.path.resolve() for video in videos] == [two_days[0], copy]
     done = predict(root, [str(two_days[0]), str(copy)], ExportOptions())
     np.testing.assert_array_equal(*map(poses, tables(done)))
@@ -136,7 +136,7 @@ def test_a_run_of_another_file_of_that_name_is_begun_anew(root, two_days):
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(root, two_days, monkeypatch):
-    monkeypatch.setattr(exporting, "predict_planned", None)  # never come to
+    monkeypatch.setattr(pose_export, "predict_planned", None)  # never come to
     with pytest.raises(AlPoseError, match="/proc could not be written"):
         predict(root, [str(two_days[0])], ExportOptions(folder="/proc"))
     with pytest.raises(AlPoseError, match="/proc could not be written"):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey, FrameRole
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (

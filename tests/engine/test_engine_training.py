@@ -15,9 +15,9 @@ import torchvision
 from napari_al_pose.acquisition import Batching
 from napari_al_pose.acquisition.strategies.hybrid import Hybrid
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.engine import label_check, ranking
+from napari_al_pose.engine import label_checks, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep
 from napari_al_pose.engine.training import COMPARING
@@ -87,7 +87,7 @@ def test_labels_are_checked_with_the_backbone_the_model_has(labelled, monkeypatc
         raise OSError("no route to host")
 
     monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", offline)
-    monkeypatch.setattr(label_check, "MIN_FRAMES", 4)
+    monkeypatch.setattr(label_checks, "MIN_FRAMES", 4)
     labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     run(loop.train(labelled))

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.exporting import ExportOptions
-from napari_al_pose.engine import exporting, whole_videos
+from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.engine import pose_export, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.project import ProjectVideo, open_project
@@ -45,7 +45,7 @@ def short_segments(monkeypatch):
 
 
 def export(project, videos, options, model):
-    return finish(exporting.export(project, videos, options, model=model, version=1, job=5))
+    return finish(pose_export.export(project, videos, options, model=model, version=1, job=5))
 
 
 def copy_packets(source, target, n):
@@ -158,7 +158,7 @@ def test_frames_that_do_not_decode_have_no_pose(model_project, tmp_path):
     middle = content.rfind(b"moov") * 3 // 4 if content.rfind(b"moov") > len(content) // 2 else len(content) * 3 // 4
     content[middle : middle + len(content) // 8] = bytes(len(content) // 8)
     cut.write_bytes(content)
-    (video,) = exporting.choose_videos(project, [str(cut)])
+    (video,) = pose_export.choose_videos(project, [str(cut)])
     export(project, [video], NO_FILES, model)
     run = project.video_predictions.find(1, "cut")
     rows = run.rows(0, run.header.n_frames)
@@ -174,14 +174,14 @@ def test_videos_are_given_by_name_by_file_or_from_outside(model_project, tmp_pat
     outside = tmp_path / "elsewhere" / video.path.name
     outside.parent.mkdir()
     shutil.copy(video.path, outside)
-    chosen = exporting.choose_videos(project, [video.name, str(video.path), str(outside)])
+    chosen = pose_export.choose_videos(project, [video.name, str(video.path), str(outside)])
     assert chosen[0] == video
     assert len(chosen) == 2
     assert chosen[1].path == outside
     assert chosen[1].name != video.name
-    assert exporting.choose_videos(project, []) == [v for v in project.videos if v.has_video]
+    assert pose_export.choose_videos(project, []) == [v for v in project.videos if v.has_video]
     with pytest.raises(AlPoseError, match="no video 'nothing'"):
-        exporting.choose_videos(project, ["nothing"])
+        pose_export.choose_videos(project, ["nothing"])
 
 
 def test_every_file_is_named_for_the_program_that_reads_it(model_project, tmp_path):
@@ -241,7 +241,7 @@ def test_the_table_of_extracted_images_has_no_times(model_project, tmp_path):
 def test_cancelling_while_files_are_written_leaves_none(model_project, tmp_path):
     project, model = model_project
     options = ExportOptions(labelled_video=True, folder=str(tmp_path))
-    work = exporting.export(project, project.videos[:1], options, model=model, version=1, job=5)
+    work = pose_export.export(project, project.videos[:1], options, model=model, version=1, job=5)
     while not next(work).stage.startswith("Drawing"):
         pass
     work.close()

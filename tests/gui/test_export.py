@@ -11,7 +11,7 @@ from qtpy.QtGui import QDesktopServices
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, Round
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.messages import (
     Cancelled,
     Export,

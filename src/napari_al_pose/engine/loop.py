@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction, Scoremaps
-from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.label_checks import LabelCheck
-from napari_al_pose.engine.exporting import choose_videos, export
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
-from napari_al_pose.engine.label_check import check_labels
+from napari_al_pose.engine.label_checks import check_labels
 from napari_al_pose.engine.messages import (
     Checked,
     Looked,
@@ -31,6 +30,7 @@ from napari_al_pose.engine.messages import (
 )
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import map_pool
+from napari_al_pose.engine.pose_export import choose_videos, export
 from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.channel import MessageCodec
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
-from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.label_checks import LabelCheck
+from napari_al_pose.domain.pose_export import ExportOptions
 
 # ---- from the client ------------------------------------------------------------------------------
 

@@ -24,10 +24,10 @@ from napari_al_pose.formats.deeplabcut import (
     read_config,
 )
 from napari_al_pose.formats.names import is_safe_name, plain
-from napari_al_pose.project.checks import CheckStore
 from napari_al_pose.project.create import place_video
 from napari_al_pose.project.identity import is_same_video
 from napari_al_pose.project.known_videos import KnownVideos
+from napari_al_pose.project.label_checks import CheckStore
 from napari_al_pose.project.label_files import LabelFiles, Writer
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import ProjectLock

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_al_pose.domain.exporting import FORMATS, SMOOTHINGS, ExportOptions
+from napari_al_pose.domain.pose_export import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.verbs.common import add_scheduler, positive, project_verb, show
 
 

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import project_line, save_view
-from napari_al_pose.domain.views.exporting import export_button
+from napari_al_pose.domain.views.pose_export import export_button
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.state.current_frame import CurrentFrame

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
     Adopt,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_al_pose.domain.views.exporting import exported_sentence
+from napari_al_pose.domain.views.pose_export import exported_sentence
 from napari_al_pose.engine.messages import (
     Adopted,
     Cancelled,

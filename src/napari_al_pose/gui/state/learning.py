@@ -10,10 +10,10 @@ from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import FrameKey, Prediction, Round
 from napari_al_pose.domain.confidence_threshold import confidence_threshold
-from napari_al_pose.domain.exporting import ExportOptions
 from napari_al_pose.domain.labelling import time_to_train
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.views import LabelTally
-from napari_al_pose.domain.views.exporting import exported_sentence
+from napari_al_pose.domain.views.pose_export import exported_sentence
 from napari_al_pose.engine.messages import Adopted, Looked, PoolMapped, PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.exporting import ExportOptions
+from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.messages import PosesExported, Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
