@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """What ends beside the window (an engine, a file being written) may take this long."""
 
 OF_NAPARI = ("napari", "app_model", "superqt", "qtconsole", "IPython", "vispy")
