@@ -233,15 +233,17 @@ class RowsModel(QAbstractListModel):
 
 
 class RowsView(QListView):
-    """A list that shows a `RowsModel`, calls ``chosen(row)`` on a click, and fits its height to its rows.
+    """A list that shows a `RowsModel`.
 
     Parameters
     ----------
     model : RowsModel
-    chosen : callable
     """
 
-    def __init__(self, model: RowsModel, chosen: Callable[[Any], None], parent: QWidget | None = None) -> None:
+    chosen = Signal(object)
+    """The row that was clicked."""
+
+    def __init__(self, model: RowsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setModel(model)
         self.setMouseTracking(True)
@@ -251,5 +253,5 @@ class RowsView(QListView):
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setUniformItemSizes(True)
-        self.clicked.connect(lambda index: chosen(index.data(ROW)))
-        self.activated.connect(lambda index: chosen(index.data(ROW)))
+        self.clicked.connect(lambda index: self.chosen.emit(index.data(ROW)))
+        self.activated.connect(lambda index: self.chosen.emit(index.data(ROW)))

@@ -53,7 +53,8 @@ class BodypartPanel(Section):
         self._options, self._keys, self._frame = options, keys, frame
         self._projects, self._editor = projects, editor
         self._rows = RowsModel(lambda row: f"{row.name} {row.text}".strip(), _tooltip, self)
-        self._view = RowsView(self._rows, lambda row: frame.choose_bodypart(row.name))
+        self._view = RowsView(self._rows)
+        self._view.chosen.connect(lambda row: frame.choose_bodypart(row.name))
         self._delegate = _BodypartDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)

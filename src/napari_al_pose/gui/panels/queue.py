@@ -75,7 +75,8 @@ class QueuePanel(Section):
         self.head.insertWidget(1, self._strategy, 1)
         self.head.setStretchFactor(self.side, 0)
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.tooltip, self)
-        self._view = RowsView(self._rows, lambda row: navigator.go_to(row.key))
+        self._view = RowsView(self._rows)
+        self._view.chosen.connect(lambda row: navigator.go_to(row.key))
         self._delegate = _QueueDelegate(self)
         self._delegate.colours = colours
         self._view.setItemDelegate(self._delegate)
