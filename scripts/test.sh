@@ -16,7 +16,7 @@ if [[ $# -gt 0 ]]; then
     exec scripts/on-screen.sh --virtual "${PYTEST[@]}" "$@"
 fi
 
-# Few parts, since each starts a process and draws a sample; the longest first, since whoever is free takes the next.
+# Few parts, since each starts a process; the longest first, since whoever is free takes the next.
 parts=("tests/engine" "tests/pose tests/simulation" "tests/video tests/project")
 others=()
 for path in tests/*; do
@@ -25,6 +25,7 @@ for path in tests/*; do
 done
 parts+=("${others[*]}")
 logs=$(mktemp -d)
+export NAPARI_AL_POSE_TEST_SAMPLES=$logs/samples
 
 # Does the parts that nobody has taken yet.
 work() {

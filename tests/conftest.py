@@ -41,10 +41,15 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def sample_project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic sample's ``config.yaml``, made once and only read; parametrise indirectly for other lengths."""
+    """The synthetic sample's ``config.yaml``, made once and only read; parametrise indirectly for other lengths.
+
+    Several test processes of one run share it (see ``scripts/test.sh``), as drawing it takes each some seconds.
+    """
     from napari_al_pose.samples import make_sample
 
-    return make_sample(tmp_path_factory.mktemp("sample"), n_frames=getattr(request, "param", 120))
+    n_frames, shared = getattr(request, "param", 120), os.environ.get("NAPARI_AL_POSE_TEST_SAMPLES", "")
+    folder = Path(shared, str(n_frames)) if shared else tmp_path_factory.mktemp("sample")
+    return make_sample(folder, n_frames=n_frames)
 
 
 @pytest.fixture

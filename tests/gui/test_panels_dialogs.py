@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,15 @@ def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot,
 # ---- the sample -----------------------------------------------------------------------------------
 
 
-def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkeypatch, sample_project, qtbot):
-    monkeypatch.setattr(actions_module, "_sample_project", lambda: sample_project)
+@pytest.fixture
+def other_copy(sample_project, tmp_path):
+    folder = tmp_path / "made" / sample_project.parent.name
+    shutil.copytree(sample_project.parent, folder)
+    return folder / sample_project.name
+
+
+def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkeypatch, other_copy, qtbot):
+    monkeypatch.setattr(actions_module, "_sample_project", lambda: other_copy)
     said = []
     actions.said.connect(said.append)
     before = opened.projects.project
