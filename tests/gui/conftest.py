@@ -37,11 +37,12 @@ def session(qtbot, engine):
 
 @pytest.fixture
 def opened(session, sample_copy, qtbot):
-    """The session with a copy of the sample project open and a frame in front."""
+    """The session with a copy of the sample project open and a frame in front, where the user wants to be."""
     session.projects.open_project(sample_copy)
     qtbot.waitUntil(
         lambda: session.frame.source is not None and session.learning.engine_state != "starting", timeout=TIMEOUT
     )
+    session.navigator.go_to(session.frame.key)
     return session
 
 

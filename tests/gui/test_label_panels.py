@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 from session_tools import TIMEOUT, of_session
@@ -10,12 +11,16 @@ from session_tools import TIMEOUT, of_session
 from napari_al_pose.domain import FrameRole, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.views.colours import Palette
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
+from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.view_menu import ViewMenu
 from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import theme_colours
 
 pytestmark = pytest.mark.gui
@@ -69,7 +74,7 @@ def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened
     )
     holder = QWidget()
     qtbot.addWidget(holder)
-    column = PanelColumn(QWidget(), bodyparts, queue, [why])
+    column = PanelColumn(QWidget(), bodyparts, queue, why)
     column.setParent(holder)
     rows = []
     for height in (900, 480):
@@ -87,14 +92,48 @@ def entries(menu):
     return {action.text().split("\t")[0]: action for action in menu.actions() if action.text()}
 
 
-def test_the_menu_turns_things_on_and_offers_what_is_possible(opened, actions, panel):
-    menu = LabelMenu(opened, actions, panel)
+def test_the_menu_offers_what_is_possible(opened, actions, panel):
+    found = entries(LabelMenu(opened, actions, panel))
+    assert found["Start from the labelled frame before"].isEnabled()
+    assert not found["Carry the labels on until they are lost"].isEnabled()  # there are none in this frame
+    assert "Add an individual…" not in found  # a project of one animal
+
+
+def test_the_view_menu_changes_what_the_canvas_shows(opened, panel, qtbot):
+    viewer = ViewerModel()
+    stack = LayerStack(viewer, opened)
+    opened.frame.announce()
+    menu = ViewMenu(opened, stack, panel)
     found = entries(menu)
     assert not found["Colour by individual"].isEnabled()
-    assert "Add an individual…" not in found  # a project of one animal
     found["Names beside the points"].trigger()
     assert opened.options.names
     assert entries(menu)["Names beside the points"].isChecked()
+    video, labels = stack.layers[0], stack.layers[-1]
+    menu._pixels._contrast.setValue((40, 200))
+    menu._pixels._gamma.setValue(0)
+    menu._pixels._scoremap.setValue(30)
+    assert (tuple(video.contrast_limits), video.gamma) == ((40, 200), pytest.approx(0.2))
+    assert stack.layers[1].opacity == pytest.approx(0.3)
+    entries(menu)["Contrast and gamma as filmed"].trigger()
+    assert (tuple(video.contrast_limits), video.gamma) == ((0, 255), 1.0)
+    before, swatches = labels.face_color.copy(), dict(panel._delegate.swatches)
+    colours = entries(menu)["Bodypart colours"].menu()
+    next(action for action in colours.actions() if action.text() == Palette.SAFE.value).trigger()
+    assert (labels.face_color != before).any(axis=1).all()
+    assert all(panel._delegate.swatches[name] != colour for name, colour in swatches.items())
+    stack.close()
+
+
+def test_a_window_of_our_own_is_arranged_unless_the_user_chose_otherwise():
+    options = ViewOptions()
+    assert not options.wide  # in a napari that was open already
+    options.arrange_own_window()
+    assert options.wide
+    options.toggle("wide")
+    again = ViewOptions()
+    again.arrange_own_window()
+    assert not again.wide
 
 
 @pytest.mark.parametrize("agrees", [True, False])

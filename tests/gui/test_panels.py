@@ -311,6 +311,15 @@ def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learni
     learning.grab()
 
 
+def test_a_first_training_is_offered_for_the_labels_a_project_came_with(learning, opened):
+    label_frames(opened, *range(1, opened.projects.settings.train_after))
+    assert not can_press(learning, "Train on your 10 labels")
+    height = learning.sizeHint().height()
+    label_frames(opened, 50)
+    assert can_press(learning, "Train on your 10 labels") or opened.learning.training.running
+    assert learning.sizeHint().height() == height, "nothing above it moves"
+
+
 def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engine):
     job = start_training(engine, qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):

@@ -42,6 +42,23 @@ def test_opening_shows_a_frame_and_asks_for_a_queue(opened, engine):
     assert [request.strategy for request in engine.asked(Rank)] == [opened.projects.settings.strategy]
 
 
+@pytest.mark.parametrize("touched", [False, True])
+def test_the_first_suggestion_is_shown_by_itself_unless_the_user_has_begun(session, sample_copy, qtbot, touched):
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.source is not None and session.learning.training.busy, timeout=TIMEOUT)
+    first, wanted = session.frame.key, frame(session, 40)
+    if touched:
+        session.editor.place(session.frame.bodypart, 3, 4)
+    ranked(session, wanted, frame(session, 50))
+    qtbot.waitUntil(lambda: len(session.navigator.queue) == 2)
+    assert session.frame.key == (first if touched else wanted)
+    qtbot.waitUntil(lambda: not session.learning.training.busy)
+    session.projects.set_strategy("influence")
+    ranked(session, frame(session, 60), strategy="influence")
+    qtbot.waitUntil(lambda: session.navigator.queue.row(frame(session, 60)) >= 0)
+    assert session.frame.key == (first if touched else wanted), "only the first ranking moves anything"
+
+
 def test_a_bad_path_is_one_notice_and_the_open_project_stays(opened, qtbot, tmp_path):
     project = opened.projects.project
     with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.ordering import key_columns, key_order, video_order
-from napari_al_pose.acquisition.quotas import allocate
+from napari_al_pose.acquisition.quotas import allocate, systematic
 from napari_al_pose.acquisition.spacing import UNKNOWN_FPS
 from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import FrameKey, FrameSource
@@ -53,6 +53,32 @@ def choose_pool(sources: Mapping[str, FrameSource], size: int, *, labelled: Coll
         taken = {key.frame for key in labelled if key.video == name}
         pool += [FrameKey(name, number) for number in _spread(source, share, taken)]
     return sorted(pool)
+
+
+def near_keyframes(source: FrameSource, n: int, *, decoded: int) -> list[int]:
+    """Choose frames that decode quickly: keyframes spread over the video, and frames soon after them.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The video.
+    n : int
+        Frames wanted, about; fewer where the video has fewer.
+    decoded : int
+        Frames that may be decoded on the way, about. Frames after a keyframe are as far apart as that allows, at most
+        a third of a second.
+
+    Returns
+    -------
+    list of int
+        Positions, ascending.
+    """
+    keyframes = np.asarray(source.keyframes, np.int64)
+    chosen = systematic(len(keyframes), min(n, len(keyframes)), 0.5)
+    start, end = keyframes[chosen], np.append(keyframes, len(source))[chosen + 1]
+    apart = max(1, min(decoded // n, int(source.fps / 3)))
+    found = start[:, None] + apart * np.arange(-(-n // max(1, len(chosen))))
+    return found[found < end[:, None]].tolist()
 
 
 def _spread(source: FrameSource, share: int, taken: set[int]) -> list[int]:

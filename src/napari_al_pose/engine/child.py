@@ -16,13 +16,12 @@ import traceback
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from napari_al_pose.channel import ChannelError
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.client import RESTART
-from napari_al_pose.engine.jobs import JobContext, Replies, start
-from napari_al_pose.engine.loop import ActiveLearningLoop
+from napari_al_pose.engine.first_queue import first_queue, needs_first_queue
 from napari_al_pose.engine.messages import (
     REPLIES,
     REQUESTS,
@@ -31,6 +30,7 @@ from napari_al_pose.engine.messages import (
     Finished,
     Job,
     Look,
+    Rank,
     Ready,
     Reply,
     Request,
@@ -38,9 +38,15 @@ from napari_al_pose.engine.messages import (
 )
 from napari_al_pose.project import open_project
 
+if TYPE_CHECKING:  # torch behind them, which takes seconds
+    from napari_al_pose.engine.jobs import Replies
+    from napari_al_pose.engine.loop import ActiveLearningLoop
+
 log = logging.getLogger(__name__)
 
 PARENT_GONE_SECONDS = 10.0
+FIRST_WISH_SECONDS = 0.5
+"""A window asks for a queue as soon as it has started the engine; nobody else is kept waiting for longer."""
 
 
 class _Running:
@@ -58,6 +64,8 @@ class _Running:
         self.replies = self._work(root, loop, request)
 
     def _work(self, root: Path, loop: ActiveLearningLoop, request: Job) -> Replies:
+        from napari_al_pose.engine.jobs import JobContext, start
+
         with open_project(root, read_only=True) as project:
             loop.refresh(project)
             yield from start(JobContext(loop, project, lambda: self.keep), request)
@@ -99,10 +107,35 @@ class EngineProcess:
         self._out = out
         self._jobs, self._background = _Lane(deque()), _Lane(deque())
         self._look: Look | None = None
-        with open_project(root, read_only=True) as project:
-            self._loop = ActiveLearningLoop(root, device=project.settings.train.device, threads=threads)
-            self._loop.refresh(project)
+        self._threads = threads
+        self._is_over = False
+        self._give_first_queue()
+        self._loop = self._load()
         self._loop.warm_up()
+
+    def _give_first_queue(self) -> None:
+        """Answer the first wish for a queue with a coarse one, before torch is loaded; the ranking follows."""
+        try:
+            request = self._inbox.get(timeout=FIRST_WISH_SECONDS)
+        except queue.Empty:
+            return
+        if isinstance(request, Rank):
+            with open_project(self._root, read_only=True) as project:
+                if needs_first_queue(project):
+                    try:
+                        for reply in first_queue(project, request.job):
+                            self._reply(reply)
+                    except (AlPoseError, OSError, MemoryError) as error:
+                        log.warning("no first queue: %s", error)  # the ranking will say what is wrong
+        self._sort(request)
+
+    def _load(self) -> ActiveLearningLoop:
+        from napari_al_pose.engine.loop import ActiveLearningLoop
+
+        with open_project(self._root, read_only=True) as project:
+            loop = ActiveLearningLoop(self._root, device=project.settings.train.device, threads=self._threads)
+            loop.refresh(project)
+        return loop
 
     def run(self) -> None:
         """Serve until the parent is gone.
@@ -114,7 +147,7 @@ class EngineProcess:
         """
         self._reply(Ready(self._loop.device, self._loop.version))
         try:
-            while self._take_requests():
+            while not self._is_over and self._take_requests():
                 if self._look is not None:
                     look, self._look = self._look, None
                     self._serve(look)
@@ -138,17 +171,22 @@ class EngineProcess:
             except queue.Empty:
                 return True
             idle = False
-            match request:
-                case None:
-                    return False
-                case ChannelError():
-                    raise request
-                case Look():
-                    self._look = request
-                case Stop():
-                    self._note_stop(request)
-                case Job():
-                    (self._background if request.background else self._jobs).waiting.append(request)
+            self._sort(request)
+            if self._is_over:
+                return False
+
+    def _sort(self, request: Request | ChannelError | None) -> None:
+        match request:
+            case None:
+                self._is_over = True
+            case ChannelError():
+                raise request
+            case Look():
+                self._look = request
+            case Stop():
+                self._note_stop(request)
+            case Job():
+                (self._background if request.background else self._jobs).waiting.append(request)
 
     def _note_stop(self, request: Stop) -> None:
         for lane in (self._jobs, self._background):

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStack
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
+from napari_al_pose.gui.docks import dock_of, share_place, without_title
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -26,6 +27,7 @@ from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.start import StartPage
 from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.panels.train import TrainPanel
+from napari_al_pose.gui.panels.view_menu import ViewMenu
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.picture_check import PictureCheck
 from napari_al_pose.gui.remembered import remember_project
@@ -45,7 +47,7 @@ TIMELINE = "Pose timeline"
 CURVES = "Pose learning curves"
 _THUMBNAIL_CACHE = 16 * 2**20
 LOW_SCREEN = 900
-"""Pixels of height below which the curves get a tab behind the layers: under them, the window would not fit."""
+"""Pixels of height below which the curves get a tab behind the dock: under it, the queue would show no rows."""
 
 _SETTLED_MS = 60
 
@@ -99,6 +101,7 @@ class PoseLabeller(QWidget):
             repair=session.repair,
             notices=session.notices,
             actions=self._actions,
+            view_menu=ViewMenu(session, stack_for(self._viewer), self),
         )
         self.bodyparts = BodypartPanel(
             projects, frame, editor=session.editor, options=session.options, keys=keys, colours=colours
@@ -113,11 +116,13 @@ class PoseLabeller(QWidget):
             notices=session.notices,
             colours=colours,
         )
-        self.why = WhyPanel(projects, frame, navigator=session.navigator, keys=keys, colours=colours)
+        self.why = WhyPanel(
+            projects, frame, navigator=session.navigator, options=session.options, keys=keys, colours=colours
+        )
         self.learning = TrainPanel(
             projects, frame, learning=session.learning, checks=session.checks, effort=session.effort, keys=keys
         )
-        panels = PanelColumn(self.header, self.bodyparts, self.queue, [self.why, self.learning])
+        panels = PanelColumn(self.header, self.bodyparts, self.queue, self.why)
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
         self._pages.addWidget(_scrolled(panels))
@@ -128,7 +133,8 @@ class PoseLabeller(QWidget):
         rows.addWidget(VideoCheckBar(check))
         self._pictures = PictureCheck(session.projects, session.navigator)
         rows.addWidget(self._pages, 1)
-        self.notices = NoticeBar(self)
+        rows.addWidget(self.learning)  # not among what scrolls: how far the training is, and how to end it, is in sight
+        self.notices = NoticeBar(self, above=self.learning)
 
     def _connect(self) -> None:
         session = self.session
@@ -161,6 +167,7 @@ class PoseLabeller(QWidget):
             self._show_other_docks()
         self.queue.set_project(self._parts.thumbnails)
         self._pages.setCurrentIndex(0 if project is None else 1)
+        self.learning.setVisible(project is not None)
         self._show_strip()
         for dock in self._parts.docks:
             dock.setVisible(project is not None)
@@ -178,7 +185,7 @@ class PoseLabeller(QWidget):
         """Dock timeline and curves once there is something to show on them."""
         if self._parts.docks:
             return
-        colours, window = theme_colours(self._viewer.theme), self._viewer.window
+        colours, viewer_window = theme_colours(self._viewer.theme), self._viewer.window
         self.timeline = Timeline(
             self.session.projects,
             self.session.frame,
@@ -190,11 +197,22 @@ class PoseLabeller(QWidget):
             self.session.projects, self.session.learning, effort=self.session.effort, colours=colours
         )
         self.curves.setStyleSheet(style_sheet(colours))
-        is_low = self.screen().availableGeometry().height() < LOW_SCREEN
         self._parts.docks = [
-            window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
-            window.add_dock_widget(self.curves, name=CURVES, area="left", tabify=is_low),
+            viewer_window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
+            viewer_window.add_dock_widget(self.curves, name=CURVES, area="right"),
         ]
+        own, curves = dock_of(self), dock_of(self.curves)
+        if own is None or curves is None:
+            return
+        if self.screen().availableGeometry().height() < LOW_SCREEN:
+            share_place(own, curves)
+        options = self.session.options
+        if not options.own_window and not options.wide:
+            hint = "{options.toggle wide} hides them and brings them back; so does View."
+            self.session.notices.tell("napari's own panels take room beside the video.", self.session.keys.named(hint))
+        if options.own_window:
+            for dock, name in ((own, "Label"), (curves, "Curves")):
+                without_title(dock, name)
 
     def _on_option(self, name: str) -> None:
         if name == "wide":
@@ -203,9 +221,10 @@ class PoseLabeller(QWidget):
 
     def _widen(self) -> None:
         """Put what is docked on the left of the canvas away while a wide canvas is wanted, and back."""
-        window, wide = self.window(), self.session.options.wide and self.session.projects.project is not None
+        window, options = self.window(), self.session.options
         if not isinstance(window, QMainWindow):
             return
+        wide = options.wide and (options.own_window or self.session.projects.project is not None)
         if wide:
             left = Qt.DockWidgetArea.LeftDockWidgetArea
             docks = [dock for dock in window.findChildren(QDockWidget) if window.dockWidgetArea(dock) == left]

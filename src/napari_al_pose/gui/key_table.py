@@ -103,6 +103,7 @@ KEYS: tuple[Key, ...] = (
     *_group(
         "View",
         Key(("Z",), "Close-up, and back", "layers.toggle_close_up"),
+        Key(("R",), "Fit the view", "layers.fit_view"),
         Key(("G",), "View follows the animal", "options.toggle", ("follow",)),
         Key(("T",), "Names on and off", "options.toggle", ("names",)),
         Key(("V",), "Points on and off", "options.toggle", ("points",)),
@@ -113,7 +114,7 @@ KEYS: tuple[Key, ...] = (
     *_group(
         "Window",
         Key(("L",), "Train", "learn"),
-        Key(("B",), "Wide canvas, and back", "options.toggle", ("wide",)),
+        Key(("B",), "napari's own panels away, and back", "options.toggle", ("wide",)),
         Key((HELP, "F1"), "This list", "show_keys"),
     ),
 )

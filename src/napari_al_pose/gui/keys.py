@@ -181,6 +181,7 @@ def key_actions(session: Session, stack: LayerStack) -> dict[str, Callable[..., 
         "layers.toggle_context": stack.toggle_context,
         "layers.toggle_play": stack.toggle_play,
         "layers.toggle_close_up": stack.toggle_close_up,
+        "layers.fit_view": stack.fit_view,
         "learn": session.learning.train,
         "show_keys": session.keys.show_list,
     }

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QListView,
     QMenu,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -142,6 +143,14 @@ def _quiet_button(text: str, tooltip: str) -> QPushButton:
     made.setToolTip(tooltip)
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+    return made
+
+
+def thin_bar() -> QProgressBar:
+    """Return a progress bar without a text of its own."""
+    made = QProgressBar()
+    made.setTextVisible(False)
+    made.setFixedHeight(7)
     return made
 
 

@@ -43,6 +43,7 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
     viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
+    session.options.arrange_own_window()
     if project is not None:
         session.projects.open_project(project)
     return viewer, session

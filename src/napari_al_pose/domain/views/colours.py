@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import colorsys
+import enum
 
 _DISTINCT = ("#ff5d5d", "#4fc3f7", "#ffd54f", "#66d986", "#ff8fd8", "#b39dff", "#ff9f45", "#3fe0d0")
 """Bright enough for dark video, told apart by most colour-blind eyes through their lightness."""
 
 
-def bodypart_colours(n_bodyparts: int) -> tuple[str, ...]:
+_SAFE = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#ffffff")
+"""Okabe & Ito, "Color Universal Design", 2008, with white for their black, which no dark video shows."""
+
+
+class Palette(enum.StrEnum):
+    """The colours of bodyparts, as the user is offered them."""
+
+    DISTINCT = "Distinct"
+    SAFE = "Safe for colour-blind eyes"
+    RAINBOW = "Rainbow, in labelling order"
+
+
+def bodypart_colours(n_bodyparts: int, palette: Palette = Palette.DISTINCT) -> tuple[str, ...]:
     """Return ``n_bodyparts`` colours as "#rrggbb", in labelling order.
 
     Up to eight come from a fixed list; more are evenly spaced hues of alternating lightness, so that neighbours differ.
     """
-    if n_bodyparts <= len(_DISTINCT):
-        return _DISTINCT[:n_bodyparts]
+    if palette is Palette.RAINBOW:
+        return tuple(_hue(0.85 * index / max(1, n_bodyparts), 0.62) for index in range(n_bodyparts))
+    fixed = _SAFE if palette is Palette.SAFE else _DISTINCT
+    if n_bodyparts <= len(fixed):
+        return fixed[:n_bodyparts]
     return tuple(_hue(index / n_bodyparts, 0.72 if index % 2 else 0.58) for index in range(n_bodyparts))
 
 

@@ -104,6 +104,23 @@ def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int
     return f"{count(n_new, 'new frame')} since the last training"
 
 
+FEW_LABELS = 10
+"""Complete frames from which a first training is worth its time where none is due by itself."""
+
+
+def labels_to_offer(n_trainable: int, n_complete: int, train_after: int) -> int:
+    """Return how many labelled frames a project came with that a first training is offered for; 0 for none.
+
+    Parameters
+    ----------
+    n_trainable, n_complete : int
+        Complete frames to train on, and all of them: some are kept to measure on.
+    train_after : int
+        New frames after which training starts by itself: with fewer, there is nothing to offer.
+    """
+    return n_complete if n_trainable >= (train_after or FEW_LABELS) else 0
+
+
 def training_sentence(*, stage: str, step: int, steps: int, done: int, total: int, seconds_left: float) -> str:
     """Return the progress bar's text: "Training, step 40 of 150, 25 s left"."""
     parts = [stage[:1].upper() + stage[1:] if stage else "Working"]

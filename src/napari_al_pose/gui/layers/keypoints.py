@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import Annotation, Prediction, Skeleton, Suggestion
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.domain.views.colours import Palette
 from napari_al_pose.gui.layers.picking import points_on_canvas
 from napari_al_pose.gui.layers.shapes import NO_LINE, fade, parse_colours, segments, to_napari
 
@@ -105,6 +106,7 @@ class KeypointLayers:
         Longer side of the video's frames, in pixels: the size of the points follows it.
     colour_by : ColourBy
         What a point's colour stands for.
+    palette : Palette
     cutoff : float
         Likelihood below which a guess is doubted.
     """
@@ -116,11 +118,12 @@ class KeypointLayers:
         long_side: int,
         *,
         colour_by: ColourBy = ColourBy.BODYPART,
+        palette: Palette = Palette.DISTINCT,
         cutoff: float,
     ) -> None:
         self._skeleton = skeleton
         n, size = skeleton.n_bodyparts * len(skeleton.individuals), max(3.0, LABEL_SIZE * long_side)
-        self._rgb = row_colours(skeleton, colour_by)
+        self._rgb = row_colours(skeleton, colour_by, palette)
         self._xy = np.full((n, 2), np.nan)
         self._position = -1
         self._likelihood, self._doubted = np.zeros(n), np.zeros(n, bool)
@@ -185,9 +188,12 @@ class KeypointLayers:
         if self.skeleton.visible != visible:
             self.skeleton.visible = visible
 
-    def colour(self, by: ColourBy) -> None:
-        """Let colours stand for something else."""
-        self._rgb = row_colours(self._skeleton, by)
+    def colour(self, by: ColourBy, palette: Palette) -> None:
+        """Let colours stand for something else, or be others."""
+        rgb = row_colours(self._skeleton, by, palette)
+        if np.array_equal(rgb, self._rgb):
+            return
+        self._rgb = rgb
         solid = np.column_stack([self._rgb, np.ones(len(self._rgb))])
         self._labels.layer.face_color = solid
         self._peaks.layer.face_color = np.repeat(solid, PEAKS, axis=0)
@@ -303,9 +309,9 @@ class KeypointLayers:
             self.skeleton.data = lines
 
 
-def row_colours(skeleton: Skeleton, by: ColourBy) -> NDArray[np.float32]:
+def row_colours(skeleton: Skeleton, by: ColourBy, palette: Palette = Palette.DISTINCT) -> NDArray[np.float32]:
     """Return the RGB colour of every row, ``(I * K, 3)``."""
     k, n = skeleton.n_bodyparts, len(skeleton.individuals)
     if by is ColourBy.INDIVIDUAL:
-        return np.repeat(parse_colours(bodypart_colours(n)), k, axis=0)
-    return np.tile(parse_colours(bodypart_colours(k)), (n, 1))
+        return np.repeat(parse_colours(bodypart_colours(n, palette)), k, axis=0)
+    return np.tile(parse_colours(bodypart_colours(k, palette)), (n, 1))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import ScoremapGrid, Scoremaps, Skeleton
 from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.domain.views.colours import Palette
 from napari_al_pose.gui.layers.overlay import another_hue, compose_scoremaps, grid_transform, on_frame
 from napari_al_pose.gui.layers.shapes import parse_colours
 
@@ -32,6 +33,13 @@ class ScoremapLayer:
             np.zeros((2, 2, 4), np.float32), rgb=True, name="scoremap", interpolation2d="linear", visible=False
         )
         viewer.add_layer(self.layer)
+
+    def set_palette(self, palette: Palette) -> bool:
+        """Take other colours; return whether they are."""
+        rgb = parse_colours(bodypart_colours(self._skeleton.n_bodyparts, palette))
+        is_other = not np.array_equal(rgb, self._rgb)
+        self._rgb = rgb
+        return is_other
 
     def show(self, scoremaps: Scoremaps | None, chosen: Sequence[str], size: tuple[int, int]) -> None:
         """Lay the scoremaps of the ``chosen`` bodyparts over the video.

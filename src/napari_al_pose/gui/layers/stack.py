@@ -115,6 +115,11 @@ class LayerStack(QObject):
         elif self._keypoints is not None and (viewer := self._viewer_ref()) is not None:
             self.camera.close_up(self._place_of_bodypart() or self._middle(viewer))
 
+    def fit_view(self) -> None:
+        """Fill the canvas with the picture."""
+        if self._video is not None:
+            self._fit()
+
     def toggle_play(self) -> None:
         """Play the video at its own speed from the current frame on, or stop."""
         self.context.stop()
@@ -185,12 +190,13 @@ class LayerStack(QObject):
                 skeleton,
                 max(source.shape[1:3]),
                 colour_by=self._options.colour_by,
+                palette=self._options.palette,
                 cutoff=project.config.pcutoff,
             )
         finally:
             self._syncing = False
         self._guard.hold(self.layers)
-        for name in ("names", "points", "borders", "tool"):
+        for name in ("names", "points", "borders", "tool", "palette", "contrast", "gamma", "scoremap_opacity"):
             self._on_option(name)
         self._fit()
         self.built.emit()
@@ -304,13 +310,27 @@ class LayerStack(QObject):
             keypoints.show_points(options.points)
         elif name == "borders":
             keypoints.mark_doubted(options.borders)
-        elif name == "colour_by":
-            keypoints.colour(options.colour_by)
+        elif name in ("colour_by", "palette"):
+            keypoints.colour(options.colour_by, options.palette)
+            self._colour_scoremap()
+        elif name in ("contrast", "gamma", "scoremap_opacity"):
+            self._show_pixels()
         elif name == "tool":
             for layer in self.layers:
                 layer.cursor = CURSORS[options.tool]
         elif name == "follow" and options.follow:
             self._follow()
+
+    def _colour_scoremap(self) -> None:
+        if self._scoremap is not None and self._scoremap.set_palette(self._options.palette):
+            self._show_scoremap()
+
+    def _show_pixels(self) -> None:
+        """Show video and scoremap as the user wants their pixels shown."""
+        if self._video is not None and self._scoremap is not None:
+            self._video.layer.contrast_limits = self._options.contrast
+            self._video.layer.gamma = self._options.gamma
+            self._scoremap.layer.opacity = self._options.scoremap_opacity
 
     def _on_playing(self, playing: bool) -> None:
         if self._keypoints is not None:

@@ -72,7 +72,7 @@ class BodypartPanel(Section):
 
     def set_menu(self, menu: QMenu) -> None:
         """Put ``menu`` beside the title."""
-        made = tool_button("⋯", "More: poses, display, bodyparts, test frames", part="menu")
+        made = tool_button("⋯", "More: poses, bodyparts and skeleton, test frames", part="menu")
         made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         made.setMenu(menu)
         self.head.addWidget(made)
@@ -119,7 +119,7 @@ class BodypartPanel(Section):
         self.rowsWanted.emit()
 
     def _on_option(self, name: str) -> None:
-        if name == "colour_by":
+        if name in ("colour_by", "palette"):
             self._recolour()
 
     def _recolour(self) -> None:
@@ -129,9 +129,11 @@ class BodypartPanel(Section):
     def _colour(self) -> None:
         """Give the swatches the colours of the points: the individual's own where they stand for that."""
         names = self._frame.bodyparts
-        colours = bodypart_colours(len(names))
+        palette = self._options.palette
+        colours = bodypart_colours(len(names), palette)
         if self._options.colour_by is ColourBy.INDIVIDUAL and len(self._frame.individuals) > 1:
-            colours = (bodypart_colours(len(self._frame.individuals))[self._frame.individual_index],) * len(names)
+            own = bodypart_colours(len(self._frame.individuals), palette)[self._frame.individual_index]
+            colours = (own,) * len(names)
         self._delegate.swatches = dict(zip(names, map(QColor, colours), strict=True))
 
     def _buttons(self) -> QHBoxLayout:

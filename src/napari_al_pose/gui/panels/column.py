@@ -8,9 +8,11 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.queue import QueuePanel
-from napari_al_pose.gui.widgets import Section
+from napari_al_pose.gui.panels.why import WhyPanel
 
 _SPACING = 8
+LOW = 640
+"""Pixels of height below which every section takes as little as it can: a laptop's screen leaves 540."""
 
 
 class PanelColumn(QWidget):
@@ -22,19 +24,20 @@ class PanelColumn(QWidget):
         The header.
     bodyparts : BodypartPanel
     queue : QueuePanel
-    below : list of QWidget
-        The sections under the queue.
+    why : WhyPanel
+        Under the queue.
     """
 
-    def __init__(self, above: QWidget, bodyparts: BodypartPanel, queue: QueuePanel, below: list[QWidget]) -> None:
+    def __init__(self, above: QWidget, bodyparts: BodypartPanel, queue: QueuePanel, why: WhyPanel) -> None:
         super().__init__()
         self._bodyparts = bodyparts
         self._queue = queue
-        self._others = [above, *below]
+        self._why = why
+        self._others = [above, why]
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(_SPACING)
-        for panel in (above, bodyparts, queue, *below):
+        for panel in (above, bodyparts, queue, why):
             self._column.addWidget(panel)
         self._column.addStretch(0)
         queue.folded.connect(self._stretch)
@@ -42,9 +45,8 @@ class PanelColumn(QWidget):
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._fit)
         bodyparts.rowsWanted.connect(self._soon.start)
-        for section in (queue, bodyparts, *below):
-            if isinstance(section, Section):
-                section.folded.connect(self._soon.start)
+        for section in (queue, bodyparts, why):
+            section.folded.connect(self._soon.start)
         self._stretch()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -54,13 +56,18 @@ class PanelColumn(QWidget):
     def _stretch(self, *_folded: bool) -> None:
         self._column.setStretchFactor(self._queue, 0 if self._queue.is_folded else 1)
 
+    @property
+    def _room(self) -> int:
+        view = self.parentWidget()
+        return 0 if view is None else view.height()
+
     def _fit(self) -> None:
         """Give the list of bodyparts as many rows as there is room for."""
-        view = self.parentWidget()
-        if view is None:
+        if not self._room:
             return
+        self._why.set_low(self._room < LOW)
         heights = [_height(panel) for panel in (*self._others, self._queue)]
-        self._bodyparts.fit(view.height() - sum(heights) - _SPACING * len(heights))
+        self._bodyparts.fit(self._room - sum(heights) - _SPACING * len(heights))
 
 
 def _height(panel: QWidget) -> int:

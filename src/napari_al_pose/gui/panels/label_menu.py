@@ -8,14 +8,13 @@ from typing import Any
 from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
-from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import RoleQuestion, role_question
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.state.session import Session
 
 
 class LabelMenu(QMenu):
-    """Poses, what is shown, bodyparts and individuals, and what the frame is for.
+    """Poses, bodyparts and individuals, and what the frame is for.
 
     Parameters
     ----------
@@ -53,16 +52,6 @@ class LabelMenu(QMenu):
         self._add("Copy the pose", self._editor.copy_pose, "copy_pose", enabled=self._frame.annotation is not None)
         self._add("Paste the pose", self._editor.paste_pose, "paste_pose", enabled=writable)
         self.addSeparator()
-        several = len(self._frame.individuals) > 1
-        by_individual = options.colour_by is ColourBy.INDIVIDUAL
-        self._add_toggle("Names beside the points", "names", checked=options.names)
-        self._add(
-            "Colour by individual",
-            self._editor.next_colouring,
-            "next_colouring",
-            checked=by_individual,
-            enabled=several,
-        )
         hides = options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
         other = DoubtfulGuesses.OPEN if hides else DoubtfulGuesses.NOT_VISIBLE
         self._add(
@@ -70,9 +59,6 @@ class LabelMenu(QMenu):
         )
         asks = options.doubtful_first
         self._add("Ask only for doubtful bodyparts", lambda: options.toggle("doubtful_first"), checked=asks)
-        self._add_toggle("Ring doubtful guesses in red", "borders", checked=options.borders)
-        self._add_toggle("View follows the animal", "follow", checked=options.follow)
-        self._add_toggle("Wide canvas", "wide", checked=options.wide)
         self.addSeparator()
         self._add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
         if any(self._frame.individuals):
@@ -82,9 +68,6 @@ class LabelMenu(QMenu):
         self._add(question.action, lambda: self._ask_role(question), enabled=writable)
         self.addSeparator()
         self._add("Keys", self._keys.show_list, "show_keys")
-
-    def _add_toggle(self, text: str, option: str, *, checked: bool) -> None:
-        self._add(text, lambda: self._options.toggle(option), f"options.toggle {option}", checked=checked)
 
     def _add(
         self,

@@ -13,7 +13,7 @@ _MARGIN = 6
 
 
 class NoticeBar(QFrame):
-    """A message over the foot of the dock; an error stays until it is dismissed, put right, or the next one comes.
+    """A message near the foot of the dock; an error stays until it is dismissed, put right, or the next one comes.
 
     It lies over the dock instead of in its layout: whoever is about to press something must not see it move.
 
@@ -21,10 +21,13 @@ class NoticeBar(QFrame):
     ----------
     dock : QWidget
         What the bar lies over; becomes the parent.
+    above : QWidget, optional
+        A part of the dock at its foot that stays in sight.
     """
 
-    def __init__(self, dock: QWidget) -> None:
+    def __init__(self, dock: QWidget, above: QWidget | None = None) -> None:
         super().__init__(dock)
+        self._above = above
         self._message = ""
         self._label = QLabel()
         self._label.setWordWrap(True)
@@ -83,7 +86,10 @@ class NoticeBar(QFrame):
             return
         width = dock.width() - 2 * _MARGIN
         height = min(max(self.heightForWidth(width), self.minimumSizeHint().height()), dock.height() - 2 * _MARGIN)
-        self.setGeometry(_MARGIN, dock.height() - height - _MARGIN, width, height)
+        foot = dock.height()
+        if self._above is not None and not self._above.isHidden():
+            foot -= self._above.height() + _MARGIN
+        self.setGeometry(_MARGIN, foot - height - _MARGIN, width, height)
 
 
 class VideoCheckBar(QFrame):

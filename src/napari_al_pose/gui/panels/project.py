@@ -30,9 +30,11 @@ class ProjectPanel(QWidget):
         repair: LabelRepair,
         notices: Notices,
         actions: WindowActions,
+        view_menu: QMenu | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._view_menu = view_menu
         self._notices, self._frame, self._projects = notices, frame, projects
         self._repair, self._learning = repair, learning
         self._actions = actions
@@ -43,14 +45,15 @@ class ProjectPanel(QWidget):
         self._line.setProperty("part", "dim")
         self._saved = label("", "dim")
         self._saved.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        counts = QHBoxLayout()
-        counts.addWidget(self._line, 1)
-        counts.addWidget(self._saved)
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(self._name, 1)
+        top.addWidget(self._line, 2)
+        top.addWidget(self._saved)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(3)
-        rows.addWidget(self._name)
-        rows.addLayout(counts)
+        rows.addLayout(top)
         rows.addLayout(self._buttons())
         for signal in (projects.projectChanged, frame.annotationChanged, learning.modelChanged):
             signal.connect(self.refresh)
@@ -63,6 +66,7 @@ class ProjectPanel(QWidget):
         if project is None:
             return
         self._name.setText(project.config.task)
+        self._name.setMaximumWidth(self._name.fontMetrics().horizontalAdvance(project.config.task) + 6)
         self._name.setToolTip(str(project.root))
         line = project_line(
             project.scorer,
@@ -71,6 +75,7 @@ class ProjectPanel(QWidget):
             n_holdout=len(self._projects.tally.holdout),
         )
         self._line.setText(self._said or self._notices.busy or line)
+        self._line.setToolTip(line)
         saved = save_view(read_only=project.read_only, lock_holder=project.lock_holder)
         self._saved.setText(saved.text)
         self._saved.setToolTip(saved.tooltip)
@@ -95,11 +100,15 @@ class ProjectPanel(QWidget):
         self._menu.aboutToShow.connect(self._fill_menu)
         project = menu_button("Project", "New, open, recent projects, add videos", self._menu)
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(3)
         row.addWidget(project, 1)
         self._export = button("Export", "Write labels or predictions for other programs", actions.export)
         row.addWidget(self._export, 1)
         row.addWidget(button("Settings", "How frames are chosen and how models are trained", actions.settings), 1)
+        if self._view_menu is not None:
+            view = button("View", "Contrast, colours, names, and napari's own panels", lambda: None)
+            view.setMenu(self._view_menu)
+            row.addWidget(view, 1)
         return row
 
     def _fill_menu(self) -> None:

@@ -40,12 +40,12 @@ from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
-from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
-ROW_HEIGHT = 50
-_FEWEST_PX = 74
-"""A row and a half: the dock fits a screen of 800 pixels also while a model learns."""
-_PICTURE = QSize(56, 42)
+ROW_HEIGHT = 44
+_FEWEST_PX = 66
+"""A row and a half: on the lowest screens the queue gives way before anything is cut off."""
+_PICTURE = QSize(52, 39)
 
 
 class QueuePanel(Section):
@@ -86,7 +86,9 @@ class QueuePanel(Section):
         self._empty = _empty_label()
         self.body.addLayout(self._buttons())  # above what grows and shrinks, so that they stay in their place
         self.body.addWidget(self._view, 1)
+        self._bar = thin_bar()
         self.body.addWidget(self._empty, 1)
+        self.body.addWidget(self._bar)
         for signal in (navigator.queueChanged, frame.keyChanged, frame.annotationChanged):
             signal.connect(self.refresh)
         for signal in (learning.engineChanged, learning.trainingChanged, learning.modelChanged):
@@ -203,9 +205,12 @@ class QueuePanel(Section):
 
     def _refresh_empty(self) -> None:
         self._refresh_done()
-        empty = not self._rows.rows
+        empty, job = not self._rows.rows, self._learning.training
         self._view.setVisible(not empty)
         self._empty.setVisible(empty)
+        self._bar.setVisible(empty and job.busy)
+        self._bar.setRange(0, max(1, job.total))
+        self._bar.setValue(job.done if job.total else 0)
         if empty:
             rounds = self._learning.rounds
             version = rounds[-1].number if rounds else 0
@@ -271,9 +276,11 @@ class _QueueDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self.colours.selected)
             painter.drawRoundedRect(area.adjusted(0, 1, 0, -1), 3, 3)
-        picture = QRectF(area.left() + 4, area.center().y() - 21, _PICTURE.width(), _PICTURE.height())
+        picture = QRectF(
+            area.left() + 4, area.center().y() - _PICTURE.height() / 2, _PICTURE.width(), _PICTURE.height()
+        )
         self._paint_picture(painter, row, picture)
-        self._paint_text(painter, row, area.adjusted(_PICTURE.width() + 12, 5, -6, -5))
+        self._paint_text(painter, row, area.adjusted(_PICTURE.width() + 12, 3, -6, -3))
         painter.restore()
 
     def _paint_picture(self, painter: QPainter, row: QueueRow, area: QRectF) -> None:

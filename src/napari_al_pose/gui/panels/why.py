@@ -14,10 +14,13 @@ from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import Section, label
 
-_LINES = 3
+_LINES, _LINES_LOW = 3, 2
+"""Lines of the sentence, and where there is little height."""
+_BARS_LOW = 2
 _BAR_HEIGHT = 17
 _NAME_WIDTH = 92
 _NUMBER_WIDTH = 44
@@ -32,16 +35,19 @@ class WhyPanel(Section):
         frame: CurrentFrame,
         *,
         navigator: Navigator,
+        options: ViewOptions,
         keys: KeyChoices,
         colours: Colours,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Why this frame?", parent)
         self._keys, self._frame, self._navigator = keys, frame, navigator
+        self._options = options
         self._sentence = label("", wrap=True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._caption = label("", "dim")
         self._bars = BarList(colours)
+        self._is_low = False
         self._scoremap = self._scoremap_box()
         self.side.setText("scoremap")
         self.head.addWidget(self._scoremap)
@@ -57,12 +63,21 @@ class WhyPanel(Section):
             signal.connect(self.refresh)
         projects.projectChanged.connect(self._on_project)
         frame.scoremapChoiceChanged.connect(self._show_choice)
+        options.changed.connect(self._on_option)
         self._on_project()
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
         self._bars.colours = colours
         self._bars.update()
+
+    def set_low(self, is_low: bool) -> None:
+        """Take little height, or as much as is good to read."""
+        if is_low != self._is_low:
+            self._is_low = is_low
+            self._bars.most = _BARS_LOW if is_low else MAX_BARS
+            self._bars.updateGeometry()
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the reasons of the current frame."""
@@ -72,7 +87,11 @@ class WhyPanel(Section):
         queue = self._navigator.queue.suggestions
         view = why_view(self._frame.key, self._navigator.suggestion, queue, next_key=next_key)
         # Three lines whatever it says, and room for as many bars as there can be: nothing moves from frame to frame.
-        self._sentence.setFixedHeight(_LINES * self._sentence.fontMetrics().lineSpacing() + 4)
+        lines = _LINES_LOW if self._is_low else _LINES
+        has_bars = any(one.reasons for one in queue)  # before there is a model, no frame has any
+        self._caption.setVisible(has_bars and not self._is_low)
+        self._bars.setVisible(has_bars)
+        self._sentence.setFixedHeight(lines * self._sentence.fontMetrics().lineSpacing() + 4)
         self._sentence.setText(view.sentence)
         self._sentence.setToolTip("\n".join(filter(None, (view.sentence, view.more))))
         self._caption.setText(view.caption)
@@ -80,9 +99,7 @@ class WhyPanel(Section):
 
     def _on_project(self) -> None:
         names = self._frame.bodyparts
-        swatches = dict(zip(names, map(QColor, bodypart_colours(len(names))), strict=True))
-        self._bars.swatches = swatches
-        self._bars.updateGeometry()
+        self._colour()
         self._scoremap.clear()
         self._scoremap.addItem("None", "")
         self._scoremap.addItem("All bodyparts", ALL_BODYPARTS)
@@ -90,6 +107,16 @@ class WhyPanel(Section):
             self._scoremap.addItem(name, name)
         self._show_choice()
         self.refresh()
+
+    def _on_option(self, name: str) -> None:
+        if name == "palette":
+            self._colour()
+
+    def _colour(self) -> None:
+        names = self._frame.bodyparts
+        colours = map(QColor, bodypart_colours(len(names), self._options.palette))
+        self._bars.swatches = dict(zip(names, colours, strict=True))
+        self._bars.update()
 
     def _scoremap_box(self) -> QComboBox:
         box = QComboBox()
@@ -109,6 +136,7 @@ class BarList(QWidget):
         super().__init__(parent)
         self.colours = colours
         self.swatches: dict[str, QColor] = {}
+        self.most = MAX_BARS
         self._bars: tuple[WhyBar, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -123,7 +151,7 @@ class BarList(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(200, _BAR_HEIGHT * min(MAX_BARS, max(1, len(self.swatches))))
+        return QSize(200, _BAR_HEIGHT * min(self.most, max(1, len(self.swatches))))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

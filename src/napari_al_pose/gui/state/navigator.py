@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_al_pose.domain import FrameKey, FrameRole, Suggestion
+from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Suggestion
 from napari_al_pose.domain.labelling import neighbour_key, unlabelled_frames
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
@@ -53,6 +54,8 @@ class Navigator(QObject):
         self._queue = Queue()
         self._is_playing = False
         self._first_video = ""
+        self._untouched: tuple[Annotation, ...] = ()
+        """The labels of the frame a project was opened with, until the user or the first queue leads elsewhere."""
         self._shelf = SourceShelf(self)
         self._shelf.opened.connect(self._on_opened)
         self._shelf.failed.connect(self._on_not_opened)
@@ -95,7 +98,11 @@ class Navigator(QObject):
     # ---- moving -------------------------------------------------------------------------------
 
     def go_to(self, key: FrameKey) -> None:
-        """Bring the frame ``key`` in front of the user."""
+        """Bring the frame ``key`` in front of the user, who wants it there."""
+        self._untouched = ()
+        self._bring(key)
+
+    def _bring(self, key: FrameKey) -> None:
         video = self._projects.video(key.video)
         if key == self._frame.key or self._projects.project is None or self._projects.is_reshaping:
             return
@@ -245,7 +252,17 @@ class Navigator(QObject):
         """Put a new queue behind the frame in front of the user."""
         self._queue = self._queue.after_rerank(suggestions)
         self.queueChanged.emit()
+        self._show_first_suggestion()
         self.prefetch(self._queue.upcoming(QUEUE_AHEAD))
+
+    def _show_first_suggestion(self) -> None:
+        """Go to the best of a new queue where a project was opened without one and the user has touched nothing yet."""
+        first = self.first_open
+        if self._untouched and self.suggestion is None and first is not None:
+            pairs = zip(self._untouched, self._frame.annotations, strict=True)
+            self._untouched = ()
+            if all(np.array_equal(a.states, b.states) and np.array_equal(a.xy, b.xy, equal_nan=True) for a, b in pairs):
+                self._bring(first)
 
     def mark_role(self, key: FrameKey, role: FrameRole) -> None:
         """Have the queue say what ``key`` is for from now on."""
@@ -260,7 +277,7 @@ class Navigator(QObject):
 
     @Slot()
     def _on_left(self) -> None:
-        self._queue, self._first_video = Queue(), ""
+        self._queue, self._first_video, self._untouched = Queue(), "", ()
 
     @Slot()
     def _on_announced(self) -> None:
@@ -272,7 +289,8 @@ class Navigator(QObject):
     def _on_begun(self, beginning: Beginning) -> None:
         project, key = self._projects.project, beginning.at
         if key is not None and self._projects.video(key.video) is not None:
-            self.go_to(key)
+            self._bring(key)
+            self._untouched = self._frame.annotations if beginning.rank else ()
         elif project is not None and project.videos:
             self._first_video = project.videos[0].name
             self._shelf.want(project.videos[0])
@@ -292,7 +310,8 @@ class Navigator(QObject):
         if source.notice:
             self._notices.tell(source.notice, DAMAGE_HINT)
         if current is None:
-            self.go_to(FrameKey(name, source.number(0)))
+            self._bring(FrameKey(name, source.number(0)))
+            self._untouched = self._frame.annotations
             return
         self._frame.set_source(source)
         self._after_arrival()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -9,11 +10,14 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, next_mode
+from napari_al_pose.domain.views.colours import Palette
 from napari_al_pose.gui.remembered import remember, remembered
 
 _REMEMBERED: dict[str, Any] = {
     "label_mode": LabelMode.SEQUENTIAL,
     "colour_by": ColourBy.BODYPART,
+    "palette": Palette.DISTINCT,
+    "scoremap_opacity": 0.6,
     "names": False,
     "borders": False,
     "follow": False,
@@ -23,8 +27,12 @@ _REMEMBERED: dict[str, Any] = {
 }
 
 
+AS_FILMED = ((0, 255), 1.0)
+"""Contrast and gamma that change nothing."""
+
+
 class ViewOptions(QObject):
-    """The choices, each remembered but the tool and whether points are shown: those would puzzle on the next day.
+    """The choices, each remembered but those that would puzzle on the next day: tool, hidden points, contrast.
 
     Parameters
     ----------
@@ -38,6 +46,14 @@ class ViewOptions(QObject):
         What follows a click.
     colour_by : ColourBy
         What a point's colour stands for.
+    palette : Palette
+        The colours of the bodyparts.
+    contrast : tuple of int
+        Grey levels of the video that are shown black and white.
+    gamma : float
+        Below 1 the dark is shown brighter.
+    scoremap_opacity : float
+        In (0, 1].
     names : bool
         Whether all bodyparts have their names beside them; without it, those under the mouse.
     borders : bool
@@ -45,13 +61,15 @@ class ViewOptions(QObject):
     follow : bool
         Whether the view follows the animal.
     wide : bool
-        Whether napari's own lists beside the canvas are put away.
+        Whether napari's own lists beside the canvas are put away; in a window of our own they are by default.
     unbelieved : DoubtfulGuesses
         What becomes of guesses that are not believed when the others are accepted.
     doubtful_first : bool
         Whether bodyparts are asked for in the order of the model's doubt, and those it believes not at all.
     points : bool
         Whether labels, guesses and skeleton are shown.
+    own_window : bool
+        Whether the window was opened for labelling alone: then it is ours to arrange from the start.
     """
 
     changed = Signal(str)
@@ -60,6 +78,10 @@ class ViewOptions(QObject):
     tool: Tool
     label_mode: LabelMode
     colour_by: ColourBy
+    palette: Palette
+    contrast: tuple[int, int]
+    gamma: float
+    scoremap_opacity: float
     names: bool
     borders: bool
     follow: bool
@@ -67,10 +89,12 @@ class ViewOptions(QObject):
     unbelieved: DoubtfulGuesses
     doubtful_first: bool
     points: bool
+    own_window: bool
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.tool, self.points = Tool.ADD, True
+        self.tool, self.points, self.own_window = Tool.ADD, True, False
+        self.contrast, self.gamma = AS_FILMED
         for name, default in _REMEMBERED.items():
             setattr(self, name, _read(name, default))
 
@@ -82,6 +106,12 @@ class ViewOptions(QObject):
         if name in _REMEMBERED:
             remember(f"view/{name}", str(value))
         self.changed.emit(name)
+
+    def arrange_own_window(self) -> None:
+        """Give the video the room of napari's lists, where the user has not chosen otherwise before."""
+        self.own_window = True
+        self.wide = _read("wide", default=True)
+        self.changed.emit("wide")
 
     def next_label_mode(self) -> None:
         """Go from one labelling mode to the next."""
@@ -96,4 +126,6 @@ def _read(name: str, default: Any) -> Any:
     stored = remembered(f"view/{name}", str(default))
     if isinstance(default, StrEnum):
         return type(default)(stored) if stored in list(type(default)) else default
+    if isinstance(default, float):
+        return float(stored) if re.fullmatch(r"[01](\.\d+)?", stored) else default
     return stored == "True"

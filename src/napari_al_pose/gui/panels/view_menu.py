@@ -1,0 +1,160 @@
+"""The menu *View*: how the video, the points and the window are shown, without napari's layer controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QMenu, QSlider, QWidget, QWidgetAction
+from superqt import QRangeSlider
+
+from napari_al_pose.domain.tools import ColourBy
+from napari_al_pose.domain.views.colours import Palette
+from napari_al_pose.gui.layers import LayerStack
+from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.view_options import AS_FILMED
+from napari_al_pose.gui.widgets import label
+
+_GAMMAS = (0.2, 2.0)
+_WIDTH = 190
+
+
+class ViewMenu(QMenu):
+    """Contrast, gamma, colours, what is drawn, and how much room the video has.
+
+    Parameters
+    ----------
+    session : Session
+    stack : LayerStack
+    parent : QWidget
+    """
+
+    def __init__(self, session: Session, stack: LayerStack, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session, self._options, self._stack = session, session.options, stack
+        self.setToolTipsVisible(True)
+        self._pixels = _PixelSliders(session)
+        self._sliders = QWidgetAction(self)
+        self._sliders.setDefaultWidget(self._pixels)
+        self.addAction(self._sliders)
+        self.aboutToShow.connect(self.fill)
+
+    def fill(self) -> None:
+        """List what can be chosen, as it is chosen now."""
+        options, frame = self._options, self._session.frame
+        for action in self.actions():
+            if action is not self._sliders:  # `clear` would delete the sliders
+                self.removeAction(action)
+                action.deleteLater()
+        self._pixels.refresh()
+        self._add("Contrast and gamma as filmed", self._as_filmed)
+        self._add("Fit the view", self._stack.fit_view, "layers.fit_view")
+        self._add("Close-up", self._stack.toggle_close_up, "layers.toggle_close_up")
+        self.addSeparator()
+        colours = self.addMenu("Bodypart colours")
+        for palette in Palette:
+            made = colours.addAction(palette.value)
+            made.setCheckable(True)
+            made.setChecked(palette is options.palette)
+            made.triggered.connect(lambda _checked=False, palette=palette: options.set("palette", palette))
+        self._add(
+            "Colour by individual",
+            self._session.editor.next_colouring,
+            "next_colouring",
+            checked=options.colour_by is ColourBy.INDIVIDUAL,
+            enabled=len(frame.individuals) > 1,
+        )
+        self._add_toggle("Names beside the points", "names")
+        self._add_toggle("Points and skeleton", "points")
+        self._add_toggle("Ring doubtful guesses in red", "borders")
+        self._add_toggle("View follows the animal", "follow")
+        self.addSeparator()
+        self._add(
+            "napari's own panels",
+            lambda: options.toggle("wide"),
+            "options.toggle wide",
+            checked=not options.wide,
+        )
+
+    def _as_filmed(self) -> None:
+        contrast, gamma = AS_FILMED
+        self._options.set("contrast", contrast)
+        self._options.set("gamma", gamma)
+
+    def _add_toggle(self, text: str, option: str) -> None:
+        options = self._options
+        self._add(text, lambda: options.toggle(option), f"options.toggle {option}", checked=getattr(options, option))
+
+    def _add(
+        self,
+        text: str,
+        action: Callable[[], Any],
+        key_name: str = "",
+        *,
+        enabled: bool = True,
+        checked: bool | None = None,
+    ) -> None:
+        made = self.addAction(self._session.keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
+        made.setEnabled(enabled)
+        if checked is not None:
+            made.setCheckable(True)
+            made.setChecked(checked)
+        made.triggered.connect(lambda _checked=False: action())
+
+
+class _PixelSliders(QWidget):
+    """How pixels of video and scoremap are shown; the canvas follows the slider."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._options = session.options
+        self._contrast = QRangeSlider(Qt.Orientation.Horizontal)
+        self._contrast.setRange(0, 255)
+        self._contrast.setToolTip("Grey levels shown black and white")
+        self._contrast.valueChanged.connect(self._set_contrast)
+        self._gamma = _slider("To the left the dark is shown brighter", self._set_gamma)
+        self._scoremap = _slider("How much of the video a scoremap hides", self._set_scoremap)
+        rows = QGridLayout(self)
+        rows.setContentsMargins(12, 6, 12, 6)
+        for row, (text, slider) in enumerate(
+            (("Contrast", self._contrast), ("Gamma", self._gamma), ("Scoremap", self._scoremap))
+        ):
+            name: QLabel = label(text)
+            name.setBuddy(slider)
+            slider.setMinimumWidth(_WIDTH)
+            rows.addWidget(name, row, 0)
+            rows.addWidget(slider, row, 1)
+
+    def refresh(self) -> None:
+        """Show what is chosen."""
+        low, high = _GAMMAS
+        shown: tuple[tuple[Any, Any], ...] = (
+            (self._contrast, self._options.contrast),
+            (self._gamma, round(100 * (self._options.gamma - low) / (high - low))),
+            (self._scoremap, round(100 * self._options.scoremap_opacity)),
+        )
+        for slider, value in shown:
+            slider.blockSignals(True)
+            slider.setValue(value)
+            slider.blockSignals(False)
+
+    def _set_contrast(self, values: tuple[float, float]) -> None:
+        low, high = (round(value) for value in values)
+        if low < high:
+            self._options.set("contrast", (low, high))
+
+    def _set_gamma(self, percent: int) -> None:
+        low, high = _GAMMAS
+        self._options.set("gamma", low + (high - low) * percent / 100)
+
+    def _set_scoremap(self, percent: int) -> None:
+        self._options.set("scoremap_opacity", max(0.05, percent / 100))
+
+
+def _slider(tooltip: str, changed: Callable[[int], None]) -> QSlider:
+    made = QSlider(Qt.Orientation.Horizontal)
+    made.setRange(0, 100)
+    made.setToolTip(tooltip)
+    made.valueChanged.connect(changed)
+    return made
