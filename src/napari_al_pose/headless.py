@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.domain.pose_export import ExportOptions
-from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep
+from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep, TrialStep
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
@@ -262,6 +262,8 @@ def show_progress(work: Generator[Any, None, T]) -> T:
             message = next(work)
             if isinstance(message, TrainStep):
                 name, done, total, note = "Training", message.step, message.steps, f"loss {message.loss:.4f}"
+            elif isinstance(message, TrialStep):
+                name, done, total, note = "Testing whether to start over", message.step, message.steps, ""
             elif isinstance(message, Progress):
                 name, done, total, note = message.stage, message.done, message.total, ""
             else:

@@ -324,7 +324,7 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engin
     job = start_training(engine, qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
         engine.says(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
-    qtbot.waitUntil(lambda: "step 30 of 150, 40 s left" in learning._bar_text.text(), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "step 30 of 150, 55 s left" in learning._bar_text.text(), timeout=TIMEOUT)
     bar = learning._busy.findChild(QProgressBar)
     assert (bar.value(), bar.maximum()) == (30, 150)
     assert not learning._idle.isVisible()

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import round_robin
+from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames, small_picture
 from napari_al_pose.acquisition.ordering import video_order
 from napari_al_pose.acquisition.pool import is_blank, near_keyframes
 from napari_al_pose.acquisition.quotas import allocate
-from napari_al_pose.acquisition.same_pictures import drop_same_pictures, small_picture
 from napari_al_pose.acquisition.spacing import Spacing, take_spaced
 from napari_al_pose.acquisition.strategies.kcenter import farthest_first
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Suggestion
@@ -105,7 +105,7 @@ def choose_by_pictures(
     """
     if not keys:
         return []
-    kept = drop_same_pictures(keys, np.stack(pictures))
+    kept = drop_duplicate_frames(keys, np.stack(pictures))
     cells = _cells(np.stack(pictures))
     chosen: list[int] = []
     video_of = np.zeros(len(keys), np.int64)

@@ -27,6 +27,7 @@ from napari_al_pose.engine.messages import (
     Ranked,
     Trained,
     TrainStep,
+    TrialStep,
 )
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import map_pool
@@ -98,7 +99,7 @@ class ActiveLearningLoop:
 
     def train(
         self, project: Project, job: int = 0, *, should_stop: Callable[[], bool] = lambda: False
-    ) -> Generator[Progress | TrainStep | Trained, None, None]:
+    ) -> Generator[Progress | TrialStep | TrainStep | Trained, None, None]:
         """Train the next version on the present labels; once ``should_stop`` returns True, stop and keep the result."""
         sources = self._sources.refresh(project)
         self._model = yield from train_round(

@@ -168,6 +168,19 @@ class TrainStep(OfJob):
 
 
 @dataclass(frozen=True, slots=True)
+class TrialStep(OfJob):
+    """A step of the trial that tests whether to fine-tune the model or to start over, one half of the steps each.
+
+    Nothing of it is kept. ``seconds_left`` includes the training that follows.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trained(OfJob):
     """A new model version is on disk; ranking follows under the same job."""
 
@@ -263,6 +276,7 @@ Reply = (
     | Looked
     | Progress
     | TrainStep
+    | TrialStep
     | Trained
     | Adopted
     | Ranked

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.domain import (
     AlPoseError,
     Annotation,
@@ -29,7 +30,7 @@ from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.labels import by_frame, known_labels, with_taken
-from napari_al_pose.engine.messages import Progress, Trained, TrainStep
+from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import FrameBatch, read_batches
 from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
@@ -48,13 +49,10 @@ IN_MEMORY = 512 * 2**20
 """Bytes of frames kept in memory; a laptop with 2 GB free also has to hold the network and its maps."""
 
 MIN_FRAMES = 2
-VALIDATION_FRAMES = 24
+VALIDATION_FRAMES = 60
 """Number of hold-out frames measured during training; all of them are measured at the end."""
 
-COMPARING = "testing whether to continue from model {} or start over"
-"""What the progress says while both starts are tried."""
-
-Training = Generator[Progress | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
+Training = Generator[TrialStep | TrainStep, None, tuple[PoseModel, TrainTick, bool]]
 
 
 class FrameStore:
@@ -216,7 +214,7 @@ def train_round(
     previous_version: int,
     threads: int,
     should_stop: Callable[[], bool],
-) -> Generator[Progress | TrainStep | Trained, None, PoseModel]:
+) -> Generator[Progress | TrialStep | TrainStep | Trained, None, PoseModel]:
     """Train the next version and store it on disk.
 
     Once ``should_stop`` says so, the training ends with its present step and keeps what it has learnt. If the generator
@@ -233,7 +231,7 @@ def train_round(
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
     def training(settings: TrainSettings) -> Training:
-        watched = holdout[:VALIDATION_FRAMES]
+        watched = [holdout[i] for i in systematic(len(holdout), min(len(holdout), VALIDATION_FRAMES), 0.5)]
         ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
         return _optimise(ticks, job, should_stop, previous_version)
 
@@ -289,7 +287,7 @@ def _optimise(
         while True:
             tick = training.send("stop") if stopped else next(training)
             if tick.to_try:
-                yield Progress(job, COMPARING.format(version), tick.tried, tick.to_try, float(tick.seconds_left))
+                yield TrialStep(job, tick.tried, tick.to_try, float(tick.loss), float(tick.seconds_left))
             else:
                 yield TrainStep(
                     job, tick.step, tick.steps, float(tick.loss), float(tick.holdout_error), float(tick.seconds_left)

@@ -205,4 +205,9 @@ class StepTimer:
 
     def left(self) -> float:
         """Return the seconds left; call it after the first step."""
-        return float(np.median(self._seconds)) * (self._steps - self.done)
+        return self.seconds_per_step * (self._steps - self.done)
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The median of the last steps; ask after the first."""
+        return float(np.median(self._seconds))

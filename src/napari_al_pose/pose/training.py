@@ -74,13 +74,14 @@ class TrainTick:
     holdout_error : float
         Mean error on hold-out frames in source pixels; NaN on ticks without a measurement.
     seconds_left : float
-        Negative while it is unknown.
+        Of all steps that follow, those after a trial as well; negative while it is unknown.
     fine_tuned : bool
         Whether the training fine-tunes the previous model.
     notice : str
         What had to be reduced because memory is short, for the user; empty if nothing.
     tried, to_try : int
         Steps done and planned of the trial that decides where to start; it runs before the training's own steps.
+        The first half of them fine-tunes, the second starts over; ``loss`` is that of the step.
     """
 
     step: int
@@ -230,9 +231,9 @@ class _Training:
                 if self._request == "stop":
                     return True
                 with timer.timing():
-                    optimisation.step()
-                left = timer.left()
-                tick = TrainTick(0, shorter.steps, math.nan, seconds_left=left, tried=timer.done, to_try=2 * steps)
+                    loss = optimisation.step()
+                left = timer.left() + timer.seconds_per_step * shorter.steps
+                tick = TrainTick(0, shorter.steps, loss, seconds_left=left, tried=timer.done, to_try=2 * steps)
                 self._request = yield tick
             predictions = yield from self._validate(network, judging, plan, tick)
             errors.append(predictions.median_error)

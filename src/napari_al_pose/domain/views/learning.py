@@ -142,20 +142,29 @@ class StopView:
         Whether "Stop and keep" has a place: while a model is being trained.
     cancel, tooltip : str
         What the other button says and means.
+    keep_tooltip : str
+        What "Stop and keep" does, or why it waits.
     """
 
     shows_keep: bool
     cancel: str
     tooltip: str
+    keep_tooltip: str = ""
 
 
-def stop_view(*, kind: str, has_trained: bool) -> StopView:
+KEEP = "End now and use the model as it is"
+NOTHING_TO_KEEP = "Nothing to keep yet: this only tests which start is better. Training follows."
+
+
+def stop_view(*, kind: str, has_trained: bool, is_trying: bool = False) -> StopView:
     """Return how the long job ``kind`` ("train", "rank", "adopt", "map", "predict") can be ended.
 
-    ``has_trained`` says that the training's model is already on disk and only the queue is still being ranked.
+    ``has_trained`` says that the training's model is already on disk and only the queue is still being ranked;
+    ``is_trying``, that both starts of the training are being compared.
     """
     if kind == "train" and not has_trained:
-        return StopView(True, "Cancel and discard", "End now; the previous model stays in use")
+        keep = NOTHING_TO_KEEP if is_trying else KEEP
+        return StopView(True, "Cancel and discard", "End now; the previous model stays in use", keep)
     if kind == "predict":
         return StopView(False, "Cancel", "End now and write nothing")
     if kind == "map":

@@ -145,8 +145,8 @@ class CurvesPanel(QWidget):
     def _draw_training(self) -> None:
         if self._live is not None:
             training = self._learning.training
-            self._live.show_training(training.losses, training.holdout)
-            self._live.setVisible(bool(training.losses))
+            self._live.show_training(training)
+            self._live.setVisible(bool(training.losses or training.trial))
 
     def _draw_curve(self) -> ErrorCurve:
         """Draw the error of all rounds against what was chosen."""

@@ -9,10 +9,19 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_al_pose.domain.views import ErrorCurve
+from napari_al_pose.gui.state.job_views import TrainingView
 from napari_al_pose.gui.theme import Colours
 
 HEIGHT = 112
 _FONT_SIZE = "8pt"
+
+
+class _CountAxis(pyqtgraph.AxisItem):
+    """An axis of things that are counted: no ticks between whole numbers."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        whole = [(max(1.0, round(step)), start) for step, start in super().tickSpacing(minVal, maxVal, size)]
+        return whole[:1]
 
 
 class SmallPlot(pyqtgraph.PlotWidget):
@@ -22,10 +31,12 @@ class SmallPlot(pyqtgraph.PlotWidget):
     ----------
     title : str
     colours : Colours
+    counts : bool
+        Whether whole numbers are along the bottom.
     """
 
-    def __init__(self, title: str, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
+    def __init__(self, title: str, colours: Colours, parent: QWidget | None = None, *, counts: bool = True) -> None:
+        super().__init__(parent, background=None, axisItems={"bottom": _CountAxis("bottom")} if counts else None)
         self._title = title
         self.setFixedHeight(HEIGHT)
         self.setMinimumWidth(120)
@@ -65,13 +76,17 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.curve.setData(list(x), list(y))
 
 
+LOSS, TRIAL = "Loss by step", "Loss by step: continued, and started over (green)"
+
+
 class LivePlots(QWidget):
     """Loss and error on test frames, in the running or the last training."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.loss = SmallPlot("Loss by step", colours)
+        self.loss = SmallPlot(LOSS, colours)
         self.error = SmallPlot("Test error, px", colours)
+        self._over = self.loss.plot([], [], pen=pyqtgraph.mkPen(colours.good, width=2))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -82,11 +97,23 @@ class LivePlots(QWidget):
         """Draw with another theme."""
         self.loss.set_colours(colours)
         self.error.set_colours(colours)
+        self._over.setPen(pyqtgraph.mkPen(colours.good, width=2))
 
-    def show_training(self, losses: Sequence[tuple[int, float]], holdout: Sequence[tuple[int, float]]) -> None:
-        """Draw both curves from ``(step, value)`` pairs."""
+    def show_training(self, training: TrainingView) -> None:
+        """Draw the training that runs or ran last; while both starts are compared, the loss of each."""
+        half = training.trial_steps // 2
+        losses = [pair for pair in training.trial if pair[0] <= half] if training.is_trying else training.losses
+        over = [(step - half, loss) for step, loss in training.trial if step > half] if training.is_trying else []
+        self.loss.set_caption(TRIAL if training.is_trying else LOSS)
         self.loss.set_curve([step for step, _ in losses], [loss for _, loss in losses])
-        self.error.set_curve([step for step, _ in holdout], [error for _, error in holdout], dots=True)
+        self._over.setData([step for step, _ in over], [loss for _, loss in over])
+        self.error.set_curve(
+            [step for step, _ in training.holdout], [error for _, error in training.holdout], dots=True
+        )
+        steps = max(1, half if training.is_trying else training.steps)
+        for plot in (self.loss, self.error):
+            plot.setXRange(0, steps, padding=0.02)
+        self.error.setVisible(not training.is_trying)
 
 
 class RoundsPlot(SmallPlot):
@@ -119,7 +146,7 @@ class ReliabilityPlot(SmallPlot):
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         self._diagonal = pyqtgraph.PlotCurveItem([0, 1], [0, 1])
-        super().__init__("Share of right keypoints, by likelihood", colours, parent)
+        super().__init__("Share of right keypoints, by likelihood", colours, parent, counts=False)
         self.addItem(self._diagonal)
         self.setXRange(0, 1, padding=0)
         self.setYRange(0, 1.02, padding=0)

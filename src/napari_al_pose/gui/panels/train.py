@@ -117,7 +117,8 @@ class TrainPanel(QWidget):
         )
         self._bar_text.setText(said)
         self._bar_text.setToolTip(said)
-        stop = stop_view(kind=training.kind, has_trained=bool(training.losses) and not training.can_stop_and_keep)
+        stop = stop_view(kind=training.kind, has_trained=training.has_trained, is_trying=training.is_trying)
+        self._keep.setToolTip(stop.keep_tooltip)
         self._keep.setVisible(stop.shows_keep)
         self._keep.setEnabled(training.can_stop_and_keep)
         self._cancel.setText(stop.cancel)
@@ -161,7 +162,7 @@ class TrainPanel(QWidget):
     def _busy_rows(self) -> QWidget:
         self._bar_text = QElidingLabel()
         self._bar = thin_bar()
-        self._keep = button("Stop and keep", "End now and use the model as it is", self._learning.stop_and_keep)
+        self._keep = button("Stop and keep", "", self._learning.stop_and_keep)
         self._cancel = button(
             "Cancel and discard", "End now; the previous model stays in use", self._learning.cancel_training
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ from napari_al_pose.engine.messages import (
     Trained,
 )
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView, advanced, advanced_export, ended, started
+from napari_al_pose.gui.state.round_clock import RoundClock
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class EngineBridge(QObject):
         self._state = "off"
         self._training = TrainingView()
         self._export = ExportView()
+        self._clock = RoundClock()
         self._waiting: deque[JobRequest] = deque()
         self._model_version = 0
         self._look_job = 0
@@ -243,7 +246,7 @@ class EngineBridge(QObject):
             self._paint.start()
 
     def _move_training(self, reply: Reply) -> None:
-        before, self._training = self._training, advanced(self._training, reply)
+        before, self._training = self._training, self._clock.timed(advanced(self._training, reply), time.monotonic())
         if type(reply) in self._states:
             self._states[type(reply)](reply)
         if before.busy and not self._training.busy:

@@ -22,7 +22,11 @@ from napari_al_pose.engine.messages import (
     Train,
     Trained,
     TrainStep,
+    TrialStep,
 )
+
+COMPARING = "testing whether to start over"
+"""The stage in which both starts are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,13 @@ class TrainingView:
         ``(step, loss)`` of the last or running training; stays after it, for the plot.
     holdout : tuple of (int, float)
         ``(step, mean error in source pixels)`` on the hold-out frames.
-    seconds_left : float
-        Negative while nobody can tell.
+    trial : tuple of (int, float)
+        ``(step, loss)`` of the trial of both starts; the second half of ``trial_steps`` is that of starting over.
+    trial_steps : int
+    part_left, seconds_left : float
+        Seconds until the stage, and the whole job, ends; negative while nobody can tell. See `RoundClock`.
+    has_trained : bool
+        Whether the job's model is on disk.
     done, total : int
         Progress of the stage; ``total`` 0 while unknown.
     sentence : str
@@ -58,7 +67,11 @@ class TrainingView:
     steps: int = 0
     losses: tuple[tuple[int, float], ...] = ()
     holdout: tuple[tuple[int, float], ...] = ()
+    trial: tuple[tuple[int, float], ...] = ()
+    trial_steps: int = 0
+    part_left: float = -1.0
     seconds_left: float = -1.0
+    has_trained: bool = False
     done: int = 0
     total: int = 0
     sentence: str = ""
@@ -72,6 +85,11 @@ class TrainingView:
     def busy(self) -> bool:
         """Whether any long job runs."""
         return bool(self.kind)
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether both starts are being compared: nothing of that is kept."""
+        return self.kind == "train" and self.stage == COMPARING
 
     @property
     def can_stop_and_keep(self) -> bool:
@@ -88,7 +106,9 @@ def started(view: TrainingView, request: Job) -> TrainingView:
         kind=request.kind,
         job=request.job,
         stage=request.doing,
+        part_left=-1.0,
         seconds_left=-1.0,
+        has_trained=False,
         done=0,
         total=0,
         sentence="",
@@ -97,7 +117,9 @@ def started(view: TrainingView, request: Job) -> TrainingView:
 
 def ended(view: TrainingView, sentence: str) -> TrainingView:
     """Return the view with no job running; the curves stay."""
-    return replace(view, kind="", job=0, stage="", seconds_left=-1.0, done=0, total=0, sentence=sentence)
+    return replace(
+        view, kind="", job=0, stage="", part_left=-1.0, seconds_left=-1.0, done=0, total=0, sentence=sentence
+    )
 
 
 def advanced(view: TrainingView, reply: Reply) -> TrainingView:
@@ -112,14 +134,26 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
         case TrainStep():
             return _after_step(view, reply)
         case Progress():
-            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
+            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, part_left=reply.seconds_left)
+        case TrialStep():
+            return replace(
+                view,
+                stage=COMPARING,
+                trial=(*view.trial, (reply.step, reply.loss)),
+                trial_steps=reply.steps,
+                part_left=reply.seconds_left,
+                done=reply.step,
+                total=reply.steps,
+            )
         case Trained():
             return replace(
                 view,
                 stage="scoring candidate frames",
+                holdout=_ended_at(view, reply),
+                has_trained=True,
                 done=0,
                 total=0,
-                seconds_left=-1.0,
+                part_left=-1.0,
                 sentence=_trained_sentence(reply),
             )
         case Adopted():
@@ -128,7 +162,7 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
                 stage="scoring candidate frames",
                 done=0,
                 total=0,
-                seconds_left=-1.0,
+                part_left=-1.0,
                 sentence=f"Model {reply.model_version} is the {reply.network} trained by another program.",
             )
         case Ranked():
@@ -158,10 +192,17 @@ def _after_step(view: TrainingView, reply: TrainStep) -> TrainingView:
         steps=reply.steps,
         losses=losses,
         holdout=holdout,
-        seconds_left=reply.seconds_left,
+        part_left=reply.seconds_left,
         done=reply.step,
         total=reply.steps,
     )
+
+
+def _ended_at(view: TrainingView, reply: Trained) -> tuple[tuple[int, float], ...]:
+    """Return the error curve with the kept model's error at its end; that may be the model of an earlier step."""
+    error = reply.round.holdout
+    before = tuple((step, value) for step, value in view.holdout if step < view.step)
+    return view.holdout if error is None or not math.isfinite(error.mean) else (*before, (view.step, error.mean))
 
 
 def _trained_sentence(reply: Trained) -> str:
@@ -200,7 +241,9 @@ class ExportView:
     stage: str = ""
     done: int = 0
     total: int = 0
+    part_left: float = -1.0
     seconds_left: float = -1.0
+    has_trained: bool = False
     sentence: str = ""
     folder: str = ""
 
@@ -218,7 +261,7 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
         return view
     match reply:
         case Progress():
-            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
+            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, part_left=reply.seconds_left)
         case PosesExported():
             sentence = exported_sentence(len(reply.videos), reply.paths)
             folders = {str(Path(path).parent) for path in reply.paths}
