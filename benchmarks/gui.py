@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ def figures(data: Path | None) -> Iterator[Figure]:
     """Measure in a real window; needs a display (Xvfb will do)."""
     with tempfile.TemporaryDirectory() as folder:
         config = _sample(Path(folder))
+        yield from _start(Path(folder), data)
         yield _memory(Path(folder), data)
         _train_once(config)
         viewer, session = _window()
@@ -67,6 +69,24 @@ def _train_once(config: Path) -> None:
     subprocess.run([sys.executable, "-m", "napari_al_pose", "train", str(config)], check=True, capture_output=True)
     with open_project(config) as project:
         project.save_settings(quick.model_copy(update={"train": train.model_copy(update={"steps": 100_000})}))
+
+
+def _start(folder: Path, data: Path | None) -> Iterator[Figure]:
+    """From the start of the process to the first suggestion, on a new project of openfield's video."""
+    from napari_al_pose.project import create_project
+
+    clip = _clip(folder, data)
+    config = create_project(folder, task="start", scorer="me", bodyparts=("snout", "tail"), videos=[clip])
+    command = [sys.executable, "-m", "benchmarks.gui_start", str(config), str(time.time())]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    setting = {"video": clip.name, "size": "1366x768"}
+    yield Figure("gui.start_to_window", found["window"], "s", "<= 3", setting=setting)
+    yield Figure("gui.first_picture", found["picture"], "s", setting=setting)
+    after = found["suggestion"] - found["picture"]
+    yield Figure("gui.first_suggestion_after_picture", after, "s", "<= 5", setting=setting)
+    yield Figure("gui.canvas_share", 100 * found["canvas_share"], "%", ">= 60", setting=setting)
+    yield Figure("gui.moved_while_labelling", found["moved_px"], "px", "<= 0", setting=setting)
 
 
 def _window() -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ class TrainSettings(BaseModel):
     backbone: str = Field(default=DEFAULT_BACKBONE, description="Pretrained network that the model is built on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
     long_side: int = Field(
-        default=0, ge=0, le=2048, description="Longer side of the image that the network sees, px; 0 chooses it"
+        default=0, ge=0, le=2048, description="Longer side of the image that the network sees, px; 0: automatic"
     )
     follow_animal: Literal["auto", "on", "off"] = Field(
         default="auto",
@@ -32,7 +32,7 @@ class TrainSettings(BaseModel):
         description="With several animals: every frame shows all that the project names ('fixed'), or some may "
         "be missing ('up to'). 'auto' goes by the labelled frames",
     )
-    steps: int = Field(default=0, ge=0, le=100_000, description="Training steps in a round; 0 chooses by the labels")
+    steps: int = Field(default=0, ge=0, le=100_000, description="Training steps in a round; 0: automatic")
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(
         default=-1.0,

@@ -233,7 +233,7 @@ def train_round(
     def training(settings: TrainSettings) -> Training:
         watched = [holdout[i] for i in systematic(len(holdout), min(len(holdout), VALIDATION_FRAMES), 0.5)]
         ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
-        return _optimise(ticks, job, should_stop, previous_version)
+        return _optimise(ticks, job, should_stop)
 
     began, notice = time.monotonic(), ""
     try:
@@ -273,15 +273,9 @@ def train_round(
 
 
 def _optimise(
-    training: Generator[TrainTick, str | None, PoseModel],
-    job: int,
-    should_stop: Callable[[], bool],
-    version: int,
+    training: Generator[TrainTick, str | None, PoseModel], job: int, should_stop: Callable[[], bool]
 ) -> Training:
-    """Turn ticks into messages, and stop when asked; return the model, the last tick and whether it was stopped.
-
-    ``version`` is the model before, which the progress names while both starts are tried.
-    """
+    """Turn ticks into messages, and stop when asked; return the model, the last tick and whether it was stopped."""
     tick, stopped = TrainTick(0, 0, math.nan), False
     try:
         while True:

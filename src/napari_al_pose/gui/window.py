@@ -58,11 +58,15 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def run_window(project: Path | None = None) -> None:
-    """Open the window and serve it until it is closed."""
+    """Open the window and serve it until it is closed; then say where the labels are."""
     import napari
 
-    open_window(project)
+    _viewer, session = open_window(project)
+    opened: list[Path] = []
+    session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
     napari.run()
+    for root in dict.fromkeys(opened):
+        sys.stdout.write(f"Your labels are saved in {root}.\n")
 
 
 def check_project(path: Path) -> None:

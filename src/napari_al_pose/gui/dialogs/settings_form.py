@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.backbones import BACKBONE_WORDS
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.gui.widgets import label
 
 _LOOP_TITLES = {
     "batch_size": "Frames in the queue",
@@ -20,13 +23,17 @@ _LOOP_TITLES = {
 }
 _TRAIN_TITLES = {
     "backbone": "Network",
-    "device": "Device",
-    "long_side": "Network input, px",
     "follow_animal": "Follow the animal",
-    "steps": "Steps in a round",
-    "rotation_degrees": "Largest rotation, °",
     "swap_pairs": "Left/right pairs",
 }
+_ADVANCED_TITLES = {
+    "device": "Device",
+    "long_side": "Network input, px",
+    "steps": "Steps in a round",
+    "rotation_degrees": "Largest rotation, °",
+}
+_LEAST_MEANS = {"long_side": "automatic", "steps": "automatic", "rotation_degrees": "automatic", "train_after": "never"}
+"""What the lowest value of a field stands for; shown in place of the number."""
 
 
 class SettingsForm:
@@ -42,19 +49,48 @@ class SettingsForm:
         self._settings = settings
         self.fields: dict[str, ValueWidget[Any]] = {
             **{name: _field(name, title, LoopSettings, settings) for name, title in _LOOP_TITLES.items()},
-            **{name: _field(name, title, TrainSettings, settings.train) for name, title in _TRAIN_TITLES.items()},
+            **{
+                name: _field(name, title, TrainSettings, settings.train)
+                for name, title in {**_TRAIN_TITLES, **_ADVANCED_TITLES}.items()
+            },
         }
         self.widget = QWidget()
-        rows = QFormLayout(self.widget)
+        rows = QVBoxLayout(self.widget)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for title, names in (("Queue", _LOOP_TITLES), ("Training", _TRAIN_TITLES)):
+            rows.addWidget(label(title, "title"))
+            rows.addWidget(self._group(names))
+        self.advanced = self._group(_ADVANCED_TITLES)
+        fold = QToolButton()
+        fold.setText("Advanced")
+        fold.setCheckable(True)
+        fold.setAutoRaise(True)
+        fold.setProperty("part", "fold")
+        fold.setToolTip("What is chosen from your labels, unless you choose it yourself")
+        fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        rows.addWidget(fold)
+        rows.addWidget(self.advanced)
+        rows.addStretch(1)
+        fold.toggled.connect(self.advanced.setVisible)
+        fold.toggled.connect(lambda on: fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
+        default = TrainSettings()
+        fold.setChecked(any(getattr(settings.train, name) != getattr(default, name) for name in _ADVANCED_TITLES))
+        fold.toggled.emit(fold.isChecked())
+
+    def _group(self, names: Iterable[str]) -> QWidget:
+        made = QWidget()
+        rows = QFormLayout(made)
+        rows.setContentsMargins(12, 0, 0, 6)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        for field in self.fields.values():
-            rows.addRow(field.label, field.native)
+        for name in names:
+            rows.addRow(self.fields[name].label, self.fields[name].native)
+        return made
 
     @property
     def settings(self) -> LoopSettings:
         """What the form says now."""
         loop = {name: self.fields[name].value for name in _LOOP_TITLES}
-        train = {name: self.fields[name].value for name in _TRAIN_TITLES}
+        train = {name: self.fields[name].value for name in (*_TRAIN_TITLES, *_ADVANCED_TITLES)}
         trained = TrainSettings.model_validate({**self._settings.train.model_dump(), **train})
         return LoopSettings.model_validate({**self._settings.model_dump(), **loop, "train": trained})
 
@@ -63,7 +99,7 @@ class SettingsForm:
         self._settings = settings
         for name in _LOOP_TITLES:
             self.fields[name].value = getattr(settings, name)
-        for name in _TRAIN_TITLES:
+        for name in (*_TRAIN_TITLES, *_ADVANCED_TITLES):
             self.fields[name].value = getattr(settings.train, name)
 
 
@@ -75,10 +111,19 @@ def _field(name: str, title: str, model: type[LoopSettings] | type[TrainSettings
         options["tooltip"] = "\n".join(BACKBONE_WORDS.values())
     if field.annotation is float:
         options["step"] = 0.05 if options.get("max", 1) <= 1 else 5.0
+    if name in _LEAST_MEANS and field.annotation is int:
+        options |= {
+            "widget_type": "FloatSpinBox",
+            "step": 1 if name == "train_after" else 32,
+        }  # superqt's box for whole numbers shows no words
     widget = create_widget(
         value=getattr(values, name), annotation=field.annotation, name=name, label=title, options=options
     )
     assert isinstance(widget, ValueWidget)
+    if name in _LEAST_MEANS:
+        assert isinstance(widget.native, QDoubleSpinBox)
+        widget.native.setDecimals(0)
+        widget.native.setSpecialValueText(_LEAST_MEANS[name])
     return widget
 
 

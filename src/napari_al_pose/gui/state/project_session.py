@@ -167,9 +167,11 @@ class ProjectSession(QObject):
 
     def close_project(self) -> None:
         """Write what is to be written and close the project, its videos and its engine; waits for the writing."""
+        name = "" if self._project is None else self._project.config.task
         closing = self._leave()
         if closing is not None:
             wait([closing])
+            self._notices.tell(f"{name} is closed. Your labels are saved.")
 
     @Slot()
     def close(self) -> None:
