@@ -6,16 +6,21 @@ import errno
 import itertools
 import random
 import shutil
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from muxings import Muxing, read_every_way
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import numbering, open_source
 from napari_al_pose.video.container import open_container
+from napari_al_pose.video.index_cache import load_or_build
+from napari_al_pose.video.leftovers import Leftovers
 from napari_al_pose.video.pixels import placeholder
+from napari_al_pose.video.verification import verify
 
 B = {"bf": "2", "b_strategy": "0"}
 CUTTABLE = [
@@ -164,3 +169,51 @@ def test_the_placeholder_is_seen():
     picture = placeholder(48, 64)
     assert picture.shape == (48, 64, 3)
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 3
+
+
+SWALLOWED = [
+    Muxing("hevc_b", "flv", ("mkv",), damaged=(33, 21)),
+    Muxing("hevc_b", "mp4", damaged=(22,)),
+    Muxing("mjpeg", "avi", damaged=(30,)),
+]
+
+
+@pytest.mark.parametrize("muxing", SWALLOWED, ids=str)
+def test_damage_that_the_decoder_passes_over_is_named_and_looks_the_same_every_time(muxing, tmp_path):
+    path = muxing.make(tmp_path)
+    numbers, damaged, notice = read_every_way(path)
+    assert damaged
+    assert path.name in notice
+    assert all(numbers[i] in (i, None) for i in range(len(numbers)) if i not in damaged)
+    verdict = verify(path, load_or_build(path))
+    assert verdict.damage["spoilt"]
+
+
+@pytest.mark.parametrize("codec", ["hevc_b", "mjpeg", "vp8"])
+def test_sound_files_are_not_looked_at_twice(codec, tmp_path):
+    path = Muxing(codec, "mkv").make(tmp_path)
+    with open_source(path, cache_bytes=0) as video:
+        for position in [*range(48), *range(47, 0, -5)]:
+            assert read_number(video[position]) == position
+        assert not video.damage.state()["examined"]
+
+
+def test_what_memory_held_before_is_seen_in_a_frame():
+    moving = np.random.default_rng(0).integers(0, 255, (12, 64, 64), np.uint8)
+    leftovers = Leftovers()
+    for picture in moving[:10]:
+        assert not leftovers.are_in(at(1 + int(picture[0, 0]), picture))
+    place = 1 + int(moving[3, 0, 0])
+    half = np.concatenate([moving[10, :32], moving[3, 32:]])
+    assert leftovers.are_in(at(place, half))
+    assert not leftovers.are_in(at(place, moving[11]))
+    assert not leftovers.are_in(at(place, moving[11]))  # nothing moves
+
+
+def at(place, picture):
+    """A frame of one plane that lies somewhere in memory."""
+
+    class Plane(bytes):
+        buffer_ptr, line_size = place, picture.shape[1]
+
+    return SimpleNamespace(planes=[Plane(picture.tobytes())], height=picture.shape[0], width=picture.shape[1])

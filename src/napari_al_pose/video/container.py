@@ -13,6 +13,8 @@ from napari_al_pose.domain import AlPoseError
 _INDEX_AT_END = {".mp4", ".mov", ".m4v", ".3gp", ".mj2"}
 _BY_HEADER = {"skip_frame": "all", "probesize": "32", "advanced_editlist": "0"}
 """Decode nothing to find out about the streams, read one packet, and apply edit lists as a shift of all times."""
+_SWALLOWING = ("hevc", "mjpeg")
+"""Decoders that pass over slices and scans that do not decode: the rest of the picture is what its memory held."""
 
 
 def open_container(path: Path, *, by_header: bool = False) -> av.container.InputContainer:
@@ -74,6 +76,15 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
             f"Convert it: ffmpeg -i {path.name} -c:v libx264 -crf 12 {path.stem}_h264.mp4",
         )
     return stream
+
+
+def tell_of_damage(codec: av.VideoCodecContext) -> None:
+    """Let a decoder that was not used yet raise what it would pass over in silence.
+
+    Some of that does no harm to pictures, such as a note of the encoder's that can't be read.
+    """
+    if codec.name in _SWALLOWING:
+        codec.options = {**codec.options, "err_detect": "explode"}
 
 
 def unreachable(path: Path, error: FFmpegError) -> AlPoseError | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.video.index import PacketIndex
 
+_FALSE_ALARMS = 4
 _MOST_RANGES = 6
 """Runs of frames that a sentence names."""
 
@@ -47,6 +48,7 @@ class Damage:
         """Groups in which something was found wrong, by their first position, and whether all of each was looked at."""
         self._careful: set[int] = set()
         """Groups of which frames come out only when they are decoded carefully."""
+        self._false_alarms = 0
         for position in index.positions[index.torn].tolist() if len(index.torn) else ():
             if position >= 0:
                 self.suspect(position)
@@ -112,6 +114,12 @@ class Damage:
         if first_bad is not None:
             self.spoilt[positions] = self._index.order[positions] >= first_bad
         self._examined[group.start] = True
+        self._false_alarms = max(self._false_alarms + (1 if first_bad is None else -1), 0)
+
+    @property
+    def cries_wolf(self) -> bool:
+        """Return whether most of what looked wrong was sound: then only errors are worth another look."""
+        return self._false_alarms >= _FALSE_ALARMS
 
     # ---- for people, and for the next time ----------------------------------------------------------
 

@@ -4,11 +4,16 @@ What a decoder makes of damaged data depends on what it decoded before, on its t
 group in which something is wrong is always decoded by a new decoder with one thread. It starts at the entry before the
 group's own, since decoders may call sound frames right after an entry damaged. Where frames had to be counted it starts
 at the first packet.
+
+Some decoders leave the rest of a picture as its memory was before (`napari_al_pose.video.leftovers`). So groups are
+decoded twice there when they are examined. What is not the same the second time counts as not decoded, as it can't be
+shown the same every time.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,8 +22,12 @@ from av.error import FFmpegError
 
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.leftovers import LEAVING
+from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.seeking import OutOfStepError, PacketSource, SupersededError, never
 
+_KEPT = 5
+"""Frames kept from the decoder the second time, so that it uses other memory than the first time."""
 _BEYOND = 32
 """Packets after a group that are decoded to get the frames that the decoder holds back."""
 
@@ -40,6 +49,8 @@ class DamagedSegmentDecoder:
         self._damage = damage
         self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._source: PacketSource | None = None
+        self._packets: list[av.Packet] = []
+        """Those decoded since the start, where they may have to be decoded again."""
         self._group = range(0)
         self._at = -1
         self._superseded: Callable[[], bool] = never
@@ -60,7 +71,7 @@ class DamagedSegmentDecoder:
             self._start(group, [])
         for position, frame in self._frames:
             self._at = position
-            if position >= first:
+            if position >= first and not self._damage.missing[position]:
                 yield position, frame
             if position >= last:
                 return
@@ -70,24 +81,40 @@ class DamagedSegmentDecoder:
         """Decode the group of a frame and tell `Damage` all that is wrong with it."""
         bad: list[int] = []
         self._start(self._index.group(position), bad)
-        came_out = {found for found, _ in self._frames}
+        came_out = self._what_is_the_same_twice(bad)
         ranks = self._index.order[self._group.start : self._group.stop]
         torn = self._index.torn
         bad += torn[(torn >= ranks[0]) & (torn <= ranks.max())].tolist()
         self._damage.settle(position, bad, came_out)
         self.close()
 
+    def _what_is_the_same_twice(self, bad: list[int]) -> set[int]:
+        """Return positions of the frames that come out; those that differ the second time are bad, with all after."""
+        source = self._source
+        if source is None or source.codec.name not in LEAVING:
+            return {found for found, _ in self._frames}
+        convert = RgbConverter()
+        first = {found: digest(convert(frame)) for found, frame in self._frames}
+        source.codec.flush_buffers()
+        again = self._decoded(source, iter(self._packets), [], n_kept=_KEPT)
+        second = {found: digest(convert(frame)) for found, frame in again}
+        order = self._index.order
+        unsure = [int(order[found]) for found, seen in first.items() if second.get(found) != seen]
+        bad += unsure
+        return {found for found in first if order[found] < min(unsure, default=len(self._index.sizes))}
+
     def close(self) -> None:
         """Release the file."""
         self._group, self._at = range(0), -1
         self._frames = iter(())
+        self._packets = []
         if self._source is not None:
             self._source.close()
             self._source = None
 
     def _start(self, group: range, bad: list[int]) -> None:
         self.close()
-        self._source = PacketSource(self._path, self._index, threads=1)
+        self._source = PacketSource(self._path, self._index, threads=1, strict=False)
         packets = None
         if self._index.seekable and not self._index.counted:
             entry = max(int(self._index.entries.searchsorted(group.start)) - 1, 0)
@@ -96,14 +123,18 @@ class DamagedSegmentDecoder:
         self._frames = self._decoded(self._source, packets or self._source.from_start(), bad)
 
     def _decoded(
-        self, source: PacketSource, packets: Iterator[av.Packet], bad: list[int]
+        self, source: PacketSource, packets: Iterator[av.Packet], bad: list[int], *, n_kept: int = 0
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yield the frames of the group; add the ranks of bad packets to ``bad``."""
         index, group = self._index, self._group
         ranks = index.order[group.start : group.stop]
         last_rank, own_rank = int(ranks.max()), int(ranks[0])
         last = -1
+        kept: deque[av.VideoFrame] = deque(maxlen=n_kept)
+        keeps = not self._packets and source.codec.name in LEAVING
         for packet in itertools.chain(_up_to(packets, last_rank + _BEYOND), (None,)):
+            if keeps and packet is not None:
+                self._packets.append(packet)
             if self._superseded():
                 self._group = range(0)
                 raise SupersededError
@@ -113,6 +144,7 @@ class DamagedSegmentDecoder:
                 frames = []
                 if packet is not None and packet.pts is not None and own_rank <= packet.pts <= last_rank:
                     bad.append(packet.pts)
+            kept.extend(frames)
             for frame in frames:
                 position = index.position(-1 if frame.pts is None else frame.pts, after=last)
                 if position <= last:

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.damaged_segments import DamagedSegmentDecoder
 from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.leftovers import LEAVING, Leftovers
 from napari_al_pose.video.pixels import RgbConverter
 from napari_al_pose.video.references import H264References
 from napari_al_pose.video.seeking import STEPS_BACK, OutOfStepError, PacketSource, SupersededError, never
@@ -69,6 +70,7 @@ class FrameDecoder:
         self._source = PacketSource(path, index, threads=threads)
         self._careful = DamagedSegmentDecoder(path, index, damage)
         self._references = H264References(self._source.codec.extradata)
+        self._leftovers = Leftovers() if self._source.codec.name in LEAVING else None
         self._frames: Iterator[_Decoded | None] = iter(())
         self._at = -1
         """Position of the frame decoded last; only means something while ``_frames`` can go on."""
@@ -102,6 +104,9 @@ class FrameDecoder:
                 for position, frame in self._careful.frames(first, stop, self._superseded):
                     yield position, self._to_rgb(frame)
                 first = stop + 1
+                if self._damage.cries_wolf and self._source.strict:
+                    self._source.be_lenient()
+                    self._leftovers, self._can_go_on = None, False
                 continue
             try:
                 for position, frame in self._sound_frames(first, last):
@@ -216,7 +221,8 @@ class FrameDecoder:
                 position = self._index.position(came_from, after=last)
                 if position > last:
                     last = position
-                    if frame.is_corrupt and position >= self._whole_from:
+                    is_bad = frame.is_corrupt or (self._leftovers is not None and self._leftovers.are_in(frame))
+                    if is_bad and position >= self._whole_from:
                         self._damage.suspect(position)
                     held.append(_Decoded(position, came_from, frame))
             while held and (len(held) > _HELD_MOST or not self._is_open(held[0].rank, handed_in, last)):

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import av
 from av.error import FFmpegError
 
-from napari_al_pose.video.container import open_container, unreachable, video_stream
+from napari_al_pose.video.container import open_container, tell_of_damage, unreachable, video_stream
+from napari_al_pose.video.leftovers import LEAVING, Leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +25,13 @@ class ReferenceFrame(NamedTuple):
     rank: int
     """Which packet it came from, counted from 0 in the order they are stored; of an error, the one handed in last."""
     frame: av.VideoFrame | None
-    """None where a packet did not decode."""
+    """None where a packet did not decode, or, before a frame, where a part of that is left over."""
     reorder_depth: int
     """Frames that the decoder holds back at most, as far as it knows by now."""
 
 
 def reference_frames(
-    path: Path, *, threads: int = 0, cancelled: Callable[[], bool] | None = None
+    path: Path, *, threads: int = 0, strict: bool = False, cancelled: Callable[[], bool] | None = None
 ) -> Iterator[ReferenceFrame | None]:
     """Yield what comes out of the decoder, and None after every packet.
 
@@ -40,6 +41,8 @@ def reference_frames(
         The file.
     threads : int
         Decoding threads; 0 lets FFmpeg choose.
+    strict : bool
+        Whether to look for damage that the decoder would pass over in silence.
     cancelled : callable, optional
         Asked before every packet; once it returns True the frames end.
 
@@ -53,6 +56,9 @@ def reference_frames(
         stream.thread_type = "AUTO" if threads != 1 else "NONE"
         stream.thread_count = threads
         codec = stream.codec_context
+        leftovers = Leftovers() if strict and codec.name in LEAVING else None
+        if strict:
+            tell_of_damage(codec)
         rank, n_frames = 0, 0
         for packet in _until_it_breaks(container, stream, path):
             if cancelled is not None and cancelled():
@@ -74,7 +80,10 @@ def reference_frames(
                     yield ReferenceFrame(rank - 1, None, codec.reorder_depth)
             n_frames += len(frames)
             for frame in frames:
-                yield ReferenceFrame(-1 if frame.pts is None else frame.pts, frame, codec.reorder_depth)
+                came_from = -1 if frame.pts is None else frame.pts
+                if leftovers is not None and leftovers.are_in(frame):
+                    yield ReferenceFrame(came_from, None, codec.reorder_depth)
+                yield ReferenceFrame(came_from, frame, codec.reorder_depth)
             yield None
 
 

@@ -11,7 +11,7 @@ import av
 from av.error import FFmpegError
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.container import open_container, unreachable, video_stream
+from napari_al_pose.video.container import open_container, tell_of_damage, unreachable, video_stream
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.packets import UNTIMED
 
@@ -45,12 +45,15 @@ class PacketSource:
     index : PacketIndex
     threads : int
         Decoding threads; 0 lets FFmpeg choose, but for pictures too small to be worth more than one.
+    strict : bool
+        Whether the decoder raises what it would pass over in silence (see `tell_of_damage`).
     """
 
-    def __init__(self, path: Path, index: PacketIndex, *, threads: int = 0) -> None:
+    def __init__(self, path: Path, index: PacketIndex, *, threads: int = 0, strict: bool = True) -> None:
         self._path = path
         self._index = index
         self._threads = threads
+        self.strict = strict
         self._container, self._stream = self._open()
         self._seeks_by = (0, "dts" if index.counted else "pts")
         """What worked last: entries to aim before the wanted one, and what of it to seek to."""
@@ -64,6 +67,13 @@ class PacketSource:
     def close(self) -> None:
         """Release the file."""
         self._container.close()
+
+    def be_lenient(self) -> None:
+        """Decode without being strict from the next start on."""
+        self.strict = False
+        self._container.close()
+        self._container, self._stream = self._open()
+        self._has_seen_first = False
 
     def from_start(self) -> Iterator[av.Packet]:
         """Return the packets from the first on; the one way that needs no seeking."""
@@ -112,6 +122,8 @@ class PacketSource:
         stream.thread_type = "NONE" if stream.thread_count == 1 else "AUTO"
         if self._index.by_header and self._index.reorder_depth:
             stream.codec_context.reorder_depth = self._index.reorder_depth  # nothing was decoded that would tell
+        if self.strict:
+            tell_of_damage(stream.codec_context)
         return container, stream
 
     def _show_first_packet(self) -> None:

@@ -189,7 +189,7 @@ class _Comparison:
         convert = RgbConverter()
         wanted: set[int] = set()
         at = -1
-        for item in reference_frames(self._path, threads=1, cancelled=self._cancelled):
+        for item in reference_frames(self._path, threads=1, strict=True, cancelled=self._cancelled):
             if item is None:
                 continue
             if item.frame is None or item.frame.is_corrupt:
@@ -232,6 +232,8 @@ class _Comparison:
         decoder = FrameDecoder(self._path, self._index, self._damage, threads=1, to_rgb=lambda frame: frame)
         try:
             for start in self._damage.suspected:
+                if self._damage.cries_wolf:
+                    return
                 for _ in decoder.frames(start, start, superseded=self._cancelled):
                     pass
         finally:
