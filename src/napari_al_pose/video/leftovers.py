@@ -38,7 +38,7 @@ class Leftovers:
         """Return whether a frame has leftovers; to be asked about every frame."""
         plane = frame.planes[0]
         address = plane.buffer_ptr
-        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[_STEP - 1 :: _STEP]
+        lines = np.asarray(memoryview(plane)).reshape(-1, plane.line_size)[_STEP - 1 :: _STEP]
         lines = lines[: frame.height // _STEP, : max(frame.width // _STEP, 1) * _STEP].copy()
         held = self._held.pop(address, None)
         found = bool(self._recent) and self._has(lines, held, address)
@@ -49,9 +49,10 @@ class Leftovers:
         return found
 
     def _has(self, lines: NDArray[np.uint8], held: NDArray[np.uint8] | None, address: int) -> bool:
-        is_new = held is None or held.shape != lines.shape
-        left = _same(lines, np.zeros_like(lines) if is_new else held)
-        if not is_new:
+        if held is None or held.shape != lines.shape:
+            left = _same(lines, np.zeros_like(lines))
+        else:
+            left = _same(lines, held)
             left &= ~_same(lines, np.repeat(lines[:, ::_STEP], _STEP, axis=1))  # plain pieces are the same by chance
         if np.count_nonzero(left) < _PIECES:
             return False
