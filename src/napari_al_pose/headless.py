@@ -278,6 +278,7 @@ def show_progress(work: Generator[Any, None, T]) -> T:
                     tqdm(total=total, desc=name, unit="", dynamic_ncols=True, mininterval=_between_lines()),
                     name,
                 )
+            bar.total = total
             if math.isfinite(float(done)):
                 bar.update(done - bar.n)
             if note and not note.endswith("nan"):

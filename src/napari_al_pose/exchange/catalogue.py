@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.steps import Told
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.deeplabcut import is_annotation_file
 from napari_al_pose.formats.label_set import LabelSet
 
-Read = Callable[[Path], LabelSet]
+Read = Callable[[Path, Told], LabelSet]
 Write = Callable[[LabelSet, Path], None]
 
 

@@ -23,11 +23,11 @@ from napari_al_pose.exchange.label_matching import changes_for
 from napari_al_pose.exchange.media import named
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
-from napari_al_pose.exchange.staging import staging_folder
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.capabilities import fit_to_format
 from napari_al_pose.formats.label_set import LabelSet, Picture, counted
 from napari_al_pose.project import Project, open_project
+from napari_al_pose.project.staging import staging_folder
 
 Work = Generator[Any, None, Any]
 

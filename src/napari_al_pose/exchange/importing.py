@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
-from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.label_matching import Changes, changes_for, in_turn, match_to_project
 from napari_al_pose.exchange.media import MediaFinder
 from napari_al_pose.exchange.media_import import MediaImport
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
+from napari_al_pose.exchange.stepwise import Committed, stepwise
 from napari_al_pose.exchange.video_matching import match_videos
 from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]
-"""Yields `Progress`; closing it early undoes what it began."""
+"""Yields `Progress`; closing it early takes back what it began. After `Committed` it has to be run to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
 
     Yields
     ------
-    Progress
+    Progress or Committed
 
     Returns
     -------
@@ -78,10 +80,12 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     AlPoseError
         If the file can't be read, none of it fits, or the project can't be written.
     """
-    yield _progress("Reading labels", 0, 0)
     file = find_labels(Path(source).expanduser().absolute())
     known = format_named(format) if format else detect_format(file)
-    labels = _project_labels(file) if file.suffix.lower() in (".yaml", ".yml") else known.read(file)
+    is_project = file.suffix.lower() in (".yaml", ".yml")
+    labels = yield from stepwise(
+        "Reading labels", lambda told: _project_labels(file) if is_project else known.read(file, told)
+    )
     if not labels.annotations:
         raise AlPoseError(f"{file} holds no labels by people.", " ".join(labels.notices) or "Choose another file.")
     if isinstance(to, Project):
@@ -141,10 +145,14 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     try:
         yield from media.bring()
         yield from media.extract({a.key for a in fitted.annotations if a.is_complete})
-        # This is the last step: stored labels can't be cancelled any more, only undone.
-        yield _progress("Storing labels", 0, 0)
         changes, conflicts = changes_for(project.labels, fitted)
-        project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable)
+        store = project.labels.exchange.take_in
+        yield from stepwise(
+            "Storing labels",
+            lambda told: store(changes, conflicts, source=str(file), undoable=undoable, told=told),
+        )
+        if undoable:
+            yield Committed()
         for number, twice in enumerate(in_turn(fitted.duplicates), 2):
             _, others = changes_for(project.labels, dataclasses.replace(fitted, annotations=twice))
             project.labels.exchange.take_in((), others, source=f"{file} ({number})", undoable=False)
@@ -154,7 +162,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     except BaseException:
         media.take_back()
         raise
-    project.export_labels({key.video for key, _ in changes})
+    yield from _write_files(project, changes)
     if conflicts:
         told = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
         notices.append(told + " The window shows both, to decide.")
@@ -162,10 +170,17 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(said)))
 
 
+def _write_files(project: Project, changes: Changes) -> Work:
+    """Write the files of the videos that have new labels."""
+    frames = Counter(key.video for key in {key.frame_key for key, _ in changes})
+    reporter = ProgressReporter(0, "Writing CollectedData", frames.total())
+    done = 0
+    for video, count in frames.items():
+        yield from reporter.report(done)
+        project.export_labels({video})
+        done += count
+
+
 def _counts(changes: Changes) -> tuple[int, int]:
     placed = sum(point.state is KeypointState.PLACED for _, point in changes)
     return len({key.frame_key for key, _ in changes}), placed
-
-
-def _progress(stage: str, done: int, total: int) -> Progress:
-    return Progress(0, stage, done, total, -1.0)

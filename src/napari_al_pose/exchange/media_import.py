@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Generator
 from contextlib import closing
 from pathlib import Path
@@ -132,8 +131,9 @@ class MediaImport:
         there = {frame_number(image) for image in image_names(folder)}
         labelled = {a.key.frame for a in self._labels.annotations if a.key.video == video.name}
         numbers = sorted((set(video.pictures) if video.pixels is None else labelled) - there)
+        reporter = ProgressReporter(0, f"Copying images of {video.name}", len(numbers))
         for done, number in enumerate(numbers):
-            yield Progress(0, f"Copying images of {video.name}", done, len(numbers), math.nan)
+            yield from reporter.report(done)
             picture = video.pictures.get(number)
             target = folder / image_file_name(picture, number)
             if video.pixels is not None:

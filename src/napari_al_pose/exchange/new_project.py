@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
-from napari_al_pose.exchange.staging import staging_folder
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.deeplabcut import write_new_config
 from napari_al_pose.formats.deeplabcut_config import load_config
@@ -15,6 +14,7 @@ from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.formats.yaml_document import dump_yaml
 from napari_al_pose.project.create import short_date
+from napari_al_pose.project.staging import staging_folder
 
 
 def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, KeypointState
+from napari_al_pose.domain.steps import Told, nobody
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.coco_extras import ANIMAL, not_kept
 from napari_al_pose.formats.coco_reading import CocoAnnotations, keypoint_orders, read_images
@@ -27,8 +28,15 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
 
 
-def read_coco(path: Path) -> LabelSet:
+def read_coco(path: Path, told: Told = nobody) -> LabelSet:
     """Read a JSON file of COCO keypoints.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -48,9 +56,9 @@ def read_coco(path: Path) -> LabelSet:
     files, sizes, told_of_images = read_images(images, path)
     keys, videos, notices = number_images(list(dict.fromkeys(files.values())), path.stem, sizes)
     reader = CocoAnnotations(path, orders, {identity: keys[file] for identity, file in files.items()})
-    reader.read(annotations)
-    told = (*told_of_images, *notices, *orders.notices, *reader.notices(), *not_kept(document, path))
-    return LabelSet(reader.skeleton(), videos, reader.annotations, told, duplicates=reader.duplicates)
+    reader.read(annotations, told)
+    notices = (*told_of_images, *notices, *orders.notices, *reader.notices(), *not_kept(document, path))
+    return LabelSet(reader.skeleton(), videos, reader.annotations, notices, duplicates=reader.duplicates)
 
 
 def write_coco(labels: LabelSet, path: Path) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import finite, whole
 from napari_al_pose.formats.json_file import field
@@ -182,9 +183,9 @@ class CocoAnnotations:
         self._counts: Counter[str] = Counter()
         self._collected: AnnotationCollector | None = None
 
-    def read(self, entries: Sequence[Any]) -> None:
+    def read(self, entries: Sequence[Any], told: Told = nobody) -> None:
         """Read all entries."""
-        for place, entry in enumerate(entries):
+        for place, entry in enumerate(stepping(entries, told)):
             where = f"{self._path}, annotation {place}"
             key = self._keys.get(field(entry, "image_id", (int, str), where))
             if key is None:

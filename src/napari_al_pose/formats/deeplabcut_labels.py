@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.file_names import frame_number, numbered_images, series
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.annotation_table import annotation_table
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
@@ -21,10 +22,17 @@ from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, a
 CAPABILITIES = Capabilities("DeepLabCut")
 
 
-def read_collected_data(path: Path) -> LabelSet:
+def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
     """Read a ``CollectedData_<scorer>.h5`` or ``.csv``.
 
     A missing point in a row that has others was looked for and not seen; a row without any point was not labelled.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def read_collected_data(path: Path) -> LabelSet:
     keys, unnamed = _frame_keys(table.rows, here)
     images = {image.name: image for image in image_files(path.parent)}
     points_of_rows = [*zip(table.rows, table.xy, strict=True), *table.repeated]
-    for (video, image), points in points_of_rows:
+    for (video, image), points in stepping(points_of_rows, told):
         key = keys[video, image]
         picture = Picture(str(images[image]) if image in images else f"labeled-data/{key.video}/{image}")
         videos.setdefault(key.video, {}).setdefault(key.frame, picture)

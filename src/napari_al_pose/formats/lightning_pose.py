@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
@@ -34,8 +35,15 @@ _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointSta
 _VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
 
 
-def read_lightning_pose(path: Path) -> LabelSet:
+def read_lightning_pose(path: Path, told: Told = nobody) -> LabelSet:
     """Read a CSV of labels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -52,18 +60,18 @@ def read_lightning_pose(path: Path) -> LabelSet:
     skeleton = skeleton_in(path, bodyparts)
     check_count(len(table.rows), path)
     files = ["/".join(row) if isinstance(row, tuple) else str(row) for row in table.rows]
-    keys, videos, notices = number_images(list(dict.fromkeys(files)), path.stem)
-    xy, states, told = _states(table, bodyparts, path, files)
+    keys, videos, told_of_images = number_images(list(dict.fromkeys(files)), path.stem)
+    xy, states, notices = _states(table, bodyparts, path, files)
     others = sorted({who for who, _, _, _ in table.columns} - {scorer})
     if others:
-        told.append(f"{path} has labels of several scorers; those of {', '.join(others)} were left out.")
+        notices.append(f"{path} has labels of several scorers; those of {', '.join(others)} were left out.")
     collected = AnnotationCollector(path)
-    for row, file in enumerate(files):
+    for row, file in enumerate(stepping(files, told)):
         annotation = Annotation(keys[file], xy[row], states[row])
         if not annotation.is_empty:
             collected.add(annotation)
-    told = [*notices, *table.notices, *told, *collected.notices()]
-    return LabelSet(skeleton, videos, collected.annotations, tuple(told), scorer, collected.duplicates)
+    told_of_all = (*told_of_images, *table.notices, *notices, *collected.notices())
+    return LabelSet(skeleton, videos, collected.annotations, told_of_all, scorer, collected.duplicates)
 
 
 def write_lightning_pose(labels: LabelSet, path: Path) -> None:

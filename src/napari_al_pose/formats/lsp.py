@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, set_name
@@ -59,8 +60,15 @@ _DAMAGE = (
 )
 
 
-def read_lsp(path: Path) -> LabelSet:
+def read_lsp(path: Path, told: Told = nobody) -> LabelSet:
     """Read ``joints.mat`` of LSP or of its extended set.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def read_lsp(path: Path) -> LabelSet:
     pictures = {number: Picture(f"images/im{number:0{width}d}.jpg") for number in range(1, len(xy) + 1)}
     annotations = tuple(
         annotation_of(FrameKey(name, number), points - 1.0, placed=there)
-        for number, (points, there) in enumerate(zip(xy, placed, strict=True), 1)
+        for number, (points, there) in enumerate(stepping(list(zip(xy, placed, strict=True)), told), 1)
         if there.any()
     )
     notices = []

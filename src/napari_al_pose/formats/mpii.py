@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, finite, number_images
 from napari_al_pose.formats.json_file import field, read_json, write_json
@@ -56,8 +57,15 @@ def is_mpii(document: Any) -> bool:
     )
 
 
-def read_mpii(path: Path) -> LabelSet:
+def read_mpii(path: Path, told: Told = nobody) -> LabelSet:
     """Read a JSON file of MPII.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def read_mpii(path: Path) -> LabelSet:
     check_count(len(document), path)
     people: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     hidden = twice = 0
-    for place, entry in enumerate(document):
+    for place, entry in enumerate(stepping(document, told)):
         xy, placed = _person(entry, f"{path}, entry {place}")
         of_image = people.setdefault(field(entry, "image", str, f"{path}, entry {place}"), [])
         if any(np.array_equal(xy, other) and np.array_equal(placed, seen) for other, seen in of_image):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
@@ -29,8 +30,15 @@ CAPABILITIES = Capabilities("SLEAP")
 FILE = "labels.slp"
 
 
-def read_sleap(path: Path) -> LabelSet:
+def read_sleap(path: Path, told: Told = nobody) -> LabelSet:
     """Read a ``.slp`` or ``.pkg.slp``; no video is opened.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    told : callable, optional
+        Told how many entries of how many are read.
 
     Raises
     ------
@@ -43,7 +51,7 @@ def read_sleap(path: Path) -> LabelSet:
     try:
         refuse_bombs(path)
         labels = sio.load_slp(str(path), open_videos=False)
-        return _Reader(path, labels).read()
+        return _Reader(path, labels).read(told)
     except DAMAGE as error:
         raise AlPoseError(
             f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
@@ -107,7 +115,7 @@ class _Reader:
         self._notices: list[str] = []
         self._collected = AnnotationCollector(path)
 
-    def read(self) -> LabelSet:
+    def read(self, told: Told) -> LabelSet:
         """Return the labels."""
         labels = self._labels
         if not labels.skeletons:
@@ -123,7 +131,7 @@ class _Reader:
         videos = SleapVideos(self._path, labels.videos)
         individuals = self._individuals([instances for _, instances in frames])
         made = skeleton_in(self._path, bodyparts, links, individuals)
-        for key, instances in self._by_key(frames, videos).items():
+        for key, instances in stepping(list(self._by_key(frames, videos).items()), told):
             for number, instance in enumerate(instances):
                 self._collected.add(self._annotation(key, instance, self._name(instance, number, individuals), made))
         self._tell_of_the_rest(labelled)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.file_names import plain
+from napari_al_pose.domain.steps import Told, nobody
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX
 
@@ -292,7 +293,9 @@ class LabelExchange:
             for kind, action in noted:
                 self._note(kind, action)
 
-    def take_in(self, changes: Changes, conflicts: Changes = (), *, source: str, undoable: bool) -> None:
+    def take_in(
+        self, changes: Changes, conflicts: Changes = (), *, source: str, undoable: bool, told: Told = nobody
+    ) -> None:
         """Store labels from a file that is not the project's own, in one transaction.
 
         Parameters
@@ -305,6 +308,8 @@ class LabelExchange:
             The file, for the log.
         undoable : bool
             False for the first labels of a new project.
+        told : callable, optional
+            Told how many labels of how many are stored; what it raises leaves all as it was.
         """
         noted = []
         with self._mutex:
@@ -313,7 +318,7 @@ class LabelExchange:
                     if not taken:
                         continue
                     action = self._log.append_action(kind, source=source)
-                    self._log.append_edits(action, taken, apply=kind != "conflict")
+                    self._log.append_edits(action, taken, apply=kind != "conflict", told=told)
                     for key, theirs in conflicts if kind == "conflict" else ():
                         self._log.put_conflict(action, key, source, theirs)
                     noted.append((kind, action))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.project import label_schema
 
 logger = logging.getLogger(__name__)
@@ -202,9 +203,9 @@ class EditLog:
         )
         return cursor.lastrowid or 0  # an INSERT always has one
 
-    def append_edits(self, action: int, changes: Changes, *, apply: bool = True) -> None:
+    def append_edits(self, action: int, changes: Changes, *, apply: bool = True, told: Told = nobody) -> None:
         """Append ``changes`` to the log and, if ``apply``, make them the current state."""
-        for key, new in changes:
+        for key, new in stepping(changes, told):
             old = self.keypoint(key)
             name = _name(key)
             self._connection.execute(

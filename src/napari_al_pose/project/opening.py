@@ -11,6 +11,7 @@ from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, read_config
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.lock import LockHolder, ProjectLock
 from napari_al_pose.project.project import Project
+from napari_al_pose.project.staging import remove_left_over
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
         if lock is not None:
             for folder in (project.root, project.root / "labeled-data", *(project.root / "labeled-data").glob("*/")):
                 remove_leftovers(folder)
+            project.notice(*_left_over_beside(project.root))
             labels.exchange.compose_names()
         project.take_up_skeleton_change()
         if lock is not None or labels.in_memory:
@@ -66,6 +68,14 @@ def open_project(path: Path | str, *, read_only: bool | None = None) -> Project:
         project.close()
         raise
     return project
+
+
+def _left_over_beside(root: Path) -> list[str]:
+    """Remove what an import or export that was killed left beside a project; return what to say of it."""
+    gone = remove_left_over(root.parent)
+    if not gone:
+        return []
+    return [f"Removed what an import or export that was ended half-way had left: {', '.join(map(str, gone))}."]
 
 
 def _config_path(path: Path) -> Path:

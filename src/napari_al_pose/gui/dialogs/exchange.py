@@ -26,7 +26,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.exchange import FORMATS, Exported, Imported, LabelFormat, export_labels, format_named, import_labels
+from napari_al_pose.domain.views import time_left
+from napari_al_pose.engine.messages import Progress
+from napari_al_pose.exchange import (
+    FORMATS,
+    Committed,
+    Exported,
+    Imported,
+    LabelFormat,
+    export_labels,
+    format_named,
+    import_labels,
+)
 from napari_al_pose.exchange.filling import begun
 from napari_al_pose.exchange.form_rules import (
     export_complaint,
@@ -52,8 +63,8 @@ _LAST_FOLDER = "exchange/folder"
 class ExchangeJob(QObject):
     """Runs an import or an export, on whatever thread calls `run`, and can be cancelled from another."""
 
-    moved = Signal(str, int, int)
-    """What is under way, how much of it is done, and of how much; the last is 0 while nobody knows."""
+    moved = Signal(object)
+    """A `Progress`."""
 
     ended = Signal(object)
     """What the work returned, the `AlPoseError` it raised, or None if it was cancelled."""
@@ -69,10 +80,14 @@ class ExchangeJob(QObject):
     def run(self, work: Work) -> None:
         """Do the work and emit `ended`."""
         outcome: Any = None
+        may_end = True
         try:
-            while not self._cancelled.is_set():
+            while not (may_end and self._cancelled.is_set()):
                 step = next(work)
-                self.moved.emit(step.stage, step.done, step.total)
+                if isinstance(step, Committed):
+                    may_end = False
+                else:
+                    self.moved.emit(step)
         except StopIteration as end:
             outcome = end.value
         except AlPoseError as error:
@@ -148,10 +163,12 @@ class _ExchangeDialog(QDialog):
         job = self._begin()
         self._background.run(lambda: job.run(work), _nothing, _nothing)
 
-    def _show_progress(self, stage: str, done: int, total: int) -> None:
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
-        self.bar.setFormat(f"{stage}: {done:,} of {total:,}" if total else stage)
+    def _show_progress(self, step: Progress) -> None:
+        self.bar.setRange(0, step.total)
+        self.bar.setValue(step.done)
+        left = time_left(step.seconds_left)
+        counted = f"{step.stage}: {step.done:,} of {step.total:,}" + (f", {left}" if left else "")
+        self.bar.setFormat(counted if step.total else step.stage)
 
     def _finish(self, outcome: Imported | Exported | AlPoseError | None) -> None:
         self._job = None

@@ -10,6 +10,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+_KINDS = ("new-project", "export")
+
 
 def staging_folder(parent: Path, what: str) -> Path:
     """Make a new hidden folder in ``parent``, and remove those left there by programs that no longer run.
@@ -19,25 +21,33 @@ def staging_folder(parent: Path, what: str) -> Path:
     parent : Path
         Where the finished thing will lie.
     what : str
-        What is being made; part of the folder's name: "new-project".
+        What is made, in the folder's name: "new-project" or "export".
 
     Raises
     ------
     OSError
         If the folder can't be made.
     """
-    _remove_left_over(parent, what)
+    remove_left_over(parent)
     made = Path(tempfile.mkdtemp(prefix=f".{what}-{_computer()}-{os.getpid()}-", dir=parent))
     made.chmod(0o755)
     return made
 
 
-def _remove_left_over(parent: Path, what: str) -> None:
+def remove_left_over(parent: Path) -> list[Path]:
+    """Remove what programs of this computer began to make in ``parent`` and that run no more; return what is gone.
+
+    Only folders named as `staging_folder` names them are looked at.
+    """
+    gone = []
     with suppress(OSError):
-        for folder in parent.glob(f".{what}-{_computer()}-*"):
-            match = re.fullmatch(rf"\.{what}-{_computer()}-(\d+)-\w+", folder.name)
-            if match is not None and not _is_running(int(match[1])):
+        for folder in sorted(parent.glob(f".*-{_computer()}-*")):
+            match = re.fullmatch(rf"\.({'|'.join(_KINDS)})-{_computer()}-(\d+)-\w+", folder.name)
+            if match is not None and folder.is_dir() and not folder.is_symlink() and not _is_running(int(match[2])):
                 shutil.rmtree(folder, ignore_errors=True)
+                if not folder.exists():
+                    gone.append(folder)
+    return gone
 
 
 def _computer() -> str:
