@@ -171,6 +171,16 @@ def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot, engine):
     assert queue._view.isVisible()
 
 
+def test_an_empty_queue_says_why_it_is_empty_and_keeps_saying_it(queue, opened, qtbot, engine):
+    why = "There is nothing to choose: all 30 frames are labelled. Add a video."
+    job = opened.learning.training.job
+    engine.says(Ranked(job, "mpe", 0, (), (), why), Finished(job))
+    qtbot.waitUntil(lambda: queue._empty.text() == why, timeout=TIMEOUT)
+    opened.frame.keyChanged.emit(opened.frame.key)
+    assert queue._empty.text() == why
+    assert queue._empty.isVisible()
+
+
 def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot, engine):
     rank(engine, qtbot, opened, 10, 20, 30)
     click_row(qtbot, queue, 1)

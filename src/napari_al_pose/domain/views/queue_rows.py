@@ -68,12 +68,17 @@ def queue_progress(rows: Sequence[QueueRow]) -> str:
     return f"{sum(row.is_done for row in rows)} of {len(rows)} done" if rows else ""
 
 
-def queue_empty_text(*, engine_state: str, model_version: int, busy: bool) -> str:
-    """Return what an empty queue says, which is always what happens or what to do next."""
+def queue_empty_text(*, engine_state: str, model_version: int, busy: bool, why: str = "") -> str:
+    """Return what an empty queue says, which is always what happens or what to do next.
+
+    ``why`` is what the last ranking said of choosing nothing.
+    """
     if engine_state in ("off", "dead"):
         return "No suggestions: the engine is not running.\nRestart it below. You can label meanwhile."
     if engine_state in ("starting", "working") or busy:
         return "Choosing frames worth labelling…\nYou can label any frame meanwhile."
+    if why:
+        return why
     if model_version == 0:
         return "No frames chosen yet.\nChoose a strategy above to draw a diverse first batch."
     return "The queue is done.\nPress Train to train on your labels and get new frames."

@@ -219,6 +219,7 @@ class QueuePanel(Section):
                     engine_state=self._learning.engine_state,
                     model_version=version,
                     busy=self._learning.training.busy,
+                    why=self._learning.why_empty,
                 )
             )
 

@@ -73,6 +73,7 @@ class Learning(QObject):
         self._n_trained_on = 0
         self._engine_trouble = ""
         """Why the engine ended, as the user was told."""
+        self._why_empty = ""
         self._is_stale = False
         """Whether the engine has read the project as it was, and must start afresh before its next work."""
         self._settings = projects.settings
@@ -110,6 +111,11 @@ class Learning(QObject):
     def rounds(self) -> tuple[Round, ...]:
         """The project's finished rounds."""
         return self._rounds
+
+    @property
+    def why_empty(self) -> str:
+        """Why the last ranking chose no frame; "" if it chose some."""
+        return self._why_empty
 
     @property
     def strategies(self) -> dict[str, Strategy]:
@@ -269,7 +275,7 @@ class Learning(QObject):
     @Slot()
     def _on_left(self) -> None:
         self._engine.stop()
-        self._rounds, self._n_trained_on = (), 0
+        self._rounds, self._n_trained_on, self._why_empty = (), 0, ""
 
     @Slot(object)
     def _on_begun(self, beginning: Beginning) -> None:
@@ -365,6 +371,7 @@ class Learning(QObject):
         project, navigator, version = self._projects.project, self._navigator, reply.model_version
         if project is None:
             return
+        self._why_empty = "" if reply.suggestions else reply.notice
         navigator.take_ranking(reply.suggestions)
         suggestions = navigator.queue.suggestions
         if suggestions != reply.suggestions and not project.read_only:
