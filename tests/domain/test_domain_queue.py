@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_al_pose.domain import FrameKey, Suggestion
-from napari_al_pose.domain.queue import Queue
+from napari_al_pose.domain.queue import PICKED, Queue
 
 
 def suggestion(frame: int, *, version: int = 0) -> Suggestion:
@@ -69,3 +69,17 @@ def test_rerank_never_moves_the_user_nor_repeats_or_loses_a_frame(old, new, plac
         assert after.current.key == before.current.key
         assert set(keys) == {*new, before.current.key.frame}
         assert [k for k in keys if k != before.current.key.frame] == [k for k in new if k != before.current.key.frame]
+
+
+def test_frames_that_were_picked_come_next_and_stay_until_they_are_labelled():
+    picked = [Suggestion(FrameKey("m", frame), float("nan"), PICKED) for frame in (7, 2)]
+    queue = Queue(tuple(Suggestion(FrameKey("m", frame), 0.5, "mpe") for frame in (1, 2, 3)), position=0)
+    more = queue.with_picked(picked)
+    assert [one.key.frame for one in more.suggestions] == [1, 7, 2, 3]
+    new = [Suggestion(FrameKey("m", frame), 0.5, "mpe") for frame in (9, 7, 1)]
+    assert [one.key.frame for one in more.after_rerank(new).suggestions] == [1, 7, 9]
+    assert more.after_rerank(new).current.key.frame == 1
+    assert [one.key.frame for one in more.after_rerank(new[:1], complete={picked[0].key}).suggestions] == [1, 9]
+    at_picked = more.at(picked[0].key)
+    assert at_picked.without({picked[0].key}).suggestions == queue.suggestions
+    assert at_picked.without({picked[0].key}).position == 0

@@ -15,6 +15,7 @@ from napari_al_pose.cli import main
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.track_edits import TrackAct, TrackEdit, TrackEdits
 from napari_al_pose.engine import label_checks, tracks
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
@@ -141,7 +142,8 @@ def test_guesses_are_of_every_animal_where_it_is(project, loop):
 
 
 @pytest.mark.parametrize(
-    "strategy", ["hybrid", "least_confidence", "kcenter", "dlc_jump", "thc", "dropquery", "random"]
+    "strategy",
+    ["hybrid", "least_confidence", "kcenter", "dlc_jump", "thc", "dropquery", "random", "identity", "animal_count"],
 )
 def test_every_kind_of_strategy_ranks_frames_of_several(project, loop, strategy):
     ranked, _ = finish(loop.rank(project, strategy=strategy))
@@ -277,6 +279,28 @@ def test_tracks_and_errors_are_measured_by_the_command(config, tmp_path, capsys)
     assert said["extra"] >= 0
     assert said["n_test"] == 4
     assert said["oks_map"] > 0.3
+
+
+def test_changed_tracks_reach_files_and_measures_and_a_new_prediction_forgets_them(project, loop, tmp_path):
+    _, run = predicted(project, loop)
+    before = run.rows(0, N_FRAMES).reshape(N_FRAMES, 2, 7, 3)
+    split = TrackEdit(TrackAct.SPLIT, 30, 1, name="track 3")
+    run.set_edits(TrackEdits((TrackEdit(TrackAct.SWAP, 20, 0, 1), split)))
+    exported, again = predicted(
+        project, loop, formats=("table", "deeplabcut", "lightning-pose"), folder=str(tmp_path), labelled_video=True
+    )
+    assert again.tracks == (*INDIVIDUALS, "track 3")
+    np.testing.assert_array_equal(again.stored_rows(0, N_FRAMES).reshape(before.shape), before)
+    paths = [type(tmp_path)(path) for path in exported.paths]
+    plain = pd.read_csv(next(path for path in paths if path.name.endswith("poses.csv")))
+    for frame, who, was in ((10, "mouse1", 0), (25, "mouse1", 1), (40, "mouse1", 1), (40, "track 3", 0)):
+        own = plain[(plain.frame == frame) & (plain.individual == who)]
+        np.testing.assert_allclose(own[["x", "y"]].to_numpy(), before[frame, was, :, :2], atol=1e-3)
+    table = pd.read_hdf(next(path for path in paths if path.name.endswith("_el.h5")))
+    assert tuple(table.columns.get_level_values("individuals").unique()) == again.tracks
+    assert len([path for path in paths if path.name.endswith(".lightning-pose.csv")]) == 3
+    header = again.header.model_copy(update={"identity": "another file", "done": ()})
+    assert project.video_predictions.resume(header).tracks == INDIVIDUALS
 
 
 def test_tracks_of_another_video_are_refused(config, tmp_path, capsys):

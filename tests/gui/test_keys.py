@@ -156,17 +156,17 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     assert panel._hide.toolTip().endswith("(X)")
     assert "X: not visible" in strip.shown.keys
     for action, arguments, pressed in (
-        ("mark_not_visible", (), "Y"),
+        ("mark_not_visible", (), "6"),
         ("copy_pose", (), "Control-J"),
         ("options.set", ("tool", Tool.SELECT), "9"),
-        ("next_label_mode", (), "U"),
+        ("next_label_mode", (), "7"),
     ):
         keys.change(by_action(action, *arguments), pressed)
-    assert panel._hide.toolTip().endswith("(Y)")
+    assert panel._hide.toolTip().endswith("(6)")
     assert panel._undo.toolTip().endswith("(Ctrl+Z)")
     assert panel.tools._tools[Tool.SELECT].toolTip().endswith("(9)")
-    assert "(U)" in panel.tools._mode.toolTip()
-    assert "Y: not visible" in strip.shown.keys
+    assert "(7)" in panel.tools._mode.toolTip()
+    assert "6: not visible" in strip.shown.keys
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
     with qtbot.waitSignal(opened.notices.raised) as notice:

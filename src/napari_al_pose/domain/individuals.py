@@ -8,18 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
+from napari_al_pose.domain.oks import similarity
 from napari_al_pose.domain.prediction import Prediction
 
 NEAR = 0.6
 """Labels this far from a pose on average, in lengths of the pose, may still belong to the same animal."""
 
 
-def guess_for(prediction: Prediction | None, individual: int, annotations: Sequence[Annotation]) -> Prediction | None:
-    """Return the model's pose for one individual; None if no pose is left for it.
+SAME_ANIMAL = 0.1
+"""Similarity from which on two poses in one frame, by two models, are of the same animal."""
 
-    Each individual with labels takes the pose they lie on, whatever the model called it. The remaining poses go to the
-    individuals without labels: to the one that the model names, if it has no labels, otherwise in order. So the order
-    of labelling animals does not matter, and a label elsewhere moves the guess to another animal.
+
+def guess_for(
+    prediction: Prediction | None,
+    individual: int,
+    annotations: Sequence[Annotation],
+    followed: Prediction | None = None,
+) -> Prediction | None:
+    """Return what a model says of one individual; None if no pose is left for it.
+
+    Each individual with labels takes the pose they lie on, whatever the model called it. The poses that are left go to
+    the individuals without labels: to the one that was followed there, or that the model names, if it has no labels,
+    else in order. So it does not matter in which order animals are labelled, and a label elsewhere moves the guess to
+    another animal.
 
     Parameters
     ----------
@@ -28,16 +39,20 @@ def guess_for(prediction: Prediction | None, individual: int, annotations: Seque
     individual : int
         Index of the individual in the project's list.
     annotations : sequence of Annotation
-        Labels of all individuals in the frame, in the order of the project's list, including empty ones.
+        Labels of all individuals in the frame, in the order of the project's list; empty ones too.
+    followed : Prediction or None
+        The same frame in the tracks of the whole video, in the order of the individuals.
     """
     if prediction is None or prediction.animals_xy is None:
         return prediction if individual == 0 else None
-    slot = assign_poses(prediction.animals_xy, annotations)[individual]
+    slot = assign_poses(prediction.animals_xy, annotations, followed)[individual]
     return None if slot < 0 else prediction.of(slot)
 
 
-def assign_poses(poses: NDArray[np.floating], annotations: Sequence[Annotation]) -> list[int]:
-    """Return the index of each individual's pose among (A, K, 2); -1 for none. See `guess_for`."""
+def assign_poses(
+    poses: NDArray[np.floating], annotations: Sequence[Annotation], followed: Prediction | None = None
+) -> list[int]:
+    """Return which of the poses, (A, K, 2), is each individual's; -1 for none. See `guess_for`."""
     there = np.isfinite(poses[..., 0]).any(axis=1)
     assigned = [-1] * len(annotations)
     free = set(np.flatnonzero(there).tolist())
@@ -46,13 +61,29 @@ def assign_poses(poses: NDArray[np.floating], annotations: Sequence[Annotation])
             assigned[individual] = slot
             free.remove(slot)
     open_ones = [i for i, annotation in enumerate(annotations) if assigned[i] < 0 and annotation.is_empty]
+    named = _named(poses, followed)
     for individual in open_ones:
-        if individual in free:
-            assigned[individual] = individual
-            free.remove(individual)
+        slot = next((slot for slot in sorted(free) if named[slot] == individual), -1)
+        if slot >= 0:
+            assigned[individual] = slot
+            free.remove(slot)
     for individual, slot in zip([i for i in open_ones if assigned[i] < 0], sorted(free), strict=False):
         assigned[individual] = slot
     return assigned
+
+
+def _named(poses: NDArray[np.floating], followed: Prediction | None) -> list[int]:
+    """Return which individual each pose is by the tracks, or by the model's own order; -1 where the tracks say none."""
+    tracks = None if followed is None else followed.animals_xy
+    if tracks is None or tracks.shape[1:] != poses.shape[1:]:
+        return list(range(len(poses)))
+    alike = similarity(poses, tracks)
+    named = [-1] * len(poses)
+    for pair in np.argsort(-alike, axis=None, kind="stable").tolist():
+        slot, track = divmod(pair, alike.shape[1])
+        if alike[slot, track] >= SAME_ANIMAL and named[slot] < 0 and track not in named:
+            named[slot] = track
+    return named
 
 
 def _gaps(poses: NDArray[np.floating], annotations: Sequence[Annotation]) -> list[tuple[float, int, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from napari_al_pose.domain.annotation import FrameRole
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.suggestion import Suggestion
+
+PICKED = "picked"
+"""What stands for a strategy where the user picked a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,29 @@ class Queue:
         changed = (replace(one, role=role) if one.key == key else one for one in self.suggestions)
         return replace(self, suggestions=tuple(changed))
 
-    def after_rerank(self, new: Sequence[Suggestion]) -> Queue:
-        """Return the queue with the suggestions of ``new`` after the frame on screen.
+    def with_picked(self, picked: Sequence[Suggestion]) -> Queue:
+        """Return the queue with frames that the user picked, next in turn; those it has already stay where they are."""
+        known = {suggestion.key for suggestion in self.suggestions}
+        added = tuple(suggestion for suggestion in picked if suggestion.key not in known)
+        at = self.position + 1
+        return replace(self, suggestions=self.suggestions[:at] + added + self.suggestions[at:])
 
-        That frame stays on screen as the first row (with its new reasons if ``new`` has it too), and "next" leads to
-        the best of the new suggestions.
+    def without(self, keys: Collection[FrameKey]) -> Queue:
+        """Return the queue without some frames; the user stays where they are."""
+        before = sum(suggestion.key in keys for suggestion in self.suggestions[: self.position + 1])
+        left = tuple(suggestion for suggestion in self.suggestions if suggestion.key not in keys)
+        return Queue(left, position=max(-1, self.position - before))
+
+    def after_rerank(self, new: Sequence[Suggestion], *, complete: Collection[FrameKey] = ()) -> Queue:
+        """Return the queue with ``new`` behind the frame in front of the user.
+
+        That frame stays where the user is, as the first row (with its new reasons where ``new`` has it too), and
+        "next" leads to the frames that the user picked and that are not ``complete`` yet, then to the best of the
+        new suggestions.
         """
         kept = self.current
-        if kept is None:
-            return Queue(tuple(new))
-        fresh = next((suggestion for suggestion in new if suggestion.key == kept.key), kept)
-        rest = tuple(suggestion for suggestion in new if suggestion.key != kept.key)
-        return Queue((fresh, *rest), position=0)
+        first = [] if kept is None else [next((one for one in new if one.key == kept.key), kept)]
+        picked = [one for one in self.suggestions if one.strategy == PICKED and one.key not in complete]
+        rows = {one.key: one for one in (*first, *picked, *new)}
+        rows |= {one.key: one for one in first}
+        return Queue(tuple(rows.values()), position=len(first) - 1)

@@ -105,6 +105,7 @@ class _Writing:
     ) -> None:
         self._project = project
         self._video, self._run = item.video, item.run
+        self._run.read_edits_anew()  # the user may have changed tracks since the videos were planned
         self._options = options
         self._job = job
         self._stem = stem
@@ -145,8 +146,8 @@ class _Writing:
         """Return what is written in a format: with several animals one file, or one for each if the format holds
         one."""
         header, folder = self._run.header, _folder(self._video, self._options)
-        bodyparts, individuals = header.bodyparts, header.individuals
-        everything = slice(header.n_points)
+        bodyparts, individuals = header.bodyparts, self._run.tracks
+        everything = slice(self._run.n_points)
         stem = f"{self._stem}.al-pose-{header.model_version}"
         if form == "deeplabcut":
             # DeepLabCut looks for its mark of poses that were followed from frame to frame, "el" for ellipses.
@@ -188,7 +189,7 @@ class _Writing:
         with (
             closing(self._video.open(cache_bytes=CACHE_BYTES)) as source,
             writing_pose_table(
-                path, bodyparts=header.bodyparts, smoothing=smoothing, individuals=header.individuals
+                path, bodyparts=header.bodyparts, smoothing=smoothing, individuals=self._run.tracks
             ) as add,
         ):
             for first, rows in self._chunks(smooth=bool(smoothing)):
@@ -211,10 +212,10 @@ class _Writing:
         reporter = ProgressReporter(self._job, f"Drawing {name}", header.n_frames)
         source = self._video.open(cache_bytes=CACHE_BYTES)
         try:
-            index, k, n = header.bodyparts.index, len(header.bodyparts), max(1, len(header.individuals))
+            index, k, n = header.bodyparts.index, len(header.bodyparts), max(1, len(self._run.tracks))
             links = tuple((a * k + index(one), a * k + index(other)) for a in range(n) for one, other in self._links())
             look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail, n_animals=n)
-            with LabelledVideoWriter(path, source, n_bodyparts=header.n_points, look=look) as writer:
+            with LabelledVideoWriter(path, source, n_bodyparts=self._run.n_points, look=look) as writer:
                 for first, rows in self._chunks(smooth=smooth):
                     for done in writer.draw(first, rows):
                         yield from reporter.report(done)

@@ -65,5 +65,5 @@ def _frames(run: VideoRun, truth: LabelSet, name: str) -> Iterator[tuple[NDArray
         known = np.full((len(individuals), len(ours), 2), np.nan)
         for annotation in animals:
             known[individuals.index(annotation.individual)] = annotation.xy[theirs]
-        values = run.rows(row, row + 1)[0].reshape(max(1, len(run.header.individuals)), -1, 3)
+        values = run.rows(row, row + 1)[0].reshape(max(1, len(run.tracks)), -1, 3)
         yield values[:, ours, :2], known

@@ -51,7 +51,7 @@ def track_run(run: VideoRun) -> Generator[int, None, None]:
         with replacing(run.margins_path) as temporary:
             open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames,))
     for first in range(state["frames"], header.n_frames, CHUNK):
-        rows = run.rows(first, min(first + CHUNK, header.n_frames))
+        rows = run.stored_rows(first, min(first + CHUNK, header.n_frames))
         poses = rows.reshape(len(rows), n, k, 3)
         margins = np.full(len(rows), np.inf, np.float32)
         for i, frame in enumerate(poses):

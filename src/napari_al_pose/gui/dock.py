@@ -104,7 +104,13 @@ class PoseLabeller(QWidget):
             view_menu=ViewMenu(session, stack_for(self._viewer), self),
         )
         self.bodyparts = BodypartPanel(
-            projects, frame, editor=session.editor, options=session.options, keys=keys, colours=colours
+            projects,
+            frame,
+            editor=session.editor,
+            tracks=session.tracks,
+            options=session.options,
+            keys=keys,
+            colours=colours,
         )
         self.bodyparts.set_menu(LabelMenu(session, self._actions, self))
         self.queue = QueuePanel(
@@ -191,6 +197,9 @@ class PoseLabeller(QWidget):
             self.session.frame,
             navigator=self.session.navigator,
             learning=self.session.learning,
+            tracks=self.session.tracks,
+            review=self.session.review,
+            keys=self.session.keys,
             colours=colours,
         )
         self.curves = CurvesPanel(

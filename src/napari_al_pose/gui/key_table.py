@@ -83,6 +83,16 @@ KEYS: tuple[Key, ...] = (
         Key(("Shift-P",), "Play and pause the video", "layers.toggle_play"),
     ),
     *_group(
+        "Predicted video",
+        Key(("O",), "Next unsure place", "go_low", (1,)),
+        Key(("Shift-O",), "Previous unsure place", "go_low", (-1,)),
+        Key(("Q",), "Next doubtful crossing", "go_doubtful", (1,)),
+        Key(("Shift-Q",), "Previous doubtful crossing", "go_doubtful", (-1,)),
+        Key(("U",), "Swap tracks from here on", "swap_tracks"),
+        Key(("Shift-U",), "Split the track here", "split_track"),
+        Key(("Y",), "Put this place in the queue", "pick_here"),
+    ),
+    *_group(
         "Mouse and modes",
         Key(("2",), "Add: a click places the bodypart", "options.set", ("tool", Tool.ADD)),
         Key(("3",), "Select: a click chooses a bodypart", "options.set", ("tool", Tool.SELECT)),

@@ -179,6 +179,16 @@ class LabelStore:
             return edits[0][0].frame_key
 
     @property
+    def next_undo(self) -> int:
+        """Number of the action that `undo` would take back; 0 if there is none. Never waits."""
+        return self._undo.next_undo or 0
+
+    @property
+    def next_redo(self) -> int:
+        """Number of the action that `redo` would bring back; 0 if there is none. Never waits."""
+        return self._undo.next_redo or 0
+
+    @property
     def can_undo(self) -> bool:
         """Return whether `undo` would do something; never waits for a thread that reads or writes labels."""
         return not self.read_only and self._undo.has_done

@@ -5,7 +5,8 @@ animals ``(frames, A K, 3)``, in which they are in any order until `napari_al_po
 of the individuals; a row of zeros
 is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.json`` beside it says
 whose it is and which segments are finished; it is written only once their rows are on disk, so whoever was killed goes
-on from there. Version 0 holds predictions of other programs.
+on from there. ``<version>/<video>.edits`` holds what a person changed about the tracks, which is applied to the rows as
+they are read (`napari_al_pose.domain.track_edits`). Version 0 holds predictions of other programs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
+from napari_al_pose.domain.track_edits import TrackEdits
 from napari_al_pose.formats.atomic import cannot_write, replacing, write_text
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.track_edits import edits_path, read_edits, write_edits
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +92,34 @@ class RunHeader(BaseModel):
 class VideoRun:
     """The predictions of one video by one model, complete or on the way. Made by `VideoPredictions`."""
 
-    def __init__(self, path: Path, header: RunHeader) -> None:
+    def __init__(self, path: Path, header: RunHeader, edits: TrackEdits | None = None) -> None:
         self.path = path
         self.header = header
+        self._edits = edits or TrackEdits()
+
+    @property
+    def edits(self) -> TrackEdits:
+        """What a person changed about the tracks."""
+        return self._edits
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """What the tracks of `rows` are called, the individuals first; none where the model knows one animal."""
+        return self._edits.names(self.header.individuals)
+
+    @property
+    def n_points(self) -> int:
+        """Keypoints of a row of all tracks."""
+        return len(self.header.bodyparts) * max(1, len(self.tracks))
+
+    def read_edits_anew(self) -> None:
+        """Take the changes of the tracks as they are on disk now; AlPoseError if they are damaged."""
+        self._edits = read_edits(self.path, len(self.header.individuals))
+
+    def set_edits(self, edits: TrackEdits) -> None:
+        """Keep other changes of the tracks, on disk when this returns; AlPoseError if that can't be."""
+        write_edits(self.path, edits)
+        self._edits = edits
 
     @property
     def is_complete(self) -> bool:
@@ -123,18 +151,29 @@ class VideoRun:
         if not values.any():
             return None
         key = FrameKey(self.header.video, number)
-        if self.header.individuals:
-            values = values.reshape(len(self.header.individuals), -1, 3)
+        if self.tracks:
+            values = values.reshape(len(self.tracks), -1, 3)
         return Prediction.of_animals(key, self.header.model_version, values[..., :2], values[..., 2])
 
     def rows(self, first: int, stop: int) -> NDArray[np.float32]:
-        """Return a copy of some rows, ``(stop - first, A K, 3)``: the mapping does not stay in memory.
+        """Return a copy of some rows with the changes of the tracks, ``(stop - first, T K, 3)`` of T tracks.
 
         Raises
         ------
         AlPoseError
             If the file is gone or damaged.
         """
+        values = self.stored_rows(first, stop)
+        if not self._edits.done:
+            return values
+        reached = values.any(axis=(1, 2))
+        n_bodyparts = len(self.header.bodyparts)
+        poses = self._edits.apply(values.reshape(len(values), -1, n_bodyparts, 3), first)
+        poses[~reached] = 0
+        return poses.reshape(len(values), -1, 3)
+
+    def stored_rows(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return a copy of some rows as they are on disk, ``(stop - first, A K, 3)``: the mapping is not kept."""
         try:
             values = open_memmap(self.path, mode="r")
         except (OSError, ValueError) as error:
@@ -220,7 +259,9 @@ class VideoPredictions:
         if shape != (header.n_frames, header.n_points, 3):
             logger.warning("%s has the shape %s, which its header does not say; it is passed over", path, shape)
             return None
-        return None if footage is not None and header.footage != footage else VideoRun(path, header)
+        if footage is not None and header.footage != footage:
+            return None
+        return VideoRun(path, header, read_edits(path, len(header.individuals)))
 
     def videos(self, version: int) -> list[str]:
         """Return the videos of which there is something by a model."""
@@ -245,6 +286,7 @@ class VideoPredictions:
             path.parent.mkdir(parents=True, exist_ok=True)
             _header_path(path).unlink(missing_ok=True)
             tracking_path(path).unlink(missing_ok=True)
+            edits_path(path).unlink(missing_ok=True)
             with replacing(path) as temporary:
                 shape = (header.n_frames, header.n_points, 3)
                 open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import (
@@ -23,6 +21,7 @@ from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
@@ -44,6 +43,7 @@ class BodypartPanel(Section):
         frame: CurrentFrame,
         *,
         editor: LabelEditor,
+        tracks: TrackEditor,
         options: ViewOptions,
         keys: KeyChoices,
         colours: Colours,
@@ -51,7 +51,7 @@ class BodypartPanel(Section):
     ) -> None:
         super().__init__("Bodyparts", parent)
         self._options, self._keys, self._frame = options, keys, frame
-        self._projects, self._editor = projects, editor
+        self._projects, self._editor, self._tracks = projects, editor, tracks
         self._rows = RowsModel(lambda row: f"{row.name} {row.text}".strip(), _tooltip, self)
         self._view = RowsView(self._rows)
         self._view.chosen.connect(lambda row: frame.choose_bodypart(row.name))
@@ -65,6 +65,7 @@ class BodypartPanel(Section):
         self.body.addLayout(self._buttons())
         for signal in (frame.annotationChanged, frame.bodypartChanged, frame.keyChanged):
             signal.connect(self.refresh)
+        tracks.changed.connect(self.refresh)
         options.changed.connect(self._on_option)
         frame.individualChanged.connect(self._recolour)
         projects.projectChanged.connect(self._on_project)
@@ -109,7 +110,7 @@ class BodypartPanel(Section):
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)
         if current >= 0:
             self._view.scrollTo(self._rows.index(current))
-        self._enable(project.labels)
+        self._enable()
 
     def _on_project(self) -> None:
         n = len(self._frame.bodyparts)
@@ -140,8 +141,8 @@ class BodypartPanel(Section):
         self._hide = button("Not visible", "", self._editor.mark_not_visible)
         self._clear = button("Clear", "", self._editor.clear)
         self._accept = button("Accept", "", self._editor.accept_guess)
-        self._undo = button("↶", "", self._editor.undo)
-        self._redo = button("↷", "", self._editor.redo)
+        self._undo = button("↶", "", self._tracks.undo)
+        self._redo = button("↷", "", self._tracks.redo)
         for made, tip in (
             (self._hide, "This bodypart isn't visible in this frame ({mark_not_visible})"),
             (self._clear, "Remove this bodypart's label ({clear})"),
@@ -159,15 +160,15 @@ class BodypartPanel(Section):
             row.addWidget(made)
         return row
 
-    def _enable(self, labels: Any) -> None:
+    def _enable(self) -> None:
         writable = not self._projects.read_only and self._frame.key is not None
         chosen = next((row for row in self.rows if row.is_current), None)
         labelled = chosen is not None and chosen.mark in (BodypartMark.PLACED, BodypartMark.NOT_VISIBLE)
         self._hide.setEnabled(writable and chosen is not None and chosen.mark is not BodypartMark.NOT_VISIBLE)
         self._clear.setEnabled(writable and labelled)
         self._accept.setEnabled(writable and any(row.mark in GUESSES for row in self.rows))
-        self._undo.setEnabled(not self._projects.read_only and labels.can_undo)
-        self._redo.setEnabled(not self._projects.read_only and labels.can_redo)
+        self._undo.setEnabled(not self._projects.read_only and self._tracks.can_undo)
+        self._redo.setEnabled(not self._projects.read_only and self._tracks.can_redo)
 
 
 class _BodypartDelegate(QStyledItemDelegate):

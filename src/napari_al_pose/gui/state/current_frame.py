@@ -67,6 +67,7 @@ class CurrentFrame(QObject):
         self._annotations: tuple[Annotation, ...] = ()
         self._guess: Prediction | None = None
         self._borrowed: Prediction | None = None
+        self._followed: Prediction | None = None
         self._copied_from: FrameKey | None = None
         self._threshold = EVEN_CHANCE
         self._looked: Looked | None = None
@@ -206,7 +207,7 @@ class CurrentFrame(QObject):
         looked = self._looked
         if looked is None or not looked.animals or looked.prediction is None:
             return None if looked is None else looked.scoremaps
-        slot = assign_poses(looked.prediction.poses[0], self._annotations)[self.individual_index]
+        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed)[self.individual_index]
         return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
 
     @property
@@ -293,6 +294,7 @@ class CurrentFrame(QObject):
     def forget_frame(self) -> None:
         """Have no current frame. Emits nothing, see `announce`."""
         self._key = self._guess = self._looked = self._evidence = self._borrowed = self._copied_from = None
+        self._followed = None
         self._annotations = ()
 
     def announce(self) -> None:
@@ -345,8 +347,7 @@ class CurrentFrame(QObject):
         self._prior = prior
         before = self._guess
         self._find_guess()
-        same = before is None or self._guess is None or np.array_equal(before.xy, self._guess.xy, equal_nan=True)
-        if not same:
+        if before is not None and self._guess is not None and not _same_guess(before, self._guess):
             self.annotationChanged.emit()
 
     def borrow(self, pose: Prediction, source: FrameKey) -> None:
@@ -354,6 +355,15 @@ class CurrentFrame(QObject):
         self._borrowed, self._copied_from = pose, source
         self._find_guess()
         self.annotationChanged.emit()
+
+    def follow(self, tracks: Prediction | None) -> None:
+        """Take which animal was followed to which place in this frame, or None where nobody knows."""
+        if tracks is not self._followed:
+            self._followed = tracks
+            before = self._guess
+            self._find_guess()
+            if not _same_guess(before, self._guess):
+                self.annotationChanged.emit()
 
     def believe_from(self, threshold: float) -> None:
         """Believe guesses of this likelihood and above."""
@@ -395,7 +405,8 @@ class CurrentFrame(QObject):
             self._guess = open_guess(self._borrowed, self.annotation)
             return
         looked = None if self._looked is None else self._looked.prediction
-        said = guess_for(looked or self._predictions.get(self._key), self.individual_index, self._annotations)
+        said = looked or self._predictions.get(self._key) or self._followed
+        said = guess_for(said, self.individual_index, self._annotations, self._followed)
         known = frame_guess(said, self.annotation, prior=self._prior, evidence=self._peaks())
         carried = self._carried.get((self._key, self._individual))
         self._guess = with_carried(known, open_guess(carried, self.annotation))
@@ -408,3 +419,9 @@ class CurrentFrame(QObject):
         if self._evidence is None or self._evidence[0] is not maps:
             self._evidence = maps, of_scoremaps(maps.maps, maps.grid)
         return self._evidence[1]
+
+
+def _same_guess(one: Prediction | None, other: Prediction | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one.xy, other.xy, equal_nan=True)

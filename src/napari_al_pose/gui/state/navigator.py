@@ -250,7 +250,7 @@ class Navigator(QObject):
 
     def take_ranking(self, suggestions: tuple[Suggestion, ...]) -> None:
         """Put a new queue behind the frame in front of the user."""
-        self._queue = self._queue.after_rerank(suggestions)
+        self._queue = self._queue.after_rerank(suggestions, complete=self._projects.tally.complete)
         self.queueChanged.emit()
         self._show_first_suggestion()
         self.prefetch(self._queue.upcoming(QUEUE_AHEAD))
@@ -263,6 +263,11 @@ class Navigator(QObject):
             self._untouched = ()
             if all(np.array_equal(a.states, b.states) and np.array_equal(a.xy, b.xy, equal_nan=True) for a, b in pairs):
                 self._bring(first)
+
+    def change_queue(self, queue: Queue) -> None:
+        """Put another queue in place, to which the user added frames, or from which they took some."""
+        self._queue = queue
+        self.queueChanged.emit()
 
     def mark_role(self, key: FrameKey, role: FrameRole) -> None:
         """Have the queue say what ``key`` is for from now on."""

@@ -23,6 +23,8 @@ carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look
 learning       the engine, its jobs, the rounds
+tracks         the predictions of the current video, and what the user changed about its tracks
+review         nothing: it goes to what the tracks mark, and puts it in the queue
 effort         what labelling took
 =============  ============================================================================
 """
@@ -46,6 +48,8 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.review import Review
+from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
 
 
@@ -66,6 +70,8 @@ class Session:
     repair: LabelRepair
     checks: LabelChecks
     learning: Learning
+    tracks: TrackEditor
+    review: Review
     effort: EffortMeter
 
     def close(self) -> None:
@@ -85,6 +91,8 @@ def new_session() -> Session:
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, engine=engine)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
+    tracks = TrackEditor(projects, frame, navigator=navigator, editor=editor, learning=learning, notices=notices)
+    review = Review(projects, navigator, tracks=tracks, notices=notices)
     effort = EffortMeter(projects, frame, learning=learning)
     editor.frameCompleted.connect(learning.train_when_due)
     root = QObject()
@@ -102,6 +110,8 @@ def new_session() -> Session:
         repair,
         checks,
         learning,
+        tracks,
+        review,
         effort,
     ):
         part.setParent(root)
@@ -119,5 +129,7 @@ def new_session() -> Session:
         repair=repair,
         checks=checks,
         learning=learning,
+        tracks=tracks,
+        review=review,
         effort=effort,
     )
