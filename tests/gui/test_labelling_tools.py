@@ -257,7 +257,7 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
     assert several.frame.individual == "mouse1"
     several.editor.click(10, 20)
     several.editor.click(30, 40)
-    several.editor.next_individual()
+    # The first is done: the next click is the second's.
     assert (several.frame.individual, several.frame.bodypart) == ("mouse2", "nose")
     several.editor.click(50, 60)
     assert several.frame.key not in several.projects.tally.complete  # mouse2 is labelled by half
@@ -293,11 +293,53 @@ def test_every_animal_has_a_guess_that_is_accepted_by_itself(several, engine):
     several.editor.click(*poses[1, 0].tolist())  # it is the other one
     assert several.frame.guess.xy[1].tolist() == poses[1, 1].tolist()
     several.editor.accept_guess()
-    several.editor.next_individual()
+    assert several.frame.individual == "mouse2"  # the first is done
     assert several.frame.guess.xy[0].tolist() == poses[0, 0].tolist()
     several.editor.accept_guess()
     labels = [label.xy[0].tolist() for label in known_labels(several.projects.project)]
     assert labels == [poses[1, 0].tolist(), poses[0, 0].tolist()]
+
+
+def test_the_guesses_of_every_animal_are_accepted_at_once_and_taken_back_at_once(several, engine):
+    n, key = len(several.frame.bodyparts), several.frame.key
+    engine.says(Ready("cpu", 1))
+    pose = np.stack([np.arange(n) * 20.0 + 50, np.full(n, 60.0)], axis=1)
+    poses = np.stack([pose, pose + 200]).astype(np.float32)
+    sure = np.full((2, n), 0.9, np.float32)
+    sure[1, 1] = 0.1
+    engine.says(Looked(1, key, None, Prediction.of_animals(key, 1, poses, sure)))
+    several.editor.accept_all_guesses()
+    labels = {label.individual: label for label in known_labels(several.projects.project)}
+    np.testing.assert_array_equal(labels["mouse1"].xy, poses[0])
+    np.testing.assert_array_equal(labels["mouse2"].xy, [poses[1, 0], (np.nan, np.nan)])
+    assert (several.frame.individual, several.frame.bodypart) == ("mouse2", several.frame.bodyparts[1])
+    several.editor.undo()
+    assert not known_labels(several.projects.project)
+    several.editor.accept_guess()
+    several.editor.accept_all_guesses()
+    several.editor.accept_all_guesses()  # nothing is left that is believed
+    assert not several.notices.errors
+
+
+def test_in_whatever_order_animals_are_labelled_the_same_labels_come_of_it(several, engine):
+    key = several.frame.key
+    engine.says(Ready("cpu", 1))
+    poses = np.array([[(50, 60), (80, 60)], [(250, 260), (280, 260)]], np.float32)
+    said = Prediction.of_animals(key, 1, poses, np.full((2, 2), 0.9, np.float32))
+
+    def label(*order):
+        for who in order:
+            several.frame.choose_individual(who)
+            place = poses[("mouse2", "mouse1").index(who), 0].tolist()  # mouse2 is where the model's first is
+            several.editor.place(several.frame.bodyparts[0], *place)
+        several.editor.accept_all_guesses()
+        return {one.individual: one.xy.tolist() for one in known_labels(several.projects.project)}
+
+    engine.says(Looked(1, key, None, said))
+    found = label("mouse1", "mouse2")
+    several.projects.project.labels.clear_frame(key)
+    several.frame.reload()
+    assert label("mouse2", "mouse1") == found == {"mouse1": poses[1].tolist(), "mouse2": poses[0].tolist()}
 
 
 def test_an_undo_shows_the_individual_it_changed(several):

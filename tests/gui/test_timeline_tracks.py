@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from session_tools import TIMEOUT, bridge_of
+from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import FrameKey, Prediction
 from napari_al_pose.domain.track_edits import TrackAct
-from napari_al_pose.engine.messages import Looked
+from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.panels.timeline import Timeline
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.project import create_project, open_project
@@ -75,16 +75,7 @@ def pair(session, sample_project, tmp_path, qtbot):
 @pytest.fixture
 def timeline(pair, qtbot):
     """The timeline of the pair, on the screen."""
-    made = Timeline(
-        pair.projects,
-        pair.frame,
-        navigator=pair.navigator,
-        learning=pair.learning,
-        tracks=pair.tracks,
-        review=pair.review,
-        keys=pair.keys,
-        colours=theme_colours("dark"),
-    )
+    made = of_session(Timeline, pair, colours=theme_colours("dark"))
     qtbot.addWidget(made)
     made.resize(1000, 120)
     made.show()
@@ -130,7 +121,7 @@ def test_a_click_into_a_lane_goes_there_and_chooses_its_animal(pair, timeline, q
     assert "mouse2: found in" in lanes._words(QPoint(5, y).toPointF())
 
 
-def test_swapped_tracks_are_swapped_on_disk_on_the_canvas_and_until_they_are_taken_back(pair, qtbot):
+def test_swapped_tracks_are_swapped_on_disk_on_the_canvas_and_until_they_are_taken_back(pair, engine, qtbot):
     go(pair, 30)
     assert guessed(pair) == list(FIRST)
     pair.tracks.swap()
@@ -138,10 +129,10 @@ def test_swapped_tracks_are_swapped_on_disk_on_the_canvas_and_until_they_are_tak
     np.testing.assert_array_equal(stored(pair, 30), [SECOND, FIRST])
     np.testing.assert_array_equal(stored(pair, 29), [FIRST, SECOND])
     # What the model says anew of the frame, in an order of its own, is named after the tracks.
-    bridge_of(pair)._model_version = 1
+    engine.says(Ready("cpu", 1))
     poses = np.array([[FIRST, (80, 60)], [SECOND, (280, 260)]], np.float32) + 2
     said = Prediction.of_animals(pair.frame.key, 1, poses, np.full((2, 2), 0.9, np.float32))
-    bridge_of(pair).looked.emit(Looked(1, pair.frame.key, None, said))
+    engine.says(Looked(1, pair.frame.key, None, said))
     assert guessed(pair) == [SECOND[0] + 2, SECOND[1] + 2]
     qtbot.waitUntil(lambda: not pair.tracks.overview.seen[0, -10:].any(), timeout=TIMEOUT)
     pair.tracks.undo()

@@ -25,7 +25,14 @@ def guess_for(
     annotations: Sequence[Annotation],
     followed: Prediction | None = None,
 ) -> Prediction | None:
-    """Return what a model says of one individual; None if no pose is left for it.
+    """Return what a model says of one individual; None if no pose is left for it. See `guesses_for`."""
+    return guesses_for(prediction, annotations, followed)[individual]
+
+
+def guesses_for(
+    prediction: Prediction | None, annotations: Sequence[Annotation], followed: Prediction | None = None
+) -> tuple[Prediction | None, ...]:
+    """Return what a model says of each individual; None where no pose is left for it.
 
     Each individual with labels takes the pose they lie on, whatever the model called it. The poses that are left go to
     the individuals without labels: to the one that was followed there, or that the model names, if it has no labels,
@@ -36,17 +43,15 @@ def guess_for(
     ----------
     prediction : Prediction or None
         Of the frame.
-    individual : int
-        Index of the individual in the project's list.
     annotations : sequence of Annotation
         Labels of all individuals in the frame, in the order of the project's list; empty ones too.
     followed : Prediction or None
         The same frame in the tracks of the whole video, in the order of the individuals.
     """
     if prediction is None or prediction.animals_xy is None:
-        return prediction if individual == 0 else None
-    slot = assign_poses(prediction.animals_xy, annotations, followed)[individual]
-    return None if slot < 0 else prediction.of(slot)
+        return tuple(prediction if individual == 0 else None for individual in range(len(annotations)))
+    slots = assign_poses(prediction.animals_xy, annotations, followed)
+    return tuple(None if slot < 0 else prediction.of(slot) for slot in slots)
 
 
 def assign_poses(
@@ -91,6 +96,8 @@ def _gaps(poses: NDArray[np.floating], annotations: Sequence[Annotation]) -> lis
     found = []
     for individual, annotation in enumerate(annotations):
         placed = annotation.states == KeypointState.PLACED
+        if not placed.any():
+            continue
         for slot, pose in enumerate(poses):
             seen = np.isfinite(pose[:, 0])
             both = placed & seen

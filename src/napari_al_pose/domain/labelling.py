@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
+from napari_al_pose.domain.confidence_threshold import is_doubtful
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 
@@ -221,3 +223,29 @@ def loop_step(n_frames: int, index: int, bodypart: int, n_bodyparts: int) -> tup
     if index + 1 < n_frames:
         return index + 1, bodypart
     return (0, bodypart + 1) if bodypart + 1 < n_bodyparts else None
+
+
+def accepted_points(
+    guesses: Mapping[str, Prediction | None], bodyparts: Sequence[str], threshold: float
+) -> dict[tuple[str, str], tuple[float, float] | None]:
+    """Return where the guesses are, by individual and bodypart; None for a bodypart that may not be visible.
+
+    Parameters
+    ----------
+    guesses : mapping of str to Prediction or None
+        Of each individual; NaN for what is labelled already.
+    bodyparts : sequence of str
+        K of them.
+    threshold : float
+        Likelihood from which a guess is believed.
+    """
+    found: dict[tuple[str, str], tuple[float, float] | None] = {}
+    for who, guess in guesses.items():
+        if guess is None:
+            continue
+        for name, (x, y), doubted in zip(bodyparts, guess.xy.tolist(), is_doubtful(guess, threshold), strict=True):
+            if doubted:
+                found[who, name] = None
+            elif math.isfinite(x) and math.isfinite(y):
+                found[who, name] = (x, y)
+    return found

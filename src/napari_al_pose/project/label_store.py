@@ -139,6 +139,10 @@ class LabelStore:
         hidden = [(self._key(key, individual, name), Keypoint(KeypointState.NOT_VISIBLE)) for name in not_visible]
         self._edit([*placed, *hidden], gesture)
 
+    def place_animals(self, key: FrameKey, keypoints: Mapping[tuple[str, str], Keypoint], *, gesture: Gesture) -> None:
+        """Change several keypoints of one frame, by the names of individual and bodypart, as one action."""
+        self._edit([(self._key(key, *names), keypoint) for names, keypoint in keypoints.items()], gesture)
+
     def mark_not_visible(self, key: FrameKey, bodypart: str, *, individual: str = SINGLE_INDIVIDUAL) -> None:
         """Mark a keypoint as not visible: it was looked for."""
         self._edit([(self._key(key, individual, bodypart), Keypoint(KeypointState.NOT_VISIBLE))])
@@ -149,10 +153,8 @@ class LabelStore:
 
     def clear_frame(self, key: FrameKey) -> None:
         """Reset every keypoint of a frame to "not looked at yet" as one action."""
-        names = self._skeleton
-        self._edit(
-            [(self._key(key, i, bodypart), Keypoint()) for i in names.individuals for bodypart in names.bodyparts]
-        )
+        all_ = [(who, name) for who in self._skeleton.individuals for name in self._skeleton.bodyparts]
+        self._edit([(self._key(key, *names), Keypoint()) for names in all_])
 
     def undo(self) -> FrameKey | None:
         """Undo the last action that still stands; return its (first) frame, None if there is none."""
@@ -179,14 +181,9 @@ class LabelStore:
             return edits[0][0].frame_key
 
     @property
-    def next_undo(self) -> int:
-        """Number of the action that `undo` would take back; 0 if there is none. Never waits."""
-        return self._undo.next_undo or 0
-
-    @property
-    def next_redo(self) -> int:
-        """Number of the action that `redo` would bring back; 0 if there is none. Never waits."""
-        return self._undo.next_redo or 0
+    def next_steps(self) -> tuple[int, int]:
+        """Numbers of the actions that `undo` and `redo` would take back and bring back; 0 for none. Never waits."""
+        return self._undo.next_undo or 0, self._undo.next_redo or 0
 
     @property
     def can_undo(self) -> bool:

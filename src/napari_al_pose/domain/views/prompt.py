@@ -22,6 +22,7 @@ NEXT_FRAME, NEXT_INDIVIDUAL = "{next_suggestion}: next frame", "{next_individual
 NOT_VISIBLE = "{mark_not_visible}: not visible"
 NUDGE = "Arrow keys: move it by 1 px"
 ACCEPT_ALL = "{accept_guess}: accept"
+EVERY_ANIMAL = "{accept_all_guesses}: those of every animal"
 DOUBTED_BECOME = {
     DoubtfulGuesses.OPEN: "leave {} open",
     DoubtfulGuesses.NOT_VISIBLE: "mark {} not visible",
@@ -78,10 +79,14 @@ def prompt(
     tool: Tool = Tool.ADD,
     mode: LabelMode = LabelMode.SEQUENTIAL,
     individuals: Sequence[str] = (),
+    others_guessed: bool = False,
     read_only: bool = False,
     doubtful_first: bool = False,
 ) -> Prompt:
-    """Return what is said of the current frame, an empty prompt without one."""
+    """Return what is said of the current frame, an empty prompt without one.
+
+    ``others_guessed`` says whether there is a guess for another individual too.
+    """
     if annotation is None:
         return Prompt()
     warning = TEST_FRAME if role is FrameRole.HOLDOUT else ""
@@ -102,7 +107,8 @@ def prompt(
             keys = _joined(_accepting(guessed), f"{NEXT_FRAME}, leave them open")
             return Prompt(f"{who}The model is sure of the other {n - done}", keys, warning)
     through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
-    keys = _joined("" if guessed is None else _accepting(guessed), NOT_VISIBLE)
+    accepting = "" if guessed is None else _accepting(guessed)
+    keys = _joined(accepting, EVERY_ANIMAL if others_guessed else "", NOT_VISIBLE)
     return Prompt(f"{who}Click the {bodypart}{through_all}", keys, warning)
 
 

@@ -39,6 +39,9 @@ PEAKS = 5
 CHOSEN_BORDER = (1.0, 1.0, 1.0, 1.0)
 BORDER = (0.0, 0.0, 0.0, 0.8)
 
+OTHERS = 0.45
+"""How strong the guesses of the individuals that are not chosen are, beside those of the chosen one."""
+
 SPOT = 0.4
 """Opacity of a guess that is not believed."""
 
@@ -213,8 +216,9 @@ class KeypointLayers:
         *,
         individual: int,
         doubted: NDArray[np.bool_],
+        others: Sequence[Prediction | None] = (),
     ) -> None:
-        """Fill the layers with one frame's labels, and with the guess where there is none.
+        """Fill the layers with one frame's labels, and with the guesses where there are none.
 
         Parameters
         ----------
@@ -228,6 +232,9 @@ class KeypointLayers:
             The chosen one.
         doubted : bool array, (K,)
             Which of its bodyparts may not be visible: they are faint spots without a ring, and no line leads to them.
+        others : sequence of Prediction or None
+            What the model says of each individual; of those that are not chosen it is drawn faintly, and a press does
+            not take hold of it: the chosen one may be placed there.
         """
         n, k = len(self._rgb), self._skeleton.n_bodyparts
         self._position, self._xy = position, np.full((n, 2), np.nan)
@@ -238,6 +245,12 @@ class KeypointLayers:
             if guess is not None:
                 mine = slice(individual * k, (individual + 1) * k)
                 likelihood[mine], spots[mine] = guess.likelihood, doubted
+            for index, other in enumerate(others):
+                if index != individual and other is not None:
+                    own = slice(index * k, (index + 1) * k)
+                    open_ = ~np.isfinite(self._xy[own, 0])
+                    self._xy[own][open_] = other.xy[open_]
+                    likelihood[own] = OTHERS * other.likelihood
         yx, there = to_napari(self._xy)
         self._labels.fill(position, yx, there & placed)
         self._fade(likelihood, spots)

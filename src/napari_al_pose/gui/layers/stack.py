@@ -250,6 +250,7 @@ class LayerStack(QObject):
                 frame.guess,
                 individual=frame.individual_index,
                 doubted=frame.doubted,
+                others=frame.guesses,
             )
             self._jump()
 

@@ -112,6 +112,7 @@ class PromptStrip(QWidget):
             tool=self._options.tool,
             mode=self._options.label_mode,
             individuals=frame.individuals,
+            others_guessed=frame.others_guessed,
             read_only=self._projects.read_only,
             doubtful_first=self._options.doubtful_first,
         )

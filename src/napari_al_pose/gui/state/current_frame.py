@@ -14,7 +14,7 @@ from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps, S
 from napari_al_pose.domain.confidence_threshold import EVEN_CHANCE, DoubtfulGuesses, believed, is_doubtful
 from napari_al_pose.domain.evidence import Evidence, of_scoremaps
 from napari_al_pose.domain.frame_guess import frame_guess, with_carried
-from napari_al_pose.domain.individuals import assign_poses, guess_for
+from napari_al_pose.domain.individuals import assign_poses, guesses_for
 from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart, open_guess
 from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.domain.views.prompt import Guessed
@@ -65,7 +65,7 @@ class CurrentFrame(QObject):
         self._key: FrameKey | None = None
         self._source: CachedSource | None = None
         self._annotations: tuple[Annotation, ...] = ()
-        self._guess: Prediction | None = None
+        self._guesses: tuple[Prediction | None, ...] = ()
         self._borrowed: Prediction | None = None
         self._followed: Prediction | None = None
         self._copied_from: FrameKey | None = None
@@ -123,7 +123,18 @@ class CurrentFrame(QObject):
     @property
     def guess(self) -> Prediction | None:
         """The model's guess for what is not labelled, decided anew with every label; NaN where a label is."""
-        return self._guess
+        return self._guesses[self.individual_index] if self._guesses else None
+
+    @property
+    def guesses(self) -> tuple[Prediction | None, ...]:
+        """The same of every individual; of all but the chosen one as the model said it."""
+        return self._guesses
+
+    @property
+    def others_guessed(self) -> bool:
+        """Whether there is a guess for an individual that is not chosen."""
+        others = (guess for index, guess in enumerate(self._guesses) if index != self.individual_index)
+        return any(guess is not None and np.isfinite(guess.xy).any() for guess in others)
 
     @property
     def threshold(self) -> float:
@@ -133,18 +144,18 @@ class CurrentFrame(QObject):
     @property
     def doubted(self) -> NDArray[np.bool_]:
         """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
-        return np.zeros(len(self.bodyparts), bool) if self._guess is None else is_doubtful(self._guess, self.threshold)
+        return np.zeros(len(self.bodyparts), bool) if self.guess is None else is_doubtful(self.guess, self.threshold)
 
     @property
     def believed(self) -> Prediction | None:
         """The guess without what is doubted."""
-        return None if self._guess is None else replace(self._guess, xy=believed(self._guess, self.threshold))
+        return None if self.guess is None else replace(self.guess, xy=believed(self.guess, self.threshold))
 
     def guessed(self, unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN) -> Guessed | None:
         """Return the guess with what is known of it; ``unbelieved`` is the user's choice for what is doubted."""
-        if self._guess is None:
+        if self.guess is None:
             return None
-        return Guessed(self._guess, self.threshold, unbelieved, self._copied_from)
+        return Guessed(self.guess, self.threshold, unbelieved, self._copied_from)
 
     @property
     def copied_from(self) -> FrameKey | None:
@@ -293,9 +304,9 @@ class CurrentFrame(QObject):
 
     def forget_frame(self) -> None:
         """Have no current frame. Emits nothing, see `announce`."""
-        self._key = self._guess = self._looked = self._evidence = self._borrowed = self._copied_from = None
+        self._key = self._looked = self._evidence = self._borrowed = self._copied_from = None
         self._followed = None
-        self._annotations = ()
+        self._annotations = self._guesses = ()
 
     def announce(self) -> None:
         """Say that everything here is another project's."""
@@ -345,9 +356,9 @@ class CurrentFrame(QObject):
     def set_prior(self, prior: PosePrior | None) -> None:
         """Take what the project's labelled poses look like; None where too few are labelled."""
         self._prior = prior
-        before = self._guess
+        before = self._guesses
         self._find_guess()
-        if before is not None and self._guess is not None and not _same_guess(before, self._guess):
+        if not _same_guesses(before, self._guesses):
             self.annotationChanged.emit()
 
     def borrow(self, pose: Prediction, source: FrameKey) -> None:
@@ -360,9 +371,9 @@ class CurrentFrame(QObject):
         """Take which animal was followed to which place in this frame, or None where nobody knows."""
         if tracks is not self._followed:
             self._followed = tracks
-            before = self._guess
+            before = self._guesses
             self._find_guess()
-            if not _same_guess(before, self._guess):
+            if not _same_guesses(before, self._guesses):
                 self.annotationChanged.emit()
 
     def believe_from(self, threshold: float) -> None:
@@ -398,18 +409,24 @@ class CurrentFrame(QObject):
             self._annotations = tuple(labels.annotation(key, individual) for individual in self.individuals)
 
     def _find_guess(self) -> None:
-        self._guess = None
+        self._guesses = ()
         if self._key is None or self.annotation is None:
-            return
-        if self._borrowed is not None:
-            self._guess = open_guess(self._borrowed, self.annotation)
             return
         looked = None if self._looked is None else self._looked.prediction
         said = looked or self._predictions.get(self._key) or self._followed
-        said = guess_for(said, self.individual_index, self._annotations, self._followed)
-        known = frame_guess(said, self.annotation, prior=self._prior, evidence=self._peaks())
-        carried = self._carried.get((self._key, self._individual))
-        self._guess = with_carried(known, open_guess(carried, self.annotation))
+        found = guesses_for(said, self._annotations, self._followed)
+        self._guesses = tuple(self._guess_of(index, one) for index, one in enumerate(found))
+
+    def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:
+        """Return the guess for an individual, of which the model ``said`` something, or nothing."""
+        annotation, chosen = self._annotations[index], index == self.individual_index
+        if chosen and self._borrowed is not None:
+            return open_guess(self._borrowed, annotation)
+        # To weigh the peaks takes some milliseconds: it is done for the animal that is being labelled.
+        prior, evidence = (self._prior, self._peaks()) if chosen else (None, None)
+        known = frame_guess(said, annotation, prior=prior, evidence=evidence)
+        carried = self._carried.get((annotation.key, self.individuals[index]))
+        return with_carried(known, open_guess(carried, annotation))
 
     def _peaks(self) -> Evidence | None:
         """Return the peaks of the chosen individual's scoremaps, found once for each of them."""
@@ -421,7 +438,10 @@ class CurrentFrame(QObject):
         return self._evidence[1]
 
 
-def _same_guess(one: Prediction | None, other: Prediction | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one.xy, other.xy, equal_nan=True)
+def _same_guesses(some: tuple[Prediction | None, ...], others: tuple[Prediction | None, ...]) -> bool:
+    pairs = list(zip(some, others, strict=False))
+    same = all(
+        one is other or (one is not None and other is not None and np.array_equal(one.xy, other.xy, equal_nan=True))
+        for one, other in pairs
+    )
+    return same and len(some) == len(others)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, Suggestion
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameRole, KeypointState, Suggestion
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
+    accepted_points,
     asked_bodypart,
     bodypart_after_edit,
     bodypart_after_undo,
@@ -32,6 +33,7 @@ from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import LabelStore, Project
+from napari_al_pose.project.label_log import Keypoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,6 +177,23 @@ class LabelEditor(QObject):
         else:
             hint = self._keys.named("Click the bodyparts you see; press {mark_not_visible} for those you do not.")
             self._notices.tell("The model believes none of its guesses in this frame.", hint)
+
+    def accept_all_guesses(self) -> None:
+        """Make the guesses of every individual labels, those that are believed, as one edit."""
+        frame, edit = self._frame, self._begin()
+        if edit is None:
+            return
+        guesses = dict(zip(frame.individuals, frame.guesses, strict=True))
+        marks = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
+        accepted = accepted_points(guesses, frame.bodyparts, frame.threshold)
+        hidden, placed = Keypoint(KeypointState.NOT_VISIBLE), KeypointState.PLACED
+        keypoints = {who: Keypoint(placed, *xy) if xy else hidden for who, xy in accepted.items() if xy or marks}
+        if not keypoints:
+            self._notices.tell("There is no guess to accept in this frame.")
+            return
+        with self._notices.warning():
+            edit.labels.place_animals(edit.key, keypoints, gesture=Gesture.ACCEPTED)
+            self._finish(edit, frame.bodypart)
 
     def nudge(self, dx: float, dy: float) -> None:
         """Move the chosen bodypart by some pixels; a nudged guess becomes a label."""
@@ -343,6 +362,8 @@ class LabelEditor(QObject):
         if clicked:
             index = bodypart_after_click(edit.before.states, index, edited, mode)
         frame.choose_bodypart(names[index])
+        if after.is_complete and not edit.before.is_complete and mode is not LabelMode.LOOP:
+            self._choose_open_individual()
         if not np.array_equal(edit.before.states, after.states):
             self._ask_doubtful()
         is_complete = edit.key in self._projects.tally.complete
@@ -366,6 +387,14 @@ class LabelEditor(QObject):
         """Ask for what the model doubts as soon as it has looked, unless the user has begun."""
         if self._frame.annotation is not None and self._frame.annotation.is_empty:
             self._ask_doubtful()
+
+    def _choose_open_individual(self) -> None:
+        """Go on with the next individual that nobody has finished, now that the chosen one is labelled."""
+        names, first = self._frame.individuals, self._frame.individual_index + 1
+        order = [*range(first, len(names)), *range(first - 1)]
+        following = next((i for i in order if not self._frame.annotations[i].is_complete), None)
+        if following is not None:
+            self._frame.choose_individual(names[following])
 
     def _loop_on(self) -> None:
         """Go to the next frame of the loop: the queue's, or the video's where the user is beside the queue."""

@@ -160,7 +160,7 @@ class TrackEditor(QObject):
         """Take back the last change, be it of labels or of this video's tracks."""
         project = self._projects.project
         last = self._edits.done[-1] if self.can_edit and self._edits.done else None
-        if project is None or last is None or project.labels.next_undo > last.after:
+        if project is None or last is None or project.labels.next_steps[0] > last.after:
             self._editor.undo()
         else:
             self._keep(self._edits.without_last(), "The change of the tracks is taken back.")
@@ -169,7 +169,7 @@ class TrackEditor(QObject):
         """Bring back what was taken back last, be it of labels or of this video's tracks."""
         project = self._projects.project
         last = self._edits.undone[-1] if self.can_edit and self._edits.undone else None
-        following = 0 if project is None else project.labels.next_redo
+        following = 0 if project is None else project.labels.next_steps[1]
         if project is None or last is None or 0 < following <= last.after:
             self._editor.redo()
         else:
@@ -262,7 +262,7 @@ class TrackEditor(QObject):
         # An individual that the model does not know, or one track twice.
         if track >= len(self.tracks) or other >= len(self.tracks) or other == track:
             return
-        edit = TrackEdit(act, here if row is None else row, track, other, name, project.labels.next_undo)
+        edit = TrackEdit(act, here if row is None else row, track, other, name, project.labels.next_steps[0])
         self._keep(self._edits.with_edit(edit), edit_sentence(edit, self.tracks, self.key_of(here).frame))
 
     def _keep(self, edits: TrackEdits, said: str) -> None:
