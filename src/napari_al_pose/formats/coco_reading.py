@@ -115,7 +115,7 @@ def _links(pairs: Any, names: Sequence[str], where: str, notices: list[str]) -> 
     if len(indices) < 2 * len(pairs) or not all(first <= i < first + len(names) for i in indices):
         notices.append(
             f"{where}: its skeleton was left out, as its indices are not those of its {len(names)} keypoints. "
-            "Draw the lines anew if you want them."
+            "Draw the lines again if you want them."
         )
         return []
     if first == 0:

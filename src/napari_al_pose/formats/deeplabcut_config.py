@@ -214,7 +214,7 @@ def _names(document: Any, field: str, path: Path, *, required: bool = True) -> t
             f"{path} lists {repeated[0]!r} {_times(names.count(repeated[0]))} under '{field}:'"
             f"{_lines_of(value, names, repeated[0])}.",
             f"Remove all but one of them. If two different {field} are meant, labels cannot tell them apart by that "
-            "name: give the other one a new name and label it anew.",
+            "name: give the other one a new name and label it again.",
         )
     if "" in names:
         raise AlPoseError(

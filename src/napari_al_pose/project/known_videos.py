@@ -54,7 +54,7 @@ class KnownVideos:
         except FileNotFoundError:
             self._known = {}
         except (OSError, ValidationError) as error:
-            logger.warning("%s could not be read and is made anew: %s", path, error)
+            logger.warning("%s could not be read and is made again: %s", path, error)
             self._known = {}
 
     @property

@@ -113,7 +113,7 @@ class PictureNotes:
         except FileNotFoundError:
             self._noted = {}
         except (OSError, ValidationError) as error:
-            logger.warning("%s could not be read and is made anew: %s", path, error)
+            logger.warning("%s could not be read and is made again: %s", path, error)
             self._noted = {}
 
     def of(self, video: str) -> Noted:

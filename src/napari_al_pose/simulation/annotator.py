@@ -164,7 +164,7 @@ def clicks_needed(truth: Truth, guess: NDArray[np.floating], infer: PoseInferenc
 
 
 def make_inference(prior: PosePrior | None, evidence: Evidence | None) -> PoseInference | None:
-    """Return what decides a frame's guesses anew; None without a prior or evidence."""
+    """Return the function that infers a frame's other guesses; None without a prior or evidence."""
     if prior is None or evidence is None:
         return None
     return lambda xy, clicked, open_: infer_pose(prior, evidence, xy=xy, clicked=clicked, open_=open_).xy

@@ -104,7 +104,7 @@ def measure(dataset: Dataset, rows: NDArray[np.int64], xy: NDArray[np.floating])
 
 
 def _lost(dataset: Dataset, rows: NDArray[np.int64], lost: NDArray[np.bool_]) -> dict[str, float]:
-    """Return the share of frames with a lost keypoint by behaviour; under "" where nobody knows behaviours."""
+    """Return the share of frames with a lost keypoint by behaviour; under "" if behaviours are unknown."""
     shown = np.array([dataset.behaviours[row] if dataset.behaviours else "" for row in rows.tolist()])
     return {str(name): float(lost[shown == name].mean()) for name in np.unique(shown)}
 

@@ -170,7 +170,7 @@ class Annotating:
             yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure)
 
     def _ask_again(self, state: WorkflowState, model: Learned, way: Workflow, allowed: float) -> None:
-        """Ask for what is left in frames that were opened before, once there is no other frame."""
+        """Ask for the rest of frames opened before, once there is no other frame."""
         unseen = state.labels.states == KeypointState.UNSEEN
         rows = [row for row in state.labelled if unseen[row].any()]
         if not rows:

@@ -101,8 +101,8 @@ class Tracker:
         margin = _margin(animals, costs, self._gone >= 0)
         unsure = np.flatnonzero(there & ~sure)
         if len(unsure):
-            expected = similarity(poses[unsure], self._foretold()).T >= EXPECTED
-            self._assign(animals, unsure, costs, allowed=expected)
+            alike = similarity(poses[unsure], self._expected()).T >= EXPECTED
+            self._assign(animals, unsure, costs, allowed=alike)
         self._move(poses, animals)
         return Assigned(animals, margin)
 
@@ -133,7 +133,7 @@ class Tracker:
             length = max(float(np.median(np.hypot(*sides.T))), 1.0)
             self._length = length if np.isnan(self._length) else 0.95 * self._length + 0.05 * length
 
-    def _foretold(self) -> NDArray[np.float64]:
+    def _expected(self) -> NDArray[np.float64]:
         """Return the predicted positions of the animals."""
         steps = np.clip(self._gone + 1, 1, MOVES_ON)
         ahead = (1 - SLOWS**steps) / (1 - SLOWS)
@@ -142,9 +142,9 @@ class Tracker:
     def _costs(self, poses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cost of each pose for each animal, (n, A)."""
         known = self._gone >= 0
-        foretold = self._foretold()
-        alike = similarity(poses, foretold).T
-        gaps = np.hypot(*np.moveaxis(_middle(poses)[None] - _middle(foretold)[:, None], -1, 0))
+        expected = self._expected()
+        alike = similarity(poses, expected).T
+        gaps = np.hypot(*np.moveaxis(_middle(poses)[None] - _middle(expected)[:, None], -1, 0))
         reach = self._length * (1 + REACH_GROWS * np.clip(self._gone, 0, LONG_GONE))
         far = np.clip(np.nan_to_num(gaps / reach[:, None], nan=FARTHEST), 0, FARTHEST)
         return np.where(known[:, None], 1 - alike + FAR_COST * far, NEW_COST)

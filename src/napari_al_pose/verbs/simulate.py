@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _COSTS = "look 2, point 0.3 (each guess judged), place 2.5, drag 3, accept 0.7"
 _TEXT = "compare strategies by playing the annotator from known labels"
 _EPILOG = """\
-PROJECT is a DeepLabCut project, a file of labels with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or a
+PROJECT is a DeepLabCut project, a label file with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or a
 sample drawn on demand: synthetic[:SEED], or longform[:SEED], long recordings in which the animal mostly rests. With
 --protocol horse10 it is the folder of Horse-10. Strategies take modifiers:
-hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup. A run that was ended
-goes on where it stopped.
+hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup. A run that was stopped
+continues where it stopped.
 """
 
 

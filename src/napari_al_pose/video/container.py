@@ -36,7 +36,7 @@ def open_container(path: Path, *, by_header: bool = False) -> av.container.Input
     if not path.exists():
         raise AlPoseError(f"Expected a video at {path}, got no such file.", "Check the path, or plug the drive in.")
     if not path.is_file():
-        raise AlPoseError(f"Expected a video file, got {path}, which is no file.", "Choose a file.")
+        raise AlPoseError(f"Expected a video file, got {path}, which is not a file.", "Choose a file.")
     if not path.stat().st_size:
         raise AlPoseError(
             f"Expected a video in {path}, got an empty file.", "Copy it again from where it was recorded."
