@@ -1,4 +1,4 @@
-"""The lazy array that everything which computes on a video works with, and what napari's layers get in its place."""
+"""The lazy array for everything that computes on a video, and its replacement for napari's layers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from napari_al_pose.domain import FrameSource
 def lazy_array(source: FrameSource, *, chunk_frames: int = 4096) -> Any:
     """Wrap a source of frames as a dask array.
 
-    dask fuses ``x[i]`` into the read, so that the source is asked for frame ``i`` alone however long the chunks
-    are; long chunks keep the graph, and with it every slice, small.
+    dask fuses ``x[i]`` into the read, so only frame ``i`` is read however long the chunks are. Long chunks keep the
+    graph small, and thereby every slice fast.
 
     Parameters
     ----------
     source : FrameSource
-        What is read from; it is asked for single frames only.
+        Read frame by frame.
     chunk_frames : int
-        Frames a chunk. Computing over a whole chunk holds that many frames in memory.
+        Frames in a chunk. Computing over a whole chunk holds that many frames in memory.
 
     Returns
     -------
@@ -35,12 +35,12 @@ def lazy_array(source: FrameSource, *, chunk_frames: int = 4096) -> Any:
 
 
 class LazyFrames:
-    """The array-like that napari's image layer gets in place of a dask array: it slices that array itself.
+    """The array-like for napari's image layer, which slices it instead of a dask array.
 
     napari slices dask layers with task fusion switched off and would read a whole chunk of frames for each one.
 
-    Indexing gives the frames asked for. Whoever draws them, and must not wait for a decoder, sets ``shown``: it decides
-    for each question whether to answer in this object's place.
+    Indexing returns the requested frames. Code that draws frames, and must not wait for a decoder, sets ``shown``,
+    which decides for each request whether to answer instead of this object.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ class LazyFrames:
 
 
 class Shown(Protocol):
-    """What answers in place of `LazyFrames` where frames are drawn."""
+    """Answers instead of `LazyFrames` where frames are drawn."""
 
     def is_asked(self) -> bool:
         """Return whether to answer; called by ``LazyFrames.__getitem__``, for its caller."""
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        """Return frames that can be had at once."""
+        """Return frames that are available at once."""

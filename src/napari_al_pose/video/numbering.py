@@ -1,9 +1,9 @@
-"""Finds out which frame of a video has which number.
+"""Determines which frame of a video has which number.
 
-Most containers describe the order in which frames are shown: each packet has a time, and frames come out of the
-decoder in the order of those times. Then reading the packets is enough. Others don't: AVI has no times, a copy from AVI
-to MP4 carries that over, joined recordings begin again at 0. Where there is doubt the file is decoded once from its
-start, and frames are numbered as they come out.
+Most containers give the order in which frames are shown: each packet has a time, and frames come out of the decoder in
+the order of those times. Then reading the packets is enough. Others don't: AVI has no times, a copy from AVI to MP4
+inherits that, and joined recordings start again at 0. If in doubt, the file is decoded once from its start, and frames
+are numbered as they come out.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from napari_al_pose.video.reference_decode import reference_frames
 logger = logging.getLogger(__name__)
 
 _CUT_SHARE = 0.98
-"""Below this share of what the container promises, and more than `_CUT_FRAMES` short, the file counts as cut off."""
+"""A file with less than this share of what the container promises, and more than `_CUT_FRAMES` short, is cut off."""
 _CUT_FRAMES = 3
 _INTRA_ONLY, _REORDER = 1, 8
 """FFmpeg's AV_CODEC_PROP_INTRA_ONLY and AV_CODEC_PROP_REORDER; PyAV's enumeration fails on bits that it lacks."""
 _HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
 """FFmpeg's name of the containers whose header lists the packets."""
 _MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
-"""Decoders (by how their names begin) for which a packet of a few bytes says that there is no new frame."""
+"""Decoders (by the start of their names) for which a packet of a few bytes means that there is no new frame."""
 _SKIPPED_BYTES = 12
 _FEW = 4
-"""Packets before a joint that a demultiplexer may take for torn, and frames that may be at the end of a cut file."""
+"""Packets before a joint that a demultiplexer may take for torn, and frames that a cut file may lack."""
 _HEAD = 24
-"""Frames decoded at the start of a file whose times seem to describe the order."""
+"""Frames decoded at the start of a file whose times seem to give the order."""
 _REPORT_EVERY = 64
 _PROBED_ENTRIES, _PROBED_FRAMES = 6, 6
-"""Keyframes to which seeks are tried where times can't be relied on, and frames after each that are compared."""
+"""Keyframes to which seeks are tested if times are unreliable, and compared frames after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +76,23 @@ def build_index(
     cancelled: Callable[[], bool] | None = None,
     by_decoding: bool = False,
 ) -> PacketIndex:
-    """Read all packets of the video stream and work out the order of its frames.
+    """Read all packets of the video stream and determine the order of its frames.
 
     Parameters
     ----------
     path : Path
         The video.
     progress : callable, optional
-        Told ``(done, total)`` now and then.
+        Called with ``(done, total)`` now and then.
     cancelled : callable, optional
-        Asked now and then.
+        Called now and then.
     by_decoding : bool
-        Number frames by decoding the file, even if its times seem to describe the order.
+        Number frames by decoding the file, even if its times seem to give the order.
 
     Raises
     ------
     AlPoseError
-        The file is missing or can't be reached, is not a video, or holds no frame that decodes.
+        If the file is missing or can't be reached, is not a video, or has no frame that decodes.
     OpeningCancelledError
         ``cancelled()`` returned True.
     """
@@ -140,7 +140,7 @@ def build_index(
 
 
 def _doubt(packets: StoredPackets, facts: _StreamFacts) -> str:
-    """Return why the packets' times may not describe the order of the frames; "" if they do."""
+    """Return why the packets' times may not give the order of the frames; "" if they do."""
     if not packets.all_timed:
         return "some packets have no time"
     if facts.codec.startswith(_MAY_SKIP) and bool((packets.sizes <= _SKIPPED_BYTES).any()):
@@ -159,7 +159,7 @@ def _doubt(packets: StoredPackets, facts: _StreamFacts) -> str:
 
 
 def _restarts(packets: StoredPackets) -> bool:
-    """Return whether times begin again on the way."""
+    """Return whether times start again on the way."""
     dts = packets.dts[packets.dts != UNTIMED]
     if bool((np.diff(dts) < 0).any()):
         return True
@@ -172,7 +172,7 @@ def _restarts(packets: StoredPackets) -> bool:
 
 
 def _torn(packets: StoredPackets) -> NDArray[np.int32]:
-    """Return the ranks of torn packets, but for those right before times begin again: they only look torn."""
+    """Return the ranks of torn packets, except those right before times start again: they only look torn."""
     before_joints = np.flatnonzero(_begins_again(packets))[:, None] - np.arange(1, _FEW)
     return np.setdiff1d(np.flatnonzero(packets.is_torn), before_joints).astype(np.int32)
 
@@ -197,10 +197,10 @@ def _facts(container: av.container.InputContainer, stream: av.VideoStream, packe
 def _order_by_times(
     path: Path, packets: StoredPackets, *, cancelled: Callable[[], bool] | None
 ) -> NDArray[np.int32] | None:
-    """Return the ranks of the packets in the order of their times, from the first that decodes on.
+    """Return the ranks of the packets in the order of their times, starting with the first that decodes.
 
-    The first frames are decoded to find out which one that is. None if they come in another order, or show that the
-    container knows no keyframes.
+    The first frames are decoded to find out which one that is. Return None if they come in another order, or show that
+    the container does not know its keyframes.
     """
     shown = np.flatnonzero(~packets.is_hidden)
     order = shown[np.argsort(packets.pts[shown], kind="stable")]
@@ -229,10 +229,10 @@ def _order_by_decoding(
     progress: Progress | None,
     cancelled: Callable[[], bool] | None,
 ) -> tuple[NDArray[np.int32], int, dict[int, bytes], StoredPackets]:
-    """Decode everything; return the packets' ranks as frames come out, and how many the decoder holds back.
+    """Decode everything; return the packets' ranks as frames come out, and how many frames the decoder holds back.
 
-    Returned as well are digests, by position, of some frames after some keyframes, to try seeks on; and the packets, of
-    which only those stay keyframes that the decoder calls so.
+    Also return digests, by position, of some frames after some keyframes, to test seeks on, and the packets, of which
+    only those remain keyframes that the decoder calls so.
     """
     order: list[int] = []
     seen: dict[int, bytes] = {}
@@ -329,15 +329,15 @@ def _times(packets: StoredPackets, order: NDArray[np.int32], facts: _StreamFacts
 
 
 def _begins_again(packets: StoredPackets) -> NDArray[np.bool_]:
-    """Return before which packets times begin again; bool ``(P,)``."""
+    """Return the packets before which times start again; bool ``(P,)``."""
     stamps = np.where(packets.dts == UNTIMED, packets.pts, packets.dts)
     falls = np.diff(stamps, prepend=stamps[:1]) < 0
-    # Without decoding times B-frames step back as well; only keyframes begin something.
+    # Without decoding times, B-frames step back as well; only keyframes can start a new piece.
     return falls if (packets.dts != UNTIMED).all() else falls & packets.is_key
 
 
 def _ascending(times: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sort times within each piece, and let each piece begin one step after the end of the one before."""
+    """Sort times within each piece, and let each piece start one step after the end of the previous one."""
     ascending = np.empty_like(times)
     end = int(times[pieces == pieces[0]].min())
     for piece in dict.fromkeys(pieces.tolist()):
@@ -357,8 +357,8 @@ def _entries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return positions and packet ranks of the keyframes that can be recognised after a seek.
 
-    A keyframe that shares its time with another packet (Matroska rounds to milliseconds, fast cameras don't) can't
-    be told from it after a seek, and so is no place to start from. Where times begin again, byte offsets tell.
+    A keyframe that shares its time with another packet (Matroska rounds to milliseconds, fast cameras don't) can't be
+    recognised after a seek, so decoding can't start there. If times start again, byte offsets tell them apart.
     """
     position = np.full(len(packets), -1, np.int64)
     position[order[::-1]] = np.arange(len(order) - 1, -1, -1)
@@ -374,7 +374,7 @@ def _entries(
         usable = np.concatenate([[0], usable])
         position[0] = 0
     usable = usable[np.argsort(position[usable], kind="stable")]
-    # Of several keyframes for one position the last is the nearest.
+    # Of several keyframes for one position, the last is the nearest.
     usable = usable[np.append(np.diff(position[usable]) > 0, True)]
     return position[usable], usable.astype(np.int64)
 
@@ -383,9 +383,9 @@ def _entries(
 
 
 def _promised_frames(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> float:
-    """Return how many packets the container's header promises, as many as there are where it does not say.
+    """Return how many packets the container's header promises; if it does not say, the number there is.
 
-    Containers that state a duration only, state the longest stream's, so sound must not be among them; those
+    Containers that only state a duration state that of the longest stream, so sound must not be among them. Containers
     without a header estimate it from what is there. AVI counts frames that the recorder dropped.
     """
     n_packets = len(packets)

@@ -1,4 +1,4 @@
-"""What sources share whose frames need no other frame to be read."""
+"""The common part of sources whose frames don't depend on other frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_al_pose.video.source import CachedFrames
 
 
 class StillFrames(CachedFrames):
-    """Pictures read one by one; a subclass has a ``path``, which stands for it in pickles."""
+    """Pictures read one by one; a subclass has a ``path``, which represents it in pickles."""
 
     path: Path
 

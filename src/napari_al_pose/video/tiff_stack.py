@@ -26,17 +26,17 @@ EXTENSIONS = frozenset({".tif", ".tiff", ".btf"})
 
 _MOST_CHANNELS = 4
 _SAMPLED = 16
-"""Pages looked at to find out how much of their range the values use."""
+"""Number of pages examined to find out how much of their range the values use."""
 _UNREADABLE = (OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, SyntaxError, ImportError, zlib.error)
 """What tifffile and imagecodecs raise for damaged pages, and for codecs that are not built in."""
 
 
 class TiffStack(StillFrames):
-    """The pages of one TIFF file, read when asked for: grey, RGB or palette, of any depth.
+    """The pages of one TIFF file, read on demand: grey, RGB or palette, of any depth.
 
-    Values beyond 8 bits are scaled alike in all pages: whole numbers by the bits that a sample of the pages uses
-    (a 12-bit camera's pictures are not dark), others by the sample's range. Channels become the colours of one frame,
-    red, green and blue in this order. Whatever other axes the file has before rows and columns count as one.
+    Values beyond 8 bits are scaled alike in all pages: integers by the bits that a sample of the pages uses (so
+    pictures of a 12-bit camera are not dark), others by the sample's range. Channels become the colours of one frame,
+    red, green and blue in this order. All other axes before rows and columns count as one.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class TiffStack(StillFrames):
     cache_bytes : int
         Bytes of frames to keep.
     stills : mapping of int to Path
-        Images shown in place of frames, as in `napari_al_pose.video.VideoFile`.
+        Images shown instead of frames, as in `napari_al_pose.video.VideoFile`.
 
     Raises
     ------
     AlPoseError
-        No such file, no TIFF, or no page that can be read.
+        If there is no such file, it is not a TIFF, or no page can be read.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class TiffStack(StillFrames):
 
     @property
     def notice(self) -> str:
-        """Which pages are passed over or can't be read, for the user; "" if none is known to be."""
+        """Which pages are skipped or can't be read, for the user; "" if none is known to be."""
         found = [f"{self.path.name}: {what}" for what in self._pages.notices]
         if self._unreadable:
             first = min(self._unreadable)
@@ -88,7 +88,7 @@ class TiffStack(StillFrames):
         return "; ".join(found)
 
     def is_damaged(self, position: int) -> bool:
-        """Return whether a page that was read can't be."""
+        """Return whether a page was read and is unreadable."""
         return self._checked(position) in self._unreadable
 
     def number(self, position: int) -> int:
@@ -96,7 +96,7 @@ class TiffStack(StillFrames):
         return self._checked(position)
 
     def position(self, number: int) -> int:
-        """Return where frame ``number`` is: the same; KeyError if the stack is shorter."""
+        """Return the position of frame ``number``, which is the same; raise KeyError if the stack is shorter."""
         if not 0 <= number < len(self):
             raise KeyError(number)
         return number
@@ -215,16 +215,16 @@ class _Pages:
         self._places = self._by_channel(series, n_pictures)
         promised = self._promised_by_imagej()
         if len(promised) > n_pictures and series.dataoffset is not None and n_samples == 1:
-            # The block is cut off, and with it what comes after it and says that there are more pages.
+            # The block is cut off, and so is what follows it and says that there are more pages.
             self._places, n_pictures = promised, int(promised.max()) + 1
         if len(self._file.series) > 1:
-            # Written page by page without saying that they belong together.
+            # Written page by page, without a sign that they belong together.
             alike = [page for page in self._file.pages if page.shape == first.shape and page.dtype == first.dtype]
             if n_passed_over := len(self._file.pages) - len(alike):
                 self.notices.append(f"{n_passed_over} pages of another size or kind than the first are passed over")
             self._pages, self._places = alike, np.arange(len(alike))[:, None]
         elif series.dataoffset is not None and n_samples == 1 and self._palette is None and not self._is_inverted:
-            # One block of plain values, as ImageJ writes: it may have a single page that stands for all.
+            # One block of plain values, as ImageJ writes: a single page may stand for all.
             dtype = np.dtype(self._file.byteorder + series.dtype.char)
             n_there = self._n_there(series.dataoffset, n_pictures, dtype.itemsize)
             shape = (n_there, self.height, self.width)
@@ -237,7 +237,7 @@ class _Pages:
             self.notices.append("its 2 channels are shown as red and green")
 
     def _promised_by_imagej(self) -> NDArray[np.int64]:
-        """Return which pictures make up each frame by ImageJ's description in the first page."""
+        """Return the pictures that make up each frame according to ImageJ's description in the first page."""
         known = self._file.imagej_metadata or {}
         n_pictures, n_channels = int(known.get("images", 0)), int(known.get("channels", 1))
         if not 1 < n_channels <= _MOST_CHANNELS or n_pictures % n_channels:
@@ -245,7 +245,7 @@ class _Pages:
         return np.arange(n_pictures).reshape(-1, n_channels)[:, :3]
 
     def _by_channel(self, series: Any, n_pictures: int) -> NDArray[np.int64]:
-        """Return which pictures make up each frame; int64 ``(n_frames, n_channels)``."""
+        """Return the pictures that make up each frame; int64 ``(n_frames, n_channels)``."""
         places = np.arange(n_pictures)
         leading = [(name, n) for name, n in zip(series.axes, series.shape, strict=True) if name not in "YXS"]
         names = "".join(name for name, _ in leading)
@@ -262,7 +262,7 @@ class _Pages:
         return by_channel.reshape(-1, n_channels)[:, :3]
 
     def _n_there(self, offset: int, n_pictures: int, item_bytes: int) -> int:
-        """Return how many pictures of a block are in the file; frames that lack one are left out, and that is said."""
+        """Return how many pictures of a block are in the file; incomplete frames are left out with a notice."""
         n_there = (self._path.stat().st_size - offset) // (self.height * self.width * item_bytes)
         if n_there >= n_pictures:
             return n_pictures

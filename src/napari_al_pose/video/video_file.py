@@ -26,23 +26,23 @@ from napari_al_pose.video.verification import Verdict, known_verdict, remember_d
 logger = logging.getLogger(__name__)
 
 _STEP_BACK = 16
-"""A read this many frames or fewer before the last one counts as stepping back."""
+"""A read at most this many frames before the last one counts as stepping back."""
 _LOOK_BACK = 64
-"""So many frames before they are reached, the frames of the group before are decoded ahead."""
+"""The previous group of frames is decoded ahead when it is this many frames away."""
 _FIRST_TRIES = 8
-"""Keyframes tried before a file counts as having no frame that decodes."""
+"""Number of keyframes tried before a file counts as having no frame that decodes."""
 
 
 class VideoFile(CachedFrames):
-    """Frames of one video file, decoded when asked for.
+    """Frames of one video file, decoded on demand.
 
-    A frame costs a seek to the keyframe before it and decoding from there on; frames further on in the same group
-    of pictures cost only what lies between. Stepping back keeps the whole group, so that only the first step
-    into it decodes. Decoding ahead has its own decoder and never makes a reader wait.
+    A frame costs a seek to the keyframe before it and decoding from there; later frames in the same group of pictures
+    only cost the frames in between. Stepping back keeps the whole group, so only the first step into it decodes.
+    Decoding ahead has its own decoder and never makes a reader wait.
 
-    Frames that do not decode are shown as a striped placeholder, and `notice` tells of them. A file whose seeks were
-    found to be inexact is read as the user chose then (see `napari_al_pose.video.verification`): ``path`` is the file
-    that is decoded, ``original`` the one that was asked for.
+    Frames that do not decode are shown as a striped placeholder, and `notice` reports them. If a file's seeks were
+    found to be inexact, it is read as the user chose then (see `napari_al_pose.video.verification`): ``path`` is the
+    decoded file, ``original`` the requested one.
 
     Parameters
     ----------
@@ -52,16 +52,16 @@ class VideoFile(CachedFrames):
     cache_bytes : int
         Bytes of decoded frames to keep.
     progress : callable, optional
-        Told ``(done, total)`` in bytes while the file is indexed.
+        Called with ``(done, total)`` in bytes while the file is indexed.
     cancelled : callable, optional
-        Asked now and then; if it returns True, `OpeningCancelledError` is raised.
+        Called now and then; if it returns True, `OpeningCancelledError` is raised.
     stills : mapping of int to Path
-        Images shown in place of frames: what was labelled is another picture than the file has.
+        Images shown instead of frames: what was labelled is another picture than the file has.
 
     Raises
     ------
     AlPoseError
-        No such file, not a video, or no frame that decodes.
+        If there is no such file, it is not a video, or no frame decodes.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class VideoFile(CachedFrames):
         self._ahead_lock = threading.Lock()
         found = self._first_frame()
         if found is None and self.index.seekable:
-            # Files exist of which nothing decodes after a seek, not even one to the start.
+            # In some files nothing decodes after a seek, not even after one to the start.
             self._decoder.close()
             self.index = self.index.forward_only()
             self.damage = Damage(self.index)
@@ -122,17 +122,17 @@ class VideoFile(CachedFrames):
 
     @property
     def notice(self) -> str:
-        """What is wrong with the file as far as it was read, for the user; "" if nothing is known to be."""
+        """What is wrong with the part of the file read so far, for the user; "" if nothing is known to be."""
         found = [what for what in (self.index.notice, self.damage.notice) if what]
         return f"{self.path.name}: {', and '.join(found)}" if found else ""
 
     def is_damaged(self, position: int) -> bool:
-        """Return whether a frame that was read is missing or comes from damaged data: nothing is learnt from it."""
+        """Return whether a frame that was read is missing or comes from damaged data; nothing is learnt from it."""
         position = self._checked(position)
         return position not in self.stills and position in self.damage
 
     def take_in(self, verdict: Verdict) -> None:
-        """Take in what a verification found damaged."""
+        """Record the damage that a verification found."""
         try:
             self.damage.restore(verdict.damage)
         except (ValueError, KeyError, TypeError) as error:
@@ -147,7 +147,7 @@ class VideoFile(CachedFrames):
         return self._checked(position)
 
     def position(self, number: int) -> int:
-        """Return where frame ``number`` is: the same; KeyError if the video is shorter."""
+        """Return the position of frame ``number``, which is the same; raise KeyError if the video is shorter."""
         if not 0 <= number < len(self):
             raise KeyError(number)
         return number
@@ -170,7 +170,7 @@ class VideoFile(CachedFrames):
             self._cache.put(position, still)
             return still
         if not self.damage.missing[position]:
-            # A run from one frame to the next; but a user who looks at them, and so may give up, will step back.
+            # A run of frames; but a user who looks at them, and so may cancel, will step back.
             in_passing = position == self._read_last + 1 and superseded is None
             frame = self._decode(self._decoder, self._keep_from(position), position, superseded, in_passing=in_passing)
             if frame is not None:
@@ -180,20 +180,20 @@ class VideoFile(CachedFrames):
         return frame
 
     def _keep_from(self, position: int) -> int:
-        """Return the first frame worth keeping on the way to ``position``: stepping back needs those before it."""
+        """Return the first frame worth keeping on the way to ``position``: stepping back needs the frames before it."""
         return self._group_start(position, share=2) if self._steps_back_to(position) else position
 
     def _steps_back_to(self, position: int) -> bool:
         return 0 < self._read_last - position <= _STEP_BACK
 
     def _group_start(self, position: int, *, share: int) -> int:
-        """Return the first frame of the group of pictures, or of as much of it as that share of the cache holds."""
+        """Return the first frame of the group of pictures, or of as much of it as fits that share of the cache."""
         key = int(self.index.keyframes[self.index.key_before(position)])
         frame_bytes = int(np.prod(self._shape[1:]))
         return max(key, position + 1 - max(self._cache.max_bytes // share // frame_bytes, 1))
 
     def _note(self, position: int) -> None:
-        """Let the group before be decoded ahead of somebody who steps back towards it."""
+        """Decode the previous group ahead for somebody who steps back towards it."""
         steps_back = self._steps_back_to(position)
         super()._note(position)
         if not steps_back:
@@ -213,7 +213,7 @@ class VideoFile(CachedFrames):
         *,
         in_passing: bool = False,
     ) -> NDArray[np.uint8] | None:
-        """Decode into the cache; returns the last frame, None if it is undecodable."""
+        """Decode into the cache; return the last frame, None if it does not decode."""
         wanted = None
         for position, frame in decoder.frames(first, last, superseded=superseded):
             if position in self.stills:
