@@ -197,7 +197,7 @@ def _unfinished(project: Project, sources: Mapping[str, FrameSource]) -> list[Fr
     return available(sorted({a.key for a in known_labels(project) if not a.is_complete}), sources)[:MOST_UNFINISHED]
 
 
-def _keep(project: Project, version: int, said: dict[FrameKey, tuple[NDArray, NDArray]]) -> None:
+def _keep(project: Project, version: int, said: dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]) -> None:
     """Store the model's predictions, keeping those of frames that left the pool because they were labelled."""
     kept = project.predictions.load(version).items()
     shape = next(iter(said.values()))[0].shape if said else ()
