@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import Adopt, Adopted, Died, Failed, Finished, Look, Looked, Ranked, Ready
@@ -75,9 +76,14 @@ def test_the_command_line_adopts_and_ranks_with_it(project_and_model):
     said = json.loads(adopted.stdout)
     assert (said["model_version"], said["network"]) == (1, "onnx")
     model.unlink()  # the copy is the project's own
+    with open_project(config) as project:
+        begun = FrameKey(project.videos[0].name, 3)
+        project.labels.place(begun, project.skeleton.bodyparts[0], 5.0, 5.0)
     rows = json.loads(call("rank", config, "--strategy", "mpe", "--top", "3").stdout)
     assert [row["model_version"] for row in rows] == [1, 1, 1]
     assert all(row["provenance"] == "al" and np.isfinite(row["score"]) for row in rows)
+    with open_project(config) as project:
+        assert begun in project.predictions.load(1)  # what an export fills it with
     missing = call("adopt", config)
     assert missing.returncode == 2
     assert "snapshot" in missing.stderr
