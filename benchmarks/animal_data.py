@@ -27,11 +27,14 @@ class GroundTruthVideo:
     bodyparts : tuple of str
     xy : float array, (N, A, K, 2)
         Source pixels, NaN where a bodypart is not visible; the order of the animals is the same in all frames.
+    labels : Path, optional
+        The same as an ``.slp`` file, for other programs.
     """
 
     path: Path
     bodyparts: tuple[str, ...]
     xy: NDArray[np.float64]
+    labels: Path | None = None
 
     def frames(self, numbers: NDArray[np.integer]) -> list[LabelledFrame]:
         """Return some frames with the labels of all animals."""
@@ -58,4 +61,4 @@ def flies(data: Path) -> GroundTruthVideo:
     for frame in labels.labeled_frames:
         for instance in frame.instances:
             xy[frame.frame_idx, tracks[instance.track]] = instance.numpy()
-    return GroundTruthVideo(data / FLIES.parent / "clip.mp4", names, xy)
+    return GroundTruthVideo(data / FLIES.parent / "clip.mp4", names, xy, data / FLIES)

@@ -1,11 +1,14 @@
-"""Several animals in a frame, learnt from 30 labelled frames: two flies, and followed, two mice that cross too."""
+"""Several animals in a frame, learnt from 30 labelled frames: two flies, and followed, two mice that cross too.
+
+``--short`` takes one seed and leaves the mice out; ``--peers`` adds what `benchmarks.animal_peers` measures.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.animal_data import FLIES, GroundTruthVideo, flies
+from benchmarks.animal_peers import SLEAP_NN, side_by_side
 from benchmarks.report import Figure
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.tracks import in_order
@@ -30,10 +34,12 @@ N_TRAIN, N_TEST, N_TIMED = 30, 300, 64
 SEEDS = (0, 1, 2)
 
 
-def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
-    """Measure on the flies in ``data`` and on drawn mice; ``short`` takes one seed and leaves the mice out."""
+def figures(
+    data: Path | None, *, short: bool = False, peers: Mapping[str, float | None] | None = None
+) -> Iterator[Figure]:
+    """Measure on the flies in ``data`` and on drawn mice, and what ``peers`` come to, each within so many minutes."""
     if data is not None and (data / FLIES).is_file():
-        yield from _of_video("animals.flies", flies(data), SEEDS[:1] if short else SEEDS)
+        yield from _of_video("animals.flies", flies(data), SEEDS[:1] if short else SEEDS, peers)
         yield from _followed("animals.flies", flies(data))
     if not short:
         with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +49,9 @@ def figures(data: Path | None, *, short: bool = False) -> Iterator[Figure]:
                 yield from _followed(f"animals.{name}", video)
 
 
-def _of_video(name: str, video: GroundTruthVideo, seeds: Sequence[int]) -> Iterator[Figure]:
+def _of_video(
+    name: str, video: GroundTruthVideo, seeds: Sequence[int], peers: Mapping[str, float | None] | None
+) -> Iterator[Figure]:
     measured = [_measure(video, seed) for seed in seeds]
     setting = {
         "n_train": N_TRAIN,
@@ -65,6 +73,16 @@ def _of_video(name: str, video: GroundTruthVideo, seeds: Sequence[int]) -> Itera
         if what in ("train_seconds", "frames_per_second"):
             by_seed["processor"] = [round(one.value(f"{what}_of_processor"), 2) for one in measured]
         yield Figure(f"{name}_{what}", worst(values), unit, goal, setting=setting | by_seed)
+    if peers is not None and (not peers or SLEAP_NN in peers):
+        ours, minutes = measured[0].errors.oks_map, peers.get(SLEAP_NN)
+        yield from side_by_side(name, video, *_drawn(video, seeds[0]), ours=ours, minutes=minutes)
+
+
+def _drawn(video: GroundTruthVideo, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which frames to learn from, in one half of the video, and which to measure on, in the other."""
+    rng, half = np.random.default_rng(seed), len(video.xy) // 2
+    learn = rng.permutation(half)[:N_TRAIN]
+    return learn, half + rng.permutation(len(video.xy) - half)[:N_TEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +101,12 @@ class _Measured:
 
 def _measure(video: GroundTruthVideo, seed: int) -> _Measured:
     """Learn from frames of one half of the video, and measure on frames of the other."""
-    rng, half = np.random.default_rng(seed), len(video.xy) // 2
-    learn = video.frames(rng.permutation(half)[:N_TRAIN])
+    numbers, rest = _drawn(video, seed)
+    learn = video.frames(numbers)
     began, processor = time.perf_counter(), time.process_time()
     model = trained(learn, video, seed)
     seconds, processor = time.perf_counter() - began, time.process_time() - processor
-    errors, _ = examine(model, video.frames(half + rng.permutation(len(video.xy) - half)[:N_TEST]))
+    errors, _ = examine(model, video.frames(rest))
     wall, cpu = _paces(model, video)
     return _Measured(errors, seconds, processor, wall, cpu)
 

@@ -1,7 +1,7 @@
-"""sleap-nn's single-instance U-Net, from scratch as it starts by default: answers `benchmarks.pose_peers`.
+"""sleap-nn's U-Nets, from scratch as they start by default: answers `benchmarks.pose_peers` and `benchmarks.animals`.
 
-Its own generator makes the configuration; what differs is what its sample ``config_single_instance_unet_medium_rf``
-says otherwise, which is the lighter network.
+Its own generator makes the configuration. For one animal what differs is what its sample
+``config_single_instance_unet_medium_rf`` says otherwise, which is the lighter network.
 """
 
 from __future__ import annotations
@@ -38,6 +38,29 @@ QUIET = {
         "save_ckpt": False,
     }
 }
+
+
+PIPELINES = {"top_down": ("centroid", "centered_instance"), "bottom_up": ("bottomup",)}
+"""The networks of each of its ways with several animals; they are trained one after the other."""
+
+
+class Ending(lightning.Callback):
+    """Ends training when its time is up, and keeps the network as it is then."""
+
+    def __init__(self, folder: Path, *, limit: float) -> None:
+        self.folder, self.limit = folder, limit
+        self.began, self.seconds, self.n_steps = 0.0, 0.0, 0
+
+    def on_train_start(self, *_: Any) -> None:
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        self.n_steps += 1
+        self.seconds = time.perf_counter() - self.began
+        trainer.should_stop = self.seconds >= self.limit
+
+    def on_train_end(self, trainer: Any, *_: Any) -> None:
+        trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
 
 
 class HeldOutWatch(lightning.Callback):
@@ -88,7 +111,7 @@ class HeldOutWatch(lightning.Callback):
 class WatchedTrainer(ModelTrainer):
     """Its trainer, which takes no callbacks from outside, with one more."""
 
-    watch: HeldOutWatch
+    watch: HeldOutWatch | Ending
 
     def _setup_loggers_callbacks(self, **arguments: Any) -> tuple[Any, list[Any]]:
         loggers, callbacks = super()._setup_loggers_callbacks(**arguments)
@@ -98,8 +121,11 @@ class WatchedTrainer(ModelTrainer):
 def configure(labels: Path, folder: Path) -> DictConfig:
     """Return its own configuration for one animal in a frame."""
     config = ConfigGenerator.from_slp(str(labels)).pipeline("single_instance").build()
-    place = {"trainer_config": {"ckpt_dir": str(folder), "run_name": "run"}}
-    return OmegaConf.merge(config, SAMPLE, QUIET, place)
+    return OmegaConf.merge(config, SAMPLE, QUIET, _place(folder, "run"))
+
+
+def _place(folder: Path, run: str) -> dict[str, Any]:
+    return {"trainer_config": {"ckpt_dir": str(folder), "run_name": run}}
 
 
 def train(labels: str, names: list[str], px: float, limit: float, threads: int) -> dict[str, Any]:
@@ -121,5 +147,44 @@ def train(labels: str, names: list[str], px: float, limit: float, threads: int) 
     return {"curve": watch.curve, "batch": config.trainer_config.train_data_loader.batch_size}
 
 
+def animals(
+    labels: str, learn: list[int], test: list[int], way: str, most: int, limit: float, threads: int
+) -> dict[str, Any]:
+    """Train one of `PIPELINES` on some frames of a video, at most ``limit`` seconds; return the poses in others.
+
+    ``labels`` is an ``.slp`` file; frames are numbers. Poses are ``[score, [[x, y], ...]]``, NaN where there is none.
+    """
+    torch.set_num_threads(threads)
+    by_number = {frame.frame_idx: frame for frame in sleap_io.load_slp(labels)}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        chosen = sleap_io.Labels([by_number[number] for number in learn])
+        chosen.save(folder / "learn.slp")
+        endings, batches = [], []
+        for kind in PIPELINES[way]:
+            config = ConfigGenerator.from_slp(str(folder / "learn.slp")).auto().pipeline(kind).build()
+            config = OmegaConf.merge(config, QUIET, _place(folder, kind))
+            trainer = WatchedTrainer.get_model_trainer_from_config(config, train_labels=[chosen])
+            trainer.watch = ending = Ending(folder / kind, limit=limit / len(PIPELINES[way]))
+            trainer.train()
+            endings.append(ending)
+            batches.append(config.trainer_config.train_data_loader.batch_size)
+        paths = [str(ending.folder) for ending in endings]
+        rest = sleap_io.Labels([by_number[number] for number in test])
+        began = time.perf_counter()
+        found = predict(rest, model_paths=paths, device="cpu", max_instances=most)
+        seconds = time.perf_counter() - began
+        poses = {
+            frame.frame_idx: [[float(one.score), one.numpy().tolist()] for one in frame.instances] for frame in found
+        }
+    return {
+        "poses": [poses.get(number, []) for number in test],
+        "seconds": [ending.seconds for ending in endings],
+        "steps": [ending.n_steps for ending in endings],
+        "batch": batches,
+        "frames_per_second": len(test) / seconds,
+    }
+
+
 if __name__ == "__main__":
-    serve({"train": train})
+    serve({"train": train, "animals": animals})

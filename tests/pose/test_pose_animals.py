@@ -16,7 +16,9 @@ from napari_al_pose.pose.animal_batch_sampler import AnimalBatchSampler
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.evaluation import examine, predict_labelled
+from napari_al_pose.pose.frames import once_each
 from napari_al_pose.pose.matching import matched
+from napari_al_pose.pose.pasting import bones_of, outline
 from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT
 from napari_al_pose.pose.training_plan import make_plan, view_is_fixed
 from napari_al_pose.pose.window import Window
@@ -127,6 +129,41 @@ def test_two_animals_side_by_side_keep_their_own_keypoints(model):
     assert np.median(errors) < 4
 
 
+def test_of_two_that_cross_in_one_place_more_than_one_is_found(model):
+    """They have one centre: only a second look, which knows the first, tells the other."""
+    rng = np.random.default_rng(6)
+    two = replace_animals(model, Animals(2, always=True))
+    right = []
+    for angle in (0.3, 1.0, 2.2, 2.9):
+        frame = drawn([worm(np.array([80.0, 60.0]), angle), worm(np.array([81.0, 60.0]), angle + np.pi / 2)], rng)
+        xy, _, _ = matched(*_poses(two, frame.image), frame)
+        errors = np.hypot(*(xy - np.stack([one.xy for one in frame.animals])).transpose(2, 0, 1))
+        right.append((np.nan_to_num(errors[:, [0, 2]], nan=99) < 6).mean())
+    assert np.mean(right) > 0.55
+
+
+def test_marks_of_nothing_change_nothing(model):
+    image, spot = torch.rand(1, 3, 96, 96) * 255, torch.full((1, 2), 48.0)
+    with torch.inference_mode():
+        plain = model.network(image, spot)
+        torch.testing.assert_close(model.network(image, spot, torch.full((1, 3, 2), torch.nan)), plain)
+        torch.testing.assert_close(model.network(image, spot, torch.zeros(1, 0, 2)), plain)
+        marked = model.network(image, spot, torch.full((1, 1, 2), 48.0))
+    assert (marked - plain).abs().max() > 1e-3
+
+
+def replace_animals(model: PoseModel, animals: Animals) -> PoseModel:
+    """Return a model that looks for others."""
+    return PoseModel(
+        model.network,
+        bodyparts=PARTS,
+        settings=model.settings,
+        long_side=model.long_side,
+        window=model.window,
+        animals=animals,
+    )
+
+
 def _poses(model: PoseModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     said = model.predict(image[None], with_scoremaps=False).animals
     assert said is not None
@@ -180,6 +217,12 @@ def test_two_labels_of_one_animal_teach_and_are_found_once(frames):
     settings = SETTINGS.model_copy(update={"steps": 3, "animal_count": "fixed"})
     ticks, model = finish(train(doubled, PARTS, settings, animals=2))
     assert np.isfinite(ticks[-1].loss)
+    n_doubled = sum(bool(frame.animals) for frame in frames)
+    assert f"In {n_doubled} frames an animal is labelled twice" in ticks[-1].notice
+    # Whether another animal was meant, nobody knows.
+    cleaned, _ = once_each(doubled)
+    assert all(len(frame.each) == 1 and not frame.every_animal for frame in cleaned if frame.animals)
+    assert once_each(frames) == (frames, "")
     assert model.animals == Animals(2, always=True)
     xy, _ = _poses(model, frames[0].image)
     assert len(xy) == 2
@@ -192,6 +235,37 @@ def sampler(frames: list[LabelledFrame], **changed) -> AnimalBatchSampler:
     )
     made.add(frames)
     return made
+
+
+def test_what_is_cut_out_is_the_animal(frames):
+    xy = worm(np.array([48.0, 48.0]), 0.0)
+    others = np.stack([xy, xy + 1, np.where([[True], [True], [False]], xy, np.nan)])
+    bones = bones_of(others)
+    assert sorted(tuple(sorted(bone)) for bone in bones) == [(0, 1), (1, 2)]
+    mask = outline(xy, bones, (96, 96), LENGTH)
+    assert mask[48, 32:65].min() == 1
+    assert mask[48 + round(LENGTH / 4), 48] == 0
+    assert not outline(np.full((3, 2), np.nan), bones, (96, 96), LENGTH).any()
+    # Two bodyparts that are never seen together are not joined.
+    apart = np.stack([np.where([[True], [True], [False]], xy, np.nan), np.where([[False], [True], [True]], xy, np.nan)])
+    assert (0, 2) not in bones_of(apart)
+
+
+def test_views_mark_other_animals_and_hide_no_label_that_teaches(frames):
+    two = [frame for frame in frames if len(frame.animals) == 2]
+    draws = sampler(two)
+    batch = draws.batch()
+    close = ~torch.isnan(batch.spots[:, 0])
+    assert torch.isnan(batch.marks[~close]).all()
+    marked = torch.isfinite(batch.marks[..., 0]).any(dim=1)
+    assert marked[close].any()
+    assert not marked[close].all()
+    # Labels that a pasted animal covers teach nothing.
+    assert any((more.weights[torch.isfinite(more.uv[..., 0])] == 0).any() for more in (draws.batch() for _ in range(8)))
+    # Where all are known already, nothing is left to be found.
+    nothing = close & torch.isnan(batch.uv[..., 0]).all(dim=1)
+    assert nothing.any()
+    assert (batch.weights[nothing] == NOT_VISIBLE_WEIGHT).all()
 
 
 def test_what_nobody_labelled_is_not_taught_as_background(frames):

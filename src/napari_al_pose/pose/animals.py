@@ -3,6 +3,8 @@
 One network makes both passes. The first looks at the whole frame at a coarse scale, and the last scoremap has a peak
 for each animal. The second looks at a window around each peak with a spotlight on its middle, and predicts the
 keypoints of the animal in the middle, whatever else the window shows (top-down estimation of centred instances).
+Animals that touch may share a peak, or give the same pose twice. Such a place gets another look, with marks on the
+keypoints of the animals that were found.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.oks import similarity
@@ -35,6 +38,12 @@ LEAST_SCORE = 0.25
 
 SAME_ANIMAL = 0.7
 """Lowest object keypoint similarity at which two poses are the same animal, found twice."""
+
+TOUCHING = 0.35
+"""Distance of a place from a keypoint of another animal, in sides of the window, up to which they may be confused."""
+
+SEEN = 0.1
+"""Height of a scoremap from which on a keypoint is marked as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,38 +135,125 @@ def predict_animals(
     with_scoremaps : bool
         False omits them.
     """
-    frame, uv, height = _centres(network, images, geometry, window, animals)
-    corners = np.round(uv - (window.side - 1) / 2).astype(np.int64)
-    maps = _close(network, images, frame, corners, window.side)
-    cells, raw = (part.cpu().numpy() for part in decode(maps))
-    xy = geometry.grid.to_source(cells.astype(np.float64)) + (corners / geometry.scale_xy)[:, None]
-    scores = np.sqrt(height * raw.mean(axis=1)) if len(raw) else height
-    k, side = maps.shape[1], window.side // SCOREMAP_STRIDE
-    n, most = len(images), animals.most
+    look = _Look(network, images, geometry, window.side)
+    places = _centres(network, images, geometry, window, animals)
+    first = look(places)
+    found = [_told_apart(first.of(np.flatnonzero(places.frame == i)), look, animals) for i in range(len(images))]
+    k, side, n, most = first.xy.shape[1], window.side // SCOREMAP_STRIDE, len(images), animals.most
     poses = AnimalPoses(
         np.full((n, most, k, 2), np.nan, np.float32),
         np.zeros((n, most, k), np.float32),
         np.zeros((n, most), np.float32),
         np.zeros((n, most, k, side, side), np.float32) if with_scoremaps else None,
-        (),
+        tuple(
+            tuple([_grid(geometry, corner) for corner in one.corners] + [geometry.grid] * (most - len(one.xy)))
+            for one in found
+        ),
     )
-    grids = []
-    for i in range(n):
-        found = np.flatnonzero(frame == i)
-        kept = found[_kept(xy[found], scores[found], animals)]
-        poses.xy[i, : len(kept)], poses.likelihood[i, : len(kept)] = xy[kept], raw[kept]
-        poses.score[i, : len(kept)] = scores[kept]
+    for i, one in enumerate(found):
+        m = len(one.xy)
+        poses.xy[i, :m], poses.likelihood[i, :m], poses.score[i, :m] = one.xy, one.raw, one.score
         if poses.scoremaps is not None:
-            poses.scoremaps[i, : len(kept)] = maps[torch.from_numpy(kept).to(maps.device)].cpu().numpy()
-        where = [_grid(geometry, corners[j]) for j in kept]
-        grids.append(tuple(where + [geometry.grid] * (most - len(kept))))
-    return replace(poses, grids=tuple(grids))
+            poses.scoremaps[i, :m] = one.maps.cpu().numpy()
+    return poses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """P places worth a closer look: in which frame, where (network pixels of the second pass), how high the centre."""
+
+    frame: NDArray[np.int64]
+    uv: NDArray[np.float64]
+    height: NDArray[np.float64]
+
+    def of(self, which: NDArray[np.integer]) -> _Places:
+        return _Places(self.frame[which], self.uv[which], self.height[which])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What was seen at P places: poses in source pixels, heights, scores, scoremaps, and the windows' corners."""
+
+    places: _Places
+    xy: NDArray[np.float64]
+    raw: NDArray[np.float32]
+    score: NDArray[np.float64]
+    maps: Tensor
+    corners: NDArray[np.int64]
+
+    def of(self, which: NDArray[np.integer]) -> _Found:
+        at = torch.from_numpy(np.asarray(which, np.int64)).to(self.maps.device)
+        places, corners = self.places.of(which), self.corners[which]
+        return _Found(places, self.xy[which], self.raw[which], self.score[which], self.maps[at], corners)
+
+    def and_(self, other: _Found) -> _Found:
+        places = _Places(
+            *(
+                np.concatenate([getattr(one.places, name) for one in (self, other)])
+                for name in ("frame", "uv", "height")
+            )
+        )
+        xy, raw, score, corners = (
+            np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("xy", "raw", "score", "corners")
+        )
+        return _Found(places, xy, raw, score, torch.cat([self.maps, other.maps]), corners)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """Looks closely at places in frames."""
+
+    network: PoseNetwork
+    images: Tensor
+    geometry: InputGeometry
+    side: int
+
+    def __call__(self, places: _Places, known: Sequence[NDArray[np.float64]] = ()) -> _Found:
+        """Return what is seen; ``known`` are keypoints, (n, 2), of other animals at each place, source pixels."""
+        corners = np.round(places.uv - (self.side - 1) / 2).astype(np.int64)
+        marks = [
+            torch.from_numpy(self.geometry.to_network(xy) - corner)
+            for xy, corner in zip(known, corners, strict=bool(known))
+        ]
+        maps = _close(self.network, self.images, places.frame, corners, self.side, marks)
+        cells, raw = (part.cpu().numpy() for part in decode(maps))
+        xy = self.geometry.grid.to_source(cells.astype(np.float64)) + (corners / self.geometry.scale_xy)[:, None]
+        scores = np.sqrt(places.height * raw.mean(axis=1)) if len(raw) else places.height
+        return _Found(places, xy, raw, scores, maps, corners)
+
+    def touches(self, found: _Found, one: int, other: int) -> bool:
+        """Whether a keypoint of another animal is so near to a place that they may be confused."""
+        uv = self.geometry.to_network(found.xy[other][found.raw[other] >= SEEN])
+        return bool((np.hypot(*(uv - found.places.uv[one]).T) <= TOUCHING * self.side).any())
+
+
+def _told_apart(first: _Found, look: _Look, animals: Animals) -> _Found:
+    """Return the animals of a frame, each once, the surest first.
+
+    Where fewer were found than there may be, places that gave an animal once more are looked at with marks on the
+    animals near them; and, if there must be more, the places of those themselves.
+    """
+    kept = _kept(first.xy, first.score, animals)
+    wanted = animals.most - int((first.score[kept] >= LEAST_SCORE).sum())
+    doubles = [i for i in np.argsort(-first.score, kind="stable").tolist() if i not in kept] if kept else []
+    asked = []
+    for one in doubles + (kept if animals.always else []):
+        near = [other for other in kept if look.touches(first, one, other)]
+        is_double = bool(near) and similarity(first.xy[one][None], first.xy[near]).max() >= SAME_ANIMAL
+        if is_double and len(asked) < wanted:
+            asked.append((one, near))
+    if not asked:
+        return first.of(np.array(kept, np.int64))
+    known = [first.xy[near][first.raw[near] >= SEEN] for _, near in asked]
+    second = look(first.places.of(np.array([one for one, _ in asked])), known)
+    both = first.of(np.array(kept, np.int64)).and_(second)
+    return both.of(np.array(_kept(both.xy, both.score, animals), np.int64))
 
 
 def _centres(
     network: PoseNetwork, images: Tensor, geometry: InputGeometry, window: Window, animals: Animals
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return frame, place (network pixels of the second pass) and height of the peaks that are worth a closer look."""
+) -> _Places:
+    """Return the peaks of centres that are worth a closer look."""
     coarse = InputGeometry.fit(geometry.resized, window.search_side)
     small = images if coarse.resized == geometry.resized else _smaller(images, coarse)
     rows, columns = coarse.cells
@@ -170,7 +266,7 @@ def _centres(
     cells = _between_cells(centre[:, 0], at)[torch.from_numpy(frame), torch.from_numpy(rank)]
     uv = coarse.to_source(cells.cpu().numpy().astype(np.float64))
     found = heights.cpu().numpy()[frame, rank].astype(np.float64)
-    return frame.astype(np.int64), uv.astype(np.float64), found
+    return _Places(frame.astype(np.int64), uv.astype(np.float64), found)
 
 
 def _smaller(images: Tensor, coarse: InputGeometry) -> Tensor:
@@ -192,7 +288,12 @@ def _between_cells(maps: Tensor, at: Tensor) -> Tensor:
 
 
 def _close(
-    network: PoseNetwork, images: Tensor, frame: NDArray[np.int64], corners: NDArray[np.int64], side: int
+    network: PoseNetwork,
+    images: Tensor,
+    frame: NDArray[np.int64],
+    corners: NDArray[np.int64],
+    side: int,
+    marks: Sequence[Tensor] = (),
 ) -> Tensor:
     """Return the scoremaps (P, K, h, w) of windows whose first pixels are ``corners``, in frames ``frame``."""
     parameter = next(network.parameters())
@@ -203,7 +304,9 @@ def _close(
         [cut_window(images[i], corner, side, network.mean) for i, corner in zip(frame, corners, strict=True)]
     )
     middle = torch.full((len(cuts), 2), (side - 1) / 2, device=parameter.device)
-    return network(cuts.to(parameter.device), middle)[:, :-1].float().sigmoid()
+    known = pad_sequence(list(marks), batch_first=True, padding_value=torch.nan).float() if marks else None
+    given = cuts.to(parameter.device)
+    return network(given, middle, None if known is None else known.to(parameter.device))[:, :-1].float().sigmoid()
 
 
 def cut_window(image: Tensor, corner: NDArray[np.int64], side: int, fill: float) -> Tensor:

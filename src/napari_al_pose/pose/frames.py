@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.domain.oks import similarity
+
+SAME_LABELS, LEAST_PLACED = 0.9, 2
+"""Object keypoint similarity, both ways, from which on two labels are of one animal, and the keypoints it takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,3 +91,31 @@ def check_frames(frames: Sequence[LabelledFrame], n_bodyparts: int) -> None:
             raise AlPoseError("A placed keypoint has no position.", "Place it again.")
     if not any(frame.animals for frame in frames):
         raise AlPoseError("Expected at least one placed keypoint to train on, got none.", "Label some frames first.")
+
+
+def once_each(frames: Sequence[LabelledFrame]) -> tuple[list[LabelledFrame], str]:
+    """Return frames without second labels of an animal, and a sentence about them; empty if there are none.
+
+    Nobody knows then whether another animal was meant, so that not every animal counts as labelled.
+    """
+    cleaned, n_doubled = [], 0
+    for frame in frames:
+        kept: list[LabelledFrame] = []
+        for one in frame.each:
+            if not any(_are_same(one, other) for other in kept):
+                kept.append(one)
+        if len(kept) < len(frame.each):
+            frame = replace(frame, others=tuple(kept[1:]), every_animal=False)
+            n_doubled += 1
+        cleaned.append(frame)
+    if not n_doubled:
+        return cleaned, ""
+    where = "1 frame" if n_doubled == 1 else f"{n_doubled} frames"
+    return cleaned, f"In {where} an animal is labelled twice; the first of its labels teaches. Remove the second."
+
+
+def _are_same(one: LabelledFrame, other: LabelledFrame) -> bool:
+    poses = [np.where((a.states == KeypointState.PLACED)[:, None], a.xy, np.nan)[None] for a in (one, other)]
+    if min(int(np.isfinite(pose[..., 0]).sum()) for pose in poses) < LEAST_PLACED:
+        return False
+    return min(float(similarity(*pair)[0, 0]) for pair in (poses, poses[::-1])) >= SAME_LABELS

@@ -17,8 +17,11 @@ HEAD_CHANNELS = 64
 SPOT_SHARE = 0.2
 """Standard deviation of the spotlight relative to the view's side; it fades where the animal ends."""
 
-_SHADE = (1.0, 0.0, -1.0)
-"""Initial tint of the dark area, in standard deviations of the colours; a colour that most videos don't show."""
+MARK_SHARE = 0.035
+"""Standard deviation of a mark over the view's side: about a limb's width."""
+
+_SHADE, _MARK = (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0)
+"""Initial tints of the dark area and of marks, in standard deviations of the colours; most videos don't show them."""
 
 _INITIAL_LOGIT = -5.0
 """An untrained map says "not here" nearly everywhere, and is right nearly everywhere."""
@@ -37,8 +40,8 @@ class PoseNetwork(nn.Module):
     pretrained : bool
         Whether to read the backbone's ImageNet weights; not needed if a checkpoint follows.
     several : bool
-        Whether frames show several animals. Adds a scoremap of their centres, and a spotlight on the animal whose pose
-        is wanted.
+        Whether frames show several animals. Adds a scoremap of their centres, a spotlight on the animal whose pose is
+        wanted, and marks on animals that were found before.
     """
 
     def __init__(self, backbone: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
@@ -52,22 +55,26 @@ class PoseNetwork(nn.Module):
         self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)
         self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + several, 1)
         self.shade = nn.Parameter(torch.tensor(_SHADE)) if several else None
+        self.mark = nn.Parameter(torch.tensor(_MARK)) if several else None
         nn.init.normal_(self.scoremaps.weight, std=0.01)
         nn.init.constant_(self.scoremaps.get_parameter("bias"), _INITIAL_LOGIT)
 
-    def forward(self, images: Tensor, spots: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, spots: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
         """Return scoremap logits, (N, K, H / 4, W / 4), of pixel values (N, 3, H, W) from 0 to 255.
 
         ``spots``, (N, 2), are the positions, x and y in pixels, of the animals whose pose is wanted; NaN for none. The
-        surroundings are tinted, more with the distance (only in a network for several animals).
+        surroundings are tinted, more with the distance. ``marks``, (N, P, 2), are keypoints of other animals, NaN for
+        none; they have a tint of their own (both only in a network for several animals).
         """
-        return self.heads(self.pyramid(images, spots))
+        return self.heads(self.pyramid(images, spots, marks))
 
-    def pyramid(self, images: Tensor, spots: Tensor | None = None) -> list[Tensor]:
+    def pyramid(self, images: Tensor, spots: Tensor | None = None, marks: Tensor | None = None) -> list[Tensor]:
         """Return the backbone's maps of pixel values (N, 3, H, W) from 0 to 255, finest first."""
         x = (images - self.mean) / self.std
         if spots is not None and self.shade is not None:
             x = x + self.shade.float()[:, None, None] * _shadow(spots, *images.shape[-2:])[:, None]
+        if marks is not None and self.mark is not None:
+            x = x + self.mark.float()[:, None, None] * _blots(marks, *images.shape[-2:])[:, None]
         x = x.to(next(self.parameters()).dtype)
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
@@ -120,6 +127,17 @@ def _shadow(spots: Tensor, height: int, width: int) -> Tensor:
     scale = -1 / (2 * (SPOT_SHARE * width) ** 2)
     light = torch.exp(scale * down**2)[:, :, None] * torch.exp(scale * across**2)[:, None]
     return 1 - torch.nan_to_num(light)
+
+
+def _blots(marks: Tensor, height: int, width: int) -> Tensor:
+    """Return how strong the tint of marks (N, P, 2) is, (N, height, width): 1 on them, 0 away from all."""
+    if not marks.shape[1]:
+        return marks.new_zeros(len(marks), height, width)
+    across = torch.arange(width, device=marks.device) - marks[..., 0, None]
+    down = torch.arange(height, device=marks.device) - marks[..., 1, None]
+    scale = -1 / (2 * (MARK_SHARE * width) ** 2)
+    blots = torch.exp(scale * down**2)[..., :, None] * torch.exp(scale * across**2)[..., None, :]
+    return torch.nan_to_num(blots).amax(dim=1)
 
 
 def fold_batch_norms(network: M) -> M:

@@ -25,7 +25,7 @@ from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.batch_sampler import BatchSampler
 from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.frames import LabelledFrame, check_frames
+from napari_al_pose.pose.frames import LabelledFrame, check_frames, once_each
 from napari_al_pose.pose.hard_negatives import find_hard_negatives
 from napari_al_pose.pose.metrics import reference_length
 from napari_al_pose.pose.model import PoseModel
@@ -78,7 +78,7 @@ class TrainTick:
     fine_tuned : bool
         Whether the training fine-tunes the previous model.
     notice : str
-        What had to be reduced because memory is short, for the user; empty if nothing.
+        What had to be reduced because memory is short, and which labels are left out, for the user; empty if nothing.
     tried, to_try : int
         Steps done and planned of the trial that decides where to start; it runs before the training's own steps.
         The first half of them fine-tunes, the second starts over; ``loss`` is that of the step.
@@ -157,8 +157,10 @@ def train(
     check_frames(frames, len(bodyparts))
     if threads is not None:
         torch.set_num_threads(max(1, threads))
+    frames, doubles = once_each(frames) if animals > 1 else (frames, "")
     training = _Training(frames, bodyparts, settings, holdout, animals)
     start = yield from training.start(initial, plan)
+    start.plan = replace(start.plan, notice=" ".join(filter(None, (start.plan.notice, doubles))))
     return (yield from training.run(start))
 
 

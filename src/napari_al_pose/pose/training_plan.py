@@ -30,8 +30,9 @@ SMALL_ANIMAL, LARGEST_FOR_SMALL = 40.0, 1024
 """The input grows beyond `LARGEST_SIDE` only as far as a small animal in a large frame needs to reach this length. That
 slows prediction, but not training, which sees crops. If allowed, the network follows the animal instead."""
 
-SEARCHED_AMONG_OTHERS, SMALLEST_SEARCH = 20.0, 128
-"""The same for several animals, which must be told apart, and the shortest side of the first pass with several."""
+ANIMAL_AMONG_OTHERS, SEARCHED_AMONG_OTHERS, SMALLEST_SEARCH = 84.0, 32.0, 160
+"""The same for several animals: in the second pass, as long as its view of 160 pixels allows; in the first, long enough
+for a peak each where two touch. And the shortest side of the first pass with several."""
 
 SEARCHED_ANIMAL, LEAST_GAIN = 12.0, 1.5
 """Length of an animal in the first pass, network pixels, and how much finer the second pass must be to be
@@ -127,7 +128,7 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
     plan = TrainPlan(
         long_side=long_side,
         crop=crop,
-        steps=settings.steps or _steps(sum(max(1, len(frame.animals)) for frame in frames)),
+        steps=settings.steps or _steps(frames, animals),
         n_validation=_n_validation(n_placed),
         join_at=1.0 if n_placed >= EARLY_STOPPING_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
@@ -250,7 +251,7 @@ def _scales(frames: Sequence[LabelledFrame], extent: float, settings: TrainSetti
 def _scales_of_several(frames: Sequence[LabelledFrame], extent: float, settings: TrainSettings) -> tuple[int, int]:
     """Return the sides of `_scales` for several animals, which are always looked at one by one."""
     source = max(max(frame.size) for frame in frames)
-    fine = settings.long_side or min(round(ANIMAL_SIZE / max(extent, 1e-3)), source)
+    fine = settings.long_side or min(round(ANIMAL_AMONG_OTHERS / max(extent, 1e-3)), source)
     search = padded(round(SEARCHED_AMONG_OTHERS / max(extent, 1e-3)))
     return fine, min(max(SMALLEST_SEARCH, search), LARGEST_FOR_SMALL, padded(fine))
 
@@ -283,6 +284,12 @@ def _less(wanted: int, had: int, what: str) -> str:
     return "" if had >= wanted else f"Little memory is free: {what.format(had, wanted)}."
 
 
-def _steps(n_animals: int) -> int:
-    """Return a number of steps that grows with the square root of the labelled animals."""
-    return int(np.clip(40 * np.sqrt(n_animals), 160, 1000))
+def _steps(frames: Sequence[LabelledFrame], animals: int) -> int:
+    """Return a number of steps that grows with the square root of the labels.
+
+    With several animals it goes by them, and two in each frame take twice as long as one.
+    """
+    if animals == 1:
+        return int(np.clip(40 * np.sqrt(len(frames)), 160, 1000))
+    labelled = sum(max(1, len(frame.animals)) for frame in frames)
+    return int(np.clip(40 * np.sqrt(2 * labelled), 160, 1400))
