@@ -101,6 +101,25 @@ def test_a_row_of_the_second_camera_alone_is_none_of_the_first(project_root):
     assert rows_of(folder) == {"camA_0001.png": 5.0, "camB_0001.png": 9.0}
 
 
+@pytest.mark.parametrize("labelled_too", [False, True])
+def test_an_image_that_comes_later_and_sorts_first_gets_no_labels_of_another(project_root, labelled_too):
+    folder = save_rows(project_root, {"camB_0001.png": 9.0})
+    with open_project(project_root) as project:
+        project.labels.place(FrameKey("mouse", 1), "nose", 8.0, 8.0)
+        project.export_labels()
+    if labelled_too:
+        save_rows(project_root, {"camA_0001.png": 4.0, **rows_of(folder)})
+    else:
+        Image.new("L", (64, 48), 90).save(folder / "camA_0001.png")
+    with open_project(project_root) as project:
+        points = [annotation.xy[0, 0] for annotation in project.labels.annotations()]
+        assert points == ([4.0] if labelled_too else [])
+        assert any("camB_0001.png" in notice and "another image" in notice for notice in project.notices)
+        project.labels.place_many(FrameKey("mouse", 1), dict.fromkeys(BODYPARTS, (5.0, 5.0)))
+        project.export_labels()
+    assert rows_of(folder) == {"camA_0001.png": 5.0, "camB_0001.png": 8.0}
+
+
 def test_deeplabcuts_own_image_stands_for_a_number_before_all_others(project_root):
     save_rows(project_root, {"img0001.png": 4.0}, images={"crop-0001.png": 10, "img0001.png": 200})
     with open_project(project_root) as project, closing(project.video("mouse").open()) as source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +68,14 @@ class CollectedData:
         theirs, otherwise = join_files(self._keypoints(self.read()), csv, store.exchange.exported(self.name))
         return bool(otherwise) or not self._plan(theirs, store).is_empty
 
-    def merge_into(self, store: LabelStore) -> list[str]:
+    def merge_into(self, store: LabelStore, *, look_at_images: bool = False) -> list[str]:
         """Take in what other programs changed since the files were last written or read.
+
+        Parameters
+        ----------
+        store : LabelStore
+        look_at_images : bool
+            Whether to look for numbers that another image stands for by now, although the files did not change.
 
         Returns
         -------
@@ -86,7 +92,7 @@ class CollectedData:
         exchange = store.exchange
         notices = self._realign(store)
         state = exchange.state(self.name)
-        if self._is_known(state):
+        if self._is_known(state) and not (look_at_images and self._shares_numbers()):
             return notices
         files = self.folder.state()
         table, beside = self.read(), self._read_csv_beside()
@@ -100,7 +106,7 @@ class CollectedData:
             before = exchange.exported(self.name)
             told += self._dropped(table, {key.frame for key in before}, store)
             theirs, otherwise = join_files(by_h5, csv, before)
-            plan = self._plan(theirs, store)
+            plan = self._plan({**theirs, **self._of_other_images(table, before)}, store)
             disagreeing = list(otherwise.items())
             exchange.merge(
                 self.name,
@@ -297,6 +303,22 @@ class CollectedData:
         more = f" and {len(rest) - 1} more rows have" if len(rest) > 1 else " has"
         told = f"{table.path}: {rest[0]!r}{more} the frame number of another image there; kept and not shown."
         return [f"{told} Put the images of each camera into a folder of their own."]
+
+    def _shares_numbers(self) -> bool:
+        """Return whether several images of the folder have one frame number."""
+        return any(frame_number(image) is not None for image in numbered_images(image_names(self.folder.path))[1])
+
+    def _of_other_images(
+        self, table: AnnotationTable, before: Mapping[KeypointKey, Keypoint]
+    ) -> dict[KeypointKey, Keypoint]:
+        """Return known labels whose number another image stands for by now: they are none of that image's.
+
+        Their rows stay in the files.
+        """
+        images = image_names(self.folder.path)
+        others = {frame_number(image) for image in table.passed_over(self.name, images)}
+        frames = others - table.frames(self.name, images).keys() if others else set()
+        return {key: Keypoint() for key in before if key.frame in frames}
 
     def _outside(self, table: AnnotationTable) -> list[str]:
         """Report which points lie outside their own image; DeepLabCut ignores those when it trains."""

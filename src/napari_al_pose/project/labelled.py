@@ -38,7 +38,7 @@ class LabelledProject(ProjectFolder):
         """
         for name in self._labelled_folders():
             with self._passing_over_unreadable():
-                self.notice(*self._collected_data(name).merge_into(self.labels))
+                self.notice(*self._collected_data(name).merge_into(self.labels, look_at_images=True))
 
     def check_labels(self) -> None:
         """Add a notice for each video whose CollectedData has changes that a read-only project can't take in."""
