@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -255,3 +256,18 @@ def test_likelihoods_in_a_file_of_labels_are_told_of(tmp_path):
     assert any("4 points with a likelihood below 1" in notice for notice in done.notices)
     done = finish(import_labels(table(tmp_path / "CollectedData_Bob.csv", likelihood=1.0), tmp_path / "other"))
     assert not any("likelihood below" in notice for notice in done.notices)
+
+
+@pytest.mark.parametrize(("written", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_image_is_found_whichever_way_accents_are_written(tmp_path, written, on_disk):
+    disk = tmp_path / unicodedata.normalize(on_disk, "Mäuse")
+    disk.mkdir()
+    Image.new("RGB", (64, 48)).save(disk / unicodedata.normalize(on_disk, "Käfig é1.png"))
+    entry = {"id": 1, "file_name": unicodedata.normalize(written, "Mäuse/Käfig é1.png"), "width": 64, "height": 48}
+    labels = tmp_path / "labels.json"
+    label = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [5, 6, 2]}
+    category = {"id": 1, "name": "animal", "keypoints": ["nose"]}
+    labels.write_text(json.dumps({"images": [entry], "annotations": [label], "categories": [category]}))
+    done = finish(import_labels(labels, tmp_path / "made"))
+    assert not any("could not be found" in notice for notice in done.notices)
+    assert len(list((tmp_path / "made" / "labeled-data").rglob("*.png"))) == 1

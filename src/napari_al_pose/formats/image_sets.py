@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -131,8 +132,17 @@ class WrittenPaths:
         for end in _ends(_parts(written)):
             if all(is_safe_name(part) for part in end):
                 for folder in self._folders:
-                    if folder.joinpath(*end).is_file():
-                        yield folder.joinpath(*end), end
+                    if (path := _either_way(folder, end)).is_file():
+                        yield path, end
+
+
+def _either_way(folder: Path, parts: Sequence[str]) -> Path:
+    """Return the path below a folder, each part with its accents as they are on the disk: composed or decomposed."""
+    path = folder
+    for part in parts:
+        other = path / unicodedata.normalize("NFD", part)
+        path = other if not part.isascii() and not (path / part).exists() and other.exists() else path / part
+    return path
 
 
 def finite(value: Any, where: str) -> float:
