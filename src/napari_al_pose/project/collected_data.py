@@ -74,6 +74,7 @@ class CollectedData:
         Parameters
         ----------
         store : LabelStore
+            The project's labels.
         look_at_images : bool
             Whether to look for numbers that another image stands for by now, although the files did not change.
 
