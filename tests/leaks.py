@@ -12,6 +12,9 @@ import pytest
 PATIENCE_SECONDS = 30.0
 """What ends beside the window (an engine, a file being written) may take this long."""
 
+COLLECT_AFTER_SECONDS = 0.5
+"""Layers that were removed hold their threads until they are collected."""
+
 OF_NAPARI = ("napari", "app_model", "superqt", "qtconsole", "IPython", "vispy")
 """Whose widgets and threads are not ours to end; menus and tooltips have no module of their own."""
 
@@ -24,15 +27,20 @@ def nothing_is_left():
     """
     before = state()
     yield
-    end, left = time.monotonic() + PATIENCE_SECONDS, left_since(before)
+    left = _left_after(before, COLLECT_AFTER_SECONDS)
+    if left:
+        gc.collect()  # takes half a second in a process with napari: only where something seems left
+        left = _left_after(before, PATIENCE_SECONDS)
+    assert not left, f"left behind: {', '.join(sorted(left))}"
+
+
+def _left_after(before, seconds: float) -> set[str]:
+    """Wait until nothing is left, or for some seconds."""
+    end, left = time.monotonic() + seconds, left_since(before)
     while left and time.monotonic() < end:
         work()
         left = left_since(before)
-    if left:
-        gc.collect()  # takes half a second in a process with napari: only where something seems left
-        work()
-        left = left_since(before)
-    assert not left, f"left behind: {', '.join(sorted(left))}"
+    return left
 
 
 def state():
