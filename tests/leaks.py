@@ -59,7 +59,9 @@ def left_since(before) -> set[str]:
 
 
 def _threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if "al-pose" in thread.name or not thread.daemon}
+    """Return our threads and others that would keep the process alive, but not dask's pool, which it keeps for good."""
+    named = {thread for thread in threading.enumerate() if "al-pose" in thread.name or not thread.daemon}
+    return {thread for thread in named if not thread.name.startswith("ThreadPoolExecutor-")}
 
 
 def _processes() -> set[tuple[int, str]]:
