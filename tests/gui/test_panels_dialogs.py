@@ -29,6 +29,16 @@ def test_the_form_gives_back_what_it_was_given():
     assert SettingsForm(settings).settings == settings
 
 
+def test_the_form_says_automatic_in_place_of_magic_numbers_and_folds_what_few_change():
+    form = SettingsForm(LoopSettings.model_validate({"train_after": 0}))
+    assert {form.fields[name].native.text() for name in ("long_side", "steps", "rotation_degrees")} == {"automatic"}
+    assert form.fields["train_after"].native.text() == "never"
+    assert form.advanced.isHidden()
+    form.fields["steps"].value = 96
+    assert form.settings.train.steps == 96
+    assert not SettingsForm(form.settings).advanced.isHidden(), "what was chosen is in sight"
+
+
 def test_the_form_changes_only_what_it_shows_and_keeps_the_limits():
     form = SettingsForm(LoopSettings.model_validate({"strategy": "influence", "train": {"seed": 5}}))
     form.fields["batch_size"].value = 33

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 
 import pytest
-from qtpy.QtWidgets import QAbstractButton
+from qtpy.QtWidgets import QAbstractButton, QLabel
 from session_tools import TIMEOUT
+from superqt import QElidingLabel
 
+from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.views import MarkKind
+from napari_al_pose.engine.messages import Finished, Ranked
 from napari_al_pose.gui import dock as dock_module
-from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, PoseLabeller
+from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller
 from napari_al_pose.gui.docks import dock_of
+from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
 
 pytestmark = pytest.mark.gui
@@ -84,6 +88,46 @@ def test_nothing_is_wider_than_the_dock(opened_dock):
     room = MIN_WIDTH - 30  # margins and a scroll bar
     for panel in (opened_dock.header, opened_dock.bodyparts, opened_dock.queue, opened_dock.why, opened_dock.learning):
         assert panel.minimumSizeHint().width() <= room, panel
+
+
+def cut_off(dock):
+    """Return the texts in sight that don't fit and are nowhere in full."""
+    found = []
+    for widget in (*dock.findChildren(QLabel), *dock.findChildren(QAbstractButton)):
+        if not widget.isVisibleTo(dock) or not widget.text():
+            continue
+        if isinstance(widget, QLabel) and widget.wordWrap():
+            fits = widget.heightForWidth(widget.width()) <= widget.height()
+        elif isinstance(widget, (QElidingLabel, QAbstractButton)):
+            fits = widget.fontMetrics().horizontalAdvance(widget.text()) <= widget.width()
+        else:
+            fits = widget.minimumSizeHint().width() <= widget.width()
+        if not fits and widget.text() not in widget.toolTip():
+            found.append(widget.text())
+    return found
+
+
+def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qtbot, engine):
+    """At the height that a screen of 1600 x 1000 leaves, and one of 1366 x 768, training and idle."""
+    session = opened_dock.session
+    keys = [FrameKey(session.frame.key.video, number) for number in range(10, 90, 10)]
+    found = tuple(Suggestion(key, 1.0, "mpe", sentence="The model sees five possible places.") for key in keys)
+    engine.says(Ranked(session.learning.training.job, "mpe", 0, found, ()))
+    qtbot.waitUntil(lambda: len(session.navigator.queue) == len(keys), timeout=TIMEOUT)
+    opened_dock.setParent(None)  # of its own: the window's docks are laid out only when it is shown
+    qtbot.addWidget(opened_dock)
+    opened_dock.show()
+    qtbot.waitExposed(opened_dock)
+    for height, busy in ((900, True), (632, True), (632, False), (900, False)):
+        opened_dock.setFixedSize(WIDTH, height)
+        if not busy and session.learning.training.busy:
+            engine.says(Finished(session.learning.training.job))
+        qtbot.waitUntil(lambda busy=busy: session.learning.training.busy is busy, timeout=TIMEOUT)
+        qtbot.waitUntil(lambda: opened_dock.queue._view.height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
+        assert not cut_off(opened_dock)
+        foot = opened_dock.learning.geometry()
+        assert foot.bottom() <= opened_dock.height()
+        assert opened_dock.queue.mapTo(opened_dock, opened_dock.queue.rect().bottomLeft()).y() < foot.top()
 
 
 def test_the_header_and_the_timeline_follow_each_label(opened_dock):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -53,6 +53,18 @@ class PanelColumn(QWidget):
         super().resizeEvent(event)
         self._fit()
 
+    def event(self, event: QEvent) -> bool:
+        view = self.parentWidget()
+        if event.type() == QEvent.Type.ParentChange and view is not None:
+            view.installEventFilter(self)
+        return super().event(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Hear of less room too: a column that is as low as it can be is not resized with what it is seen through."""
+        if watched is self.parentWidget() and event.type() == QEvent.Type.Resize:
+            self._soon.start()
+        return False
+
     def _stretch(self, *_folded: bool) -> None:
         self._column.setStretchFactor(self._queue, 0 if self._queue.is_folded else 1)
 
@@ -67,7 +79,7 @@ class PanelColumn(QWidget):
             return
         self._why.set_low(self._room < LOW)
         heights = [_height(panel) for panel in (*self._others, self._queue)]
-        self._bodyparts.fit(self._room - sum(heights) - _SPACING * len(heights))
+        self._bodyparts.fit(self._room - self._queue.room_wanted - sum(heights) - _SPACING * len(heights))
 
 
 def _height(panel: QWidget) -> int:

@@ -43,6 +43,8 @@ from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
 ROW_HEIGHT = 44
+GOOD_PX = 3 * ROW_HEIGHT
+"""Three rows: the list of bodyparts grows only when the queue has as much."""
 _FEWEST_PX = 66
 """A row and a half: on the lowest screens the queue gives way before anything is cut off."""
 _PICTURE = QSize(52, 39)
@@ -110,6 +112,11 @@ class QueuePanel(Section):
             thumbnails.ready.connect(self._on_thumbnail)
         self._fill_strategies()
         self.refresh()
+
+    @property
+    def room_wanted(self) -> int:
+        """Pixels of height by which the list should be higher than it must be."""
+        return 0 if self.is_folded else GOOD_PX - _FEWEST_PX
 
     @property
     def rows(self) -> tuple[QueueRow, ...]:
