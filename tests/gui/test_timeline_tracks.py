@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from session_tools import TIMEOUT, of_session
 
-from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.domain import FrameKey, FrameRole, Prediction
 from napari_al_pose.domain.track_edits import TrackAct
 from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.panels.timeline import Timeline
@@ -218,3 +218,31 @@ def test_damaged_changes_are_named_and_not_written_over(pair, qtbot):
     qtbot.waitUntil(lambda: bool(pair.notices.errors), timeout=TIMEOUT)
     assert str(path) in pair.notices.errors[0]
     assert '"other": 9' in path.read_text()
+
+
+def test_errors_are_measured_where_labels_are_on_test_frames_first(pair, timeline, qtbot):
+    labels = pair.projects.project.labels
+
+    def read(frame, off):
+        """Label a frame, the second animal's tail so far off, as another animal than the tracks say."""
+        here = FrameKey(pair.frame.key.video, frame)
+        for who, (x, y) in (("mouse2", FIRST), ("mouse1", SECOND)):
+            labels.place(here, "nose", x, y, individual=who)
+            labels.place(here, "tail", x + 30, y + (off if who == "mouse1" else 0), individual=who)
+        with qtbot.waitSignal(pair.tracks.changed, timeout=TIMEOUT):
+            pair.tracks.read_anew()
+
+    read(5, 4.0)
+    assert pair.tracks.errors.bodyparts == (("tail", 2.0, 2), ("nose", 0.0, 2))
+    assert pair.tracks.errors.frames == ((5, 1.0),)
+    assert not pair.tracks.errors.is_test
+    labels.set_role(FrameKey(pair.frame.key.video, 7), FrameRole.HOLDOUT)
+    read(7, 8.0)
+    assert pair.tracks.errors.bodyparts[0] == ("tail", 4.0, 2)
+    assert (pair.tracks.errors.n_frames, pair.tracks.errors.is_test) == (1, True)
+    assert [row for row, _ in pair.tracks.errors.frames] == [5, 7]
+    timeline.menu.fill()
+    (menu,) = [action.menu() for action in timeline.menu.actions() if action.text() == "Error by bodypart"]
+    lines = [action.text() for action in menu.actions()]
+    assert lines[0] == "tail: 4.00 px (2 labels)"
+    assert lines[-1] == "Median in 1 test frame of this video"

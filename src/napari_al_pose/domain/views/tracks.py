@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain.track_edits import TrackAct, TrackEdit
 from napari_al_pose.domain.views.colours import bodypart_colours
-from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.views.formatting import count, number
 from napari_al_pose.domain.views.timeline import FrameAxis
 
 MOST_BINS = 2000
@@ -245,6 +245,16 @@ def columns_of(overview: RunOverview, axis: FrameAxis, width: int, numbers: Sequ
             values = overview.likelihood[start:stop]
             likelihood[x] = np.nan if np.isnan(values).all() else np.nanmin(values)
     return Columns(seen, likelihood)
+
+
+def error_lines(bodyparts: Sequence[tuple[str, float, int]], n_frames: int, *, is_test: bool) -> tuple[str, ...]:
+    """Return the error of each bodypart (name, median px, labels) as a line, and which frames they were measured on."""
+    if not bodyparts:
+        return ()
+    kind = "test frame" if is_test else "labelled frame"
+    learned = "" if is_test else "; the model may have learned from them"
+    lines = (f"{name}: {number(error)} px ({count(n, 'label')})" for name, error, n in bodyparts)
+    return *lines, f"Median in {count(n_frames, kind)} of this video{learned}"
 
 
 def gaps_sentence(overview: RunOverview, track: int) -> str:

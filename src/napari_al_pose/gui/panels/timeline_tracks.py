@@ -142,6 +142,8 @@ class TrackLanes(QWidget):
         if row is not None:
             likelihood = float(overview.likelihood[row // overview.per_bin])
             words += " · nothing found" if np.isnan(likelihood) else f" · likelihood {likelihood:.0%}"
+            error = dict(self._tracks.errors.frames).get(row)
+            words += "" if error is None else f" · {error:.1f} px from its labels"
             if place_at(overview.doubtful, row):
                 words += " · which animal is which is doubted here"
         track = self.track_at(at.y())
@@ -161,6 +163,7 @@ class TrackLanes(QWidget):
         numbers = run.header.numbers
         columns = columns_of(overview, self._axis, self.width(), numbers)
         self._paint_curve(painter, columns.likelihood)
+        self._paint_errors(painter)
         self._paint_lanes(painter, overview, columns.seen)
         self._paint_places(painter, overview)
         painter.end()
@@ -180,6 +183,14 @@ class TrackLanes(QWidget):
         painter.setPen(pen)
         y = 2 + height * (1 - threshold)
         painter.drawLine(QPointF(0, y), QPointF(self.width(), y))
+
+    def _paint_errors(self, painter: QPainter) -> None:
+        """Paint a line at each labelled frame, as high as its error is beside the largest."""
+        errors, height = self._tracks.errors.frames, CURVE_HEIGHT - 4
+        largest = max((error for _row, error in errors), default=0.0) or 1.0
+        for row, error in errors:
+            tall = max(2.0, height * error / largest)
+            painter.fillRect(QRectF(self._x_of(row) - 1, 2 + height - tall, 2, tall), self._colours.text)
 
     def _paint_lanes(self, painter: QPainter, overview: RunOverview, seen: NDArray[np.float32]) -> None:
         height = self._lane_height

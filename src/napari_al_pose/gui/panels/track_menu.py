@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QInputDialog, QMenu, QWidget
 
 from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.views.tracks import error_lines
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
@@ -53,8 +54,17 @@ class TrackMenu(QMenu):
         self._add(
             f"Take {count(n_picked, 'frame')} out of the queue again", self._review.drop_picked, enabled=n_picked > 0
         )
+        self._add_errors()
         if overview.tracks:
             self._add_tracks(overview.tracks)
+
+    def _add_errors(self) -> None:
+        """List the error of each bodypart, the worst first, and which frames it was measured on."""
+        errors = self._tracks.errors
+        menu = self.addMenu("Error by bodypart")
+        menu.setEnabled(bool(errors.bodyparts))
+        for line in error_lines(errors.bodyparts, errors.n_frames, is_test=errors.is_test):
+            menu.addAction(line).setEnabled(False)
 
     def _add_tracks(self, names: tuple[str, ...]) -> None:
         tracks, track = self._tracks, self._tracks.current if self._track < 0 else self._track

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal, Slot
@@ -21,6 +21,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
+from napari_al_pose.project.run_errors import RunErrors, run_errors
 from napari_al_pose.project.run_overview import is_followed, run_overview
 from napari_al_pose.project.video_predictions import VideoRun
 
@@ -36,6 +37,7 @@ class _Read:
     run: VideoRun | None
     overview: RunOverview | None
     followed: bool = False
+    errors: RunErrors = field(default_factory=RunErrors)
 
 
 class TrackEditor(QObject):
@@ -87,6 +89,11 @@ class TrackEditor(QObject):
     def overview(self) -> RunOverview | None:
         """The video at a glance; None where it is not predicted."""
         return self._read.overview
+
+    @property
+    def errors(self) -> RunErrors:
+        """How far the predictions lie from the labels there were when they were read."""
+        return self._read.errors
 
     @property
     def run(self) -> VideoRun | None:
@@ -312,5 +319,7 @@ def _read(project: Project, video: str, threshold: float, cancelled: Callable[[]
     for version in (*reversed(project.models.versions()), 0):
         run = project.video_predictions.find(version, video, footage=footage)
         if run is not None and run.header.n_done and run.header.bodyparts == project.skeleton.bodyparts:
-            return _Read(video, run, run_overview(run, threshold=threshold, cancelled=cancelled), is_followed(run))
+            overview = run_overview(run, threshold=threshold, cancelled=cancelled)
+            errors = run_errors(run, project.labels, project.skeleton.individuals)
+            return _Read(video, run, overview, is_followed(run), errors)
     return _Read(video, None, None)
