@@ -22,6 +22,8 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.review import Review
+from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
@@ -269,3 +271,16 @@ def test_effort_is_read_from_the_log(editor, learning, projects, frame, at_a_fra
     meter = EffortMeter(projects, frame, learning=learning)
     label(editor, frame)
     qtbot.waitUntil(lambda: meter.effort is not None and meter.effort.frames == 1, timeout=TIMEOUT)
+
+
+def test_tracks_and_review_say_what_is_missing_before_a_video_is_predicted(
+    learning, editor, projects, frame, navigator, at_a_frame, notices, told, qtbot
+):
+    tracks = TrackEditor(projects, frame, navigator=navigator, editor=editor, learning=learning, notices=notices)
+    review = Review(projects, navigator, tracks=tracks, notices=notices)
+    with qtbot.waitSignal(tracks.changed, timeout=TIMEOUT):
+        tracks.read_anew()
+    assert (tracks.overview, tracks.tracks, review.here, review.picked) == (None, (), None, ())
+    tracks.swap()
+    review.go_low(1)
+    assert told[-2:] == ["This video has no tracks yet.", "This video is not predicted yet."]
