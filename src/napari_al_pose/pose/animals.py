@@ -236,7 +236,7 @@ def _told_apart(first: _Found, look: _Look, animals: Animals) -> _Found:
     kept = _kept(first.xy, first.score, animals)
     wanted = animals.most - int((first.score[kept] >= LEAST_SCORE).sum())
     doubles = [i for i in np.argsort(-first.score, kind="stable").tolist() if i not in kept] if kept else []
-    asked = []
+    asked: list[tuple[int, list[int]]] = []
     for one in doubles + (kept if animals.always else []):
         near = [other for other in kept if look.touches(first, one, other)]
         is_double = bool(near) and similarity(first.xy[one][None], first.xy[near]).max() >= SAME_ANIMAL
