@@ -73,6 +73,7 @@ def first_queue(project: Project, job: int) -> Generator[Progress | Ranked, None
             yield from reporter.report(min(len(keys), FRAMES - 1))
     rows = choose_by_pictures(keys, pictures, project.settings, fps=fps, labelled=labelled)
     log.info("first queue: %s of %s frames of %s videos", len(rows), len(keys), len(fps))
+    yield Progress(job, "Loading the network", 0, 1, -1.0)  # what the caller does next
     if rows:
         suggestions = (Suggestion(keys[row], math.nan, DIVERSE, sentence=SENTENCE) for row in rows)
         yield Ranked(job, project.settings.strategy, 0, tuple(suggestions), ())

@@ -74,7 +74,7 @@ class ProjectPanel(QWidget):
             n_labelled=len(self._projects.tally.labelled),
             n_holdout=len(self._projects.tally.holdout),
         )
-        self._line.setText(self._said or self._notices.busy or line)
+        self._line.setText(self._said or self._notices.busy or line.removeprefix(f"{project.scorer} · "))
         self._line.setToolTip(line)
         saved = save_view(read_only=project.read_only, lock_holder=project.lock_holder)
         self._saved.setText(saved.text)

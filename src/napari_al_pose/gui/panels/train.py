@@ -84,9 +84,9 @@ class TrainPanel(QWidget):
         self._train.setEnabled(view.can_train)
         self._train.setVisible(not view.can_restart)
         self._restart.setVisible(view.can_restart)
-        self._progress_text.setText(view.text)
+        self._progress_text.setText("" if came_with else view.text)  # the button says it
         self._progress_text.setToolTip(view.text)
-        self._new_frames.setVisible(view.total > 0)
+        self._new_frames.setVisible(view.total > 0 and not came_with)
         self._new_frames.setRange(0, max(1, view.total))
         self._new_frames.setValue(view.done)
         self._states.setCurrentIndex(int(training.busy))

@@ -41,6 +41,8 @@ class RoundClock:
         if view.has_trained and math.isnan(self._trained_at):
             self._trained_at = now
         left = self._left(view, now)
+        if left < 0 and not view.running:
+            self._ends_at = math.nan  # a part nobody can time yet, of a job whose other parts are not known
         if left >= 0:
             end = now + left
             self._ends_at = end if math.isnan(self._ends_at) else self._ends_at + SHARE * (end - self._ends_at)
