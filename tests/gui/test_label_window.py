@@ -101,7 +101,6 @@ def loop_through_the_queue(person):
     for _ in range(2):
         person.press(Qt.Key.Key_M)
     assert person.session.options.label_mode is LabelMode.LOOP
-    person.press(Qt.Key.Key_N)
     for name in NAMES:
         for frame in QUEUE:
             person.see(frame)

@@ -43,18 +43,20 @@ def test_opening_shows_a_frame_and_asks_for_a_queue(opened, engine):
 
 
 @pytest.mark.parametrize("touched", [False, True])
-def test_the_first_suggestion_is_shown_by_itself_unless_the_user_has_begun(session, sample_copy, qtbot, touched):
+def test_the_first_suggestion_is_shown_by_itself_unless_the_user_has_begun(
+    session, sample_copy, qtbot, engine, touched
+):
     session.projects.open_project(sample_copy)
     qtbot.waitUntil(lambda: session.frame.source is not None and session.learning.training.busy, timeout=TIMEOUT)
     first, wanted = session.frame.key, frame(session, 40)
     if touched:
         session.editor.place(session.frame.bodypart, 3, 4)
-    ranked(session, wanted, frame(session, 50))
+    ranked(engine, session, wanted, frame(session, 50))
     qtbot.waitUntil(lambda: len(session.navigator.queue) == 2)
     assert session.frame.key == (first if touched else wanted)
     qtbot.waitUntil(lambda: not session.learning.training.busy)
     session.projects.set_strategy("influence")
-    ranked(session, frame(session, 60), strategy="influence")
+    ranked(engine, session, frame(session, 60), strategy="influence")
     qtbot.waitUntil(lambda: session.navigator.queue.row(frame(session, 60)) >= 0)
     assert session.frame.key == (first if touched else wanted), "only the first ranking moves anything"
 
