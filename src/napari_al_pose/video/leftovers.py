@@ -49,19 +49,16 @@ class Leftovers:
         return found
 
     def _has(self, lines: NDArray[np.uint8], held: NDArray[np.uint8] | None, address: int) -> bool:
-        if held is None or held.shape != lines.shape:
-            left = _same(lines, np.zeros_like(lines))
-        else:
-            left = _same(lines, held)
-            left &= ~_same(lines, np.repeat(lines[:, ::_STEP], _STEP, axis=1))  # plain pieces are the same by chance
-        if np.count_nonzero(left) < _PIECES:
-            return False
+        is_new = held is None or held.shape != lines.shape
+        left = _same(lines, np.zeros_like(lines) if held is None or is_new else held)
         for back, (other, its_lines) in enumerate(reversed(self._recent)):
+            if np.count_nonzero(left) < _PIECES:
+                return False
             if (other != address or not back) and its_lines.shape == lines.shape:
                 left &= ~_same(lines, its_lines)
-                if np.count_nonzero(left) < _PIECES:
-                    return False
-        return True
+        if not is_new and left.any():
+            left &= ~_same(lines, np.repeat(lines[:, ::_STEP], _STEP, axis=1))  # plain pieces are the same by chance
+        return bool(np.count_nonzero(left) >= _PIECES)
 
 
 def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
