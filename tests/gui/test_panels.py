@@ -176,7 +176,7 @@ def test_an_empty_queue_says_why_it_is_empty_and_keeps_saying_it(queue, opened, 
     job = opened.learning.training.job
     engine.says(Ranked(job, "mpe", 0, (), (), why), Finished(job))
     qtbot.waitUntil(lambda: queue._empty.text() == why, timeout=TIMEOUT)
-    opened.frame.keyChanged.emit(opened.frame.key)
+    opened.frame.keyChanged.emit()
     assert queue._empty.text() == why
     assert queue._empty.isVisible()
 
