@@ -1,7 +1,7 @@
 # Everything sets itself up first; see scripts/setup.sh. Python by another name: make setup PYTHON=python3.12
 export PYTHON PROJECT DATASET INTEROP
 
-.PHONY: help setup demo test coverage lint docs texts interop clean
+.PHONY: help setup demo test coverage lint docs pictures texts interop fuzz clean
 
 help:
 	@echo "make demo                          napari with the plugin on the sample project"
@@ -11,6 +11,7 @@ help:
 	@echo "make coverage                      all tests, and which lines they reach"
 	@echo "make lint                          formatting, lint, types and import rules"
 	@echo "make docs                          the documentation site, in docs/_build"
+	@echo "make pictures                      the site's pictures, from the real window (SIZES=1366x768 makes one size)"
 	@echo "make texts                         all texts of the window and all messages in one list, to be read together"
 	@echo "make interop                       other programs read our files, each in an environment of its own (INTEROP=folder)"
 	@echo "make fuzz                          files changed at random are read, for ten minutes (MINUTES=2, KINDS=video)"
@@ -37,6 +38,9 @@ lint: setup
 
 docs: setup
 	.venv/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
+pictures: setup
+	scripts/pictures.sh
 
 texts:
 	@python3 scripts/window_texts.py

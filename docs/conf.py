@@ -21,7 +21,7 @@ extensions = [
     "sphinx_design",
     "sphinxarg.ext",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "pictures/jobs.md"]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

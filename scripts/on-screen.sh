@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs a command on a virtual screen: always with --virtual (where there is Xvfb), else only without a display.
+# SCREEN=1366x768 is its size.
 set -euo pipefail
 
 virtual=
@@ -17,4 +18,4 @@ if ! command -v xvfb-run >/dev/null; then
 fi
 # Qt would rather draw on a Wayland display than on the virtual one.
 unset WAYLAND_DISPLAY
-exec xvfb-run -a -s "-screen 0 1600x1200x24" "$@"
+exec xvfb-run -a -s "-screen 0 ${SCREEN:-1600x1200}x24" "$@"

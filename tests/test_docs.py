@@ -12,12 +12,14 @@ import pytest
 from napari_al_pose.cli import verb_parser
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.gui.key_table import HELP, KEYS, spoken
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts]
+PICTURES = ROOT / "docs" / "pictures"
 QUICK = LoopSettings(pool_size=30, train=TrainSettings(steps=4, long_side=128, batch_size=2))
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
@@ -43,6 +45,20 @@ def test_links_within_the_project_lead_somewhere(page):
     assert not missing
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_pictures_are_there(page):
+    shown = re.findall(r"^```\{image\} (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not [path for path in shown if not (page.parent / path).exists()]
+
+
+def test_the_pictures_are_of_both_sizes_and_small():
+    sizes = {size: {path.name for path in (PICTURES / size).iterdir()} for size in ("1600x1000", "1366x768")}
+    assert len(sizes["1600x1000"]) >= 19
+    assert sizes["1600x1000"] == sizes["1366x768"]
+    assert sum(path.stat().st_size for path in PICTURES.rglob("*") if path.is_file()) < 4_000_000
+    assert (PICTURES / "demo.webp").stat().st_size < 2_000_000
+
+
 @pytest.mark.parametrize("command", commands())
 def test_commands_are_commands(command):
     words = [word for word in shlex.split(command, comments=True) if word not in ("...", "[VIDEO")]
@@ -53,6 +69,19 @@ def test_commands_are_commands(command):
         assert len(arguments) == 1, "the window takes a project and no more"
         return
     parser.parse_args(arguments)  # exits, and so fails, where the command line would refuse
+
+
+def test_the_keys_of_the_page_on_the_window_are_bound():
+    page = (ROOT / "docs" / "window.md").read_text(encoding="utf-8")
+    named = [
+        key
+        for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+        for key in re.findall(r"`([^`]+)`", row)
+        if key not in ("Alt", "Shift")  # held beside another
+    ]
+    bound = {HELP, *(spoken(key) for each in KEYS for key in each.keys)}
+    assert len(named) > 30
+    assert not set(named) - bound
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def _empty_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="napari-al-pose",
-        description="Active learning of animal pose in napari: label fewer frames, get a better pose model.",
+        description="Active learning of animal pose in napari: a model trains while you label and suggests frames.",
         epilog="With no verb, `napari-al-pose [PROJECT]` opens the window.",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")

@@ -12,7 +12,16 @@ import pooch
 from napari_al_pose.domain import AlPoseError
 
 
-def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, output: Path, animals: int = 1) -> int:
+def run_demo(
+    project: Path | None,
+    *,
+    dataset: str,
+    play: bool,
+    rounds: int,
+    output: Path,
+    animals: int = 1,
+    jobs: bool = False,
+) -> int:
     """Open the window on a project, or let a simulated annotator play in it.
 
     Parameters
@@ -29,6 +38,8 @@ def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, out
         Folder for the screenshots of a played demo.
     animals : int
         Mice in the synthetic sample, 1 or 2.
+    jobs : bool
+        Play the jobs of a newcomer instead of rounds, and print a line of JSON for each.
 
     Returns
     -------
@@ -51,7 +62,11 @@ def run_demo(project: Path | None, *, dataset: str, play: bool, rounds: int, out
         if play:
             raise AlPoseError("--play plays the sample of one mouse only.", "Leave out --play or --animals.")
         return _open(sample_of_two())
+    if jobs and not play:
+        raise AlPoseError("--jobs says what --play plays.", "Add --play.")
     sample = synthetic_sample()
+    if jobs:
+        return _play_jobs(sample, output=output)
     return _play(sample, rounds=rounds, output=output) if play else _open(sample)
 
 
@@ -99,6 +114,21 @@ def _open(project: Path) -> int:
 
     run_window(project)
     return 0
+
+
+def _play_jobs(sample: Path, *, output: Path) -> int:
+    """Play the jobs, beginning with the sample as the start page opens it."""
+    from napari_al_pose.demo.window import play_jobs_in_window
+
+    if (sample.parent / "al-pose").exists():
+        raise AlPoseError(
+            f"The sample in {sample.parent} has been worked on.",
+            "Name another folder for it in the environment variable XDG_CACHE_HOME.",
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    for old in output.glob("*.png"):
+        old.unlink()
+    return play_jobs_in_window(sample, output=output)
 
 
 def _play(sample: Path, *, rounds: int, output: Path) -> int:

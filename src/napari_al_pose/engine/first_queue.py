@@ -38,7 +38,7 @@ VIDEOS = 12
 """Videos they are taken from, at most: opening one takes a tenth of a second and more."""
 DECODED_PIXELS = 160 * 10**6
 """Pixels decoded in all, about: 520 frames of 640 x 480, a second and a half on one core."""
-STAGE = "Looking at a first few frames"
+STAGE = "Looking through the videos"
 DIVERSE = "diverse"
 SENTENCE = "Chosen from a first look at the videos; no model needed."
 _COARSE = 6

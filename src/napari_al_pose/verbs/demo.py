@@ -18,6 +18,12 @@ def add(verbs: Any) -> None:
     demo.add_argument(
         "--play", action="store_true", help="let a simulated annotator play, from the sample's ground truth"
     )
+    demo.add_argument(
+        "--jobs",
+        action="store_true",
+        help="with --play: the ten jobs of a newcomer, in a window as large as the screen; the actions and seconds of "
+        "each as a line of JSON",
+    )
     demo.add_argument("--rounds", type=int, default=2, help="rounds to play (default: 2)")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where --play writes its screenshots")
     demo.set_defaults(run=_demo)
@@ -33,4 +39,5 @@ def _demo(options: argparse.Namespace) -> int:
         rounds=options.rounds,
         output=options.output,
         animals=options.animals,
+        jobs=options.jobs,
     )

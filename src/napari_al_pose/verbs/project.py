@@ -56,7 +56,7 @@ def _sentence(row: dict[str, Any]) -> str:
     found = f"{row['video']}: {row['differing']} of {row['compared']} images show something other than their frames"
     if not row["differing"]:
         return f"{row['video']}: all {row['compared']} images show their frames."
-    used = "They are shown, and learnt from, in place of those frames. Put the video back that they are from."
+    used = "They are shown and trained on in place of those frames. Put back the video that they are from."
     if row["shift"] is None:
         return f"{found}; no shift of the video makes them fit. {used}"
     where = "later" if row["shift"] > 0 else "earlier"

@@ -27,11 +27,11 @@ class StartPage(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 8, 4, 8)
         rows.setSpacing(8)
-        rows.addWidget(label("Label fewer frames", "project"))
+        rows.addWidget(label("Label with a model's help", "project"))
         rows.addWidget(
             label(
-                "Click the bodyparts in a few frames. A model trains in the background and brings the frames "
-                "it can learn most from, with its guess already drawn.",
+                "Click the bodyparts in a few frames. A model trains in the background, suggests the next frames "
+                "and draws its guesses in them.",
                 "dim",
                 wrap=True,
             )

@@ -34,7 +34,7 @@ class TrainPanel(QWidget):
         super().__init__(parent)
         self._keys, self._projects = keys, projects
         self._checks, self._learning, self._effort = checks, learning, effort
-        self._check_button = button("", "Labels that a model which had not seen them puts elsewhere", checks.show_list)
+        self._check_button = button("", "Labels that a model not trained on them puts somewhere else", checks.show_list)
         self._check_button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._model = QElidingLabel()
         self._model.setProperty("part", "dim")
@@ -99,7 +99,7 @@ class TrainPanel(QWidget):
     def _show_effort(self) -> None:
         """Say what the newest round took under the model, and all rounds and actions in the tooltip."""
         effort = self._effort.effort
-        about = "The network's input is chosen so that bodyparts can be told apart; see the settings"
+        about = "The network's input size is chosen so that bodyparts can be told apart; see Settings"
         lines = [] if effort is None else [newest_line(effort.rounds), *effort_lines(effort)]
         self._model.setToolTip("\n".join(filter(None, (about, *lines))))
 
