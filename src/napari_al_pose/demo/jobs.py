@@ -255,7 +255,7 @@ def predict_a_video(play: Play) -> None:
 
 
 def export_labels(play: Play) -> None:
-    """Write the labels as COCO keypoints."""
+    """Write the labels in the format that is offered first, and read what it could not hold."""
     said: list[str] = []
     play.session.notices.raised.connect(lambda message, _hint, _is_error: said.append(message))
     with play.job("export the labels"):
@@ -265,6 +265,8 @@ def export_labels(play: Play) -> None:
         play.hand.press("Export", within=_dialog())
         play.wait(lambda: any("written" in each for each in said), "the written labels", EXPORT_SECONDS)
     play.picture("exported")
+    if _dialog() is not None:
+        play.hand.press("Close", within=_dialog())
 
 
 def make_a_project(play: Play) -> None:

@@ -215,6 +215,7 @@ class ExportDialog(QDialog):
         )
         rows = QVBoxLayout(self)
         rows.setSpacing(8)
+        rows.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)  # it grows with what is said
         rows.addWidget(label("Labels", "title"))
         rows.addWidget(
             label(
