@@ -275,6 +275,7 @@ def make_a_project(play: Play) -> None:
     project = session.projects.project
     assert project is not None
     before, video = project.root, project.videos[0].path
+    assert video is not None
     home = play.output / "new"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
