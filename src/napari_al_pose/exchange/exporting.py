@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointState
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.exchange.catalogue import LabelFormat
+from napari_al_pose.exchange.catalogue import LabelFormat, Write
 from napari_al_pose.exchange.filling import FILE_NAME, Filled, fill
 from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
 from napari_al_pose.exchange.label_matching import changes_for
@@ -110,13 +110,22 @@ def export_labels(project: Project, to: LabelFormat, output: Path, *, filling: b
         filled.write(output.with_name(f"{output.name}.{FILE_NAME}"))
         notices += _missing_videos(labels)
     else:
-        labels = yield from _write_folder(project, filled, labels, to, output, notices)
+        labels = yield from _write_folder(
+            project, filled, labels, to=to, write=to.write, output=output, notices=notices
+        )
     points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations)
     return Exported(output / to.file, to.name, len({a.key for a in labels.annotations}), points, tuple(notices))
 
 
 def _write_folder(
-    project: Project, filled: Filled, labels: LabelSet, to: LabelFormat, output: Path, notices: list[str]
+    project: Project,
+    filled: Filled,
+    labels: LabelSet,
+    *,
+    to: LabelFormat,
+    write: Write,
+    output: Path,
+    notices: list[str],
 ) -> Work:
     """Write a folder with images and the label file beside its destination, and move it there."""
     _make_folder(output.parent)
@@ -132,8 +141,7 @@ def _write_folder(
             raise AlPoseError(
                 f"No labelled frame has an image. {' '.join(notices)}", "Copy the videos into the project."
             )
-        assert to.write is not None
-        to.write(labels, building / to.file)
+        write(labels, building / to.file)
         filled.write(building / FILE_NAME)
         try:
             if output.exists():
