@@ -241,9 +241,7 @@ class ExportView:
     stage: str = ""
     done: int = 0
     total: int = 0
-    part_left: float = -1.0
     seconds_left: float = -1.0
-    has_trained: bool = False
     sentence: str = ""
     folder: str = ""
 
@@ -261,7 +259,7 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
         return view
     match reply:
         case Progress():
-            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, part_left=reply.seconds_left)
+            return replace(view, stage=reply.stage, done=reply.done, total=reply.total, seconds_left=reply.seconds_left)
         case PosesExported():
             sentence = exported_sentence(len(reply.videos), reply.paths)
             folders = {str(Path(path).parent) for path in reply.paths}
