@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,14 @@ def test_reading_and_storing_count_and_tell_the_time_left(tmp_path):
     for messages in of_stage.values():
         assert [m.done for m in messages] == sorted(m.done for m in messages)
     assert any(m.stage == "Writing CollectedData" and m.total == 1600 for m in told)
+
+
+def test_a_project_that_is_opened_says_of_how_many_videos_labels_are_read(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", frames=(1,))
+    shutil.rmtree(theirs.parent / "al-pose")  # as another program made it
+    told = []
+    with open_project(theirs, read_only=True, told=lambda *at: told.append(at)):
+        assert told == [(0, 1)]
 
 
 def test_cancelled_while_labels_are_stored_the_project_is_as_it_was(tmp_path):

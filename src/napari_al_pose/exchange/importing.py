@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
+from napari_al_pose.domain.steps import Told
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.label_matching import Changes, changes_for, in_turn, match_to_project
@@ -84,7 +85,7 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     known = format_named(format) if format else detect_format(file)
     is_project = file.suffix.lower() in (".yaml", ".yml")
     labels = yield from stepwise(
-        "Reading labels", lambda told: _project_labels(file) if is_project else known.read(file, told)
+        "Reading labels", lambda told: _project_labels(file, told) if is_project else known.read(file, told)
     )
     if not labels.annotations:
         raise AlPoseError(f"{file} holds no labels by people.", " ".join(labels.notices) or "Choose another file.")
@@ -103,8 +104,8 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     return (yield from _into_new(root, file, labels, known.name, scorer))
 
 
-def _project_labels(config: Path) -> LabelSet:
-    with open_project(config, read_only=True) as project:
+def _project_labels(config: Path, told: Told) -> LabelSet:
+    with open_project(config, read_only=True, told=told) as project:
         return labels_of(project)
 
 
