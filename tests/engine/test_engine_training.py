@@ -19,8 +19,7 @@ from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine import label_checks, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
-from napari_al_pose.engine.messages import Progress, Trained, TrainStep
-from napari_al_pose.engine.training import COMPARING
+from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
 from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
@@ -106,14 +105,10 @@ def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
         labelled.labels.place(FrameKey(video, frame), labelled.skeleton.bodyparts[0], 200, 150)
     told = list(loop.train(labelled))
     loop.close()
-    trial = [
-        (reply.done, reply.total)
-        for reply in told
-        if isinstance(reply, Progress) and reply.stage == COMPARING.format(1)
-    ]
+    trial = [(reply.step, reply.steps) for reply in told if isinstance(reply, TrialStep)]
     assert trial == [(1, 2), (2, 2)]
     first_step = next(i for i, reply in enumerate(told) if isinstance(reply, TrainStep) and reply.step)
-    assert not any(isinstance(reply, Progress) and reply.stage == COMPARING.format(1) for reply in told[first_step:])
+    assert not any(isinstance(reply, TrialStep) for reply in told[first_step:])
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, monkeypatch):
