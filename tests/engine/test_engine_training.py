@@ -19,7 +19,7 @@ from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine import label_checks, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
-from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
+from napari_al_pose.engine.messages import Trained, TrainStep, TrialStep
 from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
