@@ -62,7 +62,7 @@ def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is
     tried = [tick for tick in ticks if tick.to_try]
     assert {tick.step for tick in tried} == {0}
     assert sorted({tick.tried for tick in tried}) == list(range(1, n_tried + 1))
-    assert tried[-1].seconds_left == 0
+    assert tried[-1].seconds_left > 0  # the training that follows counts too
     assert ticks[-1].fine_tuned
     assert ticks[-1].to_try == 0
 

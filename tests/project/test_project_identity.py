@@ -135,7 +135,7 @@ def test_a_video_recorded_anew_under_its_name_loses_what_was_said_about_it(proje
         assert set(project.predictions.load(1)) == set(keys)
     make_video(video, n=6)
     with open_project(project_root) as project:
-        assert any("cam1.mp4 is another file" in notice for notice in project.notices)
+        assert any("cam1.mp4 is not the file it was" in notice for notice in project.notices)
         assert set(project.predictions.load(1)) == {keys[1]}
         assert [s.key for s in project.queue.load().suggestions] == [keys[1]]
         assert project.labels.labelled_keys() == [keys[0]]  # what a person said stays
