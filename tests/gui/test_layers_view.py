@@ -230,7 +230,7 @@ def test_deleted_layers_come_back_with_the_labels(viewer, opened, stack, mouse, 
     mouse.click(70, 60)
     assert opened.frame.annotation.states.tolist().count(1) == 1, "nobody labels what can't be seen"
     qtbot.waitUntil(lambda: opened.frame.picture_is_current and len(viewer.layers) == 6, timeout=TIMEOUT)
-    assert "back" in told[-1]
+    assert "restored" in told[-1]
     labels = viewer.layers["labels"]
     assert labels.data[labels.shown][:, 1:].tolist() == [[60, 50]]
     mouse.click(70, 60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,11 @@ class Background(QObject):
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._open = True
         self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        # A dialog can be destroyed without being closed; its thread must not outlive it.
+        self.destroyed.connect(lambda *_: pool.shutdown(wait=False, cancel_futures=True))
 
     def run(
         self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[AlPoseError], None]
@@ -66,7 +69,8 @@ class Background(QObject):
     def _pass_on(self, outcome: _Outcome) -> None:
         """On the worker thread: hand the outcome over, or log an error nobody will hear of any more."""
         if self._open:
-            self._ended.emit(outcome)
+            with suppress(RuntimeError):  # this object was destroyed meanwhile: nobody waits any more
+                self._ended.emit(outcome)
         elif not outcome.future.cancelled() and outcome.future.exception() is not None:
             log.error("after closing: %s", outcome.future.exception())
 

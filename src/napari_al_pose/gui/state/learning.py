@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ class Learning(QObject):
         self._engine, self._notices = engine, notices
         self._rounds: tuple[Round, ...] = ()
         self._n_trained_on = 0
+        self._marking: Future[LabelTally | None] | None = None
         self._engine_trouble = ""
         """Why the engine ended, as the user was told."""
         self._why_empty = ""
@@ -153,7 +155,7 @@ class Learning(QObject):
     def train(self) -> None:
         """Train the next model on the labels as they are now, then rank the queue anew."""
         project = self._projects.writable()
-        if project is None or self.training.running:
+        if project is None or self.training.running or self._is_marking:
             return
         if not self._is_up:
             self._notices.warn("The engine does not run.", "Restart the engine, then train.")
@@ -164,7 +166,15 @@ class Learning(QObject):
             return
         self._n_trained_on = tally.n_trainable
         self._end_ranking()  # the training ranks anew
-        self._projects.run(lambda: mark_holdout(project), then=lambda marked: self._train(project, marked))
+        self._marking = self._projects.run(
+            lambda: mark_holdout(project), then=lambda marked: self._train(project, marked)
+        )
+
+    @property
+    def _is_marking(self) -> bool:
+        """Whether a training was asked for that has not begun: its test frames are being marked."""
+        marking = self._marking
+        return marking is not None and not (marking.done() and (marking.cancelled() or marking.exception()))
 
     @Slot()
     def train_when_due(self) -> None:
@@ -242,6 +252,7 @@ class Learning(QObject):
         self._n_trained_on = self._rounds[-1].n_train if self._rounds else 0
 
     def _train(self, project: Project, marked: LabelTally | None) -> None:
+        self._marking = None
         if project is not self._projects.project:
             return
         if marked is not None:

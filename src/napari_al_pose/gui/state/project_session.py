@@ -149,8 +149,11 @@ class ProjectSession(QObject):
         """Open the project folder or ``config.yaml`` at ``path`` in place of the open one.
 
         Returns at once; ``projectChanged`` or a notice follows. The open project stays until then. One that is open
-        already is shown again; one that is open read-only is opened anew, as it may be free now.
+        already is shown again; one that is open read-only is opened anew, as it may be free now. Nothing is opened once
+        the session is closed: an import may end after that.
         """
+        if self._closed:
+            return
         wanted = Path(path)
         root = wanted.parent if wanted.suffix in (".yaml", ".yml") else wanted
         open_ = self._project
