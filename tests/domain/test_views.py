@@ -245,7 +245,7 @@ def test_the_sentence_tells_a_frame_from_the_others_and_the_bars_are_on_the_queu
     seen = [why_view(each.key, each, queue) for each in queue]
     assert "two possible places for the ear; the score is higher than in every other" in seen[0].sentence
     assert "two possible places for the nose; the score is higher than in every other" in seen[1].sentence
-    assert "the nose; the score is higher than in 50%" in seen[2].sentence
+    assert "the nose; the score is higher than in 50 %" in seen[2].sentence
     assert [(bar.bodypart, bar.fraction) for bar in seen[0].bars] == [("nose", 0.5), ("ear", 0.25)]
     assert seen[1].bars[0].fraction == 1
     assert seen[0].more == "Nose: two peaks."
@@ -355,6 +355,7 @@ def test_likelihoods_are_judged_in_words(bins, gap, words):
 def test_the_newest_model_says_what_it_sees_and_where_it_began():
     first = replace(finished(1, 9, 2), input_size=(288, 384))
     assert model_sentence([first]) == "Model 1 sees 384 × 288 px, trained from the start"
+    assert model_sentence([first, replace(first, number=2)]) == "Model 2 sees 384 × 288 px, started over"
     assert model_sentence([first, replace(first, number=2, started_from=1)]).endswith("continued from model 1")
     assert model_sentence([finished(1, 9, 2)]) == ""
     assert model_sentence([]) == ""

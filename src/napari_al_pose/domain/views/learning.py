@@ -242,7 +242,8 @@ def model_sentence(rounds: Sequence[Round]) -> str:
         return ""
     last = rounds[-1]
     height, width = last.input_size
-    begun = f"continued from model {last.started_from}" if last.started_from else "started over"
+    anew = "started over" if len(rounds) > 1 else "trained from the start"
+    begun = f"continued from model {last.started_from}" if last.started_from else anew
     if last.window:
         seen = f"looks at a {last.window} px window around the animal, at scale {last.scale:.2g}"
         return f"Model {last.number} {seen}, {begun}"
