@@ -28,6 +28,7 @@ from napari_al_pose.samples import ground_truth
 BY_ENGINE = sorted(
     name for name, strategy in installed_strategies().items() if traits(strategy).needs or traits(strategy).wants
 )
+OF_SEVERAL = {"animal_count", "identity"}
 NEEDS_THE_NET = {"influence_alexnet", "influence_dinov2", "dissimilar"}
 
 
@@ -250,6 +251,9 @@ def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, inputs, ar
     elif name == "ensemble":  # one version only
         assert scored.scores.strategy.name == "least_confidence"
         assert "fewer than two versions" in scored.notice
+    elif name in OF_SEVERAL:  # the model is of one animal
+        assert scored.scores.strategy.name == "hybrid"
+        assert "the model knows one animal only" in scored.notice
     else:
         assert scored.scores.strategy.name == name
         assert scored.notice == ""

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QMainWindow,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
@@ -63,6 +72,8 @@ class PoseLabeller(QWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
+        # napari puts empty space below a widget that doesn't ask for height, more of it with each widget that it docks.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._viewer = napari_viewer
         self.session = session_for(napari_viewer)
         self._parts = _Parts()
