@@ -13,6 +13,8 @@ from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.formats.horse10 import Split
+from napari_al_pose.samples import longform
+from napari_al_pose.simulation import long_form
 from napari_al_pose.simulation.dataset import Reference, reference_lengths
 from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.measures import measure
@@ -43,6 +45,21 @@ def test_reaching_comes_with_its_missing_points_and_without_its_damaged_image():
 
 
 @needs_data
+def test_long_recordings_are_chosen_from_on_one_day_and_tested_on_another_by_behaviour(monkeypatch):
+    monkeypatch.setattr(longform, "_MINUTES", (1,) * 10)
+    monkeypatch.setattr(long_form, "CANDIDATES", 60)
+    raw = open_source_of_labels("longform:3", rotation_degrees=180.0)
+    assert len(raw.keys) == len(raw.behaviours) == len(raw.xy)
+    for _, pool, test in raw.splits:
+        assert {name.removesuffix("-day1") for name in pool} == {name.removesuffix("-day2") for name in test}
+    shown = {(key.video[-4:], name) for key, name in zip(raw.keys, raw.behaviours, strict=True)}
+    assert {("day1", "rest"), ("day2", "rest"), ("day2", "hand")} <= shown
+    last = len(raw.keys) - 1
+    first, other = raw.read([0, last])
+    assert first.shape == other.shape == (480, 640, 3)
+    assert not np.array_equal(first, other)
+
+
 def test_one_video_is_cut_in_blocks_with_a_gap_and_nothing_is_on_both_sides():
     dataset = _scaled(
         open_source_of_labels(real("openfield-Pranav-2018-10-30"), rotation_degrees=180),
