@@ -46,8 +46,9 @@ def play_rounds(
     story.tell(f"The queue offers {len(session.navigator.queue)} frames; no model yet.")
     story.picture(viewer, "first-queue")
     for number in range(1, rounds + 1):
+        rounds_before = len(session.learning.rounds)
         _label_batch(viewer, session, annotator, story, number, frames or session.projects.settings.train_after)
-        _learn(viewer, session, story, number)
+        _learn(viewer, session, story, number, rounds_before)
         annotator.go_on()
         wait_until(lambda: session.frame.looked is not None, seconds=30, what="the scoremap")
         session.frame.set_scoremap("*")
@@ -66,6 +67,8 @@ def _label_batch(
     labelled = 0
     if session.navigator.queue.position < 0:
         annotator.go_on()
+    # The first suggestion shows itself; it may not be on the canvas yet.
+    wait_until(lambda: session.frame.picture_is_current, seconds=START_SECONDS, what="the first suggestion")
     rounds_before = len(session.learning.rounds)
     while session.learning.n_new < frames and len(session.learning.rounds) == rounds_before:
         if labelled == 1:
@@ -79,14 +82,16 @@ def _label_batch(
     story.tell(f"Round {number}: labelled {labelled} frames.")
 
 
-def _learn(viewer: Any, session: Session, story: Story, number: int) -> None:
-    """Train (or wait for a training that started by itself) until the queue is ranked again."""
-    rounds_before = len(session.learning.rounds)
+def _learn(viewer: Any, session: Session, story: Story, number: int, rounds_before: int) -> None:
+    """Train (or wait for a training that started by itself, and may have ended) until the queue is ranked again."""
     in_front = session.frame.key
-    if not session.learning.training.running:
+    if not session.learning.training.running and len(session.learning.rounds) == rounds_before:
         session.learning.train()
     wait_until(
-        lambda: session.learning.training.step >= max(1, session.learning.training.steps // 2),
+        lambda: (
+            len(session.learning.rounds) > rounds_before
+            or session.learning.training.step >= max(1, session.learning.training.steps // 2)
+        ),
         seconds=TRAIN_SECONDS,
         what="half the training",
     )
