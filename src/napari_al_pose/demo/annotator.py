@@ -16,6 +16,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.gui.state.session import Session
 
+PATIENCE_SECONDS = 20.0
+"""How long the annotator waits for what it did to show; engines take the processor meanwhile."""
+
 _LOOKS = 3
 """How often the annotator checks a frame before it must be complete."""
 GOOD_ENOUGH_PX = 3.0
@@ -104,6 +107,7 @@ class MouseAnnotator:
         key = self._session.frame.key
         if key is None:
             raise WaitedTooLongError("No frame is in front of the annotator.")
+        wait_until(lambda: self._session.frame.picture_is_current, seconds=PATIENCE_SECONDS, what="the picture")
         self._correct(self._truth[key], self._session.frame.bodyparts[:until])
         if until is not None:
             return
@@ -114,7 +118,7 @@ class MouseAnnotator:
             if self._is_complete():
                 return
             self._correct(self._truth[key], self._session.frame.bodyparts)
-        wait_until(self._is_complete, seconds=5, what=f"{key} to be complete")
+        wait_until(self._is_complete, seconds=PATIENCE_SECONDS, what=f"{key} to be complete")
 
     def _correct(self, truth: TruePose, names: Sequence[str]) -> None:
         """Label each of the bodyparts ``names`` whose present guess is not good enough."""
@@ -141,7 +145,11 @@ class MouseAnnotator:
         at_end = before + 1 >= len(self._session.navigator.queue)
         self.press(Qt.Key.Key_N)
         if not at_end:
-            wait_until(lambda: self._session.navigator.queue.position != before, seconds=5, what="the next frame")
+            wait_until(
+                lambda: self._session.navigator.queue.position != before,
+                seconds=PATIENCE_SECONDS,
+                what="the next frame",
+            )
         wait_until(lambda: self._session.frame.picture_is_current, seconds=20, what="the frame on the canvas")
         if self._session.frame.key is None:
             raise WaitedTooLongError("N led to no frame.")
@@ -187,7 +195,11 @@ class MouseAnnotator:
             raise WaitedTooLongError(f"S did not lead to {name!r}.")
 
     def _expect(self, index: int, name: str) -> None:
-        wait_until(lambda: self._state(index) != KeypointState.UNSEEN, seconds=5, what=f"{name!r} to be labelled")
+        wait_until(
+            lambda: self._state(index) != KeypointState.UNSEEN,
+            seconds=PATIENCE_SECONDS,
+            what=f"{name!r} to be labelled",
+        )
 
     def _state(self, index: int) -> int:
         annotation = self._session.frame.annotation
