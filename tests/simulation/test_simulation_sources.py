@@ -14,7 +14,7 @@ from PIL import Image
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
 from napari_al_pose.formats.horse10 import Split
 from napari_al_pose.samples import longform
-from napari_al_pose.simulation import long_form
+from napari_al_pose.simulation import drawn
 from napari_al_pose.simulation.dataset import Reference, reference_lengths
 from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.measures import measure
@@ -47,7 +47,7 @@ def test_reaching_comes_with_its_missing_points_and_without_its_damaged_image():
 @needs_data
 def test_long_recordings_are_chosen_from_on_one_day_and_tested_on_another_by_behaviour(monkeypatch):
     monkeypatch.setattr(longform, "_MINUTES", (1,) * 10)
-    monkeypatch.setattr(long_form, "CANDIDATES", 60)
+    monkeypatch.setattr(drawn, "CANDIDATES", 60)
     raw = open_source_of_labels("longform:3", rotation_degrees=180.0)
     assert len(raw.keys) == len(raw.behaviours) == len(raw.xy)
     for _, pool, test in raw.splits:

@@ -20,15 +20,11 @@ from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.json_file import read_json
 from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.project import open_project
-from napari_al_pose.samples.large import FRAMES_A_VIDEO, draw_large, large_scenes, large_skeleton
-from napari_al_pose.samples.motion import FPS
 from napari_al_pose.simulation.dataset import RawDataset, Reference
+from napari_al_pose.simulation.drawn import open_long_form, open_synthetic
 
 SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
 LONG_FORM = re.compile(r"longform(?::(\d+))?")
-_FRAMES_DRAWN = 60
-"""Number of frames that take part from each synthetic video: all 20,000 would only take longer to draw."""
-
 _UPRIGHT = 25.0
 """Largest rotation of pictures of people, degrees."""
 
@@ -58,11 +54,9 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
     """
     synthetic = SYNTHETIC.fullmatch(what)
     if synthetic:
-        return _synthetic(int(synthetic[1] or 0), rotation_degrees)
+        return open_synthetic(int(synthetic[1] or 0), rotation_degrees)
     long_form = LONG_FORM.fullmatch(what)
     if long_form:
-        from napari_al_pose.simulation.long_form import open_long_form
-
         return open_long_form(int(long_form[1] or 0), rotation_degrees)
     path = Path(what).expanduser()
     if path.suffix.lower() == ".slp":
@@ -252,42 +246,6 @@ def _pixels_of(labels: LabelSet, path: Path) -> Pixels:
         return source[source.position(key.frame)]
 
     return pixels
-
-
-def _synthetic(seed: int, rotation_degrees: float) -> RawDataset:
-    """Use evenly spread frames of the large sample's ten videos."""
-    numbers = np.linspace(0, FRAMES_A_VIDEO - 1, _FRAMES_DRAWN).round().astype(int).tolist()
-    scenes = large_scenes()
-    truths = [draw_large(i, numbers, seed=seed)[1] for i in range(len(scenes))]
-    keys = tuple(FrameKey(scene.name, number) for scene in scenes for number in numbers)
-    xy = np.concatenate(truths)
-    placed = np.isfinite(xy).all(axis=-1)
-
-    def read(rows: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        for i, group in _runs([divmod(row, len(numbers)) for row in rows]):
-            yield from draw_large(i, [numbers[j] for j in group], seed=seed)[0]
-
-    return RawDataset(
-        name=f"synthetic-{seed}",
-        skeleton=large_skeleton(),
-        keys=keys,
-        xy=xy,
-        states=np.where(placed, KeypointState.PLACED, KeypointState.NOT_VISIBLE).astype(np.int8),
-        sizes=np.full((len(keys), 2), (480, 640), np.int64),
-        read=read,
-        rotation_degrees=rotation_degrees,
-        fps=float(FPS),
-    )
-
-
-def _runs(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
-    """Group neighbouring pairs by their first number."""
-    group: list[int] = []
-    for n, (i, j) in enumerate(pairs):
-        group.append(j)
-        if n + 1 == len(pairs) or pairs[n + 1][0] != i:
-            yield i, group
-            group = []
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
