@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from exchange_tools import finish, make_video, project_with_labels
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
-from napari_al_pose.exchange import export_labels, format_named, import_labels
+from napari_al_pose.exchange import CancelledError, Committed, export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
 
 REAL = {
@@ -161,17 +164,40 @@ def test_a_cancelled_import_leaves_nothing(data_dir, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cancelled_import_into_a_project_takes_its_images_back(data_dir, tmp_path):
+def test_a_cancelled_import_into_a_project_takes_its_images_back(data_dir, tmp_path, monkeypatch):
+    # Progress is told after each image, however fast they are copied.
+    monkeypatch.setattr(time, "monotonic", itertools.count().__next__)
     ours = project_with_labels(tmp_path / "ours", bodyparts=("right knee",), frames=(1,))
     before = {path for path in ours.parent.rglob("*") if path.parent.name != "al-pose"}
     with open_project(ours) as project:
         work = import_labels(data_dir / "mpii" / "test_mpii.json", project)
-        for _ in range(4):
-            next(work)
-        assert (ours.parent / "labeled-data" / "test_mpii").is_dir()
-        work.close()
+        while not (ours.parent / "labeled-data" / "test_mpii").is_dir():
+            assert next(work).stage != "Storing labels"
+        monkeypatch.undo()
+        with pytest.raises(CancelledError):
+            work.throw(CancelledError())
         assert len(project.labels.labelled_keys()) == 1
     assert {path for path in ours.parent.rglob("*") if path.parent.name != "al-pose"} == before
+
+
+@pytest.mark.parametrize("end", ["close", "cancel"])
+def test_an_end_after_the_last_label_was_stored_leaves_labels_their_images(data_dir, tmp_path, end):
+    ours = project_with_labels(tmp_path / "ours", bodyparts=("right knee",), frames=(1,))
+    with open_project(ours) as project:
+        work = import_labels(data_dir / "mpii" / "test_mpii.json", project)
+        while next(work).stage != "Storing labels":
+            pass
+        storing = next(thread for thread in threading.enumerate() if thread.name == "Storing labels")
+        storing.join(30)
+        if end == "close":
+            work.close()
+        else:
+            assert isinstance(work.throw(CancelledError()), Committed)
+            assert finish(work).points == 5
+        taken = [key for key in project.labels.labelled_keys() if key.video == "test_mpii"]
+        assert len(taken) == 5
+        folder = ours.parent / "labeled-data" / "test_mpii"
+        assert {key.frame for key in taken} == {int(image.stem) for image in folder.glob("*.jpg")}
 
 
 def test_what_a_killed_import_left_goes_with_the_next_one(data_dir, tmp_path):

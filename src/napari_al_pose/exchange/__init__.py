@@ -3,10 +3,11 @@
 from napari_al_pose.exchange.catalogue import FORMATS, LabelFormat, detect_format, format_named
 from napari_al_pose.exchange.exporting import Exported, check_output, export_labels
 from napari_al_pose.exchange.importing import Imported, import_labels
-from napari_al_pose.exchange.stepwise import Committed
+from napari_al_pose.exchange.stepwise import CancelledError, Committed
 
 __all__ = [
     "FORMATS",
+    "CancelledError",
     "Committed",
     "Exported",
     "Imported",

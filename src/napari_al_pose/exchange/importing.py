@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]
-"""Yields `Progress`; closing it early takes back what it began. After `Committed` it has to be run to its end."""
+"""Yields `Progress`; closing it early takes back what it began. After `Committed` it has to be run to its end.
+
+Labels that were all stored when it is closed stay, with their images, as if `Committed` had been told already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +146,17 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     fitted, notices = match_to_project(labels, project.skeleton)
     notices = [*said_of_videos, *notices]
     media = MediaImport(project, file, fitted)
+    stored = threading.Event()
+
+    def store(told: Told) -> None:
+        project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable, told=told)
+        stored.set()
+
     try:
         yield from media.bring()
         yield from media.extract({a.key for a in fitted.annotations if a.is_complete})
         changes, conflicts = changes_for(project.labels, fitted)
-        store = project.labels.exchange.take_in
-        yield from stepwise(
-            "Storing labels",
-            lambda told: store(changes, conflicts, source=str(file), undoable=undoable, told=told),
-        )
+        yield from stepwise("Storing labels", store)
         if undoable:
             yield Committed()
         for number, twice in enumerate(in_turn(fitted.duplicates), 2):
@@ -161,7 +166,9 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
         held_out = {a.key for a in fitted.annotations if a.role is FrameRole.HOLDOUT} & taken
         project.labels.set_roles(dict.fromkeys(held_out, FrameRole.HOLDOUT), provenance="random")
     except BaseException:
-        media.take_back()
+        # An end that came after the last label was stored came too late: labels keep their images, and can be undone.
+        if not stored.is_set():
+            media.take_back()
         raise
     yield from _write_files(project, changes)
     if conflicts:

@@ -22,6 +22,10 @@ class Committed:
     """What was done can't be taken back any more, only undone: the rest has to be done as well."""
 
 
+class CancelledError(Exception):
+    """Thrown into the work to end it. Comes back once all is taken back, and not at all if it came too late."""
+
+
 class _EndedError(Exception):
     """Nobody wants the work to go on."""
 
@@ -75,6 +79,11 @@ def stepwise(stage: str, work: Callable[[Told], T]) -> Generator[Progress, None,
             thread.join(_BETWEEN)
             if not thread.is_alive():
                 break
+    except CancelledError:
+        ended = True
+        thread.join()
+        if not outcome:
+            raise
     finally:
         ended = True
         thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameSource
 from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.engine.messages import Progress
+from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.media import MediaFinder, named
 from napari_al_pose.formats.deeplabcut import image_names
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, counted
@@ -59,8 +59,9 @@ def match_videos(
     by_name_alone: list[str] = []
     notices: list[str] = []
     taken = {video.name for video in project.videos} | set(project.labels.exchange.videos())
+    reporter = ProgressReporter(0, "Comparing the videos", len(labels.videos))
     for done, video in enumerate(labels.videos):
-        yield Progress(0, "Comparing the videos", done, len(labels.videos), math.nan)
+        yield from reporter.report(done)
         name, theirs = plain(video.name), find.video(video)
         same = None if theirs is None else _same_content(project, theirs)
         if same is not None:

@@ -30,6 +30,7 @@ from napari_al_pose.domain.views import time_left
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange import (
     FORMATS,
+    CancelledError,
     Committed,
     Exported,
     Imported,
@@ -82,14 +83,16 @@ class ExchangeJob(QObject):
         outcome: Any = None
         may_end = True
         try:
-            while not (may_end and self._cancelled.is_set()):
-                step = next(work)
+            while True:
+                step = work.throw(CancelledError()) if may_end and self._cancelled.is_set() else next(work)
                 if isinstance(step, Committed):
                     may_end = False
                 else:
                     self.moved.emit(step)
         except StopIteration as end:
             outcome = end.value
+        except CancelledError:
+            outcome = None
         except AlPoseError as error:
             outcome = error
         finally:
