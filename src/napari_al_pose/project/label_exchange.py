@@ -172,10 +172,14 @@ class LabelExchange:
         query = (
             "SELECT e.frame, e.individual, e.bodypart FROM exported e LEFT JOIN labels l ON l.video = e.video"
             " AND l.frame = e.frame AND l.individual = e.individual AND l.bodypart = e.bodypart"
-            " WHERE e.video = ? AND e.state = ? AND l.state IS NULL"
+            " WHERE e.video = ? AND e.state = ? AND l.state IS NULL AND e.frame BETWEEN ? AND ?"
         )
-        with self._mutex:
-            rows = self._log.rows(query, (video, int(KeypointState.PLACED)))
+        few = among is not None and len(among) <= _AT_A_TIME
+        ranges = ((frame, frame) for frame in among or ()) if few else self._ranges(video)
+        rows: list[tuple[int, str, str]] = []
+        for first, last in ranges:
+            with self._mutex:
+                rows += self._log.rows(query, (video, int(KeypointState.PLACED), first, last))
         frames = {frame for frame, _, _ in rows if among is None or frame in among}
         whole = self.cleared_frames(video, frames) if frames else set()
         return {row for row in rows if row[0] in frames - whole}

@@ -15,7 +15,9 @@ from napari_al_pose.project.writing_process import REPLIES, REQUESTS, Answer, Re
 
 log = logging.getLogger(__name__)
 
-NICENESS = 19
+NICENESS = 10
+"""Far below the window, but as high as a training in the background: that would leave a lower one no time for many
+seconds."""
 
 
 def main() -> None:
