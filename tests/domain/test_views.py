@@ -55,7 +55,6 @@ from napari_al_pose.domain.views import (
     reliability_view,
     save_view,
     stop_view,
-    strategy_groups,
     time_left,
     timeline_marks,
     train_view,
@@ -274,12 +273,6 @@ def test_of_many_bodyparts_the_highest_bars_stay_highest_first():
 
 def test_no_frame_has_no_reason():
     assert why_view(None, None).bars == ()
-
-
-def test_the_usual_strategies_come_first_and_no_strategy_is_lost():
-    usual, others = strategy_groups(["random", "a_labs_own", "mpe", "dacs"])
-    assert usual == ("mpe", "random")
-    assert others == ("a_labs_own", "dacs")
 
 
 # ---- learning -------------------------------------------------------------------------------------

@@ -102,10 +102,10 @@ def test_pictures_come_when_they_are_read(shown, opened, qtbot, engine):
 def test_another_strategy_another_layout(shown, opened, qtbot, engine):
     answer(engine, opened)
     qtbot.waitUntil(lambda: shown._update.isEnabled(), timeout=TIMEOUT)
-    shown._strategy.setCurrentIndex(shown._strategy.findData("kcenter"))
+    shown._strategy.setCurrentIndex(shown._strategy.findData("coverage"))
     shown._layout_box.setCurrentIndex(shown._layout_box.findData("tsne"))
     shown._update.click()
-    assert (asked(engine, opened).strategy, asked(engine, opened).layout) == ("kcenter", "tsne")
+    assert (asked(engine, opened).strategy, asked(engine, opened).layout) == ("coverage", "tsne")
     engine.says(Progress(asked(engine, opened).job, "Laying out the map", 3, 9, 1.0))
     qtbot.waitUntil(lambda: "Laying out the map" in shown.caption, timeout=TIMEOUT)
     engine.says(Failed(asked(engine, opened).job, "No video can be opened.", "Add one."))
@@ -138,7 +138,7 @@ def test_each_strategy_is_explained_in_the_box(opened, qtbot):
     qtbot.addWidget(panel)
     panel.set_project(None)
     box = panel._strategy
-    tips = {box.itemData(i): box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count())}
-    assert "Needs 100 labelled frames, else Multiple peak entropy (MPE) takes its place." in tips["learning_loss"]
+    tips = {box.itemData(i): box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count() - 1)}
+    assert "Needs a model, else Coverage (facility location) takes its place." in tips["uherding"]
     assert tips["uniform"].endswith("Needs nothing.\nCosts nothing.")
     assert all(tip.count("\n") == 2 for name, tip in tips.items() if name)

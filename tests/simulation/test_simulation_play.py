@@ -110,12 +110,42 @@ def test_scores_are_logged(played):
     assert all(score is None for row in of(rows, "hybrid")[:1] for _, _, score, _ in row["picks"])
 
 
-def test_the_oracle_scores_by_the_true_error_and_anti_takes_what_the_default_wants_least(played):
+def test_hardest_scores_by_the_true_error_and_anti_takes_what_the_default_wants_least(played):
     _, rows = played
-    oracle, anti, hybrid = (of(rows, arm)[1] for arm in ("oracle", "anti", "hybrid"))
-    assert 0 <= oracle["score_low"] < oracle["score_high"] <= 1
-    assert oracle["n_scored"] == hybrid["n_scored"]
+    hardest, anti, hybrid = (of(rows, arm)[1] for arm in ("hardest", "anti", "hybrid"))
+    assert 0 <= hardest["score_low"] < hardest["score_high"] <= 1
+    assert hardest["n_scored"] == hybrid["n_scored"]
     assert {tuple(p[:2]) for p in anti["picks"]} == {tuple(frame) for frame in hybrid["bottom"][: len(anti["picks"])]}
+
+
+def test_rounds_of_the_arm_that_was_called_oracle_count_as_hardest(played, tmp_path, monkeypatch):
+    folder, rows = played
+    for path in (folder / "rounds").iterdir():
+        old = path.read_text().replace('"arm": "hardest"', '"arm": "oracle"')
+        target = tmp_path / "rounds" / path.name.replace("-hardest-", "-oracle-")
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(old)
+    assert {row["arm"] for row in read_rounds(tmp_path / "rounds")} == {row["arm"] for row in rows}
+    monkeypatch.setattr(play_module, "make_learner", lambda *_: None)  # would fail at the first training
+    protocol = replace(PROTOCOL, arms=tuple("oracle" if arm == "hardest" else arm for arm in PROTOCOL.arms))
+    files = RoundFiles(tmp_path / "rounds", protocol.setting())
+    assert play(FoldJob(next((folder / "cache").iterdir()), "blobs", 0, 0), protocol, files, out_of_time=never)
+    (tmp_path / "protocol.json").write_text(json.dumps(protocol.to_json() | {"setting": protocol.setting()}))
+    summary = write_report(tmp_path, cache=tmp_path / "cache", baseline="uniform", target=None)
+    assert "hardest" in {arm["arm"] for arm in summary["results"][0]["arms"]}
+    assert Arm.parse("oracle+nospread").name == "hardest+nospread"
+
+
+def test_the_report_tells_what_goes_wrong_beside_the_mean_error(played):
+    folder, rows = played
+    summary = write_report(folder, cache=folder / "cache", baseline="uniform", target=None)
+    by_arm = {arm["arm"]: arm["tails"] for arm in summary["results"][0]["arms"]}
+    for arm, tails in by_arm.items():
+        for name in ("lost", "worst_decile", "worst_videos"):
+            assert tails[name]["curve"] == pytest.approx([row[name] for row in of(rows, arm)])
+    assert by_arm["uniform"]["lost"]["difference"] is None
+    assert by_arm["hybrid"]["lost"]["difference"]["n_pairs"] == 1
+    assert "What goes wrong" in (folder / "report.html").read_text()
 
 
 def test_a_run_that_was_ended_goes_on_to_the_same_results(played, tmp_path):

@@ -4,6 +4,7 @@ Everything here takes arrays and returns arrays: no network, no video decoding, 
 """
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
 from napari_al_pose.acquisition.registry import installed_strategies
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, Traits, traits
@@ -12,6 +13,7 @@ __all__ = [
     "Batching",
     "Explanation",
     "Extra",
+    "Family",
     "Peaks",
     "Requires",
     "ScoreContext",

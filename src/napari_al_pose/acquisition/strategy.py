@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.domain import BodypartReason, FrameKey, ScoremapGrid, Skeleton
 
 _T = TypeVar("_T")
@@ -242,6 +243,10 @@ class Traits:
         Share of its batches that is drawn evenly from the videos instead of being chosen by score, in [0, 1].
     batching : Batching
         How its scores become a batch.
+    family : Family
+        What it goes by.
+    short_list : int
+        Its place in the short list that the window offers first, from 1; 0 if it is not in it.
     """
 
     needs: frozenset[Extra] = frozenset()
@@ -252,6 +257,8 @@ class Traits:
     cost: str = ""
     explores: float = 0.0
     batching: Batching = Batching.CLUSTERED
+    family: Family = Family.OTHER
+    short_list: int = 0
 
     def n_drawn(self, n: int) -> int:
         """Return how many of a batch of ``n`` are drawn instead of chosen."""

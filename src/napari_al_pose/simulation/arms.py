@@ -21,7 +21,7 @@ from napari_al_pose.acquisition.strategy import given
 from napari_al_pose.simulation.dataset import Dataset
 from napari_al_pose.simulation.measures import frame_errors
 from napari_al_pose.simulation.pool import Situation
-from napari_al_pose.simulation.protocol import ANTI, ORACLE, Arm
+from napari_al_pose.simulation.protocol import ANTI, HARDEST, Arm
 
 DEFAULT = "hybrid"
 
@@ -29,7 +29,7 @@ DEFAULT = "hybrid"
 def strategies_of(arm: Arm, situation: Situation) -> tuple[Strategy, Mapping[str, Strategy]]:
     """Return the arm's strategy and, by name, its possible fallbacks, all with the arm's modifiers."""
     known = {name: ArmStrategy(strategy, arm) for name, strategy in installed_strategies().items()}
-    if arm.strategy == ORACLE:
+    if arm.strategy == HARDEST:
         return ArmStrategy(TrueError(situation.prepared.dataset), arm), known
     if arm.strategy == ANTI:
         return ArmStrategy(known[DEFAULT], arm, name=ANTI, reverse=True), known
@@ -98,7 +98,7 @@ class TrueError:
         Knows the labels of all frames.
     """
 
-    name = ORACLE
+    name = HARDEST
     title = "True error"
     summary = "Frames on which the model is furthest from the labels"
     requires = Requires.PREDICTIONS

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_al_pose.simulation.choosing import Choice, choose
 from napari_al_pose.simulation.pool import Situation
-from napari_al_pose.simulation.protocol import ORACLE, Arm
+from napari_al_pose.simulation.protocol import HARDEST, Arm
 
 _STRATEGIES = (
     "uniform",
@@ -23,7 +23,7 @@ _STRATEGIES = (
     "kmeans",
     "mpe",
     "pose_novelty",
-    ORACLE,
+    HARDEST,
     "random",
     "kcenter",
     "hybrid",

@@ -12,10 +12,13 @@ from napari_al_pose.acquisition import installed_strategies
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.simulation.workflows import WORKFLOWS, Costs, Workflow, parse_workflow
 
-BEST, ORACLE, ANTI = "best", "oracle", "anti"
-SANITY = (ORACLE, ANTI, "random+dedup")
+BEST, HARDEST, ANTI = "best", "hardest", "anti"
+SANITY = (HARDEST, ANTI, "random+dedup")
 """Arms of every run: the true error as the score, the default's scores reversed, and random on the pool that the scored
-arms choose from."""
+arms choose from. Where batches are tried, `BEST` takes the place of the first."""
+
+_EARLIER_STRATEGIES = {"oracle": HARDEST}
+"""The true error is no oracle: it costs labels on some data. Rounds from before the renaming are still read."""
 
 BLIND = ("uniform", "random")
 """Strategies that don't look at frames; by default they get the whole pool, near-duplicates included."""
@@ -31,7 +34,7 @@ class Arm:
     Parameters
     ----------
     strategy : str
-        Of the registry, or "best", "oracle" or "anti".
+        Of the registry, or "best", "hardest" or "anti".
     deduplicate : bool
         Whether near-duplicates are removed from the pool before it is scored.
     spread : bool
@@ -73,7 +76,8 @@ class Arm:
         if slash:
             raise AlPoseError(f"Unknown workflow {first!r}.", f"Choose of: {', '.join(WORKFLOWS)}.")
         name, *modifiers = text.strip().split("+")
-        known = [*installed_strategies(), BEST, ORACLE, ANTI]
+        name = _EARLIER_STRATEGIES.get(name, name)
+        known = [*installed_strategies(), BEST, HARDEST, ANTI]
         if name not in known:
             raise AlPoseError(f"Unknown strategy {name!r}.", f"Choose of: {', '.join(sorted(known))}.")
         arm = cls(name, deduplicate=name not in BLIND)
@@ -116,6 +120,20 @@ class Arm:
     def way(self) -> Workflow | None:
         """The workflow; None if labels are simply known."""
         return parse_workflow(self.workflow) if self.workflow else None
+
+
+def current_arm(name: str) -> str:
+    """Return the present name of an arm; one that can't be read keeps its name, for strategies come and go."""
+    way, slash, strategy = name.rpartition("/")
+    first, plus, modifiers = strategy.partition("+")
+    return f"{way}{slash}{_EARLIER_STRATEGIES.get(first, first)}{plus}{modifiers}"
+
+
+def earlier_arms(name: str) -> list[str]:
+    """Return the names that an arm had before, for the files that bear them."""
+    way, slash, strategy = name.rpartition("/")
+    first, plus, modifiers = strategy.partition("+")
+    return [f"{way}{slash}{old}{plus}{modifiers}" for old, new in _EARLIER_STRATEGIES.items() if new == first]
 
 
 _MODIFIERS: dict[str, dict[str, Any]] = {

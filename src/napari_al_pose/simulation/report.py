@@ -27,7 +27,16 @@ from napari_al_pose.simulation.charts import (
 from napari_al_pose.simulation.dataset import Dataset, load_dataset
 from napari_al_pose.simulation.effort import EffortResult, summarise_effort
 from napari_al_pose.simulation.effort_report import effort_chart, effort_json, effort_tables
-from napari_al_pose.simulation.report_tables import Cell, Table, arms_table, log_table, n_labels, videos_table
+from napari_al_pose.simulation.protocol import BEST, HARDEST, current_arm
+from napari_al_pose.simulation.report_tables import (
+    Cell,
+    Table,
+    arms_table,
+    log_table,
+    n_labels,
+    tails_table,
+    videos_table,
+)
 from napari_al_pose.simulation.results import ArmResult, DatasetResult, summarise_rounds
 from napari_al_pose.simulation.rows import read_rounds
 from napari_al_pose.simulation.workflows import Costs
@@ -104,7 +113,11 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
     protocol = json.loads(path.read_text(encoding="utf-8"))
     rounds = read_rounds(output / "rounds")
     results = summarise_rounds(
-        rounds, budgets=protocol["budgets"], arms=protocol["arms"], baseline=baseline, target=target
+        rounds,
+        budgets=protocol["budgets"],
+        arms=[current_arm(arm) for arm in protocol["arms"]],
+        baseline=baseline,
+        target=target,
     )
     sections = []
     efforts: dict[str, dict[str, Any]] = {}
@@ -232,18 +245,27 @@ def _section(
         answer=answer,
         replicates=f"{result.n_replicates} replicates of {result.baseline} over {result.n_folds} folds.",
         charts=[ReportPicture(_data_url(_png(chart), "png"), caption) for caption, chart in charts],
-        tables=[*tables, arms_table(result), videos_table(result, rows), log_table(result, rows)],
+        tables=[*tables, *_result_tables(result, rows)],
         headroom=_headroom(result),
         frames=frames,
     )
 
 
+def _result_tables(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> list[Table]:
+    tails = [tails_table(result)] if result.arms[0].tails else []
+    return [arms_table(result), *tails, videos_table(result, rows), log_table(result, rows)]
+
+
 def _headroom(result: DatasetResult) -> str:
-    """Return whether choosing by the true error helps, in words; if not, no strategy can show anything here."""
-    oracle = result.arm("oracle")
-    if oracle is None or oracle.difference is None:
+    """Return whether any choice helps, in words; if not, no strategy can show anything here."""
+    best = result.arm(BEST)
+    if best is not None and best.difference is not None:
+        share = 100 * best.difference.mean / result.arms[0].aulc
+        return f"The best of several batches, tried with their true labels, changes the error by {share:+.1f} %."
+    hardest = result.arm(HARDEST)
+    if hardest is None or hardest.difference is None:
         return ""
-    if oracle.difference.verdict == "better":
+    if hardest.difference.verdict == "better":
         return "Choosing by the true error beats the baseline: there is something to win here."
     return (
         "Choosing by the true error does not beat the baseline: the hardest frames are not the ones that teach most "

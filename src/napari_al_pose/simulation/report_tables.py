@@ -66,6 +66,36 @@ def _arm_row(arm: ArmResult) -> list[str | Cell]:
     return [*cells, f"{arm.keypoints:.0f}", "{} of {}".format(*arm.videos_better), str(arm.fallbacks)]
 
 
+_TAIL_NAMES = {
+    "lost": "frames with a lost keypoint",
+    "worst_decile": "worst tenth of the frames",
+    "worst_videos": "worst three videos",
+}
+
+
+def tails_table(result: DatasetResult) -> Table:
+    """Return what goes wrong: each measure's area, its difference from the baseline, and its value at the end."""
+    measures = list(result.arms[0].tails)
+    head = ["arm"]
+    for measure in measures:
+        head += [_TAIL_NAMES[measure], "difference", "95 % interval", f"at {result.budgets[-1]}"]
+    body: list[list[str | Cell]] = []
+    for arm in result.arms:
+        cells: list[str | Cell] = [arm.arm]
+        for measure in measures:
+            own = arm.tails.get(measure)
+            if own is None:
+                cells += [""] * 4
+            elif own.difference is None:
+                cells += [f"{own.aulc:.4f}", "", "", f"{own.curve[-1]:.4f}"]
+            else:
+                d = own.difference
+                interval = f"{d.low:+.4f} to {d.high:+.4f}"
+                cells += [f"{own.aulc:.4f}", Cell(f"{d.mean:+.4f}", d.verdict), interval, f"{own.curve[-1]:.4f}"]
+        body.append(cells)
+    return Table(head, body, "What goes wrong, area under the curve")
+
+
 def videos_table(result: DatasetResult, rows: Sequence[dict[str, Any]]) -> Table:
     """Return the error of each arm on each test video."""
     names = [arm.arm for arm in result.arms]

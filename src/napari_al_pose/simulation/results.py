@@ -25,6 +25,28 @@ PRIMARY = "hybrid"
 TARGET = 40
 
 
+TAILS = ("lost", "worst_decile", "worst_videos")
+"""Measures of `napari_al_pose.simulation.measures.Errors` that say what goes wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailResult:
+    """One arm by one measure of what goes wrong.
+
+    Parameters
+    ----------
+    curve : tuple of float
+        Mean at each budget.
+    aulc : float
+    difference : Difference or None
+        From the baseline; None for the baseline itself.
+    """
+
+    curve: tuple[float, ...]
+    aulc: float
+    difference: Difference | None
+
+
 @dataclass(frozen=True, slots=True)
 class ArmResult:
     """The results of one arm on one data set.
@@ -39,6 +61,8 @@ class ArmResult:
         From the baseline; None for the baseline itself.
     p_holm : float
         Holm's p among the secondary comparisons; for the primary one the plain p.
+    tails : dict of str to TailResult
+        Measures of what goes wrong: "lost", "worst_decile", "worst_videos"; empty if rounds lack them.
     labels : (float, float, float)
         Labels for the baseline's error at the target budget, with the interval; infinite if never reached.
     pck : dict of str to float
@@ -58,6 +82,7 @@ class ArmResult:
     aulc: float
     difference: Difference | None
     p_holm: float
+    tails: dict[str, TailResult]
     labels: tuple[float, float, float]
     pck: dict[str, float]
     keypoints: float
@@ -96,11 +121,14 @@ def summarise_rounds(
     return results
 
 
-def _curves(rows: Sequence[dict[str, Any]], arm: str, budgets: Sequence[int]) -> dict[Replicate, list[float]]:
+def _curves(
+    rows: Sequence[dict[str, Any]], arm: str, budgets: Sequence[int], measure: str = "error"
+) -> dict[Replicate, list[float]]:
+    """Return a measure at each budget, of replicates that have it at all of them."""
     found: dict[Replicate, dict[int, float]] = {}
     for row in rows:
-        if row["arm"] == arm:
-            found.setdefault((row["fold"], row["seed"]), {})[row["budget"]] = row["error"]
+        if row["arm"] == arm and row.get(measure) is not None:
+            found.setdefault((row["fold"], row["seed"]), {})[row["budget"]] = row[measure]
     return {r: [errors[b] for b in budgets] for r, errors in sorted(found.items()) if set(budgets) <= errors.keys()}
 
 
@@ -135,6 +163,7 @@ def _dataset(
                 aulc=float(np.mean(list(areas[arm].values()))),
                 difference=difference,
                 p_holm=math.nan if difference is None else adjusted.get(arm, difference.p),
+                tails=_tails(rows, arm, baseline, budgets),
                 labels=labels_interval(budgets, found, base, at=at),
                 pck={share: float(np.mean([row[f"pck_{share}"] for row in last])) for share in ("0.2", "0.5")},
                 keypoints=float(np.mean([row["keypoints"] for row in last])),
@@ -143,6 +172,21 @@ def _dataset(
             )
         )
     return DatasetResult(dataset, baseline, tuple(budgets), at, len(base), len({fold for fold, _ in base}), tuple(arms))
+
+
+def _tails(rows: Sequence[dict[str, Any]], arm: str, baseline: str, budgets: Sequence[int]) -> dict[str, TailResult]:
+    """Return what goes wrong with an arm, by measure."""
+    found = {}
+    for measure in TAILS:
+        own, base = (_curves(rows, name, budgets, measure) for name in (arm, baseline))
+        if own.keys() & base.keys():
+            areas, base_areas = ({r: aulc(budgets, v) for r, v in c.items()} for c in (own, base))
+            found[measure] = TailResult(
+                curve=tuple(np.mean(list(own.values()), axis=0).tolist()),
+                aulc=float(np.mean(list(areas.values()))),
+                difference=None if arm == baseline else compare(areas, base_areas),
+            )
+    return found
 
 
 def _videos_better(rows: Sequence[dict[str, Any]], arm: str, baseline: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import write_text
+from napari_al_pose.simulation.protocol import current_arm, earlier_arms
 from napari_al_pose.simulation.provenance import code_version
 
 SCALARS = (
@@ -84,8 +85,9 @@ class RoundFiles:
         AlPoseError
             If it was played with other settings.
         """
-        path = self.path(dataset, fold, seed, arm, budget)
-        if not path.exists():
+        paths = [self.path(dataset, fold, seed, name, budget) for name in (arm, *earlier_arms(arm))]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
             return None
         row = _parse(path)
         if row["setting"] != self.setting:
@@ -146,6 +148,7 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         row["setting"], row["error"], row["picks"]
+        row["arm"] = current_arm(row["arm"])
     except (OSError, ValueError, KeyError) as error:
         raise AlPoseError(f"{path} is not a round of a simulation.", "Delete it: the round is played again.") from error
     return row

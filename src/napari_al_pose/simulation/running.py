@@ -24,7 +24,7 @@ from napari_al_pose.simulation.dataset import RawDataset
 from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.play import FoldJob, missing_rounds, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
-from napari_al_pose.simulation.protocol import Protocol
+from napari_al_pose.simulation.protocol import Protocol, current_arm
 from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _keep_protocol(protocol: Protocol, output: Path) -> None:
                 f"{output} holds results of other settings: {', '.join(changed)} differ.",
                 "Give another --output, or the settings that protocol.json there names.",
             )
-        arms = list(dict.fromkeys([*before["arms"], *protocol.arms]))
+        arms = list(dict.fromkeys(current_arm(arm) for arm in (*before["arms"], *protocol.arms)))
     else:
         arms = list(protocol.arms)
     document = protocol.to_json() | {"arms": arms, "setting": protocol.setting()}

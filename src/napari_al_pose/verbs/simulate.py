@@ -71,7 +71,9 @@ def add(verbs: Any) -> None:
         "--jitter", type=float, default=0.01, metavar="SHARE", help="standard deviation of a click, likewise"
     )
     verb.add_argument("--protocol", choices=tuple(PRESETS), help="settings of a published comparison")
-    verb.add_argument("--no-sanity", action="store_true", help="leave out oracle, anti and random+dedup")
+    verb.add_argument(
+        "--no-sanity", action="store_true", help="leave out hardest (best, with --candidates), anti and random+dedup"
+    )
     verb.add_argument("--baseline", help="arm that the others are compared with (default: uniform, or from-scratch)")
     verb.add_argument(
         "--budgets",
@@ -172,7 +174,7 @@ def _simulate(options: argparse.Namespace) -> None:
 
 def _arms(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the arms to play, each once: the baseline first."""
-    from napari_al_pose.simulation.protocol import SANITY
+    from napari_al_pose.simulation.protocol import BEST, HARDEST, SANITY
 
     workflows = options.workflows.split(",") if options.workflows else []
     if workflows and not options.strategies:
@@ -180,7 +182,8 @@ def _arms(options: argparse.Namespace) -> tuple[str, ...]:
     else:
         baseline = [options.baseline] if options.baseline else ["uniform"]
         strategies = (options.strategies or "uniform,hybrid").split(",")
-        arms = [*baseline, *strategies, *workflows, *(() if options.no_sanity else SANITY)]
+        sanity = [BEST if arm == HARDEST and options.candidates else arm for arm in SANITY]
+        arms = [*baseline, *strategies, *workflows, *(() if options.no_sanity else sanity)]
     return tuple(dict.fromkeys(arms))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, worst_bodypart
 
 
@@ -31,6 +32,7 @@ class Aleatoric:
     name: str = "aleatoric"
     title: str = "Expected error (aleatoric)"
     summary: str = "Frames in which a second network expects the bodyparts to be far from where the model puts them"
+    family: Family = Family.LEARNED
     requires: Requires = Requires.LABELS
     needs: frozenset[Extra] = frozenset({Extra.LOG_VARIANCE})
     fewest_labels: int = 100

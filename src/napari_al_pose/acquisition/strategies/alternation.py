@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order, rank_order
 from napari_al_pose.acquisition.strategies.influence import Influence
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
@@ -40,6 +41,7 @@ class Alternation:
     name: str = "mpe_alternating"
     title: str = "MPE, looks in turn (k-means)"
     summary: str = "The most ambiguous frame of each group that looks alike, in turn"
+    family: Family = Family.VARIANT
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "one pass of the network a frame, then O(N d k) a turn of k-means"
@@ -77,6 +79,7 @@ def influence_alternating() -> Alternation:
     return dataclasses.replace(
         Alternation(),
         name="influence_alternating",
+        family=Family.VARIANT,
         title="Influence, looks in turn (k-means)",
         summary="The most typical frame of each group that looks alike, in turn",
         requires=Requires.FEATURES,

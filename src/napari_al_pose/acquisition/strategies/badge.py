@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
@@ -54,6 +55,7 @@ class Badge:
     name: str = "badge"
     title: str = "Doubtful and diverse (BADGE)"
     summary: str = "Uncertain frames whose uncertain bodyparts look different from each other"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.KEYPOINT_FEATURES})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order, video_order
 from napari_al_pose.acquisition.quotas import allocate, systematic
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
@@ -19,6 +20,7 @@ class Random:
     name: str = "random"
     title: str = "Random"
     summary: str = "Frames drawn at random"
+    family: Family = Family.DEFAULT
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     cost: str = "nothing"
@@ -46,6 +48,8 @@ class Uniform:
     name: str = "uniform"
     title: str = "Evenly spread"
     summary: str = "Frames evenly spread over all videos"
+    family: Family = Family.DEFAULT
+    short_list: int = 5
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     cost: str = "nothing"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import peaks_sentence
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.peaks import Peaks
@@ -28,6 +29,7 @@ class LeastConfidence:
     name: str = "least_confidence"
     title: str = "Least confidence"
     summary: str = "Frames in which the model's likelihoods are lowest"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS
     cost: str = "one pass of the network a frame"
 
@@ -67,6 +69,7 @@ class Margin:
     name: str = "margin"
     title: str = "Smallest margin"
     summary: str = "Frames in which the second-best place of a bodypart comes close to the best"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.SCOREMAPS
     cost: str = "one pass of the network a frame, then O(K h w)"
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.quotas import systematic
@@ -70,6 +71,8 @@ class Coverage:
     name: str = "coverage"
     title: str = "Coverage (facility location)"
     summary: str = "Frames that look like many candidate frames that look like no labelled one"
+    family: Family = Family.TYPICAL
+    short_list: int = 4
     requires: Requires = Requires.FEATURES
     cost: str = "image features once a frame, then O(4,000 N d) at most"
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import (
     CHOSEN_PER_SLOT,
@@ -132,6 +133,7 @@ class DensityAwareCoreSet:
     name: str = "dacs"
     title: str = "Density-aware core-set (DACS)"
     summary: str = "Frames unlike any labelled one, with more of them from rare looks; for when hundreds are labelled"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N² d)"

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
 from napari_al_pose.acquisition.strategy import (
@@ -73,6 +74,7 @@ class PictureKMeans:
     name: str = "dlc_kmeans"
     title: str = "K-means as in DeepLabCut"
     summary: str = "A random frame of each look, of small grey pictures, as DeepLabCut's extract_frames does"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
@@ -95,6 +97,7 @@ class Jump:
     name: str = "dlc_jump"
     title: str = "Outliers that jump, as in DeepLabCut"
     summary: str = "A random frame of each look among those in which a bodypart jumps by more than 20 px"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.NEIGHBOUR_XY})
@@ -124,6 +127,7 @@ class Uncertain:
     name: str = "dlc_uncertain"
     title: str = "Outliers in doubt, as in DeepLabCut"
     summary: str = "A random frame of each look among those in which a likelihood is below 0.01"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
@@ -68,6 +69,7 @@ class Disagreement:
     name: str = "mc_dropout"
     title: str = "Disagreement under dropout (MC-dropout)"
     summary: str = "Frames whose predicted places move when some of the network's channels are dropped"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})
     fallback: str = "least_confidence"
@@ -100,6 +102,7 @@ def over_turned_copies() -> Disagreement:
     return dataclasses.replace(
         Disagreement(),
         name="tta",
+        family=Family.DOUBT,
         title="Disagreement of turned copies (TTA)",
         summary="Frames whose predicted places move when the frame is turned or scaled",
         needs=frozenset({Extra.TURNED_XY}),
@@ -112,6 +115,7 @@ def over_versions() -> Disagreement:
     return dataclasses.replace(
         Disagreement(),
         name="ensemble",
+        family=Family.DOUBT,
         title="Disagreement of versions (ensemble)",
         summary="Frames that the newest model sees differently from the versions before it",
         needs=frozenset({Extra.ENSEMBLE_XY}),
@@ -133,6 +137,7 @@ class CoreSetKnowledge:
     name: str = "cke"
     title: str = "Core-set on poses in doubt (CKE)"
     summary: str = "Frames whose predicted pose is far from any labelled one, less so where it is in doubt"
+    family: Family = Family.VARIANT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})

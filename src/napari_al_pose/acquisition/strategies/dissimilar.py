@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
@@ -45,6 +46,7 @@ class DissimilarPairs:
     name: str = "dissimilar"
     title: str = "Most dissimilar pairs"
     summary: str = "The two frames that look least alike, then the next two; outliers first"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     wants: frozenset[Extra] = frozenset({Extra.DINOV2})

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.strategies.disagreement import size_of
 from napari_al_pose.acquisition.strategy import (
@@ -58,6 +59,7 @@ class DropQuery:
     name: str = "dropquery"
     title: str = "Changing its mind (DropQuery)"
     summary: str = "One typical frame of each group among those on which dropout changes the model's answer"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.DROPOUT_XY})

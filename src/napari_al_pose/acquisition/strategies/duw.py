@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import min_max
 from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
 from napari_al_pose.acquisition.strategies.kcenter import (
@@ -47,6 +48,7 @@ class UncertaintyWeightedKCenter:
     name: str = "duw"
     title: str = "Core-set with uncertainty (DUW)"
     summary: str = "Frames unlike any labelled one at first, uncertain ones as the model becomes reliable"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES | Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     cost: str = "one pass of the network a frame, then O((M + n) N d)"

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import min_max
 from napari_al_pose.acquisition.strategies.influence import Influence
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
@@ -35,6 +36,7 @@ class Dynamic:
     name: str = "dynamic"
     title: str = "Influence, then entropy (dynamic)"
     summary: str = "Typical frames while the model is poor, ambiguous ones as it becomes reliable"
+    family: Family = Family.VARIANT
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     cost: str = "one pass of the network a frame, then O(K h w)"
 

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 
 PERPLEXITY = 20.0
@@ -65,6 +66,7 @@ class ExpectedGradientLength:
     name: str = "egl"
     title: str = "Expected gradient (EGL++)"
     summary: str = "Frames that would change the model most if they turned out like labelled ones they resemble"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.LABELS
     needs: frozenset[Extra] = frozenset({Extra.EMBEDDING, Extra.EMBEDDING_LABELLED, Extra.GRADIENT_LENGTHS})
     fewest_labels: int = 30
@@ -103,6 +105,7 @@ def egl_full() -> ExpectedGradientLength:
     return dataclasses.replace(
         ExpectedGradientLength(),
         name="egl_full",
+        family=Family.VARIANT,
         title="Expected gradient of all layers (EGL++)",
         summary="EGL++ as published, over all layers; to compare with the last layer's",
         needs=frozenset({Extra.EMBEDDING, Extra.EMBEDDING_LABELLED, Extra.FULL_GRADIENT_LENGTHS}),

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.quotas import systematic
@@ -126,6 +127,8 @@ class UncertaintyHerding:
     name: str = "uherding"
     title: str = "Uncertainty herding"
     summary: str = "Frames that look like many doubtful frames, and like no labelled one"
+    family: Family = Family.TYPICAL
+    short_list: int = 2
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
     fallback: str = "coverage"
     batching: Batching = Batching.BEST

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
 from napari_al_pose.acquisition.strategies.lightning_temporal import TemporalNorm
@@ -53,6 +54,8 @@ class Hybrid:
     name: str = "hybrid"
     title: str = "Spread + uncertain"
     summary: str = "One frame from each stretch of time without labels, most uncertain first"
+    family: Family = Family.DEFAULT
+    short_list: int = 1
     requires: Requires = Requires.PREDICTIONS
     uses: Requires = Requires.SCOREMAPS | Requires.LABELS
     wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})

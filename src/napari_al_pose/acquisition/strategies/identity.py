@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 from napari_al_pose.domain.oks import similarity
 
@@ -61,6 +62,7 @@ class IdentityDoubt:
     name: str = "identity"
     title: str = "Which animal is which"
     summary: str = "Frames in which animals touch or cross, so that they could be exchanged"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS
     needs: frozenset[Extra] = frozenset({Extra.ANIMALS_XY})
     wants: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
@@ -97,6 +99,7 @@ class AnimalCount:
     name: str = "animal_count"
     title: str = "Unexpected number of animals"
     summary: str = "Frames in which more or fewer animals are found than in most"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS
     needs: frozenset[Extra] = frozenset({Extra.ANIMALS_XY, Extra.ANIMAL_SCORES})
     cost: str = "one pass of the network a frame"

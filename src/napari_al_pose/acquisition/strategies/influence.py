@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
@@ -81,6 +82,7 @@ class Influence:
     name: str = "influence"
     title: str = "Influence (most typical)"
     summary: str = "Frames that look most like the other candidate frames: each label stands for many frames"
+    family: Family = Family.TYPICAL
     requires: Requires = Requires.FEATURES
     cost: str = "image features once a frame, then O(N d)"
     needs: frozenset[Extra] = frozenset()
@@ -108,6 +110,7 @@ def influence_on_alexnet() -> Influence:
     return dataclasses.replace(
         Influence(),
         name="influence_alexnet",
+        family=Family.VARIANT,
         title="Influence on AlexNet's fc6",
         summary="Frames that look most like the other candidates to AlexNet, as in Liu & Ferrari and the residency",
         requires=Requires.NONE,
@@ -121,6 +124,7 @@ def influence_on_dinov2() -> Influence:
     return dataclasses.replace(
         Influence(),
         name="influence_dinov2",
+        family=Family.VARIANT,
         title="Influence on DINOv2",
         summary="Frames that look most like the other candidates to DINOv2, which was trained without labels",
         requires=Requires.NONE,

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.strategies.influence import mean_cosine_similarity
@@ -97,6 +98,7 @@ class KCenter:
     name: str = "kcenter"
     title: str = "Core-set (k-centre)"
     summary: str = "Frames that look least like any labelled one; outliers first"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O((M + n) N d)"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.kcenter import KCenter, unlike_labelled
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
 
@@ -36,6 +37,7 @@ class KeypointCoreSet:
     name: str = "keypoint_features"
     title: str = "Core-set at the keypoints"
     summary: str = "Frames whose bodyparts look least like those of any labelled frame, whatever the background"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.KEYPOINT_FEATURES, Extra.KEYPOINT_FEATURES_LABELLED})

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
@@ -25,6 +26,7 @@ class KMeansBatch:
     name: str = "kmeans"
     title: str = "K-means on image features"
     summary: str = "One typical frame of each group that looks alike"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N d k) a turn of k-means"

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
@@ -36,6 +37,7 @@ class LearningLoss:
     name: str = "learning_loss"
     title: str = "Learning Loss"
     summary: str = "Frames on which a second network, trained beside the model, expects it to do badly"
+    family: Family = Family.LEARNED
     requires: Requires = Requires.LABELS
     needs: frozenset[Extra] = frozenset({Extra.PREDICTED_LOSS})
     fewest_labels: int = 100
@@ -61,6 +63,7 @@ def learning_loss_pp() -> LearningLoss:
     return dataclasses.replace(
         LearningLoss(),
         name="learning_loss_pp",
+        family=Family.LEARNED,
         title="LearningLoss++",
         summary="Learning Loss with shares of the loss in place of a margin",
         needs=frozenset({Extra.PREDICTED_LOSS_PP}),

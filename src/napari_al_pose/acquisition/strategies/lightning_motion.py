@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import key_order, share_below
 from napari_al_pose.acquisition.strategies.sleap_baselines import principal
@@ -40,6 +41,7 @@ class MotionKMeans:
     name: str = "lp_motion"
     title: str = "K-means on motion, as in Lightning Pose"
     summary: str = "A typical frame of each group among those that differ most from the next frame"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS, Extra.MOTION_ENERGY})

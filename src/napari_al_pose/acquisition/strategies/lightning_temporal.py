@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.ordering import key_columns, key_order
 from napari_al_pose.acquisition.strategy import (
@@ -79,6 +80,7 @@ class TemporalNorm:
     name: str = "temporal"
     title: str = "Jumps in time (Lightning Pose)"
     summary: str = "Frames in which predicted bodyparts jump from the frame before or to the frame after"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS
     needs: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
     fallback: str = "least_confidence"

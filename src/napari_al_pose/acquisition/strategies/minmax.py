@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.kcenter import unlike_labelled, usable_rows
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext
 
@@ -26,6 +27,7 @@ class MinMax:
     name: str = "minmax"
     title: str = "Farthest from its nearest (min-max)"
     summary: str = "Frames whose nearest labelled frame is farthest; outliers first"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     cost: str = "image features once a frame, then O(M N d)"
 

@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import peaks_sentence
 from napari_al_pose.acquisition.fusion import Aggregation, aggregate
 from napari_al_pose.acquisition.peaks import Peaks, find_peaks
@@ -59,6 +60,8 @@ class MultiplePeakEntropy:
     name: str = "mpe"
     title: str = "Multiple peak entropy (MPE)"
     summary: str = "Frames in which the model sees several places for a bodypart, or none"
+    family: Family = Family.DOUBT
+    short_list: int = 3
     requires: Requires = Requires.SCOREMAPS
     cost: str = "one pass of the network a frame, then O(K h w)"
     mode: Literal["sum", "softmax"] = "sum"
@@ -128,6 +131,8 @@ def mpe_as_al4pose() -> MultiplePeakEntropy:
     return dataclasses.replace(
         MultiplePeakEntropy(),
         name="mpe_al4pose",
+        family=Family.VARIANT,
+        short_list=0,
         title="MPE as in AL4Pose",
         summary="Multiple peak entropy with the settings of the AL4Pose code, for comparison",
         mode="softmax",
@@ -149,6 +154,8 @@ def mpe_as_residency() -> MultiplePeakEntropy:
     return dataclasses.replace(
         MultiplePeakEntropy(),
         name="mpe_residency",
+        family=Family.VARIANT,
+        short_list=0,
         title="MPE as in the DeepLabCut residency",
         summary="Multiple peak entropy with the settings of the DeepLabCut AI Residency, for comparison",
         mode="softmax",

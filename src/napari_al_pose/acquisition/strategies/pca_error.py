@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
@@ -64,6 +65,7 @@ class PcaError:
     name: str = "pca_error"
     title: str = "Impossible pose (PCA)"
     summary: str = "Frames whose predicted pose cannot be made up of labelled poses"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     cost: str = "one pass of the network a frame, then O(N K²)"
 

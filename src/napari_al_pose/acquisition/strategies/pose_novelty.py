@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.domain import BodypartReason
 
@@ -115,6 +116,7 @@ class PoseNovelty:
     name: str = "pose_novelty"
     title: str = "Unusual pose (Mahalanobis)"
     summary: str = "Frames whose predicted pose has proportions that no labelled pose has"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     cost: str = "one pass of the network a frame, then O(N K²) and O(K⁶) a pattern of missing bodyparts"
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order, rank_order
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
@@ -66,6 +67,7 @@ class TwoStages:
     name: str = "ppal"
     title: str = "Doubtful, then typical of its look (PPAL)"
     summary: str = "The middle of each look among the most ambiguous frames, bodyparts that are hard counting more"
+    family: Family = Family.DIVERSE
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     batching: Batching = Batching.BEST
     wants: frozenset[Extra] = frozenset({Extra.BODYPART_QUALITY})

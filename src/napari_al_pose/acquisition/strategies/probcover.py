@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
@@ -68,6 +69,7 @@ class ProbCover:
     name: str = "probcover"
     title: str = "Widest cover (ProbCover)"
     summary: str = "Frames that look like many others, none of them labelled; made for few labels"
+    family: Family = Family.TYPICAL
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then O(N² d)"

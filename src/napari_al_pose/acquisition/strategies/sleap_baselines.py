@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_columns, key_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
@@ -53,6 +54,7 @@ class Stride:
     name: str = "sleap_stride"
     title: str = "Evenly spaced, as in SLEAP"
     summary: str = "As many frames of each video, at equal distances"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     cost: str = "nothing"
@@ -85,6 +87,7 @@ class ImageFeatures:
     name: str = "sleap_images"
     title: str = "Image features as in SLEAP"
     summary: str = "Random frames of five looks in turn, of raw pixels, as SLEAP's image-feature suggestions"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.THUMBNAILS})
@@ -127,6 +130,7 @@ class Threshold:
     name: str = "sleap_displacement"
     title: str = "Displacement, as in SLEAP"
     summary: str = "Frames in which the bodyparts move by more than 10 px in the mean, in the order of time"
+    family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
     needs: frozenset[Extra] = frozenset({Extra.NEIGHBOUR_XY})
@@ -174,6 +178,7 @@ def velocity() -> Threshold:
     return dataclasses.replace(
         Threshold(),
         name="sleap_velocity",
+        family=Family.OTHER_PROGRAMS,
         title="Velocity, as in SLEAP",
         summary="Frames in which the first bodypart moves fast, in the order of time",
         kind="velocity",
@@ -185,6 +190,7 @@ def low_scores() -> Threshold:
     return dataclasses.replace(
         Threshold(),
         name="sleap_scores",
+        family=Family.OTHER_PROGRAMS,
         title="Prediction score, as in SLEAP",
         summary="Frames whose mean likelihood is at most 0.5, in the order of time",
         needs=frozenset(),

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, worst_bodypart
 
 
@@ -62,6 +63,7 @@ class HeatmapContinuity:
     name: str = "thc"
     title: str = "Changing scoremaps (THC)"
     summary: str = "Frames whose scoremaps differ from those of the frames before and after"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.NONE
     needs: frozenset[Extra] = frozenset({Extra.SCOREMAP_CHANGE})
     fallback: str = "mpe"

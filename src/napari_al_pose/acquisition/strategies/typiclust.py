@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 from napari_al_pose.acquisition.vectors import unit_rows
@@ -47,6 +48,7 @@ class TypiClust:
     name: str = "typiclust"
     title: str = "Typical of each cluster (TypiClust)"
     summary: str = "The most typical frame of each group without a label; made for few labels"
+    family: Family = Family.TYPICAL
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame, then k-means with up to 500 clusters"

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.peaks import Peaks
 from napari_al_pose.acquisition.strategies.disagreement import size_of
@@ -133,6 +134,7 @@ class StaticVL4Pose:
     name: str = "vl4pose_static"
     title: str = "Unlikely skeleton (VL4Pose)"
     summary: str = "Frames in which links of the skeleton are longer or shorter than in labelled poses"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
     cost: str = "one pass of the network a frame, then O(links P²)"
 
@@ -170,6 +172,7 @@ class VL4Pose:
     name: str = "vl4pose"
     title: str = "Unlikely skeleton, learned (VL4Pose)"
     summary: str = "Frames in which links of the skeleton are not as long as a second network expects in this picture"
+    family: Family = Family.LEARNED
     requires: Requires = Requires.SCOREMAPS | Requires.LABELS
     needs: frozenset[Extra] = frozenset({Extra.LINK_LENGTHS})
     fewest_labels: int = 100

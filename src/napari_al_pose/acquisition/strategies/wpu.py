@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.pose_novelty import confident_poses
 from napari_al_pose.acquisition.strategy import (
     Explanation,
@@ -104,6 +105,7 @@ class PoseUnnaturalness:
     name: str = "wpu"
     title: str = "Unnatural pose (WPU)"
     summary: str = "Frames whose predicted pose an autoencoder trained on the labelled poses cannot reproduce"
+    family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     fewest_labels: int = 20
     fallback: str = "pose_novelty"

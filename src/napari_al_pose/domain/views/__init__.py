@@ -25,14 +25,11 @@ from napari_al_pose.domain.views.learning import (
 from napari_al_pose.domain.views.new_project import check_new_project, parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
-    RECOMMENDED,
     QueueRow,
     queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
-    strategy_groups,
-    strategy_title,
 )
 from napari_al_pose.domain.views.skeleton_change import (
     DraftRow,
@@ -56,7 +53,6 @@ from napari_al_pose.domain.views.timeline import (
 from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
 
 __all__ = [
-    "RECOMMENDED",
     "BodypartMark",
     "BodypartRow",
     "DraftRow",
@@ -103,8 +99,6 @@ __all__ = [
     "role_question",
     "save_view",
     "stop_view",
-    "strategy_groups",
-    "strategy_title",
     "time_left",
     "timeline_marks",
     "train_view",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
@@ -106,25 +106,6 @@ def queue_done_text(*, engine_state: str, job: str, seconds_left: float, train_k
     if job == "rank":
         return "Queue done. Choosing new frames…"
     return f"Queue done. Press {train_key} to train; new frames follow."
-
-
-USUAL_STRATEGIES = ("hybrid", "mpe", "influence", "coverage", "least_confidence", "uniform", "random")
-"""What most people choose between; the others are for comparing methods and for labs' own."""
-
-
-def strategy_groups(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the usual strategies of ``names`` in their order, and all others by name."""
-    present = set(names)
-    usual = tuple(name for name in USUAL_STRATEGIES if name in present)
-    return usual, tuple(sorted(present - set(usual)))
-
-
-RECOMMENDED = " (recommended)"
-
-
-def strategy_title(name: str, title: str) -> str:
-    """Return what the choice of strategies calls one of them: the one to begin with is recommended."""
-    return f"{title}{RECOMMENDED}" if name == USUAL_STRATEGIES[0] else title
 
 
 def _row(

@@ -32,7 +32,7 @@ from napari_al_pose.domain.views.pool_map import (
     sheet_cells,
 )
 from napari_al_pose.engine.messages import PoolMapped
-from napari_al_pose.gui.panels.queue import fill_strategies
+from napari_al_pose.gui.panels.strategy_box import StrategyBox
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -79,10 +79,10 @@ class PoolMap(QDialog):
         self._dots: tuple[MapDot, ...] = ()
         self.setWindowTitle("Map of the candidate frames")
         self.resize(980, 620)
-        self._strategy = QComboBox()
-        self._strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        fill_strategies(self._strategy, learning.strategies)
-        self._strategy.setCurrentIndex(max(0, self._strategy.findData(projects.settings.strategy)))
+        self._strategy = StrategyBox()
+        self._strategy.offer(learning.strategies, projects.settings.strategy)
+        if self._strategy.currentIndex() < 0:
+            self._strategy.setCurrentIndex(0)  # a strategy that is not installed any more
         self._layout_box = _layout_box()
         self._update = button(
             "Show", "Score the frames by this strategy; the queue stays as it is", self.ask, part="main"
@@ -102,7 +102,7 @@ class PoolMap(QDialog):
 
     def ask(self) -> None:
         """Ask the engine for the map of the chosen strategy and layout."""
-        self._learning.map_pool(self._strategy.currentData(), self._layout_box.currentData())
+        self._learning.map_pool(self._strategy.strategy, self._layout_box.currentData())
         self._waiting = self._learning.training.busy
         self._refresh()
 

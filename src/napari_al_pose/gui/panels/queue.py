@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
     QStyledItemDelegate,
-    QStyleOptionComboBox,
     QStyleOptionViewItem,
     QWidget,
 )
 from superqt import QElidingLabel
 
-from napari_al_pose.acquisition import Strategy
-from napari_al_pose.acquisition.catalogue import describe
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import (
-    RECOMMENDED,
     QueueRow,
     queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
-    strategy_groups,
-    strategy_title,
 )
+from napari_al_pose.gui.panels.strategy_box import StrategyBox
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.learning import Learning
@@ -110,7 +103,7 @@ class QueuePanel(Section):
         self._requested = []
         if thumbnails is not None:
             thumbnails.ready.connect(self._on_thumbnail)
-        self._fill_strategies()
+        self._show_strategy()
         self.refresh()
 
     @property
@@ -166,28 +159,19 @@ class QueuePanel(Section):
         row.addWidget(self.map)
         return row
 
-    def _strategy_box(self) -> QComboBox:
-        box = _StrategyBox()
-        box.setToolTip("How frames are chosen")
-        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    def _strategy_box(self) -> StrategyBox:
+        box = StrategyBox()
+        box.setSizeAdjustPolicy(StrategyBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(8)
         box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        box.activated.connect(lambda i: self._projects.set_strategy(box.itemData(i)))
+        box.picked.connect(self._projects.set_strategy)
         return box
 
-    def _fill_strategies(self) -> None:
-        self._strategy.clear()
-        if self._projects.project is None:
-            return
-        fill_strategies(self._strategy, self._learning.strategies)
-        self._show_strategy()
-
     def _show_strategy(self) -> None:
-        i = self._strategy.findData(self._projects.settings.strategy)
-        self._strategy.setCurrentIndex(i)
-        summary = self._strategy.itemData(i, Qt.ItemDataRole.ToolTipRole) if i >= 0 else ""
-        self._strategy.setToolTip(f"How frames are chosen. {summary}".strip())
+        if self._projects.project is None:
+            self._strategy.clear()
+        else:
+            self._strategy.offer(self._learning.strategies, self._projects.settings.strategy)
 
     def _refresh_done(self) -> None:
         """Say what follows in place of the way to the next frame once there is none."""
@@ -245,24 +229,6 @@ class QueuePanel(Section):
         row = next((i for i, row in enumerate(self.rows) if row.key == key), -1)
         if row >= 0:
             self._rows.touch(row)
-
-
-class _StrategyBox(QComboBox):
-    """Says which strategy is recommended in its list only, as there is no room beside its arrow."""
-
-    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
-        super().initStyleOption(option)
-        option.currentText = option.currentText.removesuffix(RECOMMENDED)
-
-
-def fill_strategies(box: QComboBox, strategies: Mapping[str, Strategy]) -> None:
-    """Offer all strategies, the usual ones first, each explained by its tooltip."""
-    usual, others = strategy_groups(strategies)
-    for name in (*usual, *others):
-        if others and name == others[0]:
-            box.insertSeparator(box.count())
-        box.addItem(strategy_title(name, strategies[name].title), name)
-        box.setItemData(box.count() - 1, describe(strategies[name]), Qt.ItemDataRole.ToolTipRole)
 
 
 class _QueueDelegate(QStyledItemDelegate):
