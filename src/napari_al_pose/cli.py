@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.verbs import adopt, demo, exchange, loop, predict, project, simulate
+from napari_al_pose.verbs import adopt, demo, exchange, learn_policy, loop, predict, project, simulate
 
-GROUPS = (demo, loop, adopt, predict, exchange, project, simulate)
+GROUPS = (demo, loop, adopt, predict, exchange, project, simulate, learn_policy)
 """Modules whose ``add`` brings verbs, in the order of the help."""
 
 

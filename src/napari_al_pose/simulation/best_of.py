@@ -16,7 +16,7 @@ from napari_al_pose.simulation.choosing import Choice, choose
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.protocol import HARDEST, Arm
 
-_STRATEGIES = (
+TRIED = (
     "uniform",
     "uherding",
     "coverage",
@@ -49,7 +49,7 @@ def best_of(m: int, n: int, situation: Situation, judge: Callable[[Sequence[int]
     """
     best: tuple[tuple[float, float], Choice] | None = None
     for number in range(m):
-        choice = _candidate(number, n, situation)
+        choice = candidate_batch(number, n, situation)
         value = judge([pick.row for pick in choice.picks])
         if best is None or value < best[0]:
             best = value, choice
@@ -58,11 +58,13 @@ def best_of(m: int, n: int, situation: Situation, judge: Callable[[Sequence[int]
     return best[1]
 
 
-def _candidate(number: int, n: int, situation: Situation) -> Choice:
-    turn, place = divmod(number, len(_STRATEGIES))
+def candidate_batch(number: int, n: int, situation: Situation) -> Choice:
+    """Return one of the batches that are tried: of `TRIED` in turn, from the second turn on in half of the pool."""
+    turn, place = divmod(number, len(TRIED))
     seed = situation.seed + 104_729 * (number + 1)
     pool = np.asarray(situation.pool)
     if turn:
         rng = np.random.default_rng(seed)
-        pool = np.sort(rng.choice(pool, max(4 * n, round(_PART * len(pool))), replace=False))
-    return choose(Arm.parse(_STRATEGIES[place]), n, replace(situation, pool=pool.tolist(), seed=seed))
+        n_part = min(len(pool), max(4 * n, round(_PART * len(pool))))
+        pool = np.sort(rng.choice(pool, n_part, replace=False))
+    return choose(Arm.parse(TRIED[place]), n, replace(situation, pool=pool.tolist(), seed=seed))

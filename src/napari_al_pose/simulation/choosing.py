@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from napari_al_pose.acquisition import ScoreContext, Strategy
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch
 from napari_al_pose.engine.choosing import choose_batch, draw_evenly
 from napari_al_pose.engine.extras import ExtraCache
-from napari_al_pose.engine.scoring import PoolScores, score_pool
+from napari_al_pose.engine.pool import Pool
+from napari_al_pose.engine.scoring import PoolScores, Scoring, score_pool
 from napari_al_pose.simulation.arms import strategies_of
 from napari_al_pose.simulation.pool import Situation, dataset_pool, frame_rates, ranking_input
 from napari_al_pose.simulation.preparing import Prepared
@@ -91,6 +93,35 @@ def choose(arm: Arm, n: int, situation: Situation) -> Choice:
     strategy, known = strategies_of(arm, situation)
     inputs, seed = ranking_input(situation, pool, trust=arm.trust), situation.seed
     scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=seed, known=known))
+    return _chosen(scoring, pool, n, situation, wanted=arm.strategy)
+
+
+def choose_by(strategy: Strategy, n: int, situation: Situation) -> Choice:
+    """Choose the next ``n`` frames by a strategy that need not be installed."""
+    pool = dataset_pool(situation, deduplicate=True)
+    inputs = ranking_input(situation, pool)
+    scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed))
+    return _chosen(scoring, pool, n, situation, wanted=strategy.name)
+
+
+def scored(strategy: Strategy, n: int, situation: Situation) -> ScoreContext:
+    """Return what a strategy is given to score the pool without near-duplicates.
+
+    Raises
+    ------
+    ValueError
+        If the strategy can't be used here.
+    """
+    inputs = ranking_input(situation, dataset_pool(situation, deduplicate=True))
+    scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed, known={}))
+    if scoring.scores is None:
+        raise ValueError(f"Expected a situation that {strategy.name} can score, got: {scoring.notice}")
+    return scoring.scores.context
+
+
+def _chosen(scoring: Scoring, pool: Pool, n: int, situation: Situation, *, wanted: str) -> Choice:
+    """Make the batch of a scored pool."""
+    seed = situation.seed
     batch = choose_batch(scoring, pool, n, seed=seed)
     batch += draw_evenly(pool, n - len(batch), seed=seed, taken=[frame.key for frame in batch])
     row_of = {situation.prepared.dataset.times[row]: row for row in situation.pool}
@@ -104,7 +135,7 @@ def choose(arm: Arm, n: int, situation: Situation) -> Choice:
     about: dict[str, Any] = {"fallback": "diverse: no strategy can be used"}
     if scoring.scores is not None:
         rows = [row_of[key] for key in pool.keys]
-        about = _about(scoring.scores, rows) | {"fallback": _fallback(arm, scoring.scores)}
+        about = _about(scoring.scores, rows) | {"fallback": _fallback(wanted, scoring.scores)}
     return Choice(picks, len(pool.candidates), len(pool.keys), **about)
 
 
@@ -123,11 +154,11 @@ def _about(scores: PoolScores, rows: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _fallback(arm: Arm, scores: PoolScores) -> str:
+def _fallback(wanted: str, scores: PoolScores) -> str:
     if says_nothing(scores.values):
         return "random: all scores are equal"
     used = scores.strategy.name
-    return "" if used == arm.strategy else f"{used} instead of {arm.strategy}"
+    return "" if used == wanted else f"{used} instead of {wanted}"
 
 
 def _run(work: Generator[object, None, T]) -> T:

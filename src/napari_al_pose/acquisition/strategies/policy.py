@@ -1,0 +1,102 @@
+"""A policy that learned to choose, from batches of which the true labels said how good they were.
+
+After MATAL (Gong et al., CVPR 2022), whose agents pick one image each, given the others' picks, and are rewarded by the
+estimator's performance. Ours learns by imitation instead of reinforcement (as ImitAL, Gonsior et al. 2022): many
+batches of a simulated round are tried with their true labels, and boosted trees learn what the frames of the better
+ones have in common (`napari_al_pose.simulation.policy_learning`). The trees see 19 features of a frame
+(`napari_al_pose.acquisition.candidate_features`), computed again after every pick of a batch.
+
+What it was trained on and how it did is in ``docs/results/policy.md``. ``napari-al-pose learn-policy`` trains it anew.
+
+Cost: image features once a frame and one pass of the network, then O(1,000 N) for each frame chosen.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.boosted_trees import BoostedTrees
+from napari_al_pose.acquisition.candidate_features import (
+    FEATURE_NAMES,
+    FEATURE_WORDS,
+    OF_A_FRAME,
+    CandidateFeatures,
+)
+from napari_al_pose.acquisition.family import Family
+from napari_al_pose.acquisition.formatting import join
+from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
+
+_TOLD = 3
+"""Features named in an explanation."""
+
+
+@functools.cache
+def shipped_ranker() -> BoostedTrees:
+    """Return the trees that come with the package."""
+    name = "policy.json"
+    text = files("napari_al_pose.acquisition").joinpath(name).read_text(encoding="utf-8")
+    return BoostedTrees.from_json(json.loads(text), names=FEATURE_NAMES, where=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedPolicy:
+    """Rank frames as trees do that learned from batches with true labels.
+
+    Parameters
+    ----------
+    ranker : BoostedTrees or None
+        None for those that come with the package.
+    """
+
+    name: str = "policy"
+    title: str = "Learned policy"
+    summary: str = "Frames with what the best of many tried batches had in common"
+    family: Family = Family.LEARNED
+    requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
+    uses: Requires = Requires.LABELS
+    fallback: str = "uherding"
+    batching: Batching = Batching.BEST
+    cost: str = "image features once a frame and a pass of the network, then O(1,000 N) a frame chosen"
+    ranker: BoostedTrees | None = None
+
+    def score(self, context: ScoreContext) -> NDArray[np.float64]:
+        """Return ``(N,)`` scores: the frames picked one after the other from 2 down to 1, all others below 1."""
+        features = CandidateFeatures(context)
+        scores = np.full(len(context.keys), np.nan)
+        if not len(features):
+            return scores
+        ranker, open_ = self._trees(), np.ones(len(features), bool)
+        values = ranker.predict(features.table())
+        own = 1.0 / (1.0 + np.exp(-values)) * (1.0 - 1e-6)
+        picks: list[int] = []
+        for _ in range(min(len(features), CHOSEN_PER_SLOT * context.batch_size)):
+            pick = int(np.argmax(np.where(open_, np.round(values, 9), -np.inf)))
+            open_[pick] = False
+            picks.append(pick)
+            features.pick(pick)
+            values = ranker.predict(features.table())
+        own[picks] = 2.0 - np.arange(len(picks)) / max(1, len(picks))
+        scores[features.order] = own
+        return scores
+
+    def explain(self, context: ScoreContext, index: int) -> Explanation:
+        """Name the features that speak for the frame most."""
+        features = CandidateFeatures(context)
+        place = np.flatnonzero(features.order == index)
+        if not len(place):
+            return Explanation(sentence="no usable image features")
+        told = self._trees().contributions(features.table()[place[0]])[:OF_A_FRAME]
+        most = [i for i in np.argsort(-told, kind="stable")[:_TOLD].tolist() if told[i] > 0]
+        if not most:
+            return Explanation(sentence="nothing speaks for it in particular")
+        return Explanation(sentence=f"for it speak {join([FEATURE_WORDS[i] for i in most])}")
+
+    def _trees(self) -> BoostedTrees:
+        return shipped_ranker() if self.ranker is None else self.ranker
