@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
-from napari_al_pose.domain.label_checks import find_checks
-from napari_al_pose.domain.views.label_checks import check_button_text, check_rows, still_to_check
+from napari_al_pose.domain.label_checks import LabelCheck, find_checks
+from napari_al_pose.domain.views.label_checks import (
+    check_button_text,
+    check_marks,
+    check_rows,
+    is_in_place,
+    points_of_model,
+)
 
 PARTS = ("nose", "left ear", "right ear", "tail")
 PAIRS = (("left ear", "right ear"),)
@@ -41,12 +47,16 @@ def test_a_label_far_from_a_sure_model_is_found_and_an_unsure_one_proves_nothing
     assert [(check.key.frame, check.bodypart, check.kind) for check in found] == [(5, "tail", "far")]
     assert found[0].distance == pytest.approx(40, abs=4)
     assert (found[0].x, found[0].y) == (90, 120)
+    assert found[0].seen == tuple(said(5).xy[3].tolist())
 
 
 def test_swapped_sides_are_one_check_and_not_two_far_ones():
     swapped = POSE[[0, 2, 1, 3]]
     found = checks([label(i, POSE) for i in range(5)] + [label(5, swapped)], [said(i) for i in range(6)])
     assert [(check.key.frame, check.bodypart, check.kind) for check in found] == [(5, "left ear", "swapped")]
+    assert found[0].counterpart == "right ear"
+    assert points_of_model(found[0], label(5, swapped), PARTS) == {"left ear": (40, 30), "right ear": (60, 30)}
+    assert points_of_model(found[0], label(5, swapped, [1, 1, 0, 1]), PARTS) == {}
 
 
 def test_a_bodypart_the_model_never_finds_is_not_listed_frame_by_frame():
@@ -76,16 +86,24 @@ def test_the_worst_comes_first_and_the_list_is_bounded():
     assert [check.key.frame for check in found] == [7, 6, 5, 4, 3]
 
 
-def test_a_label_that_was_moved_leaves_the_list():
+def test_a_label_that_was_moved_is_no_longer_in_place():
     wrong = POSE.copy()
     wrong[3] += [40, 0]
-    found = checks([label(i, POSE) for i in range(5)] + [label(5, wrong)], [said(i) for i in range(6)])
-    assert still_to_check(found, label(5, wrong), PARTS) == found
-    assert still_to_check(found, label(4, POSE), PARTS) == found
-    assert still_to_check(found, label(5, POSE), PARTS) == ()
-    cleared = label(5, wrong, [1, 1, 1, KeypointState.UNSEEN])
-    assert still_to_check(found, cleared, PARTS) == ()
-    assert still_to_check(found, label(5, wrong), PARTS[:3]) == ()
+    (found,) = checks([label(i, POSE) for i in range(5)] + [label(5, wrong)], [said(i) for i in range(6)])
+    assert is_in_place(found, label(5, wrong), PARTS)
+    assert not is_in_place(found, label(5, POSE), PARTS)
+    assert not is_in_place(found, label(5, wrong, [1, 1, 1, KeypointState.UNSEEN]), PARTS)
+    assert not is_in_place(found, label(5, wrong), PARTS[:3])
+
+
+def test_both_places_are_marked_with_the_distance_between_them():
+    far = LabelCheck(FrameKey("v", 5), "tail", "far", 90, 120, 50, 0.9, seen=(60, 80))
+    marks = check_marks(far)
+    assert (marks.label, marks.seen, marks.text) == ((90, 120), (60, 80), "model, 50 px away")
+    assert points_of_model(far, label(5, POSE), PARTS) == {"tail": (60, 80)}
+    of_before = LabelCheck(FrameKey("v", 5), "tail", "far", 90, 120, 50, 0.9)
+    assert check_marks(of_before) is None
+    assert points_of_model(of_before, label(5, POSE), PARTS) == {}
 
 
 def test_rows_say_where_and_why():

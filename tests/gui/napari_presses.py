@@ -101,6 +101,8 @@ def session_layers(viewer, session):
         "peaks",
         "guesses",
         "labels",
+        "checked label",
+        "checked distance",
         *(video.name for video in session.projects.project.videos),
     }
     return [layer for layer in viewer.layers if layer.name in names]
@@ -118,11 +120,11 @@ def check(viewer, session, what, press) -> None:
             and dialog.windowType() == Qt.WindowType.Dialog
         ):
             dialog.close()
-    wait_until(lambda: len(session_layers(viewer, session)) == 6, seconds=5, what=f"the layers after {what}")
+    wait_until(lambda: len(session_layers(viewer, session)) == 8, seconds=5, what=f"the layers after {what}")
     if viewer.canvas.grid.enabled:
         viewer.canvas.grid.enabled = False
     for layer in session_layers(viewer, session):
-        layer.visible = layer.visible or layer.name not in ("peaks", "scoremap")
+        layer.visible = layer.visible or layer.name not in ("peaks", "scoremap", "checked label", "checked distance")
     session.options.set("points", True)
     assert viewer.dims.ndisplay == 2, what
     assert viewer.dims.displayed == (viewer.dims.ndim - 2, viewer.dims.ndim - 1), what

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
 from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
@@ -55,15 +55,15 @@ def test_a_wrong_label_is_listed_after_a_training(mislabelled, qtbot):
         qtbot.waitUntil(
             lambda: session.frame.source is not None and session.learning.engine_state == "ready", timeout=LONG
         )
-        dialog = LabelCheckDialog(session.checks)
-        qtbot.addWidget(dialog)
-        dialog.show()
-        assert dialog.list.count() == 0
+        assert session.checks.all == ()
         session.learning.train()
-        qtbot.waitUntil(lambda: dialog.list.count() > 0, timeout=LONG)
-        assert f"frame {WRONG_FRAME}" in dialog.list.item(0).text()
-        dialog.list.itemClicked.emit(dialog.list.item(0))
+        qtbot.waitUntil(lambda: bool(session.checks.all), timeout=LONG)
+        session.checks.open()
         assert (session.frame.key, session.frame.bodypart) == (wrong, session.frame.bodyparts[0])
+        xy, _visible = ground_truth(config.parent)[wrong.video]
+        session.checks.take()
+        moved = session.projects.project.labels.annotation(wrong).xy[0]
+        assert np.hypot(*(moved - xy[WRONG_FRAME, 0])) < np.hypot(*WRONG_BY) / 2, "the model's point is nearer"
         assert session.learning.engine_state in ("ready", "working")
         assert not errors
     finally:

@@ -25,9 +25,10 @@ from napari_al_pose.domain import (
     Suggestion,
 )
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
+from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import Tool
-from napari_al_pose.engine.messages import Looked, Ready
+from napari_al_pose.engine.messages import Checked, Looked, Ready
 from napari_al_pose.gui.key_table import KEYS
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
@@ -127,10 +128,40 @@ def placed(session, name):
     return session.frame.annotation.xy[session.frame.bodyparts.index(name)].tolist()
 
 
-def test_six_layers_with_the_video_lowest(viewer, opened):
+def test_a_label_that_is_checked_is_marked_with_the_model_s_place_and_the_distance(viewer, opened, engine):
+    part = opened.frame.bodyparts[0]
+    opened.editor.place(part, 30.0, 40.0)
+    check = LabelCheck(opened.frame.key, part, "far", 30.0, 40.0, 55.0, 0.9, seen=(63.0, 84.0))
+    engine.says(Checked(99, (check,)))
+    rings, line = viewer.layers["checked label"], viewer.layers["checked distance"]
+    assert not rings.visible
+    opened.checks.open()
+    assert rings.data.tolist() == [[40, 30], [84, 63]]
+    assert line.data.tolist() == [[[40, 30], [44, 33]]]
+    assert rings.text.values.tolist() == ["yours", "model, 55 px away"]
+    assert rings.visible
+    assert line.visible
+    viewer.scene.camera.zoom *= 8
+    opened.checks.show(check)
+    opened.navigator.step(1)
+    assert not rings.visible, "the marks belong to one frame"
+    opened.navigator.step(-1)
+    assert rings.visible
+    opened.editor.place(part, 70.0, 80.0)
+    assert not rings.visible
+    opened.tracks.undo()
+    assert rings.visible
+    opened.checks.close()
+    assert not rings.visible
+    assert not line.visible
+
+
+def test_eight_layers_with_the_video_lowest(viewer, opened):
     assert [layer.name for layer in viewer.layers] == [
         opened.frame.key.video,
         "scoremap",
+        "checked distance",
+        "checked label",
         "skeleton",
         "peaks",
         "guesses",

@@ -229,7 +229,7 @@ def test_deleted_layers_come_back_with_the_labels(viewer, opened, stack, mouse, 
     assert opened.frame.annotation.xy[0].tolist() == [50, 60]
     mouse.click(70, 60)
     assert opened.frame.annotation.states.tolist().count(1) == 1, "nobody labels what can't be seen"
-    qtbot.waitUntil(lambda: opened.frame.picture_is_current and len(viewer.layers) == 6, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current and len(viewer.layers) == 8, timeout=TIMEOUT)
     assert "restored" in told[-1]
     labels = viewer.layers["labels"]
     assert labels.data[labels.shown][:, 1:].tolist() == [[60, 50]]

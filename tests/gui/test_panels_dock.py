@@ -10,8 +10,9 @@ from session_tools import TIMEOUT
 from superqt import QElidingLabel
 
 from napari_al_pose.domain import FrameKey, Suggestion
+from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.views import MarkKind
-from napari_al_pose.engine.messages import Finished, Ranked
+from napari_al_pose.engine.messages import Checked, Finished, Ranked
 from napari_al_pose.gui import dock as dock_module
 from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller
 from napari_al_pose.gui.docks import dock_of
@@ -128,6 +129,35 @@ def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qt
         foot = opened_dock.learning.geometry()
         assert foot.bottom() <= opened_dock.height()
         assert opened_dock.queue.mapTo(opened_dock, opened_dock.queue.rect().bottomLeft()).y() < foot.top()
+
+
+@pytest.mark.parametrize("height", [900, 632])
+def test_labels_to_check_take_the_place_of_the_queue_and_what_is_above_does_not_move(
+    opened_dock, qtbot, engine, height
+):
+    session, part = opened_dock.session, opened_dock.session.frame.bodyparts[0]
+    session.editor.place(part, 40.0, 50.0)
+    check = LabelCheck(session.frame.key, part, "far", 40.0, 50.0, 55.0, 0.9, seen=(73.0, 94.0))
+    engine.says(Checked(99, (check,)))
+    opened_dock.setParent(None)
+    qtbot.addWidget(opened_dock)
+    opened_dock.setFixedSize(WIDTH, height)
+    opened_dock.show()
+    qtbot.waitExposed(opened_dock)
+    qtbot.waitUntil(lambda: opened_dock.queue._view.height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
+    still = opened_dock.header, opened_dock.bodyparts, opened_dock.learning
+    opened_dock.header.refresh()
+    qtbot.waitUntil(lambda: opened_dock.header.height() == opened_dock.header.minimumSizeHint().height())
+    before = [panel.geometry() for panel in still]
+    opened_dock.learning._check_button.click()
+    qtbot.waitUntil(lambda: opened_dock.checks.height() >= opened_dock.checks.minimumSizeHint().height())
+    assert not sees(opened_dock, opened_dock.queue)
+    assert [panel.geometry() for panel in still] == before
+    assert not cut_off(opened_dock)
+    bottom = opened_dock.checks.mapTo(opened_dock, opened_dock.checks.rect().bottomLeft()).y()
+    assert bottom < opened_dock.learning.geometry().top()
+    session.checks.close()
+    assert sees(opened_dock, opened_dock.queue)
 
 
 def test_the_header_and_the_timeline_follow_each_label(opened_dock):

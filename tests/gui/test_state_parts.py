@@ -197,9 +197,11 @@ def test_labels_of_before_are_brought_back(editor, projects, frame, at_a_frame, 
     assert repair.conflicts == ()
 
 
-def test_suspicious_labels_are_listed_until_they_are_moved(editor, projects, frame, navigator, at_a_frame, engine):
+def test_suspicious_labels_are_listed_until_they_are_moved(
+    editor, projects, frame, navigator, at_a_frame, engine, notices
+):
     bridge = EngineBridge()
-    checks = LabelChecks(projects, frame, navigator=navigator, engine=bridge)
+    checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=bridge, notices=notices)
     label(editor, frame)
     found = LabelCheck(at_a_frame, frame.bodyparts[1], "far", 52.0, 60.0, distance=55.0, likelihood=0.9)
     bridge.start(projects.project.root)
@@ -209,6 +211,8 @@ def test_suspicious_labels_are_listed_until_they_are_moved(editor, projects, fra
     assert frame.bodypart == frame.bodyparts[1]
     editor.place(frame.bodyparts[1], 90, 20)
     assert checks.all == ()
+    checks.undo()
+    assert (checks.all, checks.in_front) == ((found,), found)
     bridge.stop()
 
 
@@ -276,7 +280,8 @@ def test_effort_is_read_from_the_log(editor, learning, projects, frame, at_a_fra
 def test_tracks_and_review_say_what_is_missing_before_a_video_is_predicted(
     learning, editor, projects, frame, navigator, at_a_frame, notices, told, qtbot
 ):
-    tracks = TrackEditor(projects, frame, navigator=navigator, editor=editor, learning=learning, notices=notices)
+    checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=EngineBridge(), notices=notices)
+    tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
     review = Review(projects, navigator, tracks=tracks, notices=notices)
     with qtbot.waitSignal(tracks.changed, timeout=TIMEOUT):
         tracks.read_anew()

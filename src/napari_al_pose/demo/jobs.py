@@ -31,6 +31,7 @@ START_SECONDS, TRAIN_SECONDS, EXPORT_SECONDS = 300.0, 900.0, 900.0
 N_TO_LABEL, N_TO_CORRECT = 10, 5
 _MOVED_PX = 12
 _FILM_WIDTH = 960
+_SLIPS_IN, _SLIP_PX = 2, 70
 _SETTLE_SECONDS = 0.5
 _TABLE = "df_with_missing"
 
@@ -114,7 +115,7 @@ class Play:
 
 
 def play_jobs(play: Play) -> None:
-    """Play all ten, in the order in which one leads to the next.
+    """Play all of them, in the order in which one leads to the next.
 
     Raises
     ------
@@ -128,6 +129,7 @@ def play_jobs(play: Play) -> None:
     train(play)
     inspect_a_scoremap(play)
     correct_guesses(play)
+    check_labels(play)
     decide_a_conflict(play)
     predict_a_video(play)
     export_labels(play)
@@ -158,12 +160,25 @@ def label_ten_frames(play: Play) -> None:
                 annotator.label_frame(until=max(1, len(session.frame.bodyparts) // 2))
                 play.picture("labelling")
             annotator.label_frame()
+            if labelled == _SLIPS_IN:
+                _slip(play)
             play.shoot()
             told["frames"] = labelled + 1
             if session.learning.training.running or session.projects.tally.n_trainable >= N_TO_LABEL:
                 break
             annotator.go_on()
     play.picture("ten-frames-labelled")
+
+
+def _slip(play: Play) -> None:
+    """Leave a label far from its bodypart, as a hand sometimes does; the model will doubt it."""
+    frame = play.session.frame
+    assert frame.annotation is not None
+    xy = frame.annotation.xy
+    index = int(np.flatnonzero(np.isfinite(xy[:, 0]))[0])
+    height, width = frame.size
+    to_middle = np.sign([width / 2, height / 2] - xy[index])
+    play.annotator.drag(xy[index], xy[index] + to_middle * _SLIP_PX)
 
 
 def train(play: Play) -> None:
@@ -210,6 +225,20 @@ def correct_guesses(play: Play) -> None:
             if number < N_TO_CORRECT - 1:
                 annotator.go_on()
     play.picture("corrected")
+
+
+def check_labels(play: Play) -> None:
+    """Look at the labels that the model doubts, the slip of the hand among them, and take its point for the first."""
+    checks = play.session.checks
+    with play.job("check doubtful labels") as told:
+        play.wait(lambda: bool(checks.all), "the labels to check", TRAIN_SECONDS)
+        told["labels"] = len(checks.all)
+        play.annotator.press(Qt.Key.Key_6)
+        play.wait(lambda: checks.in_front is not None and play.session.frame.picture_is_current, "the label")
+        play.picture("check-labels")
+        play.hand.press("Take the model's point")
+        play.hand.press("Done")
+    play.picture("labels-checked")
 
 
 def decide_a_conflict(play: Play) -> None:

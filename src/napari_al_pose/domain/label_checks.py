@@ -46,6 +46,10 @@ class LabelCheck:
         Of the prediction, in [0, 1].
     individual : str
         The individual that the label belongs to.
+    seen : (float, float) or None
+        Where the model sees the bodypart, source pixels; None in checks that earlier versions stored.
+    counterpart : str
+        For a swap, the right bodypart; otherwise empty.
     """
 
     key: FrameKey
@@ -56,6 +60,8 @@ class LabelCheck:
     distance: float
     likelihood: float
     individual: str = SINGLE_INDIVIDUAL
+    seen: tuple[float, float] | None = None
+    counterpart: str = ""
 
 
 def find_checks(
@@ -116,15 +122,34 @@ def _swaps(
         as_is = _distance(label.xy[a], said.xy[a]) + _distance(label.xy[b], said.xy[b])
         exchanged = _distance(label.xy[a], said.xy[b]) + _distance(label.xy[b], said.xy[a])
         if exchanged < SWAP_GAIN * as_is and as_is > FAR_LENGTHS * length:
-            checks.append(_check(label, said, a, left, "swapped", as_is / 2))
+            checks.append(_check(label, said, a, left, "swapped", as_is / 2, counterpart=right))
     return checks
 
 
 def _check(
-    label: Annotation, said: Prediction, k: int, name: str, kind: Literal["far", "swapped"], distance: float
+    label: Annotation,
+    said: Prediction,
+    k: int,
+    name: str,
+    kind: Literal["far", "swapped"],
+    distance: float,
+    *,
+    counterpart: str = "",
 ) -> LabelCheck:
     x, y = (float(value) for value in label.xy[k])
-    return LabelCheck(label.key, name, kind, x, y, distance, float(said.likelihood[k]), label.individual)
+    seen_x, seen_y = (float(value) for value in said.xy[k])
+    return LabelCheck(
+        label.key,
+        name,
+        kind,
+        x,
+        y,
+        distance,
+        float(said.likelihood[k]),
+        label.individual,
+        (seen_x, seen_y),
+        counterpart,
+    )
 
 
 def _distances(label: Annotation, xy: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -20,7 +20,6 @@ from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.gui.dialogs.history import HistoryDialog
-from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
 from napari_al_pose.gui.dialogs.leaving import Leaving
 from napari_al_pose.gui.dialogs.project import (
     NewProjectDialog,
@@ -57,7 +56,7 @@ class WindowActions(QObject):
         super().__init__(window)
         self._notices, self._keys = session.notices, session.keys
         self._frame, self._projects = session.frame, session.projects
-        self._repair, self._checks, self._learning = session.repair, session.checks, session.learning
+        self._repair, self._learning = session.repair, session.learning
         self._window = window
         self.leaving = Leaving(session.projects, session.learning, parent=window)
         self._background = Background("al-pose-actions", self)
@@ -65,9 +64,7 @@ class WindowActions(QObject):
         self._was_exporting = False
         session.learning.exportChanged.connect(self._tell_predicted)
         self._asking: ConflictDialog | None = None
-        self._checking: LabelCheckDialog | None = None
         session.repair.conflictsChanged.connect(self.conflicts)
-        session.checks.listWanted.connect(self.check_labels)
 
     def close(self) -> None:
         """Let the work in hand end on its own; nothing of it is shown any more."""
@@ -223,18 +220,6 @@ class WindowActions(QObject):
             )
             dialog.finished.connect(self._asked)
             dialog.show()
-
-    def check_labels(self) -> None:
-        """List the labels worth a second look, beside the window."""
-        if self._checking is None:
-            self._checking = dialog = LabelCheckDialog(self._checks, self._window)
-            dialog.finished.connect(self._checked)
-            dialog.show()
-
-    def _checked(self) -> None:
-        if self._checking is not None:
-            self._checking.deleteLater()
-            self._checking = None
 
     def _asked(self) -> None:
         if self._asking is not None:

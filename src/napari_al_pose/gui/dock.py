@@ -28,6 +28,7 @@ from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.key_overlay import KeyOverlay
+from napari_al_pose.gui.panels.label_checks import LabelCheckPanel
 from napari_al_pose.gui.panels.label_menu import LabelMenu
 from napari_al_pose.gui.panels.notice_bar import NoticeBar, VideoCheckBar
 from napari_al_pose.gui.panels.project import ProjectPanel
@@ -85,6 +86,7 @@ class PoseLabeller(QWidget):
             self.session.projects,
             self.session.frame,
             navigator=self.session.navigator,
+            checks=self.session.checks,
             options=self.session.options,
             keys=self.session.keys,
             notices=self.session.notices,
@@ -139,10 +141,11 @@ class PoseLabeller(QWidget):
         self.learning = TrainPanel(
             projects, frame, learning=session.learning, checks=session.checks, effort=session.effort, keys=keys
         )
-        panels = PanelColumn(self.header, self.bodyparts, self.queue, self.why)
+        self.checks = LabelCheckPanel(projects, frame, checks=session.checks, keys=keys, colours=colours)
+        self._panels = PanelColumn(self.header, self.bodyparts, self.queue, self.why, checks=self.checks)
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
-        self._pages.addWidget(_scrolled(panels))
+        self._pages.addWidget(_scrolled(self._panels))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 4, 2, 4)
         rows.setSpacing(6)
@@ -159,6 +162,7 @@ class PoseLabeller(QWidget):
         session.notices.busyChanged.connect(self._show_strip)
         session.notices.withdrawn.connect(self.notices.withdraw)
         self.queue.mapWanted.connect(self.show_map)
+        session.checks.currentChanged.connect(self._show_checks)
         session.projects.projectChanged.connect(self._on_project)
         session.keys.listWanted.connect(self._toggle_keys)
         session.options.changed.connect(self._on_option)
@@ -189,6 +193,9 @@ class PoseLabeller(QWidget):
         for dock in self._parts.docks:
             dock.setVisible(project is not None)
         self._widen()
+
+    def _show_checks(self) -> None:
+        self._panels.show_checks(self.session.checks.is_open)
 
     def _show_strip(self) -> None:
         """Show the line above the canvas while there is something to say."""
@@ -297,7 +304,7 @@ class PoseLabeller(QWidget):
         if self._keys is not None:
             self._keys.deleteLater()
             self._keys = None  # made anew, in other colours, when it is asked for
-        for panel in (self.bodyparts, self.queue, self.why, self._strip):
+        for panel in (self.bodyparts, self.queue, self.why, self.checks, self._strip):
             panel.set_colours(colours)
         if self.timeline is not None and self.curves is not None:
             self.timeline.set_colours(colours)

@@ -84,6 +84,12 @@ KEYS: tuple[Key, ...] = (
         Key(("Shift-P",), "Play and pause the video", "layers.toggle_play"),
     ),
     *_group(
+        "Labels to check",
+        Key(("6",), "Next label to check", "checks.next"),
+        Key(("7",), "Keep my label", "checks.keep"),
+        Key(("8",), "Take the model's point", "checks.take"),
+    ),
+    *_group(
         "Predicted video",
         Key(("O",), "Next unsure place", "go_low", (1,)),
         Key(("Shift-O",), "Previous unsure place", "go_low", (-1,)),

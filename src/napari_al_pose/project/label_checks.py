@@ -62,6 +62,18 @@ class CheckStore:
         before = self._read()
         self._write(tuple(other for other in before.checks if other != check), (*before.found_right, check))
 
+    def doubt_again(self, check: LabelCheck) -> None:
+        """Take `find_right` back: the label is listed again, before the others.
+
+        Raises
+        ------
+        AlPoseError
+            If the file can't be written.
+        """
+        before = self._read()
+        right = tuple(other for other in before.found_right if other != check)
+        self._write((check, *(other for other in before.checks if other != check)), right)
+
     def _read(self) -> _ChecksFile:
         try:
             return _ChecksFile.model_validate_json(self._path.read_bytes())

@@ -1,4 +1,4 @@
-"""The list of labels worth a second look, in words."""
+"""The labels worth a second look, in words and as marks on the canvas."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.label_checks import LabelCheck
-from napari_al_pose.domain.views.formatting import count, number
+from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.views.prompt import Prompt
 
 _SAME_PLACE_PX = 0.01
+KEEP, TAKE, EXCHANGE, NEXT = "Keep my label", "Take the model's point", "Exchange the two", "Next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,22 @@ class CheckRow:
     check: LabelCheck
     title: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMarks:
+    """What is drawn of a check: the label, where the model sees it, and what stands beside the second.
+
+    Parameters
+    ----------
+    label, seen : (float, float)
+        Source pixels.
+    text : str
+    """
+
+    label: tuple[float, float]
+    seen: tuple[float, float]
+    text: str
 
 
 def check_rows(checks: Sequence[LabelCheck]) -> tuple[CheckRow, ...]:
@@ -33,24 +51,74 @@ def check_button_text(n_checks: int) -> str:
     return f"Check {count(n_checks, 'label')}" if n_checks else ""
 
 
+def check_place(checks: Sequence[LabelCheck], current: LabelCheck | None) -> str:
+    """Return which of the labels is looked at: "2 of 7"."""
+    if current is not None and current in checks:
+        return f"{list(checks).index(current) + 1} of {len(checks)}"
+    return f"{len(checks)} left" if checks else "none left"
+
+
 def check_heading(n_checks: int) -> str:
     """Return the line above the list."""
     if not n_checks:
-        return "No label looks wrong. They are checked again after each round."
-    return (
-        "A model that was not trained on these labels is sure of another place. Click one to go there, "
-        "then move the keypoint or keep your label."
-    )
+        return "No label looks wrong any more. They are checked again after each round."
+    return "A model that was not trained on these labels is sure of another place."
 
 
-def still_to_check(
-    checks: Sequence[LabelCheck], annotation: Annotation, bodyparts: Sequence[str]
-) -> tuple[LabelCheck, ...]:
-    """Return ``checks`` without those of labels that ``annotation`` has moved or taken back since."""
-    return tuple(check for check in checks if check.key != annotation.key or _is_in_place(check, annotation, bodyparts))
+def take_text(check: LabelCheck | None) -> str:
+    """Return what the button that follows the model says."""
+    return EXCHANGE if check is not None and check.counterpart else TAKE
 
 
-def _is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]) -> bool:
+def can_take(check: LabelCheck) -> bool:
+    """Return whether it is known what the model would have in the label's place."""
+    return check.seen is not None or bool(check.counterpart)
+
+
+def check_prompt(check: LabelCheck) -> Prompt:
+    """Return what the strip above the canvas says while a label is checked."""
+    keys = f"{{checks.keep}}: keep my label   {{checks.take}}: {_first_small(take_text(check))}   {{checks.next}}: next"
+    who = f"{check.individual}: " if check.individual else ""
+    if check.kind == "swapped":
+        return Prompt(f"{who}{_swap(check)}", keys)
+    return Prompt(f"{who}Your {check.bodypart} is {check.distance:.0f} px from where the model sees it", keys)
+
+
+def check_marks(check: LabelCheck) -> CheckMarks | None:
+    """Return what is drawn on the canvas; None if the model's point is not known."""
+    if check.seen is None:
+        return None
+    apart = float(np.hypot(check.seen[0] - check.x, check.seen[1] - check.y))
+    return CheckMarks((check.x, check.y), check.seen, f"model, {apart:.0f} px away")
+
+
+def points_of_model(
+    check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the labels as the model would have them: the bodypart moved, or two exchanged; {} if that is not known.
+
+    Parameters
+    ----------
+    check : LabelCheck
+        What was found.
+    annotation : Annotation
+        The labels of its individual in its frame.
+    bodyparts : sequence of str
+        Names along the keypoint axis.
+    """
+    if not check.counterpart:
+        return {} if check.seen is None else {check.bodypart: check.seen}
+    names = check.bodypart, check.counterpart
+    if any(name not in bodyparts for name in names):
+        return {}
+    a, b = (annotation.xy[list(bodyparts).index(name)] for name in names)
+    if not np.isfinite([*a, *b]).all():
+        return {}
+    return {names[0]: (float(b[0]), float(b[1])), names[1]: (float(a[0]), float(a[1]))}
+
+
+def is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]) -> bool:
+    """Return whether a label is still where it was when it was found."""
     if check.bodypart not in bodyparts:
         return False
     k = list(bodyparts).index(check.bodypart)
@@ -59,7 +127,17 @@ def _is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[
 
 
 def _why(check: LabelCheck) -> str:
-    sure = f"the model is {check.likelihood:.0%} sure"
+    sure = f"{check.likelihood:.0%} sure"
+    who = f"{check.individual}, " if check.individual else ""
     if check.kind == "swapped":
-        return f"{check.bodypart} and its counterpart on the other side look swapped; {sure}"
-    return f"{check.bodypart}: {number(check.distance)} px from where the model sees it; {sure}"
+        return f"{who}{_swap(check)}; {sure}"
+    return f"{who}{check.bodypart}: {check.distance:.0f} px from the model's point; {sure}"
+
+
+def _swap(check: LabelCheck) -> str:
+    other = check.counterpart or "its counterpart on the other side"
+    return f"{check.bodypart} and {other} look swapped"
+
+
+def _first_small(text: str) -> str:
+    return text[:1].lower() + text[1:]

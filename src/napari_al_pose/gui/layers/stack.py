@@ -14,9 +14,11 @@ from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import Guessed, point_name
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
+from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
     NOTHING,
@@ -43,8 +45,9 @@ CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
 class LayerStack(QObject):
     """Draws what the session says, and tells the session where the user has moved napari's slider.
 
-    From below: video, scoremap, skeleton, peaks, guesses, labels. All but the video hold the current frame only. The
-    layers come with the project's first frame and go with the project; where the user deletes one they are made anew.
+    From below: video, scoremap, marks of a checked label, skeleton, peaks, guesses, labels. All but the video hold the
+    current frame only. The layers come with the project's first frame and go with the project; where the user deletes
+    one they are made anew.
 
     Parameters
     ----------
@@ -61,8 +64,10 @@ class LayerStack(QObject):
         self._viewer_ref = weakref.ref(viewer)
         self._notices, self._options, self._keys = session.notices, session.options, session.keys
         self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
+        self._checks = session.checks
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
+        self._marks: CheckMarkLayers | None = None
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, session.notices)
@@ -94,13 +99,15 @@ class LayerStack(QObject):
         session.frame.lookedChanged.connect(self._show_scoremap)
         session.frame.scoremapChoiceChanged.connect(self._show_scoremap)
         session.navigator.queueChanged.connect(self._show_scoremap)
+        session.checks.changed.connect(self._show_check)
+        session.checks.currentChanged.connect(self._show_check)
 
     @property
     def layers(self) -> list[Any]:
         """Our layers, lowest first; empty without a project."""
-        if self._video is None or self._scoremap is None or self._keypoints is None:
+        if self._video is None or self._scoremap is None or self._marks is None or self._keypoints is None:
             return []
-        return [self._video.layer, self._scoremap.layer, *self._keypoints.all]
+        return [self._video.layer, self._scoremap.layer, *self._marks.all, *self._keypoints.all]
 
     @property
     def shown_position(self) -> int:
@@ -137,7 +144,7 @@ class LayerStack(QObject):
             self._video.stop()
             self._video.frames.join()
             self._video.deleteLater()
-        self._video = self._scoremap = self._keypoints = None
+        self._video = self._scoremap = self._marks = self._keypoints = None
         self._guard.release()
         if viewer is not None:
             for layer in ours:  # of `layers`, none is ours any more: nothing is put back
@@ -185,6 +192,7 @@ class LayerStack(QObject):
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
             self._scoremap = ScoremapLayer(viewer, skeleton)
+            self._marks = CheckMarkLayers(viewer, max(source.shape[1:3]))
             self._keypoints = KeypointLayers(
                 viewer,
                 skeleton,
@@ -227,6 +235,7 @@ class LayerStack(QObject):
         self._show_bodypart()
         self._show_keypoints()
         self._show_scoremap()
+        self._show_check()
         if self._options.follow:
             self._follow()
 
@@ -345,6 +354,16 @@ class LayerStack(QObject):
         size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
         self._scoremap.show(self._frame.scoremaps, chosen, (size[0], size[1]))
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
+
+    def _show_check(self) -> None:
+        """Mark the label that is checked and where the model sees it; a near view goes to the middle of both."""
+        if self._marks is None:
+            return
+        check = self._checks.in_front
+        marks = None if check is None or self._frame.position < 0 else check_marks(check)
+        if self._marks.show(marks) and marks is not None:
+            (ax, ay), (bx, by) = marks.label, marks.seen
+            self.camera.jump(((ax + bx) / 2, (ay + by) / 2))
 
     def preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
         if self._keypoints is not None:

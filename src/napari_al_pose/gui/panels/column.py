@@ -26,20 +26,27 @@ class PanelColumn(QWidget):
     queue : QueuePanel
     why : WhyPanel
         Under the queue.
+    checks : QWidget
+        Takes the place of queue and reasons while labels are checked.
     """
 
-    def __init__(self, above: QWidget, bodyparts: BodypartPanel, queue: QueuePanel, why: WhyPanel) -> None:
+    def __init__(
+        self, above: QWidget, bodyparts: BodypartPanel, queue: QueuePanel, why: WhyPanel, *, checks: QWidget
+    ) -> None:
         super().__init__()
         self._bodyparts = bodyparts
         self._queue = queue
         self._why = why
         self._others = [above, why]
+        self._checks = checks
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(_SPACING)
         for panel in (above, bodyparts, queue, why):
             self._column.addWidget(panel)
+        self._column.addWidget(checks, 1)
         self._column.addStretch(0)
+        checks.hide()
         queue.folded.connect(self._stretch)
         # Not with every change of the layout: what is pressed from frame to frame must stay where it is.
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -48,6 +55,12 @@ class PanelColumn(QWidget):
         for section in (queue, bodyparts, why):
             section.folded.connect(self._soon.start)
         self._stretch()
+
+    def show_checks(self, on: bool) -> None:
+        """Show the labels to check in the place of queue and reasons; what is above stays where it is."""
+        self._queue.setVisible(not on)
+        self._why.setVisible(not on)
+        self._checks.setVisible(on)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -9,10 +9,12 @@ from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 from napari_al_pose.domain import FrameRole
+from napari_al_pose.domain.views.label_checks import check_prompt
 from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, playing_prompt, prompt
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -32,6 +34,7 @@ class PromptStrip(QWidget):
     projects : ProjectSession
     frame : CurrentFrame
     navigator : Navigator
+    checks : LabelChecks
     options : ViewOptions
     keys : KeyChoices
     notices : Notices
@@ -46,6 +49,7 @@ class PromptStrip(QWidget):
         frame: CurrentFrame,
         *,
         navigator: Navigator,
+        checks: LabelChecks,
         options: ViewOptions,
         keys: KeyChoices,
         notices: Notices,
@@ -55,7 +59,7 @@ class PromptStrip(QWidget):
         super().__init__()
         self._options, self._keys, self._frame = options, keys, frame
         self._projects, self._navigator, self._notices = projects, navigator, notices
-        self._context = context
+        self._context, self._checks = context, checks
         self._colours = colours
         self._shown = Prompt()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -65,6 +69,8 @@ class PromptStrip(QWidget):
             frame.bodypartChanged,
             frame.individualChanged,
             navigator.queueChanged,
+            checks.changed,
+            checks.currentChanged,
             notices.busyChanged,
             projects.projectChanged,
             keys.changed,
@@ -103,6 +109,8 @@ class PromptStrip(QWidget):
         if self._context.is_playing:
             first, last = self._context.span
             return playing_prompt(last - first + 1)
+        if self._checks.in_front is not None:
+            return check_prompt(self._checks.in_front)
         guessed = frame.guessed(self._options.unbelieved)
         said = prompt(
             frame.annotation,

@@ -34,7 +34,7 @@ class TrainPanel(QWidget):
         super().__init__(parent)
         self._keys, self._projects = keys, projects
         self._checks, self._learning, self._effort = checks, learning, effort
-        self._check_button = button("", "Labels that a model not trained on them puts somewhere else", checks.show_list)
+        self._check_button = button("", "Labels that a model not trained on them puts somewhere else", checks.open)
         self._check_button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._model = QElidingLabel()
         self._model.setProperty("part", "dim")

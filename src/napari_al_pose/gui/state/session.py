@@ -21,7 +21,7 @@ editor         what was copied; undo and redo are the label store's own
 poses          nothing: it gives the frame what the labelled poses look like
 carrier        the thread that carries labels along in time
 repair         conflicts with other programs
-checks         labels worth a second look
+checks         labels worth a second look, the one looked at, and which were kept
 learning       the engine, its jobs, the rounds
 tracks         the predictions of the current video, and what the user changed about its tracks
 review         nothing: it goes to what the tracks mark, and puts it in the queue
@@ -89,9 +89,9 @@ def new_session() -> Session:
     poses = PoseKnowledge(projects, frame, editor=editor)
     carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
-    checks = LabelChecks(projects, frame, navigator=navigator, engine=engine)
+    checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=engine, notices=notices)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
-    tracks = TrackEditor(projects, frame, navigator=navigator, editor=editor, learning=learning, notices=notices)
+    tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
     review = Review(projects, navigator, tracks=tracks, notices=notices)
     effort = EffortMeter(projects, frame, learning=learning)
     editor.frameCompleted.connect(learning.train_when_due)

@@ -15,7 +15,7 @@ from napari_al_pose.domain.track_edits import TrackAct, TrackEdit, TrackEdits, n
 from napari_al_pose.domain.views.tracks import RunOverview, edit_sentence
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
-from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
@@ -49,8 +49,8 @@ class TrackEditor(QObject):
     frame : CurrentFrame
         Is told how the animals of the frame follow from those before.
     navigator : Navigator
-    editor : LabelEditor
-        Whose changes are taken back in one order with these.
+    checks : LabelChecks
+        Takes back the changes of labels, in one order with these.
     learning : Learning
         Knows which models there are, and when a video is predicted.
     notices : Notices
@@ -65,13 +65,13 @@ class TrackEditor(QObject):
         frame: CurrentFrame,
         *,
         navigator: Navigator,
-        editor: LabelEditor,
+        checks: LabelChecks,
         learning: Learning,
         notices: Notices,
     ) -> None:
         super().__init__()
         self._projects, self._frame, self._navigator = projects, frame, navigator
-        self._editor, self._learning, self._notices = editor, learning, notices
+        self._checks, self._learning, self._notices = checks, learning, notices
         self._background = Background("al-pose-tracks", self)
         self._read = _Read("", None, None)
         self._stop = threading.Event()
@@ -124,14 +124,12 @@ class TrackEditor(QObject):
     @property
     def can_undo(self) -> bool:
         """Whether there is a change, of labels or of tracks, to take back."""
-        project = self._projects.project
-        return project is not None and (project.labels.can_undo or (self.can_edit and bool(self._edits.done)))
+        return self._checks.can_undo or (self.can_edit and bool(self._edits.done))
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a change, of labels or of tracks, to bring back."""
-        project = self._projects.project
-        return project is not None and (project.labels.can_redo or (self.can_edit and bool(self._edits.undone)))
+        return self._checks.can_redo or (self.can_edit and bool(self._edits.undone))
 
     # ---- changes ------------------------------------------------------------------------------
 
@@ -168,7 +166,7 @@ class TrackEditor(QObject):
         project = self._projects.project
         last = self._edits.done[-1] if self.can_edit and self._edits.done else None
         if project is None or last is None or project.labels.next_steps[0] > last.after:
-            self._editor.undo()
+            self._checks.undo()
         else:
             self._keep(self._edits.without_last(), "The change of the tracks is taken back.")
 
@@ -178,7 +176,7 @@ class TrackEditor(QObject):
         last = self._edits.undone[-1] if self.can_edit and self._edits.undone else None
         following = 0 if project is None else project.labels.next_steps[1]
         if project is None or last is None or 0 < following <= last.after:
-            self._editor.redo()
+            self._checks.redo()
         else:
             self._keep(self._edits.with_last_undone(), "The change of the tracks is back.")
 
