@@ -57,6 +57,20 @@ def test_more_individuals_than_poses_and_more_poses_than_individuals():
     assert assign_poses(np.concatenate([POSES, POSES + 300]), empty()) == [0, 1]
 
 
+def test_an_animal_whose_track_was_split_off_is_offered_to_the_individual_that_is_labelled_or_to_none():
+    nowhere = np.full_like(WEST, np.nan)
+
+    def followed(*tracks):
+        return Prediction.of_animals(KEY, 1, np.stack(tracks).astype(np.float32), np.ones((len(tracks), 3), np.float32))
+
+    of_two = followed(nowhere, EAST, WEST)
+    assert assign_poses(POSES, empty(), of_two) == [-1, 1]
+    assert assign_poses(POSES, empty(), of_two, chosen=0) == [0, 1]
+    of_three = followed(nowhere, EAST, nowhere, WEST)
+    assert assign_poses(POSES, empty(3), of_three, chosen=2) == [-1, 1, 0]
+    assert assign_poses(POSES, empty(3), of_three, chosen=1) == [-1, 1, -1], "which has a guess already"
+
+
 def test_what_a_model_of_one_animal_says_is_the_first_individuals():
     one = Prediction(KEY, 1, POSES[0], np.ones(3, np.float32))
     assert guess_for(one, 0, empty()) is one

@@ -8,7 +8,7 @@ import sleap_io as sio
 from qtpy.QtWidgets import QMenu
 from session_tools import TIMEOUT, dialog_of, of_session
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.dialogs.export import ExportDialog
@@ -111,6 +111,7 @@ def test_what_cannot_be_imported_is_said_in_the_dialog(actions, window, qtbot, t
 def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot, tmp_path):
     for name in opened.frame.bodyparts:
         opened.editor.place(name, 50.0, 60.0)
+    opened.editor.set_role(FrameRole.HOLDOUT)
     actions.export()
     dialog_of(window, ExportDialog).other_formats_button.click()
     dialog = dialog_of(window, ExportLabelsDialog)
@@ -125,6 +126,8 @@ def test_labels_are_exported_and_the_losses_said(actions, opened, window, qtbot,
     with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         dialog.start_button.click()
     assert "labels.slp" in notice.args[0]
+    assert "SLEAP does not mark test frames" in notice.args[1]
+    assert not dialog.isVisible(), "said once, where it covers no frame"
     labels = sio.load_slp(str(tmp_path / "labels.slp"), open_videos=False)
     assert len(labels) == len(opened.projects.project.labels.complete_keys())
 

@@ -160,6 +160,17 @@ def test_labels_to_check_take_the_place_of_the_queue_and_what_is_above_does_not_
     assert sees(opened_dock, opened_dock.queue)
 
 
+def test_the_name_of_the_project_is_whole(opened_dock, qtbot):
+    opened_dock.setParent(None)
+    qtbot.addWidget(opened_dock)
+    opened_dock.setFixedSize(WIDTH, 632)
+    opened_dock.show()
+    qtbot.waitExposed(opened_dock)
+    name = opened_dock.header._name
+    opened_dock.header.refresh()
+    qtbot.waitUntil(lambda: name.fontMetrics().horizontalAdvance(name.text()) <= name.width(), timeout=TIMEOUT)
+
+
 def test_the_header_and_the_timeline_follow_each_label(opened_dock):
     session = opened_dock.session
     for name in session.frame.bodyparts:

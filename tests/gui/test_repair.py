@@ -98,6 +98,9 @@ def disputed(sample_copy):
 
 def test_a_conflict_is_shown_side_by_side_and_asked_about(actions, session, window, disputed, qtbot):
     root, (first, second) = disputed
+    told, withdrawn = [], []
+    session.notices.raised.connect(lambda message, _hint, _is_error: told.append(message))
+    session.notices.withdrawn.connect(withdrawn.append)
     open_in(session, root, qtbot)
     (dialog,) = window.findChildren(ConflictDialog)
     assert dialog.isVisible()
@@ -117,6 +120,8 @@ def test_a_conflict_is_shown_side_by_side_and_asked_about(actions, session, wind
     assert labels_on_disk(root, second)[:2].tolist() == [[107, 57], [108, 57]]
     assert session.repair.conflicts == ()
     assert not dialog.isVisible()
+    (said,) = [message for message in told if "changed both here" in message]
+    assert withdrawn == [said], "the notice goes once nothing is left to decide"
     session.editor.undo()
     assert labels_on_disk(root, second)[:2].tolist() == [[110, 60], [111, 60]]
 

@@ -30,14 +30,19 @@ def guess_for(
 
 
 def guesses_for(
-    prediction: Prediction | None, annotations: Sequence[Annotation], followed: Prediction | None = None
+    prediction: Prediction | None,
+    annotations: Sequence[Annotation],
+    followed: Prediction | None = None,
+    *,
+    chosen: int = -1,
 ) -> tuple[Prediction | None, ...]:
     """Return what a model says of each individual; None where no pose is left for it.
 
     Each individual with labels takes the pose they lie on, whatever the model called it. The poses that are left go to
-    the individuals without labels: to the one that was followed there, or that the model names, if it has no labels,
-    else in order. So it does not matter in which order animals are labelled, and a label elsewhere moves the guess to
-    another animal.
+    the individuals without labels: to the one that was followed there, or that the model names, if it has no labels.
+    What is still left goes to them in order; where animals were followed, an animal that was followed as no individual
+    (its track was split off) is offered to the one that is being labelled, and to no other. So it does not matter in
+    which order animals are labelled, and a label elsewhere moves the guess to another animal.
 
     Parameters
     ----------
@@ -47,17 +52,23 @@ def guesses_for(
         Labels of all individuals in the frame, in the order of the project's list; empty ones too.
     followed : Prediction or None
         The same frame in the tracks of the whole video, in the order of the individuals.
+    chosen : int
+        The individual that is being labelled; -1 for none.
     """
     if prediction is None or prediction.animals_xy is None:
         return tuple(prediction if individual == 0 else None for individual in range(len(annotations)))
-    slots = assign_poses(prediction.animals_xy, annotations, followed)
+    slots = assign_poses(prediction.animals_xy, annotations, followed, chosen=chosen)
     return tuple(None if slot < 0 else prediction.of(slot) for slot in slots)
 
 
 def assign_poses(
-    poses: NDArray[np.floating], annotations: Sequence[Annotation], followed: Prediction | None = None
+    poses: NDArray[np.floating],
+    annotations: Sequence[Annotation],
+    followed: Prediction | None = None,
+    *,
+    chosen: int = -1,
 ) -> list[int]:
-    """Return which of the poses, (A, K, 2), is each individual's; -1 for none. See `guess_for`."""
+    """Return which of the poses, (A, K, 2), is each individual's; -1 for none. See `guesses_for`."""
     there = np.isfinite(poses[..., 0]).any(axis=1)
     assigned = [-1] * len(annotations)
     free = set(np.flatnonzero(there).tolist())
@@ -72,7 +83,8 @@ def assign_poses(
         if slot >= 0:
             assigned[individual] = slot
             free.remove(slot)
-    for individual, slot in zip([i for i in open_ones if assigned[i] < 0], sorted(free), strict=False):
+    waiting = [i for i in open_ones if assigned[i] < 0 and (followed is None or i == chosen)]
+    for individual, slot in zip(waiting, sorted(free), strict=False):
         assigned[individual] = slot
     return assigned
 

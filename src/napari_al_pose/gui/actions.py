@@ -157,11 +157,12 @@ class WindowActions(QObject):
         """Ask for a format and a place for the labels."""
         if self._projects.project is not None:
             dialog = ExportLabelsDialog(self._projects, self._window)
-            dialog.ended.connect(lambda done: self._done(summary(done)))
+            dialog.ended.connect(lambda done: self._done(summary(done), "\n".join(done.notices)))
             self._open(dialog)
 
     def _imported(self, done: Imported) -> None:
-        self._done(summary(done))
+        if not done.notices:  # else the dialog says it
+            self._done(summary(done))
         self.open_path(done.project)
 
     def edit_bodyparts(self) -> None:
@@ -263,9 +264,9 @@ class WindowActions(QObject):
         self.said.emit("")
         self._projects.open_project(config)
 
-    def _done(self, message: str) -> None:
+    def _done(self, message: str, hint: str = "") -> None:
         self.said.emit("")
-        self._notices.raised.emit(message, "", False)
+        self._notices.raised.emit(message, hint, False)
 
     def _tell(self, error: AlPoseError) -> None:
         self.said.emit("")

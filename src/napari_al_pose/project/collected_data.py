@@ -21,6 +21,7 @@ from napari_al_pose.formats.deeplabcut import (
     rename_columns,
 )
 from napari_al_pose.formats.names import is_safe_name
+from napari_al_pose.project.conflicts import UNTIL_DECIDED
 from napari_al_pose.project.extracted_images import shown_frames
 from napari_al_pose.project.label_exchange import AS_EXPORTED, ExchangeState
 from napari_al_pose.project.label_files import Points, Writer, WritingJob
@@ -128,12 +129,12 @@ class CollectedData:
         if plan.conflicts:
             notices.append(
                 f"{table.path}: {_labels(plan.conflicts)} changed both here and in another program. "
-                "Your labels were kept until you decide; the others are kept beside them."
+                f"Your labels were kept {UNTIL_DECIDED}; the others are kept beside them."
             )
         if disagreeing:
             notices.append(
                 f"{table.path} and the .csv beside it disagree on {_labels(disagreeing)}. "
-                "The .h5 counts until you decide; what the .csv says is kept beside it."
+                f"The .h5 counts {UNTIL_DECIDED}; what the .csv says is kept beside it."
             )
         return notices
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from napari_al_pose.domain import FrameKey, Skeleton
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 
+UNTIL_DECIDED = "until you decide"
+"""Words of every notice about conflicts, which no longer holds once all are decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:

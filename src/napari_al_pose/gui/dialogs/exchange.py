@@ -101,7 +101,10 @@ class ExchangeJob(QObject):
 
 
 class _ExchangeDialog(QDialog):
-    """A form, the progress of what it started, and then what came of it."""
+    """A form and the progress of what it started; after an import, also what was left out."""
+
+    reports = True
+    """Whether what was left out stays on show; else it closes, and whoever hears `ended` tells it."""
 
     ended = Signal(object)
     """What came of it: `Imported` or `Exported`."""
@@ -182,7 +185,7 @@ class _ExchangeDialog(QDialog):
             self.complaint.setText("Cancelled; nothing was changed." if outcome is None else str(outcome))
             return
         self.ended.emit(outcome)
-        if not outcome.notices:
+        if not (self.reports and outcome.notices):
             self.accept()
             return
         self.form.hide()
@@ -281,6 +284,8 @@ class ExportLabelsDialog(_ExchangeDialog):
     projects : ProjectSession
     parent : QWidget, optional
     """
+
+    reports = False
 
     def __init__(self, projects: ProjectSession, parent: QWidget | None = None) -> None:
         super().__init__("Export labels", "Export", projects=projects, parent=parent)

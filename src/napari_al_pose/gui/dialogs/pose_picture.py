@@ -146,7 +146,9 @@ class FramePictures(QObject):
                 try:
                     return key, _image(source[source.position(key.frame)])
                 except (KeyError, IndexError) as error:
-                    raise AlPoseError(f"{key.video} has no frame {key.frame}.") from error
+                    raise AlPoseError(
+                        f"{key.video} has no frame {key.frame}.", "Check that the file is the video that was labelled."
+                    ) from error
 
         return read
 

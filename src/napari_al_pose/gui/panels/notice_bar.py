@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButto
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.widgets import button, label
 
-_INFO_MS = 10_000
+_INFO_MS, _MS_PER_CHARACTER = 10_000, 80
+"""How long a message stays: a long one takes longer to read."""
 _MARGIN = 6
 
 
@@ -43,7 +44,7 @@ class NoticeBar(QFrame):
         row.setContentsMargins(8, 4, 4, 4)
         row.addWidget(self._label, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        self._fade = QTimer(self, singleShot=True, interval=_INFO_MS)
+        self._fade = QTimer(self, singleShot=True)
         self._fade.timeout.connect(self.hide)
         dock.installEventFilter(self)
         self.hide()
@@ -67,7 +68,7 @@ class NoticeBar(QFrame):
         if is_error:
             self._fade.stop()
         else:
-            self._fade.start()
+            self._fade.start(max(_INFO_MS, _MS_PER_CHARACTER * len(self.text)))
 
     @Slot(str)
     def withdraw(self, message: str) -> None:

@@ -17,6 +17,9 @@ from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label, menu_button
 
+_NAME_WIDTH, _NAME_SLACK = 220, 8
+"""A longer name may be cut; pixels beside its letters."""
+
 
 class ProjectPanel(QWidget):
     """Name, counts and buttons of the open project."""
@@ -66,8 +69,11 @@ class ProjectPanel(QWidget):
         if project is None:
             return
         self._name.setText(project.config.task)
-        self._name.setMaximumWidth(self._name.fontMetrics().horizontalAdvance(project.config.task) + 6)
-        self._name.setToolTip(str(project.root))
+        self._name.ensurePolished()  # else in another font
+        width = self._name.fontMetrics().horizontalAdvance(project.config.task) + _NAME_SLACK
+        self._name.setMinimumWidth(min(width, _NAME_WIDTH))  # the counts give way first
+        self._name.setMaximumWidth(width)
+        self._name.setToolTip(f"{project.config.task}\n{project.root}")
         line = project_line(
             project.scorer,
             n_complete=len(self._projects.tally.complete),

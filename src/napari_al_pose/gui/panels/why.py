@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import WhyBar, bodypart_colours, why_view
 from napari_al_pose.domain.views.why import MAX_BARS
@@ -47,6 +47,9 @@ class WhyPanel(Section):
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._caption = label("", "dim")
         self._bars = BarList(colours)
+        keeps_room = self._bars.sizePolicy()
+        keeps_room.setRetainSizeWhenHidden(True)  # or the queue would lose rows with the first model
+        self._bars.setSizePolicy(keeps_room)
         self._is_low = False
         self._scoremap = self._scoremap_box()
         self.side.setText("scoremap")
@@ -91,7 +94,7 @@ class WhyPanel(Section):
         has_bars = any(one.reasons for one in queue)  # before there is a model, no frame has any
         self._caption.setVisible(has_bars and not self._is_low)
         self._bars.setVisible(has_bars)
-        self._sentence.setFixedHeight(lines * self._sentence.fontMetrics().lineSpacing() + 4)
+        self._sentence.setFixedHeight(_height_of(lines, self._sentence))
         self._sentence.setText(view.sentence)
         self._sentence.setToolTip("\n".join(filter(None, (view.sentence, view.more))))
         self._caption.setText(view.caption)
@@ -127,6 +130,12 @@ class WhyPanel(Section):
 
     def _show_choice(self) -> None:
         self._scoremap.setCurrentIndex(max(0, self._scoremap.findData(self._frame.scoremap_choice)))
+
+
+def _height_of(lines: int, shown: QLabel) -> int:
+    """Return the height of so many lines in a label, with what its style puts around them."""
+    shown.setText("\n".join(["Ág"] * lines))
+    return shown.sizeHint().height()
 
 
 class BarList(QWidget):

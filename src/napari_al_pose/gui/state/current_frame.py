@@ -218,7 +218,8 @@ class CurrentFrame(QObject):
         looked = self._looked
         if looked is None or not looked.animals or looked.prediction is None:
             return None if looked is None else looked.scoremaps
-        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed)[self.individual_index]
+        chosen = self.individual_index
+        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed, chosen=chosen)[chosen]
         return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
 
     @property
@@ -414,7 +415,7 @@ class CurrentFrame(QObject):
             return
         looked = None if self._looked is None else self._looked.prediction
         said = looked or self._predictions.get(self._key) or self._followed
-        found = guesses_for(said, self._annotations, self._followed)
+        found = guesses_for(said, self._annotations, self._followed, chosen=self.individual_index)
         self._guesses = tuple(self._guess_of(index, one) for index, one in enumerate(found))
 
     def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:

@@ -12,6 +12,7 @@ from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Conflict
+from napari_al_pose.project.conflicts import UNTIL_DECIDED
 
 
 class LabelRepair(QObject):
@@ -32,6 +33,8 @@ class LabelRepair(QObject):
         super().__init__()
         self._projects, self._frame, self._editor, self._notices = projects, frame, editor, notices
         self._conflicts: tuple[Conflict, ...] = ()
+        self._told: list[str] = []
+        notices.raised.connect(self._on_notice)
         projects.projectChanged.connect(self._look_for_conflicts)
         projects.written.connect(self._look_for_conflicts)
 
@@ -70,3 +73,12 @@ class LabelRepair(QObject):
         if found != self._conflicts:
             self._conflicts = found
             self.conflictsChanged.emit()
+            if not found:
+                told, self._told = self._told, []
+                for message in told:
+                    self._notices.withdraw(message)
+
+    @Slot(str, str, bool)
+    def _on_notice(self, message: str, _hint: str, _is_error: bool) -> None:
+        if UNTIL_DECIDED in message:
+            self._told.append(message)

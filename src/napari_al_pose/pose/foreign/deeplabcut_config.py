@@ -106,7 +106,10 @@ def read_config(path: Path) -> Snapshot:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise AlPoseError(f"Expected DeepLabCut's configuration in {path}, got a far larger file.")
+            raise AlPoseError(
+                f"Expected DeepLabCut's configuration in {path}, got a far larger file.",
+                "Copy pytorch_config.yaml of the training into the snapshot's folder again.",
+            )
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AlPoseError(
