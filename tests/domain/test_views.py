@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from napari_al_pose.domain import (
     Skeleton,
     Suggestion,
 )
+from napari_al_pose.domain.skeleton_draft import SkeletonDraft
 from napari_al_pose.domain.views import (
     BodypartMark,
     FrameAxis,
@@ -35,7 +37,6 @@ from napari_al_pose.domain.views import (
     axis_of,
     bodypart_colours,
     bodypart_rows,
-    check_new_project,
     count,
     describe_frame,
     describe_place,
@@ -60,6 +61,14 @@ from napari_al_pose.domain.views import (
     train_view,
     training_sentence,
     why_view,
+)
+from napari_al_pose.domain.views.new_project import (
+    check_names,
+    check_skeleton,
+    check_videos,
+    folder_preview,
+    skeleton_hint,
+    suggested_name,
 )
 from napari_al_pose.domain.views.prompt import Guessed
 
@@ -455,16 +464,44 @@ def test_bodyparts_and_links_are_read_as_people_write_them():
             parse_links(text, names)
 
 
-def test_the_form_complains_of_one_thing_at_a_time():
-    good = {"task": "open", "scorer": "Ada", "bodyparts": ("nose",), "links": (), "videos": [Path("a/m1.mp4")]}
-    assert check_new_project(**good) == ""
-    for change, word in (
-        ({"task": " "}, "name"),
-        ({"scorer": ""}, "scorer"),
-        ({"task": "a/b"}, "file names"),
-        ({"bodyparts": ()}, "bodypart"),
-        ({"bodyparts": ("a", "a")}, "unique"),
-        ({"videos": []}, "video"),
-        ({"videos": [Path("a/m1.mp4"), Path("b/m1.avi")]}, "m1"),
+def test_each_step_of_the_form_complains_of_one_thing_at_a_time():
+    assert check_videos([Path("a/m1.mp4")]) == ""
+    assert "video" in check_videos([])
+    assert "m1" in check_videos([Path("a/m1.mp4"), Path("b/m1.avi")])
+    assert check_skeleton(("nose", "tail"), (("nose", "tail"),), ("mouse1", "mouse2")) == ""
+    for bodyparts, individuals, word in (
+        ((), (), "bodypart"),
+        (("a", "a"), (), "unique"),
+        (("a",), ("m", "m"), "unique"),
     ):
-        assert word in check_new_project(**{**good, **change})
+        assert word in check_skeleton(bodyparts, (), individuals)
+    assert check_names("open", "Ada") == ""
+    for task, scorer, word in ((" ", "Ada", "name"), ("open", "", "scorer"), ("a/b", "Ada", "file names")):
+        assert word in check_names(task, scorer)
+
+
+def test_a_project_is_named_after_a_folder_that_says_something():
+    assert suggested_name(Path("/data/open-field/Videos/m1.mp4")) == "open-field"
+    assert suggested_name(Path("/m1.mp4")) == ""
+
+
+def test_the_folder_is_previewed_as_it_will_be_made(tmp_path):
+    videos = [Path(f"/data/m{i}.mp4") for i in range(10)]
+    day = date(2026, 3, 1)
+    lines = folder_preview(
+        tmp_path, task="open", scorer="Ada", videos=videos, copy_videos=False, today=day
+    ).splitlines()
+    assert lines[0] == str(tmp_path / "open-Ada-2026-03-01")
+    assert any("m0.mp4" in line and "linked to" in line for line in lines)
+    assert any("and 2 more" in line for line in lines)
+
+
+def test_the_hint_says_what_the_next_click_does():
+    draft = SkeletonDraft()
+    assert "first bodypart" in skeleton_hint(draft, draws_lines=False)
+    draft = draft.typed(["snout", "tail"])
+    assert skeleton_hint(draft, draws_lines=False).startswith("Click the snout.")
+    draft = draft.placed("snout", (3, 4)).placed("tail", (30, 40))
+    assert "name it" in skeleton_hint(draft, draws_lines=False)
+    assert "a line joins them" in skeleton_hint(draft, draws_lines=True)
+    assert "two bodyparts" in skeleton_hint(SkeletonDraft(), draws_lines=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialogButtonBox, QLabel
 from session_tools import TIMEOUT, dialog_of
 
 from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.domain.skeleton_templates import TEMPLATES
 from napari_al_pose.gui import actions as actions_module
-from napari_al_pose.gui.dialogs.project import NewProjectDialog, SettingsDialog
+from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
+from napari_al_pose.gui.dialogs.settings import SettingsDialog
 from napari_al_pose.gui.dialogs.settings_form import SettingsForm
 from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.remembered import recent_projects, remember_project
@@ -31,10 +36,24 @@ def test_the_form_gives_back_what_it_was_given():
 
 def test_the_form_says_automatic_in_place_of_magic_numbers_and_folds_what_few_change():
     form = SettingsForm(LoopSettings.model_validate({"train_after": 0}))
-    assert {form.fields[name].native.text() for name in ("long_side", "steps", "rotation_degrees")} == {"automatic"}
-    assert form.fields["train_after"].native.text() == "never"
+    assert {name: box.text() for name, box in form.switches.items() if box.isChecked()} == {
+        "long_side": "automatic",
+        "steps": "automatic",
+        "rotation_degrees": "automatic",
+        "swap_pairs": "automatic",
+        "train_after": "never",
+    }
+    shown = [form.fields[name].native.text() for name in ("long_side", "steps", "rotation_degrees", "train_after")]
+    assert not any(character.isdigit() for text in shown for character in text)
+    assert form.fields["device"].native.itemText(0) == "automatic"
+    assert not [field.tooltip for field in form.fields.values() if re.search(r"\(-?\d", field.tooltip)]
     assert form.advanced.isHidden()
+    form.switches["steps"].setChecked(False)
+    assert form.settings.train.steps > 0
+    form.switches["steps"].setChecked(True)
+    assert form.settings.train.steps == 0
     form.fields["steps"].value = 96
+    assert not form.switches["steps"].isChecked()
     assert form.settings.train.steps == 96
     assert not SettingsForm(form.settings).advanced.isHidden(), "what was chosen is in sight"
 
@@ -71,28 +90,43 @@ def test_the_defaults_come_back_without_the_strategy(opened, window):
 # ---- a new project --------------------------------------------------------------------------------
 
 
-def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot, tmp_path):
-    video = opened.projects.project.videos[0].path
+@pytest.fixture
+def new_project(actions, opened, window):
+    """The dialog, opened from the menu, over a project with a video that can be used again."""
     actions.new()
-    dialog = dialog_of(window, NewProjectDialog)
-    assert not dialog._create.isEnabled()
-    dialog.task.setText("open-field")
-    dialog.scorer.setText("Ada")
-    dialog.bodyparts.setPlainText("nose\ntail")
-    dialog.links.setPlainText("nose - paw")
-    dialog.add_videos([video, video])
-    assert "paw" in dialog._complaint.text()
-    dialog.links.setPlainText("nose - tail")
-    dialog.parent_folder.setText(str(tmp_path / "nowhere"))
-    assert "nowhere" in dialog._complaint.text()
-    dialog.parent_folder.setText(str(tmp_path))
-    assert dialog._complaint.text() == ""
-    dialog.individuals.setText("mouse1, mouse1")
-    assert "individuals" in dialog._complaint.text()
-    dialog.individuals.setText("mouse1, mouse2")
-    assert dialog._create.isEnabled()
+    return dialog_of(window, NewProjectDialog), opened.projects.project.videos[0].path
+
+
+def click(picture, x, y, qtbot, button=Qt.MouseButton.LeftButton):
+    qtbot.mouseClick(picture, button, pos=picture.place_of(x, y).toPoint())
+
+
+def test_a_project_is_made_from_what_was_entered(new_project, opened, qtbot, tmp_path):
+    dialog, video = new_project
+    assert not dialog.next_button.isEnabled()
+    dialog.videos.add([video, video])
+    assert dialog.videos.paths == [video]
+    dialog.next_button.click()
+    dialog.skeleton.bodyparts.setPlainText("nose\ntail")
+    dialog.skeleton.links.setPlainText("nose - paw")
+    assert "paw" in dialog.complaint.text()
+    assert not dialog.next_button.isEnabled()
+    dialog.skeleton.links.setPlainText("nose - tail")
+    dialog.skeleton.individuals.setText("mouse1, mouse1")
+    assert "individuals" in dialog.complaint.text()
+    dialog.skeleton.individuals.setText("mouse1, mouse2")
+    dialog.next_button.click()
+    names = dialog.names
+    assert names.task.text() == video.parent.parent.name, "suggested: a folder called videos says nothing"
+    names.task.setText("open-field")
+    names.scorer.setText("Ada")
+    names.parent_folder.setText(str(tmp_path / "nowhere"))
+    assert "nowhere" in dialog.complaint.text()
+    names.parent_folder.setText(str(tmp_path))
+    assert dialog.complaint.text() == ""
+    root = Path(names.preview.toPlainText().splitlines()[0])
     before = opened.projects.project
-    dialog._create.click()
+    dialog.create_button.click()
     qtbot.waitUntil(
         lambda: opened.projects.project is not None and opened.projects.project is not before, timeout=TIMEOUT
     )
@@ -101,7 +135,90 @@ def test_a_project_is_made_from_what_was_entered(actions, opened, window, qtbot,
     assert opened.frame.individuals == ("mouse1", "mouse2")
     assert opened.projects.project.scorer == "Ada"
     assert [made.name for made in opened.projects.project.videos] == [video.stem]
-    assert opened.projects.project.root.parent == tmp_path
+    assert opened.projects.project.root == root
+    again = NewProjectDialog()
+    qtbot.addWidget(again)
+    again.videos.add([video])
+    again.names.task.setText("open-field")
+    again.next_button.click()
+    again.skeleton.bodyparts.setPlainText("nose")
+    again.next_button.click()
+    assert "exists already" in again.complaint.text()
+    again.reject()
+
+
+def test_a_skeleton_is_clicked_on_a_frame_of_the_first_video(new_project, qtbot):
+    dialog, video = new_project
+    dialog.videos.add([video])
+    page, picture = dialog.skeleton, dialog.skeleton.picture
+    qtbot.waitUntil(lambda: picture.has_image, timeout=TIMEOUT)
+    dialog.next_button.click()
+    for name, place in (("snout", (60, 50)), ("tail", (200, 150))):
+        click(picture, *place, qtbot)
+        qtbot.keyClicks(picture.name_field, name)
+        qtbot.keyClick(picture.name_field, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "Enter names the bodypart and leaves the dialog open"
+    assert dialog.step == 1
+    click(picture, 120, 90, qtbot)
+    qtbot.keyClick(picture.name_field, Qt.Key.Key_Escape)
+    assert page.bodyparts.toPlainText() == "snout\ntail"
+    assert page.draft.places["tail"] == pytest.approx((200, 150), abs=1)
+    page.lines_tool.click()
+    click(picture, 60, 50, qtbot)
+    click(picture, 200, 150, qtbot)
+    assert page.links.toPlainText() == "snout - tail"
+    page.bodyparts.setPlainText("nose\ntail")
+    assert page.links.toPlainText() == "nose - tail", "a bodypart that is renamed keeps its lines"
+    assert dialog.next_button.isEnabled()
+    click(picture, 200, 150, qtbot, Qt.MouseButton.RightButton)
+    assert (page.bodyparts.toPlainText(), page.links.toPlainText()) == ("nose", "")
+
+
+def test_a_skeleton_comes_from_a_template_or_from_another_project(new_project, opened, qtbot, tmp_path):
+    dialog, video = new_project
+    remember_project(opened.projects.project.root)
+    dialog.videos.add([video])
+    dialog.next_button.click()
+    page = dialog.skeleton
+    for title, expected in (
+        ("Hand", TEMPLATES["Hand"]),
+        (f"As in {opened.projects.project.root.name}", opened.projects.project.skeleton),
+    ):
+        page.menu.aboutToShow.emit()
+        next(action for action in page.menu.actions() if action.text() == title).trigger()
+        assert (page.draft.bodyparts, page.draft.links) == (expected.bodyparts, expected.links)
+        assert dialog.complaint.text() == ""
+
+
+def test_a_video_that_cannot_be_read_is_named_before_anything_is_made(new_project, qtbot, tmp_path):
+    dialog, video = new_project
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    dialog.videos.add([broken])
+    qtbot.waitUntil(lambda: "broken.mp4" in dialog.complaint.text(), timeout=TIMEOUT)
+    assert not dialog.next_button.isEnabled()
+    dialog.videos.list.item(0).setSelected(True)
+    dialog.videos.remove()
+    dialog.videos.add([video])
+    qtbot.waitUntil(dialog.next_button.isEnabled, timeout=TIMEOUT)
+
+
+def test_files_that_are_dropped_are_added(new_project, tmp_path):
+    dialog, video = new_project
+    (tmp_path / "notes.txt").write_text("no video")
+    (tmp_path / "other.mp4").write_bytes(b"")
+    dropped = QMimeData()
+    dropped.setUrls([QUrl.fromLocalFile(str(path)) for path in (video, tmp_path)])
+    dialog.dropEvent(
+        QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            dropped,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+    assert dialog.videos.paths == [video, tmp_path / "other.mp4"]
 
 
 # ---- the sample -----------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class MouseAnnotator:
     def __init__(self, viewer: Any, session: Session, truth: Mapping[FrameKey, TruePose]) -> None:
         self._viewer = viewer
         self._session = session
-        self._truth = truth
+        self.truth = truth
         self.clicks = 0
         self.drags = 0
         self.keys = 0
@@ -108,7 +108,7 @@ class MouseAnnotator:
         if key is None:
             raise WaitedTooLongError("No frame is in front of the annotator.")
         wait_until(lambda: self._session.frame.picture_is_current, seconds=PATIENCE_SECONDS, what="the picture")
-        self._correct(self._truth[key], self._session.frame.bodyparts[:until])
+        self._correct(self.truth[key], self._session.frame.bodyparts[:until])
         if until is not None:
             return
         # Each label updates the other guesses: a right one may have moved since, or no longer be believed.
@@ -117,7 +117,7 @@ class MouseAnnotator:
                 self.press(Qt.Key.Key_Return)
             if self._is_complete():
                 return
-            self._correct(self._truth[key], self._session.frame.bodyparts)
+            self._correct(self.truth[key], self._session.frame.bodyparts)
         wait_until(self._is_complete, seconds=PATIENCE_SECONDS, what=f"{key} to be complete")
 
     def _correct(self, truth: TruePose, names: Sequence[str]) -> None:

@@ -89,6 +89,14 @@ class Hand:
             QTest.keyClicks(field, part)
         QApplication.processEvents()
 
+    def type(self, field: QLineEdit, text: str) -> None:
+        """Type into a field that has the cursor already, and press Enter."""
+        self.fields += 1
+        self.keys += 1
+        QTest.keyClicks(field, text)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        QApplication.processEvents()
+
     def answer_file_dialog(self, path: Path) -> None:
         """Type ``path`` into the next file dialog and press Enter; call it before what opens the dialog."""
 

@@ -31,6 +31,7 @@ START_SECONDS, TRAIN_SECONDS, EXPORT_SECONDS = 300.0, 900.0, 900.0
 N_TO_LABEL, N_TO_CORRECT = 10, 5
 _MOVED_PX = 12
 _FILM_WIDTH = 960
+_N_CLICKED = 4
 _SLIPS_IN, _SLIP_PX = 2, 70
 _SETTLE_SECONDS = 0.5
 _TABLE = "df_with_missing"
@@ -312,20 +313,36 @@ def make_a_project(play: Play) -> None:
         hand.choose("Project", "New from videos…")
         play.wait(lambda: _dialog() is not None, "the dialog for a new project")
         dialog: Any = _dialog()
-        hand.fill(dialog.task, "open-field")
-        hand.fill(dialog.scorer, "Ada")
-        hand.fill(dialog.bodyparts, "snout\nleft ear\nright ear\ntail base")
-        hand.fill(dialog.links, "snout - left ear\nsnout - right ear")
         hand.answer_file_dialog(video)
         hand.press("Add…")
-        hand.fill(dialog.parent_folder, str(home))
+        play.wait(lambda: dialog.skeleton.picture.has_image, "a frame of the video")
+        play.picture("new-project-videos")
+        hand.press("Next")
+        _click_skeleton(play, dialog.skeleton, FrameKey(project.videos[0].name, 0))
         play.picture("new-project")
+        hand.press("Next")
+        hand.fill(dialog.names.task, "open-field")
+        hand.fill(dialog.names.scorer, "Ada")
+        hand.fill(dialog.names.parent_folder, str(home))
+        play.picture("new-project-folder")
         hand.press("Create project")
         play.wait(
             lambda: session.projects.project is not None and session.projects.project.root != before, "the new project"
         )
         play.wait(lambda: session.frame.picture_is_current, "the first picture")
     play.picture("new-project-open")
+
+
+def _click_skeleton(play: Play, page: Any, key: FrameKey) -> None:
+    """Click four bodyparts where they are in the frame, name them, and join them."""
+    truth, names = play.annotator.truth[key], play.session.frame.bodyparts
+    chosen = [(name, truth.xy[index]) for index, name in enumerate(names) if truth.visible[index]][:_N_CLICKED]
+    for name, xy in chosen:
+        play.hand.click(page.picture, page.picture.place_of(*map(float, xy)).toPoint())
+        play.hand.type(page.picture.name_field, name)
+    play.hand.press("Lines")
+    for _name, xy in chosen:
+        play.hand.click(page.picture, page.picture.place_of(*map(float, xy)).toPoint())
 
 
 def open_a_deeplabcut_project(play: Play) -> None:

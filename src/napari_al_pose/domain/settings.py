@@ -20,31 +20,36 @@ class TrainSettings(BaseModel):
     backbone: str = Field(default=DEFAULT_BACKBONE, description="Pretrained network that the model is built on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where the network runs")
     long_side: int = Field(
-        default=0, ge=0, le=2048, description="Longer side of the image that the network sees, px; 0: automatic"
+        default=0,
+        ge=0,
+        le=2048,
+        description="Longer side of the image that the network sees, px. Automatic (0): by the size of the animals",
     )
     follow_animal: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="Find the animal in a first pass, then look at a window around it. "
-        "'auto' does this when labels show that bodyparts are too small in the whole frame",
+        "Automatic: when labels show that bodyparts are too small in the whole frame",
     )
     animal_count: Literal["auto", "fixed", "up to"] = Field(
         default="auto",
         description="With several animals: every frame shows all that the project names ('fixed'), or some may "
-        "be missing ('up to'). 'auto' goes by the labelled frames",
+        "be missing ('up to'). Automatic: by the labelled frames",
     )
-    steps: int = Field(default=0, ge=0, le=100_000, description="Training steps in a round; 0: automatic")
+    steps: int = Field(
+        default=0, ge=0, le=100_000, description="Training steps in a round. Automatic (0): by the number of labels"
+    )
     batch_size: int = Field(default=8, ge=1, le=256)
     rotation_degrees: float = Field(
         default=-1.0,
         ge=-1,
         le=180,
-        description="Largest random rotation in training; small for side views. -1 chooses it: small if two bodyparts "
+        description="Largest random rotation in training; small for side views. Automatic (-1): small if two bodyparts "
         "always lie in the same direction from each other, otherwise all the way round",
     )
     swap_pairs: str = Field(
         default="auto",
         description="Bodyparts that a mirror swaps, as 'left ear=right ear, ...'. Frames are mirrored only with "
-        "pairs. 'auto' finds pairs by name and mirrors if the largest rotation is below 90°. Empty: never mirror",
+        "pairs. Automatic ('auto'): pairs by name, mirrored if the largest rotation is below 90°. Empty: never mirror",
     )
     seed: int = Field(default=0, ge=0)
 
@@ -68,7 +73,7 @@ class LoopSettings(BaseModel):
         default=10,
         ge=0,
         validation_alias=AliasChoices("train_after", "learn_after"),  # older projects say the latter
-        description="Complete new frames after which training starts by itself; 0: only by hand",
+        description="Complete new frames after which training starts by itself. Never (0): only by hand",
     )
     holdout_share: float = Field(
         default=0.2, ge=0, le=0.5, description="Share of the queue that is drawn at random as test frames"

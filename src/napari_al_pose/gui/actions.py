@@ -19,17 +19,12 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.dialogs.export import ExportDialog
+from napari_al_pose.gui.dialogs.files import ask_for_model, ask_for_predictions, ask_for_project, ask_for_videos
 from napari_al_pose.gui.dialogs.history import HistoryDialog
 from napari_al_pose.gui.dialogs.leaving import Leaving
-from napari_al_pose.gui.dialogs.project import (
-    NewProjectDialog,
-    SettingsDialog,
-    ask_for_model,
-    ask_for_predictions,
-    ask_for_project,
-    ask_for_videos,
-)
+from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
 from napari_al_pose.gui.dialogs.region import RegionDialog
+from napari_al_pose.gui.dialogs.settings import SettingsDialog
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.project import Project

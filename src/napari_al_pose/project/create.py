@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain.views.new_project import project_folder
 from napari_al_pose.formats.atomic import cannot_write, replacing
 from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, VideoSet, write_new_config
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, video_stem
@@ -75,7 +76,7 @@ def create_project(
     if not parent.is_dir():
         raise AlPoseError(f"There is no folder {parent}.", "Choose the folder in which to make the project.")
     today = date.today()
-    root = parent / f"{task}-{scorer}-{today.isoformat()}"
+    root = parent / project_folder(task, scorer, today)
     if root.exists():
         raise AlPoseError(f"{root} exists already.", "Open it, or choose another name for the project.")
     try:

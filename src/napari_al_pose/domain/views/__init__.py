@@ -22,7 +22,7 @@ from napari_al_pose.domain.views.learning import (
     train_view,
     training_sentence,
 )
-from napari_al_pose.domain.views.new_project import check_new_project, parse_bodyparts, parse_links
+from napari_al_pose.domain.views.new_project import parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
     QueueRow,
@@ -73,7 +73,6 @@ __all__ = [
     "bodypart_colours",
     "bodypart_rows",
     "change_sentences",
-    "check_new_project",
     "count",
     "describe_frame",
     "describe_place",

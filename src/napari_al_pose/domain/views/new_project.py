@@ -1,14 +1,20 @@
-"""Reading what a person typed into the form for a new project."""
+"""The form for a new project: reading what a person typed, what is missing, what will be made."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
+from napari_al_pose.domain.skeleton_draft import SkeletonDraft
+
+STEPS = ("videos", "bodyparts", "name and folder")
+_MOST_VIDEOS = 8
+_SAY_NOTHING = ("videos", "video", "data", "recordings", "raw")
 
 
 def parse_bodyparts(text: str) -> tuple[str, ...]:
@@ -39,16 +45,60 @@ def parse_links(text: str, bodyparts: Sequence[str]) -> tuple[tuple[str, str], .
     return tuple(links)
 
 
-def check_new_project(
-    *,
-    task: str,
-    scorer: str,
-    bodyparts: Sequence[str],
-    links: Sequence[tuple[str, str]],
-    videos: Sequence[Path],
-    individuals: Sequence[str] = (),
+def link_text(links: Sequence[tuple[str, str]]) -> str:
+    """Return links as `parse_links` reads them, one on each line."""
+    return "\n".join(f"{a} - {b}" for a, b in links)
+
+
+def steps_text(step: int) -> str:
+    """Return the heading of a step of the form, from 0."""
+    return f"Step {step + 1} of {len(STEPS)}: {STEPS[step]}"
+
+
+def skeleton_hint(draft: SkeletonDraft, *, draws_lines: bool) -> str:
+    """Return what the next click on the picture does."""
+    if draws_lines:
+        if len(draft.places) < 2:
+            return "Click two bodyparts on the picture first, then join them here."
+        return "Click one bodypart, then the next: a line joins them. The same again takes the line away."
+    following = draft.next_bodypart
+    if following:
+        return f"Click the {following}. The list is enough, too: places on the picture only help to draw lines."
+    if not draft.bodyparts:
+        return "Click the first bodypart and type its name, type the list on the right, or begin with a usual one."
+    return "Click the next bodypart and name it. Drag moves one, a right click takes it out. Then draw the lines."
+
+
+def suggested_name(video: Path) -> str:
+    """Return a name for a project of this video: that of the folder it is in, or of one above that says more."""
+    names = (folder.name for folder in video.parents)
+    return next((name for name in names if name.lower() not in _SAY_NOTHING), "")
+
+
+def check_videos(videos: Sequence[Path]) -> str:
+    """Return what is wrong with the videos of a new project, or nothing."""
+    if not videos:
+        return "Add at least one video."
+    stems = [video.stem for video in videos]
+    repeated = next((stem for stem in stems if stems.count(stem) > 1), None)
+    return f"Two videos are called “{repeated}”: rename one." if repeated else ""
+
+
+def check_skeleton(
+    bodyparts: Sequence[str], links: Sequence[tuple[str, str]] = (), individuals: Sequence[str] = ()
 ) -> str:
-    """Return the first thing that keeps the project from being made, or nothing."""
+    """Return what is wrong with the skeleton of a new project, or nothing."""
+    if not bodyparts:
+        return "Name at least one bodypart."
+    try:
+        Skeleton(tuple(bodyparts), tuple(links), tuple(individuals) or (SINGLE_INDIVIDUAL,))
+    except AlPoseError as error:
+        return error.message
+    return ""
+
+
+def check_names(task: str, scorer: str) -> str:
+    """Return what is wrong with the names of a new project, or nothing."""
     if not task.strip():
         return "Give the project a name."
     if not scorer.strip():
@@ -56,17 +106,35 @@ def check_new_project(
     for text in (task, scorer):
         if re.search(r'[\\/:*?"<>|]', text):
             return f'“{text}” becomes part of file names: leave out \\ / : * ? " < > |'
-    if not bodyparts:
-        return "Name at least one bodypart."
-    try:
-        Skeleton(tuple(bodyparts), tuple(links), tuple(individuals) or (SINGLE_INDIVIDUAL,))
-    except AlPoseError as error:
-        return error.message
-    if not videos:
-        return "Add at least one video."
-    stems = [video.stem for video in videos]
-    repeated = next((stem for stem in stems if stems.count(stem) > 1), None)
-    return f"Two videos are called “{repeated}”: rename one." if repeated else ""
+    return ""
+
+
+def project_folder(task: str, scorer: str, today: date) -> str:
+    """Return the name of a new project's folder, as DeepLabCut names it."""
+    return f"{task}-{scorer}-{today.isoformat()}"
+
+
+def folder_preview(
+    parent: Path, *, task: str, scorer: str, videos: Sequence[Path], copy_videos: bool, today: date
+) -> str:
+    """Return what a new project's folder will hold, line by line."""
+    how = "copied from" if copy_videos else "linked to"
+    width = max((len(video.name) for video in videos), default=0)
+    shown = [f"    {video.name:{width}}   {how} {video}" for video in videos[:_MOST_VIDEOS]]
+    if len(videos) > _MOST_VIDEOS:
+        shown.append(f"    and {len(videos) - _MOST_VIDEOS} more")
+    return "\n".join(
+        (
+            str(parent / project_folder(task or "…", scorer or "…", today)),
+            "  config.yaml         bodyparts, skeleton and videos, as DeepLabCut reads them",
+            "  videos/",
+            *shown,
+            "  labeled-data/       labels and their frames, for DeepLabCut and others",
+            "  training-datasets/  empty; DeepLabCut's own",
+            "  dlc-models-pytorch/ empty; DeepLabCut's own",
+            "  al-pose/            every click, models and the queue of this program",
+        )
+    )
 
 
 def _chain(text: str, bodyparts: Sequence[str]) -> list[str]:

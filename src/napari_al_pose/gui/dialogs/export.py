@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.pose_export import FORMATS, SMOOTHINGS, ExportOptions
 from napari_al_pose.domain.views.pose_export import export_status, model_choices, video_state
-from napari_al_pose.gui.dialogs.project import ask_for_videos
+from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.project_session import ProjectSession

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.backbones import BACKBONE_WORDS
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
@@ -32,8 +33,16 @@ _ADVANCED_TITLES = {
     "steps": "Steps in a round",
     "rotation_degrees": "Largest rotation, °",
 }
-_LEAST_MEANS = {"long_side": "automatic", "steps": "automatic", "rotation_degrees": "automatic", "train_after": "never"}
-"""What the lowest value of a field stands for; shown in place of the number."""
+_SWITCHES: dict[str, tuple[str, Any, Any]] = {
+    "train_after": ("never", 0, 10),
+    "swap_pairs": ("automatic", "auto", ""),
+    "long_side": ("automatic", 0, 320),
+    "steps": ("automatic", 0, 300),
+    "rotation_degrees": ("automatic", -1.0, 30.0),
+}
+"""The box beside a field, the value that it stands for, and the value to begin with once it is not ticked."""
+
+_WORDS = {"auto": "automatic"}
 
 
 class SettingsForm:
@@ -54,6 +63,7 @@ class SettingsForm:
                 for name, title in {**_TRAIN_TITLES, **_ADVANCED_TITLES}.items()
             },
         }
+        self.switches = {name: _switch(self.fields[name], *how) for name, how in _SWITCHES.items()}
         self.widget = QWidget()
         rows = QVBoxLayout(self.widget)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -83,7 +93,11 @@ class SettingsForm:
         rows.setContentsMargins(12, 0, 0, 6)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for name in names:
-            rows.addRow(self.fields[name].label, self.fields[name].native)
+            row = QHBoxLayout()
+            row.addWidget(self.fields[name].native, 1)
+            if name in self.switches:
+                row.addWidget(self.switches[name])
+            rows.addRow(self.fields[name].label, row)
         return made
 
     @property
@@ -103,28 +117,53 @@ class SettingsForm:
             self.fields[name].value = getattr(settings.train, name)
 
 
+def _switch(field: ValueWidget[Any], title: str, off: Any, first: Any) -> QCheckBox:
+    """Return the box that gives a field the value ``off``, and with it a meaning instead of a number."""
+    made = QCheckBox(title)
+    made.setToolTip(field.tooltip or "")
+
+    def follow(value: Any) -> None:
+        made.blockSignals(True)
+        made.setChecked(value == off)
+        made.blockSignals(False)
+        field.enabled = value != off
+
+    def switch(on: bool) -> None:
+        field.value = off if on else first
+
+    field.changed.connect(follow)
+    made.toggled.connect(switch)
+    follow(field.value)
+    return made
+
+
 def _field(name: str, title: str, model: type[LoopSettings] | type[TrainSettings], values: Any) -> ValueWidget[Any]:
     field: FieldInfo = model.model_fields[name]
-    options: dict[str, Any] = {"tooltip": field.description or title, **_limits(field)}
+    annotation: Any = field.annotation
+    options: dict[str, Any] = {"tooltip": _without_numbers(field.description or title), **_limits(field)}
     if name == "backbone":
         options["choices"] = [(words.partition(":")[0], backbone) for backbone, words in BACKBONE_WORDS.items()]
         options["tooltip"] = "\n".join(BACKBONE_WORDS.values())
-    if field.annotation is float:
+    if get_origin(annotation) is Literal:
+        options["choices"] = [(_WORDS.get(choice, choice), choice) for choice in get_args(annotation)]
+        annotation = str
+    if annotation is float:
         options["step"] = 0.05 if options.get("max", 1) <= 1 else 5.0
-    if name in _LEAST_MEANS and field.annotation is int:
-        options |= {
-            "widget_type": "FloatSpinBox",
-            "step": 1 if name == "train_after" else 32,
-        }  # superqt's box for whole numbers shows no words
-    widget = create_widget(
-        value=getattr(values, name), annotation=field.annotation, name=name, label=title, options=options
-    )
+    numeric = name in _SWITCHES and annotation in (int, float)
+    if numeric and annotation is int:  # superqt's box for whole numbers shows no words
+        options |= {"widget_type": "FloatSpinBox", "step": 1 if name == "train_after" else 32}
+    widget = create_widget(value=getattr(values, name), annotation=annotation, name=name, label=title, options=options)
     assert isinstance(widget, ValueWidget)
-    if name in _LEAST_MEANS:
+    if numeric:
         assert isinstance(widget.native, QDoubleSpinBox)
         widget.native.setDecimals(0)
-        widget.native.setSpecialValueText(_LEAST_MEANS[name])
+        widget.native.setSpecialValueText("–")  # the box beside it says what it means
     return widget
+
+
+def _without_numbers(description: str) -> str:
+    """Return a description without the numbers that stand for a word: "Automatic (-1): ..."."""
+    return re.sub(r" \((?:-?\d+|'auto')\)", "", description)
 
 
 def _limits(field: FieldInfo) -> dict[str, Any]:

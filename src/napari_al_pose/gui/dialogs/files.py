@@ -1,0 +1,45 @@
+"""Questions for files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_al_pose.domain.file_names import VIDEO_SUFFIXES
+
+
+def ask_for_videos(parent: QWidget) -> list[Path]:
+    """Ask for video files; empty if the user thinks better of it."""
+    patterns = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Choose videos", "", f"Videos ({patterns});;All files (*)")
+    return [Path(path) for path in paths]
+
+
+def ask_for_predictions(parent: QWidget) -> list[Path]:
+    """Ask for files of predictions; empty if the user thinks better of it."""
+    kinds = "Predictions of DeepLabCut, SLEAP, Lightning Pose (*.h5 *.slp *.csv);;All files (*)"
+    paths, _ = QFileDialog.getOpenFileNames(parent, "Choose predictions, named after their videos", "", kinds)
+    return [Path(path) for path in paths]
+
+
+def ask_for_project(parent: QWidget) -> Path | None:
+    """Ask for a project's config.yaml or SLEAP's file of labels; None if the user thinks better of it."""
+    path, _ = QFileDialog.getOpenFileName(
+        parent,
+        "Open project",
+        "",
+        "DeepLabCut project or SLEAP labels (config.yaml *.yaml *.yml *.slp);;All files (*)",
+    )
+    return Path(path) if path else None
+
+
+def ask_for_model(parent: QWidget, folder: Path) -> Path | None:
+    """Ask for a model of another program; None if the user thinks better of it."""
+    path, _ = QFileDialog.getOpenFileName(
+        parent,
+        "Use a trained model",
+        str(folder),
+        "DeepLabCut 3 snapshot or ONNX model (snapshot*.pt *.onnx);;All files (*)",
+    )
+    return Path(path) if path else None
