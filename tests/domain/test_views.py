@@ -62,6 +62,7 @@ from napari_al_pose.domain.views import (
     training_sentence,
     why_view,
 )
+from napari_al_pose.domain.views.learning import bodypart_errors
 from napari_al_pose.domain.views.new_project import (
     check_names,
     check_skeleton,
@@ -382,6 +383,14 @@ def test_the_verdict_follows_the_interval(means, half_width, ending):
     rounds = [finished(i + 1, mean, half_width) for i, mean in enumerate(means)]
     assert learning_verdict(rounds).endswith(ending)
     assert learning_verdict(rounds).startswith(f"{means[-1]:.1f} px mean error on 10 test frames.")
+
+
+def test_the_error_of_each_bodypart_is_listed_the_worst_first():
+    error = ErrorSummary(8.0, 7.0, 6.0, 10.0, 4, (("snout", 4.25), ("tail", 12.0)))
+    last = replace(finished(2, 8, 2), holdout=error)
+    assert bodypart_errors([finished(1, 9, 2), last]) == ("tail 12.0 px", "snout 4.25 px")
+    assert bodypart_errors([last, finished(3, 8, 2)]) == (), "measured by an older version"
+    assert bodypart_errors([]) == ()
 
 
 def test_without_a_measured_round_the_verdict_says_what_is_missing():

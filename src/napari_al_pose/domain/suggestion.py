@@ -61,6 +61,7 @@ class ErrorSummary:
     """Error over a set of labelled frames, in source pixels.
 
     ``low`` and ``high`` bound the mean error (95 % bootstrap over frames); NaN with fewer than two frames.
+    ``per_bodypart`` is the mean error of each bodypart with a label; empty in rounds of older versions.
     """
 
     mean: float
@@ -68,6 +69,7 @@ class ErrorSummary:
     low: float
     high: float
     n_frames: int
+    per_bodypart: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

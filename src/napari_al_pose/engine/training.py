@@ -303,4 +303,5 @@ def measure(model: PoseModel, frames: list[LabelledFrame]) -> tuple[ErrorSummary
     predicted, likelihood, annotated, states = predict_labelled(model, frames)
     if not len(predicted):  # no animal was found
         return None, None
-    return summarise(predicted, annotated, states), reliability_of(likelihood, predicted, annotated, states)
+    error = summarise(predicted, annotated, states, bodyparts=model.bodyparts)
+    return error, reliability_of(likelihood, predicted, annotated, states)

@@ -258,13 +258,16 @@ def summarise(
     annotated: NDArray[np.floating],
     states: NDArray[np.integer],
     *,
+    bodyparts: Sequence[str] = (),
     seed: int = 0,
 ) -> ErrorSummary:
-    """Return the mean error with its 95 % percentile-bootstrap interval over frames.
+    """Return the mean error with its 95 % percentile-bootstrap interval over frames, and that of each bodypart.
 
     The bootstrap draws frames, not keypoints: keypoints of one frame err together.
     """
     errors = distances(predicted, annotated, states)
+    means_of = [(name, _mean(column)) for name, column in zip(bodyparts, errors.T, strict=False)]
+    per_bodypart = tuple((name, mean) for name, mean in means_of if np.isfinite(mean))
     errors = errors[(~np.isnan(errors)).any(axis=1)]
     counted = errors[~np.isnan(errors)]
     nan = float("nan")
@@ -276,7 +279,7 @@ def summarise(
         drawn = np.random.default_rng(seed).integers(len(errors), size=(_BOOTSTRAPS, len(errors)))
         means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
         low, high = (float(q) for q in np.quantile(means, [0.025, 0.975], method="nearest"))
-    return ErrorSummary(float(counted.mean()), float(np.median(counted)), low, high, len(errors))
+    return ErrorSummary(float(counted.mean()), float(np.median(counted)), low, high, len(errors), per_bodypart)
 
 
 def _mean(errors: NDArray[np.float64]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.suggestion import ErrorSummary, Round
-from napari_al_pose.domain.views.formatting import count, time_left
+from napari_al_pose.domain.views.formatting import count, number, time_left
 
 LITTLE_CHANGE = 0.05
 """A drop of the error by less than this share over two rounds is called little."""
@@ -205,6 +205,13 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     return f"{state} {_trend(measured[-3], last)}"
 
 
+def bodypart_errors(rounds: Sequence[Round]) -> tuple[str, ...]:
+    """Return the newest model's error of each bodypart on test frames, the worst first: "tail tip 21.3 px"."""
+    last = rounds[-1].holdout if rounds else None
+    errors = () if last is None else last.per_bodypart
+    return tuple(f"{name} {number(error)} px" for name, error in sorted(errors, key=lambda each: (-each[1], each[0])))
+
+
 @dataclass(frozen=True, slots=True)
 class ReliabilityView:
     """How often keypoints of each likelihood are right: a curve, and what it means in a sentence."""
@@ -221,15 +228,15 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
     reliability = rounds[-1].reliability
     if reliability is None:
         return ReliabilityView((), (), "Label a test frame to check the likelihoods on.")
-    number = sum(n for _, _, n in reliability.bins)
-    said = sum(value * n for value, _, n in reliability.bins) / number
-    found = sum(value * n for _, value, n in reliability.bins) / number
+    n_keypoints = sum(n for _, _, n in reliability.bins)
+    said = sum(value * n for value, _, n in reliability.bins) / n_keypoints
+    found = sum(value * n for _, value, n in reliability.bins) / n_keypoints
     gap = reliability.expected_error
     words = "right as often as they say" if gap <= SMALL_GAP else "too careful" if found > said else "too sure"
     return ReliabilityView(
         tuple(value for value, _, _ in reliability.bins),
         tuple(value for _, value, _ in reliability.bins),
-        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(number, 'test keypoint')}.",
+        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(n_keypoints, 'test keypoint')}.",
     )
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
 from napari_al_pose.domain.views.effort import CurveAxis, curve_over
+from napari_al_pose.domain.views.learning import bodypart_errors
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.job_views import TrainingView
@@ -46,6 +48,8 @@ class CurvesPanel(QWidget):
         self._sentence = label("", "dim", wrap=True, whole=True)
         self._verdict = label("", wrap=True, whole=True)
         self._belief = label("", wrap=True, whole=True)
+        self._worst = QElidingLabel()
+        self._worst.setProperty("part", "dim")
         self._pages = QStackedWidget()
         self._live_page, self._rounds_page, self._belief_page = map(
             _Page, (self._sentence, self._verdict, self._belief)
@@ -54,6 +58,7 @@ class CurvesPanel(QWidget):
             self._pages.addWidget(page)
         self._axis = self._axis_choice()
         self._rounds_page.put_on_top(self._axis)
+        self._rounds_page.put_below(self._worst)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
         rows.setSpacing(4)
@@ -164,6 +169,10 @@ class CurvesPanel(QWidget):
         curve = self._draw_curve()
         self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._learning.rounds))
+        errors = bodypart_errors(self._learning.rounds)
+        self._worst.setText(", ".join(errors))
+        self._worst.setToolTip("\n".join(("Mean error on test frames, the worst first", *errors)) if errors else "")
+        self._worst.setVisible(bool(errors))
         belief = reliability_view(self._learning.rounds)
         self._reliability.set_curve(belief.said, belief.found, dots=True)
         self._reliability.setVisible(bool(belief.said))
@@ -188,6 +197,9 @@ class _Page(QWidget):
         self._rows.setSpacing(2)
         self._rows.addWidget(caption)
         self._rows.addStretch(1)
+
+    def put_below(self, widget: QWidget) -> None:
+        self._rows.insertWidget(self._rows.count() - 1, widget)
 
     def put_on_top(self, widget: QWidget) -> None:
         self._rows.insertWidget(0, widget)
