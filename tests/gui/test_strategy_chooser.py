@@ -67,7 +67,7 @@ def test_words_narrow_the_list_and_keys_choose(box, qtbot):
 
 def test_each_is_told_of_with_what_was_measured_or_that_nothing_was(box, qtbot):
     dialog = all_of(box)
-    assert "openfield: mean error -2.6 % (-8.1 to +3.6), 30 pairs: undecided" in dialog.told
+    assert "openfield: -2.6 % (-8.1 to +3.6), undecided (30 pairs)" in dialog.told
     qtbot.keyClicks(dialog.words, "minmax")
     told = dialog.told
     assert "Not measured." in told

@@ -15,6 +15,9 @@ from typing import Any
 BASELINE = "uniform"
 """What the others are compared with."""
 
+MEAN_ERROR = "mean error"
+"""What is compared where nothing else is said."""
+
 DEVELOPMENT = "development"
 """The stage of sets that strategies were tried on before a protocol was fixed: few pairs, so hints."""
 
@@ -107,7 +110,8 @@ def measured_lines(name: str) -> tuple[str, ...]:
 
 def _line(gain: MeasuredGain) -> str:
     pairs = f"{gain.pairs} pairs" if gain.pairs != 1 else "1 pair"
-    return f"{gain.on.title}: {gain.on.measure} {gain.figure}, {pairs}: {gain.verdict}"
+    measure = "" if gain.on.measure == MEAN_ERROR else f", {gain.on.measure}"
+    return f"{gain.on.title}{measure}: {gain.figure}, {gain.verdict} ({pairs})"
 
 
 @functools.cache

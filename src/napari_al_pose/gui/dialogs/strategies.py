@@ -152,7 +152,7 @@ class _About(QScrollArea):
         self._title.setFont(font)
         self._name = label("", "dim")
         self._summary, self._needs, self._cost = (label("", wrap=True) for _ in range(3))
-        self._heading = label("How it did, against evenly spread frames (negative is better)", "dim", wrap=True)
+        self._heading = label("Mean error against evenly spread frames (negative is better)", "dim", wrap=True)
         self._measured = label("", wrap=True)
         self._lines = (self._summary, self._needs, self._cost, self._heading, self._measured)
         rows = QVBoxLayout(content)
