@@ -18,7 +18,7 @@ data=${NAPARI_AL_POSE_DATA:?is not set: the folder with the openfield and Reachi
 common=(--bfloat16 --steps 500 --jobs "$jobs" --minutes "$minutes" --cache build/results/cache)
 reported=(--strategies hybrid --seeds 10:20)
 studied=(--no-sanity --seeds 100:104 --strategies)
-studied+=(hybrid,hybrid+trust00,hybrid+trust100,oracle,random+dedup,kmeans,mpe)
+studied+=(hybrid,hybrid+trust00,hybrid+trust100,hardest,random+dedup,kmeans,mpe)
 read -ra extra <<<"${EXTRA:-}"
 export OMP_NUM_THREADS=1
 

@@ -9,12 +9,13 @@ Comparisons come from the summaries of `napari-al-pose simulate` in docs/results
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_al_pose.acquisition import Family, installed_strategies, traits
 from napari_al_pose.acquisition import measured as measured_module
-from napari_al_pose.acquisition.measured import BASELINE, measured_gains, measured_sets
+from napari_al_pose.acquisition.measured import BASELINE, MeasuredSet, measured_gains, measured_sets
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "napari_al_pose" / "acquisition" / "measured.json"
@@ -62,12 +63,13 @@ def main() -> None:
 
 def page() -> str:
     """Return the page, made of what the package knows."""
-    sets = measured_sets()
+    known = {gain.on for gains in measured_gains().values() for gain in gains}
+    sets = [one for one in measured_sets() if one in known]
     lines = [HEAD.rstrip(), ""]
     heads = [f"{one.title}, {one.measure} ({one.stage})" for one in sets]
     lines += [f"| strategy | {' | '.join(heads)} |", "|---|" + "---|" * len(sets)]
     ours = {name: traits(one).family for name, one in installed_strategies().items()}
-    lines += [f"| `{name}` | {' | '.join(_cells(name))} |" for name in sorted(measured_gains())]
+    lines += [f"| `{name}` | {' | '.join(_cells(name, sets))} |" for name in sorted(measured_gains())]
     lines += ["", "## Not measured", ""]
     for family in Family:
         members = [name for name, own in ours.items() if own is family and name not in measured_gains()]
@@ -76,13 +78,13 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(name: str) -> list[str]:
+def _cells(name: str, sets: Sequence[MeasuredSet]) -> list[str]:
     gains = {gain.on.name: gain for gain in measured_gains().get(name, ())}
     return [
         f"{gains[one.name].figure}, {gains[one.name].pairs}: {gains[one.name].verdict}"
         if one.name in gains
         else "not measured"
-        for one in measured_sets()
+        for one in sets
     ]
 
 
