@@ -1,4 +1,7 @@
-"""Colours of napari's theme, for what is painted by hand and for the dock's style sheet."""
+"""Every colour of the panels, each with one meaning; the only module of the window that names colours.
+
+Bodyparts and individuals have colours of their own (`domain.views.colours`), which stand for nothing else.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,18 @@ class Colours:
         Behind everything; of fields and bars; between sections.
     text, dim : QColor
         Of what is read first, and of what is read second.
-    accent, selected : QColor
-        Of progress and curves; behind the current row.
-    good, holdout, warning, error : QColor
-        Of complete frames, hold-out frames, and messages.
+    accent : QColor
+        What the program suggests and does: the queue, scores, progress, curves, the main button.
+    selected : QColor
+        Behind the row, the tool or the page that is chosen.
+    good : QColor
+        What the user has labelled, and nothing else.
+    holdout : QColor
+        Test frames, and nothing else.
+    caution : QColor
+        Text of what is refused, and marks of what the model is unsure of.
+    error : QColor
+        Behind a message about what went wrong; its text is white.
     """
 
     background: QColor
@@ -34,8 +45,12 @@ class Colours:
     selected: QColor
     good: QColor
     holdout: QColor
-    warning: QColor
+    caution: QColor
     error: QColor
+
+
+ON_VIDEO, BEHIND_VIDEO = QColor("white"), QColor("black")
+"""What is drawn over pictures, whatever the theme, and what surrounds them."""
 
 
 def theme_colours(theme: str) -> Colours:
@@ -54,9 +69,22 @@ def theme_colours(theme: str) -> Colours:
         selected=mix(_colour(found.current), background, 0.45),
         good=QColor("#5fce7f" if dark else "#1e8a43"),
         holdout=QColor("#f0b64c" if dark else "#a86400"),
-        warning=_colour(found.warning),
+        caution=QColor("#ff8a8a" if dark else "#b3202c"),
         error=QColor("#c0303c"),
     )
+
+
+def see_through(colour: QColor, opacity: float) -> QColor:
+    """Return ``colour`` with an opacity in [0, 1]."""
+    made = QColor(colour)
+    made.setAlphaF(opacity)
+    return made
+
+
+def contrast(a: QColor, b: QColor) -> float:
+    """Return the contrast of two colours as WCAG 2.1 defines it: 1 to 21; text is readable from 4.5 on."""
+    high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
 
 
 def mix(a: QColor, b: QColor, share: float) -> QColor:
@@ -72,7 +100,7 @@ def style_sheet(colours: Colours) -> str:
         QLabel[part="project"] {{ font-size: 13pt; font-weight: 600; }}
         QLabel[part="title"] {{ font-weight: 600; }}
         QLabel[part="dim"] {{ color: {colours.dim.name()}; }}
-        QLabel[part="warning"] {{ color: {colours.holdout.name()}; }}
+        QLabel[part="warning"] {{ color: {colours.caution.name()}; }}
         QFrame[part="line"] {{ background-color: {colours.line.name()}; border: none; }}
         QPushButton[part="main"] {{
             background-color: {mix(colours.accent, colours.background, 0.35).name()};
@@ -93,14 +121,18 @@ def style_sheet(colours: Colours) -> str:
         QToolButton[part="menu"] {{ border: none; background: transparent; padding: 0 4px; font-weight: 600; }}
         QToolButton[part="menu"]::menu-indicator {{ image: none; }}
         QToolButton[part="choice"] {{
-            background-color: {colours.raised.name()}; color: {colours.text.name()};
+            background-color: {colours.line.name()}; color: {colours.text.name()};
             padding: 3px 8px; border-radius: 3px;
         }}
+        QToolButton[part="choice"]:hover {{ background-color: {mix(colours.line, colours.text, 0.15).name()}; }}
         QToolButton[part="choice"]:checked {{
             background-color: {colours.selected.name()}; color: {colours.text.name()}; font-weight: 600;
         }}
-        QToolButton[part="tab"] {{ color: {colours.dim.name()}; padding: 2px 6px; border-radius: 3px; }}
-        QToolButton[part="tab"]:checked {{ color: {colours.text.name()}; background-color: {colours.line.name()}; }}
+        QToolButton[part="choice"]:disabled {{
+            background-color: {colours.raised.name()}; color: {colours.dim.name()};
+        }}
+        QToolButton[part="tab"] {{ color: {colours.text.name()}; padding: 2px 6px; border-radius: 3px; }}
+        QToolButton[part="tab"]:checked {{ background-color: {colours.selected.name()}; font-weight: 600; }}
         QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}
         QProgressBar::chunk {{ background-color: {colours.accent.name()}; border-radius: 3px; margin: 0; }}
         QListView {{ background-color: {colours.background.name()}; border: none; }}
@@ -108,6 +140,12 @@ def style_sheet(colours: Colours) -> str:
             background-color: {colours.raised.name()}; border-radius: 3px; padding: 3px;
         }}
         QListWidget::item {{ padding: 2px 0; }}
+        QListView::item:selected, QTableView::item:selected {{
+            background-color: {colours.selected.name()}; color: {colours.text.name()};
+        }}
+        QComboBox QAbstractItemView {{
+            selection-background-color: {colours.selected.name()}; selection-color: {colours.text.name()};
+        }}
         QTableView::indicator {{
             width: 13px; height: 13px; border: 1px solid {colours.dim.name()}; border-radius: 2px;
             background-color: {colours.raised.name()};
@@ -117,6 +155,12 @@ def style_sheet(colours: Colours) -> str:
         }}
         QLineEdit {{ background-color: {colours.raised.name()}; }}
     """
+
+
+def _luminance(colour: QColor) -> float:
+    shares = (colour.redF(), colour.greenF(), colour.blueF())
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _colour(colour: Any) -> QColor:

@@ -47,6 +47,11 @@ class Prompt:
     keys: str = ""
     warning: str = ""
 
+    @property
+    def is_of_test_frame(self) -> bool:
+        """Whether the warning is that the frame is a test frame."""
+        return self.warning == TEST_FRAME
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guessed:

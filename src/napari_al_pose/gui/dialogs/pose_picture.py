@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 from napari_al_pose.project import Project
 
 _CLOSE_UP_MARGIN = 0.35
@@ -89,7 +90,7 @@ class PosePicture(QWidget):
 
     def paintEvent(self, _event: Any) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("black"))
+        painter.fillRect(self.rect(), BEHIND_VIDEO)
         region = self.region
         scale = min(self.width() / region.width(), self.height() / region.height())
         shown = QSize(round(region.width() * scale), round(region.height() * scale))
@@ -159,7 +160,7 @@ class FramePictures(QObject):
 
 
 def _paint_pose(painter: QPainter, pose: DrawnPose, points: Sequence[QPointF | None]) -> None:
-    painter.setPen(QPen(QColor(255, 255, 255, 110), 1.2))
+    painter.setPen(QPen(see_through(ON_VIDEO, 0.43), 1.2))
     for a, b in pose.links:
         start, end = points[a], points[b]
         if start is not None and end is not None:
@@ -167,7 +168,7 @@ def _paint_pose(painter: QPainter, pose: DrawnPose, points: Sequence[QPointF | N
     for point, colour in zip(points, pose.colours, strict=True):
         if point is None:
             continue
-        painter.setPen(QPen(QColor("black") if not pose.hollow else QColor(colour), 1.0 if not pose.hollow else 2.4))
+        painter.setPen(QPen(BEHIND_VIDEO if not pose.hollow else QColor(colour), 1.0 if not pose.hollow else 2.4))
         painter.setBrush(Qt.BrushStyle.NoBrush if pose.hollow else QColor(colour))
         radius = _RADIUS + 3 if pose.hollow else _RADIUS
         painter.drawEllipse(point, radius, radius)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from qtpy.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -19,11 +19,12 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.views.regions import dragged, region_sentence
+from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 from napari_al_pose.gui.widgets import label
 from napari_al_pose.video.region import SMALLEST
 
 _EDGES = ("Left", "Right", "Top", "Bottom")
-_SHADE, _EDGE = QColor(0, 0, 0, 150), QColor(255, 200, 60)
+_SHADE, _EDGE = see_through(BEHIND_VIDEO, 0.6), ON_VIDEO
 
 
 class RegionDialog(QDialog):

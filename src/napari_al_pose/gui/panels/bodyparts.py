@@ -23,7 +23,7 @@ from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
-from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.theme import Colours, see_through
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
 ROW_HEIGHT = 22
@@ -217,9 +217,7 @@ def _paint_mark(painter: QPainter, mark: BodypartMark, centre: QPointF, colour: 
         painter.setBrush(colour)
         painter.drawEllipse(centre, 4.5, 4.5)
     elif mark is BodypartMark.DOUBTED:
-        faint = QColor(colour)
-        faint.setAlphaF(0.4)
-        painter.setBrush(faint)
+        painter.setBrush(see_through(colour, 0.4))
         painter.drawEllipse(centre, 4.5, 4.5)
     elif mark is BodypartMark.OPEN:
         painter.setBrush(colours.dim)

@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QColor, QKeyEvent, QPainter
+from qtpy.QtGui import QKeyEvent, QPainter
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.key_table import MOUSE, Key, spoken
 from napari_al_pose.gui.state.key_choices import KeyChoices
-from napari_al_pose.gui.theme import style_sheet, theme_colours
+from napari_al_pose.gui.theme import see_through, style_sheet, theme_colours
 from napari_al_pose.gui.widgets import button, label
 
 _COLUMNS = 3
@@ -88,9 +88,7 @@ class KeyOverlay(QWidget):
 
     def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)
-        colour = QColor(self._colours.background)
-        colour.setAlpha(242)
-        painter.fillRect(self.rect(), colour)
+        painter.fillRect(self.rect(), see_through(self._colours.background, 0.95))
         painter.end()
 
     def _fill(self) -> None:

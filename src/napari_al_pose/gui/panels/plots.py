@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyqtgraph
-from qtpy.QtGui import QColor
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_al_pose.domain.views import ErrorCurve
 from napari_al_pose.gui.state.job_views import TrainingView
-from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.theme import Colours, see_through
 
 HEIGHT = 112
 _FONT_SIZE = "8pt"
@@ -76,7 +77,7 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.curve.setData(list(x), list(y))
 
 
-LOSS, TRIAL = "Loss by step", "Loss by step: continued, and started over (green)"
+LOSS, TRIAL = "Loss by step", "Loss by step: continued, and started over (dashed)"
 
 
 class LivePlots(QWidget):
@@ -86,7 +87,7 @@ class LivePlots(QWidget):
         super().__init__(parent)
         self.loss = SmallPlot(LOSS, colours)
         self.error = SmallPlot("Test error, px", colours)
-        self._over = self.loss.plot([], [], pen=pyqtgraph.mkPen(colours.good, width=2))
+        self._over = self.loss.plot([], [], pen=_dashed(colours))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -97,7 +98,7 @@ class LivePlots(QWidget):
         """Draw with another theme."""
         self.loss.set_colours(colours)
         self.error.set_colours(colours)
-        self._over.setPen(pyqtgraph.mkPen(colours.good, width=2))
+        self._over.setPen(_dashed(colours))
 
     def show_training(self, training: TrainingView) -> None:
         """Draw the training that runs or ran last; while both starts are compared, the loss of each."""
@@ -116,6 +117,10 @@ class LivePlots(QWidget):
         self.error.setVisible(not training.is_trying)
 
 
+def _dashed(colours: Colours) -> Any:
+    return pyqtgraph.mkPen(colours.text, width=2, style=Qt.PenStyle.DashLine)
+
+
 class RoundsPlot(SmallPlot):
     """Mean hold-out error against labelled frames, with its 95 % interval."""
 
@@ -128,9 +133,7 @@ class RoundsPlot(SmallPlot):
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""
         super().set_colours(colours)
-        fill = QColor(colours.accent)
-        fill.setAlpha(60)
-        self._band.setBrush(fill)
+        self._band.setBrush(see_through(colours.accent, 0.24))
 
     def show_curve(self, curve: ErrorCurve) -> None:
         """Draw ``curve``."""

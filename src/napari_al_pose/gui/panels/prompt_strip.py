@@ -137,7 +137,8 @@ class PromptStrip(QWidget):
         font.setBold(True)
         above, below = self._lines()
         painter.setFont(font)
-        warned = _draw(painter, above, self._shown.warning, self._colours.holdout)
+        colour = self._colours.holdout if self._shown.is_of_test_frame else self._colours.dim
+        warned = _draw(painter, above, self._shown.warning, colour)
         _draw(painter, above.adjusted(warned, 0, 0, 0), self._shown.text, self._colours.text)
         painter.setFont(self.font())
         _draw(painter, below, self._shown.keys, self._colours.dim)

@@ -31,7 +31,7 @@ from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.theme import Colours
+from napari_al_pose.gui.theme import ON_VIDEO, Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
@@ -277,7 +277,6 @@ class _QueueDelegate(QStyledItemDelegate):
         painter.setPen(self.colours.text)
         title = metrics.elidedText(row.title, Qt.TextElideMode.ElideMiddle, int(top.width() - score_width))
         painter.drawText(top, left, title)
-        painter.setPen(self.colours.holdout if row.is_holdout else self.colours.text)
         painter.drawText(top, right, row.score)
         painter.setPen(dim)
         painter.drawText(low, left, row.detail)
@@ -295,7 +294,7 @@ def _paint_tick(painter: QPainter, centre: QPointF, colour: QColor) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(centre, 7, 7)
-    pen = QPen(QColor("white"), 1.8)
+    pen = QPen(ON_VIDEO, 1.8)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)

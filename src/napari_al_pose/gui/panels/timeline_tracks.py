@@ -177,7 +177,7 @@ class TrackLanes(QWidget):
         for x, value in enumerate(likelihood.tolist()):
             if value == value:  # not NaN
                 top = 2 + height * (1 - value)
-                colour = sure if value >= threshold else self._colours.error
+                colour = sure if value >= threshold else self._colours.caution
                 painter.fillRect(QRectF(x, top, 1, 2 + height - top), colour)
         pen = QPen(self._colours.dim, 1, Qt.PenStyle.DotLine)
         painter.setPen(pen)
@@ -230,7 +230,7 @@ class TrackLanes(QWidget):
             return
         top, height = CURVE_HEIGHT, self.height() - CURVE_HEIGHT - 2
         for x in {self._x_of(place.worst) for place in overview.doubtful}:
-            painter.fillRect(QRectF(x - 1, top - 3, 2, height + 3), self._colours.error)
+            painter.fillRect(QRectF(x - 1, top - 3, 2, height + 3), self._colours.caution)
         painter.setPen(QPen(self._colours.text, 1, Qt.PenStyle.DotLine))
         for x in {self._x_of(edit.row) for edit in run.edits.done if edit.row > 0}:
             painter.drawLine(QPointF(x, top), QPointF(x, top + height))
