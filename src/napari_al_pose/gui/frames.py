@@ -85,6 +85,11 @@ class NewestFrame:
         return self._shown_position
 
     @property
+    def shown(self) -> NDArray[np.uint8]:
+        """The frame that was returned last."""
+        return self._shown
+
+    @property
     def source(self) -> CachedSource:
         """Where the frames come from."""
         return self._source

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
@@ -29,6 +29,8 @@ from napari_al_pose.gui.layers.guard import (
 )
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
+from napari_al_pose.gui.layers.napari_tools import NapariTools
+from napari_al_pose.gui.layers.overview import overview_on
 from napari_al_pose.gui.layers.picking import inside, points_on_canvas
 from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
@@ -73,6 +75,10 @@ class LayerStack(QObject):
         self._guard = ViewGuard(viewer, session.notices)
         self._jumped_at: tuple[FrameKey | None, str] | None = None
         self.camera = Camera(viewer, self)
+        self._overview = overview_on(viewer, session.options)
+        if self._overview is not None:
+            self._overview.destroyed.connect(self._lose_overview)
+        self._tools = NapariTools(viewer, self, frame=session.frame, options=session.options, keys=session.keys)
         self.context = ContextPlayer(session.frame, session.navigator, parent=self)
         self._mouse = CanvasMouse(
             viewer,
@@ -145,6 +151,7 @@ class LayerStack(QObject):
             self._video.frames.join()
             self._video.deleteLater()
         self._video = self._scoremap = self._marks = self._keypoints = None
+        self._watch(None)
         self._guard.release()
         if viewer is not None:
             for layer in ours:  # of `layers`, none is ours any more: nothing is put back
@@ -159,8 +166,12 @@ class LayerStack(QObject):
         if viewer is not None:
             self._mouse.detach()
             self._guard.close()
+            self._tools.close()
             viewer.dims.events.point.disconnect(self._on_slider)
             viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._overview is not None:
+            self._overview.deleteLater()
+            self._lose_overview()
 
     # ---- from the session ---------------------------------------------------------------------
 
@@ -204,10 +215,23 @@ class LayerStack(QObject):
         finally:
             self._syncing = False
         self._guard.hold(self.layers)
+        self._watch(self._video)
         for name in ("names", "points", "borders", "tool", "palette", "contrast", "gamma", "scoremap_opacity"):
             self._on_option(name)
         self._fit()
         self.built.emit()
+
+    @Slot()
+    def _lose_overview(self) -> None:
+        """The inset goes with the canvas, which may be taken apart before the session."""
+        overview, self._overview = self._overview, None
+        if overview is not None:
+            overview.leave()
+
+    def _watch(self, video: VideoLayer | None) -> None:
+        if self._overview is not None:
+            self._overview.watch(video)
+        self._tools.show()
 
     def _newest(self, source: CachedSource) -> NewestFrame:
         frames = NewestFrame(source, lazy_array(source), single=True)

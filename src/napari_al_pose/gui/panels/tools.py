@@ -5,18 +5,14 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.tools import LabelMode
+from napari_al_pose.domain.views.tool_words import TOOLS
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.widgets import KeyTip, label, tool_button
 
-_TOOLS = (
-    (Tool.ADD, "Add", "A click places the chosen bodypart; a drag moves a point"),
-    (Tool.SELECT, "Select", "A click chooses a bodypart, the arrow keys nudge it, Shift by 10 px"),
-    (Tool.PAN, "Pan", "The mouse moves the view and changes nothing"),
-)
 _MODES = (
     (LabelMode.SEQUENTIAL, "Sequential", "The bodyparts one after the other; a click never moves a label"),
     (LabelMode.QUICK, "Quick", "As sequential, but a click moves the label of the chosen bodypart"),
@@ -57,13 +53,13 @@ class ToolRows(QWidget):
         row.setSpacing(3)
         group = QButtonGroup(self)
         self._tools = {}
-        for tool, text, tooltip in _TOOLS:
-            made = tool_button(text, "", part="choice", checkable=True)
-            KeyTip(made, f"{tooltip} ({{options.set tool {tool}}})", self._keys)
-            made.clicked.connect(lambda _checked=False, tool=tool: options.set("tool", tool))
+        for words in TOOLS:
+            made = tool_button(words.name, "", part="choice", checkable=True)
+            KeyTip(made, f"{words.does} ({words.key})", self._keys)
+            made.clicked.connect(lambda _checked=False, tool=words.tool: options.set("tool", tool))
             group.addButton(made)
             row.addWidget(made)
-            self._tools[tool] = made
+            self._tools[words.tool] = made
         self._mode = QComboBox()
         self._mode.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for mode, text, tooltip in _MODES:

@@ -69,6 +69,7 @@ class ViewMenu(QMenu):
         self._add_toggle("Points and skeleton", "points")
         self._add_toggle("Ring doubtful guesses in red", "borders")
         self._add_toggle("View follows the animal", "follow")
+        self._add("Overview in the close-up", lambda: options.toggle("overview"), checked=options.overview)
         self.addSeparator()
         self._add(
             "napari's own panels",

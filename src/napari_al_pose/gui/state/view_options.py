@@ -24,6 +24,7 @@ _REMEMBERED: dict[str, Any] = {
     "wide": False,
     "unbelieved": DoubtfulGuesses.OPEN,
     "doubtful_first": False,
+    "overview": True,
 }
 
 
@@ -66,6 +67,8 @@ class ViewOptions(QObject):
         What becomes of guesses that are not believed when the others are accepted.
     doubtful_first : bool
         Whether bodyparts are asked for in the order of the model's doubt, and those it believes not at all.
+    overview : bool
+        Whether the whole frame is shown small while the view shows a part of it.
     points : bool
         Whether labels, guesses and skeleton are shown.
     own_window : bool
@@ -88,6 +91,7 @@ class ViewOptions(QObject):
     wide: bool
     unbelieved: DoubtfulGuesses
     doubtful_first: bool
+    overview: bool
     points: bool
     own_window: bool
 
