@@ -206,6 +206,32 @@ def test_a_round_says_what_the_network_looks_at(labelled):
     assert labelled.rounds.all()[-1] == trained.round
 
 
+def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_model, monkeypatch):
+    labelled.save_settings(LoopSettings(train=QUICK, pool_size=30, batch_size=5, holdout_share=0.2))
+    add_model(labelled)
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    loop.refresh(labelled)
+    ranked = run(loop.rank(labelled, strategy="mpe"))
+    monkeypatch.setattr(loop, "_model", None)  # without a model, nothing can be scored
+    key = ranked.suggestions[0].key
+    labelled.labels.place(key, labelled.skeleton.bodyparts[0], 10.0, 10.0)
+    mapped = run(loop.map_pool(labelled, strategy="mpe"))
+    assert np.isfinite(mapped.scores).any()
+    assert mapped.chosen == tuple(suggestion.key for suggestion in ranked.suggestions)
+    assert set(mapped.chosen) <= set(mapped.keys), "test frames and drawn ones are on the map too"
+    assert key in mapped.labelled
+    shares = [group.share for group in mapped.groups]
+    assert sum(shares) == pytest.approx(1, abs=0.05), "all frames look like something"
+    assert sum(group.n_labelled for group in mapped.groups) == len(mapped.labelled)
+    assert mapped.group_of.max() < len(mapped.groups)
+    typical = {key for group in mapped.groups for key in group.typical}
+    assert typical
+    assert not typical & set(mapped.labelled)
+    labelled.save_settings(LoopSettings(train=QUICK, pool_size=20, batch_size=5, holdout_share=0.2))
+    assert not np.isfinite(run(loop.map_pool(labelled, strategy="mpe")).scores).any(), "another pool is scored anew"
+    loop.close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HalfDrawn(Hybrid):
     """As another package's strategy may be."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.engine.messages import Checked, Died, Failed, Finished, Rank
+from napari_al_pose.engine.messages import Checked, Died, Failed, Finished, MapPool, PoolMapped, Rank
 from napari_al_pose.gui.state.carrier import Carrier
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
@@ -20,6 +21,7 @@ from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.pool_maps import PoolMaps
 from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.review import Review
@@ -289,3 +291,36 @@ def test_tracks_and_review_say_what_is_missing_before_a_video_is_predicted(
     tracks.swap()
     review.go_low(1)
     assert told[-2:] == ["This video has no tracks yet.", "This video is not predicted yet."]
+
+
+def mapped(strategy, layout, version, chosen):
+    none = np.zeros(0, np.int16)
+    points = np.zeros((0, 2), np.float32)
+    return PoolMapped(
+        1, strategy, strategy, version, layout, (), points, np.zeros(0), (), points, chosen, (), none, none
+    )
+
+
+def test_maps_are_kept_until_they_are_out_of_date(projects, at_a_frame, engine):
+    bridge = EngineBridge()
+    maps, arrived = PoolMaps(projects, engine=bridge), []
+    maps.mapped.connect(arrived.append)
+    bridge.start(projects.project.root)
+    first, second = (FrameKey(at_a_frame.video, number) for number in (3, 7))
+    plane, neighbours = mapped("mpe", "pca", 1, (first,)), mapped("mpe", "tsne", 1, (first,))
+    other = mapped("kcenter", "pca", 1, (second,))
+    engine.says(plane, neighbours, other)
+    assert arrived == [plane, neighbours, other]
+    assert maps.known("mpe", "tsne") is neighbours
+    engine.says(mapped("mpe", "pca", 1, (second,)))  # ranked anew: the other layout shows what was chosen before
+    assert maps.known("mpe", "tsne") is None
+    assert maps.known("kcenter", "pca") is other
+    engine.says(mapped("mpe", "pca", 2, (second,)))
+    assert maps.known("kcenter", "pca") is None, "of another model"
+    projects.set_settings(projects.settings.model_copy(update={"train_after": 3}))
+    assert maps.known("mpe", "pca") is not None
+    projects.set_settings(projects.settings.model_copy(update={"pool_size": 123}))
+    assert maps.known("mpe", "pca") is None
+    maps.ask("mpe", "pca")
+    assert [request.layout for request in engine.asked(MapPool)] == ["pca"]
+    bridge.stop()

@@ -82,13 +82,14 @@ def _check(context: JobContext, request: Check) -> Replies:
 
 
 def _ranked(context: JobContext, job: int, strategy: str) -> Replies:
-    """Rank the queue, save it, and yield it."""
+    """Rank the queue, save it, and yield it; then the map of what was ranked, which costs a second."""
     ranked = yield from context.loop.rank(context.project, job, strategy=strategy)
     problem = context.loop.model_problem
     if problem:
         ranked = replace(ranked, notice=f"{problem} {ranked.notice}".strip())
     context.project.queue.save(ranked.strategy, ranked.model_version, ranked.suggestions)
     yield ranked
+    yield (yield from context.loop.map_pool(context.project, job, strategy=strategy))
 
 
 JOBS: Mapping[type[Job], Callable[[JobContext, Any], Replies]] = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,9 @@ from napari_al_pose.engine.messages import (
     TrialStep,
 )
 from napari_al_pose.engine.pool import predict_frames
-from napari_al_pose.engine.pool_map import map_pool
+from napari_al_pose.engine.pool_map import check_layout, map_pool, score_for_map
 from napari_al_pose.engine.pose_export import choose_videos, export
+from napari_al_pose.engine.ranked_pool import RankedPool
 from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
@@ -69,6 +71,7 @@ class ActiveLearningLoop:
         self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
         self._extras = ExtraCache(device=self.device)
         self._model: Predictor | None = None
+        self._ranked: dict[tuple[object, ...], RankedPool] = {}
         self.version = 0
         self.model_problem = ""
         """Why a model newer than the one in use can't be used, for the user; "" if there is none."""
@@ -147,6 +150,7 @@ class ActiveLearningLoop:
                 version=self.version,
                 extras=self._extras,
                 predict=predict_frames if cluster is None else cluster.predict_frames(self.version),
+                keep=partial(self._keep, project, sources),
             )
         return replace(ranked, notice=f"{left_out} {ranked.notice}".strip())
 
@@ -155,27 +159,43 @@ class ActiveLearningLoop:
     ) -> Generator[Progress, None, PoolMapped]:
         """Lay the pool out on a plane with the scores of ``strategy``, without storing anything.
 
+        What was just ranked is not scored again: the newest model and the settings decide, not labels placed since.
+
         Raises
         ------
         AlPoseError
             If the strategy or layout is unknown, or no video can be read.
         """
         settings = project.settings
-        return (
-            yield from map_pool(
+        sources = self._sources.refresh(project)
+        check_layout(layout)
+        ranked = self._ranked.get((strategy, *self._state_of(project, sources)))
+        if ranked is None or size is not None:
+            ranked = yield from score_for_map(
                 project,
-                self._sources.refresh(project),
+                sources,
                 self._features,
                 self._extras,
                 job,
                 strategy=strategy,
-                layout=layout,
                 size=settings.batch_size if size is None else size,
                 seed=settings.train.seed,
                 model=self._model,
                 version=self.version,
             )
-        )
+            self._keep(project, sources, ranked)
+        return (yield from map_pool(project, sources, self._features, job, ranked=ranked, layout=layout))
+
+    def _state_of(self, project: Project, sources: Mapping[str, FrameSource]) -> tuple[object, ...]:
+        """Return what a scored pool depends on, beside the strategy; labels placed since change it little."""
+        settings = project.settings
+        return self.version, settings.pool_size, repr(settings.regions), settings.batch_size, tuple(sorted(sources))
+
+    def _keep(self, project: Project, sources: Mapping[str, FrameSource], ranked: RankedPool) -> None:
+        """Keep a scored pool for the map, and forget those of other models and settings."""
+        state = self._state_of(project, sources)
+        self._ranked = {key: kept for key, kept in self._ranked.items() if key[1:] == state}
+        self._ranked[ranked.asked, *state] = ranked
 
     def warm_up(self) -> None:
         """Run the model once, as torch's first run takes some tenths of a second longer."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.channel import MessageCodec
 from napari_al_pose.domain import FrameKey, Prediction, Round, Scoremaps, Suggestion
+from napari_al_pose.domain.frame_groups import FrameGroup
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.pose_export import ExportOptions
 
@@ -210,11 +211,14 @@ class Adopted(OfJob):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolMapped(OfJob):
-    """Answer to `MapPool`; ``strategy`` is the one that scored, and ``notice`` explains if it is a replacement.
+    """Answer to `MapPool`, and sent after every ranking.
 
+    ``asked`` is the strategy that was asked for, ``strategy`` the one that scored; ``notice`` explains if they differ.
     ``points`` and ``labelled_points``, ``(N, 2)``, lie in [0, 1]; ``scores`` belong to ``keys``, NaN for none.
+    ``group_of`` and ``labelled_group_of`` say in which of ``groups`` a frame is, -1 for none.
     """
 
+    asked: str
     strategy: str
     model_version: int
     layout: str
@@ -224,6 +228,9 @@ class PoolMapped(OfJob):
     labelled: tuple[FrameKey, ...]
     labelled_points: NDArray[np.float32]
     chosen: tuple[FrameKey, ...]
+    groups: tuple[FrameGroup, ...]
+    group_of: NDArray[np.int16]
+    labelled_group_of: NDArray[np.int16]
     notice: str = ""
 
 

@@ -14,11 +14,14 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.choosing import choose_batch
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.frame_groups import group_frames
 from napari_al_pose.engine.messages import PoolMapped, Progress
 from napari_al_pose.engine.pool import build_pool
+from napari_al_pose.engine.ranked_pool import RankedPool, ranked_pool
 from napari_al_pose.engine.ranking import find_strategy
 from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.scoring import score_pool
+from napari_al_pose.engine.sources import available
 from napari_al_pose.engine.threads import run_in_thread
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -28,7 +31,7 @@ _TSNE_COMPONENTS = 30
 _LEAST_FOR_TSNE = 10
 
 
-def map_pool(
+def score_for_map(
     project: Project,
     sources: Mapping[str, FrameSource],
     features: FeatureCache,
@@ -36,24 +39,19 @@ def map_pool(
     job: int,
     *,
     strategy: str,
-    layout: str,
     size: int,
     seed: int,
     model: Predictor | None,
     version: int,
-) -> Generator[Progress, None, PoolMapped]:
-    """Score the pool by ``strategy``, lay it out, and mark the ``size`` frames it would choose.
-
-    The queue stays as it is.
+) -> Generator[Progress, None, RankedPool]:
+    """Score the pool by ``strategy`` and choose the ``size`` frames it would label next; the queue stays as it is.
 
     Raises
     ------
     AlPoseError
-        If the strategy or the layout is unknown, or no video can be read.
+        If the strategy is unknown, or no video can be read.
     """
     wanted = find_strategy(strategy)
-    if layout not in LAYOUTS:
-        raise AlPoseError(f"Unknown layout {layout!r}.", f"Choose one of: {', '.join(LAYOUTS)}.")
     if not sources:
         raise AlPoseError("No video of the project can be opened.", "Add a video, or put the files back in place.")
     pool = yield from build_pool(project, sources, features, job)
@@ -62,24 +60,68 @@ def map_pool(
     notice = scoring.notice
     if scoring.scores is None and not notice:
         notice = f"{wanted.title} needs a model; a diverse batch takes its place."
-    scores = np.full(len(pool.keys), np.nan) if scoring.scores is None else scoring.scores.values
-    chosen = [frame.key for frame in choose_batch(scoring, pool, size, seed=seed)]
-    vectors = np.concatenate([pool.features, pool.labelled_features.reshape(-1, pool.features.shape[1])])
+    chosen = tuple(frame.key for frame in choose_batch(scoring, pool, size, seed=seed))
+    return ranked_pool(strategy, scoring, pool, version=version, chosen=chosen, notice=notice)
+
+
+def map_pool(
+    project: Project,
+    sources: Mapping[str, FrameSource],
+    features: FeatureCache,
+    job: int,
+    *,
+    ranked: RankedPool,
+    layout: str,
+) -> Generator[Progress, None, PoolMapped]:
+    """Lay a scored pool out on a plane, with the frames chosen and labelled, and group the frames that look alike.
+
+    Raises
+    ------
+    AlPoseError
+        If the layout is unknown.
+    """
+    check_layout(layout)
+    pool = ranked.pool
+    labelled = available(project.labels.labelled_keys(), sources)
+    in_pool = set(pool.keys)
+    drawn = [key for key in available(ranked.chosen, sources) if key not in in_pool]
+    keys = [*pool.keys, *drawn]
+    others = yield from features.fetch([*drawn, *labelled], sources, job)
+    grouped = yield from group_frames(
+        sources,
+        features,
+        job,
+        pool_size=project.settings.pool_size,
+        labelled_then=pool.labelled,
+        labelled=labelled,
+    )
+    known = [rows for rows in (pool.features, others) if len(rows)]
+    vectors = np.concatenate(known) if known else np.zeros((0, 1), np.float32)
     message = Progress(job, "Laying out the map", 0, 1, -1.0)
-    points = yield from run_in_thread(lambda: lay_out([*pool.keys, *pool.labelled], vectors, layout), message)
+    points = yield from run_in_thread(lambda: lay_out([*keys, *labelled], vectors, layout), message)
     return PoolMapped(
         job,
-        strategy if scoring.scores is None else scoring.scores.strategy.name,
-        version,
+        ranked.asked,
+        ranked.scored_by,
+        ranked.version,
         layout,
-        pool.keys,
-        points[: len(pool.keys)],
-        scores,
-        pool.labelled,
-        points[len(pool.keys) :],
-        tuple(chosen),
-        notice,
+        tuple(keys),
+        points[: len(keys)],
+        np.concatenate([ranked.scores, np.full(len(drawn), np.nan)]),
+        tuple(labelled),
+        points[len(keys) :],
+        ranked.chosen,
+        grouped.groups,
+        np.array([grouped.group_of.get(key, -1) for key in keys], np.int16),
+        np.array([grouped.group_of.get(key, -1) for key in labelled], np.int16),
+        ranked.notice,
     )
+
+
+def check_layout(layout: str) -> None:
+    """Raise AlPoseError if there is no such layout."""
+    if layout not in LAYOUTS:
+        raise AlPoseError(f"Unknown layout {layout!r}.", f"Choose one of: {', '.join(LAYOUTS)}.")
 
 
 def lay_out(keys: Sequence[FrameKey], features: NDArray[np.floating], layout: str) -> NDArray[np.float32]:

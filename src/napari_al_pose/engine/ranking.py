@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from napari_al_pose.engine.imported_predictions import ImportedPredictions, read
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.pool import Pool, PoolOutput, PredictFrames, build_pool, predict_frames
+from napari_al_pose.engine.ranked_pool import RankedPool, ranked_pool
 from napari_al_pose.engine.ranking_input import ProjectLabels, RankingInput
 from napari_al_pose.engine.scoring import Scoring, needs_model, score_pool
 from napari_al_pose.engine.sources import available
@@ -70,12 +71,13 @@ def rank(
     version: int,
     extras: ExtraCache | None = None,
     predict: PredictFrames = predict_frames,
+    keep: Callable[[RankedPool], None] = lambda _ranked: None,
 ) -> Generator[Progress, None, Ranked]:
     """Score the pool and choose the queue.
 
     A strategy that lacks something it needs is replaced by the one it names, and the notice says so. Without a model,
     another program's predictions are used if there are any; otherwise the batch is a diverse one. ``extras`` keeps what
-    strategies request from one ranking to the next.
+    strategies request from one ranking to the next, and ``keep`` is given the scored pool.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def rank(
         found = (imported.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
     notice = _notice(scoring, imported, problem) if suggestions else _why_empty(pool)
+    queued = tuple(suggestion.key for suggestion in suggestions)
+    keep(ranked_pool(request.strategy, scoring, pool, version=version, chosen=queued, notice=notice))
     return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice)
 
 

@@ -286,6 +286,8 @@ class PoseLabeller(QWidget):
             self.session.projects,
             self.session.navigator,
             learning=self.session.learning,
+            maps=self.session.maps,
+            review=self.session.review,
             thumbnails=Thumbnails(_source_opener(project)),
             colours=theme_colours(self._viewer.theme),
             parent=self,

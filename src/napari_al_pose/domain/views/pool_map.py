@@ -1,4 +1,4 @@
-"""The map of the pool: which dot means what, what it says of itself, and the frames a strategy puts first and last."""
+"""The map of the pool: what a dot means and which get a picture, what groups there are, which frames come first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.domain.frame_groups import FrameGroup
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.views.formatting import count, number
 
-LABELLED, CHOSEN, SCORED, UNSCORED = "labelled", "chosen", "scored", "unscored"
+LABELLED, TEST, CHOSEN, SCORED, UNSCORED = "labelled", "test", "chosen", "scored", "unscored"
+PICKS = 3
+"""Frames of a group that are put in the queue at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,13 @@ class MapDot:
     x, y : float
         In [0, 1].
     kind : str
-        `LABELLED`, `CHOSEN` (what the strategy would label next), `SCORED` or `UNSCORED`.
+        `LABELLED`, `TEST` (test frames, labelled or chosen), `CHOSEN` (what the strategy would label next), `SCORED` or
+        `UNSCORED`.
     shade : float
         How far up the ranking it is, in [0, 1]: by rank, since many scores are skewed.
     tooltip : str
+    group : int
+        Number of the group it is in; -1 for none.
     """
 
     key: FrameKey
@@ -37,6 +43,27 @@ class MapDot:
     kind: str
     shade: float
     tooltip: str
+    group: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One group of frames that look alike, in words.
+
+    Parameters
+    ----------
+    number : int
+    key : FrameKey or None
+        The most typical frame that is not labelled.
+    text : str
+    picks : tuple of FrameKey
+        Frames to put in the queue.
+    """
+
+    number: int
+    key: FrameKey | None
+    text: str
+    picks: tuple[FrameKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +82,97 @@ def map_dots(
     labelled: Sequence[FrameKey],
     labelled_points: NDArray[np.floating],
     chosen: Collection[FrameKey],
+    *,
+    group_of: Sequence[int] = (),
+    labelled_group_of: Sequence[int] = (),
+    labelled_since: Collection[FrameKey] = (),
+    test_frames: Collection[FrameKey] = (),
 ) -> tuple[MapDot, ...]:
-    """Return the dots in the order of painting: what matters most comes last."""
-    picked = set(chosen)
+    """Return the dots in the order of painting: what matters most comes last.
+
+    ``labelled_since`` are frames that were labelled after the map was made, ``test_frames`` those that are never
+    trained on, labelled or not yet.
+    """
+    picked, done, tests = set(chosen), set(labelled_since), set(test_frames)
     shades = rank_shares(scores)
     dots = []
-    for key, (x, y), score, shade in zip(keys, points.tolist(), scores.tolist(), shades.tolist(), strict=True):
+    groups = list(group_of) or [-1] * len(keys)
+    for key, (x, y), score, shade, group in zip(
+        keys, points.tolist(), scores.tolist(), shades.tolist(), groups, strict=True
+    ):
         kind = CHOSEN if key in picked else SCORED if math.isfinite(score) else UNSCORED
-        dots.append(MapDot(key, x, y, kind, shade, _tooltip(key, kind, score)))
-    for key, (x, y) in zip(labelled, labelled_points.tolist(), strict=True):
-        dots.append(MapDot(key, x, y, LABELLED, 0.0, _tooltip(key, LABELLED, math.nan)))
-    order = {UNSCORED: 0, SCORED: 1, LABELLED: 2, CHOSEN: 3}
+        if key in tests and (key in picked or key in done):
+            kind = TEST
+        elif key in done:
+            kind = LABELLED
+        dots.append(MapDot(key, x, y, kind, shade, _tooltip(key, kind, score), group))
+    known = set(keys)
+    groups = list(labelled_group_of) or [-1] * len(labelled)
+    for key, (x, y), group in zip(labelled, labelled_points.tolist(), groups, strict=True):
+        if key not in known:
+            kind = TEST if key in tests else LABELLED
+            dots.append(MapDot(key, x, y, kind, 0.0, _tooltip(key, kind, math.nan), group))
+    order = {UNSCORED: 0, SCORED: 1, LABELLED: 2, TEST: 3, CHOSEN: 4}
     return tuple(sorted(dots, key=lambda dot: (order[dot.kind], dot.shade)))
+
+
+def pictured(
+    dots: Sequence[MapDot],
+    *,
+    view: tuple[float, float, float, float],
+    size: tuple[float, float],
+    picture: tuple[float, float],
+    most: int,
+) -> tuple[int, ...]:
+    """Return which dots get a picture: those that matter most, so that no picture covers another.
+
+    Parameters
+    ----------
+    dots : sequence of MapDot
+        In the order of painting.
+    view : (float, float, float, float)
+        What is in sight: left, right, bottom, top.
+    size, picture : (float, float)
+        Width and height of what is in sight and of a picture, in the same unit.
+    most : int
+        Pictures at most.
+    """
+    left, right, bottom, top = view
+    if right <= left or top <= bottom:
+        return ()
+    chosen: list[int] = []
+    places: list[tuple[float, float]] = []
+    for index in range(len(dots) - 1, -1, -1):
+        dot = dots[index]
+        if not (left <= dot.x <= right and bottom <= dot.y <= top):
+            continue
+        x, y = (dot.x - left) / (right - left) * size[0], (dot.y - bottom) / (top - bottom) * size[1]
+        if all(abs(x - a) >= picture[0] or abs(y - b) >= picture[1] for a, b in places):
+            chosen.append(index)
+            places.append((x, y))
+        if len(chosen) == most:
+            break
+    return tuple(chosen)
+
+
+def group_rows(groups: Sequence[FrameGroup], *, n_videos: int) -> tuple[GroupRow, ...]:
+    """Return the groups in words, in their order."""
+    return tuple(
+        GroupRow(number, group.typical[0] if group.typical else None, _share_sentence(group, n_videos), _picks(group))
+        for number, group in enumerate(groups)
+    )
+
+
+def _share_sentence(group: FrameGroup, n_videos: int) -> str:
+    percent = round(100 * group.share)
+    share = f"{percent} %" if percent else "Less than 1 %"
+    what = "video looks" if n_videos == 1 else "videos look"
+    labelled = f"{count(group.n_labelled, 'frame')} of it labelled" if group.n_labelled else "none of it is labelled"
+    return f"{share} of your {what} like this; {labelled}."
+
+
+def _picks(group: FrameGroup) -> tuple[FrameKey, ...]:
+    return group.typical[:PICKS]
 
 
 def rank_shares(scores: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -106,11 +212,13 @@ def map_caption(dots: Sequence[MapDot], *, title: str, version: int, notice: str
     """Say what the map shows: how many frames of each kind, by which strategy and model."""
     if not dots:
         return "No candidate frames to show."
-    tally = {kind: sum(dot.kind == kind for dot in dots) for kind in (LABELLED, CHOSEN, SCORED, UNSCORED)}
+    tally = {kind: sum(dot.kind == kind for dot in dots) for kind in (LABELLED, TEST, CHOSEN, SCORED, UNSCORED)}
     pool = tally[CHOSEN] + tally[SCORED] + tally[UNSCORED]
     model = f"model {version}" if version else "no model yet"
     text = f"{title}, {model}: {count(pool, 'candidate frame')}, {tally[CHOSEN]} would be chosen, "
     text += f"{tally[LABELLED]} labelled."
+    if tally[TEST]:
+        text = f"{text[:-1]}, {count(tally[TEST], 'test frame')}."
     return f"{notice} {text}".strip()
 
 
@@ -118,5 +226,6 @@ def _tooltip(key: FrameKey, kind: str, score: float) -> str:
     lines = [f"{key.video}, frame {key.frame}"]
     if math.isfinite(score):
         lines.append(f"Score {number(score)}")
-    lines += {LABELLED: ["Labelled."], CHOSEN: ["Would be chosen."], UNSCORED: ["Not scored."]}.get(kind, [])
+    said = {LABELLED: "Labelled.", TEST: "Test frame.", CHOSEN: "Would be chosen.", UNSCORED: "Not scored."}
+    lines += [said[kind]] if kind in said else []
     return "\n".join(lines)

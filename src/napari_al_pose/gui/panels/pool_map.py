@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import pyqtgraph
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.views.pool_map import (
-    CHOSEN,
-    LABELLED,
-    SCORED,
+    GroupRow,
     MapDot,
     SheetCell,
+    group_rows,
     map_caption,
     map_dots,
     sheet_cells,
 )
 from napari_al_pose.engine.messages import PoolMapped
+from napari_al_pose.gui.panels.map_groups import GroupList
+from napari_al_pose.gui.panels.map_plot import MapPlot, map_legend
 from napari_al_pose.gui.panels.strategy_box import StrategyBox
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.pool_maps import PoolMaps
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.theme import Colours, mix
+from napari_al_pose.gui.state.review import Review
+from napari_al_pose.gui.theme import Colours
 from napari_al_pose.gui.thumbnails import HEIGHT, WIDTH, Thumbnails
 from napari_al_pose.gui.widgets import button, label
 
@@ -57,6 +56,10 @@ class PoolMap(QDialog):
         With a project open.
     navigator : Navigator
     learning : Learning
+    maps : PoolMaps
+        What was ranked last is shown at once; the rest is asked of the engine.
+    review : Review
+        Puts frames in the queue.
     thumbnails : Thumbnails
         Of the project's videos; the map's own.
     colours : Colours
@@ -68,17 +71,20 @@ class PoolMap(QDialog):
         navigator: Navigator,
         *,
         learning: Learning,
+        maps: PoolMaps,
+        review: Review,
         thumbnails: Thumbnails,
         colours: Colours,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._learning, self._thumbnails, self._colours = learning, thumbnails, colours
+        self._projects, self._navigator, self._review = projects, navigator, review
+        self._learning, self._maps, self._thumbnails, self._colours = learning, maps, thumbnails, colours
         self._mapped: PoolMapped | None = None
         self._waiting = False
         self._dots: tuple[MapDot, ...] = ()
         self.setWindowTitle("Map of the candidate frames")
-        self.resize(980, 620)
+        self.resize(1120, 680)
         self._strategy = StrategyBox()
         self._strategy.offer(learning.strategies, projects.settings.strategy)
         if self._strategy.currentIndex() < 0:
@@ -88,36 +94,75 @@ class PoolMap(QDialog):
             "Show", "Score the frames by this strategy; the queue stays as it is", self.ask, part="main"
         )
         self._caption = label("", "dim", wrap=True)
-        self.plot = _Plot(colours, lambda key: navigator.go_to(key))
+        self.plot = MapPlot(colours, thumbnails, navigator.go_to)
+        self.groups = GroupList()
         self.best, self.worst = _sheet(navigator), _sheet(navigator)
         self._lay_out()
-        thumbnails.ready.connect(self._on_thumbnail)
-        learning.poolMapped.connect(self.show_map)
-        learning.trainingChanged.connect(self._refresh)
-        learning.engineChanged.connect(self._refresh)
-        projects.projectChanged.connect(self.close)
-        self.finished.connect(lambda _result: thumbnails.close())
+        self._connect()
         self._refresh()
         self.ask()
 
+    def _connect(self) -> None:
+        self.plot.picturesWanted.connect(self._request)
+        self.groups.chosen.connect(self.plot.set_group)
+        self.groups.frameWanted.connect(self._navigator.go_to)
+        self.groups.picked.connect(self._pick)
+        self._thumbnails.ready.connect(self._on_thumbnail)
+        self._maps.mapped.connect(self._on_mapped)
+        self._learning.trainingChanged.connect(self._refresh)
+        self._learning.engineChanged.connect(self._refresh)
+        self._projects.projectChanged.connect(self.close)
+        self.finished.connect(lambda _result: self._thumbnails.close())
+
     def ask(self) -> None:
-        """Ask the engine for the map of the chosen strategy and layout."""
-        self._learning.map_pool(self._strategy.strategy, self._layout_box.currentData())
+        """Show the map of the chosen strategy and layout; ask the engine for it if it is not there."""
+        wanted = self._strategy.strategy, self._layout_box.currentData()
+        known = self._maps.known(*wanted)
+        if known is not None:
+            self.show_map(known)
+            return
+        self._maps.ask(*wanted)
         self._waiting = self._learning.training.busy
         self._refresh()
 
+    def _on_mapped(self, mapped: PoolMapped) -> None:
+        """Take a map of what is chosen: one is made after every ranking too."""
+        if (mapped.asked, mapped.layout) == (self._strategy.strategy, self._layout_box.currentData()):
+            self.show_map(mapped)
+
     def show_map(self, mapped: PoolMapped) -> None:
-        """Show the engine's answer."""
+        """Show a map, with the frames that have been labelled since."""
         self._mapped, self._waiting = mapped, False
+        tally, queue, project = self._projects.tally, self._navigator.queue, self._projects.project
         self._dots = map_dots(
-            mapped.keys, mapped.points, mapped.scores, mapped.labelled, mapped.labelled_points, mapped.chosen
+            mapped.keys,
+            mapped.points,
+            mapped.scores,
+            mapped.labelled,
+            mapped.labelled_points,
+            mapped.chosen,
+            group_of=mapped.group_of.tolist(),
+            labelled_group_of=mapped.labelled_group_of.tolist(),
+            labelled_since=tally.labelled,
+            test_frames={*tally.holdout, *(one.key for one in queue.suggestions if one.role is FrameRole.HOLDOUT)},
         )
-        self.plot.set_dots(self._dots)
         best, worst = sheet_cells(mapped.keys, mapped.scores, SHEET)
         self._fill(self.best, best)
         self._fill(self.worst, worst)
-        self._thumbnails.request([cell.key for cell in (*best, *worst)])
+        n_videos = 1 if project is None else len(project.videos)
+        self.groups.set_rows(group_rows(mapped.groups, n_videos=n_videos), self._blank())
+        for key in self.groups.keys:
+            self._show_icon(key)
+        self.plot.set_dots(self._dots)
         self._refresh()
+
+    def _pick(self, row: GroupRow) -> None:
+        self._review.pick_frames(row.picks, f"You picked this group on the map. {row.text}")
+
+    def _request(self) -> None:
+        """Ask for the pictures in sight: those of the groups first."""
+        sheets = [sheet.item(i).data(_KEY) for sheet in (self.best, self.worst) for i in range(sheet.count())]
+        self._thumbnails.request([*dict.fromkeys((*self.groups.keys, *self.plot.wanted, *sheets))])
 
     @property
     def caption(self) -> str:
@@ -154,18 +199,25 @@ class PoolMap(QDialog):
 
     def _icon(self, key: FrameKey) -> QIcon:
         image = self._thumbnails.image(key)
-        if image is not None:
-            return QIcon(QPixmap.fromImage(image))
+        return self._blank() if image is None else QIcon(QPixmap.fromImage(image))
+
+    def _blank(self) -> QIcon:
         blank = QPixmap(WIDTH, HEIGHT)
         blank.fill(self._colours.raised)
         return QIcon(blank)
 
-    def _on_thumbnail(self, key: FrameKey) -> None:
+    def _show_icon(self, key: FrameKey) -> None:
+        icon = self._icon(key)
+        self.groups.set_icon(key, icon)
         for sheet in (self.best, self.worst):
             for row in range(sheet.count()):
                 item = sheet.item(row)
                 if item is not None and item.data(_KEY) == key:
-                    item.setIcon(self._icon(key))
+                    item.setIcon(icon)
+
+    def _on_thumbnail(self, key: FrameKey) -> None:
+        self._show_icon(key)
+        self.plot.add_picture(key)
 
     def _lay_out(self) -> None:
         choice = QHBoxLayout()
@@ -178,80 +230,23 @@ class PoolMap(QDialog):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.plot, 1)
-        column.addWidget(_legend(self._colours))
+        column.addWidget(map_legend(self._colours))
         sheets = QVBoxLayout(right)
-        sheets.setContentsMargins(0, 0, 0, 0)
+        sheets.setContentsMargins(0, 4, 0, 0)
         for title, sheet in (("Labelled first", self.best), ("Labelled last", self.worst)):
             sheets.addWidget(label(title))
             sheets.addWidget(sheet, 1)
         halves = QSplitter()
         halves.addWidget(left)
-        halves.addWidget(right)
-        halves.setSizes([560, 420])
+        pages = QTabWidget()
+        pages.addTab(self.groups, "What the videos show")
+        pages.addTab(right, "First and last")
+        halves.addWidget(pages)
+        halves.setSizes([740, 380])
         rows = QVBoxLayout(self)
         rows.addLayout(choice)
         rows.addWidget(halves, 1)
         rows.addWidget(self._caption)
-
-
-class _Plot(pyqtgraph.PlotWidget):
-    """Dots on a plane without axes; the wheel zooms, a drag moves, a click goes to the frame."""
-
-    def __init__(self, colours: Colours, go_to: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=colours.raised)
-        self._colours, self._go_to = colours, go_to
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.hideAxis("left")
-        self.hideAxis("bottom")
-        self.setMinimumSize(320, 280)
-        self.dots = pyqtgraph.ScatterPlotItem(hoverable=True, tip=_tip, hoverPen=pyqtgraph.mkPen(colours.text, width=2))
-        self.dots.sigClicked.connect(self._on_click)
-        self.addItem(self.dots)
-
-    def set_dots(self, dots: tuple[MapDot, ...]) -> None:
-        """Draw ``dots``, later ones above."""
-        self.dots.setData(
-            x=np.array([dot.x for dot in dots]),
-            y=np.array([dot.y for dot in dots]),
-            size=np.array([11 if dot.kind in (CHOSEN, LABELLED) else 7 for dot in dots]),
-            brush=[pyqtgraph.mkBrush(self._colour(dot)) for dot in dots],
-            pen=[pyqtgraph.mkPen(self._colours.text) if dot.kind == CHOSEN else None for dot in dots],
-            data=list(dots),
-        )
-        self.autoRange()
-
-    def _colour(self, dot: MapDot) -> QColor:
-        if dot.kind == CHOSEN:
-            return self._colours.holdout
-        if dot.kind == LABELLED:
-            return self._colours.good
-        if dot.kind == SCORED:
-            return mix(self._colours.line, self._colours.accent, dot.shade)
-        return self._colours.line
-
-    def _on_click(self, _item: Any, points: Any, *_event: Any) -> None:
-        if len(points):
-            self._go_to(points[0].data().key)
-
-
-def _legend(colours: Colours) -> QLabel:
-    """Return what the colours of the dots mean."""
-    low, high = mix(colours.line, colours.accent, 0.1), colours.accent
-    entries = (
-        (colours.holdout, "would be chosen"),
-        (colours.good, "labelled"),
-        (low, "low score"),
-        (high, "high score, by rank"),
-    )
-    made = QLabel("&nbsp;&nbsp; ".join(f'<span style="color:{c.name()}">●</span> {text}' for c, text in entries))
-    made.setTextFormat(Qt.TextFormat.RichText)
-    made.setProperty("part", "dim")
-    return made
-
-
-def _tip(x: float, y: float, data: MapDot) -> str:
-    return data.tooltip
 
 
 def _layout_box() -> QComboBox:

@@ -15,7 +15,7 @@ from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.pose_export import exported_sentence
-from napari_al_pose.engine.messages import Adopted, Looked, PoolMapped, PosesExported, Ranked, Trained
+from napari_al_pose.engine.messages import Adopted, Looked, PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
@@ -55,8 +55,6 @@ class Learning(QObject):
     exportChanged = Signal()
     """`export` moved on; about once a second."""
     engineChanged = Signal()
-    poolMapped = Signal(object)
-    """The `PoolMapped` that was asked for."""
 
     def __init__(
         self,
@@ -100,7 +98,6 @@ class Learning(QObject):
         engine.stateChanged.connect(self._on_engine)
         engine.trainingChanged.connect(self.trainingChanged)
         engine.exportChanged.connect(self.exportChanged)
-        engine.hear(PoolMapped, self.poolMapped.emit)
         engine.hear(Looked, self._on_looked)
         engine.hear(Ranked, self._on_ranked)
         engine.hear(Trained, self._on_trained)
@@ -222,11 +219,6 @@ class Learning(QObject):
     def cancel_export(self) -> None:
         """End the export; what is predicted is kept and not predicted again."""
         self._engine.end_export()
-
-    def map_pool(self, strategy: str, layout: str) -> None:
-        """Ask for a map of the pool by ``strategy``; ``poolMapped`` brings it, the queue stays as it is."""
-        if self._projects.project is not None and self.training.kind != "map":
-            self._engine.map_pool(strategy, layout)
 
     def add_predictions(self, paths: Sequence[Path]) -> None:
         """Take in what other programs predicted; it ranks the queue and gives guesses until there is a model."""

@@ -84,6 +84,10 @@ class Review(QObject):
             return
         self._pick(sorted(overview.low, key=lambda place: place.value)[:MOST_PICKED])
 
+    def pick_frames(self, keys: Sequence[FrameKey], sentence: str) -> None:
+        """Add frames to the queue, next in turn; ``sentence`` says why."""
+        self._add([Suggestion(key=key, score=float("nan"), strategy=PICKED, sentence=sentence) for key in keys])
+
     def drop_picked(self) -> None:
         """Take the frames that were picked, and are not labelled yet, out of the queue again."""
         picked = self.picked
@@ -91,7 +95,7 @@ class Review(QObject):
             self._notices.tell(f"Taken out of the queue again: {count(len(picked), 'frame')}.")
 
     def _pick(self, places: Sequence[ReviewPlace]) -> None:
-        run, queue = self._tracks.run, self._navigator.queue
+        run = self._tracks.run
         version = 0 if run is None else run.header.model_version
         picked = [
             Suggestion(
@@ -103,7 +107,10 @@ class Review(QObject):
             )
             for place in places
         ]
-        complete = self._projects.tally.complete
+        self._add(picked)
+
+    def _add(self, picked: Sequence[Suggestion]) -> None:
+        queue, complete = self._navigator.queue, self._projects.tally.complete
         wanted = queue.with_picked([one for one in picked if one.key not in complete])
         n = len(wanted) - len(queue)
         if not n:

@@ -23,6 +23,7 @@ carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look, the one looked at, and which were kept
 learning       the engine, its jobs, the rounds
+maps           the maps of the candidate frames
 tracks         the predictions of the current video, and what the user changed about its tracks
 review         nothing: it goes to what the tracks mark, and puts it in the queue
 effort         what labelling took
@@ -46,6 +47,7 @@ from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.pool_maps import PoolMaps
 from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.review import Review
@@ -70,6 +72,7 @@ class Session:
     repair: LabelRepair
     checks: LabelChecks
     learning: Learning
+    maps: PoolMaps
     tracks: TrackEditor
     review: Review
     effort: EffortMeter
@@ -91,6 +94,7 @@ def new_session() -> Session:
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=engine, notices=notices)
     learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
+    maps = PoolMaps(projects, engine=engine)
     tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
     review = Review(projects, navigator, tracks=tracks, notices=notices)
     effort = EffortMeter(projects, frame, learning=learning)
@@ -110,6 +114,7 @@ def new_session() -> Session:
         repair,
         checks,
         learning,
+        maps,
         tracks,
         review,
         effort,
@@ -129,6 +134,7 @@ def new_session() -> Session:
         repair=repair,
         checks=checks,
         learning=learning,
+        maps=maps,
         tracks=tracks,
         review=review,
         effort=effort,
