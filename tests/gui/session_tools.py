@@ -6,6 +6,16 @@ import inspect
 import itertools
 
 from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QRadioButton,
+    QStyle,
+    QStyleOptionComboBox,
+)
+from superqt import QElidingLabel
 
 from napari_al_pose.engine.messages import Ready
 
@@ -30,6 +40,33 @@ def of_session(kind, session, **others):
     """Make a panel (or what else takes parts of a session) of those parts that it names."""
     parts = {name: getattr(session, name) for name in type(session).__dataclass_fields__}
     return kind(**{name: parts[name] for name in inspect.signature(kind).parameters if name in parts}, **others)
+
+
+def cut_off(widget):
+    """Return the texts in sight within ``widget`` that don't fit and are nowhere in full."""
+    found = []
+    for each in (*widget.findChildren(QLabel), *widget.findChildren(QAbstractButton), *widget.findChildren(QComboBox)):
+        text = each.currentText() if isinstance(each, QComboBox) else each.text()
+        if not each.isVisibleTo(widget) or not text:
+            continue
+        if isinstance(each, QLabel) and each.wordWrap():
+            fits = each.heightForWidth(each.width()) <= each.height()
+        elif isinstance(each, QComboBox):
+            option = QStyleOptionComboBox()
+            each.initStyleOption(option)
+            room = each.style().subControlRect(
+                QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, each
+            )
+            fits = each.fontMetrics().horizontalAdvance(option.currentText) <= room.width()
+        elif isinstance(each, (QCheckBox, QRadioButton)):
+            fits = each.sizeHint().width() <= each.width()
+        elif isinstance(each, (QElidingLabel, QAbstractButton)):
+            fits = each.fontMetrics().horizontalAdvance(text) <= each.width()
+        else:
+            fits = each.minimumSizeHint().width() <= each.width()
+        if not fits and text not in each.toolTip():
+            found.append(text)
+    return found
 
 
 class ScriptedEngine:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from qtpy.QtWidgets import QAbstractButton, QLabel
-from session_tools import TIMEOUT
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QAbstractButton
+from session_tools import TIMEOUT, cut_off
 
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -89,23 +88,6 @@ def test_nothing_is_wider_than_the_dock(opened_dock):
     room = MIN_WIDTH - 30  # margins and a scroll bar
     for panel in (opened_dock.header, opened_dock.bodyparts, opened_dock.queue, opened_dock.why, opened_dock.learning):
         assert panel.minimumSizeHint().width() <= room, panel
-
-
-def cut_off(dock):
-    """Return the texts in sight that don't fit and are nowhere in full."""
-    found = []
-    for widget in (*dock.findChildren(QLabel), *dock.findChildren(QAbstractButton)):
-        if not widget.isVisibleTo(dock) or not widget.text():
-            continue
-        if isinstance(widget, QLabel) and widget.wordWrap():
-            fits = widget.heightForWidth(widget.width()) <= widget.height()
-        elif isinstance(widget, (QElidingLabel, QAbstractButton)):
-            fits = widget.fontMetrics().horizontalAdvance(widget.text()) <= widget.width()
-        else:
-            fits = widget.minimumSizeHint().width() <= widget.width()
-        if not fits and widget.text() not in widget.toolTip():
-            found.append(widget.text())
-    return found
 
 
 def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qtbot, engine):

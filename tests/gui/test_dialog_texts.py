@@ -1,0 +1,103 @@
+"""No text of a dialog is cut off, and each dialog fits the screen, at both sizes and in napari's style."""
+
+from __future__ import annotations
+
+import pytest
+from napari._qt.qt_resources import get_stylesheet
+from qtpy.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
+from session_tools import TIMEOUT, cut_off, of_session
+
+from napari_al_pose.gui.actions import WindowActions
+from napari_al_pose.gui.dialogs.keys import KeyDialog
+from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
+from napari_al_pose.gui.dock import _source_opener
+from napari_al_pose.gui.panels.key_overlay import KeyOverlay
+from napari_al_pose.gui.panels.pool_map import PoolMap
+from napari_al_pose.gui.theme import style_sheet, theme_colours
+from napari_al_pose.gui.thumbnails import Thumbnails
+
+pytestmark = pytest.mark.gui
+
+SCREENS = [(1366, 768), (1600, 1000)]
+BARS = 70
+"""Height that a desktop's own bars take."""
+
+
+@pytest.fixture(params=SCREENS, ids=lambda size: "x".join(map(str, size)))
+def screen(request):
+    return request.param
+
+
+@pytest.fixture
+def window(qtbot, screen):
+    """What dialogs open over, as large as the screen and in the style they have there."""
+    made = QWidget()
+    made.setStyleSheet(get_stylesheet("dark") + style_sheet(theme_colours("dark")))
+    made.resize(*screen)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+@pytest.fixture
+def actions(opened, window):
+    made = WindowActions(opened, window)
+    yield made
+    made.close()
+
+
+def of_map(session, window):
+    opener = _source_opener(session.projects.project)
+    return of_session(PoolMap, session, thumbnails=Thumbnails(opener), colours=theme_colours("dark"), parent=window)
+
+
+DIALOGS = {
+    "settings": lambda actions, _session, _window: actions.settings(),
+    "a new project": lambda actions, _session, _window: actions.new(),
+    "import": lambda actions, _session, _window: actions.import_labels(),
+    "export": lambda actions, _session, _window: actions.export(),
+    "export labels": lambda actions, _session, _window: actions.export_labels(),
+    "bodyparts": lambda actions, _session, _window: actions.edit_bodyparts(),
+    "history": lambda actions, _session, _window: actions.history(),
+    "crop": lambda actions, _session, _window: actions.region(),
+    "keys": lambda _actions, session, window: KeyDialog(session.keys, window).show(),
+    "label checks": lambda _actions, session, window: LabelCheckDialog(session.checks, window).show(),
+    "map": lambda _actions, session, window: of_map(session, window).show(),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_a_dialog_fits_and_says_all(actions, opened, window, screen, qtbot, name):
+    opened.editor.place(opened.frame.bodyparts[0], 40.0, 50.0)
+
+    def dialogs():
+        return [each for each in window.findChildren(QDialog) if each.isVisible()]
+
+    DIALOGS[name](actions, opened, window)
+    qtbot.waitUntil(lambda: len(dialogs()) == 1, timeout=TIMEOUT)
+    (dialog,) = dialogs()
+    qtbot.waitExposed(dialog)
+    assert dialog.width() <= screen[0]
+    assert dialog.height() <= screen[1] - BARS
+    assert not cut_off(dialog)
+    dialog.close()
+    dialog.deleteLater()
+
+
+def test_the_list_of_keys_fits(opened, window):
+    overlay = KeyOverlay(opened.keys, window, "dark")
+    overlay.toggle()
+    assert overlay.isVisible()
+    assert not cut_off(overlay)
+
+
+def test_what_is_cut_off_is_found(window, qtbot):
+    rows = QVBoxLayout(window)
+    button = QPushButton("A long text that has no room")
+    button.setFixedWidth(60)
+    rows.addWidget(button)
+    qtbot.waitUntil(button.isVisible, timeout=TIMEOUT)
+    assert cut_off(window) == ["A long text that has no room"]
+    button.setToolTip("A long text that has no room")
+    assert not cut_off(window)
