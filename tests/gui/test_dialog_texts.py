@@ -9,7 +9,7 @@ from session_tools import TIMEOUT, cut_off, of_session
 
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.dialogs.keys import KeyDialog
-from napari_al_pose.gui.dialogs.label_checks import LabelCheckDialog
+from napari_al_pose.gui.dialogs.strategies import StrategyDialog
 from napari_al_pose.gui.dock import _source_opener
 from napari_al_pose.gui.panels.key_overlay import KeyOverlay
 from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -62,7 +62,7 @@ DIALOGS = {
     "history": lambda actions, _session, _window: actions.history(),
     "crop": lambda actions, _session, _window: actions.region(),
     "keys": lambda _actions, session, window: KeyDialog(session.keys, window).show(),
-    "label checks": lambda _actions, session, window: LabelCheckDialog(session.checks, window).show(),
+    "strategies": lambda _actions, session, window: StrategyDialog(session.learning.strategies, "mpe", window).show(),
     "map": lambda _actions, session, window: of_map(session, window).show(),
 }
 

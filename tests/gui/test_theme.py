@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 from napari._qt.qt_resources import get_stylesheet
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QComboBox, QListWidget, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QListWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 import napari_al_pose.gui
 from napari_al_pose.domain import FrameKey
@@ -67,7 +76,7 @@ def painted(widget, *area):
     return behind, max((QColor(name) for name in pixels), key=lambda colour: contrast(colour, behind))
 
 
-@pytest.mark.parametrize("kind", ["list", "table", "box"])
+@pytest.mark.parametrize("kind", ["list", "table", "tree", "box"])
 def test_the_chosen_row_of_every_list_is_readable_and_stands_out(page, qtbot, kind, theme):
     window, inner = page
     if kind == "list":
@@ -78,6 +87,10 @@ def test_the_chosen_row_of_every_list_is_readable_and_stands_out(page, qtbot, ki
         view = QTableWidget(2, 1)
         for row in range(2):
             view.setItem(row, 0, QTableWidgetItem("snout was moved"))
+        inner.layout().addWidget(view)
+    elif kind == "tree":
+        view = QTreeWidget()
+        view.addTopLevelItems([QTreeWidgetItem(["snout was moved"]), QTreeWidgetItem(["tail base was placed"])])
         inner.layout().addWidget(view)
     else:
         box = QComboBox()

@@ -51,6 +51,8 @@ class Colours:
 
 ON_VIDEO, BEHIND_VIDEO = QColor("white"), QColor("black")
 """What is drawn over pictures, whatever the theme, and what surrounds them."""
+MODEL_ON_VIDEO = QColor("#22e6ff")
+"""Where the model sees a point whose label is checked."""
 
 
 def theme_colours(theme: str) -> Colours:
@@ -140,7 +142,7 @@ def style_sheet(colours: Colours) -> str:
             background-color: {colours.raised.name()}; border-radius: 3px; padding: 3px;
         }}
         QListWidget::item {{ padding: 2px 0; }}
-        QListView::item:selected, QTableView::item:selected {{
+        QListView::item:selected, QTableView::item:selected, QTreeView::item:selected {{
             background-color: {colours.selected.name()}; color: {colours.text.name()};
         }}
         QComboBox QAbstractItemView {{

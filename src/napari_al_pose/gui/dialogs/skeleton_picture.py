@@ -10,10 +10,11 @@ from qtpy.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from napari_al_pose.domain.skeleton_draft import Place, SkeletonDraft
 from napari_al_pose.domain.views import bodypart_colours
+from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 
 _RADIUS, _REACH, _SLACK = 6.0, 12.0, 3
 _FIELD_WIDTH = 150
-_LINE = QColor(255, 255, 255, 190)
+_LINE = see_through(ON_VIDEO, 0.75)
 
 
 class Step(enum.Enum):
@@ -154,7 +155,7 @@ class SkeletonPicture(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(0, 0, 0))
+        painter.fillRect(self.rect(), BEHIND_VIDEO)
         if self._image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             corner, scale = self._target()
@@ -180,14 +181,14 @@ class SkeletonPicture(QWidget):
             if name in self._draft.places:
                 self._paint_point(painter, self.place_of(*self._draft.places[name]), QColor(colour), name)
         if self._asked is not None:
-            self._paint_point(painter, self.place_of(*self._asked), QColor("white"), "")
+            self._paint_point(painter, self.place_of(*self._asked), ON_VIDEO, "")
 
     def _paint_point(self, painter: QPainter, at: QPointF, colour: QColor, name: str) -> None:
-        painter.setPen(QPen(QColor("black"), 1.2))
+        painter.setPen(QPen(BEHIND_VIDEO, 1.2))
         painter.setBrush(colour)
         painter.drawEllipse(at, _RADIUS, _RADIUS)
         beside = at + QPointF(_RADIUS + 4, painter.fontMetrics().ascent() / 2 - 1)
-        for shift, pen in ((QPointF(1, 1), QColor("black")), (QPointF(0, 0), QColor("white"))):
+        for shift, pen in ((QPointF(1, 1), BEHIND_VIDEO), (QPointF(0, 0), ON_VIDEO)):
             painter.setPen(pen)
             painter.drawText(beside + shift, name)
 

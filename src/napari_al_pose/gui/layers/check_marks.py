@@ -9,6 +9,7 @@ from napari.layers import Layer, Points, Vectors
 
 from napari_al_pose.domain.views.label_checks import CheckMarks
 from napari_al_pose.gui.layers.shapes import NO_LINE, segments, to_napari
+from napari_al_pose.gui.theme import MODEL_ON_VIDEO, ON_VIDEO
 
 RING_SIZE = 0.03
 """Diameter of a ring as a share of the longer image side."""
@@ -16,7 +17,7 @@ RING_SIZE = 0.03
 CANVAS_SIZE = (0, 44)
 """Smallest and largest ring, screen pixels."""
 
-LABEL_COLOUR, MODEL_COLOUR = "white", "#22e6ff"
+LABEL_COLOUR, MODEL_COLOUR = ON_VIDEO.name(), MODEL_ON_VIDEO.name()
 TEXT = {"string": "{said}", "size": 12, "color": [LABEL_COLOUR, MODEL_COLOUR], "anchor": "upper_left"}
 
 
