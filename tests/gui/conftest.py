@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import QSettings
-from session_tools import TIMEOUT, ScriptedEngine, note_errors
+from session_tools import TIMEOUT, ScriptedEngine, note_errors, of_session
 
 from leaks import nothing_is_left  # noqa: F401
 
@@ -61,6 +61,6 @@ def actions(session, window):
     """The header's actions on the session."""
     from napari_al_pose.gui.actions import WindowActions
 
-    made = WindowActions(session, window)
+    made = of_session(WindowActions, session, window=window)
     yield made
     made.close()

@@ -15,6 +15,7 @@ from session_tools import TIMEOUT, of_session
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.tools import Tool
+from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.key_table import HELP, KEYS, NAPARI_S, changed_keys, check_key, napari_name, spoken
 from napari_al_pose.gui.keys import KeyBindings
@@ -48,7 +49,7 @@ def viewer():
 @pytest.fixture
 def stack(viewer, opened):
     """Our layers, on the viewer model."""
-    made = LayerStack(viewer, opened)
+    made = of_session(LayerStack, opened, viewer=viewer)
     yield made
     made.close()
 
@@ -56,7 +57,7 @@ def stack(viewer, opened):
 @pytest.fixture
 def keys(viewer, opened, stack, qtbot):
     """The session's keys on a viewer model with our layers in it."""
-    bindings = KeyBindings(viewer, opened, stack)
+    bindings = KeyBindings(viewer, commands_of(opened, stack), stack)
     opened.frame.sourceChanged.emit()
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield opened.keys
@@ -150,7 +151,8 @@ def bodypart_panel(keys, opened, qtbot):
 def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     viewer, keys, stack, opened, actions, bodypart_panel, qtbot
 ):
-    panel, menu = bodypart_panel, LabelMenu(opened, actions, bodypart_panel)
+    panel, commands = bodypart_panel, commands_of(opened, stack)
+    menu = of_session(LabelMenu, opened, commands=commands, actions=actions, parent=panel)
     strip = of_session(PromptStrip, opened, context=stack.context, colours=theme_colours("dark"))
     qtbot.addWidget(strip)
     assert panel._hide.toolTip().endswith("(X)")

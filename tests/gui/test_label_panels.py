@@ -12,6 +12,7 @@ from napari_al_pose.domain import FrameRole, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views.colours import Palette
+from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
 from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -92,18 +93,31 @@ def entries(menu):
     return {action.text().split("\t")[0]: action for action in menu.actions() if action.text()}
 
 
-def test_the_menu_offers_what_is_possible(opened, actions, panel):
-    found = entries(LabelMenu(opened, actions, panel))
+@pytest.fixture
+def stack(opened):
+    """The session's layers on a viewer."""
+    viewer = ViewerModel()
+    made = of_session(LayerStack, opened, viewer=viewer)
+    opened.frame.announce()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def label_menu(opened, stack, actions, panel):
+    commands = commands_of(opened, stack)
+    return of_session(LabelMenu, opened, commands=commands, actions=actions, parent=panel)
+
+
+def test_the_menu_offers_what_is_possible(label_menu):
+    found = entries(label_menu)
     assert found["Start from the labelled frame before"].isEnabled()
     assert not found["Carry the labels on until they are lost"].isEnabled()  # there are none in this frame
     assert "Add an individual…" not in found  # a project of one animal
 
 
-def test_the_view_menu_changes_what_the_canvas_shows(opened, panel, qtbot):
-    viewer = ViewerModel()
-    stack = LayerStack(viewer, opened)
-    opened.frame.announce()
-    menu = ViewMenu(opened, stack, panel)
+def test_the_view_menu_changes_what_the_canvas_shows(opened, stack, panel):
+    menu = of_session(ViewMenu, opened, commands=commands_of(opened, stack), parent=panel)
     found = entries(menu)
     assert not found["Colour by individual"].isEnabled()
     found["Names beside the points"].trigger()
@@ -122,7 +136,6 @@ def test_the_view_menu_changes_what_the_canvas_shows(opened, panel, qtbot):
     next(action for action in colours.actions() if action.text() == Palette.SAFE.value).trigger()
     assert (labels.face_color != before).any(axis=1).all()
     assert all(panel._delegate.swatches[name] != colour for name, colour in swatches.items())
-    stack.close()
 
 
 def test_a_window_of_our_own_is_arranged_unless_the_user_chose_otherwise():
@@ -137,10 +150,9 @@ def test_a_window_of_our_own_is_arranged_unless_the_user_chose_otherwise():
 
 
 @pytest.mark.parametrize("agrees", [True, False])
-def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, actions, panel, qtbot, agrees):
+def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, label_menu, panel, qtbot, agrees):
     opened.editor.place(opened.frame.bodypart, 1, 2)
-    menu = LabelMenu(opened, actions, panel)
-    entries(menu)["Make this a test frame…"].trigger()
+    entries(label_menu)["Make this a test frame…"].trigger()
     box = panel.findChild(QMessageBox)
     assert "No model trains" in box.text()
     if agrees:

@@ -29,6 +29,7 @@ from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import Tool
 from napari_al_pose.engine.messages import Checked, Looked, Ready
+from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.key_table import KEYS
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
@@ -104,8 +105,8 @@ def viewer():
 @pytest.fixture(autouse=True)
 def bindings(viewer, opened, qtbot):
     """Layers, mouse and keys of the session on the viewer."""
-    stack = LayerStack(viewer, opened)
-    keys = KeyBindings(viewer, opened, stack)
+    stack = of_session(LayerStack, opened, viewer=viewer)
+    keys = KeyBindings(viewer, commands_of(opened, stack), stack)
     opened.frame.sourceChanged.emit()  # the stack came after the project
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield keys
@@ -542,8 +543,8 @@ def test_every_action_of_the_table_exists_and_no_key_does_two_things():
 
 def test_closing_leaves_the_viewer_as_it_was(viewer, opened):
     fresh, another = ViewerModel(), ViewerModel()
-    stack = LayerStack(another, opened)
-    keys = KeyBindings(another, opened, stack)
+    stack = of_session(LayerStack, opened, viewer=another)
+    keys = KeyBindings(another, commands_of(opened, stack), stack)
     opened.frame.sourceChanged.emit()
     assert another.layers
     keys.unbind()

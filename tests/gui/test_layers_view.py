@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from session_tools import TIMEOUT
+from session_tools import TIMEOUT, of_session
 from test_layers_stack import LEFT, Mouse
 
 from napari_al_pose.domain import FrameKey, Prediction
 from napari_al_pose.domain.tools import LabelMode
+from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 
@@ -24,8 +25,8 @@ def viewer():
 @pytest.fixture
 def stack(viewer, opened, qtbot):
     """Our layers on the viewer."""
-    made = LayerStack(viewer, opened)
-    keys = KeyBindings(viewer, opened, made)
+    made = of_session(LayerStack, opened, viewer=viewer)
+    keys = KeyBindings(viewer, commands_of(opened, made), made)
     opened.frame.sourceChanged.emit()
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     yield made
@@ -86,7 +87,7 @@ def test_a_project_opened_in_a_turned_view_is_shown_in_frames(viewer, opened, to
     viewer.add_image(np.zeros((4, 5, 6), np.uint8))
     viewer.dims.ndisplay = 3
     viewer.dims.order = (1, 0, 2)
-    made = LayerStack(viewer, opened)
+    made = of_session(LayerStack, opened, viewer=viewer)
     opened.frame.sourceChanged.emit()
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     assert frames_shown(viewer)

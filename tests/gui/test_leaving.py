@@ -32,7 +32,7 @@ def window(qtbot):
 
 @pytest.fixture
 def actions(opened, window):
-    made = WindowActions(opened, window.centralWidget())
+    made = of_session(WindowActions, opened, window=window.centralWidget())
     made.leaving.watch(window)
     yield made
     made.close()

@@ -40,7 +40,7 @@ def application(qapp):
 
 @pytest.fixture
 def notices():
-    return Notices()
+    return Notices(KeyChoices())
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def navigator(projects, frame, notices):
 
 @pytest.fixture
 def editor(projects, frame, navigator, notices):
-    return LabelEditor(projects, frame, navigator=navigator, options=ViewOptions(), keys=KeyChoices(), notices=notices)
+    return LabelEditor(projects, frame, navigator=navigator, options=ViewOptions(), notices=notices)
 
 
 @pytest.fixture

@@ -26,7 +26,12 @@ from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
 from napari_al_pose.gui.dialogs.region import RegionDialog
 from napari_al_pose.gui.dialogs.settings import SettingsDialog
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_repair import LabelRepair
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 from napari_al_pose.project.predicted_videos import PredictedState, predicted_state
 from napari_al_pose.project.regions import region_of
@@ -39,27 +44,42 @@ class WindowActions(QObject):
 
     Parameters
     ----------
-    session : Session
     window : QWidget
         Parent of the dialogs.
+    projects : ProjectSession
+    frame : CurrentFrame
+    learning : Learning
+    repair : LabelRepair
+    keys : KeyChoices
+    notices : Notices
     """
 
     said = Signal(str)
     """A line about what is under way, empty when it has ended."""
 
-    def __init__(self, session: Session, window: QWidget) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        *,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        learning: Learning,
+        repair: LabelRepair,
+        keys: KeyChoices,
+        notices: Notices,
+    ) -> None:
         super().__init__(window)
-        self._notices, self._keys = session.notices, session.keys
-        self._frame, self._projects = session.frame, session.projects
-        self._repair, self._learning = session.repair, session.learning
+        self._notices, self._keys = notices, keys
+        self._frame, self._projects = frame, projects
+        self._repair, self._learning = repair, learning
         self._window = window
-        self.leaving = Leaving(session.projects, session.learning, parent=window)
+        self.leaving = Leaving(projects, learning, parent=window)
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
         self._was_exporting = False
-        session.learning.exportChanged.connect(self._tell_predicted)
+        learning.exportChanged.connect(self._tell_predicted)
         self._asking: ConflictDialog | None = None
-        session.repair.conflictsChanged.connect(self.conflicts)
+        repair.conflictsChanged.connect(self.conflicts)
 
     def close(self) -> None:
         """Let the work in hand end on its own; nothing of it is shown any more."""

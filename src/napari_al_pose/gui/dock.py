@@ -45,7 +45,7 @@ from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.video_check import VideoCheck
-from napari_al_pose.gui.viewers import session_for, stack_for
+from napari_al_pose.gui.viewers import commands_for, session_for, stack_for
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -93,7 +93,16 @@ class PoseLabeller(QWidget):
             context=stack_for(napari_viewer).context,
             colours=theme_colours(napari_viewer.theme),
         )
-        self._actions = WindowActions(self.session, self)
+        self._actions = WindowActions(
+            self,
+            projects=self.session.projects,
+            frame=self.session.frame,
+            learning=self.session.learning,
+            repair=self.session.repair,
+            checks=self.session.checks,
+            keys=self.session.keys,
+            notices=self.session.notices,
+        )
         self._build()
         self._connect()
         self._on_project()
@@ -107,6 +116,7 @@ class PoseLabeller(QWidget):
         self.setStyleSheet(style_sheet(colours))
         self.start = StartPage(session.notices, self._actions)
         projects, frame, keys = session.projects, session.frame, session.keys
+        commands = commands_for(self._viewer)
         self.header = ProjectPanel(
             projects,
             frame,
@@ -114,7 +124,7 @@ class PoseLabeller(QWidget):
             repair=session.repair,
             notices=session.notices,
             actions=self._actions,
-            view_menu=ViewMenu(session, stack_for(self._viewer), self),
+            view_menu=ViewMenu(commands, frame, session.options, self),
         )
         self.bodyparts = BodypartPanel(
             projects,
@@ -125,7 +135,19 @@ class PoseLabeller(QWidget):
             keys=keys,
             colours=colours,
         )
-        self.bodyparts.set_menu(LabelMenu(session, self._actions, self))
+        self.bodyparts.set_menu(
+            LabelMenu(
+                commands,
+                self._actions,
+                projects=projects,
+                frame=frame,
+                navigator=session.navigator,
+                editor=session.editor,
+                learning=session.learning,
+                options=session.options,
+                parent=self,
+            )
+        )
         self.queue = QueuePanel(
             projects,
             frame,
@@ -236,7 +258,7 @@ class PoseLabeller(QWidget):
         options = self.session.options
         if not options.own_window and not options.wide:
             hint = "{options.toggle wide} hides them and brings them back; so does View."
-            self.session.notices.tell("napari's own panels take room beside the video.", self.session.keys.named(hint))
+            self.session.notices.tell("napari's own panels take room beside the video.", hint)
         if options.own_window:
             for dock, name in ((own, "Label"), (curves, "Curves")):
                 without_title(dock, name)

@@ -21,7 +21,7 @@ class Key:
     title : str
         For the user.
     action : str
-        What is done, see `napari_al_pose.gui.keys.key_actions`.
+        What is done, see `napari_al_pose.gui.commands.commands_of`.
     arguments : tuple
         Passed to it.
     repeats : bool

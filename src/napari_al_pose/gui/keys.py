@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from napari.layers import Points
@@ -12,9 +11,9 @@ from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QObject, Qt, QTimer, Slot
 from qtpy.QtWidgets import QApplication
 
+from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.key_table import HELP
 from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.state.session import Session
 
 FIRST_REPEAT_MS = 300
 REPEAT_MS = 60
@@ -66,22 +65,21 @@ class KeyBindings(QObject):
     ----------
     viewer : napari.components.ViewerModel
         Only weakly referred to.
-    session : Session
+    commands : Commands
     stack : LayerStack
-        Its layers are bound whenever they are made.
+        Its layers are bound whenever they are made. Becomes the parent.
     """
 
-    def __init__(self, viewer: Any, session: Session, stack: LayerStack) -> None:
-        super().__init__(session.root)
+    def __init__(self, viewer: Any, commands: Commands, stack: LayerStack) -> None:
+        super().__init__(stack)
         self._viewer_ref = weakref.ref(viewer)
-        self._keys = session.keys
+        self._commands = commands
         self._stack = stack
-        self._actions = key_actions(session, stack)
         self._repeater = Repeater(self)
         self._replaced: dict[str, Any] = {}
         self._bind()
         stack.built.connect(self._bind_layers)
-        session.keys.changed.connect(self._rebind)
+        commands.keys.changed.connect(self._rebind)
 
     @Slot()
     def unbind(self) -> None:
@@ -130,11 +128,10 @@ class KeyBindings(QObject):
         return choose
 
     def _callbacks(self) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-        for key in self._keys.table:
-            action = partial(self._actions[key.action], *key.arguments)
+        for key, command in self._commands.bound():
             for name in key.keys:
                 if name != HELP:
-                    yield name, self._held(action) if key.repeats else self._pressed(action)
+                    yield name, self._held(command) if key.repeats else self._pressed(command)
 
     @staticmethod
     def _pressed(action: Callable[[], None]) -> Callable[[Any], None]:
@@ -147,53 +144,6 @@ class KeyBindings(QObject):
             self._repeater.stop()
 
         return hold
-
-
-def key_actions(session: Session, stack: LayerStack) -> dict[str, Callable[..., None]]:
-    """Return what each `Key.action` of the table calls."""
-    frame, navigator, editor = session.frame, session.navigator, session.editor
-    return {
-        "next_bodypart": frame.next_bodypart,
-        "previous_bodypart": frame.previous_bodypart,
-        "toggle_scoremap": frame.toggle_scoremap,
-        "next_suggestion": navigator.next_suggestion,
-        "previous_suggestion": navigator.previous_suggestion,
-        "step": navigator.step,
-        "next_labelled": navigator.next_labelled,
-        "previous_labelled": navigator.previous_labelled,
-        "accept_guess": editor.accept_guess,
-        "accept_all_guesses": editor.accept_all_guesses,
-        "mark_not_visible": editor.mark_not_visible,
-        "clear": editor.clear,
-        "borrow_pose": editor.borrow_pose,
-        "carry_on": session.carrier.carry_on,
-        "carry_to_queued": session.carrier.carry_to_queued,
-        "copy_pose": editor.copy_pose,
-        "paste_pose": editor.paste_pose,
-        "next_individual": editor.next_individual,
-        "undo": session.tracks.undo,
-        "redo": session.tracks.redo,
-        "checks.keep": session.checks.keep,
-        "checks.take": session.checks.take,
-        "checks.next": session.checks.next,
-        "swap_tracks": session.tracks.swap,
-        "split_track": session.tracks.split,
-        "go_doubtful": session.review.go_doubtful,
-        "go_low": session.review.go_low,
-        "pick_here": session.review.pick_here,
-        "arrow": editor.arrow,
-        "shift_arrow": editor.shift_arrow,
-        "next_colouring": editor.next_colouring,
-        "next_label_mode": session.options.next_label_mode,
-        "options.set": session.options.set,
-        "options.toggle": session.options.toggle,
-        "layers.toggle_context": stack.toggle_context,
-        "layers.toggle_play": stack.toggle_play,
-        "layers.toggle_close_up": stack.toggle_close_up,
-        "layers.fit_view": stack.fit_view,
-        "learn": session.learning.train,
-        "show_keys": session.keys.show_list,
-    }
 
 
 def _do_nothing(_owner: Any) -> None:

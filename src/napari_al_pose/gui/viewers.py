@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from napari_al_pose.gui.commands import Commands, commands_of
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.state.session import Session, new_session
@@ -17,6 +18,7 @@ class _InViewer:
 
     session: Session
     stack: LayerStack
+    commands: Commands
     bindings: KeyBindings
 
 
@@ -42,14 +44,29 @@ def stack_for(viewer: Any) -> LayerStack:
     return _in_viewer(viewer).stack
 
 
+def commands_for(viewer: Any) -> Commands:
+    """Return what keys and menus do in ``viewer``."""
+    return _in_viewer(viewer).commands
+
+
 def _in_viewer(viewer: Any) -> _InViewer:
     real = getattr(viewer, "__wrapped__", viewer)
     found = _in_viewers.get(real)
     if found is None or found.session.projects.is_closed:
         session = new_session()
-        stack = LayerStack(real, session)
-        bindings = KeyBindings(real, session, stack)
+        stack = LayerStack(
+            real,
+            session.projects,
+            session.frame,
+            navigator=session.navigator,
+            editor=session.editor,
+            options=session.options,
+            keys=session.keys,
+            notices=session.notices,
+        )
+        commands = commands_of(session, stack)
+        bindings = KeyBindings(real, commands, stack)
         session.projects.closing.connect(bindings.unbind)
         session.projects.closing.connect(stack.close)
-        found = _in_viewers[real] = _InViewer(session, stack, bindings)
+        found = _in_viewers[real] = _InViewer(session, stack, commands, bindings)
     return found

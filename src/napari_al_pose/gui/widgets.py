@@ -178,6 +178,38 @@ class KeyTip(QObject):
         self._widget.setToolTip(self._keys.named(self._text))
 
 
+class KeyedMenu(QMenu):
+    """A menu whose entries name the keys that do the same.
+
+    Parameters
+    ----------
+    keys : KeyChoices
+    parent : QWidget
+    """
+
+    def __init__(self, keys: KeyChoices, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._keys = keys
+        self.setToolTipsVisible(True)
+
+    def add(
+        self,
+        text: str,
+        action: Callable[[], Any],
+        key_name: str = "",
+        *,
+        enabled: bool = True,
+        checked: bool | None = None,
+    ) -> None:
+        """Add an entry; its key is found under ``key_name``, a `Key.name`."""
+        made = self.addAction(self._keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
+        made.setEnabled(enabled)
+        if checked is not None:
+            made.setCheckable(True)
+            made.setChecked(checked)
+        made.triggered.connect(lambda _checked=False: action())
+
+
 def tool_button(text: str, tooltip: str, *, part: str, checkable: bool = False) -> QToolButton:
     """Return a small flat button that leaves the keyboard to the canvas when it is clicked."""
     made = QToolButton()

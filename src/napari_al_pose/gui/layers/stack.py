@@ -37,8 +37,13 @@ from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
-from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
+from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.notices import Notices
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.video import lazy_array
 
 CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
@@ -55,58 +60,72 @@ class LayerStack(QObject):
     ----------
     viewer : napari.components.ViewerModel
         Only weakly referred to: the viewer's callbacks hold this object, not the other way round.
-    session : Session
+    projects : ProjectSession
+    frame : CurrentFrame
+    navigator : Navigator
+        Becomes the parent.
+    editor : LabelEditor
+        Of what is clicked and dragged.
+    options : ViewOptions
+    keys : KeyChoices
+        Named where napari's own tools are refused.
+    notices : Notices
     """
 
     built = Signal()
     """The layers were made anew."""
 
-    def __init__(self, viewer: Any, session: Session) -> None:
-        super().__init__(session.root)
+    def __init__(
+        self,
+        viewer: Any,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        *,
+        navigator: Navigator,
+        editor: LabelEditor,
+        options: ViewOptions,
+        keys: KeyChoices,
+        notices: Notices,
+    ) -> None:
+        super().__init__(navigator)
         self._viewer_ref = weakref.ref(viewer)
-        self._notices, self._options, self._keys = session.notices, session.options, session.keys
-        self._frame, self._projects, self._navigator = session.frame, session.projects, session.navigator
-        self._checks = session.checks
+        self._notices, self._options = notices, options
+        self._frame, self._projects, self._navigator = frame, projects, navigator
+        self._checks = checks
         self._video: VideoLayer | None = None
         self._scoremap: ScoremapLayer | None = None
         self._marks: CheckMarkLayers | None = None
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
-        self._guard = ViewGuard(viewer, session.notices)
+        self._guard = ViewGuard(viewer, notices)
         self._jumped_at: tuple[FrameKey | None, str] | None = None
         self.camera = Camera(viewer, self)
-        self._overview = overview_on(viewer, session.options)
+        self._overview = overview_on(viewer, options)
         if self._overview is not None:
             self._overview.destroyed.connect(self._lose_overview)
-        self._tools = NapariTools(viewer, self, frame=session.frame, options=session.options, keys=session.keys)
-        self.context = ContextPlayer(session.frame, session.navigator, parent=self)
+        self._tools = NapariTools(viewer, self, frame=frame, options=options, keys=keys)
+        self.context = ContextPlayer(frame, navigator, parent=self)
         self._mouse = CanvasMouse(
-            viewer,
-            self,
-            projects=session.projects,
-            frame=session.frame,
-            editor=session.editor,
-            options=session.options,
-            notices=session.notices,
+            viewer, self, projects=projects, frame=frame, editor=editor, options=options, notices=notices
         )
-        self.player = VideoPlayer(session.projects, session.frame, navigator=session.navigator, parent=self)
+        self.player = VideoPlayer(projects, frame, navigator=navigator, parent=self)
         self.context.playing.connect(self._on_playing)
         self.context.positionWanted.connect(self._show_position)
-        session.options.changed.connect(self._on_option)
-        session.frame.set_picture(self)
+        options.changed.connect(self._on_option)
+        frame.set_picture(self)
         viewer.dims.events.point.connect(self._on_slider)
         viewer.layers.events.removed.connect(self._on_removed)
-        session.projects.projectChanged.connect(self.remove)
-        session.frame.sourceChanged.connect(self._show_source)
-        session.frame.keyChanged.connect(self._show_frame)
-        session.frame.annotationChanged.connect(self._show_keypoints)
-        session.frame.bodypartChanged.connect(self._show_bodypart)
-        session.frame.individualChanged.connect(self._show_bodypart)
-        session.frame.lookedChanged.connect(self._show_scoremap)
-        session.frame.scoremapChoiceChanged.connect(self._show_scoremap)
-        session.navigator.queueChanged.connect(self._show_scoremap)
-        session.checks.changed.connect(self._show_check)
-        session.checks.currentChanged.connect(self._show_check)
+        projects.projectChanged.connect(self.remove)
+        frame.sourceChanged.connect(self._show_source)
+        frame.keyChanged.connect(self._show_frame)
+        frame.annotationChanged.connect(self._show_keypoints)
+        frame.bodypartChanged.connect(self._show_bodypart)
+        frame.individualChanged.connect(self._show_bodypart)
+        frame.lookedChanged.connect(self._show_scoremap)
+        frame.scoremapChoiceChanged.connect(self._show_scoremap)
+        navigator.queueChanged.connect(self._show_scoremap)
+        checks.changed.connect(self._show_check)
+        checks.currentChanged.connect(self._show_check)
 
     @property
     def layers(self) -> list[Any]:
@@ -436,7 +455,7 @@ class LayerStack(QObject):
         if viewer is None or self._video is None or self._keypoints is None or self._missing(self.layers):
             return NOTHING  # they are being put back
         if not self._options.points:
-            return "The points are hidden.", self._keys.named("Show them ({options.toggle points}), then label.")
+            return "The points are hidden.", "Show them ({options.toggle points}), then label."
         drawn, position = self._keypoints.all[-2:], self._frame.position
         return what_is_wrong(viewer, self._video.layer, drawn, position=position, xy=xy)
 

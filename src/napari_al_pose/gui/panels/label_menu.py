@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from qtpy.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
+from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.views import RoleQuestion, role_question
 from napari_al_pose.gui.actions import WindowActions
-from napari_al_pose.gui.state.session import Session
+from napari_al_pose.gui.commands import CommandMenu, Commands
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.navigator import Navigator
+from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.view_options import ViewOptions
 
 
-class LabelMenu(QMenu):
+class LabelMenu(CommandMenu):
     """Poses, bodyparts and individuals, and what the frame is for.
 
     Parameters
     ----------
-    session : Session
+    commands : Commands
     actions : WindowActions
+    projects : ProjectSession
+    frame : CurrentFrame
+    navigator : Navigator
+        Knows what the frame is for.
+    editor : LabelEditor
+        Changes what the frame is for.
+    learning : Learning
+        Its rounds were measured on the test frames.
+    options : ViewOptions
     parent : QWidget
         Also of the questions.
     """
 
-    def __init__(self, session: Session, actions: WindowActions, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._options, self._keys, self._frame, self._projects = (
-            session.options,
-            session.keys,
-            session.frame,
-            session.projects,
-        )
-        self._navigator, self._editor, self._learning = session.navigator, session.editor, session.learning
-        self._actions = actions
-        self._carrier = session.carrier
-        self.setToolTipsVisible(True)
+    def __init__(
+        self,
+        commands: Commands,
+        actions: WindowActions,
+        *,
+        projects: ProjectSession,
+        frame: CurrentFrame,
+        navigator: Navigator,
+        editor: LabelEditor,
+        learning: Learning,
+        options: ViewOptions,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(commands, parent)
+        self._actions, self._options = actions, options
+        self._projects, self._frame = projects, frame
+        self._navigator, self._editor, self._learning = navigator, editor, learning
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
@@ -43,48 +60,29 @@ class LabelMenu(QMenu):
         options = self._options
         writable = not self._projects.read_only and self._frame.annotation is not None
         self.clear()
-        self._add("Start from the labelled frame before", self._editor.borrow_pose, "borrow_pose", enabled=writable)
+        self.offer("Start from the labelled frame before", "borrow_pose", enabled=writable)
         labelled = writable and self._frame.annotation is not None and not self._frame.annotation.is_empty
-        self._add("Carry the labels on until they are lost", self._carrier.carry_on, "carry_on 1", enabled=labelled)
-        self._add(
-            "Carry them to the next queued frame", self._carrier.carry_to_queued, "carry_to_queued", enabled=labelled
-        )
-        self._add("Copy the pose", self._editor.copy_pose, "copy_pose", enabled=self._frame.annotation is not None)
-        self._add("Paste the pose", self._editor.paste_pose, "paste_pose", enabled=writable)
+        self.offer("Carry the labels on until they are lost", "carry_on 1", enabled=labelled)
+        self.offer("Carry them to the next queued frame", "carry_to_queued", enabled=labelled)
+        self.offer("Copy the pose", "copy_pose", enabled=self._frame.annotation is not None)
+        self.offer("Paste the pose", "paste_pose", enabled=writable)
         self.addSeparator()
         hides = options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
         other = DoubtfulGuesses.OPEN if hides else DoubtfulGuesses.NOT_VISIBLE
-        self._add(
+        self.add(
             "Accepting marks doubtful guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
         asks = options.doubtful_first
-        self._add("Ask only for doubtful bodyparts", lambda: options.toggle("doubtful_first"), checked=asks)
+        self.add("Ask only for doubtful bodyparts", lambda: options.toggle("doubtful_first"), checked=asks)
         self.addSeparator()
-        self._add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
+        self.add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
         if any(self._frame.individuals):
-            self._add("Add an individual…", self._ask_individual, enabled=not self._projects.read_only)
+            self.add("Add an individual…", self._ask_individual, enabled=not self._projects.read_only)
         self.addSeparator()
         question = role_question(self._navigator.role, len(self._learning.rounds))
-        self._add(question.action, lambda: self._ask_role(question), enabled=writable)
+        self.add(question.action, lambda: self._ask_role(question), enabled=writable)
         self.addSeparator()
-        self._add("Keys", self._keys.show_list, "show_keys")
-
-    def _add(
-        self,
-        text: str,
-        action: Callable[[], Any],
-        key_name: str = "",
-        *,
-        enabled: bool = True,
-        checked: bool | None = None,
-    ) -> None:
-        """Add a line; ``key_name`` says under which `Key.name` its key is found."""
-        made = self.addAction(self._keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
-        made.setEnabled(enabled)
-        if checked is not None:
-            made.setCheckable(True)
-            made.setChecked(checked)
-        made.triggered.connect(lambda _checked=False: action())
+        self.offer("Keys", "show_keys")
 
     def _ask_role(self, question: RoleQuestion) -> None:
         box = QMessageBox(QMessageBox.Icon.Question, "Test frame", question.question, parent=self.parentWidget())

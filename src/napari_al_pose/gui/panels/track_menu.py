@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QPoint
-from qtpy.QtWidgets import QInputDialog, QMenu, QWidget
+from qtpy.QtWidgets import QInputDialog, QWidget
 
 from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.tracks import error_lines
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
+from napari_al_pose.gui.widgets import KeyedMenu
 
 
-class TrackMenu(QMenu):
+class TrackMenu(KeyedMenu):
     """Filled when it is opened, for the track whose lane was clicked, or that of the chosen individual.
 
     Parameters
@@ -28,10 +29,9 @@ class TrackMenu(QMenu):
     """
 
     def __init__(self, tracks: TrackEditor, review: Review, keys: KeyChoices, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._keys, self._tracks, self._review = keys, tracks, review
+        super().__init__(keys, parent)
+        self._tracks, self._review = tracks, review
         self._track = -1
-        self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
         self.aboutToHide.connect(self._forget)
 
@@ -46,12 +46,12 @@ class TrackMenu(QMenu):
         overview = self._tracks.overview
         if overview is None:
             return
-        self._add("Next unsure place", partial(self._review.go_low, 1), "go_low 1", enabled=bool(overview.low))
-        self._add("Put this place in the queue", self._review.pick_here, "pick_here", enabled=True)
+        self.add("Next unsure place", partial(self._review.go_low, 1), "go_low 1", enabled=bool(overview.low))
+        self.add("Put this place in the queue", self._review.pick_here, "pick_here", enabled=True)
         every = f"Put the worst frame of {count(len(overview.low), 'unsure place')} in the queue"
-        self._add(every, self._review.pick_all, enabled=bool(overview.low))
+        self.add(every, self._review.pick_all, enabled=bool(overview.low))
         n_picked = len(self._review.picked)
-        self._add(
+        self.add(
             f"Take {count(n_picked, 'frame')} out of the queue again", self._review.drop_picked, enabled=n_picked > 0
         )
         self._add_errors()
@@ -74,21 +74,21 @@ class TrackMenu(QMenu):
         others = [i for i in range(len(names)) if i != track]
         self.addSection(name if can else f"{name}: tracks can be changed once the video is predicted")
         doubtful = tracks.overview is not None and bool(tracks.overview.doubtful)
-        self._add("Next doubtful crossing", partial(self._review.go_doubtful, 1), "go_doubtful 1", enabled=doubtful)
+        self.add("Next doubtful crossing", partial(self._review.go_doubtful, 1), "go_doubtful 1", enabled=doubtful)
         if len(others) == 1:
             text = f"Swap with {names[others[0]]} from here on"
-            self._add(text, partial(tracks.swap, track, others[0]), "swap_tracks", enabled=can)
+            self.add(text, partial(tracks.swap, track, others[0]), "swap_tracks", enabled=can)
         else:
             self._add_others("Swap from here on with", names, others, partial(tracks.swap, track), enabled=can)
-        self._add("Split here: another animal from here on", partial(tracks.split, track), "split_track", enabled=can)
+        self.add("Split here: another animal from here on", partial(tracks.split, track), "split_track", enabled=can)
         self._add_others(
             "Join: fill its gaps from here on with", names, others, partial(tracks.join, track), enabled=can
         )
         self._add_others("In the whole video, this is", names, others, self._namer(track, names), enabled=can)
-        self._add("Name…", partial(self._ask_name, track, name), enabled=can)
+        self.add("Name…", partial(self._ask_name, track, name), enabled=can)
         self.addSeparator()
-        self._add("Undo", tracks.undo, "undo", enabled=tracks.can_undo)
-        self._add("Redo", tracks.redo, "redo", enabled=tracks.can_redo)
+        self.add("Undo", tracks.undo, "undo", enabled=tracks.can_undo)
+        self.add("Redo", tracks.redo, "redo", enabled=tracks.can_redo)
 
     def _namer(self, track: int, names: tuple[str, ...]) -> Callable[[int], Any]:
         return lambda other: self._tracks.name(track, names[other])
@@ -100,11 +100,6 @@ class TrackMenu(QMenu):
         menu.setEnabled(enabled and bool(others))
         for other in others:
             menu.addAction(names[other]).triggered.connect(lambda _checked=False, other=other: action(other))
-
-    def _add(self, text: str, action: Callable[[], Any], key_name: str = "", *, enabled: bool = True) -> None:
-        made = self.addAction(self._keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
-        made.setEnabled(enabled)
-        made.triggered.connect(lambda _checked=False: action())
 
     def _ask_name(self, track: int, name: str) -> None:
         dialog = QInputDialog(self.parentWidget())

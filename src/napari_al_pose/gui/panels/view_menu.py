@@ -6,35 +6,35 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QMenu, QSlider, QWidget, QWidgetAction
+from qtpy.QtWidgets import QGridLayout, QLabel, QSlider, QWidget, QWidgetAction
 from superqt import QRangeSlider
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views.colours import Palette
-from napari_al_pose.gui.layers import LayerStack
-from napari_al_pose.gui.state.session import Session
-from napari_al_pose.gui.state.view_options import AS_FILMED
+from napari_al_pose.gui.commands import CommandMenu, Commands
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.view_options import AS_FILMED, ViewOptions
 from napari_al_pose.gui.widgets import label
 
 _GAMMAS = (0.2, 2.0)
 _WIDTH = 190
 
 
-class ViewMenu(QMenu):
+class ViewMenu(CommandMenu):
     """Contrast, gamma, colours, what is drawn, and how much room the video has.
 
     Parameters
     ----------
-    session : Session
-    stack : LayerStack
+    commands : Commands
+    frame : CurrentFrame
+    options : ViewOptions
     parent : QWidget
     """
 
-    def __init__(self, session: Session, stack: LayerStack, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._session, self._options, self._stack = session, session.options, stack
-        self.setToolTipsVisible(True)
-        self._pixels = _PixelSliders(session)
+    def __init__(self, commands: Commands, frame: CurrentFrame, options: ViewOptions, parent: QWidget) -> None:
+        super().__init__(commands, parent)
+        self._frame, self._options = frame, options
+        self._pixels = _PixelSliders(options)
         self._sliders = QWidgetAction(self)
         self._sliders.setDefaultWidget(self._pixels)
         self.addAction(self._sliders)
@@ -42,15 +42,15 @@ class ViewMenu(QMenu):
 
     def fill(self) -> None:
         """List what can be chosen, as it is chosen now."""
-        options, frame = self._options, self._session.frame
+        options = self._options
         for action in self.actions():
             if action is not self._sliders:  # `clear` would delete the sliders
                 self.removeAction(action)
                 action.deleteLater()
         self._pixels.refresh()
-        self._add("Contrast and gamma as filmed", self._as_filmed)
-        self._add("Fit the view", self._stack.fit_view, "layers.fit_view")
-        self._add("Close-up", self._stack.toggle_close_up, "layers.toggle_close_up")
+        self.add("Contrast and gamma as filmed", self._as_filmed)
+        self.offer("Fit the view", "layers.fit_view")
+        self.offer("Close-up", "layers.toggle_close_up")
         self.addSeparator()
         colours = self.addMenu("Bodypart colours")
         for palette in Palette:
@@ -58,58 +58,32 @@ class ViewMenu(QMenu):
             made.setCheckable(True)
             made.setChecked(palette is options.palette)
             made.triggered.connect(lambda _checked=False, palette=palette: options.set("palette", palette))
-        self._add(
-            "Colour by individual",
-            self._session.editor.next_colouring,
-            "next_colouring",
-            checked=options.colour_by is ColourBy.INDIVIDUAL,
-            enabled=len(frame.individuals) > 1,
-        )
-        self._add_toggle("Names beside the points", "names")
-        self._add_toggle("Points and skeleton", "points")
-        self._add_toggle("Ring doubtful guesses in red", "borders")
-        self._add_toggle("View follows the animal", "follow")
-        self._add("Overview in the close-up", lambda: options.toggle("overview"), checked=options.overview)
+        by_individual = options.colour_by is ColourBy.INDIVIDUAL
+        several = len(self._frame.individuals) > 1
+        self.offer("Colour by individual", "next_colouring", checked=by_individual, enabled=several)
+        for text, option in (
+            ("Names beside the points", "names"),
+            ("Points and skeleton", "points"),
+            ("Ring doubtful guesses in red", "borders"),
+            ("View follows the animal", "follow"),
+        ):
+            self.offer(text, f"options.toggle {option}", checked=getattr(options, option))
+        self.add("Overview in the close-up", lambda: options.toggle("overview"), checked=options.overview)
         self.addSeparator()
-        self._add(
-            "napari's own panels",
-            lambda: options.toggle("wide"),
-            "options.toggle wide",
-            checked=not options.wide,
-        )
+        self.offer("napari's own panels", "options.toggle wide", checked=not options.wide)
 
     def _as_filmed(self) -> None:
         contrast, gamma = AS_FILMED
         self._options.set("contrast", contrast)
         self._options.set("gamma", gamma)
 
-    def _add_toggle(self, text: str, option: str) -> None:
-        options = self._options
-        self._add(text, lambda: options.toggle(option), f"options.toggle {option}", checked=getattr(options, option))
-
-    def _add(
-        self,
-        text: str,
-        action: Callable[[], Any],
-        key_name: str = "",
-        *,
-        enabled: bool = True,
-        checked: bool | None = None,
-    ) -> None:
-        made = self.addAction(self._session.keys.named(f"{text}\t{{{key_name}}}") if key_name else text)
-        made.setEnabled(enabled)
-        if checked is not None:
-            made.setCheckable(True)
-            made.setChecked(checked)
-        made.triggered.connect(lambda _checked=False: action())
-
 
 class _PixelSliders(QWidget):
     """How pixels of video and scoremap are shown; the canvas follows the slider."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, options: ViewOptions) -> None:
         super().__init__()
-        self._options = session.options
+        self._options = options
         self._contrast = QRangeSlider(Qt.Orientation.Horizontal)
         self._contrast.setRange(0, 255)
         self._contrast.setToolTip("Grey levels shown black and white")

@@ -27,7 +27,6 @@ from napari_al_pose.domain.labelling import (
 )
 from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, bodypart_after_click
 from napari_al_pose.gui.state.current_frame import CurrentFrame
-from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -69,8 +68,6 @@ class LabelEditor(QObject):
     frame : CurrentFrame
     navigator : Navigator
     options : ViewOptions
-    keys : KeyChoices
-        Named in hints.
     notices : Notices
     """
 
@@ -84,12 +81,11 @@ class LabelEditor(QObject):
         *,
         navigator: Navigator,
         options: ViewOptions,
-        keys: KeyChoices,
         notices: Notices,
     ) -> None:
         super().__init__()
         self._projects, self._frame, self._navigator = projects, frame, navigator
-        self._options, self._keys, self._notices = options, keys, notices
+        self._options, self._notices = options, notices
         self._copied: Mapping[str, tuple[float, float]] = {}
         for arrived in (frame.keyChanged, frame.lookedChanged):
             arrived.connect(self._on_look)
@@ -175,7 +171,7 @@ class LabelEditor(QObject):
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
-            hint = self._keys.named("Click the bodyparts you see; press {mark_not_visible} for those you do not.")
+            hint = "Click the bodyparts you see; press {mark_not_visible} for those you do not."
             self._notices.tell("The model believes none of its guesses in this frame.", hint)
 
     def accept_all_guesses(self) -> None:
@@ -224,8 +220,7 @@ class LabelEditor(QObject):
         pose = pose_of(annotation, bodyparts)
         if pose:
             self._copied = pose
-            hint = self._keys.named("Paste them with {paste_pose}.")
-            self._notices.tell(f"Copied {len(pose)} of {len(bodyparts)} bodyparts.", hint)
+            self._notices.tell(f"Copied {len(pose)} of {len(bodyparts)} bodyparts.", "Paste them with {paste_pose}.")
         else:
             self._notices.tell("There is no label to copy in this frame.")
 
@@ -234,8 +229,7 @@ class LabelEditor(QObject):
         if self._frame.annotation is None:
             return
         if not self._copied:
-            hint = self._keys.named("Copy the labels of a frame with {copy_pose} first.")
-            self._notices.tell("Nothing is copied.", hint)
+            self._notices.tell("Nothing is copied.", "Copy the labels of a frame with {copy_pose} first.")
             return
         points = pasted(self._copied, self._frame.annotation, self._frame.bodyparts)
         if points:

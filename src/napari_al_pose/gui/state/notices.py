@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.state.key_choices import KeyChoices
 
 
 class Notices(QObject):
@@ -15,7 +16,8 @@ class Notices(QObject):
 
     Parameters
     ----------
-    parent : QObject, optional
+    keys : KeyChoices
+        Named in hints.
     """
 
     raised = Signal(str, str, bool)
@@ -24,8 +26,9 @@ class Notices(QObject):
     """A message that no longer holds: what it said is put right."""
     busyChanged = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, keys: KeyChoices) -> None:
+        super().__init__()
+        self._keys = keys
         self._busy = ""
 
     @property
@@ -41,8 +44,8 @@ class Notices(QObject):
 
     @Slot(str, str)
     def tell(self, message: str, hint: str = "") -> None:
-        """Tell the user what happened."""
-        self.raised.emit(message, hint, False)
+        """Tell the user what happened; each ``{name}`` of an action in ``hint`` becomes the key that does it now."""
+        self.raised.emit(message, self._keys.named(hint), False)
 
     @Slot(str, str)
     def warn(self, message: str, hint: str = "") -> None:

@@ -10,9 +10,9 @@ A part knows only those above it:
 =============  ============================================================================
 part           holds
 =============  ============================================================================
-notices        what the user must read
 options        how the user labels and sees it: tool, mode, colours
 keys           which key does what
+notices        what the user must read
 frame          the current frame: source, labels, guess, scoremaps, bodypart, individual
 projects       the open project, its settings, which frames are labelled; the thread that
                reads and writes it
@@ -84,11 +84,12 @@ class Session:
 
 def new_session() -> Session:
     """Return a session without a project and without a window."""
-    notices, options, keys = Notices(), ViewOptions(), KeyChoices()
+    options, keys = ViewOptions(), KeyChoices()
+    notices = Notices(keys)
     frame, engine = CurrentFrame(), EngineBridge()
     projects = ProjectSession(frame, notices)
     navigator = Navigator(projects, frame, options=options, notices=notices)
-    editor = LabelEditor(projects, frame, navigator=navigator, options=options, keys=keys, notices=notices)
+    editor = LabelEditor(projects, frame, navigator=navigator, options=options, notices=notices)
     poses = PoseKnowledge(projects, frame, editor=editor)
     carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
