@@ -65,7 +65,7 @@ def test_a_trimmed_video_is_told_in_the_window(session, trimmed, qtbot, monkeypa
 
     qtbot.waitUntil(shows_what_was_labelled, timeout=TIMEOUT)
     assert sum("9 frames earlier" in message for message in told) == 1
-    check.close()
+    check.work.close()
 
 
 def test_nothing_is_compared_once_the_project_is_closed(session, trimmed, qtbot, monkeypatch):
@@ -73,6 +73,6 @@ def test_nothing_is_compared_once_the_project_is_closed(session, trimmed, qtbot,
     check = PictureCheck(session.projects, session.navigator)
     session.projects.open_project(trimmed)
     qtbot.waitUntil(lambda: session.projects.project is not None, timeout=TIMEOUT)
-    assert check._timer.isActive()
+    assert check.work.is_waiting
     session.projects.close_project()
-    qtbot.waitUntil(lambda: not check._timer.isActive(), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not check.work.is_waiting, timeout=TIMEOUT)

@@ -33,7 +33,6 @@ def project(tmp_path):
 def check(session, project, qtbot, monkeypatch):
     monkeypatch.setattr(video_check, "DELAY_MS", 1)
     check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)
-    check._timer.setInterval(1)
     session.projects.open_project(project)
     qtbot.waitUntil(lambda: check.view.offers, timeout=TIMEOUT)
     return check
@@ -87,10 +86,10 @@ def test_a_cancelled_copy_is_offered_again(check, session, qtbot):
     assert not list(session.frame.source.original.resolve().parent.glob("exact copies/*"))
 
 
-def test_an_honest_video_is_checked_without_a_word(opened, qtbot):
+def test_an_honest_video_is_checked_without_a_word(opened, qtbot, monkeypatch):
+    monkeypatch.setattr(video_check, "DELAY_MS", 1)
     check = VideoCheck(opened.frame, opened.navigator, projects=opened.projects, notices=opened.notices)
-    check._timer.setInterval(1)
-    check._on_source()
+    opened.frame.sourceChanged.emit()
     qtbot.waitUntil(lambda: known_verdict(opened.frame.source.original) is not None, timeout=TIMEOUT)
     assert known_verdict(opened.frame.source.original).exact
     assert not check.view.message

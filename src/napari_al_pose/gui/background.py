@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal, Slot
+from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
 
@@ -85,6 +86,60 @@ class Background(QObject):
             raise error
         else:
             outcome.then(outcome.future.result())
+
+
+class DelayedWork(QObject):
+    """Work that begins a while after it was asked for, and can be given up at any time.
+
+    Parameters
+    ----------
+    name : str
+        Name of the thread, for debuggers.
+    delay_ms : int
+        What the user does first goes first.
+    parent : QObject
+    """
+
+    due = Signal()
+    """The time has come: `begin`, and `run` the work."""
+
+    def __init__(self, name: str, delay_ms: int, parent: QObject) -> None:
+        super().__init__(parent)
+        self._background = Background(name, self)
+        self._cancel = threading.Event()
+        self._timer = QTimer(self, singleShot=True, interval=delay_ms)
+        self._timer.timeout.connect(self.due)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `due` is still to come."""
+        return self._timer.isActive()
+
+    def ask(self) -> None:
+        """Give up what is under way, and start waiting."""
+        self.give_up()
+        self._timer.start()
+
+    def begin(self) -> threading.Event:
+        """Return what is set when the work that begins now is given up."""
+        self._cancel = threading.Event()
+        return self._cancel
+
+    def run(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[AlPoseError], None]) -> None:
+        """Run ``work`` on the worker thread, see `Background.run`."""
+        self._background.run(work, then, failed)
+
+    @Slot()
+    def give_up(self) -> None:
+        """Wait no longer, and end what is under way."""
+        self._cancel.set()
+        self._timer.stop()
+
+    @Slot()
+    def close(self) -> None:
+        """Give up for good."""
+        self.give_up()
+        self._background.close(wait=False)
 
 
 def _done_here(work: Callable[[], Any]) -> Future[Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 
-from qtpy.QtCore import QObject, QTimer, Slot
+from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.background import DelayedWork
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project, ProjectVideo
@@ -30,25 +30,20 @@ class PictureCheck(QObject):
     ----------
     projects : ProjectSession
     navigator : Navigator
+
+    Attributes
+    ----------
+    work : DelayedWork
     """
 
     def __init__(self, projects: ProjectSession, navigator: Navigator) -> None:
         super().__init__(navigator)  # outlives the dock, so that it hears of the session's end
         self._projects, self._navigator = projects, navigator
-        self._cancel = threading.Event()
         self._root = ""
-        self._background = Background("al-pose-pictures", self)
-        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
-        self._timer.timeout.connect(self._begin)
+        self.work = DelayedWork("al-pose-pictures", DELAY_MS, self)
+        self.work.due.connect(self._begin)
         projects.projectChanged.connect(self._on_project)
-        projects.closing.connect(self.close)
-
-    @Slot()
-    def close(self) -> None:
-        """End what is under way."""
-        self._cancel.set()
-        self._timer.stop()
-        self._background.close(wait=False)
+        projects.closing.connect(self.work.close)
 
     @Slot()
     def _on_project(self) -> None:
@@ -56,17 +51,15 @@ class PictureCheck(QObject):
         root = "" if project is None else str(project.root)
         if root != self._root:
             self._root = root
-            self._cancel.set()
-            self._timer.stop()
+            self.work.give_up()
             if root:
-                self._timer.start()
+                self.work.ask()
 
+    @Slot()
     def _begin(self) -> None:
         project = self._projects.project
-        if project is None:
-            return
-        self._cancel = threading.Event()
-        self._next(project, self._cancel, frozenset())
+        if project is not None:
+            self._next(project, self.work.begin(), frozenset())
 
     def _next(self, project: Project, cancel: threading.Event, done: frozenset[str]) -> None:
         """Compare the next video; ``done`` are those that were looked at, whatever came of it."""
@@ -85,7 +78,7 @@ class PictureCheck(QObject):
                 self._projects.take_compared(compared, then=lambda: self._show(compared))
             self._next(project, cancel, done | {name})
 
-        self._background.run(work, then=then, failed=_log)
+        self.work.run(work, then=then, failed=_log)
 
     def _show(self, compared: Compared) -> None:
         if compared.differing:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from pathlib import Path
 
-from qtpy.QtCore import QObject, QTimer, Signal, Slot
+from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.views.video_check import (
@@ -17,7 +16,7 @@ from napari_al_pose.domain.views.video_check import (
     inexact_view,
     renumbered_notice,
 )
-from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.background import DelayedWork
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
@@ -62,27 +61,18 @@ class VideoCheck(QObject):
         self._source: VideoFile | None = None
         self._said = ""
         """What the user was told of damage in the source."""
-        self._cancel = threading.Event()
         self._copies = False
         self._began = 0.0
-        self._background = Background("al-pose-check", self)
-        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
-        self._timer.timeout.connect(self._begin)
+        self._work = DelayedWork("al-pose-check", DELAY_MS, self)
+        self._work.due.connect(self._begin)
         self._progressed.connect(self._show_progress)
         frame.sourceChanged.connect(self._on_source)
-        projects.closing.connect(self.close)
+        projects.closing.connect(self._work.close)
 
     @property
     def view(self) -> VideoCheckView:
         """What there is to say."""
         return self._view
-
-    @Slot()
-    def close(self) -> None:
-        """End what is under way."""
-        self._cancel.set()
-        self._timer.stop()
-        self._background.close(wait=False)
 
     # ---- checking -----------------------------------------------------------------------------
 
@@ -91,19 +81,19 @@ class VideoCheck(QObject):
         if self._copies:
             return  # goes on, whatever the user looks at meanwhile
         source = self._frame.source
-        self._cancel.set()
-        self._timer.stop()
+        self._work.give_up()
         self._source = source if isinstance(source, VideoFile) else None
         self._show(VideoCheckView())
         if self._source is not None:
             self._said = self._source.notice  # said on opening
-            self._timer.start()
+            self._work.ask()
 
+    @Slot()
     def _begin(self) -> None:
         source = self._source
         if source is None:
             return
-        cancel = self._cancel = threading.Event()
+        cancel = self._work.begin()
 
         def check() -> Verdict | None:
             known = known_verdict(source.original)
@@ -114,7 +104,7 @@ class VideoCheck(QObject):
                 source.take_in(found)
             return found
 
-        self._background.run(check, then=lambda verdict: self._judge(source, verdict), failed=_log)
+        self._work.run(check, then=lambda verdict: self._judge(source, verdict), failed=_log)
 
     def _judge(self, source: VideoFile, verdict: Verdict | None) -> None:
         if source is not self._source or verdict is None:
@@ -134,7 +124,7 @@ class VideoCheck(QObject):
         """Read the video from its first frame on from now on."""
         source = self._source
         if source is not None:
-            self._background.run(
+            self._work.run(
                 lambda: choose_remedy(source.original, "forward"),
                 then=lambda _none: self._reopen(source.name),
                 failed=self._fail,
@@ -145,7 +135,7 @@ class VideoCheck(QObject):
         source = self._source
         if source is None or self._copies:
             return
-        cancel = self._cancel = threading.Event()
+        cancel = self._work.begin()
         self._copies, self._began = True, time.monotonic()
         self._show_progress(0, len(source))
 
@@ -154,11 +144,11 @@ class VideoCheck(QObject):
             choose_remedy(source.original, "copy", made)
             return made
 
-        self._background.run(copy, then=lambda _made: self._end_copy(source), failed=self._fail)
+        self._work.run(copy, then=lambda _made: self._end_copy(source), failed=self._fail)
 
     def cancel_copy(self) -> None:
         """Give up the copy; nothing of it is left."""
-        self._cancel.set()
+        self._work.give_up()
 
     def _end_copy(self, source: VideoFile) -> None:
         self._copies = False
