@@ -106,7 +106,7 @@ def _first_scoremap(viewer: Any, session: Any, config: Path) -> Iterator[Figure]
             moments.setdefault("ready", time.perf_counter())
 
     def note_shown(_event: Any = None) -> None:
-        if session.frame.looked is not None:
+        if session.frame.guesses.looked is not None:
             moments.setdefault("shown", time.perf_counter())
 
     session.learning.engineChanged.connect(note_ready)

@@ -53,7 +53,7 @@ def _drag(path: Path, kind: str, seed: int) -> dict[str, float]:
     from qtpy.QtCore import QObject
 
     from napari_al_pose.gui.frames import NewestFrame
-    from napari_al_pose.gui.layers.video import VideoLayer
+    from napari_al_pose.gui.layers.images import VideoLayer
     from napari_al_pose.readers import video_layer
     from napari_al_pose.video import LazyFrames, VideoFile, lazy_array
 

@@ -199,7 +199,7 @@ def correct_guesses(person, frames):
         person.see(frame)
         xy = np.array([person.point(name, frame) for name in NAMES], np.float32)
         guess = Prediction(session.frame.key, 1, xy, np.full(4, 0.7, np.float32))
-        session.frame.set_predictions({session.frame.key: guess})
+        session.frame.guesses.set_predictions({session.frame.key: guess})
         session.frame.annotationChanged.emit()
         person.hand.drag(xy[2], xy[2] + np.array([20, -10]))
         assert (session.frame.annotation.states > 0).sum() == 1

@@ -375,7 +375,7 @@ def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engi
     assert opened.frame.bodypart == names[1]
 
     def said():
-        guessed = opened.frame.guessed(opened.options.unbelieved)
+        guessed = opened.frame.guesses.guessed(opened.options.unbelieved)
         return prompt(opened.frame.annotation, guessed, opened.frame.bodypart, doubtful_first=True)
 
     assert "Click" in said().text

@@ -344,7 +344,7 @@ def test_the_skeleton_joins_labels_and_guesses(viewer, opened, mouse, engine):
 def doubt(engine, session, *doubted):
     """Have the model say that some bodyparts are hardly there."""
     look(engine, session)
-    looked, n = session.frame.looked, len(session.frame.bodyparts)
+    looked, n = session.frame.guesses.looked, len(session.frame.bodyparts)
     likelihood = np.array([0.12 if i in doubted else 0.9 for i in range(n)], np.float32)
     pose = Prediction(looked.key, 1, looked.prediction.xy, likelihood)
     engine.says(Looked(1, looked.key, looked.scoremaps, pose))

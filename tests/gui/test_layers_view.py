@@ -259,11 +259,11 @@ def test_in_loop_mode_a_near_view_jumps_to_the_guess_once(viewer, opened, stack)
     opened.options.set("label_mode", LabelMode.LOOP)
     opened.frame.choose_bodypart(name)
     before = middle()
-    opened.frame.add_predictions(guess(7, 30))
+    opened.frame.guesses.add_predictions(guess(7, 30))
     opened.navigator.go_to(FrameKey(video, 7))
     assert middle() == before  # all of the frame is in view
     viewer.scene.camera.zoom *= 4
-    opened.frame.add_predictions(guess(9, 90))
+    opened.frame.guesses.add_predictions(guess(9, 90))
     opened.navigator.go_to(FrameKey(video, 9))
     assert middle() == (60, 90)
     viewer.scene.camera.center = (0, 10, 10)
@@ -271,7 +271,7 @@ def test_in_loop_mode_a_near_view_jumps_to_the_guess_once(viewer, opened, stack)
     assert middle() == (10, 10)  # the user looks elsewhere
     opened.navigator.go_to(FrameKey(video, 8))
     assert middle() == (10, 10)
-    opened.frame.add_predictions(guess(8, 40))  # the model takes its time
+    opened.frame.guesses.add_predictions(guess(8, 40))  # the model takes its time
     assert middle() == (60, 40)
     opened.options.set("label_mode", LabelMode.SEQUENTIAL)
     opened.navigator.go_to(FrameKey(video, 9))

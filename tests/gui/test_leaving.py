@@ -184,13 +184,13 @@ def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, train
     qtbot.addWidget(timeline)
     marks, guess = timeline.lane.marks, Prediction(key, 1, np.ones((len(names), 2)), np.ones(len(names)))
     assert marks
-    opened.frame.add_predictions({key: guess})
+    opened.frame.guesses.add_predictions({key: guess})
     actions._edit_skeleton(SkeletonEdit(names, ((names[0], names[-1]),)))
     qtbot.waitUntil(lambda: opened.frame.skeleton.links == ((names[0], names[-1]),), timeout=TIMEOUT)
     assert training.client is client
     assert opened.learning.training.job == job
     assert opened.frame.key == key
-    assert opened.frame.predictions == {key: guess}
+    assert opened.frame.guesses.predictions == {key: guess}
     assert timeline.lane.marks == marks
     # The next training begins with an engine that knows the line.
     training.says(Finished(job))

@@ -13,8 +13,7 @@ from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.views import MarkKind
 from napari_al_pose.engine.messages import Checked, Finished, Ranked
 from napari_al_pose.gui import dock as dock_module
-from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller
-from napari_al_pose.gui.docks import dock_of
+from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller, dock_of
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
 

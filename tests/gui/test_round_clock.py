@@ -8,8 +8,7 @@ import pytest
 
 from napari_al_pose.domain import ErrorSummary, Round
 from napari_al_pose.engine.messages import Finished, Progress, Train, Trained, TrainStep, TrialStep
-from napari_al_pose.gui.state.job_views import TrainingView, advanced, started
-from napari_al_pose.gui.state.round_clock import AFTERWARDS_SECONDS, RoundClock
+from napari_al_pose.gui.state.job_views import AFTERWARDS_SECONDS, RoundClock, TrainingView, advanced, started
 
 
 def round_of(mean):

@@ -82,7 +82,7 @@ def test_what_the_model_is_surer_of_stays_the_models(opened, truth, qtbot, engin
     likelihood[0] = 0.999
     guess = Prediction(key, 1, np.full((n, 2), 7, np.float32), likelihood)
     engine.says(Looked(0, key, None, guess))
-    qtbot.waitUntil(lambda: opened.frame.looked is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened.frame.guesses.looked is not None, timeout=TIMEOUT)
     assert opened.frame.guess.xy[0].tolist() == [7, 7]
     there = np.isfinite(carried[:, 0])
     np.testing.assert_array_equal(opened.frame.guess.xy[1:][there[1:]], carried[1:][there[1:]])

@@ -82,9 +82,9 @@ def test_a_whole_round(session, qtbot, errors):
     session.navigator.next_suggestion()
     assert session.navigator.suggestion.model_version == 1
     assert session.frame.guess is not None
-    qtbot.waitUntil(lambda: session.frame.looked is not None, timeout=LONG)
-    assert session.frame.looked.key == session.frame.key
-    assert session.frame.looked.scoremaps.maps.shape[0] == len(session.frame.bodyparts)
+    qtbot.waitUntil(lambda: session.frame.guesses.looked is not None, timeout=LONG)
+    assert session.frame.guesses.looked.key == session.frame.key
+    assert session.frame.guesses.looked.scoremaps.maps.shape[0] == len(session.frame.bodyparts)
 
 
 def test_killing_the_engine_in_training_loses_nothing(session, qtbot, errors):

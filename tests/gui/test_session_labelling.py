@@ -230,8 +230,8 @@ def test_answers_for_other_frames_and_older_models_are_dropped(opened, qtbot, en
     for key, version in ((there, 2), (here, 1)):
         engine.says(Looked(0, key, None, guess_for(opened, key, version)))
     engine.says(Looked(0, here, None, guess_for(opened, here, 2)))
-    qtbot.waitUntil(lambda: opened.frame.looked is not None)
-    assert opened.frame.looked.prediction.model_version == 2
+    qtbot.waitUntil(lambda: opened.frame.guesses.looked is not None)
+    assert opened.frame.guesses.looked.prediction.model_version == 2
     assert opened.frame.guess.model_version == 2
 
 

@@ -26,7 +26,7 @@ def truth(opened, qtbot):
         opened.navigator.go_to(FrameKey(frame.key.video, number))
         for name, (x, y) in zip(frame.bodyparts, poses[number], strict=True):
             editor.place(name, float(x), float(y))
-    qtbot.waitUntil(lambda: frame._prior is not None and frame._prior.n_poses == 8, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: frame.guesses.prior is not None and frame.guesses.prior.n_poses == 8, timeout=TIMEOUT)
     return poses
 
 
@@ -43,7 +43,7 @@ def look_at(engine, session, qtbot, number: int, heights, pose) -> Prediction:
     best = [max(peaks, key=peaks.get) for peaks in heights]
     guess = Prediction(key, 1, pose[best].astype(np.float32), np.full(len(pose), 0.7, np.float32))
     engine.says(Looked(1, key, Scoremaps(key, 1, maps, GRID), guess))
-    qtbot.waitUntil(lambda: session.frame.looked is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: session.frame.guesses.looked is not None, timeout=TIMEOUT)
     return guess
 
 

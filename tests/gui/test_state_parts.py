@@ -6,23 +6,35 @@ import numpy as np
 import pytest
 from session_tools import TIMEOUT
 
-from napari_al_pose.domain import AlPoseError, FrameKey, Suggestion
+from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, KeypointState, Prediction, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.engine.messages import Checked, Died, Failed, Finished, MapPool, PoolMapped, Rank
-from napari_al_pose.gui.state.carrier import Carrier
+from napari_al_pose.engine.messages import (
+    Checked,
+    Died,
+    Failed,
+    Finished,
+    Look,
+    Looked,
+    MapPool,
+    PoolMapped,
+    Rank,
+    Ready,
+)
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
+from napari_al_pose.gui.state.frame_guesses import FrameGuesses
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.label_guesses import Carrier, PoseKnowledge
 from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.model_guesses import ModelGuesses
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pool_maps import PoolMaps
-from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
@@ -137,6 +149,28 @@ def test_the_current_frame_reads_labels_and_goes_from_bodypart_to_bodypart(frame
         assert frame.bodypart == frame.bodyparts[-1]
         frame.leave()
     assert (frame.key, frame.annotation, frame.bodyparts) == (None, None, ())
+
+
+def test_guesses_leave_out_what_is_labelled_and_tell_what_is_doubted():
+    guesses, heard, key = FrameGuesses(), [], FrameKey("mouse", 3)
+    guesses.changed.connect(lambda: heard.append(guesses.chosen))
+    guesses.believe_from(0.5)
+    guesses.about((Annotation.empty(key, 2),), 0)
+    said = Prediction(key, 1, np.array([[10, 20], [30, 40]], np.float32), np.array([0.9, 0.2], np.float32))
+    guesses.add_predictions({key: said})
+    assert heard[-1].xy.tolist() == said.xy.tolist()
+    assert guesses.doubted.tolist() == [False, True]
+    assert np.isnan(guesses.believed.xy[1]).all()
+    n_heard = len(heard)
+    placed = Annotation(key, np.array([[11.0, 21.0], [np.nan, np.nan]]), np.array([KeypointState.PLACED, 0], np.int8))
+    guesses.about((placed,), 0)
+    assert np.isnan(guesses.chosen.xy[0]).all()
+    assert len(heard) == n_heard, "the current frame says that its labels changed"
+    guesses.borrow(Prediction(key, 0, np.full((2, 2), 7.0), np.ones(2)), FrameKey("mouse", 1))
+    assert guesses.guessed().copied_from == FrameKey("mouse", 1)
+    assert not guesses.doubted.any(), "a copied pose is believed whole"
+    guesses.forget_frame()
+    assert (guesses.each, guesses.chosen, guesses.is_predicted) == ((), None, False)
 
 
 def test_a_project_session_opens_counts_and_gives_the_lock_back(projects, frame, sample_copy, qtbot, told):
@@ -255,9 +289,14 @@ def test_labels_are_carried_on_as_guesses(editor, projects, frame, navigator, at
 
 
 @pytest.fixture
-def learning(projects, frame, navigator, notices, engine):
+def bridge(engine):
+    return EngineBridge()
+
+
+@pytest.fixture
+def learning(projects, navigator, notices, bridge):
     """It starts a scripted engine with the project."""
-    return Learning(projects, frame, navigator=navigator, engine=EngineBridge(), notices=notices)
+    return Learning(projects, navigator, engine=bridge, notices=notices)
 
 
 def test_learning_ranks_a_new_project_and_says_why_an_engine_cannot_start(learning, at_a_frame, engine, told):
@@ -271,6 +310,25 @@ def test_learning_ranks_a_new_project_and_says_why_an_engine_cannot_start(learni
     engine.says(Failed(0, "The weights are missing.", "Install them."), Died("It ended with code 2.", "Restart it."))
     assert learning.engine_state == "dead"
     assert told[-1] == "The weights are missing."
+
+
+@pytest.fixture
+def answers(projects, frame, navigator, learning, bridge):
+    """It is there before the project is opened, as in a session."""
+    return ModelGuesses(projects, frame, navigator=navigator, learning=learning, engine=bridge)
+
+
+def test_the_newest_model_is_asked_about_the_frame_and_its_answer_is_guessed(answers, frame, at_a_frame, engine):
+    engine.says(Ready("cpu", 2))
+    (look,) = engine.asked(Look)
+    assert look.key == at_a_frame
+    n = len(frame.bodyparts)
+    for version in (1, 2):
+        said = Prediction(at_a_frame, version, np.full((n, 2), 40.0 + version), np.full(n, 0.9))
+        engine.says(Looked(look.job, at_a_frame, None, said))
+    assert frame.guesses.looked.prediction.model_version == 2
+    assert frame.guess.xy[0].tolist() == [42, 42]
+    assert answers.parent() is None
 
 
 def test_effort_is_read_from_the_log(editor, learning, projects, frame, at_a_frame, qtbot):

@@ -125,7 +125,7 @@ class MouseAnnotator:
         for index, name in enumerate(names):
             if self._state(index) != KeypointState.UNSEEN:
                 continue
-            guess, doubted = self._session.frame.guess, self._session.frame.doubted
+            guess, doubted = self._session.frame.guess, self._session.frame.guesses.doubted
             if not truth.visible[index]:
                 self._choose(name)
                 self.press(Qt.Key.Key_X)

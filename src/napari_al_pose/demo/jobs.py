@@ -204,7 +204,7 @@ def inspect_a_scoremap(play: Play) -> None:
     frame = play.session.frame
     with play.job("inspect a scoremap"):
         play.annotator.go_on()
-        play.wait(lambda: frame.guess is not None and frame.looked is not None, "the model's guess")
+        play.wait(lambda: frame.guess is not None and frame.guesses.looked is not None, "the model's guess")
         play.picture("guess")
         play.shoot()
         play.annotator.press(Qt.Key.Key_H)
@@ -219,7 +219,7 @@ def correct_guesses(play: Play) -> None:
     session, annotator = play.session, play.annotator
     with play.job(f"correct the guesses in {N_TO_CORRECT} frames"):
         for number in range(N_TO_CORRECT):
-            play.wait(lambda: session.frame.guess is not None or session.frame.looked is not None, "a guess")
+            play.wait(lambda: session.frame.guess is not None or session.frame.guesses.looked is not None, "a guess")
             play.shoot()
             annotator.label_frame()
             play.shoot()

@@ -50,7 +50,7 @@ def play_rounds(
         _label_batch(viewer, session, annotator, story, number, frames or session.projects.settings.train_after)
         _learn(viewer, session, story, number, rounds_before)
         annotator.go_on()
-        wait_until(lambda: session.frame.looked is not None, seconds=30, what="the scoremap")
+        wait_until(lambda: session.frame.guesses.looked is not None, seconds=30, what="the scoremap")
         session.frame.set_scoremap("*")
         wait_until(lambda: session.frame.guess is not None, seconds=30, what="the model's guess")
         story.picture(viewer, f"round-{number}-guess-and-scoremaps")

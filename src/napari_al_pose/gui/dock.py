@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
-from napari_al_pose.gui.docks import dock_of, share_place, without_title
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -99,7 +98,6 @@ class PoseLabeller(QWidget):
             frame=self.session.frame,
             learning=self.session.learning,
             repair=self.session.repair,
-            checks=self.session.checks,
             keys=self.session.keys,
             notices=self.session.notices,
         )
@@ -393,3 +391,24 @@ def _source_opener(project: Any) -> OpenSource:
         return source
 
     return open_source
+
+
+def dock_of(widget: QWidget | None) -> QDockWidget | None:
+    """Return the dock a widget is in; what napari's methods return may be a proxy that Qt doesn't take."""
+    while widget is not None and not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget
+
+
+def share_place(front: QDockWidget, behind: QDockWidget) -> None:
+    """Put two docks of a window in one place, as tabs."""
+    window = front.window()
+    if isinstance(window, QMainWindow):
+        window.tabifyDockWidget(front, behind)
+        front.raise_()
+
+
+def without_title(dock: QDockWidget, name: str) -> None:
+    """Take a dock's title bar away, and give it a short name for where it is a tab."""
+    dock.setTitleBarWidget(QWidget(dock))
+    dock.setWindowTitle(name)

@@ -60,6 +60,7 @@ def _in_viewer(viewer: Any) -> _InViewer:
             session.frame,
             navigator=session.navigator,
             editor=session.editor,
+            checks=session.checks,
             options=session.options,
             keys=session.keys,
             notices=session.notices,

@@ -193,7 +193,7 @@ class CanvasMouse:
         if not whole:
             return [row], self._points().xy[[row]]
         self._take(row)
-        xy = pose_to_move(self._frame.annotation, self._frame.believed)
+        xy = pose_to_move(self._frame.annotation, self._frame.guesses.believed)
         there = np.flatnonzero(np.isfinite(xy).all(axis=1))
         return [self._frame.individual_index * k + int(index) for index in there], xy[there]
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QToolTip
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views.label_checks import check_marks
-from napari_al_pose.domain.views.prompt import Guessed, point_name
+from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import Camera
 from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
@@ -27,18 +27,18 @@ from napari_al_pose.gui.layers.guard import (
     shows_frames,
     what_is_wrong,
 )
+from napari_al_pose.gui.layers.images import ScoremapLayer, VideoLayer
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.napari_tools import NapariTools
 from napari_al_pose.gui.layers.overview import overview_on
 from napari_al_pose.gui.layers.picking import inside, points_on_canvas
-from napari_al_pose.gui.layers.scoremap import ScoremapLayer
 from napari_al_pose.gui.layers.shapes import to_source
-from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
+from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
@@ -66,6 +66,8 @@ class LayerStack(QObject):
         Becomes the parent.
     editor : LabelEditor
         Of what is clicked and dragged.
+    checks : LabelChecks
+        The doubtful one in front is marked.
     options : ViewOptions
     keys : KeyChoices
         Named where napari's own tools are refused.
@@ -83,6 +85,7 @@ class LayerStack(QObject):
         *,
         navigator: Navigator,
         editor: LabelEditor,
+        checks: LabelChecks,
         options: ViewOptions,
         keys: KeyChoices,
         notices: Notices,
@@ -121,7 +124,7 @@ class LayerStack(QObject):
         frame.annotationChanged.connect(self._show_keypoints)
         frame.bodypartChanged.connect(self._show_bodypart)
         frame.individualChanged.connect(self._show_bodypart)
-        frame.lookedChanged.connect(self._show_scoremap)
+        frame.guesses.lookedChanged.connect(self._show_scoremap)
         frame.scoremapChoiceChanged.connect(self._show_scoremap)
         navigator.queueChanged.connect(self._show_scoremap)
         checks.changed.connect(self._show_check)
@@ -301,8 +304,8 @@ class LayerStack(QObject):
                 frame.annotations,
                 frame.guess,
                 individual=frame.individual_index,
-                doubted=frame.doubted,
-                others=frame.guesses,
+                doubted=frame.guesses.doubted,
+                others=frame.guesses.each,
             )
             self._jump()
 
@@ -327,8 +330,7 @@ class LayerStack(QObject):
         frame, n, text = self._frame, len(self._frame.bodyparts), ""
         if row is not None and frame.annotations:
             annotation, index = frame.annotations[row // n], row % n
-            guess = frame.guess if annotation.states[index] == KeypointState.UNSEEN else None
-            guessed = None if guess is None else Guessed(guess, frame.threshold, copied_from=frame.copied_from)
+            guessed = frame.guesses.guessed() if annotation.states[index] == KeypointState.UNSEEN else None
             text = point_name(frame.bodyparts, index, guessed, individual=annotation.individual)
         QToolTip.showText(QCursor.pos(), text)
 
@@ -395,7 +397,7 @@ class LayerStack(QObject):
         choice = self._frame.scoremap_choice
         chosen = self._frame.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
         size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
-        self._scoremap.show(self._frame.scoremaps, chosen, (size[0], size[1]))
+        self._scoremap.show(self._frame.guesses.scoremaps, chosen, (size[0], size[1]))
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
 
     def _show_check(self) -> None:

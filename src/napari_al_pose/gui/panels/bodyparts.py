@@ -104,7 +104,7 @@ class BodypartPanel(Section):
         if project is None or skeleton is None:
             self._rows.set_rows(())
             return
-        rows = bodypart_rows(self._frame.annotation, self._frame.guessed(), skeleton, self._frame.bodypart)
+        rows = bodypart_rows(self._frame.annotation, self._frame.guesses.guessed(), skeleton, self._frame.bodypart)
         self._rows.set_rows(rows)
         self.side.setText(frame_progress(self._frame.annotation, skeleton))
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)

@@ -111,7 +111,7 @@ class PromptStrip(QWidget):
             return playing_prompt(last - first + 1)
         if self._checks.in_front is not None:
             return check_prompt(self._checks.in_front)
-        guessed = frame.guessed(self._options.unbelieved)
+        guessed = frame.guesses.guessed(self._options.unbelieved)
         said = prompt(
             frame.annotation,
             guessed,
@@ -120,7 +120,7 @@ class PromptStrip(QWidget):
             tool=self._options.tool,
             mode=self._options.label_mode,
             individuals=frame.individuals,
-            others_guessed=frame.others_guessed,
+            others_guessed=frame.guesses.others_guessed,
             read_only=self._projects.read_only,
             doubtful_first=self._options.doubtful_first,
         )

@@ -60,7 +60,7 @@ class WhyPanel(Section):
         for signal in (
             frame.keyChanged,
             navigator.queueChanged,
-            frame.lookedChanged,
+            frame.guesses.lookedChanged,
             frame.annotationChanged,
         ):
             signal.connect(self.refresh)

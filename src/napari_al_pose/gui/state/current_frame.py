@@ -1,25 +1,17 @@
-"""The frame in front of the user, with its labels, its guess and its scoremaps."""
+"""The frame in front of the user, with its labels and guesses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps, Skeleton
-from napari_al_pose.domain.confidence_threshold import EVEN_CHANCE, DoubtfulGuesses, believed, is_doubtful
-from napari_al_pose.domain.evidence import Evidence, of_scoremaps
-from napari_al_pose.domain.frame_guess import frame_guess, with_carried
-from napari_al_pose.domain.individuals import assign_poses, guesses_for
-from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart, open_guess
-from napari_al_pose.domain.pose_prior import PosePrior
-from napari_al_pose.domain.views.prompt import Guessed
-from napari_al_pose.engine.messages import Looked
+from napari_al_pose.domain import Annotation, FrameKey, Prediction, Skeleton
+from napari_al_pose.domain.labelling import first_bodypart, neighbour_bodypart
 from napari_al_pose.gui.sources import CachedSource
+from napari_al_pose.gui.state.frame_guesses import FrameGuesses
 from napari_al_pose.project import LabelStore
 
 ALL_BODYPARTS = "*"
@@ -35,13 +27,18 @@ class ShownPicture(Protocol):
 
 
 class CurrentFrame(QObject):
-    """Holds what is known of one frame and of what the next click labels in it.
+    """Holds one frame, its labels, and what the next click labels in it.
 
     Nothing else emits these signals. When one arrives, everything here is consistent already.
 
     Parameters
     ----------
     parent : QObject, optional
+
+    Attributes
+    ----------
+    guesses : FrameGuesses
+        What is guessed of the frame.
     """
 
     keyChanged = Signal()
@@ -52,27 +49,17 @@ class CurrentFrame(QObject):
     """Labels or guess changed."""
     bodypartChanged = Signal()
     individualChanged = Signal()
-    lookedChanged = Signal()
-    """`looked` is now the engine's answer for this frame."""
     scoremapChoiceChanged = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._skeleton: Skeleton | None = None
         self._labels: LabelStore | None = None
-        self._predictions: dict[FrameKey, Prediction] = {}
-        self._carried: dict[tuple[FrameKey, str], Prediction] = {}
+        self.guesses = FrameGuesses(self)
+        self.guesses.changed.connect(self.annotationChanged)
         self._key: FrameKey | None = None
         self._source: CachedSource | None = None
         self._annotations: tuple[Annotation, ...] = ()
-        self._guesses: tuple[Prediction | None, ...] = ()
-        self._borrowed: Prediction | None = None
-        self._followed: Prediction | None = None
-        self._copied_from: FrameKey | None = None
-        self._threshold = EVEN_CHANCE
-        self._looked: Looked | None = None
-        self._evidence: tuple[Scoremaps, Evidence] | None = None
-        self._prior: PosePrior | None = None
         self._bodypart = self._individual = ""
         self._scoremap_choice, self._last_scoremap = "", ALL_BODYPARTS
         self._picture: ShownPicture | None = None
@@ -122,60 +109,8 @@ class CurrentFrame(QObject):
 
     @property
     def guess(self) -> Prediction | None:
-        """The model's guess for what is not labelled, decided anew with every label; NaN where a label is."""
-        return self._guesses[self.individual_index] if self._guesses else None
-
-    @property
-    def guesses(self) -> tuple[Prediction | None, ...]:
-        """The same of every individual; of all but the chosen one as the model said it."""
-        return self._guesses
-
-    @property
-    def others_guessed(self) -> bool:
-        """Whether there is a guess for an individual that is not chosen."""
-        others = (guess for index, guess in enumerate(self._guesses) if index != self.individual_index)
-        return any(guess is not None and np.isfinite(guess.xy).any() for guess in others)
-
-    @property
-    def threshold(self) -> float:
-        """Likelihood from which a bodypart of `guess` is believed; a copied pose is believed whole."""
-        return 0.0 if self._borrowed is not None else self._threshold
-
-    @property
-    def doubted(self) -> NDArray[np.bool_]:
-        """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
-        return np.zeros(len(self.bodyparts), bool) if self.guess is None else is_doubtful(self.guess, self.threshold)
-
-    @property
-    def believed(self) -> Prediction | None:
-        """The guess without what is doubted."""
-        return None if self.guess is None else replace(self.guess, xy=believed(self.guess, self.threshold))
-
-    def guessed(self, unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN) -> Guessed | None:
-        """Return the guess with what is known of it; ``unbelieved`` is the user's choice for what is doubted."""
-        if self.guess is None:
-            return None
-        return Guessed(self.guess, self.threshold, unbelieved, self._copied_from)
-
-    @property
-    def copied_from(self) -> FrameKey | None:
-        """The frame whose labels `guess` shows; None where it is a model's, or another program's."""
-        return self._copied_from
-
-    @property
-    def looked(self) -> Looked | None:
-        """Scoremaps and prediction by the newest model, once the engine has sent them."""
-        return self._looked
-
-    @property
-    def is_predicted(self) -> bool:
-        """Whether a prediction for this frame is known."""
-        return self._looked is not None or self._key in self._predictions
-
-    @property
-    def predictions(self) -> Mapping[FrameKey, Prediction]:
-        """What the newest model said about frames."""
-        return self._predictions
+        """The guess for what is not labelled of the chosen individual; more about it is in `guesses`."""
+        return self.guesses.chosen
 
     @property
     def skeleton(self) -> Skeleton | None:
@@ -213,16 +148,6 @@ class CurrentFrame(QObject):
         return self.individuals.index(self._individual) if self._individual in self.individuals else 0
 
     @property
-    def scoremaps(self) -> Scoremaps | None:
-        """The newest model's scoremaps of the chosen individual in this frame; None until the engine has sent them."""
-        looked = self._looked
-        if looked is None or not looked.animals or looked.prediction is None:
-            return None if looked is None else looked.scoremaps
-        chosen = self.individual_index
-        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed, chosen=chosen)[chosen]
-        return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
-
-    @property
     def scoremap_choice(self) -> str:
         """Which scoremap lies over the video: "" none, "*" all, else a bodypart."""
         return self._scoremap_choice
@@ -253,7 +178,7 @@ class CurrentFrame(QObject):
         if name not in self.individuals or name == self._individual:
             return
         self._individual = name
-        self._find_guess()
+        self.guesses.about(self._annotations, self.individual_index)
         self.individualChanged.emit()
         self.annotationChanged.emit()
         if self.annotation is not None:
@@ -290,8 +215,8 @@ class CurrentFrame(QObject):
             What the newest model said about frames.
         """
         self.forget_frame()
-        self._skeleton, self._labels, self._predictions = skeleton, labels, dict(predictions)
-        self._carried = {}
+        self._skeleton, self._labels = skeleton, labels
+        self.guesses.forget_project(predictions)
         self._bodypart, self._scoremap_choice = skeleton.bodyparts[0], ""
         if self._individual not in skeleton.individuals:
             self._individual = skeleton.individuals[0]
@@ -300,14 +225,13 @@ class CurrentFrame(QObject):
         """Let the project go. Emits nothing, see `announce`."""
         self.forget_frame()
         self._source = self._skeleton = self._labels = None
-        self._predictions, self._carried = {}, {}
+        self.guesses.forget_project({})
         self._bodypart = self._individual = self._scoremap_choice = ""
 
     def forget_frame(self) -> None:
         """Have no current frame. Emits nothing, see `announce`."""
-        self._key = self._looked = self._evidence = self._borrowed = self._copied_from = None
-        self._followed = None
-        self._annotations = self._guesses = ()
+        self._key, self._annotations = None, ()
+        self.guesses.forget_frame()
 
     def announce(self) -> None:
         """Say that everything here is another project's."""
@@ -320,7 +244,6 @@ class CurrentFrame(QObject):
         self.forget_frame()
         self._key, self._source = key, source
         self._read_labels()
-        self._find_guess()
         if self.annotation is not None and not keep_bodypart:
             self._bodypart = self.bodyparts[first_bodypart(self.annotation.states)]
         if other_source:
@@ -335,7 +258,6 @@ class CurrentFrame(QObject):
     def reload(self) -> None:
         """Read the labels from the store again, after they were changed there."""
         self._read_labels()
-        self._find_guess()
         self.annotationChanged.emit()
 
     def reload_if_changed(self) -> None:
@@ -344,105 +266,10 @@ class CurrentFrame(QObject):
         self._read_labels()
         pairs = zip(before, self._annotations, strict=True)
         if not all(np.array_equal(a.xy, b.xy, equal_nan=True) for a, b in pairs):
-            self._find_guess()
-            self.annotationChanged.emit()
-
-    def take_look(self, looked: Looked) -> None:
-        """Take the engine's answer about this frame."""
-        self._looked = looked
-        self._find_guess()
-        self.lookedChanged.emit()
-        self.annotationChanged.emit()
-
-    def set_prior(self, prior: PosePrior | None) -> None:
-        """Take what the project's labelled poses look like; None where too few are labelled."""
-        self._prior = prior
-        before = self._guesses
-        self._find_guess()
-        if not _same_guesses(before, self._guesses):
-            self.annotationChanged.emit()
-
-    def borrow(self, pose: Prediction, source: FrameKey) -> None:
-        """Show ``pose``, the labels of the frame ``source``, as the guess until the frame is left."""
-        self._borrowed, self._copied_from = pose, source
-        self._find_guess()
-        self.annotationChanged.emit()
-
-    def follow(self, tracks: Prediction | None) -> None:
-        """Take which animal was followed to which place in this frame, or None where nobody knows."""
-        if tracks is not self._followed:
-            self._followed = tracks
-            before = self._guesses
-            self._find_guess()
-            if not _same_guesses(before, self._guesses):
-                self.annotationChanged.emit()
-
-    def believe_from(self, threshold: float) -> None:
-        """Believe guesses of this likelihood and above."""
-        if threshold != self._threshold:
-            self._threshold = threshold
-            self.annotationChanged.emit()
-
-    def set_predictions(self, predictions: Mapping[FrameKey, Prediction]) -> None:
-        """Take what a new model says about frames in place of all that was known."""
-        self._predictions = dict(predictions)
-        self._find_guess()
-        self.annotationChanged.emit()
-
-    def add_predictions(self, predictions: Mapping[FrameKey, Prediction]) -> None:
-        """Take predictions for frames of which none is known."""
-        is_news = self._key in predictions and self._key not in self._predictions
-        self._predictions = {**predictions, **self._predictions}
-        if is_news:
-            self._find_guess()
-            self.annotationChanged.emit()
-
-    def add_carried(self, guesses: Mapping[FrameKey, Prediction], individual: str) -> None:
-        """Take what was carried along of an individual, in place of what was carried there before."""
-        self._carried.update({(key, individual): guess for key, guess in guesses.items()})
-        if self._key in guesses:
-            self._find_guess()
             self.annotationChanged.emit()
 
     def _read_labels(self) -> None:
         if self._labels is not None and self._key is not None:
             labels, key = self._labels, self._key
             self._annotations = tuple(labels.annotation(key, individual) for individual in self.individuals)
-
-    def _find_guess(self) -> None:
-        self._guesses = ()
-        if self._key is None or self.annotation is None:
-            return
-        looked = None if self._looked is None else self._looked.prediction
-        said = looked or self._predictions.get(self._key) or self._followed
-        found = guesses_for(said, self._annotations, self._followed, chosen=self.individual_index)
-        self._guesses = tuple(self._guess_of(index, one) for index, one in enumerate(found))
-
-    def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:
-        """Return the guess for an individual, of which the model ``said`` something, or nothing."""
-        annotation, chosen = self._annotations[index], index == self.individual_index
-        if chosen and self._borrowed is not None:
-            return open_guess(self._borrowed, annotation)
-        # To weigh the peaks takes some milliseconds: it is done for the animal that is being labelled.
-        prior, evidence = (self._prior, self._peaks()) if chosen else (None, None)
-        known = frame_guess(said, annotation, prior=prior, evidence=evidence)
-        carried = self._carried.get((annotation.key, self.individuals[index]))
-        return with_carried(known, open_guess(carried, annotation))
-
-    def _peaks(self) -> Evidence | None:
-        """Return the peaks of the chosen individual's scoremaps, found once for each of them."""
-        maps = self.scoremaps
-        if maps is None:
-            return None
-        if self._evidence is None or self._evidence[0] is not maps:
-            self._evidence = maps, of_scoremaps(maps.maps, maps.grid)
-        return self._evidence[1]
-
-
-def _same_guesses(some: tuple[Prediction | None, ...], others: tuple[Prediction | None, ...]) -> bool:
-    pairs = list(zip(some, others, strict=False))
-    same = all(
-        one is other or (one is not None and other is not None and np.array_equal(one.xy, other.xy, equal_nan=True))
-        for one, other in pairs
-    )
-    return same and len(some) == len(others)
+            self.guesses.about(self._annotations, self.individual_index)

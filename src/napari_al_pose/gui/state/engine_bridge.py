@@ -35,8 +35,15 @@ from napari_al_pose.engine.messages import (
     Train,
     Trained,
 )
-from napari_al_pose.gui.state.job_views import ExportView, TrainingView, advanced, advanced_export, ended, started
-from napari_al_pose.gui.state.round_clock import RoundClock
+from napari_al_pose.gui.state.job_views import (
+    ExportView,
+    RoundClock,
+    TrainingView,
+    advanced,
+    advanced_export,
+    ended,
+    started,
+)
 
 log = logging.getLogger(__name__)
 

@@ -87,7 +87,7 @@ class LabelEditor(QObject):
         self._projects, self._frame, self._navigator = projects, frame, navigator
         self._options, self._notices = options, notices
         self._copied: Mapping[str, tuple[float, float]] = {}
-        for arrived in (frame.keyChanged, frame.lookedChanged):
+        for arrived in (frame.keyChanged, frame.guesses.lookedChanged):
             arrived.connect(self._on_look)
 
     # ---- choosing -----------------------------------------------------------------------------
@@ -165,9 +165,9 @@ class LabelEditor(QObject):
             xy[names != bodypart] = np.nan
             self._place_all(xy, bodypart, gesture=Gesture.ACCEPTED)
             return
-        xy[frame.doubted] = np.nan
+        xy[frame.guesses.doubted] = np.nan
         mark = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
-        hidden = tuple(names[frame.doubted]) if mark else ()
+        hidden = tuple(names[frame.guesses.doubted]) if mark else ()
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
@@ -179,9 +179,9 @@ class LabelEditor(QObject):
         frame, edit = self._frame, self._begin()
         if edit is None:
             return
-        guesses = dict(zip(frame.individuals, frame.guesses, strict=True))
+        guesses = dict(zip(frame.individuals, frame.guesses.each, strict=True))
         marks = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
-        accepted = accepted_points(guesses, frame.bodyparts, frame.threshold)
+        accepted = accepted_points(guesses, frame.bodyparts, frame.guesses.threshold)
         hidden, placed = Keypoint(KeypointState.NOT_VISIBLE), KeypointState.PLACED
         keypoints = {who: Keypoint(placed, *xy) if xy else hidden for who, xy in accepted.items() if xy or marks}
         if not keypoints:
@@ -207,7 +207,7 @@ class LabelEditor(QObject):
         """Move all labels of the chosen individual; in a frame without labels the guess, which becomes labels."""
         annotation, source = self._frame.annotation, self._frame.source
         if annotation is not None and source is not None:
-            xy = pose_to_move(annotation, self._frame.believed)
+            xy = pose_to_move(annotation, self._frame.guesses.believed)
             moves_labels = bool(np.isfinite(annotation.xy).any())
             gesture = Gesture.MOVED if moves_labels else Gesture.CORRECTED
             self._place_all(shift_inside(xy, (dx, dy), *source.shape[1:3]), gesture=gesture)
@@ -248,7 +248,7 @@ class LabelEditor(QObject):
         while (found := neighbour_key(labelled, before, -1)) is not None:
             pose = pose_of(project.labels.annotation(found, frame.individual), frame.bodyparts)
             if pose and pasted(pose, annotation, frame.bodyparts):
-                frame.borrow(borrowed_guess(pose, key, frame.bodyparts), found)
+                frame.guesses.borrow(borrowed_guess(pose, key, frame.bodyparts), found)
                 return
             before = found
         self._notices.tell("No frame before this one has labels to start from.")
@@ -373,7 +373,7 @@ class LabelEditor(QObject):
         frame, options = self._frame, self._options
         if not options.doubtful_first or options.label_mode is not LabelMode.SEQUENTIAL or frame.annotation is None:
             return
-        asked = asked_bodypart(frame.annotation.states, frame.guess, frame.threshold)
+        asked = asked_bodypart(frame.annotation.states, frame.guess, frame.guesses.threshold)
         if asked is not None:
             frame.choose_bodypart(frame.bodyparts[asked])
 

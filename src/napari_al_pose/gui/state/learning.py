@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_al_pose.domain import FrameKey, Prediction, Round
-from napari_al_pose.domain.confidence_threshold import confidence_threshold
+from napari_al_pose.domain import Round
 from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.pose_export import exported_sentence
-from napari_al_pose.engine.messages import Adopted, Looked, PosesExported, Ranked, Trained
-from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.engine.messages import PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
-from napari_al_pose.gui.state.loading import LoadedProject, StoredGuesses, mark_holdout
+from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import Beginning, ProjectSession
@@ -40,8 +38,6 @@ class Learning(QObject):
     Parameters
     ----------
     projects : ProjectSession
-    frame : CurrentFrame
-        Is given what the engine says about it.
     navigator : Navigator
         Is given the queue.
     engine : EngineBridge
@@ -55,18 +51,19 @@ class Learning(QObject):
     exportChanged = Signal()
     """`export` moved on; about once a second."""
     engineChanged = Signal()
+    predictionsAdded = Signal()
+    """What other programs predicted is in the project now."""
 
     def __init__(
         self,
         projects: ProjectSession,
-        frame: CurrentFrame,
-        *,
         navigator: Navigator,
+        *,
         engine: EngineBridge,
         notices: Notices,
     ) -> None:
         super().__init__()
-        self._projects, self._frame, self._navigator = projects, frame, navigator
+        self._projects, self._navigator = projects, navigator
         self._engine, self._notices = engine, notices
         self._rounds: tuple[Round, ...] = ()
         self._n_trained_on = 0
@@ -77,8 +74,6 @@ class Learning(QObject):
         self._is_stale = False
         """Whether the engine has read the project as it was, and must start afresh before its next work."""
         self._settings = projects.settings
-        self._stored = StoredGuesses(self)
-        self._stored.found.connect(self._on_stored)
         self._connect_engine()
         projects.entered.connect(self._on_entered)
         projects.left.connect(self._on_left)
@@ -86,10 +81,6 @@ class Learning(QObject):
         projects.begun.connect(self._on_begun)
         projects.settingsChanged.connect(self._on_settings)
         projects.videosChanged.connect(self._on_videos)
-        projects.closing.connect(self._stored.close)
-        frame.keyChanged.connect(self._look)
-        navigator.rested.connect(self._look)
-        frame.keyChanged.connect(self._want_stored)
         navigator.videoReopened.connect(self._on_reopened)
 
     def _connect_engine(self) -> None:
@@ -98,10 +89,8 @@ class Learning(QObject):
         engine.stateChanged.connect(self._on_engine)
         engine.trainingChanged.connect(self.trainingChanged)
         engine.exportChanged.connect(self.exportChanged)
-        engine.hear(Looked, self._on_looked)
         engine.hear(Ranked, self._on_ranked)
         engine.hear(Trained, self._on_trained)
-        engine.hear(Adopted, self._on_model)
         engine.hear(PosesExported, self._on_exported)
 
     # ---- what is known ------------------------------------------------------------------------
@@ -193,7 +182,6 @@ class Learning(QObject):
         project = self._projects.project
         if project is not None and not self._is_up:
             self._start_engine(project)
-            self._look()
 
     def adopt_model(self, path: Path) -> None:
         """Make a model that another program trained the newest one, then rank the queue with it."""
@@ -271,9 +259,6 @@ class Learning(QObject):
         self._settings = loaded.project.settings
         self._rounds = loaded.project.rounds.all()
         self._count_from_last_round()
-        # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
-        cutoff = loaded.project.config.pcutoff
-        self._frame.believe_from(confidence_threshold(self._rounds[-1].reliability) if self._rounds else cutoff)
 
     @Slot()
     def _on_left(self) -> None:
@@ -292,7 +277,6 @@ class Learning(QObject):
             self._start_afresh(project)
         if beginning.rank:
             self._engine.rank(project.settings.strategy)
-        self._look()
 
     @Slot()
     def _on_settings(self) -> None:
@@ -319,25 +303,6 @@ class Learning(QObject):
         elif project is not None:
             self._engine.start(project.root)
 
-    @Slot()
-    def _look(self) -> None:
-        """Ask what the newest model makes of the frame in front of the user."""
-        if self._frame.key is not None and not self._navigator.is_playing:
-            self._engine.look(self._frame.key)
-
-    @Slot()
-    def _want_stored(self) -> None:
-        """Look up the current frame's pose among those of whole videos, if nothing is known of it yet."""
-        project, key = self._projects.project, self._frame.key
-        if project is not None and key is not None and not self._frame.is_predicted:
-            version = self._engine.model_version or (self._rounds[-1].number if self._rounds else 0)
-            self._stored.want(project, version, key)
-
-    @Slot(object)
-    def _on_stored(self, prediction: Prediction) -> None:
-        if prediction.key == self._frame.key:
-            self._frame.add_predictions({prediction.key: prediction})
-
     # ---- the engine's answers -----------------------------------------------------------------
 
     @Slot(str, str)
@@ -353,22 +318,11 @@ class Learning(QObject):
             self._engine_trouble = ""
         self.engineChanged.emit()
 
-    def _on_looked(self, reply: Looked) -> None:
-        prediction = reply.prediction
-        is_new = prediction is not None and prediction.model_version >= self._engine.model_version
-        if reply.key == self._frame.key and is_new:
-            self._frame.take_look(reply)
-
     def _on_trained(self, reply: Trained) -> None:
         self._rounds = (*self._rounds, reply.round)
-        self._frame.believe_from(confidence_threshold(reply.round.reliability))
         self.modelChanged.emit()
         if reply.notice:
             self._notices.tell(reply.notice)
-        self._look()
-
-    def _on_model(self, _reply: object) -> None:
-        self._look()
 
     def _on_ranked(self, reply: Ranked) -> None:
         project, navigator, version = self._projects.project, self._navigator, reply.model_version
@@ -380,23 +334,14 @@ class Learning(QObject):
         if suggestions != reply.suggestions and not project.read_only:
             # The engine has saved the queue without the frame in front of the user.
             self._projects.run(lambda: project.queue.save(reply.strategy, version, suggestions))
-        self._frame.set_predictions({guess.key: guess for guess in reply.guesses})
         if reply.notice:
             self._notices.tell(reply.notice)
-        if version:
-            self._projects.run(
-                lambda: project.predictions.load(version), then=lambda pool: self._add_pool(version, pool)
-            )
-
-    def _add_pool(self, version: int, pool: dict[FrameKey, Prediction]) -> None:
-        if version == self._engine.model_version:
-            self._frame.add_predictions(pool)
 
     def _on_predictions_added(self, runs: Sequence[VideoRun]) -> None:
         names = ", ".join(run.header.video for run in runs)
         later = "They are not used any more, as there is a model." if self._rounds else ""
         self._notices.tell(f"Predictions of {names} are taken in.", later)
-        self._want_stored()
+        self.predictionsAdded.emit()
         if self._projects.project is not None:
             self._rank_anew(self._projects.project)
 

@@ -286,7 +286,7 @@ class ProjectSession(QObject):
         # Lines change no network: its guesses hold, and a training may go on.
         is_other = (before.bodyparts, before.individuals) != (after.bodyparts, after.individuals)
         self._tally = tally
-        self._frame.use(after, project.labels, {} if is_other else self._frame.predictions)
+        self._frame.use(after, project.labels, {} if is_other else self._frame.guesses.predictions)
         self._tell_notices()
         self._announce()
         self.begun.emit(Beginning(key, interrupt=is_other))

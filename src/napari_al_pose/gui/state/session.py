@@ -13,7 +13,7 @@ part           holds
 options        how the user labels and sees it: tool, mode, colours
 keys           which key does what
 notices        what the user must read
-frame          the current frame: source, labels, guess, scoremaps, bodypart, individual
+frame          the current frame: source, labels, bodypart, individual; its `guesses`, with what they are made of
 projects       the open project, its settings, which frames are labelled; the thread that
                reads and writes it
 navigator      the queue and the open videos
@@ -23,6 +23,7 @@ carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look, the one looked at, and which were kept
 learning       the engine, its jobs, the rounds
+answers        what is being looked up: it gives the frame what models say about it
 maps           the maps of the candidate frames
 tracks         the predictions of the current video, and what the user changed about its tracks
 review         nothing: it goes to what the tracks mark, and puts it in the queue
@@ -36,19 +37,19 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QObject
 
-from napari_al_pose.gui.state.carrier import Carrier
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.label_editor import LabelEditor
+from napari_al_pose.gui.state.label_guesses import Carrier, PoseKnowledge
 from napari_al_pose.gui.state.label_repair import LabelRepair
 from napari_al_pose.gui.state.learning import Learning
+from napari_al_pose.gui.state.model_guesses import ModelGuesses
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pool_maps import PoolMaps
-from napari_al_pose.gui.state.pose_knowledge import PoseKnowledge
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
@@ -72,6 +73,7 @@ class Session:
     repair: LabelRepair
     checks: LabelChecks
     learning: Learning
+    answers: ModelGuesses
     maps: PoolMaps
     tracks: TrackEditor
     review: Review
@@ -90,11 +92,12 @@ def new_session() -> Session:
     projects = ProjectSession(frame, notices)
     navigator = Navigator(projects, frame, options=options, notices=notices)
     editor = LabelEditor(projects, frame, navigator=navigator, options=options, notices=notices)
-    poses = PoseKnowledge(projects, frame, editor=editor)
+    poses = PoseKnowledge(projects, frame.guesses, editor=editor)
     carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=engine, notices=notices)
-    learning = Learning(projects, frame, navigator=navigator, engine=engine, notices=notices)
+    learning = Learning(projects, navigator, engine=engine, notices=notices)
+    answers = ModelGuesses(projects, frame, navigator=navigator, learning=learning, engine=engine)
     maps = PoolMaps(projects, engine=engine)
     tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
     review = Review(projects, navigator, tracks=tracks, notices=notices)
@@ -115,6 +118,7 @@ def new_session() -> Session:
         repair,
         checks,
         learning,
+        answers,
         maps,
         tracks,
         review,
@@ -135,6 +139,7 @@ def new_session() -> Session:
         repair=repair,
         checks=checks,
         learning=learning,
+        answers=answers,
         maps=maps,
         tracks=tracks,
         review=review,

@@ -198,7 +198,7 @@ class TrackEditor(QObject):
         self._stop.set()
         stop = self._stop = threading.Event()
         self._read_at = time.monotonic()
-        threshold = self._frame.threshold
+        threshold = self._frame.guesses.threshold
         video = key.video
         self._background.run(
             lambda: _read(project, video, threshold, stop.is_set),
@@ -244,10 +244,10 @@ class TrackEditor(QObject):
         """Tell the frame in front of the user which animal was followed to which place."""
         row, run = self.row, self._read.run
         if run is None or row is None or not self._read.followed or self._navigator.is_playing:
-            self._frame.follow(None)
+            self._frame.guesses.follow(None)
             return
         try:
-            self._frame.follow(run.prediction(int(run.numbers(row, row + 1)[0])))
+            self._frame.guesses.follow(run.prediction(int(run.numbers(row, row + 1)[0])))
         except AlPoseError as error:
             self._notices.refuse(error)
 

@@ -1,4 +1,4 @@
-"""Carries the labels of the current frame to those after it, beside the window."""
+"""What labels say about other frames, worked out beside the window: carried along in time, and what poses look like."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction
+from napari_al_pose.domain.frame_guess import MOST_POSES, prior_of
+from napari_al_pose.domain.pose_prior import PosePrior
 from napari_al_pose.domain.views.label_propagation import carried_sentence, carrying_line
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.frame_guesses import FrameGuesses
+from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.project import ProjectVideo
+from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.video.label_propagation import propagate_labels
 
 MOST_FRAMES = 500
@@ -28,6 +32,9 @@ QUEUED_WITHIN = 150
 
 _CACHE_BYTES = 32 * 2**20
 _TELL_EVERY = 10
+
+_GROWTH = 1.1
+"""The prior is fitted anew when there are so many times the labelled frames: fewer more tell little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +186,7 @@ class Carrier(QObject):
         project = self._projects.project
         if project is None or trip.video not in project.videos:
             return
-        self._frame.add_carried(found, trip.individual)
+        self._frame.guesses.add_carried(found, trip.individual)
         last = max(found, key=lambda key: trip.step * key.frame, default=None)
         n = 0 if last is None else int(np.isfinite(found[last].xy[:, 0]).sum())
         arrived = last is not None and trip.until == last.frame
@@ -193,3 +200,46 @@ class Carrier(QObject):
     def _give_up(self, error: AlPoseError) -> None:
         self._trip = None
         self._notices.refuse(error)
+
+
+class PoseKnowledge(QObject):
+    """Fits the prior anew when a project is opened, and as its labels grow.
+
+    Parameters
+    ----------
+    projects : ProjectSession
+    guesses : FrameGuesses
+        Are given the prior.
+    editor : LabelEditor
+    """
+
+    def __init__(self, projects: ProjectSession, guesses: FrameGuesses, *, editor: LabelEditor) -> None:
+        super().__init__()
+        self._projects, self._guesses = projects, guesses
+        self._n_known = 0
+        """Labelled frames when the prior was fitted last."""
+        projects.announced.connect(self._learn)
+        editor.frameCompleted.connect(self._learn_if_grown)
+
+    @Slot()
+    def _learn_if_grown(self) -> None:
+        project = self._projects.project
+        if project is not None and project.labels.n_labelled >= _GROWTH * self._n_known:
+            self._learn()
+
+    @Slot()
+    def _learn(self) -> None:
+        """Fit what is labelled now, on the project's own thread."""
+        project = self._projects.project
+        if project is None:
+            self._guesses.set_prior(None)
+            return
+        self._n_known = project.labels.n_labelled
+        self._projects.run(
+            lambda: prior_of(project.labels.spread_annotations(MOST_POSES)),
+            then=lambda prior: self._take(project, prior),
+        )
+
+    def _take(self, project: Project, prior: PosePrior | None) -> None:
+        if project is self._projects.project:
+            self._guesses.set_prior(prior)

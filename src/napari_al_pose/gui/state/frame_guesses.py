@@ -1,0 +1,246 @@
+"""What is guessed of the frame in front of the user, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps
+from napari_al_pose.domain.confidence_threshold import EVEN_CHANCE, DoubtfulGuesses, believed, is_doubtful
+from napari_al_pose.domain.evidence import Evidence, of_scoremaps
+from napari_al_pose.domain.frame_guess import frame_guess, with_carried
+from napari_al_pose.domain.individuals import assign_poses, guesses_for
+from napari_al_pose.domain.labelling import open_guess
+from napari_al_pose.domain.pose_prior import PosePrior
+from napari_al_pose.domain.views.prompt import Guessed
+from napari_al_pose.engine.messages import Looked
+
+
+class FrameGuesses(QObject):
+    """Makes the guesses over the current frame of what models, tracks and labels of other frames say about it.
+
+    The current frame tells it the labels, see `about`; everybody else tells it what they know.
+    """
+
+    changed = Signal()
+    """Something about the guesses changed, and not because the labels did."""
+    lookedChanged = Signal()
+    """`looked` is now the engine's answer for this frame."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._predictions: dict[FrameKey, Prediction] = {}
+        self._carried: dict[tuple[FrameKey, str], Prediction] = {}
+        self._prior: PosePrior | None = None
+        self._threshold = EVEN_CHANCE
+        self._annotations: tuple[Annotation, ...] = ()
+        self._index = 0
+        self._each: tuple[Prediction | None, ...] = ()
+        self._borrowed: Prediction | None = None
+        self._copied_from: FrameKey | None = None
+        self._followed: Prediction | None = None
+        self._looked: Looked | None = None
+        self._evidence: tuple[Scoremaps, Evidence] | None = None
+
+    # ---- what is guessed ----------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> Prediction | None:
+        """The guess for what is not labelled of the chosen individual; NaN where a label is."""
+        return self._each[self._index] if self._each else None
+
+    @property
+    def each(self) -> tuple[Prediction | None, ...]:
+        """The guess for every individual; for all but the chosen one as the model said it."""
+        return self._each
+
+    @property
+    def others_guessed(self) -> bool:
+        """Whether there is a guess for an individual that is not chosen."""
+        others = (guess for index, guess in enumerate(self._each) if index != self._index)
+        return any(guess is not None and np.isfinite(guess.xy).any() for guess in others)
+
+    @property
+    def threshold(self) -> float:
+        """Likelihood from which a bodypart of `chosen` is believed; a copied pose is believed whole."""
+        return 0.0 if self._borrowed is not None else self._threshold
+
+    @property
+    def doubted(self) -> NDArray[np.bool_]:
+        """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
+        if self.chosen is None:
+            return np.zeros(len(self._annotations[0].states) if self._annotations else 0, bool)
+        return is_doubtful(self.chosen, self.threshold)
+
+    @property
+    def believed(self) -> Prediction | None:
+        """The guess for the chosen individual without what is doubted."""
+        return None if self.chosen is None else replace(self.chosen, xy=believed(self.chosen, self.threshold))
+
+    def guessed(self, unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN) -> Guessed | None:
+        """Return the guess with what is known of it; ``unbelieved`` is the user's choice for what is doubted."""
+        if self.chosen is None:
+            return None
+        return Guessed(self.chosen, self.threshold, unbelieved, self._copied_from)
+
+    @property
+    def looked(self) -> Looked | None:
+        """Scoremaps and prediction by the newest model, once the engine has sent them."""
+        return self._looked
+
+    @property
+    def scoremaps(self) -> Scoremaps | None:
+        """The newest model's scoremaps of the chosen individual in this frame; None until the engine has sent them."""
+        looked = self._looked
+        if looked is None or not looked.animals or looked.prediction is None:
+            return None if looked is None else looked.scoremaps
+        chosen = self._index
+        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed, chosen=chosen)[chosen]
+        return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether a prediction for this frame is known."""
+        return self._looked is not None or self._key in self._predictions
+
+    @property
+    def predictions(self) -> Mapping[FrameKey, Prediction]:
+        """What the newest model said about frames."""
+        return self._predictions
+
+    @property
+    def prior(self) -> PosePrior | None:
+        """What the project's labelled poses look like; None where too few are labelled."""
+        return self._prior
+
+    # ---- from the current frame ---------------------------------------------------------------
+
+    def about(self, annotations: tuple[Annotation, ...], individual_index: int) -> None:
+        """Guess what these labels of one frame leave open. Emits nothing.
+
+        Parameters
+        ----------
+        annotations : tuple of Annotation
+            The labels of every individual.
+        individual_index : int
+            Which individual is chosen.
+        """
+        self._annotations, self._index = annotations, individual_index
+        self._find()
+
+    def forget_frame(self) -> None:
+        """Have no frame to guess about. Emits nothing."""
+        self._looked = self._evidence = self._borrowed = self._copied_from = self._followed = None
+        self._annotations = self._each = ()
+
+    def forget_project(self, predictions: Mapping[FrameKey, Prediction]) -> None:
+        """Have no frame, and know only ``predictions``, of another project. Emits nothing."""
+        self.forget_frame()
+        self._predictions, self._carried = dict(predictions), {}
+
+    # ---- from those who know something --------------------------------------------------------
+
+    def take_look(self, looked: Looked) -> None:
+        """Take the engine's answer about this frame."""
+        self._looked = looked
+        self._find()
+        self.lookedChanged.emit()
+        self.changed.emit()
+
+    def set_predictions(self, predictions: Mapping[FrameKey, Prediction]) -> None:
+        """Take what a new model says about frames in place of all that was known."""
+        self._predictions = dict(predictions)
+        self._find()
+        self.changed.emit()
+
+    def add_predictions(self, predictions: Mapping[FrameKey, Prediction]) -> None:
+        """Take predictions for frames of which none is known."""
+        is_news = self._key in predictions and self._key not in self._predictions
+        self._predictions = {**predictions, **self._predictions}
+        if is_news:
+            self._find()
+            self.changed.emit()
+
+    def add_carried(self, guesses: Mapping[FrameKey, Prediction], individual: str) -> None:
+        """Take what was carried along of an individual, in place of what was carried there before."""
+        self._carried.update({(key, individual): guess for key, guess in guesses.items()})
+        if self._key in guesses:
+            self._find()
+            self.changed.emit()
+
+    def set_prior(self, prior: PosePrior | None) -> None:
+        """Take what the project's labelled poses look like; None where too few are labelled."""
+        self._prior = prior
+        self._find_and_tell()
+
+    def follow(self, tracks: Prediction | None) -> None:
+        """Take which animal was followed to which place in this frame, or None where nobody knows."""
+        if tracks is not self._followed:
+            self._followed = tracks
+            self._find_and_tell()
+
+    def borrow(self, pose: Prediction, source: FrameKey) -> None:
+        """Show ``pose``, the labels of the frame ``source``, as the guess until the frame is left."""
+        self._borrowed, self._copied_from = pose, source
+        self._find()
+        self.changed.emit()
+
+    def believe_from(self, threshold: float) -> None:
+        """Believe guesses of this likelihood and above."""
+        if threshold != self._threshold:
+            self._threshold = threshold
+            self.changed.emit()
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    @property
+    def _key(self) -> FrameKey | None:
+        return self._annotations[0].key if self._annotations else None
+
+    def _find_and_tell(self) -> None:
+        """Guess anew, and say so only where a guess has moved."""
+        before = self._each
+        self._find()
+        if not _same_guesses(before, self._each):
+            self.changed.emit()
+
+    def _find(self) -> None:
+        self._each = ()
+        if self._key is not None:
+            looked = None if self._looked is None else self._looked.prediction
+            said = looked or self._predictions.get(self._key) or self._followed
+            found = guesses_for(said, self._annotations, self._followed, chosen=self._index)
+            self._each = tuple(self._guess_of(index, one) for index, one in enumerate(found))
+
+    def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:
+        """Return the guess for an individual, of which the model ``said`` something, or nothing."""
+        annotation, chosen = self._annotations[index], index == self._index
+        if chosen and self._borrowed is not None:
+            return open_guess(self._borrowed, annotation)
+        # To weigh the peaks takes some milliseconds: it is done for the animal that is being labelled.
+        prior, evidence = (self._prior, self._peaks()) if chosen else (None, None)
+        known = frame_guess(said, annotation, prior=prior, evidence=evidence)
+        carried = self._carried.get((annotation.key, annotation.individual))
+        return with_carried(known, open_guess(carried, annotation))
+
+    def _peaks(self) -> Evidence | None:
+        """Return the peaks of the chosen individual's scoremaps, found once for each of them."""
+        maps = self.scoremaps
+        if maps is None:
+            return None
+        if self._evidence is None or self._evidence[0] is not maps:
+            self._evidence = maps, of_scoremaps(maps.maps, maps.grid)
+        return self._evidence[1]
+
+
+def _same_guesses(some: tuple[Prediction | None, ...], others: tuple[Prediction | None, ...]) -> bool:
+    pairs = list(zip(some, others, strict=False))
+    same = all(
+        one is other or (one is not None and other is not None and np.array_equal(one.xy, other.xy, equal_nan=True))
+        for one, other in pairs
+    )
+    return same and len(some) == len(others)
