@@ -82,6 +82,13 @@ def rank_order(keys: Sequence[FrameKey], scores: NDArray[np.floating], *, seed: 
     return np.lexsort((frame, video, -np.where(np.isnan(rounded), -1.0, rounded)))
 
 
+def scores_of_order(n: int, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float64]:
+    """Return ``(n,)`` scores that fall along ``rows``: minus the position of each; NaN for a row that is not named."""
+    scores = np.full(n, np.nan)
+    scores[np.asarray(rows, np.int64)] = -np.arange(len(rows), dtype=np.float64)
+    return scores
+
+
 def says_nothing(scores: NDArray[np.floating]) -> bool:
     """Return whether no frame stands out: every score is NaN, or all others are equal."""
     rounded = np.round(min_max(scores), 9)

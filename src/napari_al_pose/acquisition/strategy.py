@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -293,3 +293,25 @@ def worst_bodypart(context: ScoreContext, values: NDArray[np.floating]) -> tuple
         return None
     most = int(np.nanargmax(values))
     return context.skeleton.bodyparts[most], float(values[most])
+
+
+def explain_by_worst(
+    context: ScoreContext, values: NDArray[np.floating], words: Callable[[str, float], str], *, otherwise: str
+) -> Explanation:
+    """Give ``(K,)`` values, one for each bodypart, and word the largest.
+
+    Parameters
+    ----------
+    context : ScoreContext
+        Names the bodyparts.
+    values : float array, (K,)
+        NaN where nothing is known.
+    words : callable
+        ``words(bodypart, value)`` is the sentence.
+    otherwise : str
+        The sentence if all values are NaN.
+    """
+    worst = worst_bodypart(context, values)
+    if worst is None:
+        return Explanation(sentence=otherwise)
+    return Explanation(bodypart_reasons(context, values), words(*worst))

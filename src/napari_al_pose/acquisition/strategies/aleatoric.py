@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, worst_bodypart
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, explain_by_worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,9 @@ class Aleatoric:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's expected error in animal sizes, and word the largest."""
         expected = np.exp(np.asarray(context.extra_of(Extra.LOG_VARIANCE)[index], np.float64) / 2)
-        worst = worst_bodypart(context, expected)
-        if worst is None:
-            return Explanation(sentence="no error is expected in this frame")
-        sentence = f"{worst[0]}: expected {worst[1]:.0%} of the animal's size from the truth"
-        return Explanation(bodypart_reasons(context, expected), sentence)
+        return explain_by_worst(
+            context,
+            expected,
+            lambda name, value: f"{name}: expected {value:.0%} of the animal's size from the truth",
+            otherwise="no error is expected in this frame",
+        )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans, round_robin
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.ordering import key_order, rank_order
+from napari_al_pose.acquisition.ordering import key_order, rank_order, scores_of_order
 from napari_al_pose.acquisition.strategies.influence import Influence
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, Strategy, given
@@ -52,12 +52,10 @@ class Alternation:
         """Return minus the position in the order, ``(N,)``; NaN for frames that ``base`` can't score."""
         scores = np.asarray(self.base.score(context))
         known = np.isfinite(scores)
-        result = np.full(len(context.keys), np.nan)
-        if known.any():
-            ranked = [row for row in rank_order(context.keys, scores).tolist() if known[row]]
-            turns = round_robin(ranked, self._clusters(context), first="label")
-            result[turns] = -np.arange(len(turns), dtype=np.float64)
-        return result
+        if not known.any():
+            return scores_of_order(len(context.keys), [])
+        ranked = [row for row in rank_order(context.keys, scores).tolist() if known[row]]
+        return scores_of_order(len(context.keys), round_robin(ranked, self._clusters(context), first="label"))
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say what the score says, and of how many."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, scores_of_order
 from napari_al_pose.acquisition.strategies.confidence import LeastConfidence
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
@@ -68,9 +68,7 @@ class Badge:
         order = key_order(context.keys)
         rows = (doubt[..., None] * np.nan_to_num(features)).reshape(len(order), -1)[order]
         picks = plus_plus(rows, CHOSEN_PER_SLOT * context.batch_size, np.random.default_rng(context.seed))
-        scores = np.full(len(context.keys), np.nan)
-        scores[order[picks]] = -np.arange(len(picks), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[picks])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's doubt, and word the largest."""

@@ -16,7 +16,7 @@ from napari_al_pose.acquisition.formatting import peaks_sentence
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.peaks import Peaks
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy, peaks_in_source
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, given
 from napari_al_pose.domain import BodypartReason
 
 _FINDER = MultiplePeakEntropy()
@@ -41,11 +41,9 @@ class LeastConfidence:
         """Give each bodypart's doubt, and word the largest."""
         likelihood = np.asarray(given(context.likelihood, "likelihood")[index], np.float64)
         bodyparts = context.skeleton.bodyparts
-        reasons = tuple(
-            BodypartReason(name, float(1 - value)) for name, value in zip(bodyparts, likelihood, strict=True)
-        )
         least = int(np.argmin(np.nan_to_num(likelihood, nan=np.inf)))
-        return Explanation(reasons, f"{bodyparts[least]}: likelihood {likelihood[least]:.2f}")
+        sentence = f"{bodyparts[least]}: likelihood {likelihood[least]:.2f}"
+        return Explanation(bodypart_reasons(context, 1 - likelihood), sentence)
 
 
 def peak_margins(peaks: Peaks) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.family import Family
+from napari_al_pose.acquisition.ordering import scores_of_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import (
     CHOSEN_PER_SLOT,
@@ -141,13 +142,12 @@ class DensityAwareCoreSet:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""
         order, rows, distance = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
-        if len(rows):
-            k = max(1, min(20, len(rows) // 10))
-            distance = np.maximum(distance, 1e-9)  # nothing in the pool is labelled
-            picks = choose(rows, distance, CHOSEN_PER_SLOT * context.batch_size, k=k, n_groups=_GROUPS)
-            scores[order[picks]] = -np.arange(len(picks), dtype=np.float64)
-        return scores
+        if not len(rows):
+            return scores_of_order(len(context.keys), [])
+        k = max(1, min(20, len(rows) // 10))
+        distance = np.maximum(distance, 1e-9)  # nothing in the pool is labelled
+        picks = choose(rows, distance, CHOSEN_PER_SLOT * context.batch_size, k=k, n_groups=_GROUPS)
+        return scores_of_order(len(context.keys), order[picks])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool looks more like a labelled frame."""

@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
-from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
+from napari_al_pose.acquisition.strategies.lightning_temporal import NO_NEIGHBOUR, largest_step
 from napari_al_pose.acquisition.strategy import (
     Batching,
     Explanation,
     Requires,
     ScoreContext,
     bodypart_reasons,
+    explain_by_worst,
     given,
-    worst_bodypart,
 )
 
 _WIDTH = 30
@@ -113,11 +113,7 @@ class Jump:
         """Give each bodypart's step in pixels, and word the largest."""
         xy, neighbours = given(context.xy, "predictions"), context.extra_of(Extra.NEIGHBOUR_XY)
         steps = largest_step(xy[index : index + 1], neighbours[index : index + 1])[0]
-        worst = worst_bodypart(context, steps)
-        if worst is None:
-            return Explanation(sentence="no neighbouring frame to compare with")
-        verdict = "a jump" if worst[1] > _JUMP_PX else "no jump"
-        return Explanation(bodypart_reasons(context, steps), f"{worst[0]} moves by {worst[1]:.0f} px: {verdict}")
+        return explain_by_worst(context, steps, _jump_words, otherwise=NO_NEIGHBOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +140,10 @@ class Uncertain:
         likelihood = np.nan_to_num(np.asarray(given(context.likelihood, "likelihood")[index], np.float64))
         count = int((likelihood < _LEAST_LIKELIHOOD).sum())
         return Explanation(bodypart_reasons(context, 1 - likelihood), f"{count} bodyparts with a likelihood below 0.01")
+
+
+def _jump_words(bodypart: str, step: float) -> str:
+    return f"{bodypart} moves by {step:.0f} px: {'a jump' if step > _JUMP_PX else 'no jump'}"
 
 
 def ranked_outliers(context: ScoreContext, outlier: NDArray[np.bool_]) -> NDArray[np.float64]:

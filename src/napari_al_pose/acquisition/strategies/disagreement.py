@@ -29,15 +29,7 @@ from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
-from napari_al_pose.acquisition.strategy import (
-    Batching,
-    Explanation,
-    Requires,
-    ScoreContext,
-    bodypart_reasons,
-    given,
-    worst_bodypart,
-)
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, explain_by_worst, given
 
 CKE_ALPHA = 0.3
 
@@ -85,11 +77,11 @@ class Disagreement:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's deviation in pixels, and word the largest."""
         deviation = np.sqrt(self._variance(context, slice(index, index + 1))[0])
-        worst = worst_bodypart(context, deviation)
-        if worst is None:
-            return Explanation(sentence="too few looks at this frame to compare")
-        return Explanation(
-            bodypart_reasons(context, deviation), f"{worst[0]}: moves by {worst[1]:.1f} px between looks"
+        return explain_by_worst(
+            context,
+            deviation,
+            lambda name, value: f"{name}: moves by {value:.1f} px between looks",
+            otherwise="too few looks at this frame to compare",
         )
 
     def _variance(self, context: ScoreContext, rows: slice) -> NDArray[np.float64]:

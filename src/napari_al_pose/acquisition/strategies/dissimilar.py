@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, scores_of_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
@@ -54,15 +54,13 @@ class DissimilarPairs:
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""
-        scores = np.full(len(context.keys), np.nan)
         unit = unit_rows(_features(context))
         order = key_order(context.keys)
         order = order[unit[order].any(axis=1)]
         order = order[systematic(len(order), min(len(order), _MOST), 0.5)]
         pairs = dissimilar_pairs(unit[order], -(-CHOSEN_PER_SLOT * context.batch_size // 2))
         ranked = [row for pair in pairs for row in pair] or list(range(len(order)))  # a pool of one has no pair
-        scores[order[ranked]] = -np.arange(len(ranked), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[ranked])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Name the frame that looks least like it."""

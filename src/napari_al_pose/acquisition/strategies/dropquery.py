@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.ordering import key_order
+from napari_al_pose.acquisition.ordering import key_order, scores_of_order
 from napari_al_pose.acquisition.strategies.disagreement import size_of
 from napari_al_pose.acquisition.strategy import (
     Batching,
@@ -74,9 +74,7 @@ class DropQuery:
         chosen = candidates(count, looks.shape[1], _CANDIDATES_A_SLOT * context.batch_size)
         chosen = chosen[unit[chosen].any(axis=1)]
         turns = typical_first(unit[chosen], max(1, context.batch_size), seed=context.seed)
-        scores = np.full(len(context.keys), np.nan)
-        scores[order[chosen[turns]]] = -np.arange(len(turns), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[chosen[turns]])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give how far each bodypart moves in pixels, and how many passes disagree."""

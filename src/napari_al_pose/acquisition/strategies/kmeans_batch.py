@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import typical_first
 from napari_al_pose.acquisition.family import Family
+from napari_al_pose.acquisition.ordering import scores_of_order
 from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 
@@ -34,10 +35,8 @@ class KMeansBatch:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``."""
         order, rows, _ = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
         turns = typical_first(rows, max(1, context.batch_size), seed=context.seed)
-        scores[order[turns]] = -np.arange(len(turns), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[turns])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say what it stands for."""

@@ -19,17 +19,18 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.ordering import key_columns, key_order
-from napari_al_pose.acquisition.strategy import (
-    Explanation,
-    Requires,
-    ScoreContext,
-    bodypart_reasons,
-    given,
-    worst_bodypart,
-)
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, explain_by_worst, given
 from napari_al_pose.domain import FrameKey
 
+NO_NEIGHBOUR = "no neighbouring frame to compare with"
 _WINDOW = 11
+
+
+def explain_steps(context: ScoreContext, steps: NDArray[np.floating]) -> Explanation:
+    """Give each bodypart's step in pixels, ``(K,)``, and word the largest."""
+    return explain_by_worst(
+        context, steps, lambda name, step: f"{name}: {step:.0f} px from one frame to the next", otherwise=NO_NEIGHBOUR
+    )
 
 
 def temporal_norm(track: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -102,9 +103,4 @@ class TemporalNorm:
             given(context.xy, "predictions")[index : index + 1],
             context.extra_of(Extra.NEIGHBOUR_XY)[index : index + 1],
         )[0]
-        worst = worst_bodypart(context, steps)
-        if worst is None:
-            return Explanation(sentence="no neighbouring frame to compare with")
-        return Explanation(
-            bodypart_reasons(context, steps), f"{worst[0]}: {worst[1]:.0f} px from one frame to the next"
-        )
+        return explain_steps(context, steps)

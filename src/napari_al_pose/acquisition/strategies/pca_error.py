@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.fusion import aggregate
 from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
-from napari_al_pose.domain import BodypartReason
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, given
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class PcaError:
         names = context.skeleton.bodyparts
         most = int(np.argmax(np.nan_to_num(error)))
         return Explanation(
-            tuple(BodypartReason(name, float(value)) for name, value in zip(names, error, strict=True)),
+            bodypart_reasons(context, error),
             f"{names[most]}: {error[most]:.0f} px from where labelled poses would put it",
         )
 

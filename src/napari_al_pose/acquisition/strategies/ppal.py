@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.ordering import key_order, rank_order
+from napari_al_pose.acquisition.ordering import key_order, rank_order, scores_of_order
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, given
@@ -86,9 +86,7 @@ class TwoStages:
         turns = [row for row in ranked.tolist() if row in medoid]
         turns += [row for row in ranked.tolist() if row not in medoid]
         turns = turns[: CHOSEN_PER_SLOT * context.batch_size]
-        scores = np.full(len(context.keys), np.nan)
-        scores[turns] = -np.arange(len(turns), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), turns)
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's weighted entropy and word its peaks."""

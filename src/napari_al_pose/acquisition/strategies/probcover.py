@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.family import Family
+from napari_al_pose.acquisition.ordering import scores_of_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, farthest_first, nearest_distance, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
@@ -77,9 +78,8 @@ class ProbCover:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""
         order, rows, distance = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
         if not len(rows):
-            return scores
+            return scores_of_order(len(context.keys), [])
         radius = ball_radius(rows)
         wanted = min(CHOSEN_PER_SLOT * context.batch_size, len(rows))
         picks = cover(rows, distance < radius, radius, wanted)
@@ -87,8 +87,7 @@ class ProbCover:
             left = np.minimum(distance, nearest_distance(rows, rows[picks]))
             rest = np.setdiff1d(np.arange(len(rows)), picks)
             picks += rest[farthest_first(rows[rest], left[rest], wanted - len(picks))[0]].tolist()
-        scores[order[picks]] = -np.arange(len(picks), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[picks])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say how much of the pool looks like it."""

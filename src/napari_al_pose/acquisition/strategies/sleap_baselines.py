@@ -30,16 +30,8 @@ from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.ordering import key_columns, key_order
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategies.lightning_temporal import largest_step
-from napari_al_pose.acquisition.strategy import (
-    Batching,
-    Explanation,
-    Requires,
-    ScoreContext,
-    bodypart_reasons,
-    given,
-    worst_bodypart,
-)
+from napari_al_pose.acquisition.strategies.lightning_temporal import explain_steps, largest_step
+from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext, bodypart_reasons, given
 
 _COMPONENTS, _CLUSTERS = 5, 5
 _LOW_SCORE = 0.5
@@ -164,13 +156,7 @@ class Threshold:
         if self.kind == "score":
             likelihood = np.nan_to_num(np.asarray(given(context.likelihood, "likelihood")[index], np.float64))
             return Explanation(bodypart_reasons(context, 1 - likelihood), f"mean likelihood {likelihood.mean():.2f}")
-        steps = self._steps(context)[index]
-        worst = worst_bodypart(context, steps)
-        if worst is None:
-            return Explanation(sentence="no neighbouring frame to compare with")
-        return Explanation(
-            bodypart_reasons(context, steps), f"{worst[0]}: {worst[1]:.0f} px from one frame to the next"
-        )
+        return explain_steps(context, self._steps(context)[index])
 
 
 def velocity() -> Threshold:

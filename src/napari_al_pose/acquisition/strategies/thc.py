@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, bodypart_reasons, worst_bodypart
+from napari_al_pose.acquisition.strategies.lightning_temporal import NO_NEIGHBOUR
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, explain_by_worst
 
 
 def scoremap_change(
@@ -76,8 +77,9 @@ class HeatmapContinuity:
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Give each bodypart's change, and word the largest."""
         change = continuity(context.extra_of(Extra.SCOREMAP_CHANGE)[index : index + 1])[0]
-        worst = worst_bodypart(context, change)
-        if worst is None:
-            return Explanation(sentence="no neighbouring frame to compare with")
-        sentence = f"{worst[0]}: its scoremap changes by {worst[1] / 2:.0%} from one frame to the next"
-        return Explanation(bodypart_reasons(context, change), sentence)
+        return explain_by_worst(
+            context,
+            change,
+            lambda name, value: f"{name}: its scoremap changes by {value / 2:.0%} from one frame to the next",
+            otherwise=NO_NEIGHBOUR,
+        )

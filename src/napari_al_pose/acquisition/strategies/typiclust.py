@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.clusters import kmeans
 from napari_al_pose.acquisition.family import Family
+from napari_al_pose.acquisition.ordering import scores_of_order
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 from napari_al_pose.acquisition.vectors import unit_rows
@@ -56,16 +57,14 @@ class TypiClust:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""
         order, rows, _ = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
         if not len(rows):
-            return scores
+            return scores_of_order(len(context.keys), [])
         labelled = context.labelled_features
         known = rows[:0] if labelled is None else unit_rows(labelled).astype(rows.dtype)
         k = min(len(known) + max(1, context.batch_size), _MOST_CLUSTERS)
         labels, _ = kmeans(np.concatenate([rows, known]), k, seed=context.seed)
         picks = _take_turns(rows, labels[: len(rows)], labels[len(rows) :], CHOSEN_PER_SLOT * context.batch_size)
-        scores[order[picks]] = -np.arange(len(picks), dtype=np.float64)
-        return scores
+        return scores_of_order(len(context.keys), order[picks])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say what it stands for."""

@@ -24,14 +24,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.strategies.pose_novelty import confident_poses
-from napari_al_pose.acquisition.strategy import (
-    Explanation,
-    Requires,
-    ScoreContext,
-    bodypart_reasons,
-    given,
-    worst_bodypart,
-)
+from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, explain_by_worst, given
 
 _LAYERS = (24, 12, 7, 4, 7, 12, 24)
 _ROUNDS = 2_000
@@ -126,11 +119,12 @@ class PoseUnnaturalness:
         k = context.skeleton.n_bodyparts
         errors = _fitted(context).errors(pose_features(pose, context.skeleton.link_indices()))[0, : 2 * k]
         own = errors.reshape(k, 2).mean(axis=1)
-        worst = worst_bodypart(context, own)
-        if worst is None:
-            return Explanation(sentence="too few bodyparts found to judge the pose")
-        sentence = f"{worst[0]}: {np.sqrt(worst[1]):.1f} standard deviations from a natural place"
-        return Explanation(bodypart_reasons(context, own), sentence)
+        return explain_by_worst(
+            context,
+            own,
+            lambda name, error: f"{name}: {np.sqrt(error):.1f} standard deviations from a natural place",
+            otherwise="too few bodyparts found to judge the pose",
+        )
 
 
 def _fitted(context: ScoreContext) -> Autoencoder:
