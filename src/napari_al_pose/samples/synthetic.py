@@ -144,12 +144,23 @@ def make_sample(
     AlPoseError
         If the folder can't be written, or holds a sample of another seed or length.
     """
-    target = Path(folder) / PROJECT_NAME
+    return make_drawn(Path(folder) / PROJECT_NAME, SCENES, seed=seed, n_frames=n_frames, progress=progress)
+
+
+def make_drawn(
+    target: Path,
+    scenes: Sequence[Scene],
+    *,
+    seed: int,
+    n_frames: int,
+    individuals: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Make a sample project of drawn scenes in ``target``, see `make_sample`; of one mouse if none are named."""
     if target.exists():
-        check_same(target, seed, n_frames)
+        _check_same(target, seed, n_frames)
         return target / "config.yaml"
-    total = n_frames * len(SCENES)
-    done = 0
+    done, total = 0, n_frames * len(scenes)
 
     def count() -> None:
         nonlocal done
@@ -157,8 +168,16 @@ def make_sample(
         if progress is not None:
             progress(done, total)
 
-    with new_folder(target) as temporary:
-        _write_project(temporary, seed, n_frames, count)
+    with _new_folder(target) as temporary:
+        (temporary / "videos").mkdir()
+        truth: dict[str, NDArray[np.generic]] = {"seed": np.array(seed), "n_frames": np.array(n_frames)}
+        for scene, random_state in zip(scenes, np.random.SeedSequence(seed).spawn(len(scenes)), strict=True):
+            footage = Footage(scene, n_frames, np.random.default_rng(random_state), n_mice=max(1, len(individuals)))
+            truth[scene.name] = footage.truths() if individuals else footage.truth()
+            encode(temporary / "videos" / f"{scene.name}.mp4", footage.frames(), after_each=count)
+        np.savez_compressed(temporary / TRUTH_FILE, **truth)  # type: ignore[arg-type]  # NumPy's stub mixes up its keywords
+        config = _config_text([scene.name for scene in scenes], individuals)
+        (temporary / "config.yaml").write_text(config, encoding="utf-8", newline="\n")
     return target / "config.yaml"
 
 
@@ -190,18 +209,7 @@ def has_ground_truth(folder: Path) -> bool:
     return _truth_path(Path(folder)).is_file()
 
 
-def _write_project(folder: Path, seed: int, n_frames: int, after_each: Callable[[], None]) -> None:
-    (folder / "videos").mkdir()
-    truth: dict[str, NDArray[np.generic]] = {"seed": np.array(seed), "n_frames": np.array(n_frames)}
-    for scene, random_state in zip(SCENES, np.random.SeedSequence(seed).spawn(len(SCENES)), strict=True):
-        footage = Footage(scene, n_frames, np.random.default_rng(random_state))
-        truth[scene.name] = footage.truth()
-        encode(folder / "videos" / f"{scene.name}.mp4", footage.frames(), after_each=after_each)
-    np.savez_compressed(folder / TRUTH_FILE, **truth)  # type: ignore[arg-type]  # NumPy's stub mixes up its keywords
-    (folder / "config.yaml").write_text(config_text([scene.name for scene in SCENES]), encoding="utf-8", newline="\n")
-
-
-def config_text(videos: Sequence[str], individuals: Sequence[str] = ()) -> str:
+def _config_text(videos: Sequence[str], individuals: Sequence[str] = ()) -> str:
     """Return the ``config.yaml`` of a sample with these videos; of one animal if no individuals are named."""
     bodyparts = _listed("bodyparts", BODYPARTS)
     if individuals:
@@ -229,7 +237,7 @@ def _listed(name: str, entries: Sequence[str]) -> str:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def _new_folder(target: Path) -> Iterator[Path]:
     """Provide a temporary folder that becomes ``target`` if the block succeeds and vanishes otherwise."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -252,7 +260,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_same(target: Path, seed: int, n_frames: int) -> None:
+def _check_same(target: Path, seed: int, n_frames: int) -> None:
     """Refuse a sample of another seed or length."""
     truth = read_truth(target)
     found = (int(truth["seed"]), int(truth["n_frames"]))
