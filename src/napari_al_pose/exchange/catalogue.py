@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.steps import Told
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.deeplabcut import is_annotation_file
-from napari_al_pose.formats.label_set import LabelSet
+from napari_al_pose.formats.label_set import LabelReader, LabelSet
 
-Read = Callable[[Path, Told], LabelSet]
 Write = Callable[[LabelSet, Path], None]
 
 
@@ -29,8 +27,7 @@ class LabelFormat:
         Its name in the window.
     capabilities : Capabilities
         What it can hold.
-    read : callable
-        Reads a label file.
+    read : LabelReader
     write : callable or None
         Writes one beside the pictures; None for a project folder.
     file : str
@@ -48,7 +45,7 @@ class LabelFormat:
     name: str
     title: str
     capabilities: Capabilities
-    read: Read
+    read: LabelReader
     write: Write | None
     file: str
     patterns: tuple[str, ...]

@@ -29,20 +29,7 @@ def is_coco(document: Any) -> bool:
 
 
 def read_coco(path: Path, told: Told = nobody) -> LabelSet:
-    """Read a JSON file of COCO keypoints.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
-
-    Raises
-    ------
-    AlPoseError
-        If it is not such a file; the message names the file and the entry.
-    """
+    """Read a JSON file of COCO keypoints, as a `LabelReader` does."""
     document = read_json(path, "COCO keypoints")
     if not is_coco(document):
         raise AlPoseError(

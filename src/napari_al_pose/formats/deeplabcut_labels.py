@@ -23,22 +23,10 @@ CAPABILITIES = Capabilities("DeepLabCut")
 
 
 def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
-    """Read a ``CollectedData_<scorer>.h5`` or ``.csv``.
+    """Read a ``CollectedData_<scorer>.h5`` or ``.csv``, as a `LabelReader` does.
 
-    A missing point in a row that has others was looked for and not seen; a row without any point was not labelled.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
-
-    Raises
-    ------
-    AlPoseError
-        If it is not a table of coordinates, or holds bodyparts of different kinds of animals; the message names the
-        file.
+    A missing point in a row that has others was looked for and not seen; a row without any point was not labelled. A
+    file that holds bodyparts of different kinds of animals is refused.
     """
     raw = read_table(path)
     told_of_predictions = _predictions(raw, path)

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import (
-    SINGLE_INDIVIDUAL,
-    AlPoseError,
-    Annotation,
-    FrameKey,
-    KeypointState,
-    Skeleton,
-)
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain.steps import Told, nobody
 
 MOST_BODYPARTS = 1_000
 MOST_FRAMES = 1_000_000
@@ -104,6 +99,26 @@ class LabelSet:
         for annotation in sorted(self.annotations, key=lambda a: (a.key, order(a.individual))):
             found.setdefault(annotation.key, []).append(annotation)
         return found
+
+
+class LabelReader(Protocol):
+    """Reads the labels of a file; every label format has one."""
+
+    def __call__(self, path: Path, told: Told = nobody) -> LabelSet:
+        """Read the file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        told : callable, optional
+            Told how many entries of how many are read.
+
+        Raises
+        ------
+        AlPoseError
+            If it is not such a file; the message names the file, and the entry or row if one is at fault.
+        """
 
 
 def skeleton_in(

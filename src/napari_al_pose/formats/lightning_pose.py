@@ -36,20 +36,7 @@ _VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
 
 
 def read_lightning_pose(path: Path, told: Told = nobody) -> LabelSet:
-    """Read a CSV of labels.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
-
-    Raises
-    ------
-    AlPoseError
-        If it is not such a file; the message names the file and the row.
-    """
+    """Read a CSV of labels, as a `LabelReader` does."""
     table = read_table(path, coordinates=("x", "y", "visible"))
     scorer = table.columns[0][0]
     columns = Counter(table.columns)

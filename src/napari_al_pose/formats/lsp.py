@@ -61,20 +61,7 @@ _DAMAGE = (
 
 
 def read_lsp(path: Path, told: Told = nobody) -> LabelSet:
-    """Read ``joints.mat`` of LSP or of its extended set.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
-
-    Raises
-    ------
-    AlPoseError
-        If it is not such a file; the message names the file.
-    """
+    """Read ``joints.mat`` of LSP or of its extended set, as a `LabelReader` does."""
     joints = _joints(path)
     if joints.shape[:2] == (3, 14):
         xy, flags = joints[:2].transpose(2, 1, 0), joints[2].T

@@ -58,20 +58,7 @@ def is_mpii(document: Any) -> bool:
 
 
 def read_mpii(path: Path, told: Told = nobody) -> LabelSet:
-    """Read a JSON file of MPII.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
-
-    Raises
-    ------
-    AlPoseError
-        If it is not such a file; the message names the file and the entry.
-    """
+    """Read a JSON file of MPII, as a `LabelReader` does."""
     document = read_json(path, "MPII Human Pose")
     if not is_mpii(document):
         if isinstance(document, list) and document and isinstance(document[0], dict) and "score" in document[0]:

@@ -31,19 +31,12 @@ FILE = "labels.slp"
 
 
 def read_sleap(path: Path, told: Told = nobody) -> LabelSet:
-    """Read a ``.slp`` or ``.pkg.slp``; no video is opened.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    told : callable, optional
-        Told how many entries of how many are read.
+    """Read a ``.slp`` or ``.pkg.slp``, as a `LabelReader` does; no video is opened.
 
     Raises
     ------
     AlPoseError
-        If sleap-io is not installed, or it is not such a file; the message names the file.
+        Also if sleap-io is not installed.
     """
     sio = import_sleap_io()
     if not path.is_file():
