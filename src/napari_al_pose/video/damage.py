@@ -1,4 +1,4 @@
-"""Which frames of a file are damaged: not decoded at all, or decoded from data that is not whole."""
+"""Which frames of a file are damaged: they do not decode, or they decode from incomplete data."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from napari_al_pose.video.index import PacketIndex
 
 _FALSE_ALARMS = 4
 _MOST_RANGES = 6
-"""Runs of frames that a sentence names."""
+"""Number of runs that a sentence names."""
 
 
 def is_damaged(source: FrameSource, position: int) -> bool:
-    """Return whether a frame that was read is known not to be whole, so that nothing must be learnt from it."""
+    """Return whether a frame that was read is known to be damaged; then nothing must be learnt from it."""
     ask = getattr(source, "is_damaged", None)
     return ask is not None and bool(ask(position))
 
 
 def notice_of(source: FrameSource) -> str:
-    """Return what is wrong with a source's file as far as it was read, for the user; "" if nothing is known to be."""
+    """Say what is wrong with the part of a source's file that was read, for the user; "" if nothing is known."""
     return str(getattr(source, "notice", ""))
 
 
 class Damage:
-    """What is known of the damage in one file; shared by its decoders, which add what they come across.
+    """What is known about the damage in one file. Its decoders share it and add what they find.
 
-    Frames are stored as differences. So a damaged packet harms its own frame and those decoded after it, up to the next
-    keyframe.
+    Frames are stored as differences, so a damaged packet harms its own frame and all frames decoded after it, up to the
+    next keyframe.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class Damage:
         self.spoilt = np.zeros(len(index), bool)
         """Frames that decode from damaged data; bool ``(N,)``."""
         self._examined: dict[int, bool] = {}
-        """Groups in which something was found wrong, by their first position, and whether all of each was looked at."""
+        """Groups in which something is wrong, by their first position, and whether the whole group was examined."""
         self._careful: set[int] = set()
-        """Groups of which frames come out only when they are decoded carefully."""
+        """Groups whose frames come out only if they are decoded carefully."""
         self._false_alarms = 0
         for position in index.positions[index.torn].tolist() if len(index.torn) else ():
             if position >= 0:
@@ -64,19 +64,19 @@ class Damage:
     # ---- what decoders add --------------------------------------------------------------------------
 
     def suspect(self, position: int, *, passed_over: bool = False) -> None:
-        """Note that something is wrong in the group of a frame: a packet did not decode, or the frame did not come."""
+        """Note that something is wrong in the group of a frame: a packet did not decode, or no frame came out."""
         start = self._index.group(position).start
         self._examined.setdefault(start, False)
         if passed_over:
             self._careful.add(start)
         order = self._index.order
         if position == start > 0 and order[start - 1] > order[start]:
-            # A keyframe of an open group: frames shown before it refer to it as well.
+            # A keyframe of an open group: frames shown before it also refer to it.
             self._examined.setdefault(self._index.group(start - 1).start, False)
 
     @property
     def suspected(self) -> list[int]:
-        """First positions of the groups in which something is wrong and not all is known."""
+        """First positions of the groups in which something is wrong and that were not fully examined."""
         return sorted(start for start, examined in self._examined.items() if not examined)
 
     def needs_care(self, position: int) -> bool:
@@ -91,18 +91,18 @@ class Damage:
         return not is_sound or group.start in self._careful
 
     def is_examined(self, position: int) -> bool:
-        """Return whether all that is wrong in the group of a frame is known."""
+        """Return whether the group of a frame was fully examined."""
         return self._examined.get(self._index.group(position).start, False)
 
     def settle(self, position: int, bad_ranks: Iterable[int], came_out: set[int]) -> None:
-        """Take in what decoding a whole group with one thread has shown.
+        """Take the result of decoding a whole group with one thread.
 
         Parameters
         ----------
         position : int
-            Of any frame of the group.
+            Any frame of the group.
         bad_ranks : iterable of int
-            Packets that did not decode, or whose frame the decoder calls corrupt.
+            Packets that did not decode, or whose frame the decoder reports as corrupt.
         came_out : set of int
             Positions of the frames that came out.
         """
@@ -118,7 +118,7 @@ class Damage:
 
     @property
     def cries_wolf(self) -> bool:
-        """Return whether most of what looked wrong was sound: then only errors are worth another look."""
+        """Return whether most suspected groups were sound; then only errors deserve another look."""
         return self._false_alarms >= _FALSE_ALARMS
 
     # ---- for people, and for the next time ----------------------------------------------------------
@@ -140,7 +140,7 @@ class Damage:
         return ", and ".join(found)
 
     def state(self) -> dict[str, list[list[int]]]:
-        """Return what is known, as it is kept on disk: runs of positions, first and last of each."""
+        """Return what is known in the form kept on disk: first and last position of each run."""
         return {
             "missing": runs(np.flatnonzero(self.missing)),
             "spoilt": runs(np.flatnonzero(self.spoilt)),
@@ -149,12 +149,12 @@ class Damage:
         }
 
     def restore(self, state: dict[str, list[list[int]]]) -> None:
-        """Take in what `state` returned for the same file.
+        """Take what `state` returned for the same file.
 
         Raises
         ------
         ValueError, KeyError, TypeError, IndexError
-            It is something else.
+            If it is anything else.
         """
         for name, marks in (("missing", self.missing), ("spoilt", self.spoilt)):
             for first, last in state[name]:
@@ -186,7 +186,7 @@ def runs(positions: NDArray[np.int64]) -> list[list[int]]:
 
 
 def ranges(positions: NDArray[np.int64]) -> str:
-    """Return frame numbers as people write them: "3, 7 to 9"."""
+    """Write frame numbers as people do: "3, 7 to 9"."""
     found = runs(positions)
     texts = [str(a) if a == b else f"{a} to {b}" for a, b in itertools.islice(found, _MOST_RANGES)]
     left = len(found) - len(texts)

@@ -1,4 +1,4 @@
-"""Decoding from a keyframe on, with every frame under its right number."""
+"""Decode from a keyframe on, and give every frame its right number."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["FrameDecoder", "SupersededError"]
 logger = logging.getLogger(__name__)
 
 _NEAR = 3
-"""Frames ahead that are reached by decoding on, even where a keyframe is nearer: a seek empties the decoder."""
+"""Frames this close ahead are reached by decoding on, even if a keyframe is nearer: a seek empties the decoder."""
 _HELD_MOST = 16
-"""Frames held until those that were decoded before them have shown whether they are damaged."""
+"""Frames held back at most, until those decoded before them have shown whether they are damaged."""
 
 
 class _Decoded(NamedTuple):
@@ -40,18 +40,18 @@ class _DamageFoundError(Exception):
 
 
 class FrameDecoder:
-    """Decodes one file; for one thread at a time.
+    """Decodes one file. Only one thread may use it at a time.
 
     Parameters
     ----------
     path : Path
     index : PacketIndex
     damage : Damage
-        Told here of every frame that turns out to be damaged, before it is handed out.
+        Told of every frame that turns out to be damaged, before that frame is handed out.
     threads : int
-        Decoding threads; 0 lets FFmpeg choose, but for pictures too small to be worth more than one.
+        Decoding threads. 0 lets FFmpeg choose, except for pictures that are too small for more than one.
     to_rgb : callable, optional
-        What makes an RGB array of a decoded frame; a plain `RgbConverter` by default.
+        Turns a decoded frame into an RGB array; a plain `RgbConverter` by default.
     """
 
     def __init__(
@@ -73,29 +73,29 @@ class FrameDecoder:
         self._leftovers = Leftovers() if self._source.codec.name in LEAVING else None
         self._frames: Iterator[_Decoded | None] = iter(())
         self._at = -1
-        """Position of the frame decoded last; only means something while ``_frames`` can go on."""
+        """Position of the frame decoded last; only valid while ``_can_go_on``."""
         self._can_go_on = False
         self._seeks = index.seekable
         self._next_up: _Decoded | None = None
         self._superseded: Callable[[], bool] = never
         self._wanted_from = 0
         self._whole_from = 0
-        """Position before which frames are not whole yet since the last seek."""
+        """Since the last seek, frames before this position are not whole."""
         self._skips = False
         self._complete_from = 0
-        """Position before which frames may have been left out since the last seek."""
+        """Since the last seek, frames before this position may have been left out."""
 
     def frames(
         self, first: int, last: int, *, superseded: Callable[[], bool] | None = None
     ) -> Iterator[tuple[int, Any]]:
         """Yield ``(position, RGB)`` of the frames from ``first`` to ``last`` that decode, in order; see ``to_rgb``.
 
-        The rest of them is marked as missing.
+        The others are marked as missing.
 
         Raises
         ------
         SupersededError
-            ``superseded()`` is True; it is asked before every packet.
+            If ``superseded()`` is True; it is asked before every packet.
         """
         self._superseded = superseded or never
         while first <= last:
@@ -130,7 +130,7 @@ class FrameDecoder:
         self._careful.close()
 
     def _sound_frames(self, first: int, last: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yield frames as long as nothing is found wrong with their groups."""
+        """Yield frames until something is found wrong with one of their groups."""
         self._wanted_from = first
         if not self._reaches(first):
             self._can_go_on = False  # unless a start is found
@@ -145,7 +145,7 @@ class FrameDecoder:
     # ---- where to start ---------------------------------------------------------------------------
 
     def _reaches(self, first: int) -> bool:
-        """Return whether decoding on is the cheapest way to ``first``."""
+        """Return whether decoding on is the cheapest way to reach ``first``."""
         if not self._can_go_on or first <= self._at or first < self._complete_from:
             return False
         if first - self._at <= _NEAR:
@@ -170,11 +170,11 @@ class FrameDecoder:
         self._can_go_on = True
 
     def _starts_by(self, first: int, entry: int) -> bool:
-        """Return whether ``first`` is whole when decoding starts at an entry.
+        """Return whether ``first`` is whole if decoding starts at an entry.
 
-        Streams without true keyframes (periodic intra refresh) give nothing for a while after a seek, and then pictures
-        that are whole only once the next refresh has passed over them. If what is missing is missing for good, going
-        further back does no harm but costs time. Of the frames before the first one out nothing is known.
+        After a seek, streams without true keyframes (periodic intra refresh) give nothing for a while. The pictures
+        that follow are whole only once the next refresh has passed over them. If frames are missing for good, going
+        further back costs time but does no harm. Nothing is known about the frames before the first one out.
         """
         self._next_up = self._next_frame()
         if self._next_up is None:
@@ -200,10 +200,10 @@ class FrameDecoder:
         self._frames = self._decoded(packets, floor)
 
     def _decoded(self, packets: Iterator[av.Packet], floor: int) -> Iterator[_Decoded | None]:
-        """Yield frames, from ``floor`` on, and None after each packet: there one may pause.
+        """Yield frames from ``floor`` on, and None after each packet, where the caller may pause.
 
-        What precedes it are frames that need an earlier keyframe (open GOP) or that a seek landed too early for.
-        A frame is held until all that was decoded before it has come out: only then it is known to be sound.
+        Frames before it need an earlier keyframe (open GOP), or come out because a seek landed too early. A frame is
+        held until all frames decoded before it have come out: only then is it known to be sound.
         """
         last = floor - 1
         handed_in: set[int] = set()
@@ -231,15 +231,15 @@ class FrameDecoder:
         yield from held
 
     def _is_open(self, rank: int, handed_in: set[int], last: int) -> bool:
-        """Return whether the frame of a packet that was decoded before this one is still to come out."""
+        """Return whether a frame that was decoded before this one has yet to come out."""
         positions = self._index.positions
         handed_in.difference_update([other for other in handed_in if positions[other] <= last])
         return any(other < rank for other in handed_in)
 
     def _leaves_out(self, packet: av.Packet, rank: int) -> bool:
-        """Return whether a packet need not be decoded, as its frame is neither wanted nor referred to.
+        """Return whether a packet need not be decoded, because its frame is neither wanted nor referred to.
 
-        Of H.264 that is seen here; other decoders are told to leave such packets out themselves.
+        This is decided here for H.264; other decoders are told to leave such packets out themselves.
         """
         comes_before = not self._index.counted and bool(self._index.positions[rank] < self._wanted_from)
         codec = self._source.codec
@@ -262,7 +262,7 @@ class FrameDecoder:
             return []
 
     def _suspect_packets(self, ranks: set[int], floor: int) -> None:
-        """Note that one of these packets is bad; with several threads it is not known which."""
+        """Note that one of these packets is bad; with several threads, we do not know which."""
         own_rank = self._index.order[floor]
         for rank in ranks:
             position = int(self._index.positions[rank])
@@ -279,7 +279,7 @@ class FrameDecoder:
         return None
 
     def _frames_up_to(self, last: int, *, marked_from: int) -> Iterator[_Decoded]:
-        """Yield what decodes up to ``last``."""
+        """Yield the frames up to ``last`` that decode."""
         while self._at < last:
             item, self._next_up = self._next_up or self._next_frame(), None
             until = last + 1 if item is None else min(item.position, last + 1)
@@ -295,7 +295,7 @@ class FrameDecoder:
             yield item
 
     def _look_closer_at(self, first: int, stop: int) -> None:
-        """Have the group of frames that were passed over looked at more closely."""
+        """Have the groups of frames that were passed over examined more closely."""
         for position in range(first, stop):
             if not self._damage.missing[position]:
                 self._damage.suspect(position, passed_over=True)

@@ -1,4 +1,4 @@
-"""The packets of a video from one of its entries on, each under its rank."""
+"""Read the packets of a video from one of its entries on, each under its rank."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from napari_al_pose.video.packets import UNTIMED
 logger = logging.getLogger(__name__)
 
 STEPS_BACK = (0, 1, 2, 8)
-"""Entries to go back by where a seek fails, or where decoding can't be started from the nearest one."""
+"""How many entries to go back if a seek fails, or if decoding can't start from the nearest one."""
 _SMALL_PIXELS = 160 * 120
-"""Up to this size handing frames from thread to thread costs more than decoding them."""
+"""Up to this size, handing frames from thread to thread costs more than decoding them."""
 
 
 class SupersededError(Exception):
-    """A read was given up because nobody wants its frame any more."""
+    """A read was given up, as nobody wants its frame any more."""
 
 
 class OutOfStepError(Exception):
@@ -32,21 +32,21 @@ class OutOfStepError(Exception):
 
 
 def never() -> bool:
-    """Return False: nothing supersedes this."""
+    """Return False: nothing supersedes this read."""
     return False
 
 
 class PacketSource:
-    """One open file; for one thread at a time.
+    """One open file. Only one thread may use it at a time.
 
     Parameters
     ----------
     path : Path
     index : PacketIndex
     threads : int
-        Decoding threads; 0 lets FFmpeg choose, but for pictures too small to be worth more than one.
+        Decoding threads. 0 lets FFmpeg choose, except for pictures that are too small for more than one.
     strict : bool
-        Whether the decoder raises what it would pass over in silence (see `tell_of_damage`).
+        Whether the decoder raises errors that it would otherwise pass over silently (see `tell_of_damage`).
     """
 
     def __init__(self, path: Path, index: PacketIndex, *, threads: int = 0, strict: bool = True) -> None:
@@ -56,7 +56,7 @@ class PacketSource:
         self.strict = strict
         self._container, self._stream = self._open()
         self._seeks_by = (0, "dts" if index.counted else "pts")
-        """What worked last: entries to aim before the wanted one, and what of it to seek to."""
+        """What worked last: how many entries before the wanted one to aim at, and by which property of it."""
         self._has_seen_first = False
 
     @property
@@ -69,24 +69,24 @@ class PacketSource:
         self._container.close()
 
     def be_lenient(self) -> None:
-        """Decode without being strict from the next start on."""
+        """From the next start on, do not be strict."""
         self.strict = False
         self._container.close()
         self._container, self._stream = self._open()
         self._has_seen_first = False
 
     def from_start(self) -> Iterator[av.Packet]:
-        """Return the packets from the first on; the one way that needs no seeking."""
+        """Return the packets from the first on; this needs no seek."""
         old = self._container
         self._container, self._stream = self._open()
         old.close()
         return self._ranked(self._packets(), 0, from_start=True)
 
     def from_entry(self, entry: int, superseded: Callable[[], bool] = never) -> Iterator[av.Packet] | None:
-        """Return the packets from an entry's own on; None if no seek leads there or before.
+        """Return the packets from an entry's own packet on; None if no seek leads to it or before it.
 
-        Containers differ in the time they look for, and some land late: then an earlier time is aimed at, which costs
-        no decoding.
+        Containers differ in the time they look for, and some land late. Then the next seek aims at an earlier time,
+        which costs no decoding.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class PacketSource:
                 self._has_seen_first = True  # shown above, or what is decoded next
                 self._seeks_by = way
                 if self._index.reorder_depth:
-                    # A seek makes FFmpeg forget what it learnt about streams that don't say it.
+                    # A seek makes FFmpeg forget what it found out about streams that don't declare it.
                     self.codec.reorder_depth = max(self.codec.reorder_depth, self._index.reorder_depth)
                 return self._ranked(itertools.chain([packet], found), int(self._index.entry_ranks[entry]))
         return None
@@ -121,7 +121,7 @@ class PacketSource:
         stream.thread_count = self._threads or (1 if is_small else 0)
         stream.thread_type = "NONE" if stream.thread_count == 1 else "AUTO"
         if self._index.by_header and self._index.reorder_depth:
-            stream.codec_context.reorder_depth = self._index.reorder_depth  # nothing was decoded that would tell
+            stream.codec_context.reorder_depth = self._index.reorder_depth  # nothing decoded so far would tell
         if self.strict:
             tell_of_damage(stream.codec_context)
         return container, stream
@@ -129,8 +129,8 @@ class PacketSource:
     def _show_first_packet(self) -> None:
         """Let the decoder see the first packet before it starts anywhere else.
 
-        x264 tells its version there and nowhere else; 4:4:4 video by its versions of up to 2018 decodes to garbage,
-        without an error, in a decoder that does not know it.
+        x264 writes its version there and nowhere else. 4:4:4 video of versions up to 2018 decodes to garbage, without
+        an error, if the decoder does not know the version.
         """
         try:
             next(self._container.decode(self._stream), None)
@@ -140,7 +140,7 @@ class PacketSource:
     # ---- finding an entry ---------------------------------------------------------------------------
 
     def _marks(self) -> list[str]:
-        """Return what can be sought for: where times begin again only byte offsets lead to one place."""
+        """Return what to seek by: if times begin again, only byte offsets lead to a single place."""
         if self._index.times_restart or UNTIMED in self._index.pts[:1]:
             return ["place", "pts", "dts"]
         return ["pts", "dts"]
@@ -168,7 +168,7 @@ class PacketSource:
     def _find(self, packets: Iterator[av.Packet], entry: int, superseded: Callable[[], bool]) -> av.Packet | None:
         """Return the entry's own packet; None if the seek landed behind it.
 
-        Containers land anywhere before it, which costs nothing: packets in between are not decoded.
+        Containers may land anywhere before it. This costs nothing, as packets in between are not decoded.
         """
         index = self._index
         rank = index.entry_ranks[entry]
@@ -192,7 +192,7 @@ class PacketSource:
     # ---- packets ------------------------------------------------------------------------------------
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Yield packets up to the end, or up to where the file can't be read on."""
+        """Yield packets up to the end, or as far as the file can be read."""
         try:
             yield from (packet for packet in self._container.demux(self._stream) if packet.size)
         except FFmpegError as error:
@@ -201,14 +201,14 @@ class PacketSource:
             logger.warning("reading %s stopped: %s", self._path, error)
 
     def _ranked(self, packets: Iterator[av.Packet], rank: int, *, from_start: bool = False) -> Iterator[av.Packet]:
-        """Yield packets with their rank in place of their time, which decoders hand on to the frame.
+        """Yield packets with their rank in place of their time; decoders hand it on to the frame.
 
         Raises
         ------
         OutOfStepError
-            A packet is not the expected one.
+            If a packet is not the expected one.
         AlPoseError
-            The same, though the file was read from its start.
+            If the same happens although the file was read from its start.
         """
         sizes = self._index.sizes
         for packet in packets:
@@ -222,4 +222,4 @@ class PacketSource:
             rank += 1
             yield packet
         if rank < len(sizes) and not from_start:
-            raise OutOfStepError  # joined files exist in which a seek ends at the end of the first
+            raise OutOfStepError  # in some joined files, a seek ends at the end of the first

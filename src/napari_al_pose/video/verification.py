@@ -1,9 +1,9 @@
-"""Whether frames are numbered right and reached by seeks as by decoding from the start, and what to do if they are not.
+"""Check that frames have the right numbers and that seeks give the same frames as decoding from the start.
 
-Files exist whose container calls frames keyframes that need others, whose decoder wants to have seen what comes first,
-or whose times are out of order on the way. The index can't tell, decoding can. So the whole file is decoded once in the
-background, the plain way. Every frame has to come when the index says, and frames spread over the file have to look the
-same after a seek. What is damaged becomes known on the way.
+In some files, the container marks frames as keyframes that need others, the decoder has to see the beginning first, or
+times are out of order. The index can't tell; decoding can. So the whole file is decoded once in the background, in the
+plain way. Every frame has to come when the index says, and frames spread over the file have to look the same after a
+seek. Damage becomes known on the way.
 """
 
 from __future__ import annotations
@@ -33,34 +33,35 @@ from napari_al_pose.video.seeking import never
 logger = logging.getLogger(__name__)
 
 _N_SPREAD, _N_AT_KEYFRAMES = 8, 8
-"""Frames compared: anywhere, and right at keyframes, where a seek goes wrong if it does."""
+"""Frames compared: some anywhere, and some right at keyframes, where seeks are most likely to go wrong."""
 _EARLY_PIXELS = 60_000_000
-"""A quarter of the frames compared are among the first, up to so many pixels: what is wrong is soon found."""
+"""A quarter of the frames compared are among the first, up to this many pixels, so that faults are found soon."""
 _SEED = 2026
 _NICENESS = 10
-"""How far the decoding stands back behind everything else, where the system lets a thread do so."""
+"""By how much the decoding lowers its priority, if the system lets a thread do so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of a file.
+    """What is known about a file.
 
     Parameters
     ----------
     exact : bool
-        Whether the whole file was decoded, every frame came when it should, and all that were compared were the same.
+        Whether the whole file was decoded, every frame came when it should, and all compared frames were the same.
     n_compared : int
-        Frames that were compared.
+        Number of frames that were compared.
     differs_at : int
-        The first frame that was not the same; -1 if none.
+        The first frame that differed; -1 if none did.
     remedy : str
-        What was chosen instead of seeking: "" nothing, "forward" decoding from the first frame, "copy" another file.
+        What was chosen instead of seeking: "" for nothing, "forward" for decoding from the first frame, "copy" for
+        another file.
     copy : str
         That file.
     renumbered_from : int
-        The first frame that had a wrong number until this check; -1 if none. The index on disk is right from now on.
+        The first frame whose number this check corrected; -1 if none. The index on disk is right from now on.
     damage : dict
-        What `napari_al_pose.video.damage.Damage` says of the file.
+        What `napari_al_pose.video.damage.Damage` says about the file.
     """
 
     exact: bool
@@ -73,7 +74,7 @@ class Verdict:
 
 
 class _OutOfOrderError(Exception):
-    """A frame came that the index has elsewhere."""
+    """A frame came out that the index has elsewhere."""
 
     def __init__(self, position: int) -> None:
         super().__init__(position)
@@ -81,7 +82,7 @@ class _OutOfOrderError(Exception):
 
 
 def known_verdict(path: Path) -> Verdict | None:
-    """Return what was found out about a file before; None if nothing was, or the file has changed."""
+    """Return what is known about a file from before; None if nothing is, or if the file has changed."""
     try:
         content = json.loads(_record(path).read_text(encoding="utf-8"))
         return Verdict(**content)
@@ -93,13 +94,13 @@ def known_verdict(path: Path) -> Verdict | None:
 
 
 def choose_remedy(path: Path, remedy: str, copy: Path | None = None) -> None:
-    """Remember how a file is to be read from now on; see `Verdict`."""
+    """Remember how to read a file from now on; see `Verdict`."""
     verdict = known_verdict(path) or Verdict(False, 0)
     _keep(path, replace(verdict, remedy=remedy, copy="" if copy is None else str(copy)))
 
 
 def remember_damage(path: Path, damage: Damage) -> None:
-    """Remember what was found damaged while a file was read, for whoever opens it next."""
+    """Remember the damage that was found while a file was read, for whoever opens it next."""
     verdict = known_verdict(path) or Verdict(False, 0)
     _keep(path, replace(verdict, damage=damage.state()))
 
@@ -107,27 +108,27 @@ def remember_damage(path: Path, damage: Damage) -> None:
 def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | None = None) -> Verdict | None:
     """Decode a file from its start to its end, compare, and remember the outcome.
 
-    Where frames turn out to be numbered wrongly, they are numbered anew by decoding. The new index replaces the old one
-    on disk: open the file again.
+    If frames turn out to be numbered wrongly, they are numbered anew by decoding. The new index replaces the old one on
+    disk, so open the file again.
 
     Parameters
     ----------
     path : Path
         The video.
     index : PacketIndex
-        Of the file itself.
+        The index of the file itself.
     cancelled : callable, optional
         Asked before every packet.
 
     Returns
     -------
     Verdict or None
-        None if it was cancelled; then nothing is remembered.
+        None if it was cancelled. Then nothing is remembered.
 
     Raises
     ------
     AlPoseError
-        The file can't be reached any more.
+        If the file can't be reached any more.
     """
     found: list[Verdict | BaseException] = []
 
@@ -135,10 +136,10 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
         _stand_back()
         try:
             found.append(_verdict(path, index, cancelled or never))
-        except BaseException as error:  # noqa: BLE001  it is raised where the verdict is asked for
+        except BaseException as error:  # noqa: BLE001  it is raised where the verdict is requested
             found.append(error)
 
-    # A thread of its own, as one that has stood back can't step forward again.
+    # A thread of its own, as a thread that has lowered its priority can't raise it again.
     thread = threading.Thread(target=run, name=f"verify: {path.name}", daemon=True)
     thread.start()
     thread.join()
@@ -152,7 +153,7 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
 
 
 def _stand_back() -> None:
-    if sys.platform == "linux":  # elsewhere niceness is the whole process's
+    if sys.platform == "linux":  # elsewhere, niceness belongs to the whole process
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
@@ -167,7 +168,7 @@ def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> V
 
 
 class _Comparison:
-    """One plain decode of a file, and what it is compared with."""
+    """One plain decode of a file, and the frames that it is compared with."""
 
     def __init__(self, path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> None:
         self._path = path
@@ -177,14 +178,14 @@ class _Comparison:
         self._n_compared = 0
 
     def verdict(self) -> Verdict:
-        """Return what came out; ends at the first frame that differs.
+        """Return what came out. Ends at the first frame that differs.
 
         Raises
         ------
         SupersededError
-            It was cancelled.
+            If it was cancelled.
         _OutOfOrderError
-            Frames are not numbered in the order they come out.
+            If frames are not numbered in the order in which they come out.
         """
         convert = RgbConverter()
         wanted: set[int] = set()
@@ -215,8 +216,8 @@ class _Comparison:
             self._damage.suspect(position)
 
     def _is_same(self, position: int, passed: bytes) -> bool:
-        """Seek to a frame and compare it with the one that was passed; damaged ones may differ, and are known."""
-        # Each by a decoder that has not seen the first frame, as that of a reader which decodes ahead has not.
+        """Seek to a frame and compare it with the decoded one; damaged frames may differ, and are known."""
+        # Each with a decoder that has not seen the first frame, like that of a reader that decodes ahead.
         decoder = FrameDecoder(self._path, self._index, self._damage, threads=1)
         try:
             sought = [digest(frame) for _, frame in decoder.frames(position, position, superseded=self._cancelled)]
@@ -228,7 +229,7 @@ class _Comparison:
         return sought == [passed]
 
     def _look_at_suspects(self) -> None:
-        """Decode the groups in which something was wrong, so that all that is damaged is known by number."""
+        """Decode the groups in which something was wrong, so that all damaged frames are known by number."""
         decoder = FrameDecoder(self._path, self._index, self._damage, threads=1, to_rgb=lambda frame: frame)
         try:
             for start in self._damage.suspected:
@@ -259,7 +260,7 @@ def _record(path: Path) -> Path:
 
 
 def _keep(path: Path, verdict: Verdict) -> None:
-    """Remember a verdict; a cache that can't be written is done without."""
+    """Remember a verdict, unless the cache can't be written."""
     try:
         record = _record(path)
         record.parent.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,16 @@
 """Aleatoric uncertainty: how far from the truth does an auxiliary network expect each bodypart to be?
 
-Kendall & Gal, "What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?", NeurIPS 2017, as AL4Pose
-has it for poses: a small network on the pose network's features predicts the log variance ``s_k`` of bodypart ``k``,
-trained by the likelihood of the labelled frames' errors ``r_k``,
+Kendall & Gal, "What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?", NeurIPS 2017, in
+AL4Pose's form for poses. A small network on the pose network's features predicts the log variance ``s_k`` of bodypart
+``k``. It is trained on the errors ``r_k`` of the labelled frames with the loss
 
     1/2 |r_k|^2 exp(-s_k) + s_k
 
-averaged over the bodyparts that are labelled. (The published code has ``1/2 s_k``, which is right for one dimension,
-not two, and averages over the missing ones too.) A frame's score is the mean of ``s_k``. What is uncertain because it
-is hidden or blurred stays uncertain however many labels there are: kept as a baseline.
+averaged over the labelled bodyparts. (The published code has ``1/2 s_k``, which is right for one dimension but not for
+two, and also averages over missing bodyparts.) A frame's score is the mean of ``s_k``. Hidden or blurred bodyparts stay
+uncertain however many labels there are, so this is kept as a baseline.
 
-Cost: one pass of the network a frame, and training the auxiliary network once for every model, about a minute.
+Cost: one pass of the network for each frame, and about a minute to train the auxiliary network for each model.
 """
 
 from __future__ import annotations

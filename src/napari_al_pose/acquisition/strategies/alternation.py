@@ -1,8 +1,8 @@
 """K-means alternation: the best of each look in turn, as the DeepLabCut AI Residency tried last.
 
-The pool is clustered by k-means on its features as they are (nine clusters, one for each horse of theirs); all frames
-are sorted by a score; the best of cluster 0, the best of cluster 1 and so on are followed by the second best of each.
-Clusters go by their label, not by their best score, and the gap in time apart nothing else spreads the batch. The
+K-means clusters the pool on its plain features (nine clusters, one for each of their horses). All frames are sorted by
+a score. The best frame of cluster 0 comes first, then the best of cluster 1, and so on; the second best of each follow.
+Clusters go by their label, not by their best score. Apart from the gap in time, nothing else spreads the batch. The
 residency did not publish whether it helps. (`napari_al_pose.acquisition.selection.select_batch` is the same idea among
 the best candidates only, on unit features, best cluster first.)
 

@@ -1,13 +1,14 @@
 """BADGE for poses: a batch that is both doubtful and diverse, by k-means++ on gradient-like embeddings.
 
-Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds", ICLR 2020. Theirs is the gradient
-of the last layer under the predicted class; a pose has no classes, so here a frame's embedding is, for each bodypart,
+Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds", ICLR 2020. Their embedding is the
+gradient of the last layer under the predicted class. A pose has no classes, so here the embedding of a frame is, for
+each bodypart,
 
     (1 - likelihood_k) f(y_k)
 
-with ``f`` the pose network's last features at the predicted place; all bodyparts in a row. The first frame is the
-longest embedding (as in the published code); each next one is drawn with probability in proportion to the squared
-distance to the nearest drawn one, with a seed.
+where ``f`` are the pose network's last features at the predicted place; all bodyparts are concatenated. The first frame
+is the one with the longest embedding, as in the published code. Each next frame is drawn, with a seed, with a
+probability proportional to the squared distance to the nearest frame drawn before.
 
 Cost: one pass of the network a frame, then O(n N K C).
 """

@@ -1,4 +1,4 @@
-"""Frames chosen without looking at them: what every strategy has to beat. Cost: none."""
+"""Choose frames without looking at them: every strategy has to beat this. Cost: none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Random:
-    """Rank frames by a random number each; a long video gets as many as its share of the pool."""
+    """Rank frames at random; each video gets its share of the pool."""
 
     name: str = "random"
     title: str = "Random"
@@ -40,9 +40,8 @@ class Random:
 class Uniform:
     """Rank frames by successive stratified systematic samples of ``batch_size``.
 
-    Each video's quota goes by its length; within a video the frames are evenly spread from a random start.
-    This is the residency's "uniform", a stronger baseline than drawing at random (and than DeepLabCut's
-    "uniform", which is just that).
+    Each video gets a quota by its length. Within a video, frames are evenly spaced from a random start. This is the
+    residency's "uniform". It is a stronger baseline than drawing at random, which is what DeepLabCut's "uniform" does.
     """
 
     name: str = "uniform"

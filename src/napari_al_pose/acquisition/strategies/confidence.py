@@ -1,7 +1,7 @@
 """Plain confidence: how sure is the model of what it says?
 
-The baselines that multiple peak entropy has to beat. Cost: one pass of the network a frame, then O(K), or
-O(K h w) for the margin.
+Multiple peak entropy has to beat these baselines. Cost: one pass of the network for each frame, then O(K), or O(K h w)
+for the margin.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""Coverage: how much of the pool would a label on this frame stand for, that no label stands for yet?
+"""Coverage: how much of the pool would a label on this frame represent that no label represents yet?
 
 Facility location (Wei, Iyer & Bilmes, "Submodularity in Data Subset Selection and Active Learning", ICML 2015): labels
-``L`` cover frame ``j`` as well as the one most like it does, and a frame is worth what it would add,
+``L`` cover frame ``j`` as well as the most similar one of them does. A frame is worth what it would add,
 
     gain(i) = 1 / n * sum over j of max(0, cos(f_i, f_j) - max over l in L of cos(f_l, f_j))
 
-Without labels it is influence (`napari_al_pose.acquisition.strategies.influence`), but for negative similarities. With
-labels it is influence on what they leave open: influence alone goes on asking for what is typical and labelled already.
+Without labels this equals influence (`napari_al_pose.acquisition.strategies.influence`), apart from negative
+similarities. With labels it is influence on what they leave uncovered. Influence alone keeps asking for typical frames
+that are labelled already.
 
-At most 4,000 frames, evenly drawn, stand for the pool that is to be covered.
+At most 4,000 evenly drawn frames represent the pool that is to be covered.
 
 Cost: image features once a frame, then O(4,000 N d) at most.
 """
@@ -66,7 +67,7 @@ def coverage_gain(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Rank frames by what a label on each would cover that no label covers."""
+    """Rank frames by what a label on them would newly cover."""
 
     name: str = "coverage"
     title: str = "Coverage (facility location)"

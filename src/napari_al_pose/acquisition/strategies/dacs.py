@@ -1,12 +1,12 @@
 """Density-aware core-set: k-centre in each density group, with more frames from sparse ones.
 
-Kim & Shin, "In Defense of Core-set: A Density-aware Core-set Selection for Active Learning", KDD 2022. A frame's
-sparsity is its mean distance to its nearest neighbours; natural breaks (Jenks) of the sparsities make groups, a group
-holding a share ``f`` of the pool gets slots in proportion to ``exp((1 - f) / 0.25)``, and k-centre runs in each
-group, sparse groups first, against all that is labelled or chosen. The paper estimates density by hashing; here it is
-exact. (Constants are not the authors': their code is not public.)
+Kim & Shin, "In Defense of Core-set: A Density-aware Core-set Selection for Active Learning", KDD 2022. The sparsity of
+a frame is its mean distance to its nearest neighbours. Natural breaks (Jenks) divide the sparsities into groups. A
+group with a share ``f`` of the pool gets slots in proportion to ``exp((1 - f) / 0.25)``. K-centre then runs in each
+group, sparse groups first, against everything labelled or chosen. The paper estimates density by hashing; here it is
+exact. (The constants are ours: the authors' code is not public.)
 
-In laboratory video sparse regions hold artefacts as well as rare poses; meant for when hundreds are labelled.
+In laboratory video, sparse regions hold artefacts as well as rare poses. Use it once hundreds of frames are labelled.
 
 Cost: O(N^2 d) for the neighbours, O(G N'^2) for the breaks of N' <= 2,000 sparsities.
 """
@@ -47,9 +47,10 @@ def sparsity(rows: NDArray[np.floating], k: int) -> NDArray[np.float64]:
 
 
 def natural_breaks(values: NDArray[np.floating], n_groups: int) -> NDArray[np.float64]:
-    """Return the largest value of each but the last of ``n_groups`` groups with the least squares within (Jenks).
+    """Return the upper bounds of ``n_groups`` groups, but the last, that have the least squares within (Jenks).
 
-    Exact, by dynamic programming over the sorted values; of more than 2,000, evenly drawn quantiles.
+    This is exact, by dynamic programming over the sorted values; more than 2,000 are replaced by evenly drawn
+    quantiles.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     ordered = ordered[systematic(len(ordered), min(len(ordered), _MOST_VALUES), 0.5)]
@@ -91,7 +92,7 @@ def choose(rows: NDArray[np.floating], distance: NDArray[np.float64], n: int, *,
     rows : float array, (N, d)
         In the order of their keys.
     distance : float64 array, (N,)
-        To the nearest labelled row; rows at 0 are labelled themselves and never chosen.
+        To the nearest labelled row; rows at distance 0 are labelled themselves and are never chosen.
     n : int
         Rows wanted.
     k : int
@@ -113,7 +114,7 @@ def choose(rows: NDArray[np.floating], distance: NDArray[np.float64], n: int, *,
 
 
 def _slots(n: int, share: NDArray[np.float64], capacities: list[int]) -> list[int]:
-    """Divide ``n`` by largest remainders; what a group cannot take goes round the others one by one."""
+    """Divide ``n`` by largest remainders; slots that a group cannot fill go to the others one by one."""
     exact = n * share
     slots = np.minimum(np.floor(exact).astype(np.int64), capacities).tolist()
     order = np.argsort(-(exact - np.floor(exact)), kind="stable").tolist()

@@ -1,16 +1,16 @@
-"""What DeepLabCut users have today: k-means on small pictures, and two of its ways to find outliers.
+"""DeepLabCut's own ways to choose frames: k-means on small pictures, and two ways to find outliers.
 
-Mathis et al., Nature Neuroscience 2018; Nath et al., Nature Protocols 2019; definitions from the code of
-``extract_frames`` and ``extract_outlier_frames``, run here on the pool instead of every frame.
+Mathis et al., Nature Neuroscience 2018; Nath et al., Nature Protocols 2019; the definitions are those of the code of
+``extract_frames`` and ``extract_outlier_frames``. Here they run on the pool, not on every frame.
 
-- ``dlc_kmeans``: pictures 30 px wide, grey (the mean of the channels), less their mean picture; mini-batch k-means with
-  as many clusters as frames are wanted; *one frame at random* of each cluster. Seeded here, not there.
-- ``dlc_jump``: frames in which a bodypart has moved by more than 20 px since the frame before; k-means among them.
-- ``dlc_uncertain``: frames in which a bodypart's likelihood is below 0.01; k-means among them.
+- ``dlc_kmeans``: grey pictures 30 px wide (the mean of the channels), less their mean picture; mini-batch k-means with
+as many clusters as frames are wanted; *one random frame* of each cluster. Ours is seeded, theirs is not. -
+``dlc_jump``: frames in which a bodypart has moved by more than 20 px since the frame before; k-means among them. -
+``dlc_uncertain``: frames in which a bodypart's likelihood is below 0.01; k-means among them.
 
-Where fewer frames than wanted are outliers, the others follow at random. Its third way, ``fitting`` (a SARIMAX model
-of every coordinate's whole track), has no meaning for a pool of single frames and is left out; its ``uniform`` is
-`napari_al_pose.acquisition.strategies.baselines.Random`.
+If there are fewer outliers than frames wanted, the others follow at random. DeepLabCut's third way, ``fitting`` (a
+SARIMAX model of every coordinate's whole track), makes no sense for a pool of single frames and is left out. Its
+``uniform`` is `napari_al_pose.acquisition.strategies.baselines.Random`.
 
 Cost: a small picture of each frame, one or two passes of the network a frame for the outliers, then k-means.
 """
@@ -43,14 +43,14 @@ _LEAST_LIKELIHOOD = 0.01
 
 
 def small_grey(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return thumbnails ``(N, 64, 64, 3)`` as grey rows ``(N, 900)`` 30 px wide, less their mean; nearest cells."""
+    """Return thumbnails ``(N, 64, 64, 3)`` as grey rows ``(N, 900)``, 30 px wide (nearest cells), less their mean."""
     cells = (np.arange(_WIDTH) * thumbnails.shape[2] / _WIDTH).astype(np.int64)
     grey = thumbnails[:, cells][:, :, cells].mean(axis=3).reshape(len(thumbnails), -1)
     return grey - grey.mean(axis=0)
 
 
 def one_of_each(rows: NDArray[np.floating], n: int, rng: np.random.Generator) -> list[int]:
-    """Return a row at random of each of up to ``n`` mini-batch k-means clusters, as DeepLabCut does."""
+    """Return a random row of each of up to ``n`` mini-batch k-means clusters, as DeepLabCut does."""
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
@@ -69,7 +69,7 @@ def one_of_each(rows: NDArray[np.floating], n: int, rng: np.random.Generator) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureKMeans:
-    """Rank frames: one at random of each k-means cluster of small pictures, then the others at random."""
+    """Rank frames: a random one of each k-means cluster of small pictures first, then the others at random."""
 
     name: str = "dlc_kmeans"
     title: str = "K-means as in DeepLabCut"
@@ -92,7 +92,7 @@ class PictureKMeans:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jump:
-    """Rank frames in which a bodypart jumps first."""
+    """Put frames in which a bodypart jumps first."""
 
     name: str = "dlc_jump"
     title: str = "Outliers that jump, as in DeepLabCut"
@@ -118,7 +118,7 @@ class Jump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """Rank frames in which a bodypart is all but missing first."""
+    """Put frames in which a bodypart is almost missing first."""
 
     name: str = "dlc_uncertain"
     title: str = "Outliers in doubt, as in DeepLabCut"
@@ -147,7 +147,7 @@ def _jump_words(bodypart: str, step: float) -> str:
 
 
 def ranked_outliers(context: ScoreContext, outlier: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return minus the position of each frame: one of each look among the outliers, the other outliers, the rest."""
+    """Return minus the position of each frame: one outlier of each cluster, then the other outliers, then the rest."""
     rng = np.random.default_rng(context.seed)
     order = key_order(context.keys)
     hits = order[outlier[order]]

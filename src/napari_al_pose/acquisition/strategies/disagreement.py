@@ -1,19 +1,20 @@
 """Disagreement: do several looks at a frame put its bodyparts in the same places?
 
-A frame's score is ``u = mean over k of tr Cov_t(y_k) / size^2``, the variance of the predicted places over ``T`` looks,
-in animal sizes squared, for three kinds of looks:
+A frame's score is ``u = mean over k of tr Cov_t(y_k) / size^2``: the variance of the predicted places over ``T`` looks,
+in animal sizes squared. There are three kinds of looks:
 
-- MC-dropout (Gal & Ghahramani, ICML 2016; Caramalau et al., WACV 2021): a tenth of the pose network's last channels
-  dropped at random. The network was trained without, so this tells how much depends on few channels.
-- Test-time augmentation: the frame turned by 15 degrees and scaled by 0.8 and 1.25. No flip: left would become right.
-- An ensemble: the newest model and the versions before it, as far as they have looked at the frame. They descend from
-  one another, so they agree more than models of their own would (Lightning Pose trains five).
+- MC-dropout (Gal & Ghahramani, ICML 2016; Caramalau et al., WACV 2021): a tenth of the pose network's last channels is
+dropped at random. The network was trained without dropout, so this shows how much depends on few channels. - Test-time
+augmentation: the frame is turned by 15 degrees and scaled by 0.8 and 1.25. It is not flipped, as left would become
+right. - An ensemble: the newest model and the versions before it, if they have looked at the frame. They descend from
+one another, so they agree more than independent models would (Lightning Pose trains five).
 
 `CoreSetKnowledge` is Caramalau's CKE: k-centre on the mean places ``f`` drawn towards the origin by their deviation,
-``f' = f - sign(f) alpha sigma`` with ``alpha = 0.3``. Its effect depends on where the origin is; for comparison.
+``f' = f - sign(f) alpha sigma`` with ``alpha = 0.3``. Its effect depends on where the origin is, so it is here for
+comparison.
 
-Cost: dropout repeats only the last layer; augmentation is five passes of the network a frame; an ensemble costs
-nothing, its predictions are on disk.
+Cost: dropout repeats only the last layer. Augmentation takes five passes of the network for each frame. An ensemble
+costs nothing, as its predictions are on disk.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def place_variance(looks: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def size_of(context: ScoreContext) -> float:
-    """Return the animal's size in pixels, of the labelled poses or else the predicted ones; 1 if nobody knows."""
+    """Return the animal's size in pixels, from the labelled poses or else the predicted ones; 1 if it is unknown."""
     for poses in (context.labelled_xy, context.xy):
         if poses is not None and len(poses):
             size = animal_size(poses)
@@ -124,7 +125,7 @@ def shrunk(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreSetKnowledge:
-    """Rank frames by k-centre on predicted coordinates drawn in by their deviation under dropout."""
+    """Rank frames by k-centre on predicted coordinates, drawn towards the origin by their deviation under dropout."""
 
     name: str = "cke"
     title: str = "Core-set on poses in doubt (CKE)"

@@ -1,10 +1,11 @@
 """Most dissimilar pairs: both frames of the two that look least alike, then of the next two, and so on.
 
-The residency's sketch with DINO: of all pairs of frames of the pool that share none with a pair before, the one of
-largest cosine distance comes next; of equal pairs the one that is first by its keys. DINOv2's class token where it
-can be had, else the features of the backbone. Each pair is a pair of outliers: meant for looking at what there is.
+This is the residency's sketch with DINO. The next pair is the one with the largest cosine distance among all pairs of
+unused frames; ties go by the frames' keys. Features are DINOv2's class token if it is available, else those of the
+backbone. Each pair is a pair of outliers, so this is a way to see what the videos contain.
 
-Cost: image features once a frame, then O(N^2 d) time and O(N^2) memory; of more than 2,000 frames an even sample.
+Cost: image features once for each frame, then O(N^2 d) time and O(N^2) memory; more than 2,000 frames are sampled
+evenly.
 """
 
 from __future__ import annotations

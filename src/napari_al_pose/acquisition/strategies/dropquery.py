@@ -1,10 +1,10 @@
 """DropQuery: frames on which dropout changes the model's mind, one of each look.
 
-Gupte et al., "Revisiting Active Learning in the Era of Vision Foundation Models", TMLR 2024. Of M = 3 passes with
-dropout on the features, a frame is a candidate if more than half disagree with the pass without; the threshold is
-lowered until there are 25 candidates a slot; the candidates are clustered into as many groups as there are slots, and
-the one nearest to each centroid is labelled. For poses "disagree" means that bodyparts move by more than 0.05 animal
-sizes in the mean.
+Gupte et al., "Revisiting Active Learning in the Era of Vision Foundation Models", TMLR 2024. A frame is a candidate if
+more than half of M = 3 passes with dropout on the features disagree with the pass without. The threshold is lowered
+until there are 25 candidates for each slot. The candidates are clustered into as many groups as there are slots, and
+the one nearest to each centroid is labelled. For poses, "disagree" means that bodyparts move by more than 0.05 animal
+sizes on average.
 
 Cost: one pass of the network a frame, its last layer three times, then k-means on the candidates.
 """
@@ -38,7 +38,7 @@ _CANDIDATES_A_SLOT = 25
 
 
 def votes(xy: NDArray[np.floating], looks: NDArray[np.floating], size: float) -> NDArray[np.int64]:
-    """Return how many of the looks ``(N, T, K, 2)`` move the pose ``(N, K, 2)`` by over 0.05 ``size`` in the mean."""
+    """Return how many of the looks ``(N, T, K, 2)`` move the pose ``(N, K, 2)`` by over 0.05 ``size`` on average."""
     moved = np.linalg.norm(np.asarray(looks, np.float64) - np.asarray(xy, np.float64)[:, None], axis=-1).mean(axis=-1)
     return (moved > _DISAGREES * size).sum(axis=1)
 

@@ -4,9 +4,10 @@ VATL4Pose's "dynamic uncertainty weighting" (WACV 2024): k-centre that chooses t
 
     (1 - G) md_i / max(md) + G u_i
 
-with ``md`` the distance to the nearest labelled or chosen frame, ``u`` the uncertainty scaled to [0, 1] and ``G`` how
-well the model had predicted the batch labelled last. Their code leaves ``md`` unscaled and weighs ``u`` by 0.01, which
-makes it core-set whatever ``G``; here both terms have the same range. The uncertainty is least confidence.
+where ``md`` is the distance to the nearest labelled or chosen frame, ``u`` the uncertainty scaled to [0, 1], and ``G``
+how well the model predicted the batch that was labelled last. Their code leaves ``md`` unscaled and weighs ``u`` by
+0.01, which makes it core-set whatever ``G`` is; here both terms have the same range. The uncertainty is least
+confidence.
 
 Cost: that of `napari_al_pose.acquisition.strategies.kcenter`.
 """
@@ -54,7 +55,7 @@ class UncertaintyWeightedKCenter:
     cost: str = "one pass of the network a frame, then O((M + n) N d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
-        """Return what each frame was worth when it was ranked, ``(N,)``; one that was not ranked gets less."""
+        """Return the value of each frame at the time it was ranked, ``(N,)``; frames that were not ranked get less."""
         order, rows, distance = usable_rows(context)
         scores = np.full(len(context.keys), np.nan)
         if not len(rows):
@@ -69,6 +70,6 @@ class UncertaintyWeightedKCenter:
         return scores
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say both sides."""
+        """Give both reasons."""
         doubt = LeastConfidence().explain(context, index)
         return Explanation(doubt.reasons, f"{doubt.sentence}; {unlike_labelled(context, index)}")

@@ -4,9 +4,9 @@ Liu & Ferrari, "Active Learning for Human Pose Estimation", ICCV 2017, in VATL4P
 
     total = w * minmax(MPE) + (1 - w) * minmax(influence)
 
-What is representative comes first, what is ambiguous once the model means something. Their ``w`` is the mean height of
-the model's own peaks, which an overconfident model drives up at once; ours, `ScoreContext.reliability`, is measured:
-how well the model predicted the batch labelled last, before it was trained on it
+Representative frames come first, and ambiguous ones once the model is worth listening to. Their ``w`` is the mean
+height of the model's own peaks, which an overconfident model drives up at once. Ours, `ScoreContext.reliability`, is
+measured: it is how well the model predicted the batch labelled last, before it was trained on it
 (`napari_al_pose.acquisition.reliability`).
 
 Cost: that of MPE and influence.
@@ -46,6 +46,6 @@ class Dynamic:
         return weight * min_max(_UNCERTAIN.score(context)) + (1 - weight) * min_max(_TYPICAL.score(context))
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say both sides."""
+        """Give both reasons."""
         ambiguous, typical = _UNCERTAIN.explain(context, index), _TYPICAL.explain(context, index)
         return Explanation(ambiguous.reasons, f"{ambiguous.sentence}; {typical.sentence}")

@@ -1,15 +1,14 @@
-"""EGL++: how much would the model change if this frame were labelled like one of those that are?
+"""EGL++: how much would the model change if this frame were labelled like one of the labelled frames?
 
 Shukla, "Bayesian Uncertainty and Expected Gradient Length - Regression: Two Sides Of The Same Coin?", WACV 2022:
 
     score(i) = sum over labelled j of p(j | i) |d l(H^_i, H^_j) / d theta|^2
 
-with ``l`` the mean squared error of scoremaps, ``H^`` the model's, and ``p(j | i)`` proportional to
-``exp(-|e_i - e_j|^2 / 2 sigma_i^2)`` in its averaged features ``e``, ``sigma_i`` set by a perplexity of
-``min(20, M / 3)``. The published code takes 2 to the power of an entropy in nats, so that its 20 is 75; here it is e.
-The 30 nearest labelled frames count. Of ``theta`` only the last layer does, for which the gradient is a product of
-residuals and features and needs no backward pass; `egl_full` takes all convolutions, thirty backward passes a frame,
-to compare with.
+where ``l`` is the mean squared error of scoremaps and ``H^`` are the model's scoremaps. ``p(j | i)`` is proportional to
+``exp(-|e_i - e_j|^2 / 2 sigma_i^2)`` in the model's averaged features ``e``; a perplexity of ``min(20, M / 3)`` sets
+``sigma_i``. The published code raises 2 to an entropy in nats, so that its 20 is 75; ours raises e. Only the 30 nearest
+labelled frames count, and of ``theta`` only the last layer: its gradient is a product of residuals and features and
+needs no backward pass. `egl_full` takes all convolutions, with thirty backward passes for each frame, for comparison.
 
 Cost: one pass of the network a frame and for each labelled frame, then O(30 K C h w); the full form 30 backward
 passes a frame.
@@ -34,7 +33,7 @@ _TOLERANCE, _HALVINGS = 1e-9, 100
 def neighbour_probabilities(distance: NDArray[np.floating], perplexity: float) -> tuple[NDArray[np.float64], float]:
     """Return ``p`` over the distances ``(M,)`` and the ``sigma`` for which ``exp(entropy)`` is ``perplexity``.
 
-    With more perplexity asked for than there are rows, all are as likely.
+    If the perplexity exceeds the number of rows, all rows are equally likely.
     """
     squared = np.asarray(distance, np.float64) ** 2
     squared = squared - squared.min()
@@ -61,7 +60,7 @@ def _entropy(shares: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedGradientLength:
-    """Rank frames by the gradient they would give if they were labelled like those that are."""
+    """Rank frames by the gradient they would give if they were labelled like the labelled frames."""
 
     name: str = "egl"
     title: str = "Expected gradient (EGL++)"

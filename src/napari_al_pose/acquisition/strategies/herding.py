@@ -1,21 +1,20 @@
-"""Uncertainty herding: frames that look like many frames the model doubts, and like none that is labelled.
+"""Uncertainty herding: frames that resemble many frames the model doubts, and no labelled one.
 
 Bae, Oliveira & Sutherland, "Uncertainty Herding: One Active Learning Method for All Label Budgets", ICLR 2025. Labels
-``L`` cover frame ``j`` as well as the one most like it does, by a Gaussian kernel ``k``. A frame is worth what it
-would add, weighted by the doubt ``u_j`` that the model has of what is covered:
+``L`` cover frame ``j`` as well as the most similar one of them does, by a Gaussian kernel ``k``. A frame is worth what
+it would add, weighted by the model's doubt ``u_j`` about the frames that it covers:
 
     gain(i) = 1 / n * sum over j of u_j * max(0, k(f_i, f_j) - max over l in L of k(f_l, f_j))
 
-and the batch is chosen greedily. Without doubt (a model that is as unsure of every frame) it is coverage, so it suits
-few labels; with many, what is far from certain weighs more. ``u_j`` is the mean over bodyparts of one less the
-likelihood, which is calibrated. The kernel's width is the median distance of a labelled frame to the nearest other
-one, so that it shrinks as labels come closer; the paper takes the least distance, which two labels of one scene would
-make nothing.
+The batch is chosen greedily. If the model doubts all frames equally, this is coverage, which suits few labels. With
+many labels, uncertain frames weigh more. ``u_j`` is the mean over bodyparts of one less the calibrated likelihood. The
+kernel's width is the median distance of a labelled frame to its nearest labelled neighbour, so it shrinks as labels
+come closer. The paper takes the least distance, which two labels of one scene would make almost 0.
 
-At most 4,000 frames, evenly drawn, stand for the pool that is to be covered.
+At most 4,000 evenly drawn frames represent the pool that is to be covered.
 
-Cost: image features once a frame and one pass of the network, then O(4,000 N d) for the first frame; for each further
-one only gains that may have become the largest are computed again (the gain is submodular).
+Cost: image features and one pass of the network for each frame, then O(4,000 N d) for the first frame chosen. For each
+further one, only gains that may now be the largest are computed again, as the gain is submodular.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ from napari_al_pose.acquisition.vectors import unit_rows
 _MOST_COVERED = 4_000
 _BLOCK = 1_024
 _FEWEST_PAIRS = 2
-"""Labelled frames from which the kernel's width can be read."""
+"""Number of labelled frames from which on they set the kernel's width."""
 
 
 class Herd:
-    """What is covered of a pool, and what a frame would add.
+    """How much of a pool is covered, and what a frame would add.
 
     Parameters
     ----------
@@ -70,13 +69,13 @@ class Herd:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def choose(self, n: int) -> tuple[list[int], NDArray[np.float64]]:
-        """Choose ``n`` frames, each time the one that adds most; of equal ones the first.
+        """Choose ``n`` frames, each time the one that adds most; ties go to the first.
 
         Returns
         -------
         picks : list of int
         values : float64 array, (n,)
-            What each added when it was chosen, falling.
+            What each added when it was chosen, in falling order.
         """
         waiting = [(-gain, row) for row, gain in enumerate(np.round(self.gains(), 12).tolist())]
         heapq.heapify(waiting)
@@ -98,7 +97,7 @@ class Herd:
         return added / max(1, len(self._open))
 
     def _kernel(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return how alike rows and the pool's stand-ins are, (r, n), in [0, 1]."""
+        """Return the similarity of rows to the frames that represent the pool, (r, n), in [0, 1]."""
         squared = np.maximum(2.0 - 2.0 * (rows @ self._open.T).astype(np.float64), 0.0)
         return np.exp(-squared / self._width**2)
 
@@ -106,8 +105,8 @@ class Herd:
 def kernel_width(labelled: NDArray[np.floating], pool: NDArray[np.floating]) -> float:
     """Return the width of the kernel, a Euclidean distance of unit features.
 
-    The median distance of a labelled frame to the nearest other one; with fewer than two labels, the distance that a
-    tenth of the pool's pairs are within.
+    This is the median distance of a labelled frame to the nearest other one. With fewer than two labels, it is the
+    distance below which a tenth of the pool's pairs lie.
     """
     if len(labelled) >= _FEWEST_PAIRS:
         squared = np.maximum(2.0 - 2.0 * (labelled @ labelled.T).astype(np.float64), 0.0)
@@ -122,7 +121,7 @@ def kernel_width(labelled: NDArray[np.floating], pool: NDArray[np.floating]) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncertaintyHerding:
-    """Rank frames by how much doubt, over frames that look like them, a label would answer."""
+    """Rank frames by how much doubt about similar frames a label would settle."""
 
     name: str = "uherding"
     title: str = "Uncertainty herding"
@@ -149,7 +148,7 @@ class UncertaintyHerding:
         return scores
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say how the frame compares in the doubt it answers and in how new it looks."""
+        """Say how the frame compares in the doubt it settles and in how new it looks."""
         scores = self.score(context)
         if not np.isfinite(scores[index]):
             return Explanation(sentence="no usable image features")

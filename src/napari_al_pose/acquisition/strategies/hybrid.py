@@ -1,16 +1,16 @@
-"""Hybrid: a frame drawn from every stretch of time without labels, those first that the model doubts.
+"""Hybrid: a frame from every stretch of time without labels, in the order of the model's doubt.
 
-The batch is drawn by `napari_al_pose.acquisition.batches`: videos are kept level, and each stretch of time between
-labels gives a frame. The score only puts it in order:
+The batch is drawn by `napari_al_pose.acquisition.batches`: videos get even shares, and each stretch of time between
+labels gives a frame. The score only sets their order:
 
     U = mean of the pool quantiles of whichever there are of: multiple peak entropy (mean over bodyparts), least
         confidence, jumps in time above what is usual around that time of the video, and pose novelty.
 
-Quantiles make the parts comparable whatever their scales; what cannot be said of a frame counts as the least.
+Quantiles make the parts comparable whatever their scales; a part that is unknown for a frame counts as the lowest.
 
-Why the score does not choose is in ``docs/results/development.md``: up to 80 labels filling the gaps of time saved
-labels or cost none; the more say doubt had, the more it cost (as Hacohen et al. 2022 found for few labels of other
-kinds), and scores for what is typical of the pool lost most to evenly spread frames.
+``docs/results/development.md`` shows why the score does not choose. Up to 80 labels, filling gaps in time saved labels
+or cost none. The more weight doubt had, the more labels it cost (as Hacohen et al. 2022 found for few labels of other
+kinds). Scores for typical frames lost most to evenly spread ones.
 
 Cost: that of its parts.
 """

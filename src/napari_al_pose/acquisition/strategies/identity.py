@@ -1,12 +1,12 @@
-"""Several animals: where it is doubted which is which, and where another number is found than is usual.
+"""Several animals: where two may be mixed up, and where their number is unusual.
 
-``identity`` asks what it would cost to exchange two animals between a frame and the frames beside it, by the costs of
-`napari_al_pose.tracking`: what the object keypoint similarity of two poses lacks to 1, and half their distance in
-lengths of an animal. Where the cheapest exchange costs next to nothing, the animals touch or cross, which is where
-tracks are mixed up. Without a frame beside it, the two poses of the frame itself are compared.
+``identity`` asks what it would cost to exchange two animals between a frame and its neighbours. Costs are those of
+`napari_al_pose.tracking`: one less the object keypoint similarity of two poses, plus half their distance in animal
+lengths. If the cheapest exchange costs next to nothing, the animals touch or cross, and tracks are mixed up there.
+Without a neighbouring frame, the two poses of the frame itself are compared.
 
 ``animal_count`` asks how far the number of animals that a model believes in (the sum of its scores) is from the number
-that it finds in most frames: an animal that was missed, hidden, or found twice.
+that it finds in most frames. An animal may have been missed, hidden, or found twice.
 
 Cost: one pass of the network a frame; ``identity`` two or three.
 """
@@ -26,21 +26,21 @@ from napari_al_pose.domain.oks import similarity
 
 _FAR_COST, _FARTHEST = 0.5, 4.0
 _TOUCH = 0.25
-"""Lengths between the nearest keypoints of two animals that are said to touch: keypoints lie within the outline."""
+"""Lengths between the nearest keypoints of two animals that touch: keypoints lie within the outline."""
 
 _BELIEVED = 0.5
-"""Score from which on a model believes that an animal is there."""
+"""Score from which on an animal is believed to be there."""
 
 
 def exchange_costs(
     own: NDArray[np.floating], beside: NDArray[np.floating], length: float
 ) -> dict[tuple[int, int], float]:
-    """Return what it costs more to exchange two animals than to keep them, of each pair that both frames show.
+    """Return how much more it costs to exchange two animals than to keep them, for each pair that both frames show.
 
     Parameters
     ----------
     own, beside : float array, (A, K, 2)
-        Poses in a frame and in one beside it, each animal's in the same place; NaN where there is none.
+        Poses in a frame and in a neighbouring one, animals in the same order; NaN where there is none.
     length : float
         Of an animal, px.
     """
@@ -69,7 +69,7 @@ class IdentityDoubt:
     cost: str = "two or three passes of the network a frame"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
-        """Return exp(-c) of the least cost c of an exchange, ``(N,)``, in [0, 1]; NaN with fewer than two animals."""
+        """Return exp(-c) for the least cost c of an exchange, ``(N,)``, in [0, 1]; NaN with fewer than two animals."""
         scores = np.full(len(context.keys), np.nan)
         length = _length(context.extra_of(Extra.ANIMALS_XY))
         for row in range(len(scores)):
@@ -120,7 +120,7 @@ class AnimalCount:
 
 
 def usual_number(scores: NDArray[np.floating]) -> int:
-    """Return the number of animals believed in most often, of scores (N, A); the larger one where two are as often."""
+    """Return the most frequent number of animals, from scores (N, A); the larger of two equally frequent ones."""
     counts = np.bincount((scores >= _BELIEVED).sum(axis=1), minlength=1)
     return len(counts) - 1 - int(counts[::-1].argmax())
 

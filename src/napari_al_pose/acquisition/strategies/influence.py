@@ -1,18 +1,19 @@
-"""Influence: how much of the pool does a frame stand for?
+"""Influence: how much of the pool does a frame represent?
 
 Liu & Ferrari, "Active Learning for Human Pose Estimation", ICCV 2017, and the DeepLabCut AI Residency:
 
     influence(i) = 1 / (n - 1) * sum over j != i of cos(f_i, f_j)
 
-the mean cosine similarity of frame ``i`` to every other frame of the pool; the highest is the most
-representative. Ranking by the smallest summed cosine distance, as the residency does, gives the same order.
+This is the mean cosine similarity of frame ``i`` to every other frame of the pool; the frame with the highest is the
+most representative. The residency ranks by the smallest summed cosine distance, which gives the same order.
 (VATL4Pose's code sums distances and takes the *largest*, which picks outliers.)
 
-With unit rows ``u`` and their sum ``g`` the sum over ``j`` is ``u_i . g - u_i . u_i``: O(N d), no N x N matrix.
-The most influential frames are copies of one another: they need a batch that is spread over clusters.
+With unit rows ``u`` and their sum ``g``, the sum over ``j`` is ``u_i . g - u_i . u_i``, which takes O(N d) and no N x N
+matrix. The most influential frames are copies of one another, so the batch has to be spread over clusters.
 
-By default the features are those of the backbone that the pose network starts from. The residency's and the paper's are
-AlexNet's after ``fc6``; its authors also name DINO, here DINOv2. Both need weights from the internet, once.
+By default, features are those of the backbone that the pose network starts from. The paper and the residency use
+AlexNet's after ``fc6``; the residency also names DINO, for which we use DINOv2. Both need weights from the internet,
+once.
 
 Cost: image features once a frame, then O(N d).
 """
@@ -47,8 +48,8 @@ def mean_cosine_similarity(features: NDArray[np.floating]) -> NDArray[np.float64
     Returns
     -------
     float64 array, (N,)
-        In [-1, 1]. NaN for rows that are zero or not finite, which the others aren't compared to either, and
-        if there is nothing to compare with.
+        In [-1, 1]. NaN for rows that are zero or not finite (others are not compared with them), and if there is
+        nothing to compare with.
     """
     unit = unit_rows(features)
     total = np.zeros(unit.shape[1])
@@ -76,7 +77,7 @@ class Influence:
     Parameters
     ----------
     needs : frozenset of Extra
-        The features to compare, one; none takes those of the pool.
+        The one kind of features to compare; if empty, those of the pool.
     """
 
     name: str = "influence"
@@ -106,7 +107,7 @@ class Influence:
 
 
 def influence_on_alexnet() -> Influence:
-    """Return influence on AlexNet's ``fc6``, as Liu & Ferrari and the residency have it."""
+    """Return influence on AlexNet's ``fc6``, as Liu & Ferrari and the residency use it."""
     return dataclasses.replace(
         Influence(),
         name="influence_alexnet",

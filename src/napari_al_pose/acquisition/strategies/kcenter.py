@@ -1,11 +1,11 @@
 """Core-set: frames that leave no frame far from a labelled one.
 
 Sener & Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018, the greedy
-2-approximation: with ``md_i`` the distance of frame ``i`` to the nearest labelled or chosen one, choose the largest
-``md`` again and again. The first step alone is the residency's "min-max". Features have unit length here (the
-published code leaves them as they are, and the scale of one unit then decides).
+2-approximation. ``md_i`` is the distance of frame ``i`` to the nearest labelled or chosen one; the frame with the
+largest ``md`` is chosen again and again. The first step alone is the residency's "min-max". Features have unit length
+here. The published code leaves them as they are, and then the scale of one unit decides.
 
-It finds outliers first (a hand in the picture, the light off), so it needs more labels than others to pay off.
+It finds outliers first (a hand in the picture, the light off), so it pays off only with more labels than others need.
 
 Cost: O((M + n) N d) time for ``n`` frames chosen, O(N d) memory.
 """
@@ -27,7 +27,7 @@ from napari_al_pose.acquisition.vectors import nearest_cosine_distance, row_chun
 from napari_al_pose.domain import FrameKey
 
 CHOSEN_PER_SLOT = 3
-"""Frames ordered for every frame wanted, since some fall to the time gap."""
+"""Frames that are ranked for every frame wanted, as the time gap removes some."""
 
 Value = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -55,13 +55,13 @@ def farthest_first(
     Parameters
     ----------
     rows : float array, (N, d)
-        In the order of their keys: of equal values the first is taken.
+        In the order of their keys; ties go to the first.
     distance : float64 array, (N,)
         Distance to the nearest labelled row.
     n : int
         At most N.
     value : callable, optional
-        What to maximise, given the present distances; by default the distance itself.
+        What to maximise, given the current distances; by default the distance itself.
 
     Returns
     -------
@@ -110,7 +110,7 @@ class KCenter:
         if not len(rows):
             return scores
         if np.isinf(distance).all():
-            distance[:] = 2.0  # the most unit rows can be apart, so that the start comes first
+            distance[:] = 2.0  # the largest distance of unit rows, so that the start comes first
             start = int(np.argmax(np.round(np.nan_to_num(mean_cosine_similarity(rows)), 9)))
             distance = np.minimum(distance, nearest_distance(rows, rows[start : start + 1]))
             distance[start] = 2.0
@@ -158,7 +158,7 @@ def unlike_labelled(context: ScoreContext, index: int) -> str:
 
 
 def nearest_labelled(context: ScoreContext, index: int) -> FrameKey | None:
-    """Return the labelled frame that looks most like frame ``index``; None if nobody can say."""
+    """Return the labelled frame that looks most like frame ``index``; None if it is unknown."""
     labelled = context.labelled_features
     if context.features is None or labelled is None or not len(context.labelled_keys) == len(labelled) > 0:
         return None

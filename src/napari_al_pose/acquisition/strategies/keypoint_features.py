@@ -1,9 +1,10 @@
-"""Features at the keypoints: core-set on what the animal's parts look like, not on the whole picture.
+"""Features at the keypoints: core-set on what the bodyparts look like, not on the whole picture.
 
-The residency's idea ("only the features around the estimated bodyparts could be considered"). A frame is the
-concatenation over bodyparts of ``likelihood_k * f(y_k) / |f(y_k)|``, the pose network's last features at the predicted
-place; k-centre (`napari_al_pose.acquisition.strategies.kcenter`) runs on that, unit length. The background, which in a
-fixed camera's video is most of a picture, no longer counts, and a bodypart that was not found says nothing.
+The residency's idea ("only the features around the estimated bodyparts could be considered"). A frame is described by
+``likelihood_k * f(y_k) / |f(y_k)|``, concatenated over bodyparts, where ``f`` are the pose network's last features at
+the predicted place. K-centre (`napari_al_pose.acquisition.strategies.kcenter`) runs on these rows, scaled to unit
+length. The background, which is most of a fixed camera's picture, no longer counts, and a bodypart that was not found
+has no weight.
 
 Cost: one pass of the network a frame and for each labelled frame, then O((M + n) N K C).
 """

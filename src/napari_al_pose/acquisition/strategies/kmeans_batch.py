@@ -1,7 +1,8 @@
-"""K-means on image features: one frame of each look.
+"""K-means on image features: one frame of each cluster.
 
-What DeepLabCut (on small grey pictures) and Lightning Pose (on motion) do to choose frames, here on the features of a
-pretrained network over the whole pool, with the frame nearest to each centroid instead of any frame of the cluster.
+DeepLabCut chooses frames this way on small grey pictures, and Lightning Pose on motion. Here it runs on the features of
+a pretrained network over the whole pool, and takes the frame nearest to each centroid instead of any frame of the
+cluster.
 
 Cost: O(N d k) an iteration of k-means.
 """

@@ -2,17 +2,17 @@
 
 Yoo & Kweon, "Learning Loss for Active Learning", CVPR 2019, and Shukla & Ahmed, "A Mathematical Analysis of Learning
 Loss for Active Learning in Regression", CVPRW 2021. A small network on the pose network's features predicts one number
-for a frame, trained on pairs of labelled frames whose true losses ``l`` are known:
+for each frame. It is trained on pairs of labelled frames, whose true losses ``l`` are known:
 
     Learning Loss     max(0, 1 - sign(l_i - l_j) (l^_i - l^_j))
     LearningLoss++    KL(p || q),  p = l / (l_i + l_j),  q = softmax(l^_i, l^_j)
 
-The highest is labelled first. The network and its training are in `napari_al_pose.pose.auxiliary`; nothing of it
-reaches the pose network. It ranks failures well, but "detecting failures accurately does not necessarily improve
-general performance" (their words, in short), and below a hundred labels its losses are all alike and the ranking is
-noise: then MPE takes its place.
+The frame with the highest prediction is labelled first. The network and its training are in
+`napari_al_pose.pose.auxiliary`; its gradients do not reach the pose network. It ranks failures well, but "detecting
+failures accurately does not necessarily improve general performance" (their words, in short). Below a hundred labels
+its losses are all alike and the ranking is noise, so MPE takes its place.
 
-Cost: one pass of the network a frame, and training the auxiliary network once for every model, about a minute.
+Cost: one pass of the network for each frame, and about a minute to train the auxiliary network for each model.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LearningLoss:
         return np.asarray(context.extra_of(name), np.float64)
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
-        """Say on which share of the pool the model should do better."""
+        """Say on which share of the pool the model is expected to do better."""
         share = share_below(self._losses(context), index)
         return Explanation(sentence=f"the model should do worse here than on {percent_of_pool(share)}")
 

@@ -1,10 +1,11 @@
-"""What Lightning Pose users have today: k-means on the frames that move most.
+"""Lightning Pose's own way to choose frames: k-means on the frames that move most.
 
-Biderman et al., "Lightning Pose", Nature Methods 2024; definition from the code of its app's ``frame_selection.py``:
-the motion energy of a frame is the summed absolute difference of its 64 x 64 picture to the one before; of the frames
-above the 50th percentile the pictures are reduced to 32 principal components and clustered into as many groups as
-frames are wanted, and the frame nearest to each centroid is taken. Run here on the pool, seeded, in float32 (their
-float16 sums overflow); frames that move less follow by their energy. Frames without a neighbour count as not moving.
+Biderman et al., "Lightning Pose", Nature Methods 2024; the definition is that of the code of its app's
+``frame_selection.py``. The motion energy of a frame is the summed absolute difference of its 64 x 64 picture to the one
+before. The pictures of the frames above the 50th percentile are reduced to 32 principal components and clustered into
+as many groups as frames are wanted, and the frame nearest to each centroid is taken. Here it runs on the pool, seeded,
+in float32 (their float16 sums overflow). Frames that move less follow by their energy, and frames without a neighbour
+count as not moving.
 
 Cost: a small picture of each frame and its neighbour, then PCA and k-means.
 """
@@ -36,7 +37,7 @@ def motion_energy(frames: NDArray[np.uint8], neighbours: NDArray[np.uint8]) -> N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionKMeans:
-    """Rank frames that move by turns of their looks, then the others by their motion."""
+    """Rank moving frames first, their clusters in turn, then the others by their motion."""
 
     name: str = "lp_motion"
     title: str = "K-means on motion, as in Lightning Pose"

@@ -1,10 +1,10 @@
 """Temporal norm: does a bodypart jump from one frame to the next?
 
 Biderman et al., "Lightning Pose", Nature Methods 2024: ``T_t,k = |y_t,k - y_t-1,k|`` in pixels. A frame's score is the
-mean over bodyparts of the quantile in the pool of ``max(T_t, T_t+1)``. A frame whose neighbours are both missing can't
-be scored. A fast animal jumps too: `above_rolling_median` takes away what is usual at that time of that video.
+mean over bodyparts of the quantile in the pool of ``max(T_t, T_t+1)``. A frame without any neighbour can't be scored. A
+fast animal also jumps, so `above_rolling_median` subtracts what is usual around that time of that video.
 
-Cost: one more pass of the network a frame, two where both neighbours are at hand.
+Cost: one more pass of the network for each frame, or two if both neighbours are available.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def largest_step(xy: NDArray[np.floating], neighbours: NDArray[np.floating]) -> 
 
 
 def above_rolling_median(values: NDArray[np.floating], keys: Sequence[FrameKey]) -> NDArray[np.float64]:
-    """Take from ``(N, K)`` values the median of the 11 frames of the pool around each, of the same video."""
+    """Subtract from ``(N, K)`` values the median of the 11 frames of the pool around each, in the same video."""
     import pandas as pd
 
     result = np.asarray(values, np.float64).copy()
@@ -70,12 +70,12 @@ def above_rolling_median(values: NDArray[np.floating], keys: Sequence[FrameKey])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporalNorm:
-    """Rank frames by how far their bodyparts jump to the frames beside them.
+    """Rank frames by how far their bodyparts jump from and to the neighbouring frames.
 
     Parameters
     ----------
     above_usual : bool
-        Take away the rolling median of the video first.
+        Whether to subtract the rolling median of the video first.
     """
 
     name: str = "temporal"

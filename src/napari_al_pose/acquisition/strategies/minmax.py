@@ -1,9 +1,9 @@
-"""Min-max: the frame that is farthest from whatever is nearest to it.
+"""Min-max: the frame that is farthest from its nearest neighbour.
 
 The residency's closing idea ("images that are furthest from their nearest neighbour could be the first one to be
-labelled"): a frame's score is its distance, in unit features, to the nearest labelled frame, or, before there are
-any, to the nearest other frame of the pool. Unlike `napari_al_pose.acquisition.strategies.kcenter` a frame that is
-chosen does not lower the scores of those like it; that is left to the batch.
+labelled"): a frame's score is its distance, in unit features, to the nearest labelled frame, or to the nearest other
+frame of the pool if none is labelled. Unlike in `napari_al_pose.acquisition.strategies.kcenter`, choosing a frame does
+not lower the scores of similar ones; the batch takes care of that.
 
 Cost: image features once a frame, then O(M N d), or O(N^2 d) without labels.
 """

@@ -1,15 +1,15 @@
 """Multiple peak entropy: is there more than one place where the bodypart could be?
 
-Liu & Ferrari, "Active Learning for Human Pose Estimation", ICCV 2017. For bodypart ``k`` of a frame, over
-the local maxima ``m`` of its scoremap,
+Liu & Ferrari, "Active Learning for Human Pose Estimation", ICCV 2017. For bodypart ``k`` of a frame, the sum runs over
+the local maxima ``m`` of its scoremap:
 
     MPE_k = -sum_m p_m ln p_m    (nats)
 
-Ours takes ``p_m = h_m / sum(h)`` over the peaks above an absolute and a relative floor: it does not depend on
-the scale of the maps. A bodypart without any peak counts ``ln 5``, the most there can be: a network that has
-learnt nothing must not look certain. The softmax of the raw heights, which the published code uses, depends on
-that scale: on maps in [0, 1] it lies between 1.488 and 1.609 for five peaks and calls two peaks of equal height
-clearer than a single one; on maps that reach 30 it calls heights of 24 and 12 certain.
+We take ``p_m = h_m / sum(h)`` over the peaks above an absolute and a relative floor, which does not depend on the scale
+of the maps. A bodypart without any peak counts ``ln 5``, the most possible, as a network that has learnt nothing must
+not look certain. The published code takes the softmax of the raw heights, which depends on the scale. On maps in [0, 1]
+it lies between 1.488 and 1.609 for five peaks, and calls two peaks of equal height clearer than a single one. On maps
+that reach 30 it calls heights of 24 and 12 certain.
 
 Cost: one pass of the network a frame, then O(K h w).
 """
@@ -43,8 +43,8 @@ class MultiplePeakEntropy:
     beta : float
         Inverse temperature of the softmax.
     aggregation : {"quantile", "mean", "max", "sum"}
-        How bodyparts become a frame. The default is the mean over bodyparts of the entropy's quantile in the pool:
-        Liu & Ferrari's mean, but a bodypart that is nearly always hidden cannot own the ranking.
+        How the bodyparts' values become the frame's. The default is the mean over bodyparts of the entropy's quantile
+        in the pool: like Liu & Ferrari's mean, but a bodypart that is nearly always hidden cannot dominate the ranking.
     min_distance : int, optional
         Radius of the peak's neighbourhood in cells; by default 2, or 3 % of the width of maps wider than 64.
     threshold_abs, threshold_rel : float or None
@@ -117,7 +117,7 @@ class MultiplePeakEntropy:
             BodypartReason(bodypart, float(entropies[k]), peaks_in_source(peaks, k, context.grid_of(index)))
             for k, bodypart in enumerate(bodyparts)
         )
-        # Of bodyparts equally clear, the faintest is the one to name.
+        # Among equally clear bodyparts, name the faintest.
         most = max(range(len(bodyparts)), key=lambda k: (entropies[k], -np.nan_to_num(peaks.values[k, 0])))
         return Explanation(reasons, peaks_sentence(bodyparts[most], int(peaks.counts[most])))
 

@@ -1,11 +1,11 @@
 """Pose outside the space of labelled poses: Lightning Pose's single-view PCA error.
 
-Biderman et al., "Lightning Pose", Nature Methods 2024. Labelled poses, flattened to 2 K numbers, span a space of so
-many principal components as hold 99 % of their variance; a bodypart's error is the distance in pixels from where it
-is predicted to where the pose's projection puts it. A frame's score is the mean over bodyparts of the error's
+Biderman et al., "Lightning Pose", Nature Methods 2024. Labelled poses, flattened to 2 K numbers, span a space of as
+many principal components as hold 99 % of their variance. The error of a bodypart is the distance in pixels from its
+predicted place to its place in the pose's projection. A frame's score is the mean over bodyparts of the error's
 quantile in the pool.
 
-Needs at least 2 K poses in which every bodypart is placed; below that it falls back on pose novelty.
+It needs at least 2 K poses in which every bodypart is placed; with fewer it falls back on pose novelty.
 
 Cost: O(N K^2); needs labelled poses.
 """
@@ -59,7 +59,7 @@ def reprojection_error(poses: NDArray[np.floating], space: PoseSpace) -> NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcaError:
-    """Rank frames by how badly labelled poses can make up their predicted pose."""
+    """Rank frames by how badly the space of labelled poses fits their predicted pose."""
 
     name: str = "pca_error"
     title: str = "Impossible pose (PCA)"

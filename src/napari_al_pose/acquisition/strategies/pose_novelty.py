@@ -1,13 +1,14 @@
 """Pose novelty: how far is the predicted pose from those that are labelled?
 
-The first of the DeepLabCut residency's seeds: ``v`` holds a pose's K (K - 1) / 2 pairwise keypoint distances,
+This is the first of the DeepLabCut residency's ideas. ``v`` holds the K (K - 1) / 2 pairwise keypoint distances of a
+pose:
 
     d^2 = (v - mu)^T S^-1 (v - mu)
 
-with mean and covariance of the labelled poses. With fewer labels than pairs ``S`` is singular and every labelled pose
-has the same ``d^2``; so ``S`` is shrunk (Ledoit & Wolf 2004). Missing keypoints leave their pairs out of ``v``, ``mu``
-and ``S``, and the score is ``d / sqrt(number of pairs left)``. Predictions below a likelihood of 0.2 count as missing:
-nonsense looks novel too. Frames with fewer than half of the bodyparts can't be said.
+``mu`` and ``S`` are mean and covariance of the labelled poses. With fewer labels than pairs, ``S`` is singular and
+every labelled pose has the same ``d^2``, so ``S`` is shrunk (Ledoit & Wolf 2004). Pairs with a missing keypoint are
+left out of ``v``, ``mu`` and ``S``, and the score is ``d / sqrt(number of pairs left)``. Predictions below a likelihood
+of 0.2 count as missing, as nonsense looks novel too. Frames with fewer than half of the bodyparts can't be scored.
 
 Cost: O(N K^2) and one O(K^6) factorisation for every pattern of missing bodyparts; needs labelled poses.
 """

@@ -1,13 +1,13 @@
-"""PPAL for poses: the doubtful first, weighted by which bodyparts are hard, then the middles of their looks.
+"""PPAL for poses: doubtful frames, weighted by which bodyparts are hard, then the medoids of their clusters.
 
-Yang et al., "Plug and Play Active Learning for Object Detection", CVPR 2024, in two stages. First the ``5 B`` frames
-with the largest sum over bodyparts of the scoremap's peak entropy times the bodypart's difficulty,
+Yang et al., "Plug and Play Active Learning for Object Detection", CVPR 2024, in two stages. First, the ``5 B`` frames
+are chosen that have the largest sum over bodyparts of the scoremap's peak entropy times the bodypart's difficulty,
 
     1 + alpha ln((e^(1/alpha) - 1) (1 - q_k) + 1) ub,   alpha = 0.3, ub = 0.2
 
-with ``q_k`` how well bodypart ``k`` had been predicted in the batches labelled last (theirs: a class's average of IoU
-and confidence while training). Then k-medoids among these on image distance (cosine), begun farthest first; the
-medoids are labelled. (Theirs takes ``4 B`` and compares images by their matched objects.)
+where ``q_k`` is how well bodypart ``k`` was predicted in the batches labelled last (in the paper: a class's average of
+IoU and confidence during training). Then k-medoids runs on these by cosine distance of images, initialised farthest
+first, and the medoids are labelled. (The paper takes ``4 B`` and compares images by their matched objects.)
 
 Cost: one pass of the network a frame, then O((5 B)^2 d).
 """
@@ -40,7 +40,7 @@ def difficulty(quality: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def medoids(rows: NDArray[np.floating], n: int) -> list[int]:
-    """Choose ``n`` of unit rows by k-medoids on cosine distance, begun farthest first from the most central."""
+    """Choose ``n`` unit rows by k-medoids on cosine distance, initialised farthest first from the most central one."""
     distance = np.round(1.0 - np.asarray(rows, np.float64) @ np.asarray(rows, np.float64).T, 9)
     start = int(np.argmin(np.round(distance.sum(axis=1), 9)))
     near = nearest_distance(rows, rows[start : start + 1])

@@ -1,9 +1,9 @@
 """ProbCover: frames whose surroundings hold the most frames not yet covered; made for few labels.
 
 Yehuda, Dekel, Hacohen & Weinshall, "Active Learning Through a Covering Lens", NeurIPS 2022. A frame covers those less
-than ``delta`` away in unit features; again and again the frame that covers most of what no labelled or chosen frame
-covers is chosen. The paper takes the largest ``delta`` whose balls are pure in class; poses have no classes, so here it
-is the 5th percentile of the pool's pairwise distances.
+than ``delta`` away in unit features. Each time, the frame is chosen that covers most frames not covered by any labelled
+or chosen one. The paper takes the largest ``delta`` whose balls hold one class. Poses have no classes, so ``delta`` is
+the 5th percentile of the pool's pairwise distances here.
 
 Cost: O(N^2 d) time, O(N) memory beside the features.
 """
@@ -27,16 +27,16 @@ _BLOCK = 512
 
 
 def ball_radius(rows: NDArray[np.floating]) -> float:
-    """Return the 5th percentile of the distances between (at most 2,000, evenly drawn) unit rows."""
+    """Return the 5th percentile of the distances between unit rows, of at most 2,000 evenly drawn ones."""
     sample = rows[systematic(len(rows), min(len(rows), _SAMPLE), 0.5)]
     upper = np.triu_indices(len(sample), 1)
     squared = np.maximum(2 - 2 * (sample @ sample.T)[upper], 0.0)
     radius = float(np.sqrt(np.percentile(squared, _PERCENTILE))) if len(squared) else 0.0
-    return max(radius, 1e-3)  # a frame covers itself and its copies, whatever rounding does
+    return max(radius, 1e-3)  # so that a frame covers itself and its copies despite rounding
 
 
 def cover(rows: NDArray[np.floating], covered: NDArray[np.bool_], radius: float, n: int) -> list[int]:
-    """Choose up to ``n`` unit rows, each covering the most rows not covered yet; of equals, the first.
+    """Choose up to ``n`` unit rows, each covering the most rows not covered yet; ties go to the first.
 
     Ends when all rows are covered.
     """
@@ -58,14 +58,14 @@ def cover(rows: NDArray[np.floating], covered: NDArray[np.bool_], radius: float,
 
 
 def _within(rows: NDArray[np.floating], others: NDArray[np.floating], radius: float) -> NDArray[np.bool_]:
-    """Whether each row lies less than ``radius`` from each of ``others``, ``(N, n)``."""
+    """Return whether each row lies less than ``radius`` from each of ``others``, ``(N, n)``."""
     near: NDArray[np.bool_] = 2 - 2 * (rows @ others.T) < radius**2
     return near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbCover:
-    """Rank frames by how much each adds to what is covered."""
+    """Rank frames by how much each adds to the covered part of the pool."""
 
     name: str = "probcover"
     title: str = "Widest cover (ProbCover)"

@@ -1,17 +1,16 @@
-"""What SLEAP users have today: its suggestions.
+"""SLEAP's own suggestions.
 
-Pereira et al., "SLEAP", Nature Methods 2022; definitions from the code of ``sleap.gui.suggestions`` and
-``sleap.info.feature_suggestions``, run here on the pool, seeded, and without what is broken there.
+Pereira et al., "SLEAP", Nature Methods 2022; the definitions are those of the code of ``sleap.gui.suggestions`` and
+``sleap.info.feature_suggestions``. Here they run on the pool, seeded, and without the faults of that code.
 
-- ``sleap_stride``: evenly spaced frames of each video. Theirs steps by ``floor(n / wanted)`` and cuts off the end: of
-  399 frames with 200 wanted it never looks at the second half; here the spacing reaches to the end.
-- ``sleap_images``: raw pixels, PCA to 5 components, k-means with 5 clusters, frames at random of each in turn.
-- ``sleap_scores``: frames with an animal whose score (the mean of its likelihoods here) is low, in the order of time,
-  not ranked, as theirs.
+- ``sleap_stride``: evenly spaced frames of each video. SLEAP steps by ``floor(n / wanted)`` and cuts off the end: with
+200 of 399 frames wanted, it never looks at the second half. Ours reaches to the end. - ``sleap_images``: raw pixels,
+PCA to 5 components, k-means with 5 clusters; random frames of each cluster in turn. - ``sleap_scores``: frames with an
+animal whose score (the mean of its likelihoods here) is low, in the order of time and not ranked, as in SLEAP.
 - ``sleap_velocity``: frames in which the first bodypart moves by more than a tenth of the largest range, in the order
   of time.
-- ``sleap_displacement``: frames in which the *mean* over bodyparts of the displacement exceeds 10 px (they call it the
-  largest), in the order of time.
+- ``sleap_displacement``: frames in which the *mean* over bodyparts of the displacement exceeds 10 px (SLEAP calls it
+the largest), in the order of time.
 
 Cost: none; a small picture of each frame; or one to three passes of the network a frame.
 """
@@ -117,7 +116,7 @@ def principal(rows: NDArray[Any], n: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Rank the frames beyond a threshold first, in the order of time; the others after them, likewise."""
+    """Rank the frames beyond a threshold first, then the others, both in the order of time."""
 
     name: str = "sleap_displacement"
     title: str = "Displacement, as in SLEAP"

@@ -1,12 +1,12 @@
 """Temporal heatmap continuity: do the scoremaps change from one frame to the next?
 
 "THC" of VATL4Pose (WACV 2024): the mean over bodyparts of the L1 distance of a frame's scoremaps to those of the frame
-before, plus that to the frame after; if one neighbour is missing the other counts twice, and a frame without any can't
-be scored. Their maps are cut out around the true box of each frame, so that a moving animal stands still in them; here
-the neighbour's maps are shifted by as many cells as the predicted poses' centres are apart. The sum depends on how
-wide and high the peaks are, so it is divided by the sum of both maps: a bodypart's term lies in [0, 1].
+before, plus that to the frame after. If one neighbour is missing, the other counts twice; a frame without any can't be
+scored. VATL4Pose crops its maps to the true box in each frame, so that a moving animal stands still in them. Here the
+neighbour's maps are shifted by the distance between the centres of the predicted poses. The sum depends on how wide and
+high the peaks are, so it is divided by the sum of both maps, and a bodypart's term lies in [0, 1].
 
-Cost: one more pass of the network a frame (two where both neighbours are at hand), then O(K h w).
+Cost: one more pass of the network for each frame (two if both neighbours are available), then O(K h w).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def scoremap_change(
 
 
 def shifted(maps: NDArray[np.floating], cells: tuple[int, int]) -> NDArray[np.floating]:
-    """Return ``(K, h, w)`` maps moved by ``cells`` (columns, rows), zeros coming in."""
+    """Return ``(K, h, w)`` maps moved by ``cells`` (columns, rows) and filled up with zeros."""
     columns, rows = cells
     height, width = maps.shape[-2:]
     result = np.zeros_like(maps)
@@ -51,7 +51,7 @@ def shifted(maps: NDArray[np.floating], cells: tuple[int, int]) -> NDArray[np.fl
 
 
 def continuity(change: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the sum of the changes ``(N, 2, ...)`` to both neighbours, a missing one counting as the other."""
+    """Return the sum of the changes ``(N, 2, ...)`` to both neighbours; the other one stands in for a missing one."""
     before, after = (np.asarray(change, np.float64)[:, side] for side in (0, 1))
     before, after = np.where(np.isfinite(before), before, after), np.where(np.isfinite(after), after, before)
     return before + after

@@ -1,13 +1,14 @@
 """TypiClust: typical frames of clusters that have no label yet; made for few labels.
 
-Hacohen, Dekel & Weinshall, "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", ICML 2022.
-The pool and the labelled frames together are clustered into ``min(M + B, 500)``; clusters of up to 5 frames are left
-out; the others take turns, those with fewest labels first, then the largest, and each gives the frame of highest
+Hacohen, Dekel & Weinshall, "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", ICML 2022. The
+pool and the labelled frames are clustered together into ``min(M + B, 500)`` clusters. Clusters of up to 5 frames are
+left out. The others take turns, those with the fewest labels first, then the largest. Each gives the frame with the
+highest
 
     typicality = 1 / (mean distance to the min(20, n / 2) nearest of its cluster + 1e-5)
 
-Distances are plain, as in the paper, not squared, as in the published code. Needs a pool without near-duplicates, or
-the longest pause of the animal is what is typical.
+Distances are plain, as in the paper, and not squared as in the published code. The pool must have no near-duplicates,
+or the animal's longest pause would be the most typical.
 
 Cost: k-means with up to 500 clusters, then O(n^2 d) within each cluster.
 """
@@ -32,7 +33,7 @@ _NEIGHBOURS = 20
 
 
 def typicality(rows: NDArray[np.floating], k: int) -> NDArray[np.float64]:
-    """Return one over the mean Euclidean distance of each row to its ``k`` nearest, ``(n,)``; zeros for one row."""
+    """Return one over the mean Euclidean distance of each row to its ``k`` nearest rows, ``(n,)``; 0 for one row."""
     from sklearn.neighbors import NearestNeighbors
 
     if len(rows) < 2:
@@ -44,7 +45,7 @@ def typicality(rows: NDArray[np.floating], k: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypiClust:
-    """Rank frames by turns of the clusters, most typical first."""
+    """Rank frames in turns of the clusters, the most typical first."""
 
     name: str = "typiclust"
     title: str = "Typical of each cluster (TypiClust)"

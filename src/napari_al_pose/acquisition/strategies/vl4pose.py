@@ -6,14 +6,14 @@ and ``b`` of v's scoremap with probabilities ``p``, the expected log-likelihood 
 
     sum over a, b of p_u(a) p_v(b) * -1/2 (ln 2 pi + s + (d_ab - m)^2 exp(-s))
 
-and a frame's score is minus its mean over links; the least likely pose is labelled first. The expectation factorises
+A frame's score is minus the mean over links, so the least likely pose is labelled first. The expectation factorises
 over links, so it needs no recursion and no root. (The published code *sums* the log-likelihoods over places, so that
-more peaks always look less likely, and by default looks at one peak and forgets its height.)
+more peaks always look less likely. By default it looks at one peak and forgets its height.)
 
-The paper predicts ``m`` and ``s`` of every frame by an auxiliary network (`VL4Pose`, lengths in animal sizes), which
-needs a hundred labels or more. `StaticVL4Pose` needs no training: they are those of ``ln(length)`` in the labelled
-poses, ``m`` the mean, ``s = ln((sum of squares + 5 * 0.15^2) / (n + 5))``; the prior keeps two or three labels usable.
-What counts is thus by which factor a length is wrong; the animal's size cancels.
+In the paper, an auxiliary network predicts ``m`` and ``s`` for every frame (`VL4Pose`, lengths in animal sizes). It
+needs a hundred labels or more. `StaticVL4Pose` needs no training: ``m`` is the mean of ``ln(length)`` in the labelled
+poses, and ``s = ln((sum of squares + 5 * 0.15^2) / (n + 5))``, where the prior makes two or three labels enough. So the
+factor by which a length is wrong counts, and the animal's size cancels.
 
 Cost: one pass of the network a frame, then O(links P^2); needs labelled poses and a skeleton with links.
 """
@@ -225,7 +225,7 @@ class VL4Pose:
 
 
 def _by_scale(context: ScoreContext) -> Iterator[tuple[ScoremapGrid, NDArray[np.int64]]]:
-    """Yield a grid for each size of cells with the rows that have it: lengths are the same wherever the cells lie."""
+    """Yield a grid for each size of cells, with the rows that have it: lengths do not depend on where the cells lie."""
     rows: dict[tuple[float, float], list[int]] = {}
     grids: dict[tuple[float, float], ScoremapGrid] = {}
     for row in range(len(context.keys)):

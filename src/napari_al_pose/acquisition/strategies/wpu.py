@@ -1,14 +1,15 @@
-"""Whole-body pose unnaturalness: how badly does an autoencoder of labelled poses make the predicted pose again?
+"""Whole-body pose unnaturalness: how badly does an autoencoder of labelled poses reconstruct the predicted pose?
 
-"WPU" of VATL4Pose (WACV 2024). A pose is its keypoints, centred and divided by the height of its box, and the cosine
-and sine of the angle at every bodypart that two links of the skeleton meet at. An autoencoder (D-24-12-7-4-7-12-24-D,
-ReLU) is trained on labelled poses; a frame's score is its mean squared error. In the published code the output is a
-sigmoid, which can never be a negative coordinate, and ``arctan|.|`` takes an angle for its supplement; here features
-are standardised, the output is linear and angles are those of ``atan2``. Missing or unlikely bodyparts take the mean.
+"WPU" of VATL4Pose (WACV 2024). A pose is described by its keypoints, centred and divided by the height of its box, and
+by cosine and sine of the angle at every bodypart where two links of the skeleton meet. An autoencoder
+(D-24-12-7-4-7-12-24-D, ReLU) is trained on labelled poses, and a frame's score is its mean squared error. The published
+code ends in a sigmoid, which can never be a negative coordinate, and its ``arctan|.|`` takes an angle for its
+supplement. Here features are standardised, the output is linear, and angles come from ``atan2``. Missing or unlikely
+bodyparts take the mean.
 
 `napari_al_pose.acquisition.strategies.pose_novelty` and `pca_error` need no training and fewer labels.
 
-Cost: one pass of the network a frame and a small training on the poses, some seconds.
+Cost: one pass of the network for each frame, and a few seconds of training on the poses.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Autoencoder:
 
 
 def fit_autoencoder(features: NDArray[np.floating]) -> Autoencoder:
-    """Train on the features ``(n, D)`` of labelled poses, one thread, seeded: the same every time."""
+    """Train on the features ``(n, D)`` of labelled poses, seeded and on one thread: the result is always the same."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
@@ -93,7 +94,7 @@ def fit_autoencoder(features: NDArray[np.floating]) -> Autoencoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseUnnaturalness:
-    """Rank frames by how badly an autoencoder of labelled poses makes their pose again."""
+    """Rank frames by how badly an autoencoder of labelled poses reconstructs their pose."""
 
     name: str = "wpu"
     title: str = "Unnatural pose (WPU)"
@@ -134,5 +135,5 @@ def _fitted(context: ScoreContext) -> Autoencoder:
 
 @functools.lru_cache(maxsize=1)
 def _fitted_to(data: bytes, shape: tuple[int, int]) -> Autoencoder:
-    """Fit once for all the frames that are scored and explained."""
+    """Fit once for all frames that are scored and explained."""
     return fit_autoencoder(np.frombuffer(data).reshape(shape))
