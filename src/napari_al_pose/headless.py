@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from napari_al_pose.domain import AlPoseError, ErrorSummary, Round
 from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep, TrialStep
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
-from napari_al_pose.project.picture_check import Compared, Steps, compare_video
+from napari_al_pose.project.picture_check import Compared, compare_video
 
 if TYPE_CHECKING:
     from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -346,20 +347,12 @@ def compare_pictures(project: Project, *, every: bool = False) -> list[Compared]
     for video in every_one if every else project.videos_to_compare():
         steps = compare_video(video, project.noted_of(video), every=every, whole_video=every)
         try:
-            found.append(show_progress(_as_progress(steps)))
+            found.append(show_progress(relay(steps, lambda step: [Progress(0, *step, math.nan)])))
         except AlPoseError as error:
             _tell(str(error))
             continue
         project.take_compared(found[-1])
     return found
-
-
-def _as_progress(steps: Steps) -> Generator[Progress, None, Compared]:
-    while True:
-        try:
-            yield Progress(0, *next(steps), math.nan)
-        except StopIteration as end:
-            return end.value
 
 
 def _writable(path: Path) -> Project:

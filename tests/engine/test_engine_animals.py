@@ -12,7 +12,7 @@ import pytest
 
 from napari_al_pose.acquisition import Requires
 from napari_al_pose.cli import main
-from napari_al_pose.domain import FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, steps
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.domain.track_edits import TrackAct, TrackEdit, TrackEdits
@@ -34,11 +34,7 @@ SETTINGS = TrainSettings(device="cpu", steps=60, batch_size=8)
 def finish(work):
     """Run a generator to its end; return what it returns and what it told on the way."""
     told = []
-    while True:
-        try:
-            told.append(next(work))
-        except StopIteration as end:
-            return end.value, told
+    return steps.finish(work, told.append), told
 
 
 def command(*arguments):

@@ -11,6 +11,7 @@ from napari_al_pose import headless
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.engine.training import load_labelled
 from napari_al_pose.project import create_project, open_project
@@ -36,14 +37,6 @@ def project(tmp_path):
         yield project
 
 
-def run(generator):
-    try:
-        while True:
-            next(generator)
-    except StopIteration as end:
-        return end.value
-
-
 def test_damaged_frames_are_read_as_such(project):
     with project.videos[0].open() as source:
         keys = [FrameKey("cage1", frame) for frame in range(60)]
@@ -57,7 +50,7 @@ def test_damaged_frames_are_read_as_such(project):
 
 def test_nothing_is_learnt_from_damaged_frames(project):
     with project.videos[0].open() as source:
-        labelled = run(load_labelled(tuple(project.labels.annotations()), {"cage1": source}, 0))
+        labelled = finish(load_labelled(tuple(project.labels.annotations()), {"cage1": source}, 0))
     assert [round(float(frame.xy[0, 0])) for frame in labelled] == [13, 30, 60]
 
 

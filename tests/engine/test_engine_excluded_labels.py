@@ -12,19 +12,12 @@ from napari_al_pose import cli
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled, split_labels
 from napari_al_pose.project import open_project
 
 QUICK = TrainSettings(device="cpu", steps=1, batch_size=2, long_side=96)
-
-
-def finish(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import torch
 from napari_al_pose.acquisition import Extra, installed_strategies, traits
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import scoring
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -30,15 +31,6 @@ BY_ENGINE = sorted(
 )
 OF_SEVERAL = {"animal_count", "identity"}
 NEEDS_THE_NET = {"influence_alexnet", "influence_dinov2", "dissimilar"}
-
-
-def run(generator):
-    """Drive a generator to its end and return what it returns."""
-    try:
-        while True:
-            next(generator)
-    except StopIteration as end:
-        return end.value
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +61,7 @@ def inputs(sample_project, tmp_path_factory):
         loop = ActiveLearningLoop(folder, device="cpu")
         loop.refresh(project)
         sources = loop._sources.refresh(project)
-        pool = run(build_pool(project, sources, loop._features, 0))
+        pool = finish(build_pool(project, sources, loop._features, 0))
         yield RankingInput(pool, sources, ProjectLabels(project), loop._model, loop.version)
         loop.close()
 
@@ -92,7 +84,7 @@ def quick():
 
 @pytest.fixture(scope="module")
 def arrays(inputs, cache, quick):
-    found = run(cache.fetch([name for name in OFFLINE if name != Extra.ENSEMBLE_XY], inputs))
+    found = finish(cache.fetch([name for name in OFFLINE if name != Extra.ENSEMBLE_XY], inputs))
     assert not found.missing
     return found.arrays
 
@@ -130,7 +122,7 @@ def test_asking_again_costs_no_look(inputs, arrays, cache, monkeypatch):
 
     monkeypatch.setattr(inputs.model, "predict", refuse)
     monkeypatch.setattr(auxiliary.ActivationProbe, "look", refuse)
-    again = run(cache.fetch([Extra.NEIGHBOUR_XY, Extra.EMBEDDING, Extra.PREDICTED_LOSS], inputs)).arrays
+    again = finish(cache.fetch([Extra.NEIGHBOUR_XY, Extra.EMBEDDING, Extra.PREDICTED_LOSS], inputs)).arrays
     np.testing.assert_array_equal(again[Extra.NEIGHBOUR_XY], arrays[Extra.NEIGHBOUR_XY])
     np.testing.assert_array_equal(again[Extra.PREDICTED_LOSS], arrays[Extra.PREDICTED_LOSS])
 
@@ -195,14 +187,14 @@ def test_turned_copies_map_back():
 def test_auxiliary_training_leaves_the_model_as_it_is(inputs):
     """AL4Pose's frozen network drifts: its running averages are updated."""
     before = {name: value.clone() for name, value in inputs.model.network.state_dict().items()}
-    run(ExtraCache(device="cpu").fetch([Extra.LOG_VARIANCE], inputs))
+    finish(ExtraCache(device="cpu").fetch([Extra.LOG_VARIANCE], inputs))
     for name, value in inputs.model.network.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert not any(p.grad is not None for p in inputs.model.network.parameters())
 
 
 def test_auxiliary_training_is_the_same_every_time(inputs, arrays):
-    again = run(ExtraCache(device="cpu").fetch([Extra.PREDICTED_LOSS_PP], inputs)).arrays
+    again = finish(ExtraCache(device="cpu").fetch([Extra.PREDICTED_LOSS_PP], inputs)).arrays
     np.testing.assert_allclose(again[Extra.PREDICTED_LOSS_PP], arrays[Extra.PREDICTED_LOSS_PP], atol=1e-5)
 
 
@@ -225,7 +217,7 @@ def lesson_of(level):
 def test_auxiliary_networks_learn_what_can_be_learnt(kind, monkeypatch):
     monkeypatch.setattr(heads, "STEPS", 80)
     level = torch.linspace(0, 1, 90)
-    head = run(auxiliary.train_head(kind, lesson_of(level)))
+    head = finish(auxiliary.train_head(kind, lesson_of(level)))
     new = torch.linspace(0.05, 0.95, 31)
     said = head(lesson_of(new).pooled.float())[:, 0].numpy()
     assert np.corrcoef(said, new)[0, 1] > 0.8
@@ -244,7 +236,7 @@ def offline(monkeypatch):
 @pytest.mark.parametrize("name", BY_ENGINE)
 def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, inputs, arrays, cache, offline, monkeypatch):
     monkeypatch.setattr(scoring, "_lack", lambda strategy, inputs: "")  # there are too few labels for some
-    scored = run(scoring.score_pool(installed_strategies()[name], inputs, cache, n=5, seed=0))
+    scored = finish(scoring.score_pool(installed_strategies()[name], inputs, cache, n=5, seed=0))
     if name in NEEDS_THE_NET - {"dissimilar"}:
         assert scored.scores.strategy.name == "influence"
         assert "no route to host" in scored.notice
@@ -264,7 +256,7 @@ def test_every_strategy_that_asks_the_engine_scores_a_real_pool(name, inputs, ar
 
 
 def test_too_few_labels_are_said(inputs, cache):
-    scored = run(scoring.score_pool(installed_strategies()["learning_loss"], inputs, cache, n=5, seed=0))
+    scored = finish(scoring.score_pool(installed_strategies()["learning_loss"], inputs, cache, n=5, seed=0))
     assert scored.scores.strategy.name == "mpe"
     assert "it needs 100 complete frames and there are" in scored.notice
     assert "Multiple peak entropy (MPE) takes its place" in scored.notice
@@ -277,7 +269,7 @@ def test_a_model_without_scoremaps_is_said(inputs, cache):
         return predict_frames(model, keys, sources, job, with_scoremaps=False)
 
     poor = dataclasses.replace(inputs, predict=predict)
-    scored = run(scoring.score_pool(installed_strategies()["mpe"], poor, cache, n=5, seed=0))
+    scored = finish(scoring.score_pool(installed_strategies()["mpe"], poor, cache, n=5, seed=0))
     assert scored.scores.strategy.name == "hybrid"
     assert "since the model gives no scoremaps: Spread + uncertain takes its place." in scored.notice
     assert np.isfinite(scored.scores.values).any()
@@ -285,10 +277,10 @@ def test_a_model_without_scoremaps_is_said(inputs, cache):
 
 def test_no_model_is_no_remark(inputs, cache):
     bare = RankingInput(inputs.pool, inputs.sources, inputs.labels, None, 0)
-    scored = run(scoring.score_pool(installed_strategies()["mc_dropout"], bare, ExtraCache(), n=5, seed=0))
+    scored = finish(scoring.score_pool(installed_strategies()["mc_dropout"], bare, ExtraCache(), n=5, seed=0))
     assert scored.scores is None
     assert scored.notice == ""
-    pictures = run(scoring.score_pool(installed_strategies()["dlc_kmeans"], bare, ExtraCache(), n=5, seed=0))
+    pictures = finish(scoring.score_pool(installed_strategies()["dlc_kmeans"], bare, ExtraCache(), n=5, seed=0))
     assert pictures.scores.strategy.name == "dlc_kmeans"
 
 
@@ -324,7 +316,7 @@ def test_dinov2_s_class_token(monkeypatch):
 def test_the_pool_on_a_plane(inputs, layout):
     loop = ActiveLearningLoop(inputs.labels.project.root, device="cpu")
     loop.refresh(inputs.labels.project)
-    mapped = run(loop.map_pool(inputs.labels.project, strategy="influence", layout=layout, size=3))
+    mapped = finish(loop.map_pool(inputs.labels.project, strategy="influence", layout=layout, size=3))
     assert mapped.points.shape == (len(mapped.keys), 2)
     assert mapped.labelled_points.shape == (len(mapped.labelled), 2)
     assert mapped.points.min() >= 0
@@ -333,5 +325,5 @@ def test_the_pool_on_a_plane(inputs, layout):
     assert set(mapped.chosen) <= set(mapped.keys)
     assert np.isfinite(mapped.scores).all()
     with pytest.raises(AlPoseError, match="Unknown layout 'round'"):
-        run(loop.map_pool(inputs.labels.project, strategy="influence", layout="round"))
+        finish(loop.map_pool(inputs.labels.project, strategy="influence", layout="round"))
     loop.close()

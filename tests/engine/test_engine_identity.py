@@ -13,20 +13,13 @@ from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import pose_export
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.headless import predict, rank
 from napari_al_pose.project import open_project
-
-
-def finish(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture

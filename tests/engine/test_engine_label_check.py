@@ -7,6 +7,7 @@ import pytest
 
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Checked, Progress
 from napari_al_pose.project import open_project
@@ -20,11 +21,8 @@ WRONG_FRAME, WRONG_BY = 37, np.array([90.0, 60.0])
 
 def run(generator):
     replies = []
-    try:
-        while True:
-            replies.append(next(generator))
-    except StopIteration as end:
-        return replies, end.value
+    result = finish(generator, replies.append)
+    return replies, result
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.domain import FrameKey, KeypointState
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -24,14 +25,6 @@ from napari_al_pose.video.scan import scan
 
 RECTANGLE = (100, 420, 60, 300)  # x1, x2, y1, y2 of 640 x 480
 ORIGIN = np.array([100.0, 60.0])
-
-
-def run(generator):
-    try:
-        while True:
-            next(generator)
-    except StopIteration as end:
-        return end.value
 
 
 @pytest.fixture
@@ -89,7 +82,7 @@ def test_labels_are_learnt_in_the_region_and_those_outside_it_are_not(regional, 
     project.labels.place(key, bodyparts[0], 150.0, 200.0)
     project.labels.place(key, bodyparts[1], 20.0, 200.0)
     project.labels.mark_not_visible(key, bodyparts[2])
-    (frame,) = run(load_labelled((project.labels.annotation(key),), sources, 0))
+    (frame,) = finish(load_labelled((project.labels.annotation(key),), sources, 0))
     assert frame.size == (240, 320)
     np.testing.assert_allclose(frame.xy[0], [50, 140])
     assert frame.states[:4].tolist() == [
@@ -107,7 +100,7 @@ def test_poses_scoremaps_and_videos_come_in_pixels_of_the_video(regional, source
     region = sources[name]
     said = model.predict(region[5][None])
     expected = said.xy[0] + ORIGIN
-    out = run(predict_frames(model, [key], sources, 0, with_scoremaps=True))
+    out = finish(predict_frames(model, [key], sources, 0, with_scoremaps=True))
     np.testing.assert_allclose(out.xy[0], expected, atol=1e-3)
     assert out.grids[0].offset_x == pytest.approx(said.grids[0].offset_x + 100)
     loop = ActiveLearningLoop(project.root, device="cpu", threads=1)
@@ -117,8 +110,8 @@ def test_poses_scoremaps_and_videos_come_in_pixels_of_the_video(regional, source
     np.testing.assert_allclose(looked.prediction.xy, expected, atol=0.02)
     at_peak = looked.scoremaps.grid.to_cells(looked.prediction.xy).round().astype(int)
     assert looked.scoremaps.maps[0, at_peak[0, 1], at_peak[0, 0]] == looked.scoremaps.maps[0].max()
-    planned = run(plan(project, project.videos[:1], model, 1, 0))
-    run(predict_planned(planned, model, 0))
+    planned = finish(plan(project, project.videos[:1], model, 1, 0))
+    finish(predict_planned(planned, model, 0))
     np.testing.assert_allclose(planned[0].run.rows(5, 6)[0, :, :2], expected, atol=0.02)
     checkpoint, video = str(project.models.checkpoint(1)), str(project.videos[0].path)
     np.testing.assert_allclose(worker_segment(checkpoint, video, RECTANGLE, 5, 6), planned[0].run.rows(5, 6), atol=1e-3)
@@ -127,10 +120,10 @@ def test_poses_scoremaps_and_videos_come_in_pixels_of_the_video(regional, source
 
 def test_another_rectangle_is_another_run(regional):
     project, model, name = regional
-    first = run(plan(project, project.videos[:1], model, 1, 0))[0]
-    run(predict_planned([first], model, 0))
+    first = finish(plan(project, project.videos[:1], model, 1, 0))[0]
+    finish(predict_planned([first], model, 0))
     project.save_settings(project.settings.model_copy(update={"regions": {name: (0, 320, 0, 240)}}))
-    again = run(plan(project, project.videos[:1], model, 1, 0))[0]
+    again = finish(plan(project, project.videos[:1], model, 1, 0))[0]
     assert not again.run.header.done
 
 
@@ -138,15 +131,15 @@ def test_features_and_extra_looks_are_of_the_region(regional, sources, tmp_path)
     project, model, name = regional
     features = FeatureCache(tmp_path / "features.npz", device="cpu")
     key = FrameKey(name, 5)
-    of_region = run(features.fetch([key], sources, 0))
+    of_region = finish(features.fetch([key], sources, 0))
     whole = {**sources, name: in_region(sources[name].source, None)}
-    of_whole = run(features.fetch([key], whole, 0))
+    of_whole = finish(features.fetch([key], whole, 0))
     assert not np.allclose(of_region, of_whole)
-    np.testing.assert_array_equal(run(features.fetch([key], sources, 0)), of_region)
-    pool = run(build_pool(project, sources, features, 0))
+    np.testing.assert_array_equal(finish(features.fetch([key], sources, 0)), of_region)
+    pool = finish(build_pool(project, sources, features, 0))
     cache = ExtraCache(device="cpu")
     inputs = RankingInput(pool, sources, ProjectLabels(project), model, 1)
-    found = run(cache.fetch([Extra.TURNED_XY, Extra.NEIGHBOUR_XY], inputs)).arrays
+    found = finish(cache.fetch([Extra.TURNED_XY, Extra.NEIGHBOUR_XY], inputs)).arrays
     row = next(i for i, key in enumerate(pool.keys) if key.video == name)
     own = ActivationProbe(model).look(sources[name][pool.keys[row].frame][None]).xy[0] + ORIGIN
     np.testing.assert_allclose(found[Extra.TURNED_XY][row, 0], own, atol=0.02)

@@ -6,19 +6,12 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import sources as sources_module
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.sources import Sources, read_batches
 from napari_al_pose.project import open_project
-
-
-def run(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 class Blank:
@@ -72,7 +65,7 @@ def test_a_video_that_cannot_be_opened_is_told_once_with_its_reason(broken):
 def test_a_ranking_says_which_video_it_left_out(broken):
     with open_project(broken) as project:
         loop = ActiveLearningLoop(project.root, device="cpu", threads=1)
-        first, second = (run(loop.rank(project, strategy="uniform", size=3)) for _ in range(2))
+        first, second = (finish(loop.rank(project, strategy="uniform", size=3)) for _ in range(2))
         loop.close()
     assert "broken is left out" in first.notice
     assert "broken" not in second.notice
@@ -86,7 +79,7 @@ def test_features_that_cannot_be_kept_stop_nothing_and_leave_nothing(sample_copy
         blocked = sample_copy.parent / "file"
         blocked.write_text("no folder")
         for path in (blocked / "features.npz", sample_copy.parent / "cache" / "features.npz"):
-            found = run(FeatureCache(path, device="cpu").fetch([key], opened, 0))
+            found = finish(FeatureCache(path, device="cpu").fetch([key], opened, 0))
             assert np.isfinite(found).all()
         sources.close()
     assert "features are not kept" in caplog.text

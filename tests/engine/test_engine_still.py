@@ -9,18 +9,11 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.project import create_project, open_project
-
-
-def run(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def film(path, *, still, n=90):
@@ -55,7 +48,7 @@ def test_a_still_video_is_asked_for_once(project, tmp_path):
     request = RankingRequest(strategy="hybrid", size=20, seed=0, holdout_share=0.2)
 
     def videos_of_queue():
-        ranked = run(rank(project, opened, features, 0, request=request, model=None, version=0))
+        ranked = finish(rank(project, opened, features, 0, request=request, model=None, version=0))
         return Counter(suggestion.key.video for suggestion in ranked.suggestions)
 
     found = videos_of_queue()

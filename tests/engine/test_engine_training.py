@@ -17,6 +17,7 @@ from napari_al_pose.acquisition.strategies.hybrid import Hybrid
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import label_checks, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained, TrainStep, TrialStep
@@ -51,14 +52,6 @@ def learn(project):
     return trained, model
 
 
-def run(generator):
-    try:
-        while True:
-            next(generator)
-    except StopIteration as end:
-        return end.value
-
-
 def test_weights_out_of_reach_give_the_default_and_a_message(labelled, monkeypatch):
     def offline(*_arguments, **_options):
         raise OSError("no route to host")
@@ -89,8 +82,8 @@ def test_labels_are_checked_with_the_backbone_the_model_has(labelled, monkeypatc
     monkeypatch.setattr(label_checks, "MIN_FRAMES", 4)
     labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"backbone": "resnet18"})))
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
-    run(loop.train(labelled))
-    run(loop.check_labels(labelled))
+    finish(loop.train(labelled))
+    finish(loop.check_labels(labelled))
     loop.close()
     assert len(labelled.unseen.load(1)) == 4
 
@@ -99,7 +92,7 @@ def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
     monkeypatch.setattr(training, "USABLE", -1.0)
     monkeypatch.setattr(training, "SURE", 2.0)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
-    run(loop.train(labelled))
+    finish(loop.train(labelled))
     video = labelled.videos[0].name
     for frame in (20, 90):
         labelled.labels.place(FrameKey(video, frame), labelled.skeleton.bodyparts[0], 200, 150)
@@ -113,12 +106,12 @@ def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, monkeypatch):
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
-    run(loop.train(labelled))
+    finish(loop.train(labelled))
     key = FrameKey(labelled.videos[0].name, 50)
     before = loop.look(key).prediction
     monkeypatch.setattr(batch_sampler, "scoremap_loss", lambda logits, _targets, _weights: logits.sum() * float("nan"))
     with pytest.raises(AlPoseError, match="loss is not a number") as error:
-        run(loop.train(labelled))
+        finish(loop.train(labelled))
     assert "The previous model is still in use" in error.value.hint
     after = loop.look(key).prediction
     loop.close()
@@ -175,8 +168,8 @@ def test_pictures_of_one_channel_are_learnt_from_and_predicted(tmp_path, bits):
             project.labels.place(FrameKey("cage", frame), "dot", *xy[frame].tolist())
         project.save_settings(LoopSettings(train=QUICK.model_copy(update={"steps": 30, "batch_size": 4})))
         loop = ActiveLearningLoop(project.root, device="cpu", threads=1)
-        run(loop.train(project))
-        run(loop.export(project, ["cage"], ExportOptions(formats=())))
+        finish(loop.train(project))
+        finish(loop.export(project, ["cage"], ExportOptions(formats=())))
         loop.close()
         found = project.video_predictions.find(1, "cage").rows(0, 12)
     assert np.median(np.hypot(*(found[:, 0, :2] - xy).T)) < 6
@@ -247,7 +240,7 @@ def test_share_that_a_strategy_has_drawn_is_in_the_queue_with_guesses(labelled, 
     add_model(labelled)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     loop.refresh(labelled)
-    ranked = run(loop.rank(labelled, strategy="half_drawn"))
+    ranked = finish(loop.rank(labelled, strategy="half_drawn"))
     loop.close()
     assert {guess.key for guess in ranked.guesses} == {s.key for s in ranked.suggestions}
     to_learn = [s for s in ranked.suggestions if s.role is FrameRole.TRAIN]
@@ -265,7 +258,7 @@ def test_what_follows_the_animal_is_ranked_in_pixels_of_the_video(labelled, add_
     add_model(labelled, long_side=640, window=Window(160, 256))
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     loop.refresh(labelled)
-    ranked = run(loop.rank(labelled, strategy=strategy))
+    ranked = finish(loop.rank(labelled, strategy=strategy))
     looked = {suggestion.key: loop.look(suggestion.key).scoremaps for suggestion in ranked.suggestions}
     loop.close()
     assert ranked.notice == ""

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain import AlPoseError, steps
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine import pose_export, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
@@ -30,11 +30,7 @@ NO_FILES = ExportOptions(formats=())
 def finish(work):
     """Run a generator to its end; return what it returns and what it told on the way."""
     told = []
-    while True:
-        try:
-            told.append(next(work))
-        except StopIteration as end:
-            return end.value, told
+    return steps.finish(work, told.append), told
 
 
 @pytest.fixture

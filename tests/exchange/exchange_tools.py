@@ -11,15 +11,6 @@ from napari_al_pose.domain import FrameKey
 from napari_al_pose.project import create_project, open_project
 
 
-def finish(work):
-    """Run a job to its end and return what it returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
 def make_video(path: Path, *, n: int = 30, width: int = 96, height: int = 64) -> Path:
     """Write a video whose frame ``i`` is grey of brightness ``5 * i``."""
     path.parent.mkdir(parents=True, exist_ok=True)

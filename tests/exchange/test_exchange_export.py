@@ -8,11 +8,12 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from exchange_tools import finish, project_with_labels
+from exchange_tools import project_with_labels
 from PIL import Image
 from scipy.io import loadmat
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import FORMATS, detect_format, export_labels, format_named, import_labels
 from napari_al_pose.exchange.catalogue import find_labels
 from napari_al_pose.exchange.form_rules import export_complaint, import_complaint, suggest_output, suggest_project

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import sleap_io as sio
-from exchange_tools import finish, make_video
+from exchange_tools import make_video
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
 

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import sleap_io as sio
-from exchange_tools import finish, make_video, project_with_labels
+from exchange_tools import make_video, project_with_labels
 from PIL import Image
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import CancelledError, Committed, export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
 

@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 
-from exchange_tools import finish, project_with_labels
+from exchange_tools import project_with_labels
 
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import import_labels
 from napari_al_pose.exchange.stepwise import stepwise
 from napari_al_pose.project import open_project

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exchange_tools import finish, project_with_labels
+from exchange_tools import project_with_labels
 from PIL import Image
 
 from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
 

@@ -8,6 +8,7 @@ import torch
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.pose import LabelledFrame, train, training
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.batch_sampler import HARD_NEGATIVE_SHARE, BatchSampler
@@ -39,12 +40,7 @@ def frame_of(*bright, states=(KeypointState.PLACED, KeypointState.PLACED), value
 
 
 def found_in(*frames, reach=80):
-    work = find_hard_negatives(Bright(), frames, 320, reach)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    return finish(find_hard_negatives(Bright(), frames, 320, reach))
 
 
 def test_only_what_is_far_from_the_animal_is_found():

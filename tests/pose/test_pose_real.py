@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.pose import Evaluation, LabelledFrame, evaluate
 from napari_al_pose.pose.training_plan import make_plan
 
@@ -41,12 +42,7 @@ def read_labels(project: Path, table: str) -> tuple[list[LabelledFrame], list[st
 
 
 def run(frames: list[LabelledFrame], bodyparts: list[str], *, train_frames: int, **settings: int) -> Evaluation:
-    work = evaluate(frames, bodyparts, TrainSettings(**settings), train_frames=train_frames, seed=0)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    return finish(evaluate(frames, bodyparts, TrainSettings(**settings), train_frames=train_frames, seed=0))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
-from napari_al_pose.domain import AlPoseError, KeypointState
+from napari_al_pose.domain import AlPoseError, KeypointState, steps
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import (
     LabelledFrame,
@@ -229,12 +229,7 @@ def test_the_model_refuses_other_images(learnt):
 
 def test_evaluate_measures_on_the_rest_and_draws_with_the_seed(disc_frames):
     def run(seed: int) -> dict:
-        try:
-            work = evaluate(disc_frames, BODYPARTS, QUICK, train_frames=5, seed=seed)
-            while True:
-                next(work)
-        except StopIteration as end:
-            return end.value.to_json()
+        return steps.finish(evaluate(disc_frames, BODYPARTS, QUICK, train_frames=5, seed=seed)).to_json()
 
     result = run(3)
     assert (result["n_train"], result["n_test"], result["steps"]) == (5, 7, 4)

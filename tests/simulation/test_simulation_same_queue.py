@@ -11,6 +11,7 @@ from simulation_blobs import make_blobs
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.project import open_project
 from napari_al_pose.simulation.choosing import choose
@@ -89,7 +90,7 @@ def test_a_round_by_the_engine_and_one_by_the_simulation_have_the_same_queue(nam
     with open_project(config) as project:
         loop = ActiveLearningLoop(project.root, device="cpu", threads=1)
         loop.refresh(project)
-        ranked = _run(loop.rank(project, strategy=name, size=BATCH))
+        ranked = finish(loop.rank(project, strategy=name, size=BATCH))
         loop.close()
     arm = Arm.parse(name)
     choice = choose(Arm(arm.strategy, deduplicate=True), BATCH, simulated)
@@ -99,11 +100,3 @@ def test_a_round_by_the_engine_and_one_by_the_simulation_have_the_same_queue(nam
     if name != "hybrid":  # the engine counts neighbouring frames as a signal, even where there are none
         scores = [suggestion.score for suggestion in ranked.suggestions]
         np.testing.assert_allclose(scores, [pick.score for pick in choice.picks], rtol=1e-4)
-
-
-def _run(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value

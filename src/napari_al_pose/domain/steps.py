@@ -1,11 +1,13 @@
-"""How far a piece of work is, told from inside it."""
+"""Work in steps: how far it is, told from inside it, and its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 Told = Callable[[int, int], None]
 """Told now and then how many entries of how many are done. What it raises ends the work."""
@@ -24,3 +26,27 @@ def stepping(entries: Sequence[T], told: Told) -> Iterator[T]:
             told(done, len(entries))
         yield entry
     told(len(entries), len(entries))
+
+
+def finish(work: Generator[Step, Any, Result], hear: Callable[[Step], object] | None = None) -> Result:
+    """Do all steps of ``work`` and return its result; ``hear`` is given what each step yields."""
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if hear is not None:
+            hear(step)
+
+
+def relay(work: Generator[Step, Any, Result], say: Callable[[Step], Iterable[T]]) -> Generator[T, None, Result]:
+    """Yield what ``say`` makes of each step of ``work``, and return its result; closing this closes ``work``."""
+    try:
+        while True:
+            yield from say(next(work))
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        work.close()

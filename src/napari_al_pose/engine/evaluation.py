@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress, TrainStep
 from napari_al_pose.engine.sources import Sources
@@ -65,9 +66,7 @@ def evaluate_project(
         threads=os.cpu_count(),
         animals=n_animals,
     )
-    try:
-        while True:
-            tick = next(ticks)
-            yield TrainStep(0, tick.step, tick.steps, tick.loss, tick.holdout_error, tick.seconds_left)
-    except StopIteration as end:
-        return end.value.to_json()
+    report = yield from relay(
+        ticks, lambda tick: [TrainStep(0, tick.step, tick.steps, tick.loss, tick.holdout_error, tick.seconds_left)]
+    )
+    return report.to_json()

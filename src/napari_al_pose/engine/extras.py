@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.acquisition.reliability import animal_size
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole
+from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine import extra_passes as passes
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
@@ -214,11 +215,7 @@ class ExtraCache:
         for name in due:
             reporter = ProgressReporter(inputs.job, "Training an auxiliary network", STEPS)
             training = train_head(_HEADS[name], self._lesson)
-            try:
-                while True:
-                    yield from reporter.report(next(training))
-            except StopIteration as end:
-                self._heads[name] = end.value
+            self._heads[name] = yield from relay(training, reporter.report)
 
     def _learn_from_labels(self, view: ActivationProbe, inputs: RankingInput) -> Generator[Progress, None, Lesson]:
         skeleton = inputs.labels.skeleton
@@ -228,12 +225,8 @@ class ExtraCache:
             raise AlPoseError("no labelled frame shows two bodyparts", "Label whole animals.")
         reporter = ProgressReporter(inputs.job, "Looking at labelled frames", len(frames))
         looking = make_lesson(view, frames, skeleton.link_indices(), size=size)
-        try:
-            while True:
-                yield from reporter.report(next(looking))
-        except StopIteration as end:
-            lesson: Lesson = end.value
-            return lesson
+        lesson = yield from relay(looking, reporter.report)
+        return lesson
 
     def _labelled_maps(
         self, view: ActivationProbe, inputs: RankingInput

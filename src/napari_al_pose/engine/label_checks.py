@@ -17,6 +17,7 @@ from napari_al_pose.domain.individuals import assign_poses
 from napari_al_pose.domain.label_checks import LabelCheck, find_checks
 from napari_al_pose.domain.mirroring import read_pairs
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.sources import available
@@ -173,15 +174,10 @@ def _trained(
     plan = make_plan(frames, settings, animals=n_animals)
     plan = replace(plan, steps=max(1, round(STEPS_SHARE * plan.steps)), n_validation=0)
     training = train(frames, bodyparts, settings, threads=threads, plan=plan, animals=n_animals)
-    try:
-        while True:
-            tick = next(training)
-            yield Progress(job, STAGE, fold * tick.steps + tick.step, FOLDS * tick.steps, -1.0)
-    except StopIteration as end:
-        model: Predictor = end.value
-        return model
-    finally:
-        training.close()
+    model = yield from relay(
+        training, lambda tick: [Progress(job, STAGE, fold * tick.steps + tick.step, FOLDS * tick.steps, -1.0)]
+    )
+    return model
 
 
 def _asked(

@@ -8,6 +8,7 @@ import threading
 from qtpy.QtCore import QObject, Slot
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.gui.background import DelayedWork
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -88,13 +89,11 @@ class PictureCheck(QObject):
 def _compared(video: ProjectVideo, noted: Noted, cancel: threading.Event) -> Compared | None:
     steps = compare_video(video, noted, cancelled=cancel.is_set)
     try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        return None if cancel.is_set() else end.value
+        found = finish(steps)
     except AlPoseError as error:
         log.warning("%s", error)
         return None
+    return None if cancel.is_set() else found
 
 
 def _log(error: AlPoseError) -> None:

@@ -7,15 +7,16 @@ and what an arm changes in its strategy (`napari_al_pose.simulation.arms`).
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from napari_al_pose.acquisition import ScoreContext, Strategy
 from napari_al_pose.acquisition.ordering import rank_order, says_nothing
 from napari_al_pose.acquisition.selection import diverse_batch, random_batch
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.choosing import choose_batch, draw_evenly
 from napari_al_pose.engine.extras import ExtraCache
 from napari_al_pose.engine.pool import Pool
@@ -27,8 +28,6 @@ from napari_al_pose.simulation.protocol import Arm
 
 SHOWN = 8
 """Number of frames kept from either end of a ranking, for the contact sheets."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def choose(arm: Arm, n: int, situation: Situation) -> Choice:
     pool = dataset_pool(situation, deduplicate=arm.deduplicate)
     strategy, known = strategies_of(arm, situation)
     inputs, seed = ranking_input(situation, pool, trust=arm.trust), situation.seed
-    scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=seed, known=known))
+    scoring = finish(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=seed, known=known))
     return _chosen(scoring, pool, n, situation, wanted=arm.strategy)
 
 
@@ -100,7 +99,7 @@ def choose_by(strategy: Strategy, n: int, situation: Situation) -> Choice:
     """Choose the next ``n`` frames by a strategy that need not be installed."""
     pool = dataset_pool(situation, deduplicate=True)
     inputs = ranking_input(situation, pool)
-    scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed))
+    scoring = finish(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed))
     return _chosen(scoring, pool, n, situation, wanted=strategy.name)
 
 
@@ -113,7 +112,7 @@ def scored(strategy: Strategy, n: int, situation: Situation) -> ScoreContext:
         If the strategy can't be used here.
     """
     inputs = ranking_input(situation, dataset_pool(situation, deduplicate=True))
-    scoring = _run(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed, known={}))
+    scoring = finish(score_pool(strategy, inputs, ExtraCache(device="cpu"), n=n, seed=situation.seed, known={}))
     if scoring.scores is None:
         raise ValueError(f"Expected a situation that {strategy.name} can score, got: {scoring.notice}")
     return scoring.scores.context
@@ -159,16 +158,6 @@ def _fallback(wanted: str, scores: PoolScores) -> str:
         return "random: all scores are equal"
     used = scores.strategy.name
     return "" if used == wanted else f"{used} instead of {wanted}"
-
-
-def _run(work: Generator[object, None, T]) -> T:
-    """Run a job of the loop to its end."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def _finite(value: float) -> float | None:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, SCOREMAP_STRIDE, InputGeometry
@@ -300,11 +301,7 @@ class _WholeNetwork:
         plan = TrainPlan(max(data.images.shape[1:3]), data.crop, self._protocol.steps)
         start = None if initial is None else initial.model
         training = train(frames, data.skeleton.bodyparts, settings, initial=start, plan=plan)
-        while True:
-            try:
-                next(training)
-            except StopIteration as end:
-                return _TrainedNetwork(data, end.value)
+        return _TrainedNetwork(data, finish(training))
 
 
 class _TrainedNetwork:
