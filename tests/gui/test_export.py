@@ -22,6 +22,7 @@ from napari_al_pose.engine.messages import (
     Rank,
     Stop,
     Train,
+    Trained,
 )
 from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.gui.dialogs.export import ExportDialog
@@ -37,8 +38,9 @@ def with_models(opened, qtbot, engine):
     for number in (1, 2):
         with project.models.new_folder() as folder:
             (folder / "model.pt").write_bytes(b"")
-        project.rounds.append(Round(number, 0, 10 * number, 0, "mpe", None, "2026-01-01T00:00:00+00:00", 1.0, 1))
-    opened.learning._rounds = project.rounds.all()
+        trained = Round(number, 0, 10 * number, 0, "mpe", None, "2026-01-01T00:00:00+00:00", 1.0, 1)
+        project.rounds.append(trained)
+        engine.says(Trained(0, trained, False))
     header = RunHeader(
         video=project.videos[0].name,
         identity="",

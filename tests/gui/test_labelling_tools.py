@@ -29,7 +29,7 @@ def queue(session, *numbers, holdout=()):
         Suggestion(frame(session, n), 1.0, "mpe", role=FrameRole.HOLDOUT if n in holdout else FrameRole.TRAIN)
         for n in numbers
     )
-    session.navigator._queue = Queue(rows)
+    session.navigator.change_queue(Queue(rows))
 
 
 def label_all(session, offset=0.0):

@@ -102,10 +102,15 @@ def viewer():
     return ViewerModel()
 
 
+@pytest.fixture
+def stack(viewer, opened):
+    """Layers and mouse of the session on the viewer."""
+    return of_session(LayerStack, opened, viewer=viewer)
+
+
 @pytest.fixture(autouse=True)
-def bindings(viewer, opened, qtbot):
-    """Layers, mouse and keys of the session on the viewer."""
-    stack = of_session(LayerStack, opened, viewer=viewer)
+def bindings(viewer, opened, stack, qtbot):
+    """Its keys, too."""
     keys = KeyBindings(viewer, commands_of(opened, stack), stack)
     opened.frame.sourceChanged.emit()  # the stack came after the project
     qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
@@ -323,7 +328,9 @@ def test_the_scoremap_lies_on_the_image_and_goes_with_its_frame(viewer, opened, 
 
 def test_the_peaks_of_the_reason_are_marked_with_the_scoremap(viewer, opened):
     reasons = (BodypartReason(opened.frame.bodyparts[1], 1.0, ((121.5, 81.5, 0.5), (30.0, 20.0, 0.3))),)
-    opened.navigator._queue = Queue((Suggestion(opened.frame.key, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
+    opened.navigator.change_queue(
+        Queue((Suggestion(opened.frame.key, 1.0, "mpe", model_version=1, reasons=reasons),), 0)
+    )
     peaks = viewer.layers["peaks"]
     opened.frame.set_scoremap(opened.frame.bodyparts[0])
     assert not peaks._view_indices.size
@@ -404,9 +411,9 @@ def test_a_doubted_guess_becomes_a_label_by_being_dragged(opened, mouse, engine)
 
 
 @pytest.fixture
-def strip(opened, bindings, qtbot):
+def strip(opened, stack, bindings, qtbot):
     """The line above the canvas."""
-    made = of_session(PromptStrip, opened, context=bindings._stack.context, colours=theme_colours("dark"))
+    made = of_session(PromptStrip, opened, context=stack.context, colours=theme_colours("dark"))
     qtbot.addWidget(made)
     return made
 
@@ -516,7 +523,7 @@ def test_the_keys_work_whichever_of_our_layers_is_active(viewer, opened, binding
     press(target, "D")
     press(target, "A")
     assert opened.frame.key.frame == 1
-    assert not bindings._repeater._timer.isActive()
+    assert not bindings.is_repeating
 
 
 def test_a_held_key_goes_on_until_it_is_released(viewer, opened, qtbot, monkeypatch):

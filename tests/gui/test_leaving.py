@@ -74,12 +74,11 @@ LEAVINGS = {
     "close project": lambda actions, _other: actions.close_project(),
     "new project": lambda actions, _other: actions.new(),
     "sample": lambda actions, _other: actions.sample(),
-    "import": lambda actions, other: actions._imported(type("Done", (), {"project": other})()),
-    "window": lambda actions, _other: actions._window.window().close(),
+    "window": lambda actions, _other: actions.parent().window().close(),
 }
 
 
-@pytest.mark.parametrize("leave", [name for name in LEAVINGS if name != "import"])
+@pytest.mark.parametrize("leave", LEAVINGS)
 def test_whoever_would_rather_stay_keeps_the_training(opened, actions, other, window, training, leave):
     root = opened.projects.project.root
     LEAVINGS[leave](actions, other)
@@ -185,7 +184,7 @@ def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, train
     marks, guess = timeline.lane.marks, Prediction(key, 1, np.ones((len(names), 2)), np.ones(len(names)))
     assert marks
     opened.frame.guesses.add_predictions({key: guess})
-    actions._edit_skeleton(SkeletonEdit(names, ((names[0], names[-1]),)))
+    actions.edit_skeleton(SkeletonEdit(names, ((names[0], names[-1]),)))
     qtbot.waitUntil(lambda: opened.frame.skeleton.links == ((names[0], names[-1]),), timeout=TIMEOUT)
     assert training.client is client
     assert opened.learning.training.job == job
@@ -205,11 +204,11 @@ def test_other_bodyparts_end_a_training_only_once_the_user_says_so(opened, actio
     names = opened.frame.bodyparts
     edit = SkeletonEdit(("snout tip", *names[1:]), renamed=((names[0], "snout tip"),))
     assert opened.learning.n_new == 0
-    actions._edit_skeleton(edit)
+    actions.edit_skeleton(edit)
     answer(window, STAY)
     assert opened.learning.training.running
     assert opened.frame.bodyparts == names
-    actions._edit_skeleton(edit)
+    actions.edit_skeleton(edit)
     answer(window, DISCARD)
     qtbot.waitUntil(lambda: opened.frame.bodyparts == edit.bodyparts, timeout=TIMEOUT)
     assert not opened.learning.training.running

@@ -48,49 +48,53 @@ def picture(opened):
 
 
 @pytest.fixture
-def player(opened, clock, picture, qtbot):
+def player(opened, clock, picture, monkeypatch):
     opened.navigator.go_to(FrameKey(opened.frame.key.video, 10))
-    player = of_session(VideoPlayer, opened, parent=opened.navigator)
-    player._timer.timeout.disconnect()  # ticks come from the test
-    return player
+    monkeypatch.setattr(playback, "TICK_MS", 1_000_000)  # ticks come from the test
+    return of_session(VideoPlayer, opened, parent=opened.navigator)
 
 
-def ticks(player, clock, seconds, every=0.01):
+@pytest.fixture
+def ticks(player, clock, opened):
     """Let time go by; return the positions that came."""
-    positions = [player._frame.position]
-    for _ in range(round(seconds / every)):
-        clock.now += every
-        player._tick()
-        if player._frame.position != positions[-1]:
-            positions.append(player._frame.position)
-    return positions
+
+    def go(seconds, every=0.01):
+        positions = [opened.frame.position]
+        for _ in range(round(seconds / every)):
+            clock.now += every
+            player.tick()
+            if opened.frame.position != positions[-1]:
+                positions.append(opened.frame.position)
+        return positions
+
+    return go
 
 
-def test_it_plays_every_frame_in_its_own_time(player, clock, opened):
+def test_it_plays_every_frame_in_its_own_time(player, opened, ticks):
     player.toggle()
     fps = opened.frame.source.fps
-    positions = ticks(player, clock, 10 / fps, every=0.2 / fps)
+    positions = ticks(10 / fps, every=0.2 / fps)
     assert positions[:10] == list(range(10, 20))
     player.toggle()
     assert not player.is_playing
 
 
-def test_late_frames_are_skipped_and_the_clock_goes_on(player, clock, opened, picture):
+def test_late_frames_are_skipped_and_the_clock_goes_on(player, opened, picture, ticks):
     player.toggle()
     fps = opened.frame.source.fps
-    ticks(player, clock, 3 / fps)
+    ticks(3 / fps)
     before = opened.frame.position
     picture.is_late = True  # still being decoded
-    assert ticks(player, clock, 0.3) == [before]
+    assert ticks(0.3) == [before]
     picture.is_late = False
-    ticks(player, clock, 1 / fps, every=0.9 / fps)
+    ticks(1 / fps, every=0.9 / fps)
     assert opened.frame.position >= 10 + int((0.3 + 3 / fps) * fps)
     player.stop()
 
 
-def test_it_ends_with_the_video(player, clock, opened):
+def test_it_ends_with_the_video(player, opened, ticks):
     player.toggle()
-    ticks(player, clock, len(opened.frame.source) / opened.frame.source.fps)
+    ticks(len(opened.frame.source) / opened.frame.source.fps)
     assert opened.frame.position == len(opened.frame.source) - 1
     assert not player.is_playing
 
@@ -104,11 +108,11 @@ def test_whoever_does_something_stops_it(player, opened, action):
     assert not player.is_playing
 
 
-def test_the_engine_is_asked_for_the_last_frame_only(player, clock, opened, engine):
+def test_the_engine_is_asked_for_the_last_frame_only(player, opened, engine, ticks):
     engine.says(Ready("cpu", 1))
     before = len(engine.asked(Look))
     player.toggle()
-    ticks(player, clock, 0.5)
+    ticks(0.5)
     assert len(engine.asked(Look)) == before
     player.toggle()
     # One look is under way: the newest wish follows it.

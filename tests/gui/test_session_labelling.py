@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from session_tools import TIMEOUT
 
@@ -13,6 +14,7 @@ from napari_al_pose.gui.state import saving
 from napari_al_pose.gui.state.session import new_session
 from napari_al_pose.project import open_project
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
+from napari_al_pose.project.writing_process import WritingProcess
 
 pytestmark = pytest.mark.gui
 
@@ -261,7 +263,8 @@ def test_deeplabcut_files_follow_a_complete_frame(opened, qtbot):
     video = opened.frame.key.video
     file = opened.projects.project.root / "labeled-data" / video / f"CollectedData_{opened.projects.project.scorer}.h5"
     opened.editor.place(opened.frame.bodyparts[0], 1, 2)
-    assert not opened.projects._saver._changed
+    qtbot.wait(3 * saving.DELAY_MS)
+    assert not file.exists()
     label_all(opened)
     qtbot.waitUntil(file.is_file, timeout=TIMEOUT)
     assert not opened.notices.errors
@@ -269,19 +272,20 @@ def test_deeplabcut_files_follow_a_complete_frame(opened, qtbot):
 
 def test_many_labels_are_written_by_a_process_that_ends_with_the_window(opened, qtbot, monkeypatch):
     monkeypatch.setattr(saving, "MANY", 2)
-    folder = opened.projects.project.root / "labeled-data" / opened.frame.key.video
+    project = opened.projects.project
+    folder = project.root / "labeled-data" / opened.frame.key.video
     with qtbot.waitSignal(opened.projects.written, timeout=TIMEOUT):
         label_all(opened)
-    assert opened.projects._saver._process.pid is None
+    assert not isinstance(project.writer, WritingProcess)
     opened.navigator.go_to(frame(opened, 7))
     with qtbot.waitSignal(opened.projects.written, timeout=TIMEOUT):
         label_all(opened)
-    process = opened.projects._saver._process._process
-    assert process.poll() is None
+    process = psutil.Process(project.writer.pid)
+    assert process.is_running()
     opened.navigator.go_to(frame(opened, 9))
     label_all(opened)
     opened.close()
-    assert process.poll() == 0
+    assert not process.is_running()
     table = pd.read_hdf(next(folder.glob("CollectedData_*.h5")))
     assert {7, 9} < {int(image[3:-4]) for *_, image in table.index}
 

@@ -118,7 +118,7 @@ def test_a_click_into_a_lane_goes_there_and_chooses_its_animal(pair, timeline, q
     qtbot.mouseClick(lanes, Qt.MouseButton.LeftButton, pos=QPoint(lanes.width() // 2, y))
     assert abs(pair.frame.key.frame - len(pair.frame.source) / 2) <= 1
     assert pair.frame.individual == "mouse2"
-    assert "mouse2: found in" in lanes._words(QPoint(5, y).toPointF())
+    assert "mouse2: found in" in lanes.words(QPoint(5, y).toPointF())
 
 
 def test_swapped_tracks_are_swapped_on_disk_on_the_canvas_and_until_they_are_taken_back(pair, engine, qtbot):
@@ -168,8 +168,7 @@ def test_a_track_is_split_named_and_joined_from_the_menu(pair, timeline, qtbot):
     menu = timeline.menu
 
     def choose(text, track=0):
-        menu._track = track
-        menu.fill()
+        menu.fill_for(track)
         actions = {action.text().split("\t")[0]: action for action in menu.actions()}
         actions[text].trigger()
 

@@ -260,10 +260,10 @@ class WindowActions(QObject):
         project = self._projects.project
         if project is not None:
             dialog = SkeletonDialog(project.skeleton, counts, self._window)
-            dialog.agreed.connect(self._edit_skeleton)
+            dialog.agreed.connect(self.edit_skeleton)
             self._open(dialog)
 
-    def _edit_skeleton(self, edit: SkeletonEdit) -> None:
+    def edit_skeleton(self, edit: SkeletonEdit) -> None:
         """Change bodyparts and lines; a training that other bodyparts would end is asked about."""
         project = self._projects.project
         if project is not None and edit.changes_network(project.skeleton):

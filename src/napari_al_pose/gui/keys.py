@@ -33,6 +33,11 @@ class Repeater(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._again)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a key is held."""
+        return self._timer.isActive()
+
     def start(self, action: Callable[[], None]) -> None:
         """Do ``action`` now and again until `stop`."""
         self._action = action
@@ -80,6 +85,11 @@ class KeyBindings(QObject):
         self._bind()
         stack.built.connect(self._bind_layers)
         commands.keys.changed.connect(self._rebind)
+
+    @property
+    def is_repeating(self) -> bool:
+        """Whether a key is held whose action is done again and again."""
+        return self._repeater.is_running
 
     @Slot()
     def unbind(self) -> None:

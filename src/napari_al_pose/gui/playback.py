@@ -40,7 +40,7 @@ class VideoPlayer(QObject):
         self._began = self._moved = 0.0
         self._moves = False
         self._timer = QTimer(self, interval=TICK_MS, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._tick)
+        self._timer.timeout.connect(self.tick)
         projects.closing.connect(self.stop)
         for signal in (frame.keyChanged, frame.sourceChanged, frame.annotationChanged):
             signal.connect(self._on_change)
@@ -66,7 +66,8 @@ class VideoPlayer(QObject):
             self._timer.stop()
             self._navigator.set_playing(False)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Go to the frame that is due by now."""
         now = time.monotonic()
         source, current = self._frame.source, self._frame.key
         if source is None or current is None:

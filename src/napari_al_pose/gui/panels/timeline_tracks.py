@@ -96,7 +96,7 @@ class TrackLanes(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._seek(event)
-        QToolTip.showText(event.globalPosition().toPoint(), self._words(event.position()), self)
+        QToolTip.showText(event.globalPosition().toPoint(), self.words(event.position()), self)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self._menu.open_for(self.track_at(event.pos().y()), event.globalPos())
@@ -130,7 +130,7 @@ class TrackLanes(QWidget):
         self._picture = None
         self.update()
 
-    def _words(self, at: QPointF) -> str:
+    def words(self, at: QPointF) -> str:
         """Return what is at a place: frame, likelihood, whose lane, and what to look at."""
         overview = self._tracks.overview
         if overview is None or not self._axis.n_positions:

@@ -40,6 +40,11 @@ class TrackMenu(KeyedMenu):
         self._track = track
         self.popup(at)
 
+    def fill_for(self, track: int) -> None:
+        """List what can be done to a track; -1 for that of the chosen individual."""
+        self._track = track
+        self.fill()
+
     def fill(self) -> None:
         """List what can be done in the frame in front of the user."""
         self.clear()
