@@ -75,13 +75,15 @@ class CachedFrames(ABC):
         self._checked(position)
         return False
 
-    @abstractmethod
     def number(self, position: int) -> int:
-        """Return the frame number at ``position``."""
+        """Return the frame number at ``position``: the same, unless a source numbers its frames otherwise."""
+        return self._checked(position)
 
-    @abstractmethod
     def position(self, number: int) -> int:
         """Return the position of frame ``number``; raise KeyError if the source has no such frame."""
+        if not 0 <= number < len(self):
+            raise KeyError(number)
+        return number
 
     def seconds(self, position: int) -> float:
         """Return when a frame is shown, in seconds after the first one; NaN if unknown, as with images."""

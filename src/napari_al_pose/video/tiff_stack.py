@@ -91,16 +91,6 @@ class TiffStack(StillFrames):
         """Return whether a page was read and is unreadable."""
         return self._checked(position) in self._unreadable
 
-    def number(self, position: int) -> int:
-        """Return the frame number at ``position``: the same."""
-        return self._checked(position)
-
-    def position(self, number: int) -> int:
-        """Return the position of frame ``number``, which is the same; raise KeyError if the stack is shorter."""
-        if not 0 <= number < len(self):
-            raise KeyError(number)
-        return number
-
     def __dask_tokenize__(self) -> tuple[str, str, int, int]:
         status = self.path.stat()
         return type(self).__name__, str(self.path), status.st_size, status.st_mtime_ns

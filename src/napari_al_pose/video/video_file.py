@@ -142,16 +142,6 @@ class VideoFile(CachedFrames):
         """Return when a frame is shown, in seconds after the first one."""
         return self.index.seconds(self._checked(position))
 
-    def number(self, position: int) -> int:
-        """Return the frame number at ``position``: the same."""
-        return self._checked(position)
-
-    def position(self, number: int) -> int:
-        """Return the position of frame ``number``, which is the same; raise KeyError if the video is shorter."""
-        if not 0 <= number < len(self):
-            raise KeyError(number)
-        return number
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.original, self._name, self._cache.max_bytes, self.stills)
 
