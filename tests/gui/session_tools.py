@@ -29,6 +29,43 @@ def dialog_of(window, kind):
     return found[0]
 
 
+def text_in(widget):
+    """Return what the labels in sight say, a line each."""
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisible())
+
+
+def label_with(widget, text):
+    """Return the one label in sight that says ``text``, and perhaps more."""
+    found = [label for label in widget.findChildren(QLabel) if label.isVisible() and text in label.text()]
+    assert len(found) == 1, f"{len(found)} labels in sight say {text!r}"
+    return found[0]
+
+
+def button_with(widget, text):
+    """Return the one button in sight that says ``text``."""
+    found = [b for b in widget.findChildren(QAbstractButton) if b.text() == text and b.isVisible()]
+    assert len(found) == 1, f"{len(found)} buttons in sight say {text!r}"
+    return found[0]
+
+
+def press(widget, text):
+    """Click the button that says ``text``, as a person can: only if it is enabled and in sight."""
+    button = button_with(widget, text)
+    assert button.isEnabled(), f"{text!r} is not enabled"
+    button.click()
+
+
+def can_press(widget, text):
+    """Return whether a button that says ``text`` is enabled and in sight."""
+    return any(b.text() == text and b.isVisible() and b.isEnabled() for b in widget.findChildren(QAbstractButton))
+
+
+def choice_with(widget, data):
+    """Return the one box of choices that offers ``data``."""
+    (found,) = (box for box in widget.findChildren(QComboBox) if box.findData(data) >= 0)
+    return found
+
+
 def note_errors(session):
     """Have ``session.notices.errors`` list the errors that the user is told of; return the session."""
     errors = session.notices.errors = []

@@ -11,10 +11,11 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import KeymapHandler, coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from session_tools import TIMEOUT, of_session
+from qtpy.QtWidgets import QTableWidget
+from session_tools import TIMEOUT, button_with, choice_with, of_session
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.tools import Tool
+from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.key_table import HELP, KEYS, NAPARI_S, changed_keys, check_key, napari_name, spoken
@@ -145,6 +146,7 @@ def test_keys_are_written_as_people_do():
 def bodypart_panel(keys, opened, qtbot):
     panel = of_session(BodypartPanel, opened, colours=theme_colours("dark"))
     qtbot.addWidget(panel)
+    panel.show()
     return panel
 
 
@@ -155,7 +157,7 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     menu = of_session(LabelMenu, opened, commands=commands, actions=actions, parent=panel)
     strip = of_session(PromptStrip, opened, context=stack.context, colours=theme_colours("dark"))
     qtbot.addWidget(strip)
-    assert panel._hide.toolTip().endswith("(X)")
+    assert button_with(panel, "Not visible").toolTip().endswith("(X)")
     assert "X: not visible" in strip.shown.keys
     for action, arguments, pressed in (
         ("mark_not_visible", (), "6"),
@@ -164,10 +166,10 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
         ("next_label_mode", (), "7"),
     ):
         keys.change(by_action(action, *arguments), pressed)
-    assert panel._hide.toolTip().endswith("(6)")
-    assert panel._undo.toolTip().endswith("(Ctrl+Z)")
-    assert panel.tools._tools[Tool.SELECT].toolTip().endswith("(9)")
-    assert "(7)" in panel.tools._mode.toolTip()
+    assert button_with(panel, "Not visible").toolTip().endswith("(6)")
+    assert button_with(panel, "↶").toolTip().endswith("(Ctrl+Z)")
+    assert button_with(panel, "Select").toolTip().endswith("(9)")
+    assert "(7)" in choice_with(panel, LabelMode.LOOP).toolTip()
     assert "6: not visible" in strip.shown.keys
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
@@ -175,7 +177,7 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
         opened.editor.paste_pose()
     assert notice.args[1] == "Copy the labels of a frame with Ctrl+J first."
     keys.restore()
-    assert panel._hide.toolTip().endswith("(X)")
+    assert button_with(panel, "Not visible").toolTip().endswith("(X)")
 
 
 # ---- on the viewer --------------------------------------------------------------------------------
@@ -247,7 +249,7 @@ def test_the_dialog_takes_a_free_key_and_says_why_it_refuses_another(keys, qtbot
     dialog = KeyDialog(keys)
     qtbot.addWidget(dialog)
     dialog.show()
-    table = dialog._table
+    table = dialog.findChild(QTableWidget)
     rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
     table.setCurrentCell(rows["Train"], 0)
     QTest.keyClick(table, Qt.Key.Key_S)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox, QWidget
-from session_tools import TIMEOUT, of_session
+from qtpy.QtWidgets import QComboBox, QLabel, QMessageBox, QWidget
+from session_tools import TIMEOUT, button_with, can_press, choice_with, of_session, press, text_in
 
 from napari_al_pose.domain import FrameRole, Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
@@ -23,10 +23,12 @@ from napari_al_pose.gui.panels.view_menu import ViewMenu
 from napari_al_pose.gui.panels.why import WhyPanel
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import theme_colours
+from napari_al_pose.gui.widgets import RowsView
 
 pytestmark = pytest.mark.gui
 
 DARK = theme_colours("dark")
+CHANGE = "Change the project"
 SKELETON = Skeleton(("nose", "ear", "tail"), (("nose", "ear"), ("ear", "tail")))
 
 
@@ -41,24 +43,25 @@ def panel(opened, qtbot):
 
 def test_tools_and_modes_are_shown_and_chosen(panel, opened):
     tools = panel.tools
-    tools._tools[Tool.SELECT].click()
+    press(tools, "Select")
     assert opened.options.tool is Tool.SELECT
     opened.options.set("tool", Tool.PAN)
-    assert tools._tools[Tool.PAN].isChecked()
-    assert not tools._tools[Tool.SELECT].isChecked()
+    assert button_with(tools, "Pan").isChecked()
+    assert not button_with(tools, "Select").isChecked()
     opened.options.next_label_mode()
-    assert tools._mode.currentText() == "Quick"
-    tools._mode.activated.emit(tools._mode.findData(LabelMode.LOOP))
+    mode = choice_with(tools, LabelMode.LOOP)
+    assert mode.currentText() == "Quick"
+    mode.activated.emit(mode.findData(LabelMode.LOOP))
     assert opened.options.label_mode is LabelMode.LOOP
-    assert not tools._individuals.isVisible()  # one animal: nothing to choose
+    assert len([box for box in tools.findChildren(QComboBox) if box.isVisible()]) == 1  # one animal: nothing to choose
     panel.grab()
 
 
 def test_a_folded_section_stays_folded_in_the_next_window(panel, opened, qtbot):
     whole = panel.sizeHint().height()
-    panel._title.click()
+    press(panel, "Bodyparts")
     assert panel.is_folded
-    assert not panel._view.isVisible()
+    assert not panel.findChild(RowsView).isVisible()
     assert panel.sizeHint().height() < whole / 3
     again = of_session(BodypartPanel, opened, colours=DARK)
     qtbot.addWidget(again)
@@ -82,10 +85,16 @@ def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened
         holder.resize(380, height)
         column.resize(380, height)
         holder.show()
-        qtbot.waitUntil(lambda: bodyparts._view.height() > 0)
-        column._fit()
-        rows.append(bodyparts._view.height() // 22)
+        view = bodyparts.findChild(RowsView)
+        qtbot.waitUntil(lambda view=view: view.height() > 0)
+        column.fit()
+        rows.append(view.height() // 22)
     assert rows == [len(opened.frame.bodyparts), 4]
+
+
+def swatches_of(panel):
+    """Return the colour beside each bodypart."""
+    return panel.findChild(RowsView).itemDelegate().swatches
 
 
 def entries(menu):
@@ -124,18 +133,19 @@ def test_the_view_menu_changes_what_the_canvas_shows(opened, stack, panel):
     assert opened.options.names
     assert entries(menu)["Names beside the points"].isChecked()
     video, labels = stack.layers[0], stack.layers[-1]
-    menu._pixels._contrast.setValue((40, 200))
-    menu._pixels._gamma.setValue(0)
-    menu._pixels._scoremap.setValue(30)
+    named = {label.text(): label.buddy() for label in menu.findChildren(QLabel)}
+    named["Contrast"].setValue((40, 200))
+    named["Gamma"].setValue(0)
+    named["Scoremap"].setValue(30)
     assert (tuple(video.contrast_limits), video.gamma) == ((40, 200), pytest.approx(0.2))
     assert stack.layers[1].opacity == pytest.approx(0.3)
     entries(menu)["Contrast and gamma as filmed"].trigger()
     assert (tuple(video.contrast_limits), video.gamma) == ((0, 255), 1.0)
-    before, swatches = labels.face_color.copy(), dict(panel._delegate.swatches)
+    before, swatches = labels.face_color.copy(), dict(swatches_of(panel))
     colours = entries(menu)["Bodypart colours"].menu()
     next(action for action in colours.actions() if action.text() == Palette.SAFE.value).trigger()
     assert (labels.face_color != before).any(axis=1).all()
-    assert all(panel._delegate.swatches[name] != colour for name, colour in swatches.items())
+    assert all(swatches_of(panel)[name] != colour for name, colour in swatches.items())
 
 
 def test_a_window_of_our_own_is_arranged_unless_the_user_chose_otherwise():
@@ -178,7 +188,7 @@ def dialog(qtbot):
 
 
 def test_the_dialog_says_what_it_would_do_and_does_it_on_yes(dialog):
-    assert not dialog._change.isEnabled()
+    assert not can_press(dialog, CHANGE)
     dialog.bodyparts.item(0).setText("snout")
     dialog.bodyparts.setCurrentRow(2)
     dialog.remove()
@@ -187,23 +197,23 @@ def test_the_dialog_says_what_it_would_do_and_does_it_on_yes(dialog):
     assert any("snout" in line and "5 labels" in line for line in dialog.sentences)
     assert any("tail" in line and "archived" in line for line in dialog.sentences)
     dialog.grab()
-    dialog._change.click()
+    press(dialog, CHANGE)
     assert dialog.heard == [SkeletonEdit(("ear", "snout"), (("snout", "ear"),), (("nose", "snout"),))]
 
 
 def test_the_dialog_refuses_two_of_one_name_and_says_so(dialog):
     dialog.bodyparts.item(0).setText("ear")
-    assert "ear" in dialog._complaint.text()
-    assert not dialog._change.isEnabled()
+    assert "ear" in text_in(dialog)
+    assert not can_press(dialog, CHANGE)
     dialog.bodyparts.item(0).setText("nose")
-    assert not dialog._complaint.text()
+    assert can_press(dialog, CHANGE) or "ear" not in text_in(dialog)
 
 
 def test_bodyparts_and_lines_are_added(dialog):
     dialog.add()
     dialog.bodyparts.currentItem().setText("paw")
     assert any("paw is added again, with the 7 labels" in line for line in dialog.sentences)
-    a, b = dialog._ends
+    a, b = dialog.findChildren(QComboBox)
     a.setCurrentText("paw")
     b.setCurrentText("tail")
     dialog.add_line()

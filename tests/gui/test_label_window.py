@@ -13,6 +13,7 @@ from napari_al_pose.demo.annotator import MouseAnnotator
 from napari_al_pose.domain import FrameKey, FrameRole, Prediction, Suggestion
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.messages import Finished, Ranked, Ready
+from napari_al_pose.gui.panels.key_overlay import KeyOverlay
 from napari_al_pose.gui.viewers import session_for
 from napari_al_pose.project import create_project, open_project
 
@@ -281,7 +282,7 @@ def test_the_question_mark_lists_the_keys_and_escape_puts_them_away(viewer, sess
     dock.window().activateWindow()
     qtbot.waitUntil(dock.window().isActiveWindow, timeout=TIMEOUT)
     person.press(Qt.Key.Key_Question, SHIFT)
-    sheet = dock._keys
+    sheet = dock.window().findChild(KeyOverlay)
     assert sheet.isVisible()
     assert sheet.size() == dock.window().size()
     QTest.keyClick(sheet, Qt.Key.Key_X)  # nobody labels under the sheet

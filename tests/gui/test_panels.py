@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QProgressBar
-from session_tools import TIMEOUT, of_session
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QProgressBar
+from session_tools import TIMEOUT, can_press, label_with, of_session, press, text_in
 
 from napari_al_pose.domain import (
     BodypartReason,
@@ -28,12 +28,14 @@ from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, T
 from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
+from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.timeline import Lane, Timeline
 from napari_al_pose.gui.panels.train import TrainPanel
-from napari_al_pose.gui.panels.why import WhyPanel
+from napari_al_pose.gui.panels.why import BarList, WhyPanel
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
+from napari_al_pose.gui.widgets import RowsView
 
 pytestmark = pytest.mark.gui
 
@@ -48,21 +50,10 @@ def shown(qtbot, widget):
     return widget
 
 
-def press(widget, text):
-    """Click the button that says ``text``, as a person can: only if it is enabled and in sight."""
-    found = [b for b in widget.findChildren(QAbstractButton) if b.text() == text and b.isVisible()]
-    assert len(found) == 1, f"{len(found)} visible buttons say {text!r}"
-    assert found[0].isEnabled(), f"{text!r} is not enabled"
-    found[0].click()
-
-
-def can_press(widget, text):
-    return any(b.text() == text and b.isVisible() and b.isEnabled() for b in widget.findChildren(QAbstractButton))
-
-
 def click_row(qtbot, panel, row):
-    area = panel._view.visualRect(panel._rows.index(row))
-    qtbot.mouseClick(panel._view.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
+    view = panel.findChild(RowsView)
+    area = view.visualRect(view.model().index(row, 0))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
 
 
 def suggestions(session, *frames, version=0):
@@ -164,21 +155,20 @@ def queue(opened, thumbnails, qtbot):
 
 
 def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot, engine):
-    assert queue._empty.isVisible()
-    assert "Choosing frames" in queue._empty.text()
+    assert "Choosing frames" in text_in(queue)
+    assert not queue.findChild(RowsView).isVisible()
     rank(engine, qtbot, opened, 10, 20)
-    assert not queue._empty.isVisible()
-    assert queue._view.isVisible()
+    assert "Choosing frames" not in text_in(queue)
+    assert queue.findChild(RowsView).isVisible()
 
 
 def test_an_empty_queue_says_why_it_is_empty_and_keeps_saying_it(queue, opened, qtbot, engine):
     why = "There is nothing to choose: all 30 frames are labelled. Add a video."
     job = opened.learning.training.job
     engine.says(Ranked(job, "mpe", 0, (), (), why), Finished(job))
-    qtbot.waitUntil(lambda: queue._empty.text() == why, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: why in text_in(queue), timeout=TIMEOUT)
     opened.frame.keyChanged.emit()
-    assert queue._empty.text() == why
-    assert queue._empty.isVisible()
+    assert why in text_in(queue)
 
 
 def test_a_click_goes_to_the_frame_and_the_buttons_walk_the_queue(queue, opened, qtbot, engine):
@@ -256,21 +246,22 @@ def test_the_strategy_box_offers_what_matters_and_ranks_anew(queue, opened, qtbo
 
 def test_why_shows_the_reason_of_the_frame_in_front(opened, qtbot, engine):
     panel = shown(qtbot, of_session(WhyPanel, opened, colours=DARK))
-    assert panel._sentence.text() == "This frame isn't suggested."
+    sentence = label_with(panel, "This frame")
+    assert sentence.text() == "This frame isn't suggested."
     rank(engine, qtbot, opened, 10, 20)
-    assert panel._sentence.text() == "This frame isn't suggested. Press N for the next suggestion."
+    assert sentence.text() == "This frame isn't suggested. Press N for the next suggestion."
     height = panel.sizeHint().height()
     opened.navigator.next_suggestion()
-    assert panel._sentence.text() == f"The model sees the {opened.frame.bodyparts[-1]} least clearly."
-    assert panel._sentence.toolTip().endswith("Reason of frame 10.")
-    assert panel._bars.bars[0].fraction == 1.0
+    assert sentence.text() == f"The model sees the {opened.frame.bodyparts[-1]} least clearly."
+    assert sentence.toolTip().endswith("Reason of frame 10.")
+    assert panel.findChild(BarList).bars[0].fraction == 1.0
     panel.grab()
     opened.navigator.next_suggestion()
-    assert panel._sentence.toolTip().endswith("Reason of frame 20.")
+    assert sentence.toolTip().endswith("Reason of frame 20.")
     assert panel.sizeHint().height() == height, "nothing below it moves from frame to frame"
     longest = "The model sees three possible places for the left paw; the score is higher than in 75% of the other"
-    panel._sentence.setText(f"{longest} suggestions.")
-    assert panel._sentence.heightForWidth(MIN_WIDTH - 30) <= panel._sentence.height(), "no line is cut off"
+    sentence.setText(f"{longest} suggestions.")
+    assert sentence.heightForWidth(MIN_WIDTH - 30) <= sentence.height(), "no line is cut off"
 
 
 def test_the_scoremap_box_and_the_key_agree(opened, qtbot):
@@ -315,9 +306,9 @@ def start_training(engine, qtbot, learning, session):
 
 def test_learn_waits_for_a_complete_frame_and_counts_to_the_next_training(learning, opened):
     assert not can_press(learning, "Train")
-    assert "completely" in learning._progress_text.text()
+    assert "completely" in text_in(learning)
     label_frames(opened, 10, 20)
-    assert learning._progress_text.text() == f"2 of {opened.projects.settings.train_after} new frames"
+    assert label_with(learning, "new frames").text() == f"2 of {opened.projects.settings.train_after} new frames"
     assert can_press(learning, "Train")
     learning.grab()
 
@@ -335,12 +326,13 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engin
     job = start_training(engine, qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
         engine.says(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
-    qtbot.waitUntil(lambda: "step 30 of 150, 55 s left" in learning._bar_text.text(), timeout=TIMEOUT)
-    bar = learning._busy.findChild(QProgressBar)
+    qtbot.waitUntil(lambda: "step 30 of 150, 55 s left" in text_in(learning), timeout=TIMEOUT)
+    (bar,) = (bar for bar in learning.findChildren(QProgressBar) if bar.isVisible())
     assert (bar.value(), bar.maximum()) == (30, 150)
-    assert not learning._idle.isVisible()
-    qtbot.waitUntil(lambda: np.size(curves._live.loss.curve.getData()[0]) == 3, timeout=TIMEOUT)
-    np.testing.assert_allclose(curves._live.error.curve.getData()[1], [30, 12])
+    assert not can_press(learning, "Train")
+    live = curves.findChild(LivePlots)
+    qtbot.waitUntil(lambda: np.size(live.loss.curve.getData()[0]) == 3, timeout=TIMEOUT)
+    np.testing.assert_allclose(live.error.curve.getData()[1], [30, 12])
     learning.grab()
     curves.grab()
 
@@ -368,19 +360,21 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
         engine.says(Trained(job, done, False))
     qtbot.waitUntil(lambda: can_press(learning, "Cancel the ranking"), timeout=TIMEOUT)
     engine.says(Finished(job))
-    qtbot.waitUntil(lambda: "more labels help" in curves._verdict.text(), timeout=TIMEOUT)
-    np.testing.assert_allclose(curves._rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
-    assert curves._rounds.isVisible()
-    np.testing.assert_allclose(curves._reliability.curve.getData(), [[0.4, 0.9], [0.5, 0.9]])
-    assert "right as often as they say" in curves._belief.text()
-    assert learning._model.text() == "Model 3 sees 384 × 288 px, continued from model 2"
+    qtbot.waitUntil(lambda: "more labels help" in text_in(curves), timeout=TIMEOUT)
+    rounds, reliability = curves.findChild(RoundsPlot), curves.findChild(ReliabilityPlot)
+    np.testing.assert_allclose(rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
+    assert rounds.isVisible()
+    np.testing.assert_allclose(reliability.curve.getData(), [[0.4, 0.9], [0.5, 0.9]])
+    assert "Model 3 sees 384 × 288 px, continued from model 2" in text_in(learning).split("\n")
     press(curves, "Likelihoods")
-    assert curves._reliability.isVisible()
+    assert reliability.isVisible()
+    assert "right as often as they say" in text_in(curves)
     curves.grab()
 
 
 def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
-    caption = curves._verdict
+    press(curves, "All rounds")
+    (caption,) = (label for label in curves.findChildren(QLabel) if label.isVisible())
     for text in ("Short.", "7.4 px mean error on 23 test frames. A trend shows after three rounds. " * 3):
         caption.setText(text)
         for width in (600, 200):
@@ -415,7 +409,7 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot, engine):
     spot = QPoint(round(lane.axis.x_of(55, lane.width())), 12)
     qtbot.mouseClick(lane, Qt.MouseButton.LeftButton, pos=spot)
     assert opened.frame.key == FrameKey(video, 55)
-    assert timeline._where.text().startswith("frame 55 of 120")
+    assert label_with(timeline, "frame ").text().startswith("frame 55 of 120")
     box = timeline.findChild(QComboBox)
     other = next(i for i in range(box.count()) if box.itemText(i) != video)
     box.activated.emit(other)
@@ -457,7 +451,7 @@ def test_one_mark_more_or_less_paints_what_all_of_them_anew_would(qtbot):
 
 def test_a_click_into_a_panel_leaves_the_keyboard_to_the_canvas(queue, bodyparts):
     for panel in (queue, bodyparts):
-        for widget in (panel._view, *panel.findChildren(QAbstractButton), *panel.findChildren(QComboBox)):
+        for widget in (panel.findChild(RowsView), *panel.findChildren(QAbstractButton), *panel.findChildren(QComboBox)):
             if widget.isVisible():
                 assert not widget.focusPolicy() & Qt.FocusPolicy.ClickFocus, widget
 
@@ -483,11 +477,11 @@ def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_not
         if frame == 20:
             press(queue, "Next frame")  # one was passed over
     assert not can_press(queue, "Next frame")
-    assert "Press L to train" in queue._done.text()
+    assert "Press L to train" in text_in(queue)
     opened.navigator.next_suggestion()
     assert opened.frame.key.frame == 20  # whoever looks through the queue again may
     opened.navigator.next_suggestion()
-    assert said[-1] == queue._done.text()
+    assert said[-1] in text_in(queue)
     opened.learning.train()
-    qtbot.waitUntil(lambda: "Training" in queue._done.text(), timeout=TIMEOUT)
-    assert "new frames follow" in queue._done.text()
+    qtbot.waitUntil(lambda: "Training" in text_in(queue), timeout=TIMEOUT)
+    assert "new frames follow" in text_in(queue)

@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialogButtonBox, QLabel
-from session_tools import TIMEOUT, dialog_of
+from session_tools import TIMEOUT, dialog_of, press
 
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_templates import TEMPLATES
@@ -263,7 +263,7 @@ def test_a_notice_lies_over_the_dock_until_it_is_dismissed_or_put_right(window, 
     bar.withdraw("No such file: <b>a.mp4</b>")
     assert not bar.isVisible()
     bar.show_message("Again.", "", is_error=True)
-    bar._close.click()
+    press(bar, "✕")
     assert not bar.isVisible()
 
 

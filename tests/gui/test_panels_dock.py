@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from qtpy.QtWidgets import QAbstractButton
-from session_tools import TIMEOUT, cut_off
+from session_tools import TIMEOUT, cut_off, label_with, text_in
 
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -16,6 +16,7 @@ from napari_al_pose.gui import dock as dock_module
 from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller, dock_of
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
+from napari_al_pose.gui.widgets import RowsView
 
 pytestmark = pytest.mark.gui
 
@@ -62,7 +63,7 @@ def test_it_begins_with_three_ways_to_begin(dock):
 def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):
     assert sees(opened_dock, opened_dock.header)
     assert not sees(opened_dock, opened_dock.start)
-    assert opened_dock.header._name.text() == "alpose-sample"
+    assert label_with(opened_dock.header, "alpose-sample").text() == "alpose-sample"
     assert not timeline_dock(viewer).isHidden()
     assert opened_dock.curves.isVisibleTo(opened_dock.window())
     assert [path.name for path in recent_projects()] == [opened_dock.session.projects.project.root.name]
@@ -105,7 +106,7 @@ def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qt
         if not busy and session.learning.training.busy:
             engine.says(Finished(session.learning.training.job))
         qtbot.waitUntil(lambda busy=busy: session.learning.training.busy is busy, timeout=TIMEOUT)
-        qtbot.waitUntil(lambda: opened_dock.queue._view.height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
+        qtbot.waitUntil(lambda: opened_dock.queue.findChild(RowsView).height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
         assert not cut_off(opened_dock)
         foot = opened_dock.learning.geometry()
         assert foot.bottom() <= opened_dock.height()
@@ -156,7 +157,7 @@ def test_the_header_and_the_timeline_follow_each_label(opened_dock):
     session = opened_dock.session
     for name in session.frame.bodyparts:
         session.editor.place(name, 50.0, 60.0)
-    assert "1 frame labelled" in opened_dock.header._line.text()
+    assert "1 frame labelled" in text_in(opened_dock.header)
     assert [mark.kind for mark in opened_dock.timeline.lane.marks] == [MarkKind.LABELLED]
 
 

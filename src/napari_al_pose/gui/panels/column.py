@@ -50,7 +50,7 @@ class PanelColumn(QWidget):
         queue.folded.connect(self._stretch)
         # Not with every change of the layout: what is pressed from frame to frame must stay where it is.
         self._soon = QTimer(self, singleShot=True, interval=0)
-        self._soon.timeout.connect(self._fit)
+        self._soon.timeout.connect(self.fit)
         bodyparts.rowsWanted.connect(self._soon.start)
         for section in (queue, bodyparts, why):
             section.folded.connect(self._soon.start)
@@ -64,7 +64,7 @@ class PanelColumn(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self.fit()
 
     def event(self, event: QEvent) -> bool:
         view = self.parentWidget()
@@ -86,7 +86,7 @@ class PanelColumn(QWidget):
         view = self.parentWidget()
         return 0 if view is None else view.height()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
         """Give the list of bodyparts as many rows as there is room for."""
         if not self._room:
             return
