@@ -11,7 +11,6 @@ from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
-from napari_al_pose.domain.views.prompt import prompt
 from napari_al_pose.engine.labels import known_labels
 from napari_al_pose.engine.messages import Looked, Ready
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -374,14 +373,10 @@ def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engi
     opened.editor.click(5, 6)
     assert opened.frame.bodypart == names[1]
 
-    def said():
-        guessed = opened.frame.guesses.guessed(opened.options.unbelieved)
-        return prompt(opened.frame.annotation, guessed, opened.frame.bodypart, doubtful_first=True)
-
-    assert "Click" in said().text
+    assert "Click" in opened.prompter.prompt.text
     opened.editor.click(7, 8)
-    assert said().text == f"The model is sure of the other {len(names) - 2}"
-    assert "leave them open" in said().keys
+    assert opened.prompter.prompt.text == f"The model is sure of the other {len(names) - 2}"
+    assert "leave them open" in opened.prompter.prompt.keys
     assert (opened.frame.annotation.states == KeypointState.UNSEEN).sum() == len(names) - 2
     opened.editor.accept_guess()
     assert opened.frame.annotation.is_complete

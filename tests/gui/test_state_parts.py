@@ -36,6 +36,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pool_maps import PoolMaps
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.prompter import Prompter
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -221,6 +222,20 @@ def test_an_editor_labels_a_frame_and_takes_it_back(editor, projects, frame, at_
     assert frame.annotation.is_empty
     editor.redo()
     assert not frame.annotation.is_empty
+
+
+def test_a_prompter_says_what_the_next_click_places(projects, frame, navigator, editor, at_a_frame, bridge, notices):
+    options = ViewOptions()
+    checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=bridge, notices=notices)
+    prompter, heard = Prompter(projects, frame, navigator=navigator, checks=checks, options=options), []
+    prompter.changed.connect(lambda: heard.append(prompter.prompt.text))
+    assert f"Click the {frame.bodyparts[0]}" in prompter.prompt.text
+    editor.click(30, 40)
+    assert f"Click the {frame.bodyparts[1]}" in heard[-1]
+    options.set("tool", Tool.PAN)
+    assert "Click" not in heard[-1]
+    projects.close_project()
+    assert heard[-1] == ""
 
 
 def test_labels_of_before_are_brought_back(editor, projects, frame, at_a_frame, notices):

@@ -82,14 +82,10 @@ class PoseLabeller(QWidget):
         self._map: PoolMap | None = None
         self._keys: KeyOverlay | None = None
         self._strip = PromptStrip(
-            self.session.projects,
-            self.session.frame,
-            navigator=self.session.navigator,
-            checks=self.session.checks,
-            options=self.session.options,
+            self.session.prompter,
+            stack_for(napari_viewer).context,
             keys=self.session.keys,
             notices=self.session.notices,
-            context=stack_for(napari_viewer).context,
             colours=theme_colours(napari_viewer.theme),
         )
         self._actions = WindowActions(

@@ -8,17 +8,11 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
-from napari_al_pose.domain import FrameRole
-from napari_al_pose.domain.views.label_checks import check_prompt
-from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, playing_prompt, prompt
+from napari_al_pose.domain.views.prompt import Prompt, playing_prompt
 from napari_al_pose.gui.layers.context import ContextPlayer
-from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
-from napari_al_pose.gui.state.label_checks import LabelChecks
-from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
-from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.state.view_options import ViewOptions
+from napari_al_pose.gui.state.prompter import Prompter
 from napari_al_pose.gui.theme import Colours
 
 NAME = "Pose prompt"
@@ -31,52 +25,24 @@ class PromptStrip(QWidget):
 
     Parameters
     ----------
-    projects : ProjectSession
-    frame : CurrentFrame
-    navigator : Navigator
-    checks : LabelChecks
-    options : ViewOptions
-    keys : KeyChoices
-    notices : Notices
+    prompter : Prompter
     context : ContextPlayer
         Tells whether the frames around the current one are played.
+    keys : KeyChoices
+    notices : Notices
+        Says what is being opened while there is nothing to be done.
     colours : Colours
     """
 
     def __init__(
-        self,
-        projects: ProjectSession,
-        frame: CurrentFrame,
-        *,
-        navigator: Navigator,
-        checks: LabelChecks,
-        options: ViewOptions,
-        keys: KeyChoices,
-        notices: Notices,
-        context: ContextPlayer,
-        colours: Colours,
+        self, prompter: Prompter, context: ContextPlayer, *, keys: KeyChoices, notices: Notices, colours: Colours
     ) -> None:
         super().__init__()
-        self._options, self._keys, self._frame = options, keys, frame
-        self._projects, self._navigator, self._notices = projects, navigator, notices
-        self._context, self._checks = context, checks
+        self._prompter, self._context, self._keys, self._notices = prompter, context, keys, notices
         self._colours = colours
         self._shown = Prompt()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for signal in (
-            frame.keyChanged,
-            frame.annotationChanged,
-            frame.bodypartChanged,
-            frame.individualChanged,
-            navigator.queueChanged,
-            checks.changed,
-            checks.currentChanged,
-            notices.busyChanged,
-            projects.projectChanged,
-            keys.changed,
-            options.changed,
-            context.playing,
-        ):
+        for signal in (prompter.changed, notices.busyChanged, keys.changed, context.playing):
             signal.connect(self.refresh)
         self.refresh()
 
@@ -103,31 +69,11 @@ class PromptStrip(QWidget):
             self.update()
 
     def _prompt(self) -> Prompt:
-        frame, busy = self._frame, self._notices.busy
-        if busy and (frame.source is None or frame.key is None):
-            return Prompt(busy)
         if self._context.is_playing:
             first, last = self._context.span
             return playing_prompt(last - first + 1)
-        if self._checks.in_front is not None:
-            return check_prompt(self._checks.in_front)
-        guessed = frame.guesses.guessed(self._options.unbelieved)
-        said = prompt(
-            frame.annotation,
-            guessed,
-            frame.bodypart,
-            role=self._navigator.role if frame.key is not None else FrameRole.TRAIN,
-            tool=self._options.tool,
-            mode=self._options.label_mode,
-            individuals=frame.individuals,
-            others_guessed=frame.guesses.others_guessed,
-            read_only=self._projects.read_only,
-            doubtful_first=self._options.doubtful_first,
-        )
-        if guessed is not None and guessed.copied_from is not None:
-            copied = copied_sentence(guessed.copied_from, current=frame.key)
-            return Prompt(said.text, said.keys, said.warning or copied)
-        return said
+        said = self._prompter.prompt
+        return said if said.text else Prompt(self._notices.busy)
 
     def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)

@@ -22,6 +22,7 @@ poses          nothing: it gives the frame what the labelled poses look like
 carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look, the one looked at, and which were kept
+prompter       nothing: it puts what the next click does into words
 learning       the engine, its jobs, the rounds
 answers        what is being looked up: it gives the frame what models say about it
 maps           the maps of the candidate frames
@@ -51,6 +52,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.pool_maps import PoolMaps
 from napari_al_pose.gui.state.project_session import ProjectSession
+from napari_al_pose.gui.state.prompter import Prompter
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -72,6 +74,7 @@ class Session:
     carrier: Carrier
     repair: LabelRepair
     checks: LabelChecks
+    prompter: Prompter
     learning: Learning
     answers: ModelGuesses
     maps: PoolMaps
@@ -96,6 +99,7 @@ def new_session() -> Session:
     carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=engine, notices=notices)
+    prompter = Prompter(projects, frame, navigator=navigator, checks=checks, options=options)
     learning = Learning(projects, navigator, engine=engine, notices=notices)
     answers = ModelGuesses(projects, frame, navigator=navigator, learning=learning, engine=engine)
     maps = PoolMaps(projects, engine=engine)
@@ -117,6 +121,7 @@ def new_session() -> Session:
         carrier,
         repair,
         checks,
+        prompter,
         learning,
         answers,
         maps,
@@ -138,6 +143,7 @@ def new_session() -> Session:
         carrier=carrier,
         repair=repair,
         checks=checks,
+        prompter=prompter,
         learning=learning,
         answers=answers,
         maps=maps,
