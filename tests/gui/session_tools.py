@@ -30,14 +30,14 @@ def dialog_of(window, kind):
 
 
 def text_in(widget):
-    """Return what the labels in sight say, a line each."""
-    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisible())
+    """Return what the labels of a widget say that are not put away, a line each."""
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget))
 
 
 def label_with(widget, text):
-    """Return the one label in sight that says ``text``, and perhaps more."""
-    found = [label for label in widget.findChildren(QLabel) if label.isVisible() and text in label.text()]
-    assert len(found) == 1, f"{len(found)} labels in sight say {text!r}"
+    """Return the one label that is not put away and says ``text``, and perhaps more."""
+    found = [label for label in widget.findChildren(QLabel) if label.isVisibleTo(widget) and text in label.text()]
+    assert len(found) == 1, f"{len(found)} labels say {text!r}"
     return found[0]
 
 

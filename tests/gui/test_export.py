@@ -64,7 +64,7 @@ def dialog_of(window):
 def show(actions, window, qtbot):
     actions.export()
     dialog = dialog_of(window)
-    qtbot.waitUntil(lambda: dialog.model.count() > 0, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: dialog.knows_state, timeout=TIMEOUT)
     return dialog
 
 

@@ -101,6 +101,11 @@ class ExportDialog(QDialog):
             self._add_video(path.name, str(path))
         self.refresh()
 
+    @property
+    def knows_state(self) -> bool:
+        """Whether the dialog was told what is predicted of each video."""
+        return bool(self._shares)
+
     def show_state(self, state: PredictedState) -> None:
         """Offer the models that are there, and say of each video how much of it is predicted."""
         self._versions, self._shares = state.versions, state.shares
