@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
+from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -129,19 +130,7 @@ class PoseLabeller(QWidget):
             keys=keys,
             colours=colours,
         )
-        self.bodyparts.set_menu(
-            LabelMenu(
-                commands,
-                self._actions,
-                projects=projects,
-                frame=frame,
-                navigator=session.navigator,
-                editor=session.editor,
-                learning=session.learning,
-                options=session.options,
-                parent=self,
-            )
-        )
+        self.bodyparts.set_menu(self._label_menu(commands))
         self.queue = QueuePanel(
             projects,
             frame,
@@ -171,6 +160,20 @@ class PoseLabeller(QWidget):
         rows.addWidget(self._pages, 1)
         rows.addWidget(self.learning)  # not among what scrolls: how far the training is, and how to end it, is in sight
         self.notices = NoticeBar(self, above=self.learning)
+
+    def _label_menu(self, commands: Commands) -> LabelMenu:
+        session = self.session
+        return LabelMenu(
+            commands,
+            self._actions,
+            projects=session.projects,
+            frame=session.frame,
+            navigator=session.navigator,
+            editor=session.editor,
+            learning=session.learning,
+            options=session.options,
+            parent=self,
+        )
 
     def _connect(self) -> None:
         session = self.session
