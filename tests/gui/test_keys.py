@@ -160,17 +160,17 @@ def test_tooltips_menus_prompts_and_hints_name_the_chosen_key(
     assert button_with(panel, "Not visible").toolTip().endswith("(X)")
     assert "X: not visible" in strip.shown.keys
     for action, arguments, pressed in (
-        ("mark_not_visible", (), "6"),
+        ("mark_not_visible", (), "F6"),
         ("copy_pose", (), "Control-J"),
         ("options.set", ("tool", Tool.SELECT), "9"),
-        ("next_label_mode", (), "7"),
+        ("next_label_mode", (), "F7"),
     ):
         keys.change(by_action(action, *arguments), pressed)
-    assert button_with(panel, "Not visible").toolTip().endswith("(6)")
+    assert button_with(panel, "Not visible").toolTip().endswith("(F6)")
     assert button_with(panel, "↶").toolTip().endswith("(Ctrl+Z)")
     assert button_with(panel, "Select").toolTip().endswith("(9)")
-    assert "(7)" in choice_with(panel, LabelMode.LOOP).toolTip()
-    assert "6: not visible" in strip.shown.keys
+    assert "(F7)" in choice_with(panel, LabelMode.LOOP).toolTip()
+    assert "F6: not visible" in strip.shown.keys
     menu.fill()
     assert "Copy the pose\tCtrl+J" in [action.text() for action in menu.actions()]
     with qtbot.waitSignal(opened.notices.raised) as notice:

@@ -78,7 +78,7 @@ def test_the_list_of_bodyparts_gives_way_before_anything_must_be_scrolled(opened
     )
     holder = QWidget()
     qtbot.addWidget(holder)
-    column = PanelColumn(QWidget(), bodyparts, queue, why)
+    column = PanelColumn(QWidget(), bodyparts, queue, why, checks=QWidget())
     column.setParent(holder)
     rows = []
     for height in (900, 480):
