@@ -204,11 +204,11 @@ def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_m
     add_model(labelled)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     loop.refresh(labelled)
-    ranked = run(loop.rank(labelled, strategy="mpe"))
+    ranked = finish(loop.rank(labelled, strategy="mpe"))
     monkeypatch.setattr(loop, "_model", None)  # without a model, nothing can be scored
     key = ranked.suggestions[0].key
     labelled.labels.place(key, labelled.skeleton.bodyparts[0], 10.0, 10.0)
-    mapped = run(loop.map_pool(labelled, strategy="mpe"))
+    mapped = finish(loop.map_pool(labelled, strategy="mpe"))
     assert np.isfinite(mapped.scores).any()
     assert mapped.chosen == tuple(suggestion.key for suggestion in ranked.suggestions)
     assert set(mapped.chosen) <= set(mapped.keys), "test frames and drawn ones are on the map too"
@@ -221,7 +221,7 @@ def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_m
     assert typical
     assert not typical & set(mapped.labelled)
     labelled.save_settings(LoopSettings(train=QUICK, pool_size=20, batch_size=5, holdout_share=0.2))
-    assert not np.isfinite(run(loop.map_pool(labelled, strategy="mpe")).scores).any(), "another pool is scored anew"
+    assert not np.isfinite(finish(loop.map_pool(labelled, strategy="mpe")).scores).any(), "another pool is scored anew"
     loop.close()
 
 

@@ -42,7 +42,7 @@ def window(qtbot, screen):
 
 @pytest.fixture
 def actions(opened, window):
-    made = WindowActions(opened, window)
+    made = of_session(WindowActions, opened, window=window)
     yield made
     made.close()
 

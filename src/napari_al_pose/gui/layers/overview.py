@@ -11,8 +11,8 @@ from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from qtpy.QtGui import QImage, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
+from napari_al_pose.gui.layers.images import VideoLayer
 from napari_al_pose.gui.layers.napari_widgets import canvas_widget
-from napari_al_pose.gui.layers.video import VideoLayer
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 
