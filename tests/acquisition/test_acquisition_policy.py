@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_al_pose.acquisition import ScoreContext
 from napari_al_pose.acquisition.boosted_trees import BoostedTrees, RegressionTree
 from napari_al_pose.acquisition.candidate_features import FEATURE_NAMES, CandidateFeatures
-from napari_al_pose.acquisition.strategies.policy import LearnedPolicy
+from napari_al_pose.acquisition.strategies.policy import LearnedPolicy, read_ranker
 from napari_al_pose.domain import AlPoseError, FrameKey, Skeleton
 
 
@@ -88,6 +88,20 @@ def test_a_file_that_holds_no_ranker_is_refused_by_name():
             BoostedTrees.from_json(bad, names=FEATURE_NAMES, where="mine.json")
     with pytest.raises(AlPoseError, match="made for other features"):
         BoostedTrees.from_json({**good, "names": ["doubt"], "trees": []}, names=FEATURE_NAMES, where="mine.json")
+
+
+def test_a_ranker_is_read_from_its_file(tmp_path):
+    ranker = trees(stump("doubt"))
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(ranker.to_json()))
+    rows = np.random.default_rng(0).random((9, len(FEATURE_NAMES)))
+    assert_allclose(read_ranker(path).predict(rows), ranker.predict(rows))
+    for text in ("{", "[" * 100_000, "7"):
+        path.write_text(text)
+        with pytest.raises(AlPoseError, match=r"policy.json"):
+            read_ranker(path)
+    with pytest.raises(AlPoseError, match=r"gone\.json"):
+        read_ranker(tmp_path / "gone.json")
 
 
 def test_features_are_quantiles_and_follow_the_picks():

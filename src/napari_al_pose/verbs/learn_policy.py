@@ -9,12 +9,11 @@ from typing import Any
 
 from napari_al_pose.verbs.common import add_json, positive, show
 
-_TEXT = "train the strategy 'policy' from simulated rounds"
+_TEXT = "train a strategy that learns to choose, from simulated rounds"
 _EPILOG = """\
 SET is a data set as simulate takes it: a project, a label file, synthetic:SEED, longform:SEED. The sets that results
 are reported on (synthetic:0, longform:0) are refused; of a project, only the first quarter in time is tested on. A run
-that was stopped continues where it stopped. OUTPUT/policy.json is the ranker; the one that the package uses is
-src/napari_al_pose/acquisition/policy.json.
+that was stopped continues where it stopped. OUTPUT/policy.json is the ranker, learned.json says what came of it.
 """
 _SETS = ("synthetic:101", "synthetic:102", "longform:101")
 _GATE_SHARE, _FIRST_SHARE = 0.25, 0.7

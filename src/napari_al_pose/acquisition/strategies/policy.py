@@ -6,17 +6,17 @@ batches of a simulated round are tried with their true labels, and boosted trees
 ones have in common (`napari_al_pose.simulation.policy_learning`). The trees see 19 features of a frame
 (`napari_al_pose.acquisition.candidate_features`), computed again after every pick of a batch.
 
-What it was trained on and how it did is in ``docs/results/policy.md``. ``napari-al-pose learn-policy`` trains it anew.
+``napari-al-pose learn-policy`` makes the trees. None come with the package until they were measured, so the strategy is
+not in the list: a package of one's own can add it, as ``LearnedPolicy(ranker=read_ranker(path))``.
 
 Cost: image features once a frame and one pass of the network, then O(1,000 N) for each frame chosen.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +32,25 @@ from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import join
 from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
+from napari_al_pose.domain import AlPoseError
 
 _TOLD = 3
 """Features named in an explanation."""
 
 
-@functools.cache
-def shipped_ranker() -> BoostedTrees:
-    """Return the trees that come with the package."""
-    name = "policy.json"
-    text = files("napari_al_pose.acquisition").joinpath(name).read_text(encoding="utf-8")
-    return BoostedTrees.from_json(json.loads(text), names=FEATURE_NAMES, where=name)
+def read_ranker(path: Path) -> BoostedTrees:
+    """Read the trees that ``learn-policy`` wrote.
+
+    Raises
+    ------
+    AlPoseError
+        If there is no such file, it holds something else, or was made for other features.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise AlPoseError(f"{path} can't be read as JSON.", "Give a file that learn-policy wrote.") from error
+    return BoostedTrees.from_json(document, names=FEATURE_NAMES, where=str(path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +59,10 @@ class LearnedPolicy:
 
     Parameters
     ----------
-    ranker : BoostedTrees or None
-        None for those that come with the package.
+    ranker : BoostedTrees
     """
 
+    ranker: BoostedTrees
     name: str = "policy"
     title: str = "Learned policy"
     summary: str = "Frames with what the best of many tried batches had in common"
@@ -64,7 +72,6 @@ class LearnedPolicy:
     fallback: str = "uherding"
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame and a pass of the network, then O(1,000 N) a frame chosen"
-    ranker: BoostedTrees | None = None
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return ``(N,)`` scores: the frames picked one after the other from 2 down to 1, all others below 1."""
@@ -72,8 +79,8 @@ class LearnedPolicy:
         scores = np.full(len(context.keys), np.nan)
         if not len(features):
             return scores
-        ranker, open_ = self._trees(), np.ones(len(features), bool)
-        values = ranker.predict(features.table())
+        open_ = np.ones(len(features), bool)
+        values = self.ranker.predict(features.table())
         own = 1.0 / (1.0 + np.exp(-values)) * (1.0 - 1e-6)
         picks: list[int] = []
         for _ in range(min(len(features), CHOSEN_PER_SLOT * context.batch_size)):
@@ -81,7 +88,7 @@ class LearnedPolicy:
             open_[pick] = False
             picks.append(pick)
             features.pick(pick)
-            values = ranker.predict(features.table())
+            values = self.ranker.predict(features.table())
         own[picks] = 2.0 - np.arange(len(picks)) / max(1, len(picks))
         scores[features.order] = own
         return scores
@@ -92,11 +99,8 @@ class LearnedPolicy:
         place = np.flatnonzero(features.order == index)
         if not len(place):
             return Explanation(sentence="no usable image features")
-        told = self._trees().contributions(features.table()[place[0]])[:OF_A_FRAME]
+        told = self.ranker.contributions(features.table()[place[0]])[:OF_A_FRAME]
         most = [i for i in np.argsort(-told, kind="stable")[:_TOLD].tolist() if told[i] > 0]
         if not most:
             return Explanation(sentence="nothing speaks for it in particular")
         return Explanation(sentence=f"for it speak {join([FEATURE_WORDS[i] for i in most])}")
-
-    def _trees(self) -> BoostedTrees:
-        return shipped_ranker() if self.ranker is None else self.ranker
