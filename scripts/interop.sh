@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Other people's programs read what this one writes, each in an environment of its own, made once.
-#   scripts/interop.sh [deeplabcut] [deeplabcut-snapshots] [sleap-io] [lightning-pose] [movement] [oldest] [newest]
+#   scripts/interop.sh [deeplabcut] [deeplabcut-snapshots] [deeplabcut-top-down] [sleap-io] [lightning-pose] [movement] [oldest] [newest]
 # Without names, all of them. INTEROP names the folder of the environments and may hold several of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,14 +39,17 @@ environment() {
 
 make_environment() {
     case $1 in
-    deeplabcut | deeplabcut-snapshots) environment deeplabcut "${TORCH[@]}" -- "${TORCH[@]}" deeplabcut==3.0.2 ;;
+    deeplabcut | deeplabcut-snapshots | deeplabcut-top-down) environment deeplabcut "${TORCH[@]}" -- "${TORCH[@]}" deeplabcut==3.0.2 ;;
     sleap-io) environment sleap-io sleap-io==0.9.5 ;;
     # Its CSV reader with what that imports: the whole package wants NVIDIA's DALI and a GPU.
     lightning-pose) environment lightning-pose "${TORCH[@]}" -- --no-deps lightning-pose==2.4.3 -- pandas jaxtyping omegaconf ;;
     movement) environment movement movement==0.15.0 ;;
     oldest) environment oldest "${IO[@]}" numpy==1.26.4 pandas==2.2.3 sleap-io==0.9.5 -- --no-deps -e . ;;
     newest) environment newest "${IO[@]}" numpy pandas sleap-io -- --no-deps -e . ;;
-    *) say "interop: expected deeplabcut, sleap-io, lightning-pose, movement, oldest or newest, got $1" && exit 2 ;;
+    *)
+        say "interop: expected deeplabcut, deeplabcut-snapshots, deeplabcut-top-down, sleap-io, lightning-pose," \
+            "movement, oldest or newest, got $1" && exit 2
+        ;;
     esac
 }
 
@@ -60,9 +63,21 @@ snapshots() {
     .venv/bin/python scripts/interop/with_deeplabcut_snapshots.py "$2"/snapshots/*
 }
 
+# top_down PYTHON FOLDER: DeepLabCut writes snapshots of its top-down networks and of SuperAnimal's; both programs must
+# read the same poses off the same boxes.
+top_down() {
+    local network data=${NAPARI_AL_POSE_DATA:-../shared/data}/openfield-Pranav-2018-10-30
+    [[ -d $data ]] || { say "interop: images are openfield's; NAPARI_AL_POSE_DATA names no folder with it" && return 1; }
+    for network in superanimal_{topviewmouse_hrnet_w32,topviewmouse_resnet_50,quadruped_hrnet_w32,quadruped_rtmpose_s} \
+        superanimal_bird_resnet_50 top_down_hrnet_w32 top_down_resnet_50 rtmpose_m; do
+        "$1" scripts/interop/write_top_down_snapshots.py "$data" "$2/top-down/$network" "$network" >&2 || return 1
+    done
+    .venv/bin/python scripts/interop/with_top_down_snapshots.py "$data" "$2"/top-down/*
+}
+
 main() {
     local programs=("$@") program failed=()
-    [[ ${#programs[@]} -gt 0 ]] || programs=(deeplabcut deeplabcut-snapshots sleap-io lightning-pose movement oldest newest)
+    [[ ${#programs[@]} -gt 0 ]] || programs=(deeplabcut deeplabcut-snapshots deeplabcut-top-down sleap-io lightning-pose movement oldest newest)
     mkdir -p "$FOLDER"
     for program in "${programs[@]}"; do
         make_environment "$program"
@@ -79,6 +94,7 @@ main() {
             "$python" -m pytest -q -p no:cacheprovider tests/formats tests/exchange || failed+=("$program")
             ;;
         deeplabcut-snapshots) snapshots "$FOLDER/interop-deeplabcut/bin/python" "$work" || failed+=("$program") ;;
+        deeplabcut-top-down) top_down "$FOLDER/interop-deeplabcut/bin/python" "$work" || failed+=("$program") ;;
         *) "$python" "scripts/interop/with_${program//-/_}.py" "$work" || failed+=("$program") ;;
         esac
     done

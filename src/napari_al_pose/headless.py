@@ -85,7 +85,9 @@ def train(path: Path) -> dict[str, Any]:
     return describe_round(done) | {"checkpoint": str(checkpoint)}
 
 
-def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
+def adopt_model(
+    path: Path, model: Path | None, *, said: dict[str, Any], chosen: Mapping[str, str], partial: bool = False
+) -> dict[str, Any]:
     """Make another program's model the project's newest version; by default the newest DeepLabCut snapshot in it."""
     from napari_al_pose.engine.adopting import adopt
 
@@ -95,7 +97,8 @@ def adopt_model(path: Path, model: Path | None, *, said: dict[str, Any], chosen:
             raise AlPoseError(
                 f"There is no snapshot of DeepLabCut 3 in {project.root}.", "Name the file of the model to use."
             )
-        network = adopt(project, found[0], device=project.settings.train.device, said=said, chosen=chosen)
+        device = project.settings.train.device
+        network = adopt(project, found[0], device=device, said=said, chosen=chosen, partial=partial)
         version = project.models.latest()
         checkpoint = project.models.checkpoint(version)
     return {"model_version": version, "network": network, "model": str(found[0]), "checkpoint": str(checkpoint)}

@@ -11,11 +11,12 @@ import torch
 from ruamel.yaml import YAML
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.pretrained import QUADRUPED, TOP_VIEW_MOUSE
 from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, parse_config
 from napari_al_pose.pose.foreign.deeplabcut_model import DeepLabCutModel, read_snapshot
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
 from napari_al_pose.pose.foreign.onnx_model import OnnxModel, read_onnx
-from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
+from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words, suggested_mapping
 from napari_al_pose.pose.predictor import load_predictor
 
 onnx = pytest.importorskip("onnx")
@@ -123,7 +124,7 @@ def test_a_copy_in_the_project_says_the_same(trained, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda c: c.update(method="td"), "kind"),
+        (lambda c: c.update(method="ctd"), "kind"),
         (lambda c: c["metadata"].update(individuals=["a", "b"]), "several animals"),
         (lambda c: c["metadata"].update(unique_bodyparts=["box"]), "kind"),
         (lambda c: c["model"]["backbone"].update(model_name="vit_huge"), "unknown kind of network"),
@@ -252,7 +253,7 @@ def test_a_file_that_is_no_onnx_model_is_refused(tmp_path):
 def test_bodyparts_are_the_same_by_name_or_by_choice():
     known = ("Left_Ear", "nose", "tail base", "tailbase")
     assert in_our_words(("leftear", "nose"), known, {}) == ("leftear", "nose", "tail base", "tailbase")
-    assert in_our_words(("snout", "tail_base"), known, {"snout": "nose"})[1] == "snout"
+    assert in_our_words(("snout", "tail_base"), known, {"snout": "nose"}, partial=True)[1] == "snout"
     with pytest.raises(AlPoseError, match="does not know tail_base"):  # two are called so
         bodypart_order(("tail_base",), in_our_words(("tail_base",), known, {}))
     # Our nose is its tail base: its own nose must not be taken for it.
@@ -261,3 +262,25 @@ def test_bodyparts_are_the_same_by_name_or_by_choice():
     for chosen, says in (({"wing": "nose"}, "wing"), ({"nose": "beak"}, "beak"), ({"a": "nose", "b": "nose"}, "Two")):
         with pytest.raises(AlPoseError, match=says):
             in_our_words(("nose", "a", "b"), known, chosen)
+
+
+def test_bodyparts_that_mean_the_same_are_suggested():
+    mouse = TOP_VIEW_MOUSE.bodyparts
+    assert suggested_mapping(("snout", "leftear", "rightear", "tailbase"), mouse) == {
+        "snout": "nose",
+        "leftear": "left_ear",
+        "rightear": "right_ear",
+        "tailbase": "tail_base",
+    }
+    ours = ("Nose", "snout", "EarLeft", "r_ear", "tail_tip", "body_centre", "whisker")
+    assert suggested_mapping(ours, mouse) == {
+        "Nose": "nose",
+        "snout": "",  # the nose is taken
+        "EarLeft": "left_ear",
+        "r_ear": "right_ear",
+        "tail_tip": "tail_end",
+        "body_centre": "mouse_center",
+        "whisker": "",
+    }
+    paws = suggested_mapping(("left_forepaw", "LeftHindPaw", "left_fore_paw"), QUADRUPED.bodyparts)
+    assert paws == {"left_forepaw": "", "LeftHindPaw": "back_left_paw", "left_fore_paw": "front_left_paw"}

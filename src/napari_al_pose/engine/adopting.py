@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,26 @@ from napari_al_pose.project import Project
 
 log = logging.getLogger(__name__)
 
+_SNAPSHOTS = (".pt", ".pth")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model of another program knows.
+
+    Parameters
+    ----------
+    network : str
+    bodyparts : tuple of str
+        In its own words.
+    suggested : dict of str to str
+        By the project's bodypart, the model's of the same name; nothing ("") where there is none.
+    """
+
+    network: str
+    bodyparts: tuple[str, ...]
+    suggested: dict[str, str]
+
 
 def read_model(
     path: Path,
@@ -23,23 +44,51 @@ def read_model(
     device: str,
     said: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
+    partial: bool = False,
 ) -> Predictor:
-    """Read a DeepLabCut 3 snapshot or an ONNX file.
+    """Read a DeepLabCut 3 snapshot, SuperAnimal weights or an ONNX file.
 
     Raises
     ------
     AlPoseError
-        If it is neither, is not supported here, or does not know all ``bodyparts``.
+        If it is none of these, is not supported here, or does not know all ``bodyparts`` (any, if ``partial``).
     """
     if path.suffix == ".onnx":
         from napari_al_pose.pose.foreign.onnx_model import read_onnx
 
-        return read_onnx(path, bodyparts, said=said, chosen=chosen)
-    if path.suffix in (".pt", ".pth"):
+        return read_onnx(path, bodyparts, said=said, chosen=chosen, partial=partial)
+    if path.suffix in _SNAPSHOTS:
         from napari_al_pose.pose.foreign.deeplabcut_model import read_snapshot
 
-        return read_snapshot(path, bodyparts, device=device, chosen=chosen)
-    raise AlPoseError(
+        return read_snapshot(path, bodyparts, device=device, chosen=chosen, partial=partial)
+    raise _no_model(path)
+
+
+def describe_model(path: Path, bodyparts: tuple[str, ...]) -> ModelFacts:
+    """Return what a file of another program's model knows, without making it the project's.
+
+    Raises
+    ------
+    AlPoseError
+        If it can't be read, or is not supported here.
+    """
+    from napari_al_pose.pose.foreign.ordering import suggested_mapping
+
+    if path.suffix == ".onnx":
+        from napari_al_pose.pose.foreign.onnx_model import describe_onnx
+
+        network, known = describe_onnx(path, bodyparts)
+    elif path.suffix in _SNAPSHOTS:
+        from napari_al_pose.pose.foreign.deeplabcut_model import describe_snapshot
+
+        network, known = describe_snapshot(path)
+    else:
+        raise _no_model(path)
+    return ModelFacts(network, known, suggested_mapping(bodyparts, known))
+
+
+def _no_model(path: Path) -> AlPoseError:
+    return AlPoseError(
         f"Expected a snapshot (.pt) of DeepLabCut 3 or an ONNX model (.onnx), got {path.name}.",
         "Choose another file. Predictions of other programs are added as predictions, not as models.",
     )
@@ -52,6 +101,7 @@ def adopt(
     device: str = "auto",
     said: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
+    partial: bool = False,
 ) -> str:
     """Copy another program's model into the project as its newest version, and return the network's name.
 
@@ -60,22 +110,26 @@ def adopt(
     Parameters
     ----------
     project : Project
-        The model must know all of its bodyparts.
+        Open for writing.
     path : Path
-        A snapshot of DeepLabCut 3 or an ONNX file.
+        A snapshot of DeepLabCut 3, SuperAnimal weights or an ONNX file.
     device : str
         "auto", "cpu", "cuda" or "mps".
     said : dict
         What an ONNX file does not say about itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
     chosen : mapping of str to str
-        By the project's bodypart, the model's; those whose names differ in case and signs alone need none.
+        By the project's bodypart, the model's, or nothing where its guess is not wanted; those whose names differ in
+        case and signs alone need none.
+    partial : bool
+        Whether the model may lack some of the project's bodyparts. It says nothing of these.
 
     Raises
     ------
     AlPoseError
         If the model can't be used, or the project can't be written.
     """
-    model = read_model(path, project.skeleton.bodyparts, device=device, said=said, chosen=chosen)
+    bodyparts = project.skeleton.bodyparts
+    model = read_model(path, bodyparts, device=device, said=said, chosen=chosen, partial=partial)
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
     log.info("%s is model %s now", path, project.models.latest())

@@ -26,6 +26,8 @@ from napari_al_pose.engine.messages import (
     REPLIES,
     REQUESTS,
     Cancelled,
+    Describe,
+    Described,
     Failed,
     Finished,
     Job,
@@ -107,6 +109,7 @@ class EngineProcess:
         self._out = out
         self._jobs, self._background = _Lane(deque()), _Lane(deque())
         self._look: Look | None = None
+        self._describe: Describe | None = None
         self._threads = threads
         self._is_over = False
         self._give_first_queue()
@@ -151,6 +154,9 @@ class EngineProcess:
                 if self._look is not None:
                     look, self._look = self._look, None
                     self._serve(look)
+                elif self._describe is not None:
+                    wanted, self._describe = self._describe, None
+                    self._serve(wanted)
                 elif (lane := self._lane_with_work()) is not None:
                     self._work(lane)
         finally:
@@ -164,7 +170,7 @@ class EngineProcess:
 
     def _take_requests(self) -> bool:
         """Sort what has arrived, and wait only when there is nothing to do; return False when the parent is gone."""
-        idle = self._look is None and self._lane_with_work() is None
+        idle = self._look is None and self._describe is None and self._lane_with_work() is None
         while True:
             try:
                 request = self._inbox.get(block=idle)
@@ -183,6 +189,8 @@ class EngineProcess:
                 raise request
             case Look():
                 self._look = request
+            case Describe():
+                self._describe = request
             case Stop():
                 self._note_stop(request)
             case Job():
@@ -224,17 +232,28 @@ class EngineProcess:
         lane.running = None
         self._reply(ended)
 
-    def _serve(self, look: Look) -> None:
+    def _serve(self, request: Look | Describe) -> None:
+        """Answer at once."""
         try:
-            if not self._loop.has_video(look.key.video):
-                with open_project(self._root, read_only=True) as project:
-                    self._loop.refresh(project)
-            self._reply(self._loop.look(look.key, look.job))
+            self._reply(self._looked(request) if isinstance(request, Look) else self._described(request))
         except AlPoseError as error:
-            self._reply(Failed(look.job, error.message, error.hint))
+            self._reply(Failed(request.job, error.message, error.hint))
         except (RuntimeError, OSError, MemoryError, ChannelError) as error:
-            log.exception("looking at %s failed", look.key)
-            self._reply(Failed(look.job, *_explain(error), details=traceback.format_exc()))
+            log.exception("%s failed", request)
+            self._reply(Failed(request.job, *_explain(error), details=traceback.format_exc()))
+
+    def _looked(self, look: Look) -> Reply:
+        if not self._loop.has_video(look.key.video):
+            with open_project(self._root, read_only=True) as project:
+                self._loop.refresh(project)
+        return self._loop.look(look.key, look.job)
+
+    def _described(self, request: Describe) -> Reply:
+        from napari_al_pose.engine.adopting import describe_model
+
+        with open_project(self._root, read_only=True) as project:
+            facts = describe_model(Path(request.path), project.skeleton.bodyparts)
+        return Described(request.job, request.path, facts.network, facts.bodyparts, facts.suggested)
 
     def _reply(self, message: Reply) -> None:
         REPLIES.write(self._out, message)

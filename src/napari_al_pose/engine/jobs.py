@@ -58,7 +58,7 @@ def _train(context: JobContext, request: Train) -> Replies:
 def _adopt(context: JobContext, request: Adopt) -> Replies:
     loop, project = context.loop, context.project
     yield Progress(request.job, "Reading the model", 0, 1, -1.0)
-    network = adopt(project, Path(request.path), device=loop.device)
+    network = adopt(project, Path(request.path), device=loop.device, chosen=request.chosen)
     loop.refresh(project)
     yield Adopted(request.job, loop.version, network)
     yield from _ranked(context, request.job, project.settings.strategy)

@@ -9,7 +9,7 @@ A new kind of work is a `Job` here, its generator in `napari_al_pose.engine.jobs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +30,14 @@ class Look:
 
     job: int
     key: FrameKey
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Say what another program's model knows; served between training steps. Changes nothing."""
+
+    job: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,16 @@ class Rank(Job):
 
 @dataclass(frozen=True, slots=True)
 class Adopt(Job):
-    """Make another program's model the newest version, then score the pool and rank the queue."""
+    """Make another program's model the newest version, then score the pool and rank the queue.
+
+    ``chosen`` gives, by the project's bodypart, the model's, or nothing ("") where its guess is not wanted.
+    """
 
     kind: ClassVar[str] = "adopt"
     doing: ClassVar[str] = "reading the model"
 
     path: str
+    chosen: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,7 @@ class Stop:
 
 
 JobRequest = Train | Rank | MapPool | Adopt | Check | Export
-Request = Look | JobRequest | Stop
+Request = Look | Describe | JobRequest | Stop
 
 # ---- from the engine ------------------------------------------------------------------------------
 
@@ -202,6 +214,19 @@ class Ranked(OfJob):
 
 
 @dataclass(frozen=True, slots=True)
+class Described(OfJob):
+    """Answer to `Describe`: the network's name and the bodyparts it knows.
+
+    ``suggested`` gives, by the project's bodypart, the model's of the same name, or nothing ("").
+    """
+
+    path: str
+    network: str
+    bodyparts: tuple[str, ...]
+    suggested: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted(OfJob):
     """Another program's model is the newest version; ranking follows under the same job."""
 
@@ -285,6 +310,7 @@ Reply = (
     | TrainStep
     | TrialStep
     | Trained
+    | Described
     | Adopted
     | Ranked
     | PoolMapped

@@ -19,13 +19,14 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
 from napari_al_pose.gui.dialogs.export import ExportDialog
-from napari_al_pose.gui.dialogs.files import ask_for_model, ask_for_predictions, ask_for_project, ask_for_videos
+from napari_al_pose.gui.dialogs.files import ask_for_predictions, ask_for_project, ask_for_videos
 from napari_al_pose.gui.dialogs.history import HistoryDialog
 from napari_al_pose.gui.dialogs.leaving import Leaving
 from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
 from napari_al_pose.gui.dialogs.region import RegionDialog
 from napari_al_pose.gui.dialogs.settings import SettingsDialog
 from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
+from napari_al_pose.gui.dialogs.trained_model import TrainedModelDialog
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_repair import LabelRepair
@@ -213,13 +214,11 @@ class WindowActions(QObject):
         self._exporting = None
 
     def adopt_model(self) -> None:
-        """Ask for a model that another program trained and rank with it."""
-        project = self._projects.project
-        if project is None:
-            return
-        path = ask_for_model(self._window, project.root)
-        if path is not None:
-            self._learning.adopt_model(path)
+        """Ask for a model that another program trained and which of its bodyparts to use, then rank with it."""
+        if self._projects.project is not None:
+            dialog = TrainedModelDialog(self._projects, self._learning, notices=self._notices, parent=self._window)
+            dialog.chosen.connect(self._learning.adopt_model)
+            self._open(dialog)
 
     def history(self) -> None:
         """Show the history of the frame in front of the user."""

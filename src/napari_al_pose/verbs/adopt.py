@@ -11,13 +11,15 @@ from napari_al_pose.verbs.common import project_verb, show
 
 def add(verbs: Any) -> None:
     """Add the verb."""
-    adopt = project_verb(verbs, "adopt", "use a DeepLabCut 3 snapshot or an ONNX model as the newest model", _adopt)
+    adopt = project_verb(
+        verbs, "adopt", "use a DeepLabCut 3 snapshot, SuperAnimal weights or an ONNX model as the newest model", _adopt
+    )
     adopt.add_argument(
         "model",
         nargs="?",
         type=Path,
         metavar="MODEL",
-        help="snapshot-*.pt or .onnx (default: the newest snapshot in the project)",
+        help="snapshot-*.pt, superanimal_*.pt or .onnx (default: the newest snapshot in the project)",
     )
     adopt.add_argument("--bodyparts", nargs="+", metavar="NAME", help="ONNX: names of the output's channels")
     adopt.add_argument(
@@ -31,14 +33,17 @@ def add(verbs: Any) -> None:
         type=_pair,
         default=[],
         metavar="YOURS=ITS",
-        help="which of its bodyparts are yours, where the names differ by more than case and signs",
+        help="which of its bodyparts are yours, where the names differ by more than case and signs; yours= for none",
+    )
+    adopt.add_argument(
+        "--partial", action="store_true", help="leave bodyparts of yours that it does not know without a guess"
     )
     adopt.add_argument("--sigmoid", action="store_true", default=None, help="ONNX: the output is logits")
 
 
 def _pair(text: str) -> tuple[str, str]:
     yours, sign, its = (part.strip() for part in text.partition("="))
-    if not (sign and yours and its):
+    if not (sign and yours):
         raise argparse.ArgumentTypeError(f"expected two bodyparts like snout=nose, got {text!r}")
     return yours, its
 
@@ -52,5 +57,6 @@ def _adopt(options: argparse.Namespace) -> None:
         options.model,
         said={name: value for name, value in said.items() if value is not None},
         chosen=dict(options.map),
+        partial=options.partial,
     )
     show(result, f"Model {result['model_version']} is {result['model']} ({result['network']}).", options)

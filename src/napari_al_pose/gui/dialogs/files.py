@@ -32,14 +32,3 @@ def ask_for_project(parent: QWidget) -> Path | None:
         "DeepLabCut project or SLEAP labels (config.yaml *.yaml *.yml *.slp);;All files (*)",
     )
     return Path(path) if path else None
-
-
-def ask_for_model(parent: QWidget, folder: Path) -> Path | None:
-    """Ask for a model of another program; None if the user thinks better of it."""
-    path, _ = QFileDialog.getOpenFileName(
-        parent,
-        "Use a trained model",
-        str(folder),
-        "DeepLabCut 3 snapshot or ONNX model (snapshot*.pt *.onnx);;All files (*)",
-    )
-    return Path(path) if path else None

@@ -137,7 +137,9 @@ class ProjectPanel(QWidget):
         region.setEnabled(self._frame.source is not None and not self._projects.read_only)
         region.triggered.connect(lambda _checked=False: actions.region())
         model = menu.addAction("Use a trained model…")
-        model.setToolTip("A DeepLabCut 3 snapshot or ONNX model, used for guesses until the first round here")
+        model.setToolTip(
+            "DeepLabCut's SuperAnimals, a DeepLabCut 3 snapshot or an ONNX model: guesses until the first round here"
+        )
         model.setEnabled(not self._projects.read_only)
         model.triggered.connect(lambda _checked=False: actions.adopt_model())
         predictions = menu.addAction("Add predictions…")

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from napari_al_pose.engine.messages import (
     Adopt,
     Adopted,
     Check,
+    Describe,
     Died,
     Export,
     Failed,
@@ -85,6 +86,7 @@ class EngineBridge(QObject):
         self._model_version = 0
         self._look_job = 0
         self._look_wish: FrameKey | None = None
+        self._describe_job = 0
         self._start_failure: Failed | None = None
         self._listeners: defaultdict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
         self._states: dict[type[Any], Callable[[Any], None]] = {
@@ -149,7 +151,7 @@ class EngineBridge(QObject):
             # It may take seconds to end; a thread that is no daemon sees to it even when the window is gone.
             threading.Thread(target=client.close, name="al-pose-engine-end").start()
         self._waiting.clear()
-        self._look_job, self._look_wish, self._start_failure = 0, None, None
+        self._look_job, self._look_wish, self._describe_job, self._start_failure = 0, None, 0, None
         self._model_version = 0
         self._training = TrainingView()
         self._set_export(ExportView())
@@ -170,9 +172,15 @@ class EngineBridge(QObject):
         """Rank the queue."""
         self._begin(lambda job: Rank(job, strategy))
 
-    def adopt(self, path: Path) -> None:
+    def adopt(self, path: Path, chosen: Mapping[str, str]) -> None:
         """Make another program's model the newest version and rank with it."""
-        self._begin(lambda job: Adopt(job, str(path)))
+        self._begin(lambda job: Adopt(job, str(path), dict(chosen)))
+
+    def describe(self, path: Path) -> None:
+        """Ask what another program's model knows; a `Described` answers, or ``failed``."""
+        if self._client is not None and self._state in ("starting", "ready"):
+            self._describe_job = self._client.next_job()
+            self._client.send(Describe(self._describe_job, str(path)))
 
     def map_pool(self, strategy: str, layout: str) -> None:
         """Lay the pool out on a plane."""
@@ -230,6 +238,9 @@ class EngineBridge(QObject):
         job = reply.job if isinstance(reply, OfJob) else 0
         if isinstance(reply, Looked) or (job and job == self._look_job):
             self._end_look(reply)
+        elif job and job == self._describe_job:
+            if isinstance(reply, Failed):
+                self._take_failure(reply)
         elif self._export.busy and job == self._export.job:
             self._move_export(reply)
         else:

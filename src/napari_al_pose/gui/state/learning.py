@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal, Slot
@@ -14,7 +15,7 @@ from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.domain.views.pose_export import exported_sentence
-from napari_al_pose.engine.messages import PosesExported, Ranked, Trained
+from napari_al_pose.engine.messages import Described, PosesExported, Ranked, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
 from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
@@ -51,6 +52,8 @@ class Learning(QObject):
     exportChanged = Signal()
     """`export` moved on; about once a second."""
     engineChanged = Signal()
+    modelDescribed = Signal(object)
+    """The `Described` that was asked for."""
     predictionsAdded = Signal()
     """What other programs predicted is in the project now."""
 
@@ -89,6 +92,7 @@ class Learning(QObject):
         engine.stateChanged.connect(self._on_engine)
         engine.trainingChanged.connect(self.trainingChanged)
         engine.exportChanged.connect(self.exportChanged)
+        engine.hear(Described, self.modelDescribed.emit)
         engine.hear(Ranked, self._on_ranked)
         engine.hear(Trained, self._on_trained)
         engine.hear(PosesExported, self._on_exported)
@@ -183,15 +187,25 @@ class Learning(QObject):
         if project is not None and not self._is_up:
             self._start_engine(project)
 
-    def adopt_model(self, path: Path) -> None:
-        """Make a model that another program trained the newest one, then rank the queue with it."""
+    def describe_model(self, path: Path) -> None:
+        """Ask what a model that another program trained knows; `modelDescribed` tells."""
+        if self._is_up:
+            self._engine.describe(path)
+        else:
+            self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
+
+    def adopt_model(self, path: Path, chosen: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Make a model that another program trained the newest one, then rank the queue with it.
+
+        ``chosen`` gives, by the project's bodypart, the model's; nothing ("") where its guess is not wanted.
+        """
         if self._projects.writable() is None or self.training.running:
             return
         if not self._is_up:
             self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
             return
         self._end_ranking()  # the new model ranks anew
-        self._engine.adopt(path)
+        self._engine.adopt(path, chosen)
 
     def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""

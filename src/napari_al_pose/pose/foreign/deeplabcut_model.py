@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -20,17 +20,26 @@ from torch.nn import functional as F
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.device import resolve_device
-from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, Snapshot, read_config
+from napari_al_pose.pose.foreign.deeplabcut_config import CONFIG_NAME, BinHead, Snapshot, read_config
+from napari_al_pose.pose.foreign.deeplabcut_decoding import Decoded, decode_output
 from napari_al_pose.pose.foreign.deeplabcut_network import DeepLabCutNetwork
-from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
+from napari_al_pose.pose.foreign.ordering import blank, bodypart_order, in_our_words, indices
+from napari_al_pose.pose.foreign.rtmpose_network import RtmPoseNetwork
+from napari_al_pose.pose.foreign.superanimal import recognise
+from napari_al_pose.pose.foreign.top_down import Looks, TopDownSearch
 from napari_al_pose.pose.memory import with_what_there_is
 from napari_al_pose.pose.model import PoseBatch, check_frames
 
 FORMAT = "napari-al-pose copy of a DeepLabCut snapshot"
 
-_HINT = "Choose a snapshot that DeepLabCut 3 wrote (dlc-models-pytorch/.../train/snapshot-*.pt)."
+_HINT = (
+    "Choose a snapshot that DeepLabCut 3 wrote (dlc-models-pytorch/.../train/snapshot-*.pt), or a file of SuperAnimal "
+    "weights (superanimal_*.pt)."
+)
 _PIXELS_AT_ONCE = 2 * 640 * 480
 """Pixels of one forward pass, whose maps then take some hundred megabytes."""
+
+Network = DeepLabCutNetwork | RtmPoseNetwork
 
 
 class DeepLabCutModel:
@@ -38,30 +47,24 @@ class DeepLabCutModel:
 
     Parameters
     ----------
-    network : DeepLabCutNetwork
+    network : DeepLabCutNetwork or RtmPoseNetwork
         On its device.
     snapshot : Snapshot
         What DeepLabCut stored with it.
     bodyparts : tuple of str
-        The project's bodyparts, in the order of every keypoint axis; the network must know all of them.
-
-    Raises
-    ------
-    AlPoseError
-        If the network does not know one of them.
+        The project's bodyparts, in the order of every keypoint axis. The model says nothing of those it does not know.
     """
 
     animals: Animals | None = None
     file_name = "deeplabcut.pt"
 
-    def __init__(self, network: DeepLabCutNetwork, *, snapshot: Snapshot, bodyparts: tuple[str, ...]) -> None:
+    def __init__(self, network: Network, *, snapshot: Snapshot, bodyparts: tuple[str, ...]) -> None:
         self.network = network
         self.bodyparts = bodyparts
         self._snapshot = snapshot
         self._order = bodypart_order(bodyparts, snapshot.bodyparts)
-        stride = snapshot.stride
         self._most = sys.maxsize
-        self.grid = ScoremapGrid(stride, stride, stride / 2, stride / 2)
+        self._search = None if snapshot.crop is None else TopDownSearch(self._decoded, snapshot.crop)
 
     @property
     def network_name(self) -> str:
@@ -72,6 +75,11 @@ class DeepLabCutModel:
     def pad_to(self) -> tuple[int, int]:
         """Height and width are padded to multiples of this."""
         return self._snapshot.pad_to
+
+    @property
+    def search(self) -> TopDownSearch | None:
+        """How a top-down network finds the animal; None for one that looks at whole frames."""
+        return self._search
 
     @property
     def notice(self) -> str:
@@ -87,41 +95,49 @@ class DeepLabCutModel:
     ) -> PoseBatch:
         """Predict the pose in each frame; see `PoseModel.predict`. Scoremaps are clipped to [0, 1]."""
         check_frames(frames)
-        height, width = frames.shape[1:3]
-        wanted = max(1, min(self._most, _PIXELS_AT_ONCE // max(1, height * width), len(frames)))
+        at, n = indices(self._order), len(frames)
+        said: Decoded | Looks
+        if not n:
+            said = _nothing(len(self._snapshot.bodyparts))
+        elif self._search is None:
+            said = self._decoded(frames)
+        else:
+            said = self._search.find(frames)
+        corners, scales = (said.offset, said.scale) if isinstance(said, Looks) else (np.zeros((n, 2)), np.ones((n, 2)))
+        xy, likelihood = said.xy[:, at], said.likelihood[:, at]
+        maps = said.maps[:, at] if with_scoremaps else None
+        blank(self._order, xy, likelihood, maps)
+        return PoseBatch(xy, likelihood, maps, tuple(self._grid(*where) for where in zip(corners, scales, strict=True)))
 
-        def look(n: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]]:
-            starts = range(0, max(len(frames), 1), n)
-            return [self._predict(frames[start : start + n], with_scoremaps=with_scoremaps) for start in starts]
+    def _grid(self, corner: NDArray[np.floating], scale: NDArray[np.floating]) -> ScoremapGrid:
+        """Return where the cells lie of an image that begins at ``corner`` and has pixels ``scale`` times as large."""
+        (x, y), (stride_x, stride_y) = corner.tolist(), (scale * self._snapshot.stride).tolist()
+        return ScoremapGrid(stride_x, stride_y, x + stride_x / 2, y + stride_y / 2)
 
-        chunks, at_once = with_what_there_is(look, wanted)
+    def _decoded(self, images: NDArray[np.uint8]) -> Decoded:
+        """Return the poses in images of one size, as many at once as memory allows."""
+        height, width = images.shape[1:3]
+        wanted = max(1, min(self._most, _PIXELS_AT_ONCE // max(1, height * width), len(images)))
+
+        def look(n: int) -> list[Decoded]:
+            return [self._forward(images[start : start + n]) for start in range(0, max(len(images), 1), n)]
+
+        parts, at_once = with_what_there_is(look, wanted)
         if at_once < wanted:
             self._most = at_once
-        xy, likelihood = (np.concatenate([chunk[i] for chunk in chunks]) for i in (0, 1))
-        maps = [chunk[2] for chunk in chunks if chunk[2] is not None]
-        return PoseBatch(xy, likelihood, np.concatenate(maps) if maps else None, (self.grid,) * len(frames))
+        if len(parts) == 1:
+            return parts[0]
+        return Decoded(
+            np.concatenate([part.xy for part in parts]),
+            np.concatenate([part.likelihood for part in parts]),
+            np.concatenate([part.maps for part in parts]),
+        )
 
     @torch.inference_mode()
-    def _predict(
-        self, frames: NDArray[np.uint8], *, with_scoremaps: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
-        decoding = self._snapshot.head.predictor
+    def _forward(self, images: NDArray[np.uint8]) -> Decoded:
         device = next(self.network.parameters()).device
-        images = torch.tensor(frames, device=device).permute(0, 3, 1, 2).float()
-        maps, offsets = self.network(self._padded(images))
-        maps = (maps.sigmoid() if decoding.apply_sigmoid else maps)[:, self._order]
-        n, k, rows, columns = maps.shape
-        top = maps.flatten(2)
-        best = top.argmax(2) if n else top.new_zeros((0, k), dtype=torch.int64)
-        likelihood = top.gather(2, best[:, :, None])[:, :, 0]
-        cells = torch.stack([best % columns, best // columns], dim=-1).float()
-        xy = (cells + 0.5) * self._snapshot.stride
-        if decoding.location_refinement and offsets is not None:
-            offsets = offsets.reshape(n, offsets.shape[1] // 2, 2, rows * columns)[:, self._order]
-            at = best[:, :, None, None].expand(-1, -1, 2, 1)
-            xy = xy + offsets.gather(3, at)[..., 0] * decoding.locref_std
-        shown = maps.clamp(0, 1).cpu().numpy() if with_scoremaps else None
-        return xy.cpu().numpy(), likelihood.clamp(0, 1).cpu().numpy(), shown
+        inputs = torch.tensor(images, device=device).permute(0, 3, 1, 2).float()
+        return decode_output(self.network(self._padded(inputs)), self._snapshot)
 
     def _padded(self, images: Tensor) -> Tensor:
         """Return images padded to sides that the network can halve; DeepLabCut mirrors the border too, at random
@@ -161,47 +177,92 @@ class DeepLabCutModel:
         return cls(_build(snapshot, state, path, device), snapshot=snapshot, bodyparts=bodyparts)
 
 
+def _nothing(n_parts: int) -> Decoded:
+    """Return the poses in no frame."""
+    shapes = ((0, n_parts, 2), (0, n_parts), (0, n_parts, 1, 1))
+    return Decoded(*(np.empty(shape, np.float32) for shape in shapes))
+
+
 def read_snapshot(
     path: Path,
     bodyparts: Sequence[str],
     *,
     device: str = "auto",
     chosen: Mapping[str, str] = MappingProxyType({}),
+    partial: bool = False,
 ) -> DeepLabCutModel:
-    """Read a snapshot that DeepLabCut 3 wrote.
+    """Read a snapshot that DeepLabCut 3 wrote, or a file of SuperAnimal weights.
 
     Parameters
     ----------
     path : Path
-        ``snapshot-*.pt``, beside its ``pytorch_config.yaml``.
+        ``snapshot-*.pt``, beside its ``pytorch_config.yaml``; SuperAnimal weights need none.
     bodyparts : sequence of str
         The project's.
     device : str
         "auto", "cpu", "cuda" or "mps".
     chosen : mapping of str to str
         Which of the network's bodyparts are the project's; see `in_our_words`.
+    partial : bool
+        Whether it may lack some of the project's bodyparts.
 
     Raises
     ------
     AlPoseError
         If it can't be read, is of an unsupported kind, or knows other bodyparts.
     """
-    snapshot = read_config(path.with_name(CONFIG_NAME))
-    words = in_our_words(bodyparts, snapshot.bodyparts, chosen)
+    snapshot, state = _described(path)
+    words = in_our_words(bodyparts, snapshot.bodyparts, chosen, partial=partial)  # before the large file is read
     snapshot = snapshot.model_copy(update={"bodyparts": words})
-    bodypart_order(bodyparts, snapshot.bodyparts)  # before the large file is read
-    state = _read(path).get("model")
+    state = _read(path).get("model") if state is None else state
     return DeepLabCutModel(_build(snapshot, state, path, device), snapshot=snapshot, bodyparts=tuple(bodyparts))
 
 
-def _build(snapshot: Snapshot, state: Any, path: Path, device: str) -> DeepLabCutNetwork:
-    network = DeepLabCutNetwork(snapshot)
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+def describe_snapshot(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a snapshot's network, and the bodyparts it knows.
+
+    Raises
+    ------
+    AlPoseError
+        As `read_snapshot` does.
+    """
+    snapshot, _ = _described(path)
+    return snapshot.net_type or snapshot.backbone.model_name, snapshot.bodyparts
+
+
+def _described(path: Path) -> tuple[Snapshot, Any]:
+    """Return what describes a snapshot, and its weights if they had to be read for that."""
+    config = path.with_name(CONFIG_NAME)
+    if config.exists():
+        return read_config(config), None
+    state = _read(path).get("model")
+    known = recognise(state) if _is_state(state) else None
+    if known is None:
+        raise AlPoseError(
+            f"There is no {CONFIG_NAME} beside {path}, and its weights are none of DeepLabCut's SuperAnimal networks.",
+            f"Keep the snapshot in the folder where DeepLabCut wrote it, beside {CONFIG_NAME}.",
+        )
+    return known, state
+
+
+def _is_state(state: Any) -> TypeGuard[dict[str, Tensor]]:
+    return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+
+
+def network_of(snapshot: Snapshot) -> Network:
+    """Return the network that a snapshot describes, with random weights."""
+    return RtmPoseNetwork(snapshot) if isinstance(snapshot.head, BinHead) else DeepLabCutNetwork(snapshot)
+
+
+def _build(snapshot: Snapshot, state: Any, path: Path, device: str) -> Network:
+    if not _is_state(state):
         raise AlPoseError(f"Expected the weights of a network in {path}, got something else.", _HINT)
+    network = network_of(snapshot)
     try:
         network.load_state_dict(state)
     except (RuntimeError, TypeError) as error:
-        raise AlPoseError(f"The weights in {path} do not fit what {CONFIG_NAME} describes.", _HINT) from error
+        described = CONFIG_NAME if path.with_name(CONFIG_NAME).exists() else "the network that they seem to be of"
+        raise AlPoseError(f"The weights in {path} do not fit {described}.", _HINT) from error
     return network.to(resolve_device(device)).eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""DeepLabCut 3's single-animal networks, rebuilt with timm so that its snapshots fit, name by name."""
+"""DeepLabCut 3's networks with scoremaps, rebuilt with timm so that its snapshots fit, name by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.pose.foreign.deeplabcut_config import Backbone, Deconvolution, Snapshot
+from napari_al_pose.pose.foreign.deeplabcut_config import Backbone, Deconvolution, Head, Snapshot
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
+
+
+class InputScaling(nn.Module):
+    """Turns RGB from 0 to 255, (N, 3, H, W), into what a snapshot's network expects."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._normalize, self._unit_range = snapshot.normalize, snapshot.unit_range
+        self.register_buffer("mean", Tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", Tensor(_STD).reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scale by ImageNet's mean and deviation, to [0, 1], or not at all."""
+        x = images / 255 if self._normalize or self._unit_range else images
+        return (x - self.mean) / self.std if self._normalize else x
 
 
 class DeepLabCutNetwork(nn.Module):
@@ -25,30 +43,24 @@ class DeepLabCutNetwork(nn.Module):
     Raises
     ------
     AlPoseError
-        If timm is not installed.
+        If timm is not installed, or the configuration describes another kind of network.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         head = snapshot.head
-        self._normalize, self._unit_range = snapshot.normalize, snapshot.unit_range
+        if not isinstance(snapshot.backbone, Backbone) or not isinstance(head, Head):
+            raise AlPoseError("Expected the configuration of a network with scoremaps, got another one.")
+        self.scaling = InputScaling(snapshot)
         self.backbone = _Backbone(snapshot.backbone)
         maps = {"heatmap_head": _Deconvolutions(head.heatmap_config)}
         if head.locref_config is not None:
             maps["locref_head"] = _Deconvolutions(head.locref_config)
         self.heads = nn.ModuleDict({"bodypart": nn.ModuleDict(maps)})
-        self.register_buffer("mean", Tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", Tensor(_STD).reshape(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return scoremaps as the head computes them, (N, K, h, w), and refinements, (N, 2 K, h, w)."""
-        x = images / 255 if self._normalize or self._unit_range else images
-        if self._normalize:
-            x = (x - self.mean) / self.std
-        features = self.backbone(x)
+        features = self.backbone(self.scaling(images))
         maps: Any = self.heads["bodypart"]
         return maps["heatmap_head"](features), maps["locref_head"](features) if "locref_head" in maps else None
 

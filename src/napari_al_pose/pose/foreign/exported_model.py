@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.calibration import Calibration
-from napari_al_pose.pose.foreign.ordering import bodypart_order
+from napari_al_pose.pose.foreign.ordering import blank, bodypart_order, indices
 from napari_al_pose.pose.forward import predict_chunk
 from napari_al_pose.pose.geometry import InputGeometry
 from napari_al_pose.pose.model import PoseBatch, as_batch, check_frames
@@ -31,12 +31,7 @@ class ExportedModel:
         Made of it.
     facts : OnnxFacts
     bodyparts : tuple of str
-        The project's.
-
-    Raises
-    ------
-    AlPoseError
-        If it does not know one of the bodyparts.
+        The project's. The model says nothing of those it does not know.
     """
 
     file_name = "model.onnx"
@@ -45,7 +40,8 @@ class ExportedModel:
     def __init__(self, content: bytes, session: Any, facts: OnnxFacts, bodyparts: tuple[str, ...]) -> None:
         self.bodyparts = bodyparts
         self._content, self._facts = content, facts
-        network = OnnxNetwork(session, facts, bodypart_order(bodyparts, facts.bodyparts))
+        self._order = bodypart_order(bodyparts, facts.bodyparts)
+        network = OnnxNetwork(session, facts, indices(self._order))
         self._network = cast("PoseNetwork", network)
         self._window = None if facts.window is None else Window(*facts.window)
 
@@ -74,7 +70,9 @@ class ExportedModel:
             for i in range(len(frames))
         ]
         if chunks:
-            return as_batch(chunks, Calibration(*self._facts.calibration))
+            said = as_batch(chunks, Calibration(*self._facts.calibration))
+            blank(self._order, said.xy, said.likelihood, said.scoremaps)
+            return said
         k = len(self.bodyparts)
         maps = np.empty((0, k, 1, 1), np.float32) if with_scoremaps else None
         return PoseBatch(np.empty((0, k, 2), np.float32), np.empty((0, k), np.float32), maps, ())

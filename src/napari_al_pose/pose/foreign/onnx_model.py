@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from napari_al_pose.domain import AlPoseError, ScoremapGrid
 from napari_al_pose.pose.animals import Animals
 from napari_al_pose.pose.foreign.exported_model import ExportedModel
-from napari_al_pose.pose.foreign.ordering import bodypart_order, in_our_words
+from napari_al_pose.pose.foreign.ordering import blank, bodypart_order, in_our_words, indices
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, resize_frames
 from napari_al_pose.pose.model import PoseBatch, check_frames
 from napari_al_pose.pose.onnx_file import read_facts
@@ -64,7 +64,7 @@ class OnnxModel:
         The ONNX file; read from memory, so that it can't refer to other files.
     options : OnnxOptions
     bodyparts : tuple of str
-        The project's bodyparts; the network must know all of them.
+        The project's bodyparts. The model says nothing of those it does not know.
 
     Raises
     ------
@@ -118,6 +118,7 @@ class OnnxModel:
                 shown.append(found.numpy())
         empty = np.empty((0, k, 1, 1), np.float32)
         maps = (np.concatenate(shown) if shown else empty) if with_scoremaps else None
+        blank(self._order, xy, likelihood, maps)
         return PoseBatch(xy, likelihood, maps, tuple(grids))
 
     def _geometry(self, height: int, width: int) -> InputGeometry:
@@ -139,7 +140,7 @@ class OnnxModel:
         (maps,) = self._session.run([self._output], {self._session.get_inputs()[0].name: np.ascontiguousarray(image)})
         if self._maps_last:
             maps = maps.transpose(0, 3, 1, 2)
-        found = torch.from_numpy(maps[:, self._order].astype(np.float32))
+        found = torch.from_numpy(maps[:, indices(self._order)].astype(np.float32))
         found = (found.sigmoid() if self._options.sigmoid else found).clamp(0, 1)
         stride_y, stride_x = full[0] / found.shape[2], full[1] / found.shape[3]
         scale_y, scale_x = height / geometry.source[0], width / geometry.source[1]
@@ -167,7 +168,7 @@ def load_onnx(path: Path) -> OnnxModel | ExportedModel:
     try:
         said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         bodyparts = tuple(str(name) for name in said["project_bodyparts"])
-        return read_onnx(path, bodyparts, said=said)
+        return read_onnx(path, bodyparts, said=said, partial=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlPoseError(f"The model {path} is damaged, or not a model.", "Choose another version.") from error
 
@@ -178,6 +179,7 @@ def read_onnx(
     *,
     said: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
+    partial: bool = False,
 ) -> OnnxModel | ExportedModel:
     """Read an ONNX file; one that this program exported needs nothing said of it.
 
@@ -192,6 +194,8 @@ def read_onnx(
         project's.
     chosen : mapping of str to str
         Which of the network's bodyparts are the project's; see `in_our_words`.
+    partial : bool
+        Whether it may lack some of the project's bodyparts.
 
     Raises
     ------
@@ -203,7 +207,7 @@ def read_onnx(
     metadata = dict(session.get_modelmeta().custom_metadata_map)
     if facts := read_facts(metadata, path):
         known = tuple((said or {}).get("bodyparts") or facts.bodyparts)
-        facts = facts.model_copy(update={"bodyparts": in_our_words(bodyparts, known, chosen)})
+        facts = facts.model_copy(update={"bodyparts": in_our_words(bodyparts, known, chosen, partial=partial)})
         return ExportedModel(content, session, facts, tuple(bodyparts))
     if "bodyparts" in metadata:
         metadata["bodyparts"] = _names(metadata["bodyparts"])
@@ -212,8 +216,22 @@ def read_onnx(
     except ValidationError as error:
         first = error.errors()[0]
         raise AlPoseError(f"The metadata of {path} does not fit: {first['loc']}: {first['msg']}.", _HINT) from error
-    words = in_our_words(bodyparts, options.bodyparts, chosen)
+    words = in_our_words(bodyparts, options.bodyparts, chosen, partial=partial)
     return OnnxModel(content, options=options.model_copy(update={"bodyparts": words}), bodyparts=tuple(bodyparts))
+
+
+def describe_onnx(path: Path, bodyparts: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of an ONNX file's network and the bodyparts it knows: ``bodyparts`` if it names none.
+
+    Raises
+    ------
+    AlPoseError
+        If it can't be read, or is no such model.
+    """
+    metadata = dict(_session(_content(path)).get_modelmeta().custom_metadata_map)
+    if facts := read_facts(metadata, path):
+        return facts.network, facts.bodyparts
+    return OnnxModel.network_name, tuple(_names(metadata["bodyparts"])) if "bodyparts" in metadata else tuple(bodyparts)
 
 
 def _names(text: str) -> list[str]:
