@@ -40,7 +40,8 @@ def main(source: Path, output: Path, network: str) -> None:
     boxes = [list(map(float, box)) for box in boxes_for(images)]
     given = [(image, {"bboxes": np.array([box])}) for image, box in zip(images, boxes, strict=True)]
     poses = [result["bodyparts"][0].tolist() for result in runner.inference(given)]
-    document = {"file": file.name, "boxes": boxes, "poses": poses, "layers": layers(model)}
+    head = config["model"]["heads"]["bodypart"]["type"]
+    document = {"file": file.name, "head": head, "boxes": boxes, "poses": poses, "layers": layers(model)}
     (output / "predictions.json").write_text(json.dumps(document))
 
 

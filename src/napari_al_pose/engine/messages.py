@@ -9,6 +9,7 @@ A new kind of work is a `Job` here, its generator in `napari_al_pose.engine.jobs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -84,7 +85,7 @@ class Adopt(Job):
     doing: ClassVar[str] = "reading the model"
 
     path: str
-    chosen: dict[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class Described(OfJob):
     path: str
     network: str
     bodyparts: tuple[str, ...]
-    suggested: dict[str, str]
+    suggested: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
