@@ -1,4 +1,4 @@
-"""What a look of DeepLabCut's SuperAnimal networks costs on this processor, with all its cores.
+"""What a look of DeepLabCut's SuperAnimal networks costs: processor time of one thread.
 
 The weights are random: the time does not depend on them. A frame takes one look at the whole frame and mostly two
 closer ones; seven at most.
@@ -19,15 +19,16 @@ from napari_al_pose.domain.pretrained import TOP_VIEW_MOUSE
 from napari_al_pose.pose.foreign.deeplabcut_model import DeepLabCutModel, network_of
 from napari_al_pose.pose.foreign.superanimal import NETWORKS, snapshot_of
 
-N_FRAMES, REPEATS = 8, 3
+N_FRAMES, REPEATS = 4, 3
 HEIGHT, WIDTH = 480, 640
 
 
 def figures(_data: Path | None) -> Iterator[Figure]:
     """Measure each network on boxes of made-up frames."""
+    torch.set_num_threads(1)
     frames = np.random.default_rng(0).integers(0, 255, (N_FRAMES, HEIGHT, WIDTH, 3), np.uint8)
     boxes = np.tile([100.0, 50.0, 400.0, 300.0], (N_FRAMES, 1))
-    setting = {"threads": torch.get_num_threads(), "frame": f"{HEIGHT} x {WIDTH}", "input": "256 x 256"}
+    setting = {"threads": 1, "frame": f"{HEIGHT} x {WIDTH}", "input": "256 x 256"}
     for name in NETWORKS:
         snapshot = snapshot_of(TOP_VIEW_MOUSE, name)
         network = network_of(snapshot).eval().requires_grad_(False)
@@ -36,7 +37,7 @@ def figures(_data: Path | None) -> Iterator[Figure]:
             raise TypeError("Expected a top-down network.")
         took = []
         for _ in range(REPEATS + 1):
-            began = time.perf_counter()
+            began = time.process_time()
             model.search.look(frames, boxes)
-            took.append(1000 * (time.perf_counter() - began) / N_FRAMES)
+            took.append(1000 * (time.process_time() - began) / N_FRAMES)
         yield Figure(f"superanimal.look_{name}", statistics.median(took[1:]), "ms", setting=setting)

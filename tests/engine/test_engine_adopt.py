@@ -90,6 +90,39 @@ def test_the_command_line_adopts_and_ranks_with_it(project_and_model):
     assert "Traceback" not in missing.stderr
 
 
+def test_superanimal_weights_give_guesses_before_the_first_label(sample_copy, tmp_path):
+    pytest.importorskip("timm")
+    import torch
+
+    from napari_al_pose.domain.pretrained import TOP_VIEW_MOUSE
+    from napari_al_pose.pose.foreign.deeplabcut_model import network_of
+    from napari_al_pose.pose.foreign.superanimal import snapshot_of
+
+    torch.manual_seed(0)
+    file = tmp_path / "superanimal_topviewmouse_rtmpose_s.pt"
+    torch.save({"model": network_of(snapshot_of(TOP_VIEW_MOUSE, "rtmpose_s")).state_dict()}, file)
+    with open_project(sample_copy) as project:
+        project.save_settings(QUICK.model_copy(update={"strategy": "hybrid"}))
+        first, last = project.skeleton.bodyparts[0], project.skeleton.bodyparts[-1]
+    mapped = ["--map", f"{first}=nose", f"{last}="]
+    refused = call("adopt", sample_copy, file, *mapped)
+    assert refused.returncode == 2
+    assert "--partial" in refused.stderr
+    said = json.loads(call("adopt", sample_copy, file, *mapped, "--partial").stdout)
+    assert (said["model_version"], said["network"]) == (1, "superanimal_topviewmouse_rtmpose_s")
+    ranked = call("rank", sample_copy, "--top", "3")
+    assert len(json.loads(ranked.stdout)) == 3, ranked.stderr
+    assert "neighbouring" not in ranked.stderr  # three times as long
+    with open_project(sample_copy) as project:
+        guesses = project.predictions.load(1)
+        parts = project.skeleton.bodyparts
+    assert guesses
+    for guess in guesses.values():
+        assert np.isfinite(guess.xy[parts.index(first)]).all()
+        assert np.isnan(guess.xy[parts.index(last)]).all()
+        assert guess.likelihood[parts.index(last)] == 0
+
+
 def test_a_model_of_ours_goes_out_as_onnx_and_comes_back(sample_copy, tmp_path):
     file = tmp_path / "net.onnx"
     refused = call("export", sample_copy, "--model", file)

@@ -76,7 +76,8 @@ def score_pool(
         if not reason:
             output = yield from _predictions(output, strategy, inputs)
             own = traits(strategy)
-            found = yield from extras.fetch(own.needs | own.wants, inputs)
+            is_slow = inputs.model is not None and inputs.model.is_slow
+            found = yield from extras.fetch(own.needs if is_slow else own.needs | own.wants, inputs)
             reason = next((why for name, why in found.missing.items() if name in own.needs), "")
         context = _context(strategy, inputs, output, found, n, seed)
         if not reason and Requires.SCOREMAPS in strategy.requires & ~context.available:

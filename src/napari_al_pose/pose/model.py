@@ -87,6 +87,7 @@ class PoseModel:
         How many animals it looks for; by default one.
     """
 
+    is_slow = False
     file_name = "model.pt"
 
     def __init__(

@@ -18,6 +18,8 @@ class Predictor(Protocol):
     bodyparts: tuple[str, ...]
     animals: Animals | None
     """How many animals it tells apart; None where it knows one."""
+    is_slow: bool
+    """Whether a frame takes so long that only what a strategy needs is computed, not what would improve it."""
     file_name: str
     """The name of its file, by which `load_predictor` recognises it."""
 

@@ -56,6 +56,7 @@ class DeepLabCutModel:
     """
 
     animals: Animals | None = None
+    is_slow = True
     file_name = "deeplabcut.pt"
 
     def __init__(self, network: Network, *, snapshot: Snapshot, bodyparts: tuple[str, ...]) -> None:

@@ -34,6 +34,7 @@ class ExportedModel:
         The project's. The model says nothing of those it does not know.
     """
 
+    is_slow = False
     file_name = "model.onnx"
     animals: Animals | None = None
 

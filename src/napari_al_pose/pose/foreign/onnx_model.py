@@ -73,6 +73,7 @@ class OnnxModel:
     """
 
     animals: Animals | None = None
+    is_slow = False
     file_name = "model.onnx"
     network_name = "onnx"
 
