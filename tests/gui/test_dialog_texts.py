@@ -61,6 +61,7 @@ DIALOGS = {
     "bodyparts": lambda actions, _session, _window: actions.edit_bodyparts(),
     "history": lambda actions, _session, _window: actions.history(),
     "crop": lambda actions, _session, _window: actions.region(),
+    "a trained model": lambda actions, _session, _window: actions.adopt_model(),
     "keys": lambda _actions, session, window: KeyDialog(session.keys, window).show(),
     "strategies": lambda _actions, session, window: StrategyDialog(session.learning.strategies, "mpe", window).show(),
     "map": lambda _actions, session, window: of_map(session, window).show(),

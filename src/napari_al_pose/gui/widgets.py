@@ -100,7 +100,7 @@ class _WholeLabel(QLabel):
         self._keep_height()
 
     def _keep_height(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())))  # -1 without a text
 
 
 def label(text: str, part: str = "", *, wrap: bool = False, whole: bool = False) -> QLabel:
