@@ -59,7 +59,7 @@ def source():
 
 @pytest.fixture
 def frames(qtbot, source):
-    made = NewestFrame(source, lazy_array(source))
+    made = NewestFrame(source, lambda: lazy_array(source))
     yield made
     source.gate.set()
     made.close()

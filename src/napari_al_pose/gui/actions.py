@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +14,9 @@ from qtpy.QtWidgets import QDialog, QWidget
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
-from napari_al_pose.exchange import Imported
-from napari_al_pose.exchange.form_rules import summary
 from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
-from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
-from napari_al_pose.gui.dialogs.export import ExportDialog
 from napari_al_pose.gui.dialogs.files import ask_for_predictions, ask_for_project, ask_for_videos
-from napari_al_pose.gui.dialogs.history import HistoryDialog
 from napari_al_pose.gui.dialogs.leaving import Leaving
-from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
-from napari_al_pose.gui.dialogs.region import RegionDialog
-from napari_al_pose.gui.dialogs.settings import SettingsDialog
-from napari_al_pose.gui.dialogs.skeleton import LabelCounts, SkeletonDialog
-from napari_al_pose.gui.dialogs.trained_model import TrainedModelDialog
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_repair import LabelRepair
@@ -36,6 +26,12 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 from napari_al_pose.project.predicted_videos import PredictedState, predicted_state
 from napari_al_pose.project.regions import region_of
+
+if TYPE_CHECKING:  # dialogs are imported when they are opened: the window is there half a second sooner
+    from napari_al_pose.exchange import Imported
+    from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
+    from napari_al_pose.gui.dialogs.export import ExportDialog
+    from napari_al_pose.gui.dialogs.skeleton import LabelCounts
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +107,8 @@ class WindowActions(QObject):
         self.leaving.ask(self._ask_new, what="Make a new project")
 
     def _ask_new(self) -> None:
+        from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
+
         dialog = NewProjectDialog(self._window)
         dialog.accepted.connect(lambda: self._projects.new_project(**dialog.details))
         self._open(dialog)
@@ -135,6 +133,8 @@ class WindowActions(QObject):
 
     def settings(self) -> None:
         """Show the settings."""
+        from napari_al_pose.gui.dialogs.settings import SettingsDialog
+
         dialog = SettingsDialog(self._projects.settings, self._window)
         dialog.chosen.connect(self._projects.set_settings)
         self._open(dialog)
@@ -148,6 +148,8 @@ class WindowActions(QObject):
             )
 
     def _ask_region(self, name: str, source: FrameSource, frame: NDArray[np.uint8]) -> None:
+        from napari_al_pose.gui.dialogs.region import RegionDialog
+
         project = self._projects.project
         if project is None:
             return
@@ -165,18 +167,25 @@ class WindowActions(QObject):
 
     def import_labels(self, source: Path | None = None) -> None:
         """Ask for labels of another program and where they go; a new project is opened."""
+        from napari_al_pose.gui.dialogs.exchange import ImportDialog
+
         dialog = ImportDialog(self._projects, self._keys, source=source, parent=self._window)
         dialog.ended.connect(self._imported)
         self._open(dialog)
 
     def export_labels(self) -> None:
         """Ask for a format and a place for the labels."""
+        from napari_al_pose.exchange.form_rules import summary
+        from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog
+
         if self._projects.project is not None:
             dialog = ExportLabelsDialog(self._projects, self._window)
             dialog.ended.connect(lambda done: self._done(summary(done), "\n".join(done.notices)))
             self._open(dialog)
 
     def _imported(self, done: Imported) -> None:
+        from napari_al_pose.exchange.form_rules import summary
+
         if not done.notices:  # else the dialog says it
             self._done(summary(done))
         self.open_path(done.project)
@@ -189,6 +198,8 @@ class WindowActions(QObject):
 
     def export(self) -> None:
         """Ask what to export; what is predicted already is told as soon as it is known."""
+        from napari_al_pose.gui.dialogs.export import ExportDialog
+
         project = self._projects.project
         if project is None:
             return
@@ -215,6 +226,8 @@ class WindowActions(QObject):
 
     def adopt_model(self) -> None:
         """Ask for a model that another program trained and which of its bodyparts to use, then rank with it."""
+        from napari_al_pose.gui.dialogs.trained_model import TrainedModelDialog
+
         if self._projects.project is not None:
             dialog = TrainedModelDialog(self._projects, self._learning, notices=self._notices, parent=self._window)
             dialog.chosen.connect(self._learning.adopt_model)
@@ -222,12 +235,16 @@ class WindowActions(QObject):
 
     def history(self) -> None:
         """Show the history of the frame in front of the user."""
+        from napari_al_pose.gui.dialogs.history import HistoryDialog
+
         project, key = self._projects.project, self._frame.key
         if project is not None and key is not None:
             self._open(HistoryDialog(project, key, repair=self._repair, keys=self._keys, parent=self._window))
 
     def conflicts(self) -> None:
         """Ask about labels that another program changed too, beside the window, so that the canvas can be used."""
+        from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
+
         project = self._projects.project
         if project is not None and self._repair.conflicts and self._asking is None:
             self._asking = dialog = ConflictDialog(
@@ -256,6 +273,8 @@ class WindowActions(QObject):
         dialog.open()
 
     def _ask_bodyparts(self, counts: LabelCounts) -> None:
+        from napari_al_pose.gui.dialogs.skeleton import SkeletonDialog
+
         project = self._projects.project
         if project is not None:
             dialog = SkeletonDialog(project.skeleton, counts, self._window)
@@ -288,6 +307,8 @@ class WindowActions(QObject):
 
 
 def _label_counts(project: Project) -> LabelCounts:
+    from napari_al_pose.gui.dialogs.skeleton import LabelCounts
+
     labels = dict.fromkeys(project.skeleton.bodyparts, 0)
     annotations = project.labels.annotations()
     for annotation in annotations:

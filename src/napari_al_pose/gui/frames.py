@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
@@ -53,19 +52,20 @@ class NewestFrame:
     Parameters
     ----------
     source : CachedSource
-    array : dask.array.Array
-        The same frames, lazily, for whoever slices several.
+    array : callable
+        Returns the same frames as a dask array, for whoever slices several; called then, as dask's arrays take most
+        of a second to import.
     single : bool
         Whether napari's slicing, should it ask for several frames (of a 3-D view, or one along time), gets the one it
         would show otherwise: whoever shows a project turns such a view back at once, and reading a whole video for it
         would take minutes and all memory.
     """
 
-    def __init__(self, source: CachedSource, array: da.Array, *, single: bool = False) -> None:
+    def __init__(self, source: CachedSource, array: Callable[[], Any], *, single: bool = False) -> None:
         self.news = FrameNews()
-        self.shape: tuple[int, ...] = tuple(array.shape)
-        self.dtype = array.dtype
-        self.ndim = array.ndim
+        self.shape: tuple[int, ...] = tuple(source.shape)
+        self.dtype = np.dtype(np.uint8)
+        self.ndim = len(self.shape)
         self._source = source
         self._array = array
         self._single = single
@@ -105,7 +105,7 @@ class NewestFrame:
             if len(positions) != 1 and self._single and asked_by_slicing():
                 return self._shown[None][(slice(None), *rest)]
             if len(positions) != 1:
-                return np.asarray(self._array[key])
+                return np.asarray(self._array()[key])
             return self._frame(positions[0])[None][(slice(None), *rest)]
         return self._frame(int(first) % self.shape[0])[tuple(rest)]
 

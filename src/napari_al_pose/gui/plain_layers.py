@@ -82,7 +82,8 @@ class _Shown(NewestFrame):
         return asked_by_slicing()
 
     def __init__(self, frames: LazyFrames) -> None:
-        super().__init__(cast("CachedSource", frames.source), frames.array)
+        array = frames.array  # not the frames, which this must not keep alive
+        super().__init__(cast("CachedSource", frames.source), lambda: array)
         self.layers: weakref.WeakSet[Image] = weakref.WeakSet()
         self._listener = _Listener(self.layers)
         self.news.arrived.connect(self._listener.refresh)

@@ -39,13 +39,16 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
     from napari_al_pose.gui.viewers import session_for
 
-    viewer = napari.Viewer(title="napari-al-pose", show=show, show_welcome_screen=False)
+    # Shown when all is in its place: nothing is laid out twice, and nobody sees napari's window without ours.
+    viewer = napari.Viewer(title="napari-al-pose", show=False, show_welcome_screen=False)
     viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
     session.options.arrange_own_window()
     if project is not None:
         session.projects.open_project(project)
+    if show:
+        viewer.window.show()
     return viewer, session
 
 

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
@@ -151,6 +150,8 @@ class _Pages:
     """
 
     def __init__(self, path: Path) -> None:
+        import tifffile  # with its codecs slow to import, and needed for TIFF files alone
+
         self._path = path
         self._mapped: NDArray[Any] | None = None
         self._pages: Sequence[Any] = ()
@@ -193,14 +194,16 @@ class _Pages:
         return self._coloured(values)
 
     def _describe(self) -> None:
+        from tifffile import PHOTOMETRIC, PLANARCONFIG
+
         series = self._file.series[0]
         first = series.keyframe
         self.height, self.width = first.imagelength, first.imagewidth
         n_samples = first.samplesperpixel
-        self._is_planar = n_samples > 1 and first.planarconfig == tifffile.PLANARCONFIG.SEPARATE
-        palette = first.photometric == tifffile.PHOTOMETRIC.PALETTE
+        self._is_planar = n_samples > 1 and first.planarconfig == PLANARCONFIG.SEPARATE
+        palette = first.photometric == PHOTOMETRIC.PALETTE
         self._palette = (np.asarray(first.colormap).T >> 8).astype(np.uint8) if palette else None
-        self._is_inverted = first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        self._is_inverted = first.photometric == PHOTOMETRIC.MINISWHITE
         n_pictures = int(np.prod(series.shape, dtype=np.int64)) // (self.height * self.width * n_samples)
         self._places = self._by_channel(series, n_pictures)
         promised = self._promised_by_imagej()

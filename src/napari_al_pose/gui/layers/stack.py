@@ -256,7 +256,7 @@ class LayerStack(QObject):
         self._tools.show()
 
     def _newest(self, source: CachedSource) -> NewestFrame:
-        frames = NewestFrame(source, lazy_array(source), single=True)
+        frames = NewestFrame(source, lambda: lazy_array(source), single=True)
         frames.news.failed.connect(self._notices.warn)
         return frames
 

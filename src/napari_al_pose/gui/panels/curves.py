@@ -131,14 +131,14 @@ class CurvesPanel(QWidget):
     def _on_project(self) -> None:
         if self._projects.project is None:
             return
-        if self._live is None:
-            self._make_plots()
         self._draw_training()
         self._draw_rounds()
         self.refresh()
 
     def _make_plots(self) -> None:
-        # pyqtgraph takes most of a second to import
+        """Make the plots once there is something to draw: pyqtgraph takes most of a second to import."""
+        if self._live is not None:
+            return
         from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
@@ -148,10 +148,13 @@ class CurvesPanel(QWidget):
         self._belief_page.put_on_top(self._reliability)
 
     def _draw_training(self) -> None:
+        training = self._learning.training
+        there = bool(training.losses or training.trial)
+        if there:
+            self._make_plots()
         if self._live is not None:
-            training = self._learning.training
             self._live.show_training(training)
-            self._live.setVisible(bool(training.losses or training.trial))
+            self._live.setVisible(there)
 
     def _draw_curve(self) -> ErrorCurve:
         """Draw the error of all rounds against what was chosen."""
@@ -164,18 +167,20 @@ class CurvesPanel(QWidget):
         return curve
 
     def _draw_rounds(self) -> None:
-        if self._rounds is None or self._reliability is None:
-            return
+        if self._learning.rounds:
+            self._make_plots()
         curve = self._draw_curve()
-        self._rounds.setVisible(bool(curve.labels))
+        if self._rounds is not None:
+            self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._learning.rounds))
         errors = bodypart_errors(self._learning.rounds)
         self._worst.setText(", ".join(errors))
         self._worst.setToolTip("\n".join(("Mean error on test frames, the worst first", *errors)) if errors else "")
         self._worst.setVisible(bool(errors))
         belief = reliability_view(self._learning.rounds)
-        self._reliability.set_curve(belief.said, belief.found, dots=True)
-        self._reliability.setVisible(bool(belief.said))
+        if self._reliability is not None:
+            self._reliability.set_curve(belief.said, belief.found, dots=True)
+            self._reliability.setVisible(bool(belief.said))
         self._belief.setText(belief.sentence)
         self._show_page(1 if curve.labels else 0)
         self.refresh()
