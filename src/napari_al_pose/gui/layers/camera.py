@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
+
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.domain.tools import LabelMode
+from napari_al_pose.gui.layers.picking import inside, points_on_canvas
+from napari_al_pose.gui.layers.shapes import to_source
+from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.view_options import ViewOptions
 
 CLOSE_UP = 5.0
 """How much nearer a close-up is than the view before it."""
@@ -103,6 +111,62 @@ class Camera(QObject):
     def _camera(self) -> Any:
         viewer = self._viewer_ref()
         return None if viewer is None else viewer.scene.camera
+
+
+class CameraAim:
+    """Sends the camera to the chosen bodypart, or along with the animal.
+
+    Parameters
+    ----------
+    camera : Camera
+    frame : CurrentFrame
+    options : ViewOptions
+    """
+
+    def __init__(self, camera: Camera, frame: CurrentFrame, options: ViewOptions) -> None:
+        self._camera, self._frame, self._options = camera, frame, options
+        self._jumped_at: tuple[FrameKey | None, str] | None = None
+
+    def toggle_close_up(self, cursor: Sequence[float]) -> None:
+        """Come close to the bodypart, or to ``cursor``, napari's world coordinates; from a close-up, go back."""
+        if self._camera.is_close:
+            self._camera.back()
+            return
+        height, width = self._frame.size
+        xy = to_source(cursor)
+        middle = xy if inside(xy, height, width) and any(xy) else (width / 2, height / 2)
+        self._camera.close_up(self._place_of_bodypart() or middle)
+
+    def to_bodypart(self) -> None:
+        """Have a close-up show the bodypart that is chosen now."""
+        if self._camera.is_close and (place := self._place_of_bodypart()) is not None:
+            self._camera.close_up(place)
+        self.jump()
+
+    def jump(self) -> None:
+        """In loop mode, go to where the bodypart is, if that is known; once, so that the user can look elsewhere."""
+        at = (self._frame.key, self._frame.bodypart)
+        if self._options.label_mode is LabelMode.LOOP and at != self._jumped_at:
+            place = self._place_of_bodypart()
+            if place is not None:
+                self._jumped_at = at
+                self._camera.jump(place)
+
+    def follow(self) -> None:
+        """Put the animal in the middle of the view."""
+        frame, k = self._frame, len(self._frame.bodyparts)
+        if frame.annotations:
+            points = points_on_canvas(frame.annotations, frame.guess, frame.individual_index)
+            self._camera.follow(points.xy[frame.individual_index * k :][:k])
+
+    def _place_of_bodypart(self) -> tuple[float, float] | None:
+        """Return where the chosen bodypart's label or guess is."""
+        frame = self._frame
+        if not frame.annotations or frame.bodypart not in frame.bodyparts:
+            return None
+        points = points_on_canvas(frame.annotations, frame.guess, frame.individual_index)
+        x, y = points.xy[frame.individual_index * len(frame.bodyparts) + frame.bodypart_index]
+        return (float(x), float(y)) if np.isfinite([x, y]).all() else None
 
 
 def _centre(camera: Any) -> NDArray[np.float64]:

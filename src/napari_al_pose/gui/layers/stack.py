@@ -13,11 +13,11 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.domain.tools import LabelMode, Tool
+from napari_al_pose.domain.tools import Tool
 from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
-from napari_al_pose.gui.layers.camera import Camera
+from napari_al_pose.gui.layers.camera import Camera, CameraAim
 from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
@@ -32,8 +32,6 @@ from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.napari_tools import NapariTools
 from napari_al_pose.gui.layers.overview import overview_on
-from napari_al_pose.gui.layers.picking import inside, points_on_canvas
-from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
@@ -101,8 +99,8 @@ class LayerStack(QObject):
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, notices)
-        self._jumped_at: tuple[FrameKey | None, str] | None = None
         self.camera = Camera(viewer, self)
+        self._aim = CameraAim(self.camera, frame, options)
         self._overview = overview_on(viewer, options)
         if self._overview is not None:
             self._overview.destroyed.connect(self._lose_overview)
@@ -145,10 +143,9 @@ class LayerStack(QObject):
 
     def toggle_close_up(self) -> None:
         """Come close to the chosen bodypart, for one that is small, or go back."""
-        if self.camera.is_close:
-            self.camera.back()
-        elif self._keypoints is not None and (viewer := self._viewer_ref()) is not None:
-            self.camera.close_up(self._place_of_bodypart() or self._middle(viewer))
+        viewer = self._viewer_ref()
+        if viewer is not None and (self._keypoints is not None or self.camera.is_close):
+            self._aim.toggle_close_up(viewer.cursor.position)
 
     def fit_view(self) -> None:
         """Fill the canvas with the picture."""
@@ -283,7 +280,7 @@ class LayerStack(QObject):
         self._show_scoremap()
         self._show_check()
         if self._options.follow:
-            self._follow()
+            self._aim.follow()
 
     def _show_position(self, position: int) -> None:
         """Have napari show the frame at ``position``; the session's own frame stays what it is."""
@@ -307,23 +304,12 @@ class LayerStack(QObject):
                 doubted=frame.guesses.doubted,
                 others=frame.guesses.each,
             )
-            self._jump()
+            self._aim.jump()
 
     def _show_bodypart(self) -> None:
         if self._keypoints is not None:
             self._keypoints.choose(self._frame.individual_index, self._frame.bodypart)
-            if self.camera.is_close and (place := self._place_of_bodypart()) is not None:
-                self.camera.close_up(place)
-            self._jump()
-
-    def _jump(self) -> None:
-        """In loop mode, go to where the bodypart is, if that is known; once, so that the user can look elsewhere."""
-        at = (self._frame.key, self._frame.bodypart)
-        if self._options.label_mode is LabelMode.LOOP and at != self._jumped_at:
-            place = self._place_of_bodypart()
-            if place is not None:
-                self._jumped_at = at
-                self.camera.jump(place)
+            self._aim.to_bodypart()
 
     def name_point(self, row: int | None) -> None:
         """Say what is under the mouse."""
@@ -333,27 +319,6 @@ class LayerStack(QObject):
             guessed = frame.guesses.guessed() if annotation.states[index] == KeypointState.UNSEEN else None
             text = point_name(frame.bodyparts, index, guessed, individual=annotation.individual)
         QToolTip.showText(QCursor.pos(), text)
-
-    def _place_of_bodypart(self) -> tuple[float, float] | None:
-        """Return where the chosen bodypart's label or guess is."""
-        if not self._frame.annotations or self._frame.bodypart not in self._frame.bodyparts:
-            return None
-        points = points_on_canvas(self._frame.annotations, self._frame.guess, self._frame.individual_index)
-        row = self._frame.individual_index * len(self._frame.bodyparts) + self._frame.bodypart_index
-        x, y = points.xy[row]
-        return (float(x), float(y)) if np.isfinite([x, y]).all() else None
-
-    def _middle(self, viewer: Any) -> tuple[float, float]:
-        """Return where the mouse is on the picture, else the middle of the picture."""
-        height, width = self._frame.size
-        xy = to_source(viewer.cursor.position)
-        return xy if inside(xy, height, width) and any(xy) else (width / 2, height / 2)
-
-    def _follow(self) -> None:
-        if self._frame.annotations:
-            points = points_on_canvas(self._frame.annotations, self._frame.guess, self._frame.individual_index)
-            k, first = len(self._frame.bodyparts), self._frame.individual_index * len(self._frame.bodyparts)
-            self.camera.follow(points.xy[first : first + k])
 
     def _on_option(self, name: str) -> None:
         options, keypoints = self._options, self._keypoints
@@ -374,7 +339,7 @@ class LayerStack(QObject):
             for layer in self.layers:
                 layer.cursor = CURSORS[options.tool]
         elif name == "follow" and options.follow:
-            self._follow()
+            self._aim.follow()
 
     def _colour_scoremap(self) -> None:
         if self._scoremap is not None and self._scoremap.set_palette(self._options.palette):
