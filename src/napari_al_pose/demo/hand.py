@@ -104,10 +104,17 @@ class Hand:
             dialog = QApplication.activeModalWidget()
             if not isinstance(dialog, QFileDialog):
                 return False
-            self.fill(next(iter(shown(QLineEdit, dialog))), str(path))
+            field = next(shown(QLineEdit, dialog), None)
+            if field is None:
+                return False
+            several = dialog.fileMode() == QFileDialog.FileMode.ExistingFiles
+            self.fill(field, f'"{path}"' if several else str(path))
+            popup = QApplication.activePopupWidget()
+            if popup is not None:  # the list of completions, which takes Enter
+                popup.hide()
             self.keys += 1
-            QTest.keyClick(next(iter(shown(QLineEdit, dialog))), Qt.Key.Key_Return)
-            return True
+            QTest.keyClick(field, Qt.Key.Key_Return)
+            return not dialog.isVisible()  # a slow one may only have gone to the folder: once more
 
         self._later(answer, "a file dialog")
 
