@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from napari_al_pose.domain import ErrorSummary, Round
+from napari_al_pose.domain.views.formatting import time_left
 from napari_al_pose.engine.messages import Finished, Progress, Train, Trained, TrainStep, TrialStep
 from napari_al_pose.gui.state.job_views import AFTERWARDS_SECONDS, RoundClock, TrainingView, advanced, started
 
@@ -46,6 +47,17 @@ def test_one_slow_step_does_not_make_the_time_left_jump():
     replies.append((30.0, TrainStep(1, 30, 60, 1.0, float("nan"), 120.0)))
     _, shown = play(clock, view, replies)
     assert shown[-1] < shown[-2] + 0.3 * 90
+
+
+def test_steps_that_become_slow_near_the_end_do_not_leave_no_time():
+    clock, view = RoundClock(), started(TrainingView(), Train(1))
+    replies = [(float(t), TrainStep(1, t, 60, 1.0, float("nan"), 60.0 - t)) for t in range(1, 58)]
+    replies += [(57.0 + 40 * n, TrainStep(1, 57 + n, 60, 1.0, float("nan"), 40.0 * (3 - n))) for n in (1, 2)]
+    _, shown = play(clock, view, replies)
+    assert min(shown[-2:]) >= 10
+    after = [(200.0, Trained(1, round_of(3.0), False)), (260.0, Progress(1, "Looking", 4, 23, -1.0))]
+    _, shown = play(clock, view, after)
+    assert time_left(shown[-1]) == "", "it takes longer than was foreseen"
 
 
 def test_the_live_curve_ends_with_the_result():

@@ -33,6 +33,11 @@ AFTERWARDS_SECONDS = 15.0
 SHARE = 0.25
 """How far a new estimate moves the end: steps differ in length by more than that, and the eye follows the number."""
 
+SHORTEST_SECONDS = 0.5
+"""A job that takes longer than was foreseen says nothing rather than "0 s left"."""
+LEAST = 0.25
+"""Share of a new estimate that is shown at the least: "0 s left" must not stand beside steps that are still to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingView:
@@ -251,9 +256,10 @@ class RoundClock:
             self._ends_at = math.nan  # a part nobody can time yet, of a job whose other parts are not known
         if left >= 0:
             end = now + left
-            self._ends_at = end if math.isnan(self._ends_at) else self._ends_at + SHARE * (end - self._ends_at)
-        known = math.isfinite(self._ends_at)
-        return replace(view, seconds_left=max(0.0, self._ends_at - now) if known else -1.0)
+            smoothed = end if math.isnan(self._ends_at) else self._ends_at + SHARE * (end - self._ends_at)
+            self._ends_at = max(smoothed, now + LEAST * left)
+        left = self._ends_at - now
+        return replace(view, seconds_left=left if left >= SHORTEST_SECONDS else -1.0)  # not a number: nobody can tell
 
     def _left(self, view: TrainingView, now: float) -> float:
         """Return what this part and those after it take by what is known now; negative while nobody can tell."""
