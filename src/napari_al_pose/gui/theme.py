@@ -97,13 +97,29 @@ def mix(a: QColor, b: QColor, share: float) -> QColor:
 
 def style_sheet(colours: Colours) -> str:
     """Return the dock's style sheet; widgets take their part by the property ``part``."""
-    icons = "theme_dark" if colours.background.lightness() < 128 else "theme_light"  # napari's, by search path
+    return _of_texts(colours) + _of_buttons(colours) + _of_lists(colours)
+
+
+def _of_texts(colours: Colours) -> str:
+    """Return the style of labels and of the frames around messages."""
     return f"""
         QLabel[part="project"] {{ font-size: 13pt; font-weight: 600; }}
         QLabel[part="title"] {{ font-weight: 600; }}
         QLabel[part="dim"] {{ color: {colours.dim.name()}; }}
         QLabel[part="warning"] {{ color: {colours.caution.name()}; }}
         QFrame[part="line"] {{ background-color: {colours.line.name()}; border: none; }}
+        QFrame[part="error"] {{ background-color: {colours.error.name()}; border-radius: 3px; }}
+        QFrame[part="info"] {{ background-color: {colours.raised.name()}; border-radius: 3px; }}
+        QFrame[part="error"] QLabel, QFrame[part="error"] QToolButton {{
+            background-color: transparent; color: white;
+        }}
+        QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
+    """
+
+
+def _of_buttons(colours: Colours) -> str:
+    """Return the style of buttons."""
+    return f"""
         QPushButton[part="main"] {{
             background-color: {mix(colours.accent, colours.background, 0.35).name()};
             color: {"white" if colours.background.lightness() < 128 else colours.text.name()};
@@ -113,12 +129,6 @@ def style_sheet(colours: Colours) -> str:
         QPushButton[part="main"]:disabled {{
             background-color: {colours.raised.name()}; color: {colours.dim.name()}; font-weight: 400;
         }}
-        QFrame[part="error"] {{ background-color: {colours.error.name()}; border-radius: 3px; }}
-        QFrame[part="info"] {{ background-color: {colours.raised.name()}; border-radius: 3px; }}
-        QFrame[part="error"] QLabel, QFrame[part="error"] QToolButton {{
-            background-color: transparent; color: white;
-        }}
-        QFrame[part="info"] QLabel, QFrame[part="info"] QToolButton {{ background-color: transparent; }}
         QToolButton[part="fold"] {{ font-weight: 600; border: none; background: transparent; padding: 1px 4px 1px 0; }}
         QToolButton[part="menu"] {{ border: none; background: transparent; padding: 0 4px; font-weight: 600; }}
         QToolButton[part="menu"]::menu-indicator {{ image: none; }}
@@ -135,6 +145,13 @@ def style_sheet(colours: Colours) -> str:
         }}
         QToolButton[part="tab"] {{ color: {colours.text.name()}; padding: 2px 6px; border-radius: 3px; }}
         QToolButton[part="tab"]:checked {{ background-color: {colours.selected.name()}; font-weight: 600; }}
+    """
+
+
+def _of_lists(colours: Colours) -> str:
+    """Return the style of progress bars, fields, lists and tables."""
+    icons = "theme_dark" if colours.background.lightness() < 128 else "theme_light"  # napari's, by search path
+    return f"""
         QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}
         QProgressBar::chunk {{ background-color: {colours.accent.name()}; border-radius: 3px; margin: 0; }}
         QListView {{ background-color: {colours.background.name()}; border: none; }}
