@@ -239,7 +239,6 @@ def check_labels(play: Play) -> None:
         play.picture("check-labels")
         play.hand.press("Take the model's point")
         play.hand.press("Done")
-    play.picture("labels-checked")
 
 
 def decide_a_conflict(play: Play) -> None:
@@ -316,7 +315,6 @@ def make_a_project(play: Play) -> None:
         hand.answer_file_dialog(video)
         hand.press("Add…")
         play.wait(lambda: dialog.skeleton.picture.has_image, "a frame of the video")
-        play.picture("new-project-videos")
         hand.press("Next")
         _click_skeleton(play, dialog.skeleton, FrameKey(project.videos[0].name, 0))
         play.picture("new-project")

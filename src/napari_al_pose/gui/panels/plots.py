@@ -91,8 +91,8 @@ class LivePlots(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        row.addWidget(self.loss)
-        row.addWidget(self.error)
+        row.addWidget(self.loss, 1)  # of one width, also once the second was hidden during a trial
+        row.addWidget(self.error, 1)
 
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""
