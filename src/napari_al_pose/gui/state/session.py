@@ -34,7 +34,7 @@ effort         what labelling took
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from qtpy.QtCore import QObject
 
@@ -107,31 +107,8 @@ def new_session() -> Session:
     review = Review(projects, navigator, tracks=tracks, notices=notices)
     effort = EffortMeter(projects, frame, learning=learning)
     editor.frameCompleted.connect(learning.train_when_due)
-    root = QObject()
-    for part in (
-        notices,
-        options,
-        keys,
-        frame,
-        engine,
-        projects,
-        navigator,
-        editor,
-        poses,
-        carrier,
-        repair,
-        checks,
-        prompter,
-        learning,
-        answers,
-        maps,
-        tracks,
-        review,
-        effort,
-    ):
-        part.setParent(root)
-    return Session(
-        root=root,
+    session = Session(
+        root=QObject(),
         notices=notices,
         options=options,
         keys=keys,
@@ -151,3 +128,8 @@ def new_session() -> Session:
         review=review,
         effort=effort,
     )
+    parts = [getattr(session, field.name) for field in fields(session)[1:]]
+    parts.insert(parts.index(frame) + 1, engine)
+    for part in parts:
+        part.setParent(session.root)
+    return session
