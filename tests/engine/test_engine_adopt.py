@@ -14,7 +14,19 @@ import pytest
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.engine.client import EngineClient
-from napari_al_pose.engine.messages import Adopt, Adopted, Died, Failed, Finished, Look, Looked, Ranked, Ready
+from napari_al_pose.engine.messages import (
+    Adopt,
+    Adopted,
+    Describe,
+    Described,
+    Died,
+    Failed,
+    Finished,
+    Look,
+    Looked,
+    Ranked,
+    Ready,
+)
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.predictor import load_predictor
@@ -167,7 +179,11 @@ def test_the_engine_takes_a_model_and_looks_and_ranks_with_it(project_and_model)
 
     try:
         assert until(Ready).model_version == 0
-        client.send(Adopt(client.next_job(), str(model)))
+        client.send(Describe(client.next_job(), str(model)))
+        described = until(Described)
+        assert (described.path, described.network) == (str(model), "onnx")
+        assert described.suggested == {name: name for name in described.bodyparts}
+        client.send(Adopt(client.next_job(), str(model), {described.bodyparts[0]: ""}))
         assert until(Adopted).model_version == 1
         ranked = until(Ranked)
         assert ranked.model_version == 1
@@ -178,12 +194,14 @@ def test_the_engine_takes_a_model_and_looks_and_ranks_with_it(project_and_model)
         looked = until(Looked)
         assert looked.scoremaps.maps.shape[0] == len(looked.prediction.xy)
         guess = next(g for g in ranked.guesses if g.key == looked.key)
+        assert np.isnan(guess.xy[0]).all()  # it was not wanted
         np.testing.assert_allclose(guess.xy, looked.prediction.xy, atol=1e-3)
         (model.parent / "other.onnx").write_bytes(b"nothing of the kind")
-        client.send(Adopt(client.next_job(), str(model.parent / "other.onnx")))
-        while not isinstance(reply := replies.get(timeout=90), Failed):
-            assert not isinstance(reply, Died), reply
-        assert "ONNX" in reply.message
+        for request in (Describe, Adopt):
+            client.send(request(client.next_job(), str(model.parent / "other.onnx")))
+            while not isinstance(reply := replies.get(timeout=90), Failed):
+                assert not isinstance(reply, Died), reply
+            assert "ONNX" in reply.message
     finally:
         client.close()
     with open_project(config, read_only=True) as project:

@@ -272,14 +272,14 @@ def test_bodyparts_that_mean_the_same_are_suggested():
         "rightear": "right_ear",
         "tailbase": "tail_base",
     }
-    ours = ("Nose", "snout", "EarLeft", "r_ear", "tail_tip", "body_centre", "whisker")
+    ours = ("Nose", "snout", "EarLeft", "r_ear", "tailtip", "bodycentre", "whisker")
     assert suggested_mapping(ours, mouse) == {
         "Nose": "nose",
         "snout": "",  # the nose is taken
         "EarLeft": "left_ear",
         "r_ear": "right_ear",
-        "tail_tip": "tail_end",
-        "body_centre": "mouse_center",
+        "tailtip": "tail_end",
+        "bodycentre": "mouse_center",
         "whisker": "",
     }
     paws = suggested_mapping(("left_forepaw", "LeftHindPaw", "left_fore_paw"), QUADRUPED.bodyparts)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QUrl, Signal
+from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QComboBox,
@@ -41,6 +41,9 @@ from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label
+
+_TABLE_HEIGHT = 260
+"""Of the list of bodyparts, px; longer lists scroll."""
 
 FILES = "Trained model (snapshot*.pt superanimal*.pt *.onnx);;All files (*)"
 
@@ -116,10 +119,9 @@ class TrainedModelDialog(QDialog):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow("A file", _row(self.path, button("Choose…", "A snapshot or an ONNX file", self._ask_file)))
-        form.addRow("Or DeepLabCut's", _row(self.models, self.download_button))
-        form.addRow("", _row(self.note, self.page_button))
+        form.addRow("Or DeepLabCut's", _row(self.models, self.download_button, self.page_button))
         rows.addLayout(form)
-        for widget in (self.bar, self.complaint, self.sentence):
+        for widget in (self.note, self.bar, self.complaint, self.sentence):
             rows.addWidget(widget)
         rows.addWidget(self._table, 1)
         rows.addWidget(buttons)
@@ -210,9 +212,17 @@ class TrainedModelDialog(QDialog):
             box.currentIndexChanged.connect(lambda _index: self._check())
             rows.addRow(name, box)
         self._table.setWidget(form)
-        self._table.setMinimumHeight(min(260, form.sizeHint().height() + 8))
+        self._table.setMinimumHeight(min(_TABLE_HEIGHT, form.sizeHint().height() + 8))
         self._table.show()
         self._check()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Grow to what is shown."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+        self.resize(max(self.width(), self.sizeHint().width()), max(self.height(), self.sizeHint().height()))
 
     def _show_notice(self, message: str, hint: str, is_error: bool) -> None:
         if is_error and self._asked is not None and self._described is None:
@@ -262,7 +272,6 @@ def _row(*widgets: QWidget) -> QWidget:
     columns.setContentsMargins(0, 0, 0, 0)
     for i, widget in enumerate(widgets):
         columns.addWidget(widget, 1 if i == 0 else 0)
-        columns.setAlignment(widget, Qt.AlignmentFlag.AlignTop if i else Qt.AlignmentFlag(0))
     return made
 
 

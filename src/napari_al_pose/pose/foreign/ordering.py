@@ -114,7 +114,9 @@ def _means_the_same(name: str, theirs: str) -> bool:
 def _words(name: str) -> frozenset[str]:
     """Return the words of a bodypart's name, of two that mean the same always the same one."""
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", name)
-    words = [word for part in parts for word in re.split(r"^(left|right)|(left|right)$", part.casefold()) if word]
+    words = [
+        word for part in parts for word in re.split(r"^(left|right|tail|body)|(left|right)$", part.casefold()) if word
+    ]
     return frozenset(_SYNONYMS.get(word, word) for word in words)
 
 
