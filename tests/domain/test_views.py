@@ -266,6 +266,18 @@ def test_a_low_peak_is_no_place():
     assert why_view(KEY, suggestion(7, reasons=low)).sentence == "The model sees the nose least clearly."
 
 
+def test_what_is_less_clear_than_elsewhere_is_not_called_the_least_clear_of_its_frame():
+    def score(**scores):
+        return tuple(BodypartReason(name, value) for name, value in scores.items())
+
+    first = suggestion(7, reasons=score(nose=2.0, ear=1.0))
+    second = suggestion(8, reasons=score(nose=4.0, ear=0.5))
+    seen = why_view(first.key, first, (first, second))
+    assert seen.sentence == "The model sees the ear less clearly than in every other suggestion."
+    lowest = suggestion(9, reasons=score(nose=0.1, ear=0.2))
+    assert why_view(lowest.key, lowest, (first, second, lowest)).sentence == "The model sees the ear least clearly."
+
+
 def test_any_other_frame_says_how_to_go_on():
     assert why_view(KEY, None, next_key="N").sentence == "This frame isn't suggested. Press N for the next suggestion."
     assert why_view(KEY, None).bars == ()

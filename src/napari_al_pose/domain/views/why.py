@@ -104,13 +104,20 @@ def _standing_out(suggestion: Suggestion, scored: Sequence[BodypartReason], queu
         return sum(score < reason.score for score in scores) / len(scores) if scores else 0.0
 
     most = max(scored, key=lambda reason: (share_below(reason), reason.score))
-    n = _places(most)
-    what = f"{_NUMBERS[n]} possible places for the {most.bodypart}" if n > 1 else f"the {most.bodypart} least clearly"
     share = share_below(most)
     if share < 0.5:
-        return f"The model sees {what}."
+        return f"The model sees {_seen(max(scored, key=lambda reason: reason.score))}."
     compared = "every other suggestion" if share == 1 else f"{100 * share:.0f} % of the others"
-    return f"The model sees {what}; the score is higher than in {compared}."
+    if _places(most) > 1:
+        return f"The model sees {_seen(most)}; the score is higher than in {compared}."
+    return f"The model sees the {most.bodypart} less clearly than in {compared}."
+
+
+def _seen(reason: BodypartReason) -> str:
+    n = _places(reason)
+    return (
+        f"{_NUMBERS[n]} possible places for the {reason.bodypart}" if n > 1 else f"the {reason.bodypart} least clearly"
+    )
 
 
 def _places(reason: BodypartReason) -> int:
