@@ -101,8 +101,8 @@ def test_a_group_says_how_much_of_the_videos_it_stands_for():
     assert rare.text == "3 % of your video looks like this; none of it is labelled."
     assert rare.key == FrameKey("v", 0)
     assert [key.frame for key in rare.picks] == [0, 100, 200]
-    assert tiny.text == "Less than 1 % of your video looks like this; 1 frame of it labelled."
+    assert tiny.text == "Less than 1 % of your video looks like this, with 1 labelled frame."
     assert tiny.key is None
     assert tiny.picks == ()
-    assert group_rows(groups, n_videos=2)[2].text == "60 % of your videos look like this; 12 frames of it labelled."
+    assert group_rows(groups, n_videos=2)[2].text == "60 % of your videos look like this, with 12 labelled frames."
     assert common.number == 2

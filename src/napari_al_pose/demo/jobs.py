@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication, QCheckBox, QDialog
+from qtpy.QtWidgets import QApplication, QCheckBox, QDialog, QWidget
 
 from napari_al_pose.demo.annotator import MouseAnnotator, TruePose, wait_until
 from napari_al_pose.demo.hand import Hand, shown
+from napari_al_pose.demo.panels import show_the_panels
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.project import open_project
@@ -84,13 +85,16 @@ class Play:
             )
         )
 
-    def picture(self, name: str) -> None:
-        """Save what the screen shows, dialogs and all, as ``<nn>-<name>.png``."""
+    def picture(self, name: str, *, of: QWidget | None = None, area: QRect | None = None) -> None:
+        """Save what the screen shows, dialogs and all, as ``<nn>-<name>.png``; or where a widget is, or part of it."""
         _settle()
         self.pictures += 1
-        screen = QGuiApplication.primaryScreen()
+        shot = QGuiApplication.primaryScreen().grabWindow(0)
+        if of is not None:
+            inner = of.rect() if area is None else area.intersected(of.rect())
+            shot = shot.copy(QRect(of.mapToGlobal(inner.topLeft()), inner.size()))
         path = self.output / f"{self.pictures:02d}-{name}.png"
-        if not screen.grabWindow(0).save(str(path)):
+        if not shot.save(str(path)):
             raise OSError(f"The picture {path} could not be written.")
 
     def shoot(self) -> None:
@@ -129,6 +133,7 @@ def play_jobs(play: Play) -> None:
     label_ten_frames(play)
     train(play)
     inspect_a_scoremap(play)
+    show_the_panels(play)
     correct_guesses(play)
     check_labels(play)
     decide_a_conflict(play)

@@ -167,8 +167,10 @@ def _share_sentence(group: FrameGroup, n_videos: int) -> str:
     percent = round(100 * group.share)
     share = f"{percent} %" if percent else "Less than 1 %"
     what = "video looks" if n_videos == 1 else "videos look"
-    labelled = f"{count(group.n_labelled, 'frame')} of it labelled" if group.n_labelled else "none of it is labelled"
-    return f"{share} of your {what} like this; {labelled}."
+    labelled = (
+        f", with {count(group.n_labelled, 'labelled frame')}." if group.n_labelled else "; none of it is labelled."
+    )
+    return f"{share} of your {what} like this{labelled}"
 
 
 def _picks(group: FrameGroup) -> tuple[FrameKey, ...]:

@@ -100,7 +100,7 @@ class MapPlot(pyqtgraph.PlotWidget):
             y=np.array([dot.y for dot in dots]),
             size=np.array([11 if dot.kind in (CHOSEN, LABELLED, TEST) else 7 for dot in dots]),
             brush=[pyqtgraph.mkBrush(self._faded(dot)) for dot in dots],
-            pen=[pyqtgraph.mkPen(self._colours.text) if dot.kind == CHOSEN else None for dot in dots],
+            pen=[pyqtgraph.mkPen(self._edge(dot)) if dot.kind == CHOSEN else None for dot in dots],
             data=list(dots),
         )
 
@@ -110,6 +110,9 @@ class MapPlot(pyqtgraph.PlotWidget):
     def _faded(self, dot: MapDot) -> QColor:
         colour = dot_colour(dot, self._colours)
         return colour if self._in_group(dot) else see_through(colour, _FAINT)
+
+    def _edge(self, dot: MapDot) -> QColor:
+        return self._colours.text if self._in_group(dot) else see_through(self._colours.text, _FAINT)
 
     def _choose_pictures(self) -> None:
         """Choose which dots get a picture now, and take the others' away."""
