@@ -12,7 +12,6 @@ import pytest
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.deeplabcut import read_config
 from napari_al_pose.samples import PROJECT_NAME, TRUTH_FILE, find_sample, ground_truth, has_ground_truth, make_sample
-from napari_al_pose.samples import synthetic as synthetic_module
 from napari_al_pose.samples.anatomy import BODYPARTS
 from napari_al_pose.samples.footage import Footage
 from napari_al_pose.samples.synthetic import SCENES
@@ -116,16 +115,13 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
     assert find_sample(tmp_path) is None
 
 
-def test_a_second_process_that_was_faster_wins(tmp_path, monkeypatch):
-    write = synthetic_module._write_project
+def test_a_second_process_that_was_faster_wins(tmp_path):
+    def overtake(done: int, total: int) -> None:
+        if done == total:
+            (tmp_path / PROJECT_NAME).mkdir()
+            (tmp_path / PROJECT_NAME / "config.yaml").write_text("theirs")
 
-    def overtaken(folder, *arguments):
-        write(folder, *arguments)
-        (tmp_path / PROJECT_NAME).mkdir()
-        (tmp_path / PROJECT_NAME / "config.yaml").write_text("theirs")
-
-    monkeypatch.setattr(synthetic_module, "_write_project", overtaken)
-    assert make_sample(tmp_path, n_frames=2).read_text() == "theirs"
+    assert make_sample(tmp_path, n_frames=2, progress=overtake).read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == [PROJECT_NAME]
 
 
