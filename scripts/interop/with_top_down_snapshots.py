@@ -18,8 +18,9 @@ from PIL import Image
 from napari_al_pose.pose.foreign.deeplabcut_model import describe_snapshot, read_snapshot
 
 TOLERANCE_PX = 1e-3
-TOLERANCE_SCORE = {"RTMCCHead": 1e-2, "HeatmapHead": 1e-3}
-"""RTMPose multiplies its output by 849 before the softmax, and the last bits of both programs with it."""
+TOLERANCE_SCORE = {"RTMCCHead": 5e-2, "HeatmapHead": 1e-3}
+"""RTMPose multiplies its output by 849 before the softmax, and the last bits of both programs with it: seen were 0.005
+with two threads and 0.014 with one."""
 
 
 def main(source: str, folders: list[str]) -> int:
