@@ -44,7 +44,7 @@ _LOOKED_AT = {
     "labels of its video": "how many labels its video has",
     "labels": "the number of labels",
     "reliability": "how well the model did on new labels",
-    "doubt of the pool": "doubt over all frames",
+    "doubt over candidates": "doubt over all frames",
     "picked": "the frames chosen before it",
 }
 FEATURE_NAMES = tuple(_LOOKED_AT)
