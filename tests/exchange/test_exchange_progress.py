@@ -133,16 +133,19 @@ def iter_messages(work):
         yield message
 
 
-def test_cancelled_while_images_are_taken_out_nothing_is_left(tmp_path):
+def test_cancelled_while_images_are_taken_out_nothing_is_left(tmp_path, monkeypatch):
     theirs = project_with_labels(tmp_path / "theirs", frames=range(28))
     for image in (theirs.parent / "labeled-data" / "cam").glob("*.png"):
         image.unlink()
     ours = project_with_labels(tmp_path / "ours", frames=(1,))
     before = sorted(ours.parent.rglob("*.png"))
     work = import_labels(theirs, ours)
-    while next(work).stage != "Extracting images of cam":
+    # Progress is told after each image, however fast they are taken out.
+    monkeypatch.setattr(time, "monotonic", itertools.count().__next__)
+    while next(work).done < 3:
         pass
-    next(work, None)
+    assert len(sorted(ours.parent.rglob("*.png"))) == len(before) + 3
+    monkeypatch.undo()
     work.close()
     assert sorted(ours.parent.rglob("*.png")) == before
     assert finish(import_labels(theirs, ours)).frames == 27
