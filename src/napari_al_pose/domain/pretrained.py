@@ -152,4 +152,4 @@ PRETRAINED = (
         "5638eefbe88222430d13b48a189655a3d6bb0d7f891099de9a60c4310f77d613",
     ),
 )
-"""Those that can be downloaded. All checksums are known; where one is not, the window shows the size and asks."""
+"""Those that can be downloaded: nothing is whose checksum is not known."""
