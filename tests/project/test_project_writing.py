@@ -11,7 +11,7 @@ import pytest
 from project_tools import make_video, save_images, save_labels
 
 from napari_al_pose.domain import AlPoseError, FrameKey
-from napari_al_pose.project import label_exchange, label_folder, open_project
+from napari_al_pose.project import label_exchange, label_files, label_folder, open_project
 from napari_al_pose.project.label_files import LabelFiles
 from napari_al_pose.project.writing_process import WritingProcess
 
@@ -173,6 +173,31 @@ def test_change_between_merging_and_writing_is_taken_in(project_root):
         project.writer = LabelFiles()
         project.export_labels()
         assert nose_by_frame(project_root)[20] == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "name"), [(label_folder.LabelFolder, "keep_version"), (label_files, "write_annotations")]
+)
+def test_change_while_the_files_are_written_is_taken_in(project_root, monkeypatch, where, name):
+    """The first comes after the files were read, the second after they were replaced."""
+    save_labels(project_root, XY, [5, 12])
+    usual, changes = getattr(where, name), [70.0]
+
+    def and_then(*arguments, **options):
+        found = usual(*arguments, **options)
+        if changes:
+            change_by_another(project_root, 12, changes.pop())
+        return found
+
+    with open_project(project_root) as project:
+        monkeypatch.setattr(where, name, and_then)
+        complete(project, 20)
+        project.export_labels()
+        assert not changes
+        complete(project, 21)
+        project.export_labels()
+        assert project.labels.annotation(FrameKey("mouse", 12)).xy[0, 0] == 70
+    assert nose_by_frame(project_root) == {5: 1, 12: 70, 20: 1, 21: 1}
 
 
 def test_first_writing_after_another_program_finds_every_frame_the_files_lack(project_root, monkeypatch):

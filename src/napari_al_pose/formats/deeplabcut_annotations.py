@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +115,7 @@ def write_annotations(
     remove: Collection[str] = (),
     unique_bodyparts: Sequence[str] = (),
     present: AnnotationTable | None = None,
+    guard: Callable[[Path, Path], None] | None = None,
 ) -> AnnotationTable:
     """Write labels into ``CollectedData_<scorer>.h5`` and ``.csv``; other rows and columns stay.
 
@@ -135,6 +136,8 @@ def write_annotations(
         For a multi-animal project: bodyparts of no individual, whose columns DeepLabCut expects.
     present : AnnotationTable, optional
         The present content of the files; by default they are read.
+    guard : callable, optional
+        Called with a file and with what is about to replace it; what it raises leaves the file as it is.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def write_annotations(
         os.replace(h5, h5.with_suffix(".h5.damaged"))
     table = AnnotationTable(rows, columns, xy, h5)
     for path in (h5.with_suffix(".csv"), h5):
-        _write(table, path, scorer)
+        _write(table, path, scorer, guard)
     return table
 
 
@@ -296,7 +299,7 @@ def _rearranged(table: AnnotationTable, columns: Sequence[tuple[str, str]]) -> N
     return made
 
 
-def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
+def _write(table: AnnotationTable, path: Path, scorer: str, guard: Callable[[Path, Path], None] | None = None) -> None:
     import pandas as pd
 
     single = all(individual == SINGLE_INDIVIDUAL for individual, _ in table.columns)
@@ -326,6 +329,8 @@ def _write(table: AnnotationTable, path: Path, scorer: str) -> None:
                 f"{path} read back differently from what was written; the file in place was left as it was.",
                 "Check the disk. The labels themselves are safe in al-pose/labels.sqlite.",
             )
+        if guard is not None:
+            guard(path, temporary)
 
 
 def _column_labels(columns: Sequence[tuple[str, str]], scorer: str, *, single: bool) -> Iterator[tuple[str, ...]]:

@@ -17,7 +17,7 @@ from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.domain.image_placement import WHOLE, Place
 from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
-from napari_al_pose.project.label_folder import LabelFolder
+from napari_al_pose.project.label_folder import LabelFolder, Signature, signature, state_of
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX, keypoints_of
 
@@ -157,7 +157,7 @@ class LabelFiles:
         Returns
         -------
         Written or None
-            None, with nothing written, if the files are not in the expected state.
+            None if the files are not in the expected state, or another program wrote them meanwhile: its file stays.
 
         Raises
         ------
@@ -165,7 +165,9 @@ class LabelFiles:
             If a file can't be read or written.
         """
         folder = job.folder
-        if job.files and job.files != folder.state():
+        watch = _FileWatch(folder)
+        before = folder.state()
+        if job.files and job.files != before:
             return None
         table = self._read(folder)
         images_there = image_names(folder.path)
@@ -185,17 +187,21 @@ class LabelFiles:
         told = bool(table.notices)
         if changed or cleared or (table.path is not None and not folder.files[0].is_file()):
             folder.keep_version(ours=job.ours)
-            table = write_annotations(
-                folder.path,
-                scorer=folder.scorer,
-                bodyparts=folder.skeleton.bodyparts,
-                individuals=folder.skeleton.individuals,
-                frames={names[number]: points for number, points in changed.items()},
-                remove=[present[number][0] for number in cleared],
-                unique_bodyparts=folder.unique_bodyparts,
-                present=table,
-            )
-        files = "" if told else folder.state()
+            try:
+                table = write_annotations(
+                    folder.path,
+                    scorer=folder.scorer,
+                    bodyparts=folder.skeleton.bodyparts,
+                    individuals=folder.skeleton.individuals,
+                    frames={names[number]: points for number, points in changed.items()},
+                    remove=[present[number][0] for number in cleared],
+                    unique_bodyparts=folder.unique_bodyparts,
+                    present=table,
+                    guard=watch.look,
+                )
+            except _FilesChangedError:
+                return None
+        files = "" if told else watch.state or before
         self._remember(folder, files, table)
         keypoints = keypoints_of(table, folder.name, folder.skeleton, folder.place, changed, images=images_there)
         return Written(
@@ -215,6 +221,33 @@ class LabelFiles:
             self._tables[folder.path] = (_identity(folder), table)
         while len(self._tables) > REMEMBERED:
             self._tables.pop(next(iter(self._tables)))
+
+
+class _FilesChangedError(Exception):
+    """Another program wrote a file of labels since it was read."""
+
+
+class _FileWatch:
+    """Lets only those files be replaced that are as they were, and knows what they were replaced with.
+
+    What another program writes right after ours is then never taken for ours.
+    """
+
+    def __init__(self, folder: LabelFolder) -> None:
+        self._left = {path: signature(path) for path in folder.files}
+        self._written: dict[str, Signature] = {}
+
+    @property
+    def state(self) -> str:
+        """The state, as `LabelFolder.state` says it, in which we left the files; "" if we wrote none."""
+        return state_of(self._written) if self._written else ""
+
+    def look(self, path: Path, replacement: Path) -> None:
+        """Raise _FilesChangedError if a file that is still to be replaced has changed."""
+        if any(signature(each) != before for each, before in self._left.items()):
+            raise _FilesChangedError
+        del self._left[path]
+        self._written[path.name] = signature(replacement)
 
 
 def _identity(folder: LabelFolder) -> str:

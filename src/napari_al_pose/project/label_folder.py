@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,22 @@ from napari_al_pose.formats.deeplabcut import (
 )
 from napari_al_pose.project.backups import LabelBackups
 from napari_al_pose.project.videos import ProjectVideo
+
+Signature = tuple[int, int] | None
+
+
+def signature(path: Path) -> Signature:
+    """Return a file's size and time, which change when another program writes it; None if it is not there."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def state_of(signatures: Mapping[str, Signature]) -> str:
+    """Return signatures by file name as a text to compare and to store."""
+    return json.dumps([[name, *found] for name, found in sorted(signatures.items()) if found is not None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +82,7 @@ class LabelFolder:
         names = sorted(path.name for path in self.files if path.is_file())
         if not names and self.path.is_dir():
             names = sorted(name for name in os.listdir(self.path) if is_annotation_file(name))
-        stats = [(self.path / name).stat() for name in names]
-        return json.dumps([[name, s.st_size, s.st_mtime_ns] for name, s in zip(names, stats, strict=True)])
+        return state_of({name: signature(self.path / name) for name in names})
 
     def read(self) -> AnnotationTable:
         """Read the files; raise AlPoseError if there are some and none can be read."""
