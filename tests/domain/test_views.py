@@ -182,11 +182,8 @@ def test_an_emptied_frame_leaves_the_tally():
 
 
 def test_the_header_counts_and_says_whether_edits_are_kept():
-    assert (
-        project_line("Ada", n_complete=1, n_labelled=3, n_holdout=1)
-        == "Ada · 1 frame labelled · 2 begun · 1 test frame"
-    )
-    assert project_line("Ada", n_complete=0, n_labelled=0, n_holdout=0) == "Ada · 0 frames labelled"
+    assert project_line("Ada", n_complete=1, n_labelled=3, n_holdout=1) == "Ada · 1 labelled · 2 begun · 1 test"
+    assert project_line("Ada", n_complete=0, n_labelled=0, n_holdout=0) == "Ada · 0 labelled"
     assert save_view(read_only=False, lock_holder="").text == "saved"
     assert "lab-pc" in save_view(read_only=True, lock_holder="lab-pc").tooltip
     assert save_view(read_only=True, lock_holder="").text == "read-only"

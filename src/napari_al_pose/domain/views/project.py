@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_al_pose.domain.views.formatting import count
-
 
 def project_line(scorer: str, *, n_complete: int, n_labelled: int, n_holdout: int) -> str:
-    """Return the counts under the project's name: "Pranav · 36 frames labelled · 2 begun · 8 test frames"."""
-    parts = [scorer, f"{count(n_complete, 'frame')} labelled"]
+    """Return the counts under the project's name: "Pranav · 36 labelled · 2 begun · 8 test"."""
+    parts = [scorer, f"{n_complete:,} labelled"]
     if n_labelled > n_complete:
         parts.append(f"{n_labelled - n_complete:,} begun")
     if n_holdout:
-        parts.append(count(n_holdout, "test frame"))
+        parts.append(f"{n_holdout:,} test")
     return " · ".join(part for part in parts if part)
 
 
