@@ -157,7 +157,7 @@ def test_the_header_and_the_timeline_follow_each_label(opened_dock):
     session = opened_dock.session
     for name in session.frame.bodyparts:
         session.editor.place(name, 50.0, 60.0)
-    assert "1 frame labelled" in text_in(opened_dock.header)
+    assert "1 labelled" in text_in(opened_dock.header)
     assert [mark.kind for mark in opened_dock.timeline.lane.marks] == [MarkKind.LABELLED]
 
 
