@@ -91,7 +91,7 @@ def test_half_labelled_and_hold_out_frames_are_told(config, tmp_path):
         project.labels.set_role(FrameKey("cam", 7), FrameRole.HOLDOUT)
         told = " ".join(exported(project, "sleap", tmp_path).notices)
         assert "1 partly labelled frame left out: cam 9" in told
-        assert "1 frame set aside to measure on" in told
+        assert "1 test frame is written like the others" in told
         done = exported(project, "lightning-pose", tmp_path)
         assert done.frames == 3
     cells = pd.read_csv(done.path, header=[0, 1, 2], index_col=0)

@@ -156,9 +156,10 @@ def _fit_states(labels: LabelSet, format: Capabilities, lost: list[str]) -> Labe
 def _fit_rest(labels: LabelSet, format: Capabilities, lost: list[str]) -> LabelSet:
     held_out = {a.key for a in labels.annotations if a.role is FrameRole.HOLDOUT}
     if held_out:
+        is_or_are, them = ("is", "it") if len(held_out) == 1 else ("are", "them")
         lost.append(
-            f"{format.name} does not mark test frames; {counted(len(held_out), 'frame')} set aside to measure on "
-            "stand among the others: don't train on them if you compare."
+            f"{format.name} does not mark test frames: {counted(len(held_out), 'test frame')} {is_or_are} written like "
+            f"the others. Don't train on {them} if you compare errors."
         )
     annotations = tuple(dataclasses.replace(a, role=FrameRole.TRAIN) for a in labels.annotations)
     skeleton = labels.skeleton
