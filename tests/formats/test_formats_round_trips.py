@@ -158,7 +158,7 @@ def test_the_messages_count_what_is_lost(labels, holds):
     if not holds.unseen and not holds.bodyparts:
         assert count_in(text, r"([\d,]+) partly labelled frames?") == len(half)
     held_out = {a.key for a in labels.annotations if a.role is FrameRole.HOLDOUT} & {a.key for a in after.annotations}
-    assert count_in(text, r"([\d,]+) frames? set aside") == len(held_out)
+    assert count_in(text, r"([\d,]+) test frames? (?:is|are) written") == len(held_out)
     # Everything that no message speaks of is there.
     if not lost:
         assert_same(after, before)
