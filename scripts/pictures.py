@@ -46,7 +46,8 @@ def jobs_table(played: list[Path]) -> str:
             if "job" in said:
                 screens += [said["screen"]] if said["screen"] not in screens else []
                 frames = f" ({said['frames']} frames)" if "frames" in said else ""
-                took = f"{said['actions']} actions, {said['seconds']:g} s{frames}"
+                actions = f"{said['actions']} action{'' if said['actions'] == 1 else 's'}"
+                took = f"{actions}, {said['seconds']:g} s{frames}"
                 jobs.setdefault(said["job"], {})[said["screen"]] = took
     rows = [
         "| " + " | ".join(["job", *screens]) + " |",
