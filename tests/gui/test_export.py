@@ -198,6 +198,15 @@ def test_a_failure_is_told(actions, with_models, window, qtbot, engine):
     assert np.isclose(dialog.cutoff.value(), 0.6)
 
 
+def test_a_long_message_squeezes_nothing(actions, with_models, window, qtbot, engine):
+    dialog = show(actions, window, qtbot)
+    dialog.start()
+    (request,) = engine.asked(Export)
+    answer(engine, with_models, qtbot, Failed(request.job, "No file can be written to /a/long/folder. " * 9, ""))
+    assert dialog.status.text().startswith("No file")
+    assert dialog.height() >= dialog.layout().heightForWidth(dialog.width())
+
+
 # ---- what is on disk ------------------------------------------------------------------------------
 
 

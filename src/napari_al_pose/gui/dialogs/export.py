@@ -125,6 +125,7 @@ class ExportDialog(QDialog):
         self.bar.setVisible(export.busy)
         if not export.busy:
             self.status.setText(export.sentence or _why_not(has_model=has_model, has_videos=self.videos.count() > 0))
+            self._grow()
             return
         said = export_status(
             stage=export.stage,
@@ -136,6 +137,7 @@ class ExportDialog(QDialog):
         self.status.setText(said.text)
         self.bar.setRange(0, 0 if said.share < 0 else 1000)
         self.bar.setValue(round(said.share * 1000))
+        self._grow()
 
     def start(self) -> None:
         """Begin with what was chosen, and remember it."""
@@ -145,6 +147,13 @@ class ExportDialog(QDialog):
         self._learning.export_videos(self.chosen_videos, options)
 
     # ---- inside -------------------------------------------------------------------------------
+
+    def _grow(self) -> None:
+        """Give wrapped texts their height: a layout alone asks for that of one line, and squeezes the rest."""
+        rows = self.layout()
+        if rows is not None:
+            rows.activate()
+            self.resize(self.width(), max(self.height(), rows.heightForWidth(self.width())))
 
     def _make_fields(self) -> None:
         before = _remembered_options()
