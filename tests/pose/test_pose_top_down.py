@@ -225,7 +225,8 @@ def test_a_top_down_snapshot_says_of_the_frame_what_its_network_says_of_the_cut_
         inputs = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
         with torch.inference_mode():
             one = decode_output(network(inputs), snapshot)
-        np.testing.assert_allclose(said.xy[i], one.xy[0] * scale + corner, atol=1e-3)
+        # Random weights put points far outside of the frame, where float32 rounds a batch unlike a single image.
+        np.testing.assert_allclose(said.xy[i], one.xy[0] * scale + corner, atol=1e-3, rtol=1e-5)
         np.testing.assert_allclose(said.likelihood[i], one.likelihood[0], atol=1e-4)
         # The highest cell of each scoremap lies where the pose is, as far as cells and refinements go.
         for k in range(len(snapshot.bodyparts)):
@@ -239,6 +240,7 @@ def test_a_top_down_snapshot_says_of_the_frame_what_its_network_says_of_the_cut_
 def test_bins_decode_as_softmax_along_each_axis():
     """By hand, one bodypart at a time: the likeliest half pixel, and the lower of both probabilities."""
     snapshot = parse_config(rtmpose(2), "")
+    torch.manual_seed(0)
     x, y = torch.randn(1, 2, 128) / 300, torch.randn(1, 2, 128) / 300
     said = decode_output((x, y), snapshot)
     for k in range(2):
