@@ -21,6 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_al_pose.domain.views import time_left
+from napari_al_pose.engine.messages import Progress
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 
@@ -208,6 +210,15 @@ class KeyedMenu(QMenu):
             made.setCheckable(True)
             made.setChecked(checked)
         made.triggered.connect(lambda _checked=False: action())
+
+
+def show_steps(bar: QProgressBar, step: Progress) -> None:
+    """Show in a bar how far a piece of work is, with its counts and the time left."""
+    bar.setRange(0, step.total)
+    bar.setValue(step.done)
+    left = time_left(step.seconds_left)
+    counted = f"{step.stage}: {step.done:,} of {step.total:,}" + (f", {left}" if left else "")
+    bar.setFormat(counted if step.total else step.stage)
 
 
 def tool_button(text: str, tooltip: str, *, part: str, checkable: bool = False) -> QToolButton:

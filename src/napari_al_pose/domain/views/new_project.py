@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from napari_al_pose.domain.errors import AlPoseError
+from napari_al_pose.domain.file_names import plain
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
 from napari_al_pose.domain.skeleton_draft import SkeletonDraft
 
@@ -79,7 +80,7 @@ def check_videos(videos: Sequence[Path]) -> str:
     """Return what is wrong with the videos of a new project, or nothing."""
     if not videos:
         return "Add at least one video."
-    stems = [video.stem for video in videos]
+    stems = [plain(video.stem) for video in videos]
     repeated = next((stem for stem in stems if stems.count(stem) > 1), None)
     return f"Two videos are called “{repeated}”: rename one." if repeated else ""
 

@@ -26,7 +26,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.views import time_left
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange import (
     FORMATS,
@@ -52,7 +51,7 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.gui.widgets import button, label, show_steps
 from napari_al_pose.project import Project
 
 Work = Generator[Any, None, Any]
@@ -170,11 +169,7 @@ class _ExchangeDialog(QDialog):
         self._background.run(lambda: job.run(work), _nothing, _nothing)
 
     def _show_progress(self, step: Progress) -> None:
-        self.bar.setRange(0, step.total)
-        self.bar.setValue(step.done)
-        left = time_left(step.seconds_left)
-        counted = f"{step.stage}: {step.done:,} of {step.total:,}" + (f", {left}" if left else "")
-        self.bar.setFormat(counted if step.total else step.stage)
+        show_steps(self.bar, step)
 
     def _finish(self, outcome: Imported | Exported | AlPoseError | None) -> None:
         self._job = None

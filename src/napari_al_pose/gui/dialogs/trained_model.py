@@ -25,7 +25,6 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.pretrained import PRETRAINED, PretrainedModel
-from napari_al_pose.domain.views import time_left
 from napari_al_pose.domain.views.trained_model import (
     INTRO,
     NO_GUESS,
@@ -40,7 +39,7 @@ from napari_al_pose.gui.dialogs.exchange import ExchangeJob
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.gui.widgets import button, label, show_steps
 
 _TABLE_HEIGHT = 260
 """Of the list of bodyparts, px; longer lists scroll."""
@@ -157,11 +156,7 @@ class TrainedModelDialog(QDialog):
         self._background.run(lambda: job.run(work), _nothing, _nothing)
 
     def _show_progress(self, step: Progress) -> None:
-        self.bar.setRange(0, step.total)
-        self.bar.setValue(step.done)
-        left = time_left(step.seconds_left)
-        counted = f"{step.stage}: {step.done} of {step.total}" + (f", {left}" if left else "")
-        self.bar.setFormat(counted if step.total else step.stage)
+        show_steps(self.bar, step)
 
     def _end_download(self, outcome: Path | AlPoseError | None) -> None:
         self._job = None
