@@ -22,7 +22,7 @@ from napari_al_pose.acquisition.strategies.dropquery import candidates, votes
 from napari_al_pose.acquisition.strategies.egl import ExpectedGradientLength, neighbour_probabilities
 from napari_al_pose.acquisition.strategies.kcenter import nearest_labelled
 from napari_al_pose.acquisition.strategies.lightning_motion import motion_energy
-from napari_al_pose.acquisition.strategies.lightning_temporal import above_rolling_median, largest_step, temporal_norm
+from napari_al_pose.acquisition.strategies.lightning_temporal import above_rolling_median, largest_step
 from napari_al_pose.acquisition.strategies.minmax import MinMax
 from napari_al_pose.acquisition.strategies.pca_error import fit_space, reprojection_error
 from napari_al_pose.acquisition.strategies.ppal import difficulty, medoids
@@ -124,7 +124,6 @@ def test_t12_perplexity_is_that_of_nats():
 
 def test_t14_lightning_pose():
     track = np.array([[[0, 0], [1, 1]], [[3, 4], [1, 1]], [[3, 4], [1, 3]]], float)
-    assert_allclose(temporal_norm(track), [[5, 0], [0, 2]])
     beside = np.full((3, 2, 2, 2), np.nan)
     beside[1:, 0], beside[:-1, 1] = track[:-1], track[1:]
     assert_allclose(largest_step(track, beside), [[5, 0], [5, 2], [0, 2]])

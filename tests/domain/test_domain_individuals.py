@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
-from napari_al_pose.domain.individuals import assign_poses, guess_for
+from napari_al_pose.domain.individuals import assign_poses, guesses_for
 
 KEY = FrameKey("v", 3)
 WEST, EAST = np.array([[10, 10], [20, 10], [30, 10]], float), np.array([[110, 10], [120, 10], [130, 10]], float)
@@ -25,13 +25,13 @@ def labelled(xy: np.ndarray, which: list[int], individual: str = "mouse") -> Ann
 
 def test_without_labels_each_individual_has_a_guess_of_its_own():
     assert assign_poses(POSES, empty()) == [0, 1]
-    np.testing.assert_array_equal(guess_for(SAID, 1, empty()).xy, POSES[1])
+    np.testing.assert_array_equal(guesses_for(SAID, empty())[1].xy, POSES[1])
 
 
 def test_a_click_on_the_other_animal_moves_the_guess_there_and_gives_the_first_to_the_other():
     annotations = [labelled(EAST + 3, [0]), empty()[1]]
     assert assign_poses(POSES, annotations) == [1, 0]
-    np.testing.assert_array_equal(guess_for(SAID, 0, annotations).xy, POSES[1])
+    np.testing.assert_array_equal(guesses_for(SAID, annotations)[0].xy, POSES[1])
     # Whoever is labelled first.
     assert assign_poses(POSES, [empty()[0], labelled(WEST - 2, [2])]) == [1, 0]
 
@@ -53,7 +53,7 @@ def test_more_individuals_than_poses_and_more_poses_than_individuals():
     missing = POSES.copy()
     missing[1] = np.nan
     assert assign_poses(missing, empty(3)) == [0, -1, -1]
-    assert guess_for(Prediction.of_animals(KEY, 1, missing, np.zeros((2, 3))), 1, empty()) is None
+    assert guesses_for(Prediction.of_animals(KEY, 1, missing, np.zeros((2, 3))), empty())[1] is None
     assert assign_poses(np.concatenate([POSES, POSES + 300]), empty()) == [0, 1]
 
 
@@ -73,6 +73,5 @@ def test_an_animal_whose_track_was_split_off_is_offered_to_the_individual_that_i
 
 def test_what_a_model_of_one_animal_says_is_the_first_individuals():
     one = Prediction(KEY, 1, POSES[0], np.ones(3, np.float32))
-    assert guess_for(one, 0, empty()) is one
-    assert guess_for(one, 1, empty()) is None
-    assert guess_for(None, 0, empty()) is None
+    assert guesses_for(one, empty()) == (one, None)
+    assert guesses_for(None, empty()) == (None, None)

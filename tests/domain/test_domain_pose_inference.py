@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import ScoremapGrid
-from napari_al_pose.domain.evidence import Evidence, of_guess, of_scoremaps
+from napari_al_pose.domain.evidence import Evidence, of_scoremaps
 from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import fit_prior
 
@@ -130,7 +130,7 @@ def test_what_is_not_open_is_left_alone_and_has_no_say(prior, pose):
 
 
 def test_without_anything_open_or_anything_to_go_by_nothing_changes(prior, pose):
-    evidence = of_guess(pose, np.full(5, 0.5))
+    evidence = Evidence(pose[:, None], np.full((5, 1), 0.5), 1e5)
     for which, open_ in ((~clicked(), clicked()), (clicked(0), clicked()), (clicked(), clicked(0, 1))):
         found = infer_pose(prior, evidence, xy=pose, clicked=which, open_=open_)
         assert not found.changed.any()
@@ -176,7 +176,11 @@ def test_nothing_found_and_nothing_clicked_is_left_as_it_is(prior):
 def test_a_prior_of_other_bodyparts_is_refused(prior):
     with pytest.raises(ValueError, match="5 bodyparts"):
         infer_pose(
-            prior, of_guess(np.zeros((4, 2)), np.ones(4)), xy=np.zeros((4, 2)), clicked=clicked(), open_=clicked()
+            prior,
+            Evidence(np.zeros((4, 1, 2)), np.ones((4, 1)), 1e5),
+            xy=np.zeros((4, 2)),
+            clicked=clicked(),
+            open_=clicked(),
         )
 
 

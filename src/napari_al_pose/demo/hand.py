@@ -10,7 +10,6 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
-    QAbstractItemView,
     QApplication,
     QFileDialog,
     QLineEdit,
@@ -117,12 +116,6 @@ class Hand:
             return not dialog.isVisible()  # a slow one may only have gone to the folder: once more
 
         self._later(answer, "a file dialog")
-
-    def choose_row(self, view: QAbstractItemView, row: int) -> None:
-        """Click on a row of a list."""
-        index = view.model().index(row, 0)
-        view.scrollTo(index)
-        self.click(view.viewport(), view.visualRect(index).center())
 
     def _take(self, entry: str) -> bool:
         menu = QApplication.activePopupWidget()

@@ -1,4 +1,4 @@
-"""Where each bodypart may be in a frame: the peaks of its scoremap or, without one, just the guess."""
+"""Where each bodypart may be in a frame: the peaks of its scoremap."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ _LEAST_HEIGHT = 0.004
 
 _APART = 3
 """Cells between two peaks, in rows or columns."""
-
-_GUESS_SIDES = 8.0
-"""If the image size is unknown, a point lies within a square of this side, relative to the diagonal of the guess."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,20 +64,6 @@ def of_scoremaps(maps: NDArray[np.floating], grid: ScoremapGrid, *, most: int = 
         for k, row, column in zip(bodyparts.tolist(), rows.tolist(), columns.tolist(), strict=True):
             left[k, max(0, row - _APART) : row + _APART + 1, max(0, column - _APART) : column + _APART + 1] = 0.0
     return Evidence(xy, heights, height * width * abs(grid.stride_x * grid.stride_y))
-
-
-def of_guess(xy: NDArray[np.floating], likelihood: NDArray[np.floating], *, area: float | None = None) -> Evidence:
-    """Return a guess (K, 2) with its likelihoods (K,) as evidence: one candidate for each bodypart.
-
-    ``area`` is the image's in square pixels; by default that of a square eight times as wide as the guess.
-    """
-    points = np.asarray(xy, np.float64)
-    there = np.isfinite(points).all(axis=1)
-    if area is None:
-        sides = np.ptp(points[there], axis=0) if there.any() else np.ones(2)
-        area = max((_GUESS_SIDES * float(np.hypot(*sides))) ** 2, 1.0)
-    heights = np.where(there, np.clip(np.nan_to_num(likelihood), 0.0, 1.0), 0.0)
-    return Evidence(points[:, None], heights[:, None], area)
 
 
 def _around(padded: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -19,16 +19,6 @@ SAME_ANIMAL = 0.1
 """Similarity from which on two poses in one frame, by two models, are of the same animal."""
 
 
-def guess_for(
-    prediction: Prediction | None,
-    individual: int,
-    annotations: Sequence[Annotation],
-    followed: Prediction | None = None,
-) -> Prediction | None:
-    """Return what a model says of one individual; None if no pose is left for it. See `guesses_for`."""
-    return guesses_for(prediction, annotations, followed)[individual]
-
-
 def guesses_for(
     prediction: Prediction | None,
     annotations: Sequence[Annotation],

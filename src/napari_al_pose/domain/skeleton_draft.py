@@ -38,15 +38,6 @@ class SkeletonDraft:
         """The first bodypart without a place; "" if each has one, so that the next click makes a new one."""
         return next((name for name in self.bodyparts if name not in self.places), "")
 
-    @property
-    def spare_name(self) -> str:
-        """A name that no bodypart has."""
-        return next(
-            name
-            for n in range(len(self.bodyparts) + 1, 2 * len(self.bodyparts) + 2)
-            if (name := f"bodypart{n}") not in self.bodyparts
-        )
-
     def placed(self, name: str, place: Place) -> SkeletonDraft:
         """Return the draft with a bodypart at a place; a new name is added at the end."""
         names = self.bodyparts if name in self.bodyparts else (*self.bodyparts, name)

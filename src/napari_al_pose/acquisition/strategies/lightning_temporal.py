@@ -33,11 +33,6 @@ def explain_steps(context: ScoreContext, steps: NDArray[np.floating]) -> Explana
     )
 
 
-def temporal_norm(track: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how far each bodypart of a track ``(T, K, 2)`` moves from frame to frame, ``(T - 1, K)``, pixels."""
-    return np.linalg.norm(np.diff(np.asarray(track, np.float64), axis=0), axis=-1)
-
-
 def largest_step(xy: NDArray[np.floating], neighbours: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the larger of the steps from and to the neighbours, ``(N, K)``; NaN without any.
 
