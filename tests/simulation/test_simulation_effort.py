@@ -197,6 +197,8 @@ def test_the_command_prints_the_effort(tmp_path, capsys, monkeypatch):
     for one in document["effort"].values():
         assert one["seconds_to_target"] is None or one["seconds_to_target"] > 0
         assert len(one["interval"]) == 2
+        assert list(one) == ["seconds_to_target", "ratio", "interval"]
+    assert document["results"][0]["effort"]["shipped"]["clicks"][0] > 0
     assert document["results"][0]["baseline"] == "from-scratch"
     (output,) = (tmp_path / "al-pose-simulation").iterdir()
     page = (output / "report.html").read_text(encoding="utf-8")

@@ -26,12 +26,21 @@ HEAD = (
 
 
 def effort_json(results: Mapping[str, EffortResult]) -> dict[str, Any]:
-    """Return what ``--json`` prints for one data set, by workflow, with null for targets not reached."""
+    """Return the answer for one data set, by workflow, with null for targets not reached."""
     return {
         name: {
             "seconds_to_target": _number(result.seconds_to_target),
             "ratio": _number(result.ratio),
             "interval": [_number(value) for value in result.interval],
+        }
+        for name, result in results.items()
+    }
+
+
+def effort_details(results: Mapping[str, EffortResult]) -> dict[str, Any]:
+    """Return what lies behind the answer for one data set, by workflow."""
+    return {
+        name: {
             "aulc_seconds": _number(result.aulc_seconds),
             "aulc_frames": _number(result.aulc_frames),
             "seconds": list(result.seconds),

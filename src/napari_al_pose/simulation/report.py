@@ -26,7 +26,7 @@ from napari_al_pose.simulation.charts import (
 )
 from napari_al_pose.simulation.dataset import Dataset, load_dataset
 from napari_al_pose.simulation.effort import EffortResult, summarise_effort
-from napari_al_pose.simulation.effort_report import effort_chart, effort_json, effort_tables
+from napari_al_pose.simulation.effort_report import effort_chart, effort_details, effort_json, effort_tables
 from napari_al_pose.simulation.protocol import BEST, HARDEST, current_arm
 from napari_al_pose.simulation.report_tables import (
     Cell,
@@ -121,13 +121,14 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
     )
     sections = []
     efforts: dict[str, dict[str, Any]] = {}
+    told = [asdict(result) for result in results]
     costs = Costs(**protocol.get("costs", {}))
-    for result in results:
+    for result, entry in zip(results, told, strict=True):
         own = [row for row in rounds if row["dataset"] == result.dataset]
         pictures = _pictures(result, own, cache)
         effort = summarise_effort(own, budgets=protocol["budgets"], target=target, costs=costs)
         if effort:
-            efforts[result.dataset] = effort_json(effort)
+            efforts[result.dataset], entry["effort"] = effort_json(effort), effort_details(effort)
             pictures["effort"] = (
                 "Mean error on held-out videos against the time an annotator took.",
                 effort_chart(effort, title=result.dataset),
@@ -136,7 +137,7 @@ def write_report(output: Path, *, cache: Path, baseline: str, target: int | None
             _save(picture, output / f"{result.dataset}-{name}.png")
         sections.append(_section(result, own, pictures, effort))
     write_text(output / "report.html", _page(protocol, sections))
-    summary: dict[str, Any] = {"results": [_as_json(asdict(result)) for result in results]}
+    summary: dict[str, Any] = {"results": [_as_json(entry) for entry in told]}
     if efforts:
         # By workflow for one data set; by data set, then by workflow, for several.
         summary["effort"] = _as_json(next(iter(efforts.values())) if len(results) == 1 else efforts)
