@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_al_pose.formats.deeplabcut import (
     read_annotation_points,
     read_annotations,
     read_config,
+    with_lines,
     write_annotations,
 )
 
@@ -211,6 +213,47 @@ def test_written_as_deeplabcut_expects(folder):
         pd.read_csv(folder / "CollectedData_Me.csv", header=[0, 1, 2], index_col=[0, 1, 2]), made, check_names=False
     )
     assert sorted(path.name for path in folder.iterdir()) == ["CollectedData_Me.csv", "CollectedData_Me.h5"]
+
+
+STEPS = [
+    {"frames": {"img7.png": XY[:1]}},
+    {"frames": {"img005.png": XY[1:] + 0.1, "a, b7.png": XY[:1]}, "remove": ["img012.png"]},
+    {"frames": {}, "remove": ["img7.png"]},
+    {"frames": {"img6.png": np.concatenate([XY[:1], XY[:1, :1]], axis=1)}, "bodyparts": (*BODYPARTS, "tail")},
+    {"frames": {"img5.png": np.concatenate([XY[:1], XY[:1, :1]], axis=1)}, "bodyparts": (*BODYPARTS, "tail")},
+]
+
+
+def test_files_written_row_by_row_are_those_written_as_a_whole(folder, tmp_path):
+    save(frame(), folder)
+    other = tmp_path / "other" / folder.name
+    shutil.copytree(folder, other)
+    table = with_lines(read(folder), scorer="Me")
+    for step in STEPS:
+        write = {"scorer": "Me", "bodyparts": BODYPARTS, "individuals": ("",), **step}
+        table = write_annotations(folder, **write, present=table)
+        write_annotations(other, **write)
+        for suffix in (".csv", ".h5"):
+            ours, whole = (each / f"CollectedData_Me{suffix}" for each in (folder, other))
+            if suffix == ".csv":
+                assert ours.read_bytes() == whole.read_bytes()
+            else:
+                pd.testing.assert_frame_equal(pd.read_hdf(ours), pd.read_hdf(whole))
+
+
+def test_a_disk_that_loses_bytes_is_found_out(folder, monkeypatch):
+    save(frame(), folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: len(open_and_write(path, data[:-3])))
+    with pytest.raises(AlPoseError, match=r"CollectedData_Me\.csv read back differently"):
+        write_annotations(folder, scorer="Me", bodyparts=BODYPARTS, individuals=("",), frames={"img9.png": XY[:1]})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def open_and_write(path, data):
+    with path.open("wb") as file:
+        file.write(data)
+    return data
 
 
 def test_removing_rows_down_to_none(folder):

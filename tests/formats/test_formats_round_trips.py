@@ -76,6 +76,8 @@ def test_lightning_pose(labels, tmp_path):
 @given(labels=label_sets(bodyparts=PEOPLE, folder="images"))
 def test_mpii(labels, tmp_path):
     kept, _ = fitted(labels, mpii.CAPABILITIES)
+    for of_frame in kept.frames().values():  # entries that are equal count once, and the reader says so
+        assume(len({np.nan_to_num(animal.xy, nan=-1).tobytes() for animal in of_frame}) == len(of_frame))
     found = there_and_back(kept, mpii.write_mpii, mpii.read_mpii, tmp_path / "x" / "a.json")
     assert found.skeleton.bodyparts == mpii.BODYPARTS
     assert_same(found, kept, tolerance=1e-9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 VIDEO_SUFFIXES = (
@@ -55,13 +55,15 @@ def series(image: str) -> str:
     return plain(image.rpartition(".")[0]).rstrip("0123456789")
 
 
-def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
+def numbered_images(images: Iterable[str], numbers: Collection[int] | None = None) -> tuple[dict[int, str], list[str]]:
     """Return which image each frame number stands for; this is the only place that decides it.
 
     Parameters
     ----------
     images : iterable of str
         Names of the images in a folder.
+    numbers : collection of int, optional
+        Leave out images with other numbers, which saves time where there are many.
 
     Returns
     -------
@@ -73,6 +75,8 @@ def numbered_images(images: Iterable[str]) -> tuple[dict[int, str], list[str]]:
     """
     found: dict[int, str] = {}
     rest: list[str] = []
+    if numbers is not None:
+        images = [image for image in images if frame_number(image) in numbers]
     for image in sorted(images, key=_precedence):
         number = frame_number(image)
         if number is None or number in found:

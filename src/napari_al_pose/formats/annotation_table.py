@@ -35,6 +35,8 @@ class AnnotationTable:
         A file that was skipped because it could not be read.
     repeated : tuple of (row, float64 array)
         Further rows for one of ``rows``, with other values (columns, 2).
+    lines : tuple of str
+        The text of each row in the ``.csv`` that we write, "" where it is to be made; () for all.
     """
 
     rows: tuple[tuple[str, str], ...] = ()
@@ -44,8 +46,11 @@ class AnnotationTable:
     notices: tuple[str, ...] = ()
     damaged: Path | None = None
     repeated: tuple[tuple[tuple[str, str], NDArray[np.float64]], ...] = ()
+    lines: tuple[str, ...] = ()
 
-    def frames(self, video: str, images: Collection[str] = ()) -> dict[int, tuple[str, NDArray[np.float64]]]:
+    def frames(
+        self, video: str, images: Collection[str] = (), numbers: Collection[int] | None = None
+    ) -> dict[int, tuple[str, NDArray[np.float64]]]:
         """Return ``{frame number: (image name, (columns, 2) points)}`` for the rows that belong to ``video``.
 
         Parameters
@@ -55,9 +60,15 @@ class AnnotationTable:
         images : collection of str
             Names of the images in its folder: a number stands for the image that `numbered_images` says, and a row
             of another one with the same number, of a second camera say, is none of that frame.
+        numbers : collection of int, optional
+            Return only these frames.
         """
-        points = {image: xy for (row_video, image), xy in zip(self.rows, self.xy, strict=True) if row_video == video}
-        shown = numbered_images(images)[0]
+        points = {
+            image: self.xy[place]
+            for place, (row_video, image) in enumerate(self.rows)
+            if row_video == video and (numbers is None or frame_number(image) in numbers)
+        }
+        shown = numbered_images(images, numbers)[0]
         found: dict[int, tuple[str, NDArray[np.float64]]] = {}
         by_row = numbered_images(points)[0]
         wanted = (shown[number] for number in by_row if shown.get(number) in points)

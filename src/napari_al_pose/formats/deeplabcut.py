@@ -1,6 +1,7 @@
 """DeepLabCut's project files; the modules beside this one do the work."""
 
 from napari_al_pose.domain.file_names import frame_number
+from napari_al_pose.formats.annotation_writing import rename_columns, with_lines, write_annotations
 from napari_al_pose.formats.deeplabcut_annotations import (
     AnnotationTable,
     image_files,
@@ -10,8 +11,6 @@ from napari_al_pose.formats.deeplabcut_annotations import (
     read_annotation_file,
     read_annotation_points,
     read_annotations,
-    rename_columns,
-    write_annotations,
 )
 from napari_al_pose.formats.deeplabcut_config import (
     UNIQUE_INDIVIDUAL,
@@ -53,6 +52,7 @@ __all__ = [
     "read_config",
     "read_predictions",
     "rename_columns",
+    "with_lines",
     "write_annotations",
     "write_new_config",
     "writing_deeplabcut",

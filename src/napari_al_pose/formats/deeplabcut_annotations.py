@@ -1,26 +1,17 @@
-"""DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv``: reads every form met in the wild, writes one."""
+"""Reads DeepLabCut's ``CollectedData_<scorer>.h5`` and ``.csv`` in every form met in the wild."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain
 from napari_al_pose.formats.annotation_table import AnnotationTable, annotation_table
-from napari_al_pose.formats.atomic import make_folder, replacing
-from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.deeplabcut_tables import read_table
-from napari_al_pose.formats.hdf import write_frame
-
-logger = logging.getLogger(__name__)
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -32,8 +23,6 @@ __all__ = [
     "read_annotation_file",
     "read_annotation_points",
     "read_annotations",
-    "rename_columns",
-    "write_annotations",
 ]
 
 
@@ -105,138 +94,22 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
     return replace(found, path=path, notices=(*notices, *found.notices), damaged=damaged)
 
 
-def write_annotations(
-    folder: Path,
-    *,
-    scorer: str,
-    bodyparts: Sequence[str],
-    individuals: Sequence[str],
-    frames: Mapping[str, NDArray[np.float64]],
-    remove: Collection[str] = (),
-    unique_bodyparts: Sequence[str] = (),
-    present: AnnotationTable | None = None,
-    guard: Callable[[Path, Path], None] | None = None,
-) -> AnnotationTable:
-    """Write labels into ``CollectedData_<scorer>.h5`` and ``.csv``; other rows and columns stay.
-
-    Each file is written beside the old one, read back, compared, and then moved into place, the ``.h5``, which counts,
-    last: as long as it is unchanged, everything can be done again. A damaged ``.h5`` is kept as ``.h5.damaged``.
-
-    Parameters
-    ----------
-    folder : Path
-        ``labeled-data/<video>``; created if absent.
-    scorer, bodyparts, individuals
-        Of the project; they give the columns and their order. ``("",)`` for a single animal.
-    frames : mapping of str to float64 array, (individuals, bodyparts, 2)
-        New values by image name, in pixels of the extracted image, NaN for not visible.
-    remove : collection of str
-        Image names whose rows are removed.
-    unique_bodyparts : sequence of str
-        For a multi-animal project: bodyparts of no individual, whose columns DeepLabCut expects.
-    present : AnnotationTable, optional
-        The present content of the files; by default they are read.
-    guard : callable, optional
-        Called with a file and with what is about to replace it; what it raises leaves the file as it is.
-
-    Returns
-    -------
-    AnnotationTable
-        The new content of the files.
-
-    Raises
-    ------
-    AlPoseError
-        If the present files can't be read, or the new ones can't be written. They are unchanged then.
-    """
-    if present is None:
-        present = read_annotations(folder, scorer=scorer, individuals=individuals)
-    wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
-    others = dict.fromkeys([*((UNIQUE_INDIVIDUAL, bodypart) for bodypart in unique_bodyparts), *present.columns])
-    columns = (*wanted, *(column for column in others if column not in wanted))
-    values = dict(zip(present.rows, _rearranged(present, columns), strict=True))
-    video = plain(folder.name)
-    for image in remove:
-        values.pop((video, image), None)
-    for image, points in frames.items():
-        row = (video, image)
-        values.setdefault(row, np.full((len(columns), 2), np.nan))[: len(wanted)] = points.reshape(-1, 2)
-    rows = tuple(sorted(values))
-    xy = np.array([values[row] for row in rows], np.float64).reshape(len(rows), len(columns), 2)
-    h5 = folder / f"CollectedData_{scorer}.h5"
-    make_folder(folder)
-    if present.damaged == h5:
-        os.replace(h5, h5.with_suffix(".h5.damaged"))
-    table = AnnotationTable(rows, columns, xy, h5)
-    for path in (h5.with_suffix(".csv"), h5):
-        _write(table, path, scorer, guard)
-    return table
-
-
-def rename_columns(
-    folder: Path,
-    *,
-    scorer: str,
-    bodyparts: Sequence[str],
-    individuals: Sequence[str],
-    renamed: Mapping[str, str],
-    removed: Collection[str],
-) -> None:
-    """Give the columns of ``CollectedData_<scorer>`` the names and the order of other bodyparts; rows stay.
-
-    Does nothing if there is no such file, and removes files without any column left. Columns of new bodyparts are added
-    with their first labels: an empty one would say "not visible".
-
-    Parameters
-    ----------
-    folder : Path
-        ``labeled-data/<video>``.
-    scorer : str
-        Of the project.
-    bodyparts, individuals : sequence of str
-        The new ones, in their order.
-    renamed : mapping of str to str
-        New names by old ones.
-    removed : collection of str
-        Bodyparts, by their old names, whose columns are removed.
-
-    Raises
-    ------
-    AlPoseError
-        As for `write_annotations`.
-    """
-    h5 = folder / f"CollectedData_{scorer}.h5"
-    if not h5.is_file() and not h5.with_suffix(".csv").is_file():
-        return
-    present = read_annotations(folder, scorer=scorer, individuals=individuals)
-    wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
-    names = {i: (column[0], renamed.get(column[1], column[1])) for i, column in enumerate(present.columns)}
-    kept = [i for i, (_, bodypart) in enumerate(present.columns) if bodypart not in removed]
-    kept.sort(key=lambda i: wanted.index(names[i]) if names[i] in wanted else len(wanted))
-    columns = tuple(names[i] for i in kept)
-    if kept == list(range(len(present.columns))) and columns == present.columns:
-        return
-    table = AnnotationTable(present.rows, columns, present.xy[:, kept], h5)
-    for path in (h5.with_suffix(".csv"), h5):  # the .h5 last: as long as it is unchanged, this can be done again
-        if kept:
-            _write(table, path, scorer)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def image_name(folder: Path, number: int, n_frames: int, *, rows: Iterable[str] = ()) -> str:
+def image_name(
+    folder: Path, number: int, n_frames: int, *, rows: Iterable[str] = (), images: Collection[str] | None = None
+) -> str:
     """Return DeepLabCut's name for the extracted image of a frame.
 
     It is the existing image, whatever its digits. Otherwise it is ``img<number>.png`` with as many digits as the images
-    in the folder or the ``rows`` of its table have, or else the last frame number of the video.
+    in the folder or the ``rows`` of its table have, or else the last frame number of the video. ``images`` are those in
+    the folder, if they were listed already.
 
     Examples
     --------
     >>> image_name(Path("nowhere"), 7, 2330)
     'img0007.png'
     """
-    images = image_names(folder)
-    present = numbered_images(images)[0].get(number)
+    images = image_names(folder) if images is None else images
+    present = numbered_images(images, {number})[0].get(number)
     if present is not None:
         return present
     matches = (re.fullmatch(r"img(\d+)\.\w+", image) for image in (*images, *rows))
@@ -290,50 +163,3 @@ def _fit_individuals(table: AnnotationTable, individuals: Sequence[str]) -> Anno
         f"{table.path} holds one unnamed animal, but config.yaml says several.",
         "Set 'multianimalproject: false' in config.yaml, or convert the file with DeepLabCut.",
     )
-
-
-def _rearranged(table: AnnotationTable, columns: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-    """Return the points of all rows for other columns, which include all of the table's."""
-    made = np.full((len(table.rows), len(columns), 2), np.nan)
-    made[:, [columns.index(column) for column in table.columns]] = table.xy
-    return made
-
-
-def _write(table: AnnotationTable, path: Path, scorer: str, guard: Callable[[Path, Path], None] | None = None) -> None:
-    import pandas as pd
-
-    single = all(individual == SINGLE_INDIVIDUAL for individual, _ in table.columns)
-    columns = list(_column_labels(table.columns, scorer, single=single))
-    names = ["scorer", "bodyparts", "coords"] if single else ["scorer", "individuals", "bodyparts", "coords"]
-    folder = path.parent.name  # as spelt on disk: DeepLabCut builds a path from it
-
-    def folder_name(row: tuple[str, str]) -> str:
-        return folder if row[0] == plain(folder) else row[0]
-
-    frame = pd.DataFrame(
-        table.xy.reshape(len(table.rows), 2 * len(table.columns)).astype(np.float64),
-        index=pd.MultiIndex.from_arrays(
-            [["labeled-data"] * len(table.rows), [*map(folder_name, table.rows)], [image for _, image in table.rows]]
-        ),
-        columns=pd.MultiIndex.from_tuples(columns, names=names),
-    )
-    with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            frame.to_csv(temporary, lineterminator="\n")
-        else:
-            write_frame(frame, temporary)
-        written = annotation_table(read_table(temporary), path, scorer=scorer)
-        same_labels = written.rows == table.rows and written.columns == table.columns
-        if not same_labels or not np.array_equal(written.xy, table.xy, equal_nan=True):
-            raise AlPoseError(
-                f"{path} read back differently from what was written; the file in place was left as it was.",
-                "Check the disk. The labels themselves are safe in al-pose/labels.sqlite.",
-            )
-        if guard is not None:
-            guard(path, temporary)
-
-
-def _column_labels(columns: Sequence[tuple[str, str]], scorer: str, *, single: bool) -> Iterator[tuple[str, ...]]:
-    for individual, bodypart in columns:
-        for axis in "xy":
-            yield (scorer, bodypart, axis) if single else (scorer, individual, bodypart, axis)

@@ -19,7 +19,7 @@ from napari_al_pose.domain.file_names import frame_number, plain
 from napari_al_pose.formats.hdf import read_hdf_table
 from napari_al_pose.formats.names import is_safe_name
 
-__all__ = ["COORDINATES", "RawTable", "frame_number", "read_table", "row_location"]
+__all__ = ["COORDINATES", "RawTable", "frame_number", "parse_csv", "read_table", "row_location"]
 
 COORDINATES = ("x", "y", "likelihood")
 
@@ -91,12 +91,20 @@ def _read_hdf(path: Path, coordinates: Sequence[str]) -> RawTable:
 def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
     try:
         data = path.read_bytes()
-        text = _decoded(data)
-        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if any(line)]
     except FileNotFoundError as error:
         raise AlPoseError(f"There is no file {path}.", "Check the folder.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AlPoseError(f"{path} could not be read as a table: {error}.", "Restore it from a backup.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return parse_csv(data, path, coordinates=coordinates)
+
+
+def parse_csv(data: bytes, path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTable:
+    """Read the content of a ``.csv``; see `read_table`. ``path`` is for messages."""
+    try:
+        text = _decoded(data)
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if any(line)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(path, error) from error
     first_cells = [line[0].strip() for line in lines[:4]]
     if "coords" not in first_cells:
         raise _not_a_table(path, "its first lines are not 'scorer', 'bodyparts' and 'coords'")
@@ -152,6 +160,10 @@ def _numbers(values: NDArray[Any], rows: Sequence[Any], path: Path) -> NDArray[n
         raise
     numbers[~np.isfinite(numbers)] = np.nan
     return numbers
+
+
+def _unreadable(path: Path, error: Exception) -> AlPoseError:
+    return AlPoseError(f"{path} could not be read as a table: {error}.", "Restore it from a backup.")
 
 
 def _not_a_table(path: Path, reason: str) -> AlPoseError:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import FrameSource, KeypointState, Skeleton
 from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.domain.image_placement import WHOLE, Place
-from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, write_annotations
+from napari_al_pose.formats.deeplabcut import AnnotationTable, image_names, with_lines, write_annotations
 from napari_al_pose.project.extracted_images import ExtractedImages
 from napari_al_pose.project.label_folder import LabelFolder, Signature, signature, state_of
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
@@ -146,9 +146,9 @@ class LabelFiles:
         self._tables: dict[Path, tuple[str, AnnotationTable]] = {}
 
     def prepare(self, folder: LabelFolder) -> None:
-        """Read the files of a folder in advance; raise AlPoseError if they can't be read."""
+        """Do in advance what the first job would wait for; raise AlPoseError if the files can't be read."""
         files = folder.state()
-        table = self._read(folder)
+        table = with_lines(self._read(folder), scorer=folder.scorer)
         self._remember(folder, "" if table.notices else files, table)
 
     def write(self, job: WritingJob) -> Written | None:
@@ -171,15 +171,17 @@ class LabelFiles:
             return None
         table = self._read(folder)
         images_there = image_names(folder.path)
-        present = table.frames(folder.name, images_there)
-        shown = numbered_images(images_there)[0]
+        concerned = {*job.frames, *job.cleared, *job.with_images, *(frame for frame, _, _ in job.erased)}
+        present = table.frames(folder.name, images_there, concerned)
+        shown = numbered_images(images_there, concerned)[0]
         wanted = {
             number: _in_image(points, folder.place(present[number][0] if number in present else shown.get(number, "")))
             for number, points in job.frames.items()
         }
         changed = _differing(job, wanted, table, present) | _erased(job, wanted, table, present)
         rows = [image for _, image in table.rows]
-        with closing(ExtractedImages(folder.path, folder.video, self._source, rows, present=shown)) as images:
+        extracted = ExtractedImages(folder.path, folder.video, self._source, rows, present=shown, images=images_there)
+        with closing(extracted) as images:
             numbers = sorted({*job.frames, *job.with_images})
             names = {n: images.extract(n, present[n][0] if n in present else None) for n in numbers}
             names |= {n: present[n][0] for n in changed if n not in names}

@@ -81,9 +81,7 @@ def keypoints_of(
         if individual in skeleton.individuals and bodypart in skeleton.bodyparts
     ]
     found: dict[KeypointKey, Keypoint] = {}
-    for frame, (image, in_image) in table.frames(video, images).items():
-        if frames is not None and frame not in frames:
-            continue
+    for frame, (image, in_image) in table.frames(video, images, frames).items():
         where = place(image)
         points = in_image if where == WHOLE else where.to_frame(in_image)
         labelled = {individual for index, individual, _ in known if np.isfinite(points[index]).all()}

@@ -28,8 +28,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal ends the window, which ends this process
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    import pandas  # noqa: F401  # slow to import, and soon needed
+    # Slow to import, and soon needed.
+    import pandas  # noqa: F401
+    import PIL.Image
     import tables  # noqa: F401
+
+    import napari_al_pose.video  # noqa: F401
+
+    PIL.Image.init()
 
     serve(sys.stdin.buffer, out)
 
