@@ -84,7 +84,7 @@ def test_a_file_that_holds_no_ranker_is_refused_by_name():
     outside = json.loads(json.dumps(good))
     outside["trees"][0]["feature"] = [99, -1, -1]
     for bad in ({}, [], {**good, "form": 2}, endless, outside, {**good, "trees": [{}]}, {**good, "trees": 3}):
-        with pytest.raises(AlPoseError, match=r"mine.json holds no ranker"):
+        with pytest.raises(AlPoseError, match=r"mine.json does not hold a ranker"):
             BoostedTrees.from_json(bad, names=FEATURE_NAMES, where="mine.json")
     with pytest.raises(AlPoseError, match="made for other features"):
         BoostedTrees.from_json({**good, "names": ["doubt"], "trees": []}, names=FEATURE_NAMES, where="mine.json")
@@ -166,8 +166,8 @@ def test_the_policy_is_the_same_in_any_order_of_the_frames():
 
 def test_the_policy_says_what_speaks_for_a_frame():
     policy = LearnedPolicy(ranker=trees(stump("gap in time", threshold=0.8), stump("doubt", threshold=0.6, high=0.2)))
-    assert policy.explain(context(), 11).sentence == "for it speak how far in time from any label it is"
-    assert policy.explain(context(), 1).sentence == "nothing speaks for it in particular"
+    assert policy.explain(context(), 11).sentence == "chosen for how far in time from any label it is"
+    assert policy.explain(context(), 1).sentence == "no single feature stands out"
     one = context(1, labelled=())
     assert np.isfinite(policy.score(one)).all()
     assert policy.explain(one, 0).sentence

@@ -246,7 +246,7 @@ def test_a_table_of_several_animals_is_one_under_any_name(tmp_path):
 @pytest.mark.parametrize("individuals", [(), ("m1", "m2")])
 def test_what_a_model_predicted_is_no_label(tmp_path, name, individuals):
     path = table(tmp_path / name, individuals=individuals, likelihood=0.99)
-    with pytest.raises(AlPoseError, match="what a model predicted") as caught:
+    with pytest.raises(AlPoseError, match="a model's predictions") as caught:
         finish(import_labels(path, tmp_path / "made"))
     assert str(path) in caught.value.message
     assert not (tmp_path / "made").exists()

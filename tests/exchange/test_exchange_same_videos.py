@@ -23,7 +23,7 @@ def test_another_video_of_that_name_gets_a_name_of_its_own(tmp_path):
     done = finish(import_labels(theirs, ours))
     assert done.frames == 2
     assert any(
-        "cam of the labels is another video than cam of the project; it is cam-2 here" in n for n in done.notices
+        "The labels' cam is not the project's video of that name; it is called cam-2 here" in n for n in done.notices
     )
     with open_project(ours) as project:
         assert [video.name for video in project.videos] == ["cam", "cam-2"]

@@ -177,7 +177,7 @@ def test_a_key_twice_is_refused_by_name(tmp_path, text, match):
 
 def test_two_images_of_one_id_are_refused(tmp_path):
     images = [{"id": 1, "file_name": name} for name in ("a1.png", "a2.png")]
-    with pytest.raises(AlPoseError, match=r"image 1: its id 1 is also that of 'a1.png'"):
+    with pytest.raises(AlPoseError, match=r"image 1: its id 1 is also the id of 'a1.png'"):
         read_coco(coco(tmp_path / "x.json", [entry(1, POINTS)], images=images))
 
 

@@ -83,7 +83,7 @@ def test_the_best_of_several_batches_is_chosen_on_frames_that_results_are_not_to
     assert {row["n_test"] for row in rows} == {5}
     assert len(set(frames(of(rows, "best")))) == 8
     assert 0 <= of(rows, "best")[-1]["lost"] <= 1
-    with pytest.raises(AlPoseError, match="nobody says how many"):
+    with pytest.raises(AlPoseError, match="the number is missing"):
         replace(protocol, candidates=0)
 
 

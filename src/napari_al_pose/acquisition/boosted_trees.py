@@ -137,11 +137,11 @@ class BoostedTrees:
             trees = tuple(_tree(tree, len(told)) for tree in document["trees"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise AlPoseError(
-                f"{where} holds no ranker of frames.", "Make it with napari-al-pose learn-policy."
+                f"{where} does not hold a ranker of frames.", "Make it with napari-al-pose learn-policy."
             ) from error
         if told != tuple(names):
             raise AlPoseError(
-                f"{where} was made for other features: {', '.join(told)}.", "Make it anew with this version."
+                f"{where} was made for other features: {', '.join(told)}.", "Make it again with this version."
             )
         return cls(told, baseline, trees)
 

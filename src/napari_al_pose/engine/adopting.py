@@ -146,7 +146,7 @@ def export_onnx(project: Project, path: Path) -> int:
     """
     version = project.models.latest()
     if not version:
-        raise AlPoseError("There is no model yet.", "Learn first: napari-al-pose train PROJECT.")
+        raise AlPoseError("There is no model yet.", "Train one first: napari-al-pose train PROJECT.")
     if path.suffix != ".onnx":
         raise AlPoseError(f"Expected a file that ends in .onnx, got {path.name}.", "Give it that suffix.")
     if not path.absolute().parent.is_dir():
@@ -156,7 +156,7 @@ def export_onnx(project: Project, path: Path) -> int:
     model = load_predictor(project.models.checkpoint(version), "cpu")
     if not isinstance(model, PoseModel):
         raise AlPoseError(
-            f"Model {version} was trained by another program.", "Export it there, or learn here first to have our own."
+            f"Model {version} was trained by another program.", "Export it there, or train a model here first."
         )
     write_onnx(model, path)
     return version

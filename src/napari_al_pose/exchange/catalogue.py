@@ -194,4 +194,4 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(200_000)
     except OSError as error:
-        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error
+        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "Check that you may read it.") from error

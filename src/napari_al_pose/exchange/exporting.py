@@ -259,7 +259,7 @@ class _Images:
 def _missing_videos(labels: LabelSet) -> list[str]:
     used = {a.key.video for a in labels.annotations}
     missing = [v.name for v in labels.videos if v.name in used and not v.pictures and not Path(v.path).is_file()]
-    return [f"Missing here, so the file names them without having seen them: {named(missing)}."] if missing else []
+    return [f"Not found, so they are named in the file unchecked: {named(missing)}."] if missing else []
 
 
 def _make_folder(folder: Path) -> None:

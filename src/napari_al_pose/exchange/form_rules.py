@@ -72,4 +72,4 @@ def summary(done: Imported | Exported) -> str:
     what = f"{counted(done.frames, 'labelled frame')} ({counted(done.points, 'point')})"
     if isinstance(done, Exported):
         return f"{what} written to {done.path}."
-    return f"{what} came into {done.project.name}."
+    return f"{what} imported into {done.project.name}."

@@ -68,7 +68,9 @@ def download_model(model: PretrainedModel, folder: Path, *, url: str | None = No
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AlPoseError(f"{folder} could not be made: {error.strerror}.", "See that you may write there.") from error
+        raise AlPoseError(
+            f"{folder} could not be made: {error.strerror}.", "Choose a folder in which you may write."
+        ) from error
     yield Progress(0, f"Connecting to {where.split('/')[2]}", 0, 0, -1.0)
     with replacing(path) as temporary:
         try:

@@ -67,7 +67,7 @@ def match_videos(
         if same is not None:
             names[video.name] = same.name
             if same.name != name:
-                notices.append(f"The video {name} of the labels is {same.name} of the project: the same content.")
+                notices.append(f"The labels' video {name} is the project's {same.name}: the content is the same.")
         elif name not in taken:
             names[video.name] = name
         else:
@@ -76,16 +76,15 @@ def match_videos(
                 others = {*taken, *names.values(), *(plain(other.name) for other in labels.videos)}
                 names[video.name] = _free_name(name, others)
                 paths[video.name] = "" if theirs is None else str(theirs)
-                notices.append(
-                    f"{name} of the labels is another video than {name} of the project; it is {names[video.name]} here."
-                )
+                new = names[video.name]
+                notices.append(f"The labels' {name} is not the project's video of that name; it is called {new} here.")
             else:
                 names[video.name] = name
                 by_name_alone += [name] if verdict is None else []
     if by_name_alone:
         notices.append(
-            "Taken for the same as in the project by the name alone, as nothing is there to compare: "
-            f"{named(by_name_alone)}. Undo the import if they are others."
+            "Matched to the project's videos by name alone, as there was nothing to compare: "
+            f"{named(by_name_alone)}. Undo the import if they are different videos."
         )
     return _renamed(labels, names, paths, notices), notices
 

@@ -70,7 +70,7 @@ def cannot_write(path: Path, error: OSError) -> AlPoseError:
     """Return an error for the user: ``path`` could not be written, and why."""
     return AlPoseError(
         f"{path} could not be written: {error.strerror or error}.",
-        "Make room on the disk, or see that you may write in that folder, and try again.",
+        "Make room on the disk, or check that you may write in that folder, and try again.",
     )
 
 

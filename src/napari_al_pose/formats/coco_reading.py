@@ -149,7 +149,7 @@ def read_images(
         longer = image.get("path")
         file = longer if name in repeated and isinstance(longer, str) and longer else _local(name)
         if files.setdefault(identity, file) != file:
-            raise AlPoseError(f"{where}: its id {identity!r} is also that of {files[identity]!r}.", _AGAIN)
+            raise AlPoseError(f"{where}: its id {identity!r} is also the id of {files[identity]!r}.", _AGAIN)
         size = whole(image.get("width") or 0, where), whole(image.get("height") or 0, where)
         if min(size) > 0:
             sizes.setdefault(file, size)
@@ -231,8 +231,8 @@ class CocoAnnotations:
             "does not tell that from not labelled.",
             "hidden": f"the places of {counted(counts['hidden'], 'point')} with visibility 0 were left out.",
             "unseen": f"{counted(counts['unseen'], 'point')} with visibility -1 taken as not labelled.",
-            "scores": f"{counted(counts['scores'], 'annotation')} with a score, as models give it. If they are "
-            "predictions, they are no labels by people.",
+            "scores": f"{counted(counts['scores'], 'annotation')} with a score, as from a model. If they are "
+            "predictions, they are not labels by people.",
         }
         told = [f"{self._path}: {sentence}" for name, sentence in sentences.items() if counts[name]]
         return [*told, *self._collect().notices()]

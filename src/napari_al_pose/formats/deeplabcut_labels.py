@@ -106,13 +106,11 @@ def _predictions(table: RawTable, path: Path) -> list[str]:
         return []
     if not is_annotation_file(path):
         raise AlPoseError(
-            f"{path} holds what a model predicted (it has likelihoods), no labels by people.",
+            f"{path} holds a model's predictions (it has likelihoods), not labels by people.",
             "Correct them in DeepLabCut and choose the CollectedData it saves. Predictions of a whole video become "
             "guesses here if their file lies beside the video.",
         )
     unsure = int((table.values[:, likelihoods] < 1).sum())
     if not unsure:
         return []
-    return [
-        f"{path}: {counted(unsure, 'point')} with a likelihood below 1, as models give it, read as labels by people."
-    ]
+    return [f"{path}: {counted(unsure, 'point')} with a likelihood below 1, as from a model, read as labels by people."]

@@ -44,7 +44,7 @@ def read_json(path: Path, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise AlPoseError(f"{path} is not JSON in UTF-8: {str(error)[:80]}.", remedy) from error
     except OSError as error:
-        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error
+        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "Check that you may read it.") from error
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -63,11 +63,11 @@ def read_mpii(path: Path, told: Told = nobody) -> LabelSet:
     if not is_mpii(document):
         if isinstance(document, list) and document and isinstance(document[0], dict) and "score" in document[0]:
             raise AlPoseError(
-                f"{path} holds results of a model (entries with 'score'), no labels by people.",
+                f"{path} holds results of a model (entries with 'score'), not labels by people.",
                 "Choose the file of annotations that the model was tried on.",
             )
         raise AlPoseError(
-            f"{path} is no list of entries with 'image', 'joints' and 'joints_vis'.",
+            f"{path} is not a list of entries with 'image', 'joints' and 'joints_vis'.",
             "Choose MPII's annotations in JSON; its original .mat file is not read.",
         )
     check_count(len(document), path)

@@ -25,7 +25,7 @@ def load_yaml(path: Path) -> Any:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "See that you may read it.") from error
+        raise AlPoseError(f"{path} could not be read: {error.strerror}.", "Check that you may read it.") from error
     try:
         text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:

@@ -77,7 +77,7 @@ def write_onnx(model: PoseModel, path: Path) -> None:
     """
     if model.animals is not None:
         raise AlPoseError(
-            "A model of several animals can't be written as ONNX: it is asked for one animal after the other.",
+            "A model of several animals can't be written as ONNX: it looks at one animal after the other.",
             "Run it with `napari-al-pose predict`.",
         )
     with replacing(path) as temporary:

@@ -391,7 +391,7 @@ class CollectedData:
 
         if not store.exchange.realign(self.name, origin, shown=now, move=move):
             return []
-        return [f"The labels of {self.name} were shifted: its images are crops, and the video itself came or went."]
+        return [f"The labels of {self.name} were shifted: its images are crops, and the video was added or removed."]
 
     def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, Points]:
         """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of what is shown."""

@@ -137,7 +137,7 @@ class EditLog:
         if isinstance(error, sqlite3.OperationalError):
             return AlPoseError(
                 f"The labels in {self.path} could not be opened: {error}.",
-                "See that the file and its folder may be read and written, and that the disk is not full.",
+                "Check that the file and its folder may be read and written, and that the disk is not full.",
             )
         return AlPoseError(
             f"The labels in {self.path} are damaged: {error}.",

@@ -44,7 +44,7 @@ def open_project(path: Path | str, *, read_only: bool | None = None, told: Told 
     if not read_only:
         lock, holder, why = _lock(config.path.parent)
         if lock is None and read_only is False:
-            raise AlPoseError(why, "Close the other window, or see that you may write to the folder.")
+            raise AlPoseError(why, "Close the other window, or check that you may write to the folder.")
         notices += [why] if why else []
     try:
         labels_path = config.path.parent / "al-pose" / "labels.sqlite"

@@ -228,7 +228,7 @@ class Protocol:
             )
         if BEST in {Arm.parse(text).strategy for text in self.arms} and not self.candidates:
             raise AlPoseError(
-                f"The arm {BEST} tries several batches in each round, and nobody says how many.",
+                f"The arm {BEST} tries several batches in each round; the number is missing.",
                 "Add --candidates 20.",
             )
         if self.folds < 2:

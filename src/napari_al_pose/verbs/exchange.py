@@ -32,7 +32,7 @@ def add(verbs: Any) -> None:
     what = export.add_mutually_exclusive_group(required=True)
     what.add_argument("--format", choices=FORMATS, help="of the labels")
     what.add_argument(
-        "--model", type=Path, metavar="FILE", help="write the newest model to FILE, which ends in .onnx, in their place"
+        "--model", type=Path, metavar="FILE", help="write the newest model to FILE (.onnx) instead of labels"
     )
     export.add_argument(
         "--output",
@@ -43,7 +43,7 @@ def add(verbs: Any) -> None:
     export.add_argument(
         "--fill",
         action="store_true",
-        help="fill frames that were begun with the model's guesses, where it believes all that they lack",
+        help="complete unfinished frames with the model's guesses, where it is confident of all that is missing",
     )
 
 
@@ -65,7 +65,7 @@ def _export(options: argparse.Namespace) -> None:
         show(document, f"Model {document['model_version']} written to {document['path']}.", options)
         return
     if options.output is None:
-        raise AlPoseError("Labels have no place to go.", "Give it with --output PATH.")
+        raise AlPoseError("Nowhere to write the labels.", "Add --output PATH.")
     with opened(options.project) as project:
         work = export_labels(project, format_named(options.format), options.output, filling=options.fill)
         done: Exported = show_progress(work)

@@ -39,8 +39,8 @@ class Alternation:
     """
 
     name: str = "mpe_alternating"
-    title: str = "MPE, looks in turn (k-means)"
-    summary: str = "The most ambiguous frame of each group that looks alike, in turn"
+    title: str = "MPE, group by group (k-means)"
+    summary: str = "The most ambiguous frame of each group of similar frames, in turn"
     family: Family = Family.VARIANT
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     batching: Batching = Batching.BEST
@@ -78,8 +78,8 @@ def influence_alternating() -> Alternation:
         Alternation(),
         name="influence_alternating",
         family=Family.VARIANT,
-        title="Influence, looks in turn (k-means)",
-        summary="The most typical frame of each group that looks alike, in turn",
+        title="Influence, group by group (k-means)",
+        summary="The most typical frame of each group of similar frames, in turn",
         requires=Requires.FEATURES,
         cost="image features once a frame, then O(N d k) a turn of k-means",
         base=Influence(),

@@ -71,7 +71,7 @@ class Coverage:
 
     name: str = "coverage"
     title: str = "Coverage (facility location)"
-    summary: str = "Frames that look like many candidate frames that look like no labelled one"
+    summary: str = "Frames that stand for many candidates unlike any labelled frame"
     family: Family = Family.TYPICAL
     short_list: int = 4
     requires: Requires = Requires.FEATURES

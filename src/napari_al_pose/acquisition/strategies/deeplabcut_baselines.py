@@ -73,7 +73,7 @@ class PictureKMeans:
 
     name: str = "dlc_kmeans"
     title: str = "K-means as in DeepLabCut"
-    summary: str = "A random frame of each look, of small grey pictures, as DeepLabCut's extract_frames does"
+    summary: str = "A random frame of each group of similar small grey pictures, as DeepLabCut's extract_frames does"
     family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
@@ -96,7 +96,7 @@ class Jump:
 
     name: str = "dlc_jump"
     title: str = "Outliers that jump, as in DeepLabCut"
-    summary: str = "A random frame of each look among those in which a bodypart jumps by more than 20 px"
+    summary: str = "A random frame of each group of similar frames in which a bodypart jumps by more than 20 px"
     family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST
@@ -122,7 +122,7 @@ class Uncertain:
 
     name: str = "dlc_uncertain"
     title: str = "Outliers in doubt, as in DeepLabCut"
-    summary: str = "A random frame of each look among those in which a likelihood is below 0.01"
+    summary: str = "A random frame of each group of similar frames in which a likelihood is below 0.01"
     family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST

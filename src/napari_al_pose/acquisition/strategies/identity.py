@@ -89,7 +89,7 @@ class IdentityDoubt:
         gaps = np.hypot(*np.moveaxis(one[:, None] - other[None], -1, 0))
         nearest = float(np.nanmin(gaps)) / length
         where = "two animals touch" if nearest < _TOUCH else f"two animals are {nearest:.1f} body lengths apart"
-        return Explanation(sentence=f"{where}, and which is which is doubted" if costs[0] < 1 else where)
+        return Explanation(sentence=f"{where}, and it is unclear which is which" if costs[0] < 1 else where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class KMeansBatch:
 
     name: str = "kmeans"
     title: str = "K-means on image features"
-    summary: str = "One typical frame of each group that looks alike"
+    summary: str = "One typical frame of each group of similar frames"
     family: Family = Family.DIVERSE
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST

@@ -65,6 +65,6 @@ def learning_loss_pp() -> LearningLoss:
         name="learning_loss_pp",
         family=Family.LEARNED,
         title="LearningLoss++",
-        summary="Learning Loss with shares of the loss in place of a margin",
+        summary="Learning Loss that compares shares of the loss instead of using a margin",
         needs=frozenset({Extra.PREDICTED_LOSS_PP}),
     )

@@ -65,7 +65,7 @@ class LearnedPolicy:
     ranker: BoostedTrees
     name: str = "policy"
     title: str = "Learned policy"
-    summary: str = "Frames with what the best of many tried batches had in common"
+    summary: str = "Frames with the features that the best of many tried batches shared"
     family: Family = Family.LEARNED
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
     uses: Requires = Requires.LABELS
@@ -102,5 +102,5 @@ class LearnedPolicy:
         told = self.ranker.contributions(features.table()[place[0]])[:OF_A_FRAME]
         most = [i for i in np.argsort(-told, kind="stable")[:_TOLD].tolist() if told[i] > 0]
         if not most:
-            return Explanation(sentence="nothing speaks for it in particular")
-        return Explanation(sentence=f"for it speak {join([FEATURE_WORDS[i] for i in most])}")
+            return Explanation(sentence="no single feature stands out")
+        return Explanation(sentence=f"chosen for {join([FEATURE_WORDS[i] for i in most])}")

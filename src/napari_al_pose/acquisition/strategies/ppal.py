@@ -65,8 +65,8 @@ class TwoStages:
     """Rank the medoids of the most doubtful frames first, then those by doubt."""
 
     name: str = "ppal"
-    title: str = "Doubtful, then typical of its look (PPAL)"
-    summary: str = "The middle of each look among the most ambiguous frames, bodyparts that are hard counting more"
+    title: str = "Doubtful, then typical of its group (PPAL)"
+    summary: str = "The middle of each group of similar frames among the most ambiguous; hard bodyparts count more"
     family: Family = Family.DIVERSE
     requires: Requires = Requires.SCOREMAPS | Requires.FEATURES
     batching: Batching = Batching.BEST

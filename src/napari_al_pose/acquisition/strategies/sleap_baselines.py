@@ -77,7 +77,7 @@ class ImageFeatures:
 
     name: str = "sleap_images"
     title: str = "Image features as in SLEAP"
-    summary: str = "Random frames of five looks in turn, of raw pixels, as SLEAP's image-feature suggestions"
+    summary: str = "Random frames of five groups of similar pictures, in turn, as SLEAP's image-feature suggestions"
     family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.NONE
     batching: Batching = Batching.BEST
@@ -120,7 +120,7 @@ class Threshold:
 
     name: str = "sleap_displacement"
     title: str = "Displacement, as in SLEAP"
-    summary: str = "Frames in which the bodyparts move by more than 10 px in the mean, in the order of time"
+    summary: str = "Frames in which the bodyparts move by more than 10 px on average, in the order of time"
     family: Family = Family.OTHER_PROGRAMS
     requires: Requires = Requires.PREDICTIONS
     batching: Batching = Batching.BEST

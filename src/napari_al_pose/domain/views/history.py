@@ -53,9 +53,9 @@ def history_row(
         "edit": f"Labelled {parts}",
         "undo": f"Undid {parts}",
         "redo": f"Redid {parts}",
-        "merge": f"Took over {parts} of another program",
+        "merge": f"Took over {parts} from another program",
         "import": f"Read {parts} from DeepLabCut's file",
-        "realign": "Shifted, as the video came or went",
+        "realign": "Moved with the crop: the video was added or removed",
     }
     local = time.astimezone(now.tzinfo)
     day = "today" if local.date() == now.date() else f"{local:%d %b %Y}"

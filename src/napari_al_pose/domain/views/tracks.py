@@ -202,7 +202,7 @@ def picked_sentence(place: ReviewPlace) -> str:
     if np.isnan(place.value):
         return "You picked this frame on the timeline"
     n = place.last - place.first + 1
-    what = "it is doubted which animal is which" if place.doubted else "the model is unsure"
+    what = "it is unclear which animal is which" if place.doubted else "the model is unsure"
     return f"You picked this place on the timeline: {what} in {count(n, 'frame')} here"
 
 

@@ -19,7 +19,7 @@ def download_note(model: PretrainedModel, *, folder: str, is_here: bool) -> str:
         return f"Downloaded already, to {folder}."
     host = model.url.split("/")[2]
     return (
-        f"{model.megabytes} MB from {host}, to {folder}. SHA-256 {model.sha256[:12]}…, checked when it is here. "
+        f"{model.megabytes} MB from {host}, to {folder}. SHA-256 {model.sha256[:12]}…, checked after the download. "
         "The licence is the publishers' own: read it on the model's page before you use the weights."
     )
 

@@ -342,8 +342,8 @@ def _filling_box(project: Project | None) -> QCheckBox:
     n_begun = 0 if project is None or not project.models.latest() else len(begun(project.labels.annotations()))
     box = QCheckBox(f"Fill unfinished frames with the model's guesses ({n_begun:,})")
     box.setToolTip(
-        "What nobody looked at is filled where the model believes all that a frame lacks. A table beside the labels "
-        "lists the guesses."
+        "Bodyparts nobody has looked at are filled in if the model is confident of all that a frame lacks. A table "
+        "beside the labels lists these guesses."
     )
     box.setVisible(n_begun > 0)
     return box

@@ -145,7 +145,7 @@ class TrackLanes(QWidget):
             error = dict(self._tracks.errors.frames).get(row)
             words += "" if error is None else f" · {error:.1f} px from its labels"
             if place_at(overview.doubtful, row):
-                words += " · which animal is which is doubted here"
+                words += " · unclear here which animal is which"
         track = self.track_at(at.y())
         return f"{words}\n{gaps_sentence(overview, track)}" if 0 <= track < len(overview.tracks) else words
 
@@ -262,7 +262,7 @@ class PredictedBar(QWidget):
         KeyTip(self.low, "Go to the next place where the model is unsure ({go_low 1}; back: {go_low -1})", keys)
         KeyTip(
             self.doubtful,
-            "Go to the next place where it is doubted which animal is which ({go_doubtful 1}; back: {go_doubtful -1})",
+            "Go to the next place where it is unclear which animal is which ({go_doubtful 1}; back: {go_doubtful -1})",
             keys,
         )
         KeyTip(self.menu, "Put unsure places in the queue; swap, split, join and name tracks", keys)
