@@ -130,7 +130,7 @@ def test_bodyparts_have_colours_of_their_own(n):
 
 def test_a_label_hides_the_guess_and_a_guess_shows_where_nobody_looked():
     guess = prediction([[1, 1], [2, 2], [np.nan, np.nan]], [0.9, 0.874, 0.1])
-    rows = bodypart_rows(annotation(KeypointState.PLACED, 0, 0), Guessed(guess, 0.5), SKELETON, "ear")
+    rows = bodypart_rows(annotation(KeypointState.PLACED, 0, 0), Guessed(guess, 0.5), SKELETON.bodyparts, "ear")
     assert [row.mark for row in rows] == [BodypartMark.PLACED, BodypartMark.GUESSED, BodypartMark.OPEN]
     assert [row.text for row in rows] == ["placed", "guess 87%", ""]
     assert [row.is_current for row in rows] == [False, True, False]
@@ -138,19 +138,19 @@ def test_a_label_hides_the_guess_and_a_guess_shows_where_nobody_looked():
 
 def test_below_the_threshold_a_guess_may_not_be_visible():
     guess = prediction([[1, 1], [2, 2], [3, 3]], [0.9, 0.35, 0.5])
-    rows = bodypart_rows(annotation(0, 0, 0), Guessed(guess, 0.5), SKELETON, "ear")
+    rows = bodypart_rows(annotation(0, 0, 0), Guessed(guess, 0.5), SKELETON.bodyparts, "ear")
     assert [row.mark for row in rows] == [BodypartMark.GUESSED, BodypartMark.DOUBTED, BodypartMark.GUESSED]
     assert rows[1].text == "not visible? 35%"
 
 
 def test_without_a_frame_every_bodypart_is_open():
-    assert {row.mark for row in bodypart_rows(None, None, SKELETON, "")} == {BodypartMark.OPEN}
-    assert frame_progress(None, SKELETON) == ""
+    assert {row.mark for row in bodypart_rows(None, None, SKELETON.bodyparts, "")} == {BodypartMark.OPEN}
+    assert frame_progress(None) == ""
 
 
 def test_not_visible_counts_as_looked_at():
-    assert frame_progress(annotation(1, 2, 0), SKELETON) == "2 of 3 bodyparts"
-    assert frame_progress(annotation(1, 2, 2), SKELETON) == "complete"
+    assert frame_progress(annotation(1, 2, 0)) == "2 of 3 bodyparts"
+    assert frame_progress(annotation(1, 2, 2)) == "complete"
 
 
 # ---- tally ----------------------------------------------------------------------------------------

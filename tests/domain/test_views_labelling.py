@@ -109,5 +109,5 @@ def test_a_borrowed_pose_is_not_called_the_model_s_guess(version):
     else:
         guess = borrowed_guess({"nose": (1.0, 2.0)}, key, SKELETON.bodyparts)
     guessed = Guessed(guess, 0.4, copied_from=None if version else FrameKey("v", 0))
-    texts = [row.text for row in bodypart_rows(empty, guessed, SKELETON, "nose")]
+    texts = [row.text for row in bodypart_rows(empty, guessed, SKELETON.bodyparts, "nose")]
     assert texts == (["guess 50%"] * 3 if version else ["from frame 0", "", ""])

@@ -18,7 +18,7 @@ import sleap_io as sio
 from exchange_tools import make_video, project_with_labels
 from PIL import Image
 
-from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
+from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState, Skeleton
 from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import CancelledError, Committed, export_labels, format_named, import_labels
 from napari_al_pose.project import open_project
@@ -267,7 +267,7 @@ def test_hold_out_frames_of_a_project_stay_hold_out(tmp_path):
         assert project.labels.holdout_keys() == [FrameKey("cam", 2)]
 
 
-def test_bodyparts_that_belong_to_no_individual_are_counted(tmp_path):
+def test_bodyparts_that_belong_to_no_individual_come_along(tmp_path):
     columns = [("Ada", who, part, axis) for who in ("ann", "bob") for part in ("nose",) for axis in "xy"]
     columns += [("Ada", "single", "corner", axis) for axis in "xy"]
     names = ["scorer", "individuals", "bodyparts", "coords"]
@@ -275,11 +275,22 @@ def test_bodyparts_that_belong_to_no_individual_are_counted(tmp_path):
     table = pd.DataFrame(np.ones((2, 6)), index=rows, columns=pd.MultiIndex.from_tuples(columns, names=names))
     table.to_csv(tmp_path / "CollectedData_Ada.csv")
     done = finish(import_labels(tmp_path / "CollectedData_Ada.csv", tmp_path / "made"))
-    assert any("2 points of corner, which belong to no individual" in notice for notice in done.notices)
+    assert done.points == 6
     with open_project(tmp_path / "made") as project:
-        assert project.skeleton.individuals == ("ann", "bob")
-        assert project.skeleton.bodyparts == ("nose",)
+        assert project.skeleton == Skeleton(("nose",), (), ("ann", "bob"), ("corner",))
         assert len(project.labels.complete_keys()) == 2
+        assert project.labels.annotation(FrameKey("cam", 1), "single").xy.tolist() == [[1, 1]]
+        slp = finish(export_labels(project, format_named("sleap"), tmp_path / "a.slp"))
+        assert any("2 points of 'corner' left out" in notice for notice in slp.notices)
+        again = finish(export_labels(project, format_named("deeplabcut"), tmp_path / "again"))
+        assert again.points == 6
+        assert not any("corner" in notice for notice in again.notices)
+    with open_project(tmp_path / "again") as project:
+        assert project.labels.annotation(FrameKey("cam", 1), "single").xy.tolist() == [[1, 1]]
+    ours = project_with_labels(tmp_path / "ours", bodyparts=("nose",), individuals=("ann", "bob"), frames=())
+    done = finish(import_labels(tmp_path / "CollectedData_Ada.csv", ours))
+    assert any("no unique bodypart 'corner'; 2 points left out" in notice for notice in done.notices)
+    assert done.points == 4
 
 
 def test_a_track_called_single_is_no_unique_bodypart(tmp_path):

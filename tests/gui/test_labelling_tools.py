@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -269,6 +271,65 @@ def test_each_individual_has_labels_of_its_own_in_deeplabcut_s_columns(several):
     row = table.iloc[0]["me"]
     assert row["mouse1"].tolist() == [10, 20, 30, 40]
     np.testing.assert_array_equal(row["mouse2"].to_numpy(), [50, 60, np.nan, np.nan])
+
+
+@pytest.fixture
+def with_corner(sample_project, session, tmp_path, qtbot):
+    """A project of two mice in an arena with a corner and a lamp, open, with a frame in front."""
+    video = next((sample_project.parent / "videos").iterdir())
+    config = create_project(
+        parent=tmp_path,
+        task="pair",
+        scorer="me",
+        bodyparts=("nose", "ear", "tail"),
+        skeleton=(("nose", "tail"),),
+        videos=[video],
+        individuals=("mouse1", "mouse2"),
+        unique_bodyparts=("corner", "lamp"),
+    )
+    session.projects.open_project(config)
+    qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
+    return session
+
+
+def test_unique_bodyparts_are_labelled_after_the_animals(with_corner):
+    session, frame = with_corner, with_corner.frame
+    assert frame.individuals == ("mouse1", "mouse2", "single")
+    for place in range(6):
+        session.editor.click(10 + place, 20)
+    assert (frame.individual, frame.bodypart, frame.bodyparts) == ("single", "corner", ("corner", "lamp"))
+    session.editor.click(50, 60)
+    assert frame.bodypart == "lamp"
+    assert frame.key not in session.projects.tally.complete
+    session.editor.mark_not_visible()
+    assert frame.key in session.projects.tally.complete
+    session.editor.next_individual()
+    assert (frame.individual, frame.bodypart) == ("mouse1", "nose")
+    session.editor.undo()
+    assert (frame.individual, frame.bodypart) == ("single", "lamp")
+    session.editor.redo()
+    root, video = session.projects.project.root, frame.key.video
+    session.projects.close_project()
+    table = pd.read_hdf(root / "labeled-data" / video / "CollectedData_me.h5")
+    np.testing.assert_array_equal(table["me"]["single"].to_numpy(), [[50, 60, np.nan, np.nan]])
+
+
+def test_a_model_s_guesses_for_unique_bodyparts_are_shown_and_accepted_with_all_others(with_corner, engine):
+    session, key = with_corner, with_corner.frame.key
+    engine.says(Ready("cpu", 1))
+    poses = np.arange(12, dtype=np.float32).reshape(2, 3, 2) * 20 + 30
+    said = Prediction.of_animals(key, 1, poses, np.full((2, 3), 0.9, np.float32))
+    unique = np.array([(5, 6), (90, 80)], np.float32)
+    said = dataclasses.replace(said, unique_xy=unique, unique_likelihood=np.array([0.9, 0.1], np.float32))
+    engine.says(Looked(1, key, None, said))
+    session.frame.choose_individual("single")
+    assert session.frame.guess.xy.tolist() == unique.tolist()
+    session.frame.choose_individual("mouse1")
+    session.editor.accept_all_guesses()
+    labels = {one.individual: one for one in session.projects.project.labels.annotations(unique=True)}
+    assert sorted(labels) == ["mouse1", "mouse2", "single"]
+    np.testing.assert_array_equal(labels["single"].xy, [(5, 6), (np.nan, np.nan)])
+    assert (session.frame.individual, session.frame.bodypart) == ("single", "lamp")
 
 
 def test_what_a_model_of_one_animal_says_is_of_the_first_individual(several, engine):

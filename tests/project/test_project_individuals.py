@@ -74,7 +74,7 @@ def test_columns_are_written_as_deeplabcut_has_them(root):
     np.testing.assert_array_equal(csv.to_numpy(float), table.to_numpy())
 
 
-def test_deeplabcuts_own_labels_are_read_and_unique_bodyparts_kept(root):
+def test_deeplabcuts_own_labels_are_read_and_unique_bodyparts_too(root):
     nan = np.nan
     save_as_deeplabcut(
         root, {"img005.png": [1, 2, nan, nan, nan, nan, nan, nan, 40, 41], "img012.png": [*range(8), 42, 43]}
@@ -83,11 +83,72 @@ def test_deeplabcuts_own_labels_are_read_and_unique_bodyparts_kept(root):
         a, b = (project.labels.annotation(KEY, who) for who in ("a", "b"))
         assert a.states.tolist() == [KeypointState.PLACED, KeypointState.NOT_VISIBLE]
         assert b.is_empty, "an animal without any point is not there, not hidden"
+        assert project.labels.annotation(KEY, "single").xy.tolist() == [[40, 41]]
         assert len(project.labels.complete_keys()) == 2
         project.labels.place_many(KEY, {"nose": (7, 8), "tail": (9, 10)}, individual="b")
         project.export_labels()
     np.testing.assert_array_equal(read_h5(root).iloc[0].to_numpy(), [1, 2, nan, nan, 7, 8, 9, 10, 40, 41])
     assert read_h5(root).iloc[1].tolist() == [*range(8), 42, 43]
+
+
+def test_unique_bodyparts_are_labelled_written_and_taken_back_like_all_others(root):
+    with open_project(root) as project:
+        labels = project.labels
+        assert project.skeleton.keypoints[-1] == ("single", "corner")
+        labels.place_many(KEY, {"nose": (1, 2), "tail": (3, 4)}, individual="a")
+        labels.place(KEY, "corner", 50, 40, individual="single")
+        labels.place(FrameKey("mouse", 12), "corner", 51, 41, individual="single")
+        assert [a.individual for a in labels.annotations()] == ["a"]
+        assert [a.individual for a in labels.annotations(unique=True)] == ["a", "single", "single"]
+        with pytest.raises(ValueError, match="corner"):
+            labels.place(KEY, "corner", 1, 1, individual="a")
+        with pytest.raises(ValueError, match="nose"):
+            labels.place(KEY, "nose", 1, 1, individual="single")
+        project.export_labels()
+        nan = np.nan
+        np.testing.assert_array_equal(
+            read_h5(root).to_numpy(), [[1, 2, 3, 4, nan, nan, nan, nan, 50, 40], [*[nan] * 8, 51, 41]]
+        )
+        labels.undo()
+        project.export_labels()
+        assert len(read_h5(root)) == 1, "the row of a frame without labels goes"
+        labels.clear(KEY, "corner", individual="single")
+        assert KEY in labels.complete_keys()
+        project.export_labels()
+        np.testing.assert_array_equal(read_h5(root).to_numpy()[0, -2:], [nan, nan])
+        assert [a.individual for a in labels.history.of(KEY)[-1].annotations] == ["a", "b", "single"]
+        labels.history.bring_back(KEY, labels.history.of(KEY)[1].action)
+        assert labels.annotation(KEY, "single").xy.tolist() == [[50, 40]]
+
+
+def test_unique_bodyparts_that_others_changed_are_merged_or_shown_as_conflicts(root):
+    save_as_deeplabcut(root, {"img005.png": [*range(8), 40, 41], "img012.png": [*range(8), 42, 43]})
+    with open_project(root) as project:
+        project.labels.place(KEY, "corner", 44, 45, individual="single")
+    save_as_deeplabcut(root, {"img005.png": [*range(8), 46, 47], "img012.png": [*range(8), 48, 49]})
+    with open_project(root) as project:
+        assert project.labels.annotation(KEY, "single").xy.tolist() == [[44, 45]]
+        assert project.labels.annotation(FrameKey("mouse", 12), "single").xy.tolist() == [[48, 49]]
+        (conflict,) = project.labels.conflicts.all()
+        assert (conflict.key.individual, conflict.key.bodypart, conflict.theirs.x) == ("single", "corner", 46)
+
+
+def test_a_frame_with_half_of_the_unique_bodyparts_is_not_complete(root):
+    (root / "config.yaml").write_text(CONFIG.replace("- corner", "- corner\n- lamp"))
+    with open_project(root) as project:
+        project.labels.place_many(KEY, {"nose": (1, 2), "tail": (3, 4)}, individual="a")
+        project.labels.place(KEY, "corner", 1, 1, individual="single")
+        assert project.labels.complete_keys() == []
+        project.labels.mark_not_visible(KEY, "lamp", individual="single")
+        assert project.labels.complete_keys() == [KEY]
+
+
+@pytest.mark.parametrize(("old", "new", "why"), [("- corner", "- nose", "'nose'"), ("- b", "- single", "'single'")])
+def test_unique_bodyparts_whose_names_are_taken_are_kept_in_the_files_and_told(root, old, new, why):
+    (root / "config.yaml").write_text(CONFIG.replace(old, new))
+    with open_project(root) as project:
+        assert project.skeleton.unique_bodyparts == ()
+        assert any("cannot be labelled here" in notice and why in notice for notice in project.notices)
 
 
 def test_individual_is_added_here_and_in_config(root):
@@ -125,6 +186,10 @@ def test_bodyparts_are_edited_for_every_individual(root):
     assert "bodyparts: MULTI!" in (root / "config.yaml").read_text()
     table = read_h5(root)
     assert table["Me"]["a"].columns.get_level_values(0)[::2].tolist() == ["tail", "snout"]
+    with open_project(root) as project:
+        assert project.labels.annotation(KEY, "single").xy.tolist() == [[40, 41]]
+        with pytest.raises(AlPoseError, match="corner"):
+            project.edit_skeleton(SkeletonEdit(("tail", "corner")))
     assert table.iloc[0].tolist() == [2, 3, 0, 1, 6, 7, 4, 5, 40, 41]
 
 

@@ -287,7 +287,8 @@ def test_several_animals_open_with_their_individuals(tmp_path):
     )
     with open_project(root) as project:
         assert project.skeleton.individuals == ("a", "b")
-        assert any("corner" in notice for notice in project.notices)
+        assert project.skeleton.unique_bodyparts == ("corner",)
+        assert project.notices == ()
         key = FrameKey("mouse", 3)
         project.labels.place_many(key, {"nose": (1, 2), "tail": (3, 4)}, individual="b")
         project.export_labels()

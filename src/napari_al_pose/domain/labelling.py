@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,7 +226,7 @@ def loop_step(n_frames: int, index: int, bodypart: int, n_bodyparts: int) -> tup
 
 
 def accepted_points(
-    guesses: Mapping[str, Prediction | None], bodyparts: Sequence[str], threshold: float
+    guesses: Mapping[str, Prediction | None], bodyparts_of: Callable[[str], Sequence[str]], threshold: float
 ) -> dict[tuple[str, str], tuple[float, float] | None]:
     """Return where the guesses are, by individual and bodypart; None for a bodypart that may not be visible.
 
@@ -234,8 +234,8 @@ def accepted_points(
     ----------
     guesses : mapping of str to Prediction or None
         Of each individual; NaN for what is labelled already.
-    bodyparts : sequence of str
-        K of them.
+    bodyparts_of : callable
+        Returns the bodyparts of an individual.
     threshold : float
         Likelihood from which a guess is believed.
     """
@@ -243,7 +243,8 @@ def accepted_points(
     for who, guess in guesses.items():
         if guess is None:
             continue
-        for name, (x, y), doubted in zip(bodyparts, guess.xy.tolist(), is_doubtful(guess, threshold), strict=True):
+        points = zip(bodyparts_of(who), guess.xy.tolist(), is_doubtful(guess, threshold), strict=True)
+        for name, (x, y), doubted in points:
             if doubted:
                 found[who, name] = None
             elif math.isfinite(x) and math.isfinite(y):

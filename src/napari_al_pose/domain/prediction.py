@@ -52,6 +52,8 @@ class Prediction:
     animals_xy, animals_likelihood : float32 array, (A, K, 2) and (A, K), optional
         Of all animals, if the model predicts several; NaN and 0 for one that was not found. The fields above are then
         the first animal's.
+    unique_xy, unique_likelihood : float32 array, (U, 2) and (U,), optional
+        Of the unique bodyparts, if the model predicts them.
     """
 
     key: FrameKey
@@ -60,22 +62,44 @@ class Prediction:
     likelihood: NDArray[np.float32]
     animals_xy: NDArray[np.float32] | None = None
     animals_likelihood: NDArray[np.float32] | None = None
+    unique_xy: NDArray[np.float32] | None = None
+    unique_likelihood: NDArray[np.float32] | None = None
 
     @classmethod
     def of_animals(
-        cls, key: FrameKey, model_version: int, xy: NDArray[np.floating], likelihood: NDArray[np.floating]
+        cls,
+        key: FrameKey,
+        model_version: int,
+        xy: NDArray[np.floating],
+        likelihood: NDArray[np.floating],
+        *,
+        unique: NDArray[np.floating] | None = None,
     ) -> Prediction:
-        """Build a prediction from the poses of one animal, (K, 2) and (K,), or of several, (A, K, 2) and (A, K)."""
+        """Build a prediction from the poses of one animal, (K, 2) and (K,), or of several, (A, K, 2) and (A, K).
+
+        ``unique``, (U, 3), are positions and likelihoods of unique bodyparts.
+        """
         poses, sure = np.asarray(xy, np.float32), np.asarray(likelihood, np.float32)
+        others = (None, None)
+        if unique is not None:
+            beside = np.asarray(unique, np.float32)
+            others = beside[:, :2], beside[:, 2]
         if poses.ndim == 2:
-            return cls(key, model_version, poses, sure)
-        return cls(key, model_version, poses[0], sure[0], poses, sure)
+            return cls(key, model_version, poses, sure, None, None, *others)
+        return cls(key, model_version, poses[0], sure[0], poses, sure, *others)
 
     def of(self, animal: int) -> Prediction:
         """Return the pose of a single animal."""
         if self.animals_xy is None or self.animals_likelihood is None:
             return self
         return Prediction(self.key, self.model_version, self.animals_xy[animal], self.animals_likelihood[animal])
+
+    @property
+    def unique(self) -> Prediction | None:
+        """The unique bodyparts as a pose of their own; None if the model does not predict them."""
+        if self.unique_xy is None or self.unique_likelihood is None:
+            return None
+        return Prediction(self.key, self.model_version, self.unique_xy, self.unique_likelihood)
 
     @property
     def poses(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.skeleton import Skeleton
@@ -68,7 +68,7 @@ def edited_skeleton(skeleton: Skeleton, edit: SkeletonEdit, *, archived: Collect
     for name in edit.bodyparts:
         if name != name.strip() or not name.isprintable():
             raise AlPoseError(f"{name!r} cannot be the name of a bodypart.", "Leave out spaces around it.")
-    after = Skeleton(edit.bodyparts, edit.links, skeleton.individuals)
+    after = replace(skeleton, bodyparts=edit.bodyparts, links=edit.links)
     _check_renames(skeleton, edit)
     arriving = {new for old, new in edit.renamed if old != new}
     for new in sorted(arriving & {*archived, *removed_bodyparts(skeleton, edit)}):

@@ -151,13 +151,15 @@ class Looked(OfJob):
 
     ``scoremaps`` is also None if the model has none.
 
-    ``animals`` are the scoremaps of each animal, in the order of the prediction's, if the model predicts several.
+    ``animals`` are the scoremaps of each animal, in the order of the prediction's, if the model predicts several, and
+    ``unique`` those of the unique bodyparts.
     """
 
     key: FrameKey
     scoremaps: Scoremaps | None
     prediction: Prediction | None
     animals: tuple[Scoremaps, ...] = ()
+    unique: Scoremaps | None = None
 
 
 @dataclass(frozen=True, slots=True)

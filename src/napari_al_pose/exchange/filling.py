@@ -104,8 +104,9 @@ def fill(project: Project, labels: LabelSet) -> Filled:
     """
     version, skeleton = project.models.latest(), labels.skeleton
     wanted = begun(labels.annotations)
-    if not wanted or not version or len(skeleton.individuals) > 1:
-        return Filled(labels, (), len(wanted), several=len(skeleton.individuals) > 1)
+    several = len(skeleton.owners) > 1
+    if not wanted or not version or several:
+        return Filled(labels, (), len(wanted), several=several)
     guesses = project.predictions.load(version)
     reliability = next((r.reliability for r in reversed(project.rounds.all()) if r.number == version), None)
     threshold = confidence_threshold(reliability)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_al_pose.domain import AlPoseError, FrameRole, KeypointState
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameRole, KeypointState
 from napari_al_pose.domain.steps import Told
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
@@ -22,7 +22,6 @@ from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
 from napari_al_pose.exchange.stepwise import Committed, stepwise
 from napari_al_pose.exchange.video_matching import match_videos
-from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.label_set import LabelSet, counted
 from napari_al_pose.project import Project, open_project
 

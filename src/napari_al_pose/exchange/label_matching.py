@@ -7,8 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
-from napari_al_pose.formats.label_set import LabelSet, counted
+from napari_al_pose.domain import (
+    SINGLE_INDIVIDUAL,
+    UNIQUE_INDIVIDUAL,
+    AlPoseError,
+    Annotation,
+    FrameKey,
+    KeypointState,
+    Skeleton,
+)
+from napari_al_pose.formats.label_set import LabelSet, counted, without_unique
 from napari_al_pose.project import LabelStore
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import same_keypoint
@@ -25,10 +33,15 @@ def match_to_project(labels: LabelSet, skeleton: Skeleton) -> tuple[LabelSet, li
         If they share no bodypart.
     """
     notices: list[str] = []
-    order = _bodyparts(labels, skeleton, notices)
-    names = _individuals(labels, skeleton, notices)
+    unique = _unique(labels, skeleton, notices)
+    animals = without_unique(labels)
+    order = _bodyparts(animals, skeleton, notices)
+    names = _individuals(animals, skeleton, notices)
+    orders = dict.fromkeys(names, order)
+    if any(index >= 0 for index in unique):
+        names, orders = {**names, UNIQUE_INDIVIDUAL: UNIQUE_INDIVIDUAL}, {**orders, UNIQUE_INDIVIDUAL: unique}
     fitted, duplicates = (
-        tuple(_fit(a, order, names[a.individual]) for a in annotations if a.individual in names)
+        tuple(_fit(a, orders[a.individual], names[a.individual]) for a in annotations if a.individual in names)
         for annotations in (labels.annotations, labels.duplicates)
     )
     return dataclasses.replace(labels, skeleton=skeleton, annotations=fitted, duplicates=duplicates), notices
@@ -51,10 +64,11 @@ def changes_for(store: LabelStore, labels: LabelSet) -> tuple[Changes, Changes]:
     changes: list[tuple[KeypointKey, Keypoint]] = []
     conflicts: list[tuple[KeypointKey, Keypoint]] = []
     present: dict[str, dict[KeypointKey, Keypoint]] = {}
+    bodyparts_of = labels.skeleton.bodyparts_of
     for a in labels.annotations:
         if a.key.video not in present:
             present[a.key.video] = store.exchange.labels(a.key.video)
-        for name, (x, y), state in zip(labels.skeleton.bodyparts, a.xy.tolist(), a.states.tolist(), strict=True):
+        for name, (x, y), state in zip(bodyparts_of(a.individual), a.xy.tolist(), a.states.tolist(), strict=True):
             if state == KeypointState.UNSEEN:
                 continue
             key = KeypointKey(a.key.video, a.key.frame, a.individual, name)
@@ -74,11 +88,29 @@ def _fit(a: Annotation, order: Sequence[int], individual: str) -> Annotation:
     return Annotation(a.key, xy, states, individual, a.role)
 
 
+def _order(theirs: Sequence[str], ours: Sequence[str]) -> list[int]:
+    """Return, for each of our bodyparts, its index in the file; -1 if the file lacks it."""
+    exact = {name: index for index, name in enumerate(theirs)}
+    folded = {name.casefold(): index for index, name in reversed(list(enumerate(theirs)))}
+    return [exact.get(name, folded.get(name.casefold(), -1)) for name in ours]
+
+
+def _unique(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
+    """Return, for each unique bodypart of the project, its index in the file; -1 if the file lacks it."""
+    theirs = labels.skeleton.unique_bodyparts
+    order = _order(theirs, skeleton.unique_bodyparts)
+    others = [i for i in range(len(theirs)) if i not in order]
+    of_unique = [a for a in labels.annotations if theirs and a.individual == UNIQUE_INDIVIDUAL]
+    dropped = [sum(a.states[i] == KeypointState.PLACED for a in of_unique) for i in others]
+    if any(dropped):
+        named = ", ".join(repr(theirs[i]) for i, n in zip(others, dropped, strict=True) if n)
+        notices.append(f"The project has no unique bodypart {named}; {counted(sum(dropped), 'point')} left out.")
+    return order
+
+
 def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
     """Return, for each bodypart of the project, its index in the file; -1 if the file lacks it."""
-    exact = {name: index for index, name in enumerate(labels.skeleton.bodyparts)}
-    folded = {name.casefold(): index for index, name in reversed(list(enumerate(labels.skeleton.bodyparts)))}
-    order = [exact.get(name, folded.get(name.casefold(), -1)) for name in skeleton.bodyparts]
+    order = _order(labels.skeleton.bodyparts, skeleton.bodyparts)
     others = [i for i in range(labels.skeleton.n_bodyparts) if i not in order]
     if len(others) == labels.skeleton.n_bodyparts:
         raise AlPoseError(

@@ -54,6 +54,7 @@ def begin_project(root: Path, labels: LabelSet, *, scorer: str = "") -> Path:
         bodyparts=labels.skeleton.bodyparts,
         skeleton=labels.skeleton.links,
         individuals=() if individuals == (SINGLE_INDIVIDUAL,) else individuals,
+        unique_bodyparts=labels.skeleton.unique_bodyparts,
         project_path=root,
     )
     return building

@@ -18,17 +18,13 @@ def labels_of(project: Project) -> LabelSet:
 
     Images that are crops of an available video are left out: labels are in pixels of the video.
     """
-    annotations = tuple(project.labels.annotations())
+    annotations = tuple(project.labels.annotations(unique=True))
     videos = {video.name: _video(video) for video in project.videos}
     written = {video_stem(entry.path): entry.path for entry in project.config.video_sets}
     for annotation in annotations:
         name = annotation.key.video
         videos.setdefault(name, LabelledVideo(name, written.get(name, "")))
-    notices: tuple[str, ...] = ()
-    if project.config.unique_bodyparts:
-        unique = ", ".join(project.config.unique_bodyparts)
-        notices = (f"{unique} of {project.root.name} belong to no individual and were left out.",)
-    return LabelSet(project.skeleton, tuple(videos.values()), annotations, notices, project.scorer)
+    return LabelSet(project.skeleton, tuple(videos.values()), annotations, (), project.scorer)
 
 
 def without_frames(labels: LabelSet, keys: set[FrameKey]) -> LabelSet:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError
 from napari_al_pose.domain.file_names import plain
 from napari_al_pose.formats.annotation_table import AnnotationTable, annotation_table
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut_annotations import read_annotations
-from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.deeplabcut_tables import parse_csv, read_table
 from napari_al_pose.formats.hdf import write_frame
 
@@ -50,12 +49,13 @@ def write_annotations(
         ``labeled-data/<video>``; created if absent.
     scorer, bodyparts, individuals
         Of the project; they give the columns and their order. ``("",)`` for a single animal.
-    frames : mapping of str to float64 array, (individuals, bodyparts, 2)
-        New values by image name, in pixels of the extracted image, NaN for not visible.
+    frames : mapping of str to float64 array, (individuals, bodyparts, 2) or (n, 2)
+        New values by image name, in pixels of the extracted image, NaN for not visible: of every bodypart of every
+        individual, then of the unique bodyparts.
     remove : collection of str
         Image names whose rows are removed.
     unique_bodyparts : sequence of str
-        For a multi-animal project: bodyparts of no individual, whose columns DeepLabCut expects.
+        For a multi-animal project: bodyparts of no individual.
     present : AnnotationTable, optional
         The present content of the files; by default they are read.
     guard : callable, optional
@@ -74,8 +74,8 @@ def write_annotations(
     if present is None:
         present = read_annotations(folder, scorer=scorer, individuals=individuals)
     wanted = [(individual, bodypart) for individual in individuals for bodypart in bodyparts]
-    others = dict.fromkeys([*((UNIQUE_INDIVIDUAL, bodypart) for bodypart in unique_bodyparts), *present.columns])
-    columns = (*wanted, *(column for column in others if column not in wanted))
+    wanted += [(UNIQUE_INDIVIDUAL, bodypart) for bodypart in unique_bodyparts]
+    columns = (*wanted, *(column for column in present.columns if column not in wanted))
     video, h5 = plain(folder.name), folder / f"CollectedData_{scorer}.h5"
     places = {row: place for place, row in enumerate(present.rows)}
     for image in remove:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_al_pose.domain import (
     SINGLE_INDIVIDUAL,
+    UNIQUE_INDIVIDUAL,
     AlPoseError,
     Annotation,
     FrameKey,
@@ -17,7 +18,7 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals
+from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, without_unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Capabilities:
         The only bodyparts it can hold, in its order; empty for any.
     frames : bool
         Whether it names videos and frames.
+    unique : bool
+        Whether it has bodyparts that belong to no individual.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Capabilities:
     links: tuple[tuple[str, str], ...] | None = None
     bodyparts: tuple[str, ...] = ()
     frames: bool = True
+    unique: bool = False
 
 
 def fit_to_format(labels: LabelSet, format: Capabilities) -> tuple[LabelSet, tuple[str, ...]]:
@@ -58,13 +62,26 @@ def fit_to_format(labels: LabelSet, format: Capabilities) -> tuple[LabelSet, tup
         If nothing is left.
     """
     lost: list[str] = []
-    for step in (_fit_bodyparts, _fit_individuals, _fit_states, _number_individuals, _fit_rest):
+    for step in (_fit_unique, _fit_bodyparts, _fit_individuals, _fit_states, _number_individuals, _fit_rest):
         if labels.annotations:
             labels = step(labels, format, lost)
     if not labels.annotations:
         why = " ".join(lost) or "No frame is labelled."
         raise AlPoseError(f"{format.name} can hold nothing of these labels. {why}", "Choose another format.")
     return labels, tuple(lost)
+
+
+def _fit_unique(labels: LabelSet, format: Capabilities, lost: list[str]) -> LabelSet:
+    names = labels.skeleton.unique_bodyparts
+    if format.unique or not names:
+        return labels
+    points = _n_placed(a for a in labels.annotations if a.individual == UNIQUE_INDIVIDUAL)
+    if points:
+        lost.append(
+            f"{format.name} holds no bodyparts that belong to no individual; {counted(points, 'point')} of "
+            f"{', '.join(map(repr, names))} left out."
+        )
+    return without_unique(labels)
 
 
 def _fit_bodyparts(labels: LabelSet, format: Capabilities, lost: list[str]) -> LabelSet:

@@ -13,7 +13,6 @@ from napari_al_pose.formats.deeplabcut_annotations import (
     read_annotations,
 )
 from napari_al_pose.formats.deeplabcut_config import (
-    UNIQUE_INDIVIDUAL,
     Crop,
     DeepLabCutConfig,
     VideoSet,
@@ -30,7 +29,6 @@ from napari_al_pose.formats.deeplabcut_predictions import (
 )
 
 __all__ = [
-    "UNIQUE_INDIVIDUAL",
     "AddRows",
     "AnnotationTable",
     "Crop",

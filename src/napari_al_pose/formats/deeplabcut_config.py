@@ -12,9 +12,6 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.names import is_safe_name
 from napari_al_pose.formats.yaml_document import dump_yaml, load_yaml, parse_yaml
 
-UNIQUE_INDIVIDUAL = "single"
-"""The individual that owns, in DeepLabCut's files, bodyparts that belong to no animal."""
-
 PCUTOFF = 0.6
 """DeepLabCut's default."""
 
@@ -108,13 +105,14 @@ def write_new_config(
     bodyparts: Sequence[str],
     skeleton: Sequence[tuple[str, str]] = (),
     individuals: Sequence[str] = (),
+    unique_bodyparts: Sequence[str] = (),
     video_sets: Sequence[VideoSet] = (),
     project_path: Path | None = None,
 ) -> None:
     """Write the ``config.yaml`` of a new project, with every key DeepLabCut expects.
 
-    ``individuals`` make it a multi-animal project. ``project_path`` is where the project will be found, by default the
-    folder of ``path``.
+    ``individuals`` make it a multi-animal project, which may have ``unique_bodyparts``. ``project_path`` is where the
+    project will be found, by default the folder of ``path``.
     """
     document = parse_yaml(_TEMPLATE)
     document["Task"] = task
@@ -125,7 +123,7 @@ def write_new_config(
     if individuals:
         document["multianimalproject"] = True
         place = list(document).index("bodyparts")
-        entries = {"individuals": individuals, "uniquebodyparts": (), "multianimalbodyparts": bodyparts}
+        entries = {"individuals": individuals, "uniquebodyparts": unique_bodyparts, "multianimalbodyparts": bodyparts}
         for offset, (field, names) in enumerate(entries.items()):
             document.insert(place + offset, field, list(names))
         document["bodyparts"] = "MULTI!"

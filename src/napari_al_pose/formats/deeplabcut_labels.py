@@ -7,19 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameKey
 from napari_al_pose.domain.file_names import frame_number, numbered_images, series
 from napari_al_pose.domain.steps import Told, nobody, stepping
 from napari_al_pose.formats.annotation_table import annotation_table
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
 from napari_al_pose.formats.deeplabcut_annotations import image_files, is_annotation_file
-from napari_al_pose.formats.deeplabcut_config import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import number_by_name
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, counted, skeleton_in
 
-CAPABILITIES = Capabilities("DeepLabCut")
+CAPABILITIES = Capabilities("DeepLabCut", unique=True)
 
 
 def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
@@ -31,11 +30,11 @@ def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
     raw = read_table(path)
     told_of_predictions = _predictions(raw, path)
     table = annotation_table(raw, path)
-    unique = [bodypart for individual, bodypart in table.columns if individual == UNIQUE_INDIVIDUAL]
     columns = [column for column in table.columns if column[0] != UNIQUE_INDIVIDUAL] or list(table.columns)
     individuals = tuple(dict.fromkeys(individual for individual, _ in columns))
     bodyparts = tuple(dict.fromkeys(bodypart for _, bodypart in columns))
-    skeleton = skeleton_in(path, bodyparts, individuals=individuals)
+    unique = [bodypart for individual, bodypart in table.columns if individual not in individuals]
+    skeleton = skeleton_in(path, bodyparts, individuals=individuals, unique_bodyparts=unique)
     collected = AnnotationCollector(path)
     videos: dict[str, dict[int, Picture]] = {}
     here = path.resolve().parent.name
@@ -47,18 +46,15 @@ def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
         picture = Picture(str(images[image]) if image in images else f"labeled-data/{key.video}/{image}")
         videos.setdefault(key.video, {}).setdefault(key.frame, picture)
         by_column = dict(zip(table.columns, points, strict=True))
-        for individual in individuals:
-            xy = np.array([by_column.get((individual, bodypart), (np.nan, np.nan)) for bodypart in bodyparts])
+        for individual in skeleton.owners:
+            names = skeleton.bodyparts_of(individual)
+            xy = np.array([by_column.get((individual, bodypart), (np.nan, np.nan)) for bodypart in names])
             placed = np.isfinite(xy).all(axis=1)
             if placed.any():
                 collected.add(annotation_of(key, xy, placed=placed, individual=individual))
     if not collected.annotations:
         raise AlPoseError(f"{path} holds no labels.", "Choose a file of labels (CollectedData).")
     notices = [*table.notices, *told_of_predictions, *collected.notices()]
-    if len(columns) < len(table.columns):
-        of_unique = table.xy[:, [individual == UNIQUE_INDIVIDUAL for individual, _ in table.columns]]
-        points = counted(int(np.isfinite(of_unique).all(axis=-1).sum()), "point")
-        notices.append(f"{path}: {points} of {', '.join(unique)}, which belong to no individual, left out.")
     if unnamed:
         notices.append(
             f"{path}: {counted(len(unnamed), 'image')} without a frame number of their own in their names (such as "

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain import (
+    SINGLE_INDIVIDUAL,
+    UNIQUE_INDIVIDUAL,
+    AlPoseError,
+    Annotation,
+    FrameKey,
+    KeypointState,
+    Skeleton,
+)
 from napari_al_pose.domain.steps import Told, nobody
 
 MOST_BODYPARTS = 1_000
@@ -93,8 +101,8 @@ class LabelSet:
         raise KeyError(name)
 
     def frames(self) -> dict[FrameKey, list[Annotation]]:
-        """Return the annotations by frame, sorted by frame, individuals in the skeleton's order."""
-        order = self.skeleton.individuals.index
+        """Return the annotations by frame, sorted by frame, then in the order of the skeleton's owners."""
+        order = self.skeleton.owners.index
         found: dict[FrameKey, list[Annotation]] = {}
         for annotation in sorted(self.annotations, key=lambda a: (a.key, order(a.individual))):
             found.setdefault(annotation.key, []).append(annotation)
@@ -121,11 +129,24 @@ class LabelReader(Protocol):
         """
 
 
+def without_unique(labels: LabelSet) -> LabelSet:
+    """Return labels of the animals alone, without unique bodyparts."""
+    if not labels.skeleton.unique_bodyparts:
+        return labels
+    animals, duplicates = (
+        tuple(a for a in annotations if a.individual != UNIQUE_INDIVIDUAL)
+        for annotations in (labels.annotations, labels.duplicates)
+    )
+    skeleton = replace(labels.skeleton, unique_bodyparts=())
+    return replace(labels, skeleton=skeleton, annotations=animals, duplicates=duplicates)
+
+
 def skeleton_in(
     path: Path,
     bodyparts: Sequence[str],
     links: Sequence[tuple[str, str]] = (),
     individuals: Sequence[str] = (SINGLE_INDIVIDUAL,),
+    unique_bodyparts: Sequence[str] = (),
 ) -> Skeleton:
     """Return the skeleton that a file names; raise AlPoseError, naming the file, if it is not valid."""
     if len(bodyparts) > MOST_BODYPARTS:
@@ -133,7 +154,7 @@ def skeleton_in(
             f"{path} names {len(bodyparts):,} bodyparts, expected at most {MOST_BODYPARTS:,}.", "Choose another file."
         )
     try:
-        return Skeleton(tuple(bodyparts), tuple(links), tuple(individuals))
+        return Skeleton(tuple(bodyparts), tuple(links), tuple(individuals), tuple(unique_bodyparts))
     except AlPoseError as error:
         raise AlPoseError(f"{path}: {error.message}", error.hint) from error
 

@@ -13,7 +13,6 @@ from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.domain.image_placement import WHOLE
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
 from napari_al_pose.formats.deeplabcut import (
-    UNIQUE_INDIVIDUAL,
     AnnotationTable,
     frame_number,
     image_names,
@@ -257,7 +256,7 @@ class CollectedData:
         return WritingJob(
             self.folder,
             files=state.files,
-            frames=self._complete_frames(store.annotations(self.name, pending)),
+            frames=self._complete_frames(store.annotations(self.name, pending, unique=True)),
             cleared=frozenset(exchange.cleared_frames(self.name, pending)),
             erased=frozenset(exchange.cleared_points(self.name, pending)),
             with_images=frozenset(with_images),
@@ -266,11 +265,9 @@ class CollectedData:
 
     def _unknown(self, table: AnnotationTable) -> list[str]:
         """Report which columns of the file are not shown because ``config.yaml`` does not list them."""
-        unique = {(UNIQUE_INDIVIDUAL, bodypart) for bodypart in self.folder.unique_bodyparts}
-        columns = [column for column in table.columns if column not in unique]
         skeleton = self.folder.skeleton
-        individuals = {i: None for i, _ in columns if i not in skeleton.individuals}
-        bodyparts = {b: None for i, b in columns if i not in individuals and b not in skeleton.bodyparts}
+        individuals = {i: None for i, _ in table.columns if i not in skeleton.owners}
+        bodyparts = {b: None for i, b in table.columns if i not in individuals and b not in skeleton.bodyparts_of(i)}
         return [
             f"{table.path} has labels of {', '.join(map(repr, names))}, which config.yaml does not list; they are kept "
             "there and not shown."
@@ -351,7 +348,9 @@ class CollectedData:
         # Only where its images lie counts: otherwise the first extracted ones would be a change.
         pictures = of.video.pictures if of.video is not None and has_video else NO_PICTURES
         places = "" if pictures.all_whole else repr((pictures.default, pictures.others))
-        return json.dumps([_READING, of.scorer, of.skeleton.bodyparts, of.skeleton.individuals, places, has_video])
+        skeleton = of.skeleton
+        names = (skeleton.bodyparts, skeleton.individuals, *filter(None, (skeleton.unique_bodyparts,)))
+        return json.dumps([_READING, of.scorer, *names, places, has_video])
 
     def _keypoints(self, table: AnnotationTable) -> dict[KeypointKey, Keypoint]:
         images = image_names(self.folder.path) if len(table.rows) else ()
@@ -394,7 +393,7 @@ class CollectedData:
         return [f"The labels of {self.name} were shifted: its images are crops, and the video was added or removed."]
 
     def _complete_frames(self, annotations: Iterable[Annotation]) -> dict[int, Points]:
-        """Return ``{frame: (individuals, bodyparts, 2)}`` of complete frames, in pixels of what is shown."""
+        """Return the skeleton's keypoints, (n, 2), in complete frames, in pixels of what is shown."""
         skeleton = self.folder.skeleton
         by_frame: dict[int, list[Annotation]] = {}
         for annotation in annotations:
@@ -402,9 +401,9 @@ class CollectedData:
         complete: dict[int, Points] = {}
         for frame, of_frame in sorted(by_frame.items()):
             if all(annotation.is_complete for annotation in of_frame):
-                points = np.full((len(skeleton.individuals), skeleton.n_bodyparts, 2), np.nan)
+                points = np.full((len(skeleton.keypoints), 2), np.nan)
                 for annotation in of_frame:
-                    points[skeleton.individuals.index(annotation.individual)] = annotation.xy
+                    points[skeleton.rows_of(annotation.individual)] = annotation.xy
                 complete[frame] = points
         return complete
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from napari_al_pose.domain import FrameKey, Skeleton
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, FrameKey, Skeleton
 from napari_al_pose.project.label_log import EditLog
 
 
@@ -51,17 +51,20 @@ class Completeness:
         return sorted(self._complete)
 
     def _count(self, key: FrameKey | None = None) -> dict[FrameKey, bool]:
-        bodyparts, individuals = self._skeleton.bodyparts, self._skeleton.individuals
-        where = (
-            f"bodypart IN ({', '.join('?' * len(bodyparts))}) AND individual IN ({', '.join('?' * len(individuals))})"
-        )
-        parameters: list[str | int] = [*bodyparts, *individuals]
+        owners, names = self._skeleton.owners, {name: None for _, name in self._skeleton.keypoints}
+        where = f"bodypart IN ({', '.join('?' * len(names))}) AND individual IN ({', '.join('?' * len(owners))})"
+        parameters: list[str | int] = [*names, *owners]
+        if self._skeleton.unique_bodyparts:
+            unique = self._skeleton.unique_bodyparts
+            where += f" AND (individual = ?) = (bodypart IN ({', '.join('?' * len(unique))}))"
+            parameters += [UNIQUE_INDIVIDUAL, *unique]
         if key is not None:
             where += " AND video = ? AND frame = ?"
             parameters += [key.video, key.frame]
-        query = f"SELECT video, frame, count(*) FROM labels WHERE {where} GROUP BY video, frame, individual"
+        query = f"SELECT video, frame, individual, count(*) FROM labels WHERE {where} GROUP BY video, frame, individual"
+        wanted = {owner: len(self._skeleton.bodyparts_of(owner)) for owner in owners}
         complete: dict[FrameKey, bool] = {}
-        for video, frame, count in self._log.rows(query, parameters):
+        for video, frame, individual, count in self._log.rows(query, parameters):
             found = FrameKey(video, frame)
-            complete[found] = complete.get(found, True) and count == len(bodyparts)
+            complete[found] = complete.get(found, True) and count == wanted[individual]
         return complete

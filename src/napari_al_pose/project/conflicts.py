@@ -66,14 +66,18 @@ class LabelConflicts:
     def all(self) -> list[Conflict]:
         """Return every undecided conflict, by frame, then in the order of the bodyparts."""
         with self._mutex:
-            known = self._skeleton()
+            known = {names: index for index, names in enumerate(self._skeleton().keypoints)}
             found = [
                 Conflict(key, ours, theirs, source)
                 for key, source, theirs, ours in self._log.conflict_rows()
-                if ours != theirs and key.bodypart in known.bodyparts and key.individual in known.individuals
+                if ours != theirs and (key.individual, key.bodypart) in known
             ]
-        order = known.bodyparts.index
-        return sorted(found, key=lambda c: (c.key.frame_key, c.key.individual, order(c.key.bodypart), c.source))
+
+        def order(conflict: Conflict) -> tuple[FrameKey, str, int, str]:
+            key = conflict.key
+            return key.frame_key, key.individual, known[key.individual, key.bodypart], conflict.source
+
+        return sorted(found, key=order)
 
     def frames(self) -> list[FrameKey]:
         """Return the frames with conflicts, sorted."""

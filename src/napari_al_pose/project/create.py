@@ -11,10 +11,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
 from napari_al_pose.domain.views.new_project import project_folder
 from napari_al_pose.formats.atomic import cannot_write, replacing
-from napari_al_pose.formats.deeplabcut import UNIQUE_INDIVIDUAL, VideoSet, write_new_config
+from napari_al_pose.formats.deeplabcut import VideoSet, write_new_config
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, video_stem
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def create_project(
     bodyparts: Sequence[str],
     skeleton: Sequence[tuple[str, str]] = (),
     individuals: Sequence[str] = (),
+    unique_bodyparts: Sequence[str] = (),
     videos: Sequence[Path],
     copy_videos: bool = False,
 ) -> Path:
@@ -47,6 +48,8 @@ def create_project(
         Links between bodyparts.
     individuals : sequence of str
         Names of the animals of a multi-animal project; empty for a single animal.
+    unique_bodyparts : sequence of str
+        Bodyparts of no animal, in a multi-animal project only.
     videos : sequence of Path
         At least one; linked into the project if the system allows links, otherwise copied.
     copy_videos : bool
@@ -70,7 +73,13 @@ def create_project(
         tuple(part.strip() for part in bodyparts),
         tuple((a, b) for a, b in skeleton),
         animals or (SINGLE_INDIVIDUAL,),
+        tuple(part.strip() for part in unique_bodyparts),
     )
+    if unique_bodyparts and not animals:
+        raise AlPoseError(
+            f"{', '.join(checked.unique_bodyparts)} can't belong to no animal where no animal has a name.",
+            "Name the animals, or list them among the bodyparts.",
+        )
     if not videos:
         raise AlPoseError("Expected at least one video, got none.", "Choose the videos to label.")
     if not parent.is_dir():
@@ -99,6 +108,7 @@ def create_project(
             bodyparts=checked.bodyparts,
             skeleton=checked.links,
             individuals=animals,
+            unique_bodyparts=checked.unique_bodyparts,
             video_sets=video_sets,
             project_path=root,
         )

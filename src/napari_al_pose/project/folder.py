@@ -12,11 +12,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from napari_al_pose.domain import AlPoseError, Skeleton
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.formats.deeplabcut import (
-    UNIQUE_INDIVIDUAL,
     Crop,
     DeepLabCutConfig,
     add_individual,

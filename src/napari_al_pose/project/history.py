@@ -104,8 +104,7 @@ class LabelHistory:
             self._edit(
                 [
                     (KeypointKey(key.video, key.frame, who, name), wanted.get((who, name), Keypoint()))
-                    for who in skeleton.individuals
-                    for name in skeleton.bodyparts
+                    for who, name in skeleton.keypoints
                 ]
             )
 
@@ -133,8 +132,8 @@ class LabelHistory:
     def _annotations(self, key: FrameKey, state: _State) -> tuple[Annotation, ...]:
         skeleton = self._skeleton()
         made = []
-        for who in skeleton.individuals:
-            points = [state.get((who, name), Keypoint()) for name in skeleton.bodyparts]
+        for who in skeleton.owners:
+            points = [state.get((who, name), Keypoint()) for name in skeleton.bodyparts_of(who)]
             xy = [(point.x, point.y) if point.state == KeypointState.PLACED else (np.nan, np.nan) for point in points]
             states = np.array([point.state for point in points], np.int8)
             made.append(Annotation(key, np.array(xy, np.float64), states, who))

@@ -36,8 +36,9 @@ class WritingJob:
     folder : LabelFolder
     files : str
         The expected state of the files, see `LabelFolder.state`; "" to accept any.
-    frames : mapping of int to (individuals, bodyparts, 2) array
-        Complete frames, in pixels of what is shown, NaN for not visible; those that the files already have are left.
+    frames : mapping of int to (n, 2) array
+        The skeleton's keypoints in complete frames, in pixels of what is shown, NaN for not visible; frames that the
+        files already have are left.
     cleared : frozenset of int
         Frames whose rows are removed.
     erased : frozenset of (int, str, str)
@@ -64,8 +65,8 @@ class KeypointTable:
     Parameters
     ----------
     frames : int64 array, (n,)
-    columns : int64 array, (n, 2)
-        Indices of individual and bodypart in the skeleton.
+    columns : int64 array, (n,)
+        Which of the skeleton's keypoints each is.
     states : int8 array, (n,)
         `KeypointState` values.
     xy : float64 array, (n, 2)
@@ -80,13 +81,12 @@ class KeypointTable:
     @classmethod
     def of(cls, keypoints: Mapping[KeypointKey, Keypoint], skeleton: Skeleton) -> Self:
         """Return keypoints of the skeleton as columns, in the same order."""
-        individuals = {name: i for i, name in enumerate(skeleton.individuals)}
-        bodyparts = {name: i for i, name in enumerate(skeleton.bodyparts)}
-        columns = [(individuals[key.individual], bodyparts[key.bodypart]) for key in keypoints]
+        order = {names: i for i, names in enumerate(skeleton.keypoints)}
+        columns = [order[key.individual, key.bodypart] for key in keypoints]
         xy = [(point.x, point.y) for point in keypoints.values()]
         return cls(
             np.array([key.frame for key in keypoints], np.int64),
-            np.array(columns, np.int64).reshape(-1, 2),
+            np.array(columns, np.int64),
             np.array([point.state for point in keypoints.values()], np.int8),
             np.array(xy, np.float64).reshape(-1, 2),
         )
@@ -94,8 +94,9 @@ class KeypointTable:
     def items(self, video: str, skeleton: Skeleton) -> Iterator[tuple[KeypointKey, Keypoint]]:
         """Yield the keypoints by name."""
         rows = zip(self.frames.tolist(), self.columns.tolist(), self.states.tolist(), self.xy.tolist(), strict=True)
-        for frame, (individual, bodypart), state, (x, y) in rows:
-            key = KeypointKey(video, frame, skeleton.individuals[individual], skeleton.bodyparts[bodypart])
+        names = skeleton.keypoints
+        for frame, column, state, (x, y) in rows:
+            key = KeypointKey(video, frame, *names[column])
             placed = state == KeypointState.PLACED
             yield key, Keypoint(KeypointState(state), x if placed else None, y if placed else None)
 
@@ -197,7 +198,7 @@ class LabelFiles:
                     individuals=folder.skeleton.individuals,
                     frames={names[number]: points for number, points in changed.items()},
                     remove=[present[number][0] for number in cleared],
-                    unique_bodyparts=folder.unique_bodyparts,
+                    unique_bodyparts=folder.skeleton.unique_bodyparts,
                     present=table,
                     guard=watch.look,
                 )
@@ -266,15 +267,14 @@ def _differing(
     job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
 ) -> dict[int, Points]:
     """Return those frames that are missing from the file or differ there."""
-    skeleton = job.folder.skeleton
-    columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
+    columns = job.folder.skeleton.keypoints
     if any(column not in table.columns for column in columns):
         return dict(wanted)
     order: Sequence[int] = [table.columns.index(column) for column in columns]
     return {
         number: points
         for number, points in wanted.items()
-        if number not in present or not _same_points(points.reshape(-1, 2), present[number][1][order])
+        if number not in present or not _same_points(points, present[number][1][order])
     }
 
 
@@ -282,8 +282,7 @@ def _erased(
     job: WritingJob, wanted: Mapping[int, Points], table: AnnotationTable, present: Mapping[int, tuple[str, Points]]
 ) -> dict[int, Points]:
     """Return the rows of frames that are no longer complete, without the points that were cleared."""
-    skeleton = job.folder.skeleton
-    columns = [(i, b) for i in skeleton.individuals for b in skeleton.bodyparts]
+    columns = job.folder.skeleton.keypoints
     there = {column: table.columns.index(column) for column in columns if column in table.columns}
     found: dict[int, Points] = {}
     for number, individual, bodypart in job.erased:
@@ -296,8 +295,7 @@ def _erased(
         if number not in found:
             found[number] = np.array([row[there[c]] if c in there else (np.nan, np.nan) for c in columns])
         found[number][columns.index(column)] = np.nan
-    shape = (len(skeleton.individuals), skeleton.n_bodyparts, 2)
-    return {number: points.reshape(shape) for number, points in found.items()}
+    return found
 
 
 def _same_points(a: Points, b: Points) -> bool:

@@ -49,15 +49,12 @@ class LabelFolder:
         None if there is neither the video nor images.
     scorer : str
     skeleton : Skeleton
-    unique_bodyparts : tuple of str
-        Of a multi-animal project; they stay in the files and are not labelled here.
     """
 
     path: Path
     video: ProjectVideo | None
     scorer: str
     skeleton: Skeleton
-    unique_bodyparts: tuple[str, ...] = ()
 
     def place(self, image: str) -> Place:
         """Return where an image lies in what is shown: in the video's frame, or at the origin without a video."""

@@ -153,8 +153,7 @@ class LabelStore:
 
     def clear_frame(self, key: FrameKey) -> None:
         """Reset every keypoint of a frame to "not looked at yet" as one action."""
-        all_ = [(who, name) for who in self._skeleton.individuals for name in self._skeleton.bodyparts]
-        self._edit([(self._key(key, *names), Keypoint()) for names in all_])
+        self._edit([(self._key(key, *names), Keypoint()) for names in self._skeleton.keypoints])
 
     def undo(self) -> FrameKey | None:
         """Undo the last action that still stands; return its (first) frame, None if there is none."""
@@ -245,7 +244,9 @@ class LabelStore:
             rows = self._log.rows(query, (key.video, key.frame, individual))
             return self._annotation(key, individual, rows, self._log.role(key)[0])
 
-    def annotations(self, video: str | None = None, frames: Collection[int] | None = None) -> list[Annotation]:
+    def annotations(
+        self, video: str | None = None, frames: Collection[int] | None = None, *, unique: bool = False
+    ) -> list[Annotation]:
         """Return every non-empty annotation, sorted by frame, then individual.
 
         Parameters
@@ -254,7 +255,11 @@ class LabelStore:
             Only of this video.
         frames : collection of int, optional
             Only of these frames of ``video``.
+        unique : bool
+            Whether to return those of the unique bodyparts too, after the animals of each frame; they have other
+            bodyparts than the animals.
         """
+        owners = self._skeleton.owners if unique else self._skeleton.individuals
         where, parameters = _selection(video, frames)
         with self._mutex:
             labels = self._log.rows(
@@ -268,9 +273,9 @@ class LabelStore:
         made = [
             self._annotation(key, individual, rows, roles.get(key, FrameRole.TRAIN))
             for (key, individual), rows in grouped.items()
-            if individual in self._skeleton.individuals and (frames is None or key.frame in frames)
+            if individual in owners and (frames is None or key.frame in frames)
         ]
-        order = self._skeleton.individuals.index
+        order = owners.index
         return sorted((a for a in made if not a.is_empty), key=lambda a: (a.key, order(a.individual)))
 
     def spread_annotations(self, most_frames: int) -> list[Annotation]:
@@ -342,7 +347,8 @@ class LabelStore:
         """Return the bodyparts that have labels but are not in the skeleton, with the number of labels."""
         with self._mutex:
             rows = self._log.rows("SELECT bodypart, count(*) FROM labels GROUP BY bodypart")
-            return {name: count for name, count in rows if name not in self._skeleton.bodyparts}
+            known = {name for _, name in self._skeleton.keypoints}
+            return {name: count for name, count in rows if name not in known}
 
     def unlabelled_bodyparts(self) -> list[str]:
         """Return the bodyparts of the skeleton that nobody has looked at in any frame."""
@@ -402,9 +408,9 @@ class LabelStore:
     def _annotation(
         self, key: FrameKey, individual: str, rows: Iterable[tuple[Any, ...]], role: FrameRole
     ) -> Annotation:
-        xy = np.full((self._skeleton.n_bodyparts, 2), np.nan)
-        states = np.zeros(self._skeleton.n_bodyparts, np.int8)
-        position = {name: index for index, name in enumerate(self._skeleton.bodyparts)}
+        position = {name: index for index, name in enumerate(self._skeleton.bodyparts_of(individual))}
+        xy = np.full((len(position), 2), np.nan)
+        states = np.zeros(len(position), np.int8)
         for bodypart, state, x, y in rows:
             index = position.get(bodypart)
             if index is None:
@@ -417,13 +423,14 @@ class LabelStore:
     def _key(self, key: FrameKey, individual: str, bodypart: str) -> KeypointKey:
         _check_frame(key)
         self._check_individual(individual)
-        if bodypart not in self._skeleton.bodyparts:
-            raise ValueError(f"Expected a bodypart of {list(self._skeleton.bodyparts)}, got {bodypart!r}.")
+        bodyparts = self._skeleton.bodyparts_of(individual)
+        if bodypart not in bodyparts:
+            raise ValueError(f"Expected a bodypart of {list(bodyparts)}, got {bodypart!r}.")
         return KeypointKey(key.video, int(key.frame), individual, bodypart)
 
     def _check_individual(self, individual: str) -> None:
-        if individual not in self._skeleton.individuals:
-            raise ValueError(f"Expected an individual of {list(self._skeleton.individuals)}, got {individual!r}.")
+        if individual not in self._skeleton.owners:
+            raise ValueError(f"Expected an individual of {list(self._skeleton.owners)}, got {individual!r}.")
 
 
 _MOST_IN_A_QUERY = 1000

@@ -160,7 +160,7 @@ class LabelledProject(ProjectFolder):
     def _collected_data(self, name: str) -> CollectedData:
         video = next((video for video in self._videos if video.name == name), None)
         folder = label_folder(self.root, name)
-        made_of = (folder, video, self.scorer, self.skeleton, self.config.unique_bodyparts)
+        made_of = (folder, video, self.scorer, self.skeleton)
         if made_of not in self._data:
             self._data[made_of] = CollectedData(LabelFolder(*made_of))
         return self._data[made_of]

@@ -75,11 +75,8 @@ def keypoints_of(
     images : collection of str
         Names of the images in the folder; see `AnnotationTable.frames`.
     """
-    known = [
-        (index, individual, bodypart)
-        for index, (individual, bodypart) in enumerate(table.columns)
-        if individual in skeleton.individuals and bodypart in skeleton.bodyparts
-    ]
+    ours = set(skeleton.keypoints)
+    known = [(index, *column) for index, column in enumerate(table.columns) if column in ours]
     found: dict[KeypointKey, Keypoint] = {}
     for frame, (image, in_image) in table.frames(video, images, frames).items():
         where = place(image)

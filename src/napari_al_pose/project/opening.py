@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
 from napari_al_pose.domain.steps import Told, nobody
 from napari_al_pose.formats.atomic import remove_leftovers
 from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, read_config
@@ -103,13 +103,19 @@ def _skeleton(config: DeepLabCutConfig) -> tuple[Skeleton, list[str]]:
     links = tuple(link for link in config.skeleton if set(link) <= set(config.bodyparts))
     if len(links) < len(config.skeleton):
         notices.append(f"The skeleton in {config.path} links bodyparts that are not listed; those lines are not drawn.")
-    if config.unique_bodyparts:
-        notices.append(
-            f"The unique bodyparts in {config.path} ({', '.join(config.unique_bodyparts)}) are kept in the files of "
-            "labels, but cannot be labelled here."
+    individuals, unique = config.individuals or (SINGLE_INDIVIDUAL,), config.unique_bodyparts
+    taken = [name for name in unique if name in config.bodyparts]
+    if unique and (taken or UNIQUE_INDIVIDUAL in individuals):
+        whose = (
+            f"{taken[0]!r} is a bodypart of the animals too" if taken else f"an animal is called {UNIQUE_INDIVIDUAL!r}"
         )
+        notices.append(
+            f"The unique bodyparts in {config.path} ({', '.join(unique)}) are kept in the files of labels, but cannot "
+            f"be labelled here: {whose}."
+        )
+        unique = ()
     try:
-        return Skeleton(config.bodyparts, links, config.individuals or (SINGLE_INDIVIDUAL,)), notices
+        return Skeleton(config.bodyparts, links, individuals, unique), notices
     except AlPoseError as error:
         raise AlPoseError(f"{config.path}: {error.message}", error.hint) from error
 

@@ -101,7 +101,14 @@ class Project(LabelledProject):
         if added or individuals != self.individuals:
             self.config = config
             known = tuple(link for link in (*self.skeleton.links, *links) if set(link) <= set(config.bodyparts))
-            self._take_skeleton(Skeleton(config.bodyparts, tuple(dict.fromkeys(known)), individuals))
+            self._take_skeleton(
+                replace(
+                    self.skeleton,
+                    bodyparts=config.bodyparts,
+                    links=tuple(dict.fromkeys(known)),
+                    individuals=individuals,
+                )
+            )
         if added:
             self.notice(
                 f"{self.config_path} lists {', '.join(map(repr, added))} since another program changed it; kept, and "
@@ -130,7 +137,7 @@ class Project(LabelledProject):
         if not self.read_only:
             write_config(self.config_path, change)
             self.config = read_config(self.config_path)
-        self._take_skeleton(Skeleton(change.edit.bodyparts, change.edit.links, self.individuals))
+        self._take_skeleton(replace(self.skeleton, bodyparts=change.edit.bodyparts, links=change.edit.links))
         if not self.read_only:
             self._finish_skeleton_change()
 
@@ -145,7 +152,7 @@ class Project(LabelledProject):
                 skeletons.abandon(change)
                 raise
             self.config = read_config(self.config_path)
-            self._take_skeleton(Skeleton(edit.bodyparts, edit.links, before.individuals))
+            self._take_skeleton(replace(before, bodyparts=edit.bodyparts, links=edit.links))
 
     def _finish_skeleton_change(self) -> None:
         change = self.labels.skeletons.unfinished()

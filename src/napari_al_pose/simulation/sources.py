@@ -18,7 +18,7 @@ from napari_al_pose.formats.coco import is_coco, read_coco
 from napari_al_pose.formats.horse10 import Split, read_horse10
 from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.json_file import read_json
-from napari_al_pose.formats.label_set import LabelSet
+from napari_al_pose.formats.label_set import LabelSet, without_unique
 from napari_al_pose.project import open_project
 from napari_al_pose.simulation.dataset import RawDataset, Reference
 from napari_al_pose.simulation.drawn import open_long_form, open_synthetic
@@ -152,6 +152,7 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
 
 def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawDataset:
     """Use frames with one animal each; from frames with several, crop each animal and use it as a frame of its own."""
+    labels = without_unique(labels)
     if any(len(several) > 1 for several in labels.frames().values()):
         return _cut_out(labels, path, Reference(), rotation_degrees)
     pixels = _pixels_of(labels, path)

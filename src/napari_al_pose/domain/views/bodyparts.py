@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
-from napari_al_pose.domain.skeleton import Skeleton
 from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.prompt import Guessed
 
@@ -44,28 +44,28 @@ class BodypartRow:
 
 
 def bodypart_rows(
-    annotation: Annotation | None, guessed: Guessed | None, skeleton: Skeleton, current: str
+    annotation: Annotation | None, guessed: Guessed | None, bodyparts: Sequence[str], current: str
 ) -> tuple[BodypartRow, ...]:
     """Return one row per bodypart in labelling order.
 
     A label always hides the guess: it is only offered where nobody looked yet.
     """
     rows = []
-    for index, name in enumerate(skeleton.bodyparts):
+    for index, name in enumerate(bodyparts):
         state = KeypointState.UNSEEN if annotation is None else KeypointState(int(annotation.states[index]))
         mark, text = _mark(state, guessed, index)
         rows.append(BodypartRow(name, mark, text, is_current=name == current))
     return tuple(rows)
 
 
-def frame_progress(annotation: Annotation | None, skeleton: Skeleton) -> str:
+def frame_progress(annotation: Annotation | None) -> str:
     """Return how much of the frame is labelled: "3 of 4 bodyparts" or "complete"."""
     if annotation is None:
         return ""
     done = int((annotation.states != KeypointState.UNSEEN).sum())
     if annotation.is_complete:
         return "complete"
-    return f"{done} of {count(skeleton.n_bodyparts, 'bodypart')}"
+    return f"{done} of {count(len(annotation.states), 'bodypart')}"
 
 
 def _mark(state: KeypointState, guessed: Guessed | None, index: int) -> tuple[BodypartMark, str]:

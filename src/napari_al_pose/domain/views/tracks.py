@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.track_edits import TrackAct, TrackEdit
-from napari_al_pose.domain.views.colours import bodypart_colours
 from napari_al_pose.domain.views.formatting import count, number
 from napari_al_pose.domain.views.timeline import FrameAxis
 
@@ -28,9 +27,6 @@ MOST_PLACES = 5000
 
 MOST_PICKED = 50
 """Frames that are put in the queue at once."""
-
-_OTHER = ("#9aa5b1", "#c9b08a", "#8ab0a2", "#b39ab3")
-"""Colours of tracks that no individual has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +154,6 @@ class _Places:
 
     def places(self) -> tuple[ReviewPlace, ...]:
         return tuple(self._found)
-
-
-def track_colours(n_individuals: int, n_tracks: int) -> tuple[str, ...]:
-    """Return the colours of tracks: those of the individuals on the canvas, then muted ones."""
-    own = bodypart_colours(n_individuals)
-    return own + tuple(_OTHER[i % len(_OTHER)] for i in range(n_tracks - n_individuals))
 
 
 def place_after(places: Sequence[ReviewPlace], row: int) -> ReviewPlace | None:

@@ -188,15 +188,17 @@ class ConflictDialog(QDialog):
         project = self._projects.project
         if project is None:
             return []
-        names, colours = self._skeleton.bodyparts, bodypart_colours(self._skeleton.n_bodyparts)
         poses = []
-        for individual in self._skeleton.individuals:
+        for individual in self._skeleton.owners:
+            names = self._skeleton.bodyparts_of(individual)
+            colours = bodypart_colours(len(names))
+            links = self._skeleton.link_indices() if individual in self._skeleton.individuals else ()
             ours = project.labels.annotation(key, individual)
             theirs = np.full_like(ours.xy, np.nan)
             for conflict in self._shown:
                 if conflict.key.individual == individual and conflict.theirs.state == KeypointState.PLACED:
                     theirs[names.index(conflict.key.bodypart)] = conflict.theirs.x, conflict.theirs.y
-            poses.append(DrawnPose(ours.xy, colours, links=self._skeleton.link_indices()))
+            poses.append(DrawnPose(ours.xy, colours, links=links))
             poses.append(DrawnPose(theirs, colours, hollow=True))
         return poses
 

@@ -109,13 +109,20 @@ class HistoryDialog(QDialog):
     def _show_version(self, row: int) -> None:
         if not 0 <= row < len(self.versions):
             return
-        version, colours = self.versions[row], bodypart_colours(self._skeleton.n_bodyparts)
-        links = self._skeleton.link_indices()
-        self.picture.set_poses(*(DrawnPose(pose.xy, colours, links=links) for pose in version.annotations))
+        version, skeleton = self.versions[row], self._skeleton
+        drawn = [
+            DrawnPose(
+                pose.xy,
+                bodypart_colours(len(pose.xy)),
+                links=skeleton.link_indices() if pose.individual in skeleton.individuals else (),
+            )
+            for pose in version.annotations
+        ]
+        self.picture.set_poses(*drawn)
         words = [
             f"{pose.individual}: {text}" if pose.individual else text
             for pose in version.annotations
-            for text in [pose_words(pose.states, self._skeleton.bodyparts)]
+            for text in [pose_words(pose.states, skeleton.bodyparts_of(pose.individual))]
         ]
         self.words.setText("\n".join(words))
         self.bring_back.setEnabled(row > 0 and not self._read_only)

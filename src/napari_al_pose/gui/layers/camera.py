@@ -154,10 +154,10 @@ class CameraAim:
 
     def follow(self) -> None:
         """Put the animal in the middle of the view."""
-        frame, k = self._frame, len(self._frame.bodyparts)
+        frame = self._frame
         if frame.annotations:
             points = points_on_canvas(frame.annotations, frame.guess, frame.individual_index)
-            self._camera.follow(points.xy[frame.individual_index * k :][:k])
+            self._camera.follow(points.xy[frame.rows])
 
     def _place_of_bodypart(self) -> tuple[float, float] | None:
         """Return where the chosen bodypart's label or guess is."""
@@ -165,7 +165,7 @@ class CameraAim:
         if not frame.annotations or frame.bodypart not in frame.bodyparts:
             return None
         points = points_on_canvas(frame.annotations, frame.guess, frame.individual_index)
-        x, y = points.xy[frame.individual_index * len(frame.bodyparts) + frame.bodypart_index]
+        x, y = points.xy[frame.rows.start + frame.bodypart_index]
         return (float(x), float(y)) if np.isfinite([x, y]).all() else None
 
 

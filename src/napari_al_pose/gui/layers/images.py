@@ -10,7 +10,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Slot
 
-from napari_al_pose.domain import ScoremapGrid, Scoremaps, Skeleton
+from napari_al_pose.domain import ScoremapGrid, Scoremaps
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.domain.views.colours import Palette
 from napari_al_pose.gui.frames import NewestFrame
@@ -73,12 +73,10 @@ class ScoremapLayer:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-    skeleton : Skeleton
     """
 
-    def __init__(self, viewer: Any, skeleton: Skeleton) -> None:
-        self._skeleton = skeleton
-        self._rgb = parse_colours(bodypart_colours(skeleton.n_bodyparts))
+    def __init__(self, viewer: Any) -> None:
+        self._palette = Palette.DISTINCT
         self._grid: ScoremapGrid | None = None
         self.layer = Image(
             np.zeros((2, 2, 4), np.float32), rgb=True, name="scoremap", interpolation2d="linear", visible=False
@@ -87,12 +85,12 @@ class ScoremapLayer:
 
     def set_palette(self, palette: Palette) -> bool:
         """Take other colours; return whether they are."""
-        rgb = parse_colours(bodypart_colours(self._skeleton.n_bodyparts, palette))
-        is_other = not np.array_equal(rgb, self._rgb)
-        self._rgb = rgb
+        is_other, self._palette = palette is not self._palette, palette
         return is_other
 
-    def show(self, scoremaps: Scoremaps | None, chosen: Sequence[str], size: tuple[int, int]) -> None:
+    def show(
+        self, scoremaps: Scoremaps | None, chosen: Sequence[str], size: tuple[int, int], *, names: Sequence[str]
+    ) -> None:
         """Lay the scoremaps of the ``chosen`` bodyparts over the video.
 
         Parameters
@@ -103,16 +101,18 @@ class ScoremapLayer:
             None of them hides the layer.
         size : (int, int)
             Height and width of the frame, which the picture doesn't leave.
+        names : sequence of str
+            The bodyparts of the chosen individual, whose scoremaps these are.
         """
-        known = self._skeleton.bodyparts
+        indices = [names.index(name) for name in chosen if name in names]
         if not chosen:
             if self.layer.visible:
                 self.layer.visible = False
-        elif scoremaps is not None and len(scoremaps.maps) == len(known):
-            indices = [known.index(name) for name in chosen]
+        elif scoremaps is not None and len(scoremaps.maps) == len(names) and indices:
+            rgb = parse_colours(bodypart_colours(len(names), self._palette))[indices]
             maps, grid = on_frame(scoremaps.maps[indices], scoremaps.grid, *size)
             # Several are told apart by their bodyparts' colours; a single one must not hide its own ring.
-            colours = self._rgb[indices] if len(indices) > 1 else another_hue(self._rgb[indices])
+            colours = rgb if len(indices) > 1 else another_hue(rgb)
             self._paint(compose_scoremaps(maps, colours), grid)
         elif self.layer.visible:
             self._paint(np.zeros_like(self.layer.data), None)  # the next frame's comes soon: hiding costs more

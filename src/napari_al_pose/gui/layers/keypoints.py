@@ -1,6 +1,7 @@
 """Labels, guesses, skeleton and the peaks of the reason, of the current frame.
 
-The rows of every layer are the bodyparts of the first individual, then those of the second, and so on.
+The rows of every layer are the bodyparts of the first individual, then those of the second, and so on, then the unique
+bodyparts.
 
 Labels too are shown for the current frame only. A layer of all frames' labels would make each click cost more with
 every frame labelled (tens of milliseconds at 15,000 points), would tie napari's slider positions to frame numbers
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import Annotation, Prediction, Skeleton, Suggestion
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import bodypart_colours
-from napari_al_pose.domain.views.colours import Palette
+from napari_al_pose.domain.views.colours import Palette, individual_colours
 from napari_al_pose.gui.layers.picking import points_on_canvas
 from napari_al_pose.gui.layers.shapes import NO_LINE, fade, parse_colours, segments, to_napari
 
@@ -125,7 +126,7 @@ class KeypointLayers:
         cutoff: float,
     ) -> None:
         self._skeleton = skeleton
-        n, size = skeleton.n_bodyparts * len(skeleton.individuals), max(3.0, LABEL_SIZE * long_side)
+        n, size = len(skeleton.keypoints), max(3.0, LABEL_SIZE * long_side)
         self._rgb = row_colours(skeleton, colour_by, palette)
         self._xy = np.full((n, 2), np.nan)
         self._position = -1
@@ -166,7 +167,7 @@ class KeypointLayers:
             border_color=np.tile(BORDER, (n, 1)),
             border_width=0.12,
             canvas_size_limits=CANVAS_SIZE,
-            features={"bodypart": list(skeleton.bodyparts) * len(skeleton.individuals)},
+            features={"bodypart": [bodypart for _, bodypart in skeleton.keypoints]},
             text={**NAMES, "translation": [0, 0, size]},
         )
 
@@ -230,24 +231,24 @@ class KeypointLayers:
             What the model says of the rest of the chosen individual.
         individual : int
             The chosen one.
-        doubted : bool array, (K,)
+        doubted : bool array
             Which of its bodyparts may not be visible: they are faint spots without a ring, and no line leads to them.
         others : sequence of Prediction or None
             What the model says of each individual; of those that are not chosen it is drawn faintly, and a press does
             not take hold of it: the chosen one may be placed there.
         """
-        n, k = len(self._rgb), self._skeleton.n_bodyparts
+        n, owners = len(self._rgb), self._skeleton.owners
         self._position, self._xy = position, np.full((n, 2), np.nan)
         placed, likelihood, spots = np.zeros(n, bool), np.zeros(n), np.zeros(n, bool)
         if annotations and position >= 0:
             points = points_on_canvas(annotations, guess, individual)
             self._xy, placed = points.xy, points.is_label
             if guess is not None:
-                mine = slice(individual * k, (individual + 1) * k)
+                mine = self._skeleton.rows_of(owners[individual])
                 likelihood[mine], spots[mine] = guess.likelihood, doubted
             for index, other in enumerate(others):
                 if index != individual and other is not None:
-                    own = slice(index * k, (index + 1) * k)
+                    own = self._skeleton.rows_of(owners[index])
                     open_ = ~np.isfinite(self._xy[own, 0])
                     self._xy[own][open_] = other.xy[open_]
                     likelihood[own] = OTHERS * other.likelihood
@@ -290,8 +291,9 @@ class KeypointLayers:
 
     def choose(self, individual: int, bodypart: str) -> None:
         """Mark the bodypart the next click places."""
-        k = self._skeleton.n_bodyparts
-        row = individual * k + self._skeleton.index(bodypart) if bodypart in self._skeleton.bodyparts else -1
+        owner = self._skeleton.owners[individual]
+        names = self._skeleton.bodyparts_of(owner)
+        row = self._skeleton.rows_of(owner).start + names.index(bodypart) if bodypart in names else -1
         if row == self._chosen:
             return
         self._chosen = row
@@ -316,15 +318,18 @@ class KeypointLayers:
     def _draw_skeleton(self, xy: NDArray[np.floating]) -> None:
         k, links = self._skeleton.n_bodyparts, self._skeleton.link_indices()
         xy = np.where((self._doubted & self._guesses.shown)[:, None], np.nan, xy)
-        starts = range(0, len(self._rgb), k)
+        starts = range(0, k * len(self._skeleton.individuals), k)
         lines = segments(xy, [(start + a, start + b) for start in starts for a, b in links])
         if not np.array_equal(lines, self.skeleton.data):
             self.skeleton.data = lines
 
 
 def row_colours(skeleton: Skeleton, by: ColourBy, palette: Palette = Palette.DISTINCT) -> NDArray[np.float32]:
-    """Return the RGB colour of every row, ``(I * K, 3)``."""
-    k, n = skeleton.n_bodyparts, len(skeleton.individuals)
+    """Return the RGB colour of every row, ``(n, 3)``."""
+    owners = skeleton.owners
     if by is ColourBy.INDIVIDUAL:
-        return np.repeat(parse_colours(bodypart_colours(n, palette)), k, axis=0)
-    return np.tile(parse_colours(bodypart_colours(k, palette)), (n, 1))
+        own = parse_colours(individual_colours(len(skeleton.individuals), len(owners), palette))
+        return np.repeat(own, [len(skeleton.bodyparts_of(owner)) for owner in owners], axis=0)
+    return np.concatenate(
+        [parse_colours(bodypart_colours(len(skeleton.bodyparts_of(owner)), palette)) for owner in owners]
+    )

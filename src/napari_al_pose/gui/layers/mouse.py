@@ -155,9 +155,8 @@ class CanvasMouse:
     def _click(self, xy: tuple[float, float], row: int | None) -> None:
         if self._frame.source is None or self._frame.annotation is None or not inside(xy, *self._frame.size):
             return
-        options, k = self._options, len(self._frame.bodyparts)
-        current, first = self._frame.bodypart_index, self._frame.individual_index * k
-        target = None if row is None else row - first  # beyond 0..K-1: another individual's
+        options, current = self._options, self._frame.bodypart_index
+        target = None if row is None else row - self._frame.rows.start  # beyond 0..K-1: another individual's
         meaning = click_meaning(
             target, current, self._frame.annotation.states, tool=options.tool, mode=options.label_mode
         )
@@ -179,7 +178,7 @@ class CanvasMouse:
         )
 
     def _hit(self, xy: tuple[float, float], event: Any) -> int | None:
-        current = self._frame.individual_index * len(self._frame.bodyparts) + self._frame.bodypart_index
+        current = self._frame.rows.start + self._frame.bodypart_index
         return hit(self._points(), xy, REACH / event.camera_zoom, current)
 
     def _points(self) -> Points:
@@ -187,7 +186,6 @@ class CanvasMouse:
 
     def _held(self, row: int | None, *, whole: bool) -> tuple[list[int], NDArray[np.float64]]:
         """Return the rows a drag from the point ``row`` moves, and where they are."""
-        k = len(self._frame.bodyparts)
         if row is None or self._frame.annotation is None:
             return [], np.zeros((0, 2))
         if not whole:
@@ -195,7 +193,7 @@ class CanvasMouse:
         self._take(row)
         xy = pose_to_move(self._frame.annotation, self._frame.guesses.believed)
         there = np.flatnonzero(np.isfinite(xy).all(axis=1))
-        return [self._frame.individual_index * k + int(index) for index in there], xy[there]
+        return [self._frame.rows.start + int(index) for index in there], xy[there]
 
     def _moved(
         self, points: NDArray[np.float64], start: tuple[float, float], end: tuple[float, float]
@@ -207,10 +205,10 @@ class CanvasMouse:
 
     def _take(self, row: int) -> None:
         """Choose the individual a row belongs to."""
-        self._frame.choose_individual(self._frame.individuals[row // len(self._frame.bodyparts)])
+        self._frame.choose_individual(self._frame.keypoints[row][0])
 
     def _bodypart(self, row: int) -> str:
-        return self._frame.bodyparts[row % len(self._frame.bodyparts)]
+        return self._frame.keypoints[row][1]
 
     def _clamp(self, xy: tuple[float, float]) -> tuple[float, float]:
         height, width = self._frame.size

@@ -19,13 +19,13 @@ SLACK = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """What lies on the canvas: bodyparts of the first individual, then of the second...
+    """What lies on the canvas: bodyparts of the first individual, then of the second..., then the unique ones.
 
     Parameters
     ----------
-    xy : float array, (I * K, 2)
+    xy : float array, (n, 2)
         Label, or where there is none the guess for the chosen individual; NaN where neither is.
-    is_label : bool array, (I * K,)
+    is_label : bool array, (n,)
         Where ``xy`` is a label.
     """
 

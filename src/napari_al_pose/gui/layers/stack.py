@@ -221,7 +221,7 @@ class LayerStack(QObject):
         self._syncing = True
         try:
             self._video = VideoLayer(viewer, self._newest(source), self)
-            self._scoremap = ScoremapLayer(viewer, skeleton)
+            self._scoremap = ScoremapLayer(viewer)
             self._marks = CheckMarkLayers(viewer, max(source.shape[1:3]))
             self._keypoints = KeypointLayers(
                 viewer,
@@ -313,11 +313,13 @@ class LayerStack(QObject):
 
     def name_point(self, row: int | None) -> None:
         """Say what is under the mouse."""
-        frame, n, text = self._frame, len(self._frame.bodyparts), ""
-        if row is not None and frame.annotations:
-            annotation, index = frame.annotations[row // n], row % n
-            guessed = frame.guesses.guessed() if annotation.states[index] == KeypointState.UNSEEN else None
-            text = point_name(frame.bodyparts, index, guessed, individual=annotation.individual)
+        frame, skeleton, text = self._frame, self._frame.skeleton, ""
+        if row is not None and frame.annotations and skeleton is not None:
+            owner = skeleton.keypoints[row][0]
+            annotation, index = frame.annotations[skeleton.owners.index(owner)], row - skeleton.rows_of(owner).start
+            is_guess = annotation.states[index] == KeypointState.UNSEEN and owner == frame.individual
+            guessed = frame.guesses.guessed() if is_guess else None
+            text = point_name(skeleton.bodyparts_of(owner), index, guessed, individual=owner)
         QToolTip.showText(QCursor.pos(), text)
 
     def _on_option(self, name: str) -> None:
@@ -360,9 +362,10 @@ class LayerStack(QObject):
         if self._scoremap is None or self._keypoints is None:
             return
         choice = self._frame.scoremap_choice
-        chosen = self._frame.bodyparts if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
+        names = self._frame.bodyparts
+        chosen = names if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
         size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
-        self._scoremap.show(self._frame.guesses.scoremaps, chosen, (size[0], size[1]))
+        self._scoremap.show(self._frame.guesses.scoremaps, chosen, (size[0], size[1]), names=names)
         self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
 
     def _show_check(self) -> None:

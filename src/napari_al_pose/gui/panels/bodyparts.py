@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_al_pose.domain.tools import ColourBy
 from napari_al_pose.domain.views import BodypartMark, BodypartRow, bodypart_colours, bodypart_rows, frame_progress
+from napari_al_pose.domain.views.colours import individual_colours
 from napari_al_pose.gui.panels.tools import ToolRows
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
@@ -67,7 +68,7 @@ class BodypartPanel(Section):
             signal.connect(self.refresh)
         tracks.changed.connect(self.refresh)
         options.changed.connect(self._on_option)
-        frame.individualChanged.connect(self._recolour)
+        frame.individualChanged.connect(self._on_individual)
         projects.projectChanged.connect(self._on_project)
         self._on_project()
 
@@ -104,9 +105,10 @@ class BodypartPanel(Section):
         if project is None or skeleton is None:
             self._rows.set_rows(())
             return
-        rows = bodypart_rows(self._frame.annotation, self._frame.guesses.guessed(), skeleton, self._frame.bodypart)
+        frame = self._frame
+        rows = bodypart_rows(frame.annotation, frame.guesses.guessed(), frame.bodyparts, frame.bodypart)
         self._rows.set_rows(rows)
-        self.side.setText(frame_progress(self._frame.annotation, skeleton))
+        self.side.setText(frame_progress(frame.annotation))
         current = next((i for i, row in enumerate(rows) if row.is_current), -1)
         if current >= 0:
             self._view.scrollTo(self._rows.index(current))
@@ -123,6 +125,12 @@ class BodypartPanel(Section):
         if name in ("colour_by", "palette"):
             self._recolour()
 
+    def _on_individual(self) -> None:
+        n = len(self._rows.rows)
+        self._recolour()
+        if n != len(self._frame.bodyparts):
+            self.rowsWanted.emit()
+
     def _recolour(self) -> None:
         self._colour()
         self._view.viewport().update()
@@ -133,7 +141,8 @@ class BodypartPanel(Section):
         palette = self._options.palette
         colours = bodypart_colours(len(names), palette)
         if self._options.colour_by is ColourBy.INDIVIDUAL and len(self._frame.individuals) > 1:
-            own = bodypart_colours(len(self._frame.individuals), palette)[self._frame.individual_index]
+            n_animals, n = len(self._frame.animals), len(self._frame.individuals)
+            own = individual_colours(n_animals, n, palette)[self._frame.individual_index]
             colours = (own,) * len(names)
         self._delegate.swatches = dict(zip(names, map(QColor, colours), strict=True))
 

@@ -11,13 +11,13 @@ from qtpy.QtGui import QColor, QContextMenuEvent, QImage, QMouseEvent, QPainter,
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QWidget
 
 from napari_al_pose.domain.views import FrameAxis, describe_frame
+from napari_al_pose.domain.views.colours import individual_colours
 from napari_al_pose.domain.views.tracks import (
     RunOverview,
     columns_of,
     gaps_sentence,
     overview_words,
     place_at,
-    track_colours,
 )
 from napari_al_pose.gui.panels.track_menu import TrackMenu
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -90,7 +90,7 @@ class TrackLanes(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._seek(event)
-        track, individuals = self.track_at(event.position().y()), self._frame.individuals
+        track, individuals = self.track_at(event.position().y()), self._frame.animals
         if event.button() == Qt.MouseButton.LeftButton and 0 <= track < len(individuals):
             self._frame.choose_individual(individuals[track])
 
@@ -194,7 +194,7 @@ class TrackLanes(QWidget):
 
     def _paint_lanes(self, painter: QPainter, overview: RunOverview, seen: NDArray[np.float32]) -> None:
         height = self._lane_height
-        colours = track_colours(len(self._frame.individuals), len(overview.tracks))
+        colours = individual_colours(len(self._frame.animals), len(overview.tracks))
         image = np.zeros((len(overview.tracks), self.width(), 4), np.uint8)
         for track, name in enumerate(colours[: len(overview.tracks)]):
             colour = QColor(name)

@@ -101,7 +101,8 @@ class WhyPanel(Section):
         self._bars.set_bars(view.bars)
 
     def _on_project(self) -> None:
-        names = self._frame.bodyparts
+        skeleton = self._frame.skeleton
+        names = () if skeleton is None else (*skeleton.bodyparts, *skeleton.unique_bodyparts)
         self._colour()
         self._scoremap.clear()
         self._scoremap.addItem("None", "")
@@ -116,7 +117,7 @@ class WhyPanel(Section):
             self._colour()
 
     def _colour(self) -> None:
-        names = self._frame.bodyparts
+        names = () if self._frame.skeleton is None else self._frame.skeleton.bodyparts
         colours = map(QColor, bodypart_colours(len(names), self._options.palette))
         self._bars.swatches = dict(zip(names, colours, strict=True))
         self._bars.update()

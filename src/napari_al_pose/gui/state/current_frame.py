@@ -119,8 +119,8 @@ class CurrentFrame(QObject):
 
     @property
     def bodyparts(self) -> tuple[str, ...]:
-        """The project's bodyparts in labelling order; empty without a project."""
-        return () if self._skeleton is None else self._skeleton.bodyparts
+        """The bodyparts of the chosen individual in labelling order; empty without a project."""
+        return () if self._skeleton is None else self._skeleton.bodyparts_of(self._individual)
 
     @property
     def bodypart(self) -> str:
@@ -134,7 +134,15 @@ class CurrentFrame(QObject):
 
     @property
     def individuals(self) -> tuple[str, ...]:
-        """The project's individuals; one nameless one in a single-animal project, none without a project."""
+        """The project's individuals, and the owner of unique bodyparts; one nameless one in a single-animal project.
+
+        Empty without a project.
+        """
+        return () if self._skeleton is None else self._skeleton.owners
+
+    @property
+    def animals(self) -> tuple[str, ...]:
+        """The project's individuals without the owner of unique bodyparts."""
         return () if self._skeleton is None else self._skeleton.individuals
 
     @property
@@ -146,6 +154,18 @@ class CurrentFrame(QObject):
     def individual_index(self) -> int:
         """Its place among `individuals`."""
         return self.individuals.index(self._individual) if self._individual in self.individuals else 0
+
+    @property
+    def keypoints(self) -> tuple[tuple[str, str], ...]:
+        """Individual and bodypart of everything that is labelled in a frame; empty without a project."""
+        return () if self._skeleton is None else self._skeleton.keypoints
+
+    @property
+    def rows(self) -> slice:
+        """Which of the `keypoints` are the chosen individual's."""
+        return (
+            slice(0, 0) if self._skeleton is None else self._skeleton.rows_of(self.individuals[self.individual_index])
+        )
 
     @property
     def scoremap_choice(self) -> str:
@@ -177,23 +197,27 @@ class CurrentFrame(QObject):
         """Let the next click label the individual ``name``, from its first bodypart nobody has looked at."""
         if name not in self.individuals or name == self._individual:
             return
-        self._individual = name
-        self.guesses.about(self._annotations, self.individual_index)
+        self._individual, before = name, self._bodypart
+        self._guess()
+        if self.annotation is not None:
+            self._bodypart = self.bodyparts[first_bodypart(self.annotation.states)]
+        elif before not in self.bodyparts:
+            self._bodypart = self.bodyparts[0]
         self.individualChanged.emit()
         self.annotationChanged.emit()
-        if self.annotation is not None:
-            self.choose_bodypart(self.bodyparts[first_bodypart(self.annotation.states)])
+        if self._bodypart != before:
+            self.bodypartChanged.emit()
 
     def set_scoremap(self, choice: str) -> None:
         """Lay a scoremap over the video: "" none, "*" all, else a bodypart."""
-        if choice != self._scoremap_choice and choice in ("", ALL_BODYPARTS, *self.bodyparts):
+        if choice != self._scoremap_choice and choice in ("", ALL_BODYPARTS, *self._names):
             self._last_scoremap = self._scoremap_choice or self._last_scoremap
             self._scoremap_choice = choice
             self.scoremapChoiceChanged.emit()
 
     def toggle_scoremap(self) -> None:
         """Hide the scoremap, or show the one chosen last."""
-        last = self._last_scoremap if self._last_scoremap in self.bodyparts else ALL_BODYPARTS
+        last = self._last_scoremap if self._last_scoremap in self._names else ALL_BODYPARTS
         self.set_scoremap("" if self._scoremap_choice else last)
 
     # ---- for the other parts of the session ---------------------------------------------------
@@ -217,9 +241,9 @@ class CurrentFrame(QObject):
         self.forget_frame()
         self._skeleton, self._labels = skeleton, labels
         self.guesses.forget_project(predictions)
-        self._bodypart, self._scoremap_choice = skeleton.bodyparts[0], ""
-        if self._individual not in skeleton.individuals:
+        if self._individual not in skeleton.owners:
             self._individual = skeleton.individuals[0]
+        self._bodypart, self._scoremap_choice = self.bodyparts[0], ""
 
     def leave(self) -> None:
         """Let the project go. Emits nothing, see `announce`."""
@@ -268,8 +292,17 @@ class CurrentFrame(QObject):
         if not all(np.array_equal(a.xy, b.xy, equal_nan=True) for a, b in pairs):
             self.annotationChanged.emit()
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """All bodyparts, whoever has them."""
+        return () if self._skeleton is None else (*self._skeleton.bodyparts, *self._skeleton.unique_bodyparts)
+
     def _read_labels(self) -> None:
         if self._labels is not None and self._key is not None:
             labels, key = self._labels, self._key
             self._annotations = tuple(labels.annotation(key, individual) for individual in self.individuals)
-            self.guesses.about(self._annotations, self.individual_index)
+            self._guess()
+
+    def _guess(self) -> None:
+        has_unique = self._skeleton is not None and bool(self._annotations and self._skeleton.unique_bodyparts)
+        self.guesses.about(self._annotations, self.individual_index, has_unique=has_unique)

@@ -39,6 +39,7 @@ class FrameGuesses(QObject):
         self._threshold = EVEN_CHANCE
         self._annotations: tuple[Annotation, ...] = ()
         self._index = 0
+        self._has_unique = False
         self._each: tuple[Prediction | None, ...] = ()
         self._borrowed: Prediction | None = None
         self._copied_from: FrameKey | None = None
@@ -73,7 +74,7 @@ class FrameGuesses(QObject):
     def doubted(self) -> NDArray[np.bool_]:
         """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
         if self.chosen is None:
-            return np.zeros(len(self._annotations[0].states) if self._annotations else 0, bool)
+            return np.zeros(len(self._annotations[self._index].states) if self._annotations else 0, bool)
         return is_doubtful(self.chosen, self.threshold)
 
     @property
@@ -96,10 +97,12 @@ class FrameGuesses(QObject):
     def scoremaps(self) -> Scoremaps | None:
         """The newest model's scoremaps of the chosen individual in this frame; None until the engine has sent them."""
         looked = self._looked
+        chosen, animals = self._index, self._animals
+        if looked is not None and chosen >= len(animals):
+            return looked.unique
         if looked is None or not looked.animals or looked.prediction is None:
             return None if looked is None else looked.scoremaps
-        chosen = self._index
-        slot = assign_poses(looked.prediction.poses[0], self._annotations, self._followed, chosen=chosen)[chosen]
+        slot = assign_poses(looked.prediction.poses[0], animals, self._followed, chosen=chosen)[chosen]
         return looked.animals[slot] if 0 <= slot < len(looked.animals) else None
 
     @property
@@ -119,7 +122,7 @@ class FrameGuesses(QObject):
 
     # ---- from the current frame ---------------------------------------------------------------
 
-    def about(self, annotations: tuple[Annotation, ...], individual_index: int) -> None:
+    def about(self, annotations: tuple[Annotation, ...], individual_index: int, *, has_unique: bool = False) -> None:
         """Guess what these labels of one frame leave open. Emits nothing.
 
         Parameters
@@ -128,14 +131,17 @@ class FrameGuesses(QObject):
             The labels of every individual.
         individual_index : int
             Which individual is chosen.
+        has_unique : bool
+            Whether the last ones are of the unique bodyparts.
         """
-        self._annotations, self._index = annotations, individual_index
+        self._annotations, self._index, self._has_unique = annotations, individual_index, has_unique
         self._find()
 
     def forget_frame(self) -> None:
         """Have no frame to guess about. Emits nothing."""
         self._looked = self._evidence = self._borrowed = self._copied_from = self._followed = None
         self._annotations = self._each = ()
+        self._has_unique = False
 
     def forget_project(self, predictions: Mapping[FrameKey, Prediction]) -> None:
         """Have no frame, and know only ``predictions``, of another project. Emits nothing."""
@@ -198,6 +204,11 @@ class FrameGuesses(QObject):
     # ---- inside -------------------------------------------------------------------------------
 
     @property
+    def _animals(self) -> tuple[Annotation, ...]:
+        """The labels of the animals."""
+        return self._annotations[:-1] if self._has_unique else self._annotations
+
+    @property
     def _key(self) -> FrameKey | None:
         return self._annotations[0].key if self._annotations else None
 
@@ -213,7 +224,9 @@ class FrameGuesses(QObject):
         if self._key is not None:
             looked = None if self._looked is None else self._looked.prediction
             said = looked or self._predictions.get(self._key) or self._followed
-            found = guesses_for(said, self._annotations, self._followed, chosen=self._index)
+            found = [*guesses_for(said, self._animals, self._followed, chosen=self._index)]
+            if self._has_unique:
+                found.append(None if said is None else said.unique)
             self._each = tuple(self._guess_of(index, one) for index, one in enumerate(found))
 
     def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:

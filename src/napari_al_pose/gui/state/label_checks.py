@@ -155,7 +155,7 @@ class LabelChecks(QObject):
         if project is None or check is None or self._frame.skeleton is None:
             return
         annotation = project.labels.annotation(check.key, check.individual)
-        points = points_of_model(check, annotation, self._frame.bodyparts)
+        points = points_of_model(check, annotation, self._frame.skeleton.bodyparts)
         if not points:
             self._notices.tell("Where the model sees this bodypart is known after the next round.")
             return
@@ -247,11 +247,11 @@ class LabelChecks(QObject):
     @Slot()
     def _on_annotation(self) -> None:
         """List what stands in the frame as it was found, and nothing that was moved since."""
-        before = self.all
+        before, skeleton = self.all, self._frame.skeleton
         for annotation in self._frame.annotations:
             for check in self._found:
-                if (check.key, check.individual) == (annotation.key, annotation.individual):
-                    stands = is_in_place(check, annotation, self._frame.bodyparts)
+                if (check.key, check.individual) == (annotation.key, annotation.individual) and skeleton is not None:
+                    stands = is_in_place(check, annotation, skeleton.bodyparts_of(annotation.individual))
                     self._gone = self._gone - {check} if stands else self._gone | {check}
         now = self.all
         if now != before:

@@ -176,12 +176,12 @@ class LabelEditor(QObject):
 
     def accept_all_guesses(self) -> None:
         """Make the guesses of every individual labels, those that are believed, as one edit."""
-        frame, edit = self._frame, self._begin()
-        if edit is None:
+        frame, edit, skeleton = self._frame, self._begin(), self._frame.skeleton
+        if edit is None or skeleton is None:
             return
         guesses = dict(zip(frame.individuals, frame.guesses.each, strict=True))
         marks = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
-        accepted = accepted_points(guesses, frame.bodyparts, frame.guesses.threshold)
+        accepted = accepted_points(guesses, skeleton.bodyparts_of, frame.guesses.threshold)
         hidden, placed = Keypoint(KeypointState.NOT_VISIBLE), KeypointState.PLACED
         keypoints = {who: Keypoint(placed, *xy) if xy else hidden for who, xy in accepted.items() if xy or marks}
         if not keypoints:
@@ -416,7 +416,7 @@ class LabelEditor(QObject):
         for video, frames in changed.items():
             self._projects.touch(video)
             found: dict[int, list[Annotation]] = {frame: [] for frame in frames}
-            for annotation in project.labels.annotations(video, frames):
+            for annotation in project.labels.annotations(video, frames, unique=True):
                 found[annotation.key.frame].append(annotation)
             for number, of_frame in found.items():
                 empty = Annotation.empty(FrameKey(video, number), len(self._frame.bodyparts))

@@ -59,7 +59,7 @@ def load_project(path: Path) -> LoadedProject:
         fits = saved.model_version == version and saved.strategy == project.settings.strategy
         return LoadedProject(
             project,
-            LabelTally(project.labels.annotations()),
+            LabelTally(project.labels.annotations(unique=True)),
             Queue(tuple(saved.suggestions)),
             queue_fits=fits and bool(saved.suggestions),
             predictions=project.predictions.load(version) if version else {},
@@ -73,7 +73,7 @@ def load_project(path: Path) -> LoadedProject:
 def mark_holdout(project: Project) -> LabelTally | None:
     """Mark the first hold-out frames if it is time to; return the new tally if any were marked."""
     marked = project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
-    return LabelTally(project.labels.annotations()) if marked else None
+    return LabelTally(project.labels.annotations(unique=True)) if marked else None
 
 
 def first_frame(loaded: LoadedProject) -> FrameKey | None:

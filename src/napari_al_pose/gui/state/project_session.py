@@ -273,7 +273,7 @@ class ProjectSession(QObject):
 
         def change() -> LabelTally:
             work(project)
-            return LabelTally(project.labels.annotations())
+            return LabelTally(project.labels.annotations(unique=True))
 
         self._worker.run(change, then=lambda tally: self._reshaped(project, before, tally), failed=self._not_reshaped)
 
