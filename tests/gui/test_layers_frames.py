@@ -64,7 +64,6 @@ def frames(qtbot, source):
     source.gate.set()
     made.close()
     made.join()
-    assert not made._thread.is_alive()
 
 
 def test_a_frame_not_decoded_yet_does_not_hold_anybody_up(frames, source, qtbot):

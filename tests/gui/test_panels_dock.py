@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from qtpy.QtWidgets import QAbstractButton
-from session_tools import TIMEOUT, cut_off, label_with, text_in
+from session_tools import TIMEOUT, cut_off, label_with, press, text_in
 
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -120,18 +120,18 @@ def test_labels_to_check_take_the_place_of_the_queue_and_what_is_above_does_not_
     session, part = opened_dock.session, opened_dock.session.frame.bodyparts[0]
     session.editor.place(part, 40.0, 50.0)
     check = LabelCheck(session.frame.key, part, "far", 40.0, 50.0, 55.0, 0.9, seen=(73.0, 94.0))
-    engine.says(Checked(99, (check,)))
+    engine.says(Finished(session.learning.training.job), Checked(99, (check,)))
     opened_dock.setParent(None)
     qtbot.addWidget(opened_dock)
     opened_dock.setFixedSize(WIDTH, height)
     opened_dock.show()
     qtbot.waitExposed(opened_dock)
-    qtbot.waitUntil(lambda: opened_dock.queue._view.height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened_dock.queue.findChild(RowsView).height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
     still = opened_dock.header, opened_dock.bodyparts, opened_dock.learning
     opened_dock.header.refresh()
     qtbot.waitUntil(lambda: opened_dock.header.height() == opened_dock.header.minimumSizeHint().height())
     before = [panel.geometry() for panel in still]
-    opened_dock.learning._check_button.click()
+    press(opened_dock.learning, "Check 1 label")
     qtbot.waitUntil(lambda: opened_dock.checks.height() >= opened_dock.checks.minimumSizeHint().height())
     assert not sees(opened_dock, opened_dock.queue)
     assert [panel.geometry() for panel in still] == before

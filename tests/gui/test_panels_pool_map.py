@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from session_tools import TIMEOUT, of_session
+from session_tools import TIMEOUT, can_press, of_session
 
 from napari_al_pose.domain import FrameKey, FrameRole, Suggestion
 from napari_al_pose.domain.frame_groups import FrameGroup
@@ -17,6 +17,7 @@ from napari_al_pose.engine.messages import Failed, Finished, MapPool, PoolMapped
 from napari_al_pose.gui.dock import _source_opener
 from napari_al_pose.gui.panels.pool_map import PoolMap
 from napari_al_pose.gui.panels.queue import QueuePanel
+from napari_al_pose.gui.panels.strategy_box import StrategyBox
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 
@@ -210,7 +211,7 @@ def test_it_waits_its_turn(opened, qtbot, engine):
     qtbot.addWidget(made)
     made.show()
     assert "Waiting for the engine to finish: ranking the queue" in made.caption
-    assert not made._update.isEnabled()
+    assert not can_press(made, "Show")
     end_ranking(engine, opened)
     qtbot.waitUntil(lambda: opened.learning.training.kind == "map", timeout=TIMEOUT)
     answer(engine, opened)
@@ -221,7 +222,7 @@ def test_each_strategy_is_explained_in_the_box(opened, qtbot):
     panel = of_session(QueuePanel, opened, colours=DARK)
     qtbot.addWidget(panel)
     panel.set_project(None)
-    box = panel._strategy
+    box = panel.findChild(StrategyBox)
     tips = {box.itemData(i): box.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(box.count() - 1)}
     assert "Needs a model, else Coverage (facility location) takes its place." in tips["uherding"]
     assert tips["uniform"].endswith("Needs nothing.\nCosts nothing.")

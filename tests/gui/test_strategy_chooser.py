@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
-from session_tools import dialog_of
+from session_tools import can_press, dialog_of, press
 
 from napari_al_pose.acquisition import Family, installed_strategies
 from napari_al_pose.gui.dialogs.strategies import StrategyDialog
@@ -84,14 +84,15 @@ def test_a_family_is_explained_and_cannot_be_used(box):
     dialog = all_of(box)
     dialog.tree.setCurrentItem(dialog.tree.topLevelItem(1))
     assert Family.DOUBT.summary in dialog.told
-    dialog._use()
+    assert not can_press(dialog, "Use this strategy")
+    dialog.tree.itemDoubleClicked.emit(dialog.tree.currentItem(), 0)
     assert dialog.isVisible()
 
 
 def test_what_was_chosen_last_stays_in_the_box(box, qtbot):
     dialog = all_of(box)
     dialog.words.setText("kcenter")
-    dialog._use()
+    press(dialog, "Use this strategy")
     assert "kcenter" in offered(box)
     other = StrategyBox()
     qtbot.addWidget(other)

@@ -20,22 +20,6 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, engine):
-    made = make_napari_viewer(show=True)
-    made.window.resize(1200, 900)
-    return made
-
-
-@pytest.fixture
-def session(viewer, sample_copy, qtbot):
-    session = session_for(viewer)
-    session.projects.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
-    yield session
-    session.close()
-
-
-@pytest.fixture
 def hand(viewer, session):
     return MouseAnnotator(viewer, session, {})
 

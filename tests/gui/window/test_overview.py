@@ -9,25 +9,9 @@ from session_tools import TIMEOUT
 
 from napari_al_pose.gui.layers.napari_widgets import canvas_widget
 from napari_al_pose.gui.layers.overview import Overview
-from napari_al_pose.gui.viewers import session_for, stack_for
+from napari_al_pose.gui.viewers import stack_for
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def viewer(make_napari_viewer, engine):
-    made = make_napari_viewer(show=True)
-    made.window.resize(1200, 900)
-    return made
-
-
-@pytest.fixture
-def session(viewer, sample_copy, qtbot):
-    session = session_for(viewer)
-    session.projects.open_project(sample_copy)
-    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
-    yield session
-    session.close()
 
 
 @pytest.fixture
