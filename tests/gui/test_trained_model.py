@@ -70,12 +70,16 @@ def test_at_least_one_bodypart_is_asked_for(described):
     assert not described.use_button.isEnabled()
 
 
-def test_a_file_that_is_no_model_says_so_in_the_dialog(dialog, engine, tmp_path):
+def test_a_file_that_is_no_model_says_so_in_the_dialog_only(dialog, engine, opened, tmp_path):
+    raised, withdrawn = [], []
+    opened.notices.raised.connect(lambda message, _hint, _is_error: raised.append(message))
+    opened.notices.withdrawn.connect(withdrawn.append)
     dialog.choose_file(tmp_path / "notes.pt")
     (request,) = engine.asked(Describe)
     engine.says(Failed(request.job, "notes.pt is damaged, or not a snapshot.", "Choose a snapshot."))
     assert "notes.pt is damaged" in dialog.complaint.text()
     assert "Choose a snapshot." in dialog.complaint.text()
+    assert withdrawn == raised != []
     assert not dialog.use_button.isEnabled()
     assert not engine.asked(Adopt)
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
-    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -26,11 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange import (
     FORMATS,
-    CancelledError,
-    Committed,
     Exported,
     Imported,
     LabelFormat,
@@ -47,59 +40,18 @@ from napari_al_pose.exchange.form_rules import (
     suggest_project,
     summary,
 )
-from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.dialogs.job import DialogJob, JobDialog
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import button, label, show_steps
+from napari_al_pose.gui.widgets import button, label
 from napari_al_pose.project import Project
-
-Work = Generator[Any, None, Any]
 
 _LAST_FORMAT = "exchange/format"
 _LAST_FOLDER = "exchange/folder"
 
 
-class ExchangeJob(QObject):
-    """Runs an import or an export, on whatever thread calls `run`, and can be cancelled from another."""
-
-    moved = Signal(object)
-    """A `Progress`."""
-
-    ended = Signal(object)
-    """What the work returned, the `AlPoseError` it raised, or None if it was cancelled."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._cancelled = threading.Event()
-
-    def cancel(self) -> None:
-        """Ask for an early end; what was begun is taken back."""
-        self._cancelled.set()
-
-    def run(self, work: Work) -> None:
-        """Do the work and emit `ended`."""
-        outcome: Any = None
-        may_end = True
-        try:
-            while True:
-                step = work.throw(CancelledError()) if may_end and self._cancelled.is_set() else next(work)
-                if isinstance(step, Committed):
-                    may_end = False
-                else:
-                    self.moved.emit(step)
-        except StopIteration as end:
-            outcome = end.value
-        except CancelledError:
-            outcome = None
-        except AlPoseError as error:
-            outcome = error
-        finally:
-            work.close()
-            self.ended.emit(outcome)
-
-
-class _ExchangeDialog(QDialog):
+class _ExchangeDialog(JobDialog):
     """A form and the progress of what it started; after an import, also what was left out."""
 
     reports = True
@@ -109,17 +61,10 @@ class _ExchangeDialog(QDialog):
     """What came of it: `Imported` or `Exported`."""
 
     def __init__(self, title: str, start: str, *, projects: ProjectSession, parent: QWidget | None) -> None:
-        super().__init__(parent)
-        self._projects = projects
-        self.setWindowTitle(title)
+        super().__init__(title, projects=projects, parent=parent)
         self.setMinimumWidth(520)
-        self._job: ExchangeJob | None = None
-        self._background = Background("al-pose-exchange", self)
         self.form = QWidget()
-        self.complaint = label("", "warning", wrap=True)
         self.complaint.setMinimumHeight(self.fontMetrics().height() * 2)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(True)
         self.report = QPlainTextEdit()
         self.report.setReadOnly(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -131,49 +76,16 @@ class _ExchangeDialog(QDialog):
         rows.setSpacing(10)
         for widget in (self.form, self.complaint, self.bar, self.report, buttons):
             rows.addWidget(widget)
-        self.bar.hide()
         self.report.hide()
 
-    @property
-    def running(self) -> bool:
-        """Whether something is under way."""
-        return self._job is not None
-
-    def reject(self) -> None:
-        """Cancel what is under way; else close."""
-        if self._job is not None:
-            self._job.cancel()
-            self.complaint.setText("Cancelling…")
-            return
-        super().reject()
-
-    def done(self, result: int) -> None:
-        """Close, and take no more work."""
-        self._background.close(wait=False)
-        super().done(result)
-
-    def _begin(self) -> ExchangeJob:
-        job = self._job = ExchangeJob(self)
-        job.moved.connect(self._show_progress)
-        job.ended.connect(self._finish)
-        self._projects.closing.connect(job.cancel)
+    def begin(self) -> DialogJob:
+        """Take no other order until the job has ended."""
         self.form.setEnabled(False)
         self.start_button.setEnabled(False)
-        self.complaint.setText("")
-        self.bar.setRange(0, 0)
-        self.bar.show()
-        return job
+        return super().begin()
 
-    def _run(self, work: Work) -> None:
-        job = self._begin()
-        self._background.run(lambda: job.run(work), _nothing, _nothing)
-
-    def _show_progress(self, step: Progress) -> None:
-        show_steps(self.bar, step)
-
-    def _finish(self, outcome: Imported | Exported | AlPoseError | None) -> None:
-        self._job = None
-        self.bar.hide()
+    def take(self, outcome: Imported | Exported | AlPoseError | None) -> None:
+        """Say what went wrong or was left out; close where there is nothing to say."""
         if outcome is None or isinstance(outcome, AlPoseError):
             self.form.setEnabled(True)
             self.start_button.setEnabled(True)
@@ -241,12 +153,12 @@ class ImportDialog(_ExchangeDialog):
         source, name = Path(self.source.text()).expanduser(), self.format.currentData()
         remember(_LAST_FOLDER, str(source.parent))
         if self.into_open.isChecked():
-            job = self._begin()
+            job = self.begin()
             self._projects.change_labels(
                 "Importing labels…", lambda project: job.run(import_labels(source, project, format=name))
             )
         else:
-            self._run(import_labels(source, Path(self.folder.text()).expanduser(), format=name))
+            self.run(import_labels(source, Path(self.folder.text()).expanduser(), format=name))
 
     def _on_source(self) -> None:
         if self.source.text().strip():
@@ -314,7 +226,7 @@ class ExportLabelsDialog(_ExchangeDialog):
             return
         remember(_LAST_FORMAT, self.chosen.name)
         output = Path(self.output.text()).expanduser()
-        self._run(export_labels(project, self.chosen, output, filling=self.filling.isChecked()))
+        self.run(export_labels(project, self.chosen, output, filling=self.filling.isChecked()))
 
     def _on_format(self) -> None:
         self.about.setText(self.chosen.about)
@@ -331,10 +243,6 @@ class ExportLabelsDialog(_ExchangeDialog):
         path, _ = QFileDialog.getSaveFileName(self, "Write to", self.output.text())
         if path:
             self.output.setText(path)
-
-
-def _nothing(_outcome: object) -> None:
-    """The job tells its outcome itself."""
 
 
 def _filling_box(project: Project | None) -> QCheckBox:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -32,14 +29,13 @@ from napari_al_pose.domain.views.trained_model import (
     mapping_complaint,
     mapping_sentence,
 )
-from napari_al_pose.engine.messages import Described, Progress
+from napari_al_pose.engine.messages import Described
 from napari_al_pose.exchange.model_download import download_model, downloaded, model_folder
-from napari_al_pose.gui.background import Background
-from napari_al_pose.gui.dialogs.exchange import ExchangeJob
+from napari_al_pose.gui.dialogs.job import JobDialog
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import button, label, show_steps
+from napari_al_pose.gui.widgets import button, label
 
 _TABLE_HEIGHT = 260
 """Of the list of bodyparts, px; longer lists scroll."""
@@ -47,7 +43,7 @@ _TABLE_HEIGHT = 260
 FILES = "Trained model (snapshot*.pt superanimal*.pt *.onnx);;All files (*)"
 
 
-class TrainedModelDialog(QDialog):
+class TrainedModelDialog(JobDialog):
     """Asks for a model that another program trained.
 
     Parameters
@@ -56,7 +52,7 @@ class TrainedModelDialog(QDialog):
     learning : Learning
         Says what a file knows.
     notices : Notices
-        Say what is wrong with it.
+        Say what is wrong with it, which is then shown here only.
     parent : QWidget, optional
     folder : Path, optional
         Where downloads go; by default the platform's cache.
@@ -77,14 +73,11 @@ class TrainedModelDialog(QDialog):
         folder: Path | None = None,
         url: Callable[[PretrainedModel], str] = lambda model: model.url,
     ) -> None:
-        super().__init__(parent)
-        self._projects, self._learning = projects, learning
+        super().__init__("Use a trained model", projects=projects, parent=parent)
+        self._learning, self._notices = learning, notices
         self._folder, self._url = folder or model_folder(), url
-        self._background = Background("al-pose-download", self)
-        self._job: ExchangeJob | None = None
         self._described: Described | None = None
         self._asked: Path | None = None
-        self.setWindowTitle("Use a trained model")
         self.setMinimumWidth(600)
         self.path = QLineEdit(placeholderText="snapshot-*.pt, superanimal_*.pt or .onnx", readOnly=True)
         self.models = QComboBox()
@@ -93,8 +86,6 @@ class TrainedModelDialog(QDialog):
         self.download_button = button("Download", "Download the weights, then choose bodyparts", self.download)
         self.note = label("", "dim", wrap=True, whole=True)
         self.page_button = button("Model's page", "Open the page with the licence in a browser", self._open_page)
-        self.bar = QProgressBar()
-        self.complaint = label("", "warning", wrap=True, whole=True)
         self.sentence = label("", "dim", wrap=True, whole=True)
         self.boxes: dict[str, QComboBox] = {}
         self._table = QScrollArea(widgetResizable=True)
@@ -107,7 +98,7 @@ class TrainedModelDialog(QDialog):
         self.models.currentIndexChanged.connect(lambda _index: self._show_note())
         learning.modelDescribed.connect(self._show_bodyparts)
         notices.raised.connect(self._show_notice)
-        projects.closing.connect(self._leave)
+        projects.closing.connect(self._leave)  # after its work was cancelled
         self._show_note()
         self._check()
 
@@ -124,7 +115,6 @@ class TrainedModelDialog(QDialog):
             rows.addWidget(widget)
         rows.addWidget(self._table, 1)
         rows.addWidget(buttons)
-        self.bar.hide()
         self._table.hide()
 
     # ---- where the model comes from -----------------------------------------------------------
@@ -145,22 +135,11 @@ class TrainedModelDialog(QDialog):
         if (here := downloaded(model, self._folder)) is not None:
             self.choose_file(here)
             return
-        job = self._job = ExchangeJob(self)
-        job.moved.connect(self._show_progress)
-        job.ended.connect(self._end_download)
-        work = download_model(model, self._folder, url=self._url(model))
-        self.complaint.setText("")
-        self.bar.setRange(0, 0)
-        self.bar.show()
+        self.run(download_model(model, self._folder, url=self._url(model)))
         self._check()
-        self._background.run(lambda: job.run(work), _nothing, _nothing)
 
-    def _show_progress(self, step: Progress) -> None:
-        show_steps(self.bar, step)
-
-    def _end_download(self, outcome: Path | AlPoseError | None) -> None:
-        self._job = None
-        self.bar.hide()
+    def take(self, outcome: Path | AlPoseError | None) -> None:
+        """Go on with the file that was downloaded."""
         self._show_note()
         if isinstance(outcome, Path):
             self.choose_file(outcome)
@@ -223,10 +202,11 @@ class TrainedModelDialog(QDialog):
         if is_error and self._asked is not None and self._described is None:
             self.sentence.setText("")
             self.complaint.setText(f"{message} {hint}".strip())
+            self._notices.withdraw(message)  # it is said here
 
     def _check(self) -> None:
-        ready = self._described is not None and self._job is None
-        self.download_button.setEnabled(self._job is None)
+        ready = self._described is not None and not self.running
+        self.download_button.setEnabled(not self.running)
         if self._described is not None:
             self.complaint.setText(mapping_complaint(self.mapping))
             known = len(self._described.bodyparts)
@@ -243,21 +223,7 @@ class TrainedModelDialog(QDialog):
 
     def _leave(self) -> None:
         """The project is being closed."""
-        if self._job is not None:
-            self._job.cancel()
-        super().reject()
-
-    def reject(self) -> None:
-        """Cancel a download; else close."""
-        if self._job is not None:
-            self._job.cancel()
-            return
-        super().reject()
-
-    def done(self, result: int) -> None:
-        """Close, and take no more work."""
-        self._background.close(wait=False)
-        super().done(result)
+        self.done(0)
 
 
 def _row(*widgets: QWidget) -> QWidget:
@@ -268,7 +234,3 @@ def _row(*widgets: QWidget) -> QWidget:
     for i, widget in enumerate(widgets):
         columns.addWidget(widget, 1 if i == 0 else 0)
     return made
-
-
-def _nothing(_result: Any) -> None:
-    """There is nothing more to do."""
