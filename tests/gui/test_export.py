@@ -162,10 +162,9 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     qtbot.waitUntil(lambda: bool(engine.asked(Train)), timeout=TIMEOUT)
     dialog.refresh()
     assert "paused while the model trains" in dialog.status.text()
-    with qtbot.waitSignal(with_models.notices.raised, timeout=TIMEOUT) as notice:
-        answer(engine, with_models, qtbot, PosesExported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
-    assert notice.args[0] == f"1 video predicted, 2 files written to {Path('/a')}."
-    answer(engine, with_models, qtbot, Finished(request.job))
+    engine.says(PosesExported(request.job, ("mouse1",), 2, ("/a/b.h5", "/a/c.slp")))
+    with qtbot.assertNotEmitted(with_models.notices.raised):  # the dialog says it
+        answer(engine, with_models, qtbot, Finished(request.job))
     assert not with_models.learning.export.busy
     assert with_models.learning.training.running
     assert dialog.predict_button.isVisible()
@@ -175,6 +174,25 @@ def test_progress_is_shown_also_after_the_dialog_was_closed(actions, with_models
     monkeypatch.setattr(QDesktopServices, "openUrl", opened_urls.append)
     dialog.open_button.click()
     assert [Path(url.toLocalFile()) for url in opened_urls] == [Path("/a")]
+
+
+def test_what_came_of_an_export_is_told_on_the_dock_where_the_dialog_was_closed(
+    actions, with_models, window, qtbot, engine
+):
+    told = []
+    with_models.notices.raised.connect(lambda *said: told.append(said))
+
+    def export():
+        dialog = show(actions, window, qtbot)
+        dialog.start()
+        dialog.reject()
+        return engine.asked(Export)[-1].job
+
+    job = export()
+    engine.says(PosesExported(job, ("mouse1",), 2, ("/a/b.h5",)), Finished(job))
+    assert told == [(f"1 video predicted, 1 file written to {Path('/a')}.", "", False)]
+    engine.says(Failed(export(), "The disk is full.", "Make room."))
+    assert told[1:] == [("The disk is full. Make room.", "", True)]
 
 
 def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot, engine):
@@ -192,7 +210,7 @@ def test_a_failure_is_told(actions, with_models, window, qtbot, engine):
     dialog.start()
     (request,) = engine.asked(Export)
     answer(engine, with_models, qtbot, Failed(request.job, "The disk is full.", "Make room."))
-    assert with_models.notices.errors[-1] == "The disk is full."
+    assert not with_models.notices.errors, "it is said in one place"
     assert dialog.status.text() == "The disk is full. Make room."
     assert dialog.predict_button.isEnabled()
     assert np.isclose(dialog.cutoff.value(), 0.6)

@@ -74,7 +74,7 @@ class WindowActions(QObject):
         self._background = Background("al-pose-actions", self)
         self._exporting: ExportDialog | None = None
         self._was_exporting = False
-        learning.exportChanged.connect(self._tell_predicted)
+        learning.exportChanged.connect(self._on_export)
         self._asking: ConflictDialog | None = None
         repair.conflictsChanged.connect(self.conflicts)
 
@@ -214,12 +214,16 @@ class WindowActions(QObject):
         if self._exporting is not None:
             self._exporting.show_state(state)
 
-    def _tell_predicted(self) -> None:
-        """Look up anew what is predicted once an export has ended in front of the user."""
-        ended, self._was_exporting = self._was_exporting, self._learning.export.busy
-        project = self._projects.project
-        if ended and not self._was_exporting and self._exporting is not None and project is not None:
+    def _on_export(self) -> None:
+        """Say what came of an export in one place: its dialog, or the dock where that has been closed."""
+        export, project = self._learning.export, self._projects.project
+        ended, self._was_exporting = self._was_exporting and not export.busy, export.busy
+        if not ended or project is None:
+            return
+        if self._exporting is not None:
             self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
+        elif export.sentence:
+            self._notices.raised.emit(export.sentence, "", export.failed)
 
     def _exported(self) -> None:
         self._exporting = None

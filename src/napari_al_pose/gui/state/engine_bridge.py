@@ -71,7 +71,7 @@ class EngineBridge(QObject):
     trainingChanged = Signal()
     exportChanged = Signal()
     failed = Signal(str, str)
-    """Message and hint of a job that could not be done, or of the engine's end."""
+    """Message and hint of a job that could not be done, or of the engine's end; `export_view` tells of an export's."""
 
     _arrived = Signal(object, object)
 
@@ -257,7 +257,7 @@ class EngineBridge(QObject):
     def _move_export(self, reply: Reply) -> None:
         before, self._export = self._export, advanced_export(self._export, reply)
         if isinstance(reply, Failed):
-            self._take_failure(reply)
+            _log_failure(reply)  # the view says it
         if not self._export.busy:
             self.exportChanged.emit()
         elif self._export is not before and not self._paint.isActive():
@@ -286,7 +286,7 @@ class EngineBridge(QObject):
         self._model_version = reply.model_version
 
     def _take_failure(self, reply: Failed) -> None:
-        log.warning("job %s failed: %s %s", reply.job, reply.message, reply.details)
+        _log_failure(reply)
         if reply.job == 0:
             self._start_failure = reply  # the engine says why it can't start, then ends
         else:
@@ -322,3 +322,7 @@ class EngineBridge(QObject):
             self._training = ended(self._training, self._training.sentence)
         if changed:
             self._announce()
+
+
+def _log_failure(reply: Failed) -> None:
+    log.warning("job %s failed: %s %s", reply.job, reply.message, reply.details)

@@ -292,6 +292,8 @@ class ExportView:
         How the last export ended, for the user.
     folder : str
         Where its files are; empty where they lie in several, or there are none.
+    failed : bool
+        Whether it ended in an error.
     """
 
     job: int = 0
@@ -301,6 +303,7 @@ class ExportView:
     seconds_left: float = -1.0
     sentence: str = ""
     folder: str = ""
+    failed: bool = False
 
     @property
     def busy(self) -> bool:
@@ -327,5 +330,5 @@ def advanced_export(view: ExportView, reply: Reply) -> ExportView:
         case Cancelled():
             return ExportView(sentence=STOPPED)
         case Failed():
-            return ExportView(sentence=f"{reply.message} {reply.hint}".strip())
+            return ExportView(sentence=f"{reply.message} {reply.hint}".strip(), failed=True)
     return view

@@ -14,8 +14,7 @@ from napari_al_pose.domain import Round
 from napari_al_pose.domain.labelling import time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.views import LabelTally
-from napari_al_pose.domain.views.pose_export import exported_sentence
-from napari_al_pose.engine.messages import Described, PosesExported, Ranked, Trained
+from napari_al_pose.engine.messages import Described, Ranked, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
 from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
@@ -95,7 +94,6 @@ class Learning(QObject):
         engine.hear(Described, self.modelDescribed.emit)
         engine.hear(Ranked, self._on_ranked)
         engine.hear(Trained, self._on_trained)
-        engine.hear(PosesExported, self._on_exported)
 
     # ---- what is known ------------------------------------------------------------------------
 
@@ -358,6 +356,3 @@ class Learning(QObject):
         self.predictionsAdded.emit()
         if self._projects.project is not None:
             self._rank_anew(self._projects.project)
-
-    def _on_exported(self, reply: PosesExported) -> None:
-        self._notices.tell(exported_sentence(len(reply.videos), reply.paths), reply.notice)
