@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -203,10 +204,17 @@ def test_a_video_that_cannot_be_read_is_named_before_anything_is_made(new_projec
     qtbot.waitUntil(dialog.next_button.isEnabled, timeout=TIMEOUT)
 
 
-def test_files_that_are_dropped_are_added(new_project, tmp_path):
+def test_files_and_folders_that_are_dropped_are_listed_beside_the_window(new_project, tmp_path, qtbot, monkeypatch):
     dialog, video = new_project
     (tmp_path / "notes.txt").write_text("no video")
     (tmp_path / "other.mp4").write_bytes(b"")
+    answers, listed = threading.Event(), Path.iterdir
+
+    def list_late(folder):
+        assert answers.wait(TIMEOUT / 1000)
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", list_late)
     dropped = QMimeData()
     dropped.setUrls([QUrl.fromLocalFile(str(path)) for path in (video, tmp_path)])
     dialog.dropEvent(
@@ -218,7 +226,11 @@ def test_files_that_are_dropped_are_added(new_project, tmp_path):
             Qt.KeyboardModifier.NoModifier,
         )
     )
-    assert dialog.videos.paths == [video, tmp_path / "other.mp4"]
+    assert dialog.complaint.text() == "Looking for videos…"
+    assert not dialog.next_button.isEnabled()
+    answers.set()
+    qtbot.waitUntil(lambda: dialog.videos.paths == [video, tmp_path / "other.mp4"], timeout=TIMEOUT)
+    assert dialog.complaint.text() != "Looking for videos…"
 
 
 # ---- the sample -----------------------------------------------------------------------------------

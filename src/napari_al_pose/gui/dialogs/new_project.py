@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from napari_al_pose.domain.views.new_project import (
     steps_text,
     suggested_name,
 )
+from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.dialogs.new_skeleton import SkeletonPage
 from napari_al_pose.gui.remembered import remember, remembered
@@ -112,14 +114,14 @@ class NewProjectDialog(QDialog):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Take files that are dropped anywhere on the dialog for videos."""
-        self.videos.add([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
+        """Take files and folders that are dropped anywhere on the dialog for videos."""
+        self.videos.look_in([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
         event.acceptProposedAction()
 
     def _complaint(self) -> str:
         details = self.details
         if self.step == 0:
-            return check_videos(details["videos"]) or self._unreadable
+            return self.videos.looking or check_videos(details["videos"]) or self._unreadable
         if self.step == 1:
             checked = check_skeleton(details["bodyparts"], details["skeleton"], details["individuals"])
             return self.skeleton.complaint or checked
@@ -142,6 +144,7 @@ class NewProjectDialog(QDialog):
 
     def _end(self, result: int) -> None:
         self.skeleton.close_video()
+        self.videos.close_folders()
         if result:
             remember(_FOLDER, self.names.parent_folder.text())
             remember(_SCORER, self.names.scorer.text())
@@ -167,6 +170,8 @@ class VideosPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._background = Background("al-pose-folders", self)
+        self._looked_in = 0
         self.list = QListWidget()
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -189,12 +194,30 @@ class VideosPage(QWidget):
         """The videos in the list."""
         return [Path(self.list.item(i).text()) for i in range(self.list.count())]
 
+    @property
+    def looking(self) -> str:
+        """What is said while folders are being listed; empty when all are."""
+        return "Looking for videos…" if self._looked_in else ""
+
     def add(self, paths: list[Path]) -> None:
-        """Add videos, each once; of a folder the videos in it."""
+        """Add videos, each once."""
         known = set(self.paths)
-        found = [video for path in paths for video in (_videos_in(path) if path.is_dir() else [path])]
-        self.list.addItems([str(path) for path in dict.fromkeys(found) if path not in known])
+        self.list.addItems([str(path) for path in dict.fromkeys(paths) if path not in known])
         self.changed.emit()
+
+    def look_in(self, paths: list[Path]) -> None:
+        """Add videos, and of each folder the videos in it, once a thread has listed them: disks may be far away."""
+        self._looked_in += 1
+        self._background.run(lambda: _videos_among(paths), self._take, lambda _error: self._take([]))
+        self.changed.emit()
+
+    def close_folders(self) -> None:
+        """Let the folder in hand end on its own."""
+        self._background.close(wait=False)
+
+    def _take(self, found: list[Path]) -> None:
+        self._looked_in -= 1
+        self.add(found)
 
     def _ask(self) -> None:
         self.add(ask_for_videos(self))
@@ -268,12 +291,16 @@ class NamesPage(QWidget):
             self.parent_folder.setText(folder)
 
 
-def _videos_in(folder: Path) -> list[Path]:
-    """Return the videos directly in a folder; none if it can't be read."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
-    except OSError:
-        return []
+def _videos_among(paths: list[Path]) -> list[Path]:
+    """Return the files, and the videos directly in the folders; none of a folder that can't be read."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        with suppress(OSError):
+            found += sorted(video for video in path.iterdir() if video.suffix.lower() in VIDEO_SUFFIXES)
+    return found
 
 
 def _user_name() -> str:
