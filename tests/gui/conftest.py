@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from qtpy.QtCore import QSettings
 from session_tools import TIMEOUT, ScriptedEngine, note_errors, of_session
 
 from leaks import nothing_is_left  # noqa: F401
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.engine.messages import Finished, TrainStep
+from napari_al_pose.project import open_project
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +68,36 @@ def actions(session, window):
     made = of_session(WindowActions, session, window=window)
     yield made
     made.close()
+
+
+@pytest.fixture
+def disputed(sample_copy):
+    """Two frames in which this program and another one changed two labels each."""
+    with open_project(sample_copy) as project:
+        video, parts = project.videos[0].name, project.skeleton.bodyparts
+        keys = [FrameKey(video, 3), FrameKey(video, 8)]
+        for key in keys:
+            project.labels.place_many(key, {part: (100.0 + i, 50.0) for i, part in enumerate(parts)})
+        project.export_labels()
+        path = project.root / "labeled-data" / video / f"CollectedData_{project.scorer}.h5"
+        for key in keys:
+            project.labels.place_many(key, {part: (110.0 + i, 60.0) for i, part in enumerate(parts[:2])})
+    table = pd.read_hdf(path, "df_with_missing")
+    table.iloc[:, :4] += 7
+    table.to_hdf(path, key="df_with_missing", mode="w")
+    table.to_csv(path.with_suffix(".csv"))
+    return sample_copy, keys
+
+
+@pytest.fixture
+def training(opened, qtbot, engine):
+    """The engine, in the middle of a training."""
+    for index, name in enumerate(opened.frame.bodyparts):
+        opened.editor.place(name, 40 + 20 * index, 50)
+    engine.says(Finished(opened.learning.training.job))  # the first ranking
+    opened.learning.train()
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
+    engine.sent.clear()
+    engine.says(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
+    qtbot.waitUntil(lambda: opened.learning.training.can_stop_and_keep, timeout=TIMEOUT)
+    return engine

@@ -11,7 +11,7 @@ from session_tools import TIMEOUT, dialog_of, of_session
 
 from napari_al_pose.domain import Prediction, Round
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
-from napari_al_pose.engine.messages import Finished, Stop, Train, Trained, TrainStep
+from napari_al_pose.engine.messages import Finished, Stop, Train, Trained
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.dialogs.leaving import DISCARD, KEEP, STAY
 from napari_al_pose.gui.panels.timeline import Timeline
@@ -44,20 +44,6 @@ def other(opened, tmp_path):
     folder = tmp_path / "another"
     shutil.copytree(opened.projects.project.root, folder, ignore=shutil.ignore_patterns("lock*"))
     return folder
-
-
-@pytest.fixture
-def training(opened, qtbot, engine):
-    """The engine, in the middle of a training."""
-    for index, name in enumerate(opened.frame.bodyparts):
-        opened.editor.place(name, 40 + 20 * index, 50)
-    engine.says(Finished(opened.learning.training.job))  # the first ranking
-    opened.learning.train()
-    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
-    engine.sent.clear()
-    engine.says(TrainStep(opened.learning.training.job, 20, 100, 0.1, float("nan"), 60.0))
-    qtbot.waitUntil(lambda: opened.learning.training.can_stop_and_keep, timeout=TIMEOUT)
-    return engine
 
 
 def answer(window, text):

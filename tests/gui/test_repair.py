@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 from session_tools import TIMEOUT
 
-from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.history import HistoryDialog
 from napari_al_pose.project import open_project
@@ -75,25 +73,6 @@ def test_a_frame_nobody_labelled_has_no_history(actions, session, window, sample
 
 
 # ---- conflicts ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def disputed(sample_copy):
-    """Two frames in which this program and another one changed two labels each."""
-    with open_project(sample_copy) as project:
-        video, parts = project.videos[0].name, project.skeleton.bodyparts
-        keys = [FrameKey(video, 3), FrameKey(video, 8)]
-        for key in keys:
-            project.labels.place_many(key, {part: (100.0 + i, 50.0) for i, part in enumerate(parts)})
-        project.export_labels()
-        path = project.root / "labeled-data" / video / f"CollectedData_{project.scorer}.h5"
-        for key in keys:
-            project.labels.place_many(key, {part: (110.0 + i, 60.0) for i, part in enumerate(parts[:2])})
-    table = pd.read_hdf(path, "df_with_missing")
-    table.iloc[:, :4] += 7
-    table.to_hdf(path, key="df_with_missing", mode="w")
-    table.to_csv(path.with_suffix(".csv"))
-    return sample_copy, keys
 
 
 def test_a_conflict_is_shown_side_by_side_and_asked_about(actions, session, window, disputed, qtbot):

@@ -57,7 +57,7 @@ class PosePicture(QWidget):
         self.setMinimumSize(320, 240)
 
     def sizeHint(self) -> QSize:
-        return QSize(520, 400)
+        return QSize(520, 340)
 
     def set_image(self, image: QImage | None) -> None:
         """Show another frame, or none while it is being read."""
