@@ -21,6 +21,7 @@ from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import label_checks, ranking
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained, TrainStep, TrialStep
+from napari_al_pose.engine.ranked_pool import RankedPool, RankedPools
 from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
@@ -199,12 +200,17 @@ def test_a_round_says_what_the_network_looks_at(labelled):
     assert labelled.rounds.all()[-1] == trained.round
 
 
-def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_model, monkeypatch):
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_model, monkeypatch, restarted):
     labelled.save_settings(LoopSettings(train=QUICK, pool_size=30, batch_size=5, holdout_share=0.2))
     add_model(labelled)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     loop.refresh(labelled)
     ranked = finish(loop.rank(labelled, strategy="mpe"))
+    if restarted:
+        loop.close()
+        loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+        loop.refresh(labelled)
     monkeypatch.setattr(loop, "_model", None)  # without a model, nothing can be scored
     key = ranked.suggestions[0].key
     labelled.labels.place(key, labelled.skeleton.bodyparts[0], 10.0, 10.0)
@@ -223,6 +229,31 @@ def test_what_was_just_ranked_is_mapped_without_scoring_it_again(labelled, add_m
     labelled.save_settings(LoopSettings(train=QUICK, pool_size=20, batch_size=5, holdout_share=0.2))
     assert not np.isfinite(finish(loop.map_pool(labelled, strategy="mpe")).scores).any(), "another pool is scored anew"
     loop.close()
+
+
+@pytest.mark.parametrize(
+    "content", ["{", '{"state": "x", "pools": [{"asked": "mpe"}]}', '{"pools": 3, "state": ""}', "[]"]
+)
+def test_a_damaged_file_of_scores_is_made_again(tmp_path, content):
+    path = tmp_path / "cache" / "ranked.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    pools = RankedPools(path)
+    assert pools.find("mpe", "x") is None
+    keys = (FrameKey("a", 3), FrameKey("b", 5))
+    kept = RankedPool("mpe", "hybrid", 2, keys, keys[:1], np.array([0.25, np.nan]), keys[1:], "as told")
+    pools.keep(kept, "y")
+    again = RankedPools(path).find("mpe", "y")
+    assert (again.scored_by, again.version, again.keys, again.labelled, again.chosen, again.notice) == (
+        "hybrid",
+        2,
+        keys,
+        keys[:1],
+        keys[1:],
+        "as told",
+    )
+    np.testing.assert_array_equal(again.scores, kept.scores)
+    assert RankedPools(path).find("mpe", "x") is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

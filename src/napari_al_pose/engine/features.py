@@ -51,7 +51,7 @@ class FeatureCache:
 
         Features that are not known yet are computed.
         """
-        names = {name: _shown_name(source) for name, source in sources.items()}
+        names = {name: shown_name(source) for name, source in sources.items()}
         missing = [key for key in dict.fromkeys(keys) if _renamed(key, names) not in self._known]
         if missing:
             yield Progress(job, "Reading image features", 0, len(missing), -1.0)
@@ -73,7 +73,7 @@ class FeatureCache:
 
     def pictures(self, keys: Sequence[FrameKey], sources: Mapping[str, FrameSource]) -> NDArray[np.uint8]:
         """Return the small pictures of fetched frames, uint8 ``(len(keys), HEIGHT, WIDTH)``."""
-        names = {name: _shown_name(source) for name, source in sources.items()}
+        names = {name: shown_name(source) for name, source in sources.items()}
         found = [self._pictures[_renamed(key, names)] for key in keys]
         return np.stack(found) if found else np.empty((0, HEIGHT, WIDTH), np.uint8)
 
@@ -99,7 +99,7 @@ class FeatureCache:
             log.warning("features are not kept: %s", error)
 
 
-def _shown_name(source: FrameSource) -> str:
+def shown_name(source: FrameSource) -> str:
     """Return a name that differs for other regions of a video and for other files of its name."""
     name = f"{digest_of_source(source)[:_MARK]}:{source.name}"
     return f"{name}:{source.rectangle}" if isinstance(source, Region) else name

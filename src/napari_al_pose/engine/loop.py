@@ -17,7 +17,7 @@ from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.extras import ExtraCache
-from napari_al_pose.engine.features import FeatureCache
+from napari_al_pose.engine.features import FeatureCache, shown_name
 from napari_al_pose.engine.label_checks import check_labels
 from napari_al_pose.engine.messages import (
     Checked,
@@ -33,7 +33,7 @@ from napari_al_pose.engine.messages import (
 from napari_al_pose.engine.pool import predict_frames
 from napari_al_pose.engine.pool_map import check_layout, map_pool, score_for_map
 from napari_al_pose.engine.pose_export import choose_videos, export
-from napari_al_pose.engine.ranked_pool import RankedPool
+from napari_al_pose.engine.ranked_pool import RankedPool, RankedPools
 from napari_al_pose.engine.ranking import RankingRequest, rank
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import train_round
@@ -71,7 +71,7 @@ class ActiveLearningLoop:
         self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
         self._extras = ExtraCache(device=self.device)
         self._model: Predictor | None = None
-        self._ranked: dict[tuple[object, ...], RankedPool] = {}
+        self._ranked = RankedPools(root / "al-pose" / "cache" / "ranked.json")
         self.version = 0
         self.model_problem = ""
         """Why a model newer than the one in use can't be used, for the user; "" if there is none."""
@@ -169,7 +169,7 @@ class ActiveLearningLoop:
         settings = project.settings
         sources = self._sources.refresh(project)
         check_layout(layout)
-        ranked = self._ranked.get((strategy, *self._state_of(project, sources)))
+        ranked = self._ranked.find(strategy, self._state_of(project, sources))
         if ranked is None or size is not None:
             ranked = yield from score_for_map(
                 project,
@@ -186,16 +186,15 @@ class ActiveLearningLoop:
             self._keep(project, sources, ranked)
         return (yield from map_pool(project, sources, self._features, job, ranked=ranked, layout=layout))
 
-    def _state_of(self, project: Project, sources: Mapping[str, FrameSource]) -> tuple[object, ...]:
+    def _state_of(self, project: Project, sources: Mapping[str, FrameSource]) -> str:
         """Return what a scored pool depends on, beside the strategy; labels placed since change it little."""
         settings = project.settings
-        return self.version, settings.pool_size, repr(settings.regions), settings.batch_size, tuple(sorted(sources))
+        shown = sorted(map(shown_name, sources.values()))
+        return repr((self.version, settings.pool_size, settings.batch_size, *shown))
 
     def _keep(self, project: Project, sources: Mapping[str, FrameSource], ranked: RankedPool) -> None:
-        """Keep a scored pool for the map, and forget those of other models and settings."""
-        state = self._state_of(project, sources)
-        self._ranked = {key: kept for key, kept in self._ranked.items() if key[1:] == state}
-        self._ranked[ranked.asked, *state] = ranked
+        """Keep a scored pool for the map."""
+        self._ranked.keep(ranked, self._state_of(project, sources))
 
     def warm_up(self) -> None:
         """Run the model once, as torch's first run takes some tenths of a second longer."""

@@ -81,22 +81,20 @@ def map_pool(
         If the layout is unknown.
     """
     check_layout(layout)
-    pool = ranked.pool
     labelled = available(project.labels.labelled_keys(), sources)
-    in_pool = set(pool.keys)
+    in_pool = set(ranked.keys)
     drawn = [key for key in available(ranked.chosen, sources) if key not in in_pool]
-    keys = [*pool.keys, *drawn]
-    others = yield from features.fetch([*drawn, *labelled], sources, job)
+    keys = [*ranked.keys, *drawn]
+    vectors = yield from features.fetch([*keys, *labelled], sources, job)
     grouped = yield from group_frames(
         sources,
         features,
         job,
         pool_size=project.settings.pool_size,
-        labelled_then=pool.labelled,
+        labelled_then=ranked.labelled,
         labelled=labelled,
     )
-    known = [rows for rows in (pool.features, others) if len(rows)]
-    vectors = np.concatenate(known) if known else np.zeros((0, 1), np.float32)
+    vectors = vectors if len(vectors) else np.zeros((0, 1), np.float32)
     message = Progress(job, "Laying out the map", 0, 1, -1.0)
     points = yield from run_in_thread(lambda: lay_out([*keys, *labelled], vectors, layout), message)
     return PoolMapped(
