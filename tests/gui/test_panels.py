@@ -24,6 +24,7 @@ from napari_al_pose.domain import (
     Suggestion,
 )
 from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
+from napari_al_pose.domain.views.learning import NO_TEST_FRAMES
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -353,6 +354,20 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engin
     np.testing.assert_allclose(live.error.curve.getData()[1], [30, 12])
     learning.grab()
     curves.grab()
+
+
+def test_without_a_test_frame_the_curves_say_what_to_do(learning, curves, opened, qtbot, engine):
+    job = start_training(engine, qtbot, learning, opened)
+    engine.says(TrainStep(job, 10, 150, 0.1, float("nan"), 40.0))
+    qtbot.waitUntil(lambda: curves.findChild(LivePlots) is not None, timeout=TIMEOUT)
+    error = curves.findChild(LivePlots).error
+    assert not error.isVisible()
+    assert NO_TEST_FRAMES in text_in(curves)
+    curves.grab()
+    opened.editor.set_role(FrameRole.HOLDOUT)
+    engine.says(TrainStep(job, 20, 150, 0.1, float("nan"), 40.0))
+    qtbot.waitUntil(error.isVisible, timeout=TIMEOUT)
+    assert NO_TEST_FRAMES not in text_in(curves)
 
 
 @pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])

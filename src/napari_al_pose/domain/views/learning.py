@@ -126,7 +126,7 @@ def training_sentence(*, stage: str, step: int, steps: int, done: int, total: in
     parts = [stage[:1].upper() + stage[1:] if stage else "Working"]
     if steps > 0 and stage.lower().startswith("train"):
         parts.append(f"step {step} of {steps}")
-    elif total > 0:
+    elif total > 1:
         parts.append(f"{done} of {total}")
     left = time_left(seconds_left)
     return ", ".join([*parts, left] if left else parts)
@@ -151,6 +151,8 @@ class StopView:
     tooltip: str
     keep_tooltip: str = ""
 
+
+NO_TEST_FRAMES = "No error yet: it is measured on test frames. Label those that the queue brings."
 
 KEEP = "End now and use the model as it is"
 NOTHING_TO_KEEP = "Nothing to keep yet: this only tests which start is better. Training follows."
@@ -197,7 +199,7 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     if not rounds:
         return "The error on test frames appears here after the first round."
     if not measured:
-        return "No error yet: it is measured on labelled test frames. The queue brings some."
+        return NO_TEST_FRAMES
     last = measured[-1]
     state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'test frame')}."
     if len(measured) < 3:

@@ -153,7 +153,8 @@ class CurvesPanel(QWidget):
         if there:
             self._make_plots()
         if self._live is not None:
-            self._live.show_training(training)
+            tally = self._projects.tally
+            self._live.show_training(training, measures=not tally.holdout.isdisjoint(tally.complete))
             self._live.setVisible(there)
 
     def _draw_curve(self) -> ErrorCurve:

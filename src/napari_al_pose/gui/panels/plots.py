@@ -10,8 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_al_pose.domain.views import ErrorCurve
+from napari_al_pose.domain.views.learning import NO_TEST_FRAMES
 from napari_al_pose.gui.state.job_views import TrainingView
 from napari_al_pose.gui.theme import Colours, see_through
+from napari_al_pose.gui.widgets import label
 
 HEIGHT = 112
 _FONT_SIZE = "8pt"
@@ -81,18 +83,20 @@ LOSS, TRIAL = "Loss by step", "Loss by step: continued, and started over (dashed
 
 
 class LivePlots(QWidget):
-    """Loss and error on test frames, in the running or the last training."""
+    """Loss and error on test frames, in the running or the last training; what to do where there are no test frames."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = SmallPlot(LOSS, colours)
         self.error = SmallPlot("Test error, px", colours)
+        self._no_error = label(NO_TEST_FRAMES, "dim", wrap=True)
         self._over = self.loss.plot([], [], pen=_dashed(colours))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         row.addWidget(self.loss, 1)  # of one width, also once the second was hidden during a trial
         row.addWidget(self.error, 1)
+        row.addWidget(self._no_error, 1)
 
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""
@@ -100,8 +104,11 @@ class LivePlots(QWidget):
         self.error.set_colours(colours)
         self._over.setPen(_dashed(colours))
 
-    def show_training(self, training: TrainingView) -> None:
-        """Draw the training that runs or ran last; while both starts are compared, the loss of each."""
+    def show_training(self, training: TrainingView, *, measures: bool) -> None:
+        """Draw the training that runs or ran last; while both starts are compared, the loss of each.
+
+        ``measures`` says that there are test frames, so that an error follows where there is none yet.
+        """
         half = training.trial_steps // 2
         losses = [pair for pair in training.trial if pair[0] <= half] if training.is_trying else training.losses
         over = [(step - half, loss) for step, loss in training.trial if step > half] if training.is_trying else []
@@ -114,7 +121,9 @@ class LivePlots(QWidget):
         steps = max(1, half if training.is_trying else training.steps)
         for plot in (self.loss, self.error):
             plot.setXRange(0, steps, padding=0.02)
-        self.error.setVisible(not training.is_trying)
+        has_error = bool(training.holdout) or measures
+        self.error.setVisible(has_error and not training.is_trying)
+        self._no_error.setVisible(not has_error and not training.is_trying)
 
 
 def _dashed(colours: Colours) -> Any:
