@@ -60,3 +60,4 @@ def test_a_test_frame_says_so_first_and_the_tool_the_mode_and_the_individual_are
     done = prompt(complete, None, "snout", individuals=names)
     assert done.text == "mouse 1: Complete"
     assert done.keys == "{next_suggestion}: next frame   {next_individual}: next individual"
+    assert prompt(complete, None, "snout").keys == "{accept_guess} or {next_suggestion}: next frame"

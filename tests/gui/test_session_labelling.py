@@ -226,6 +226,20 @@ def test_a_guess_becomes_labels_only_when_accepted(opened, qtbot, engine):
     assert (opened.frame.annotation.states != KeypointState.UNSEEN).sum() == 2
 
 
+def test_the_key_that_accepts_goes_on_once_all_is_labelled(opened, qtbot, engine):
+    first, second = frame(opened, 12), frame(opened, 30)
+    ranked(engine, opened, first, second, version=1, guesses=[guess_for(opened, first)])
+    qtbot.waitUntil(lambda: len(opened.navigator.queue) == 2)
+    opened.navigator.go_to(first)
+    opened.editor.accept_guess()
+    assert opened.frame.annotation.is_complete
+    assert opened.frame.key == first, "what was accepted can be looked at"
+    opened.editor.accept_guess()
+    assert opened.frame.key == second
+    opened.editor.accept_guess()
+    assert opened.frame.key == second, "there is still something to label"
+
+
 def test_answers_for_other_frames_and_older_models_are_dropped(opened, qtbot, engine):
     here, there = opened.frame.key, frame(opened, 9)
     engine.says(Ready("cpu", 2))

@@ -56,7 +56,7 @@ KEYS: tuple[Key, ...] = (
         "Label",
         Key(("S",), "Next bodypart", "next_bodypart"),
         Key(("W",), "Previous bodypart", "previous_bodypart"),
-        Key(("Enter",), "Accept the guesses", "accept_guess"),
+        Key(("Enter",), "Accept the guesses; then the next frame", "accept_guess"),
         Key(("Shift-Enter",), "Accept those of every animal", "accept_all_guesses"),
         Key(("X",), "Bodypart not visible", "mark_not_visible"),
         Key(("Backspace", "Delete"), "Clear the bodypart", "clear"),

@@ -19,6 +19,7 @@ COMPLETE = "Complete"
 PAN = "Pan: the mouse moves the view"
 ADD_KEY, SELECT_KEY = "{options.set tool add}: add labels", "{options.set tool select}: select"
 NEXT_FRAME, NEXT_INDIVIDUAL = "{next_suggestion}: next frame", "{next_individual}: next individual"
+ACCEPT_OR_NEXT = "{accept_guess} or "
 NOT_VISIBLE = "{mark_not_visible}: not visible"
 NUDGE = "Arrow keys: move it by 1 px"
 ACCEPT_ALL = "{accept_guess}: accept"
@@ -103,7 +104,9 @@ def prompt(
     if tool is Tool.PAN:
         return Prompt(PAN, _joined(ADD_KEY, SELECT_KEY), warning)
     if done == n:
-        return Prompt(f"{who}{COMPLETE}", _joined(NEXT_FRAME, NEXT_INDIVIDUAL if who else ""), warning)
+        return Prompt(
+            f"{who}{COMPLETE}", _joined(NEXT_FRAME, NEXT_INDIVIDUAL) if who else ACCEPT_OR_NEXT + NEXT_FRAME, warning
+        )
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
     if doubtful_first and mode is LabelMode.SEQUENTIAL and guessed is not None:

@@ -155,9 +155,13 @@ class LabelEditor(QObject):
     def accept_guess(self, bodypart: str | None = None) -> None:
         """Make the guess for ``bodypart`` a label; by default all guesses that are believed.
 
-        What becomes of the others, which may not be visible, is one of the user's options.
+        What becomes of the others, which may not be visible, is one of the user's options. Where the only animal is
+        labelled completely, the next suggestion follows.
         """
         frame, guess = self._frame, self._frame.guess
+        if bodypart is None and len(frame.annotations) == 1 and frame.annotations[0].is_complete:
+            self._navigator.next_suggestion()
+            return
         if guess is None:
             return
         names, xy = np.array(frame.bodyparts), guess.xy.astype(float)
