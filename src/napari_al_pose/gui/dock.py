@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
+from napari_al_pose.gui.layers.camera import FIT_MARGIN
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -257,8 +258,9 @@ class PoseLabeller(QWidget):
             hint = "{options.toggle wide} hides them and brings them back; so does View."
             self.session.notices.tell("napari's own panels take room beside the video.", hint)
         if options.own_window:
-            for dock, name in ((own, "Label"), (curves, "Curves")):
-                without_title(dock, name)
+            for dock, name in ((own, "Label"), (curves, "Curves"), (dock_of(self.timeline), TIMELINE)):
+                if dock is not None:
+                    without_title(dock, name)
 
     def _on_option(self, name: str) -> None:
         if name == "wide":
@@ -283,7 +285,7 @@ class PoseLabeller(QWidget):
     def _fit_view(self) -> None:
         """Fill the canvas with the picture, once it has its new size."""
         if self._viewer.layers:
-            self._viewer.fit_to_view()
+            self._viewer.fit_to_view(margin=FIT_MARGIN)
 
     def _toggle_keys(self) -> None:
         """List the keys over the whole window, or put the list away."""

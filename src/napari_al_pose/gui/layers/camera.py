@@ -19,6 +19,8 @@ from napari_al_pose.gui.state.view_options import ViewOptions
 
 CLOSE_UP = 5.0
 """How much nearer a close-up is than the view before it."""
+FIT_MARGIN = 0.005
+"""Share of the canvas that is left empty around the frame: the larger it is, the better bodyparts are hit."""
 NEAR = 1.1
 """From how many times the zoom that fits the frame a view is taken to show a part of it."""
 STEPS, STEP_MS = 4, 30

@@ -17,7 +17,7 @@ from napari_al_pose.domain.tools import Tool
 from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
-from napari_al_pose.gui.layers.camera import Camera, CameraAim
+from napari_al_pose.gui.layers.camera import FIT_MARGIN, Camera, CameraAim
 from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
@@ -264,7 +264,7 @@ class LayerStack(QObject):
     def _fit(self) -> None:
         viewer = self._viewer_ref()
         if viewer is not None:
-            viewer.fit_to_view()
+            viewer.fit_to_view(margin=FIT_MARGIN)
             self.camera.forget()
 
     def _show_frame(self) -> None:

@@ -27,7 +27,8 @@ from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours, see_through
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
-ROW_HEIGHT = 22
+ROW_HEIGHT, TIGHT_ROW_HEIGHT = 22, 19
+"""Of a bodypart, px; the second where that is what it takes to show all of them."""
 GUESSES = (BodypartMark.GUESSED, BodypartMark.DOUBTED)
 _FEWEST_ROWS, _MOST_ROWS = 4, 12
 
@@ -94,10 +95,15 @@ class BodypartPanel(Section):
         if self.is_folded:
             return
         n = len(self._frame.bodyparts)
-        around = self.minimumSizeHint().height() - self._view.height()
-        rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, (height - around - 4) // ROW_HEIGHT))
-        if self._view.height() != ROW_HEIGHT * rows + 4:
-            self._view.setFixedHeight(ROW_HEIGHT * rows + 4)
+        room = height - (self.minimumSizeHint().height() - self._view.height()) - 4
+        is_tight = TIGHT_ROW_HEIGHT * n <= room < ROW_HEIGHT * n
+        row_height = TIGHT_ROW_HEIGHT if is_tight else ROW_HEIGHT
+        rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, room // row_height))
+        if row_height != self._delegate.height:
+            self._delegate.height = row_height
+            self._view.scheduleDelayedItemsLayout()
+        if self._view.height() != row_height * rows + 4:
+            self._view.setFixedHeight(row_height * rows + 4)
 
     def refresh(self) -> None:
         """Show the current frame's labels."""
@@ -183,9 +189,10 @@ class BodypartPanel(Section):
 class _BodypartDelegate(QStyledItemDelegate):
     colours: Colours
     swatches: dict[str, QColor]
+    height = ROW_HEIGHT
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(80, ROW_HEIGHT)
+        return QSize(80, self.height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
