@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -87,7 +88,9 @@ def _start(folder: Path, data: Path | None) -> Iterator[Figure]:
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=compiled)
     found = json.loads(done.stdout.splitlines()[-1])
     setting = {"video": clip.name, "size": "1366x768"}
-    yield Figure("gui.start_to_window", found["window"], "s", "<= 3", setting=setting)
+    yield Figure("gui.start_to_splash", found.get("said", math.inf), "s", "<= 1", setting=setting)
+    cpu = {"cpu_s": found["window_cpu"]}
+    yield Figure("gui.start_to_window", found["window"], "s", "<= 3", setting=setting | cpu)
     yield Figure("gui.first_picture", found["picture"], "s", setting=setting)
     after = found["suggestion"] - found["picture"]
     yield Figure("gui.first_suggestion_after_picture", after, "s", "<= 5", setting=setting)

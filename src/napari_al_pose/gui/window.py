@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.gui.splash import Splash
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.state.session import Session
@@ -62,14 +63,28 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 def run_window(project: Path | None = None) -> None:
     """Open the window and serve it until it is closed; then say where the labels are."""
-    import napari
+    if project is not None:
+        check_project(project)
+    _check_display()
+    text = "Opening the window…" if project is None else f"Opening {_root_of(project).name}…"
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    with Splash(text) as splash:
+        _viewer, session = open_window(project)
+        import napari
+        from qtpy.QtCore import QTimer
 
-    _viewer, session = open_window(project)
-    opened: list[Path] = []
-    session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
-    napari.run()
+        opened: list[Path] = []
+        session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
+        QTimer.singleShot(0, splash.close)
+        napari.run()
     for root in dict.fromkeys(opened):
         sys.stdout.write(f"Your labels are saved in {root}.\n")
+
+
+def _root_of(project: Path) -> Path:
+    """Return the folder of a project that is given by its folder or its ``config.yaml``."""
+    return project.resolve() if project.is_dir() else project.resolve().parent
 
 
 def check_project(path: Path) -> None:
