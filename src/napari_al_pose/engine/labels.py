@@ -7,13 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_al_pose.domain import Annotation, FrameKey
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, Annotation, FrameKey
 from napari_al_pose.project import Project
 
 
 def known_labels(project: Project) -> list[Annotation]:
     """Return the labels of every individual in every frame, sorted by frame, then individual."""
     return project.labels.annotations()
+
+
+def unique_labels(project: Project) -> dict[FrameKey, Annotation]:
+    """Return the labels of unique bodyparts by frame."""
+    if not project.skeleton.unique_bodyparts:
+        return {}
+    return {a.key: a for a in project.labels.annotations(unique=True) if a.individual == UNIQUE_INDIVIDUAL}
 
 
 def with_taken(project: Project, annotations: Sequence[Annotation]) -> list[Annotation]:

@@ -230,7 +230,7 @@ class ActiveLearningLoop:
             maps = result.scoremaps[0].astype(np.float16)
             scoremaps = Scoremaps(key, self.version, maps, result.grids[0])
         said, animals = _prediction(key, self.version, result), _maps_of_animals(key, self.version, result)
-        return Looked(job, key, scoremaps, said, animals)
+        return Looked(job, key, scoremaps, said, animals, _unique_maps(key, self.version, result))
 
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
@@ -283,7 +283,17 @@ def _prediction(key: FrameKey, version: int, said: PoseBatch) -> Prediction:
     """Return the poses in the only frame of a batch."""
     if said.animals is None:
         return Prediction(key, version, said.xy[0], said.likelihood[0])
-    return Prediction.of_animals(key, version, said.animals.xy[0], said.animals.likelihood[0])
+    unique = said.animals.unique
+    beside = None if unique is None else np.column_stack([unique.xy[0], unique.likelihood[0]])
+    return Prediction.of_animals(key, version, said.animals.xy[0], said.animals.likelihood[0], unique=beside)
+
+
+def _unique_maps(key: FrameKey, version: int, said: PoseBatch) -> Scoremaps | None:
+    """Return the scoremaps of unique bodyparts in the only frame of a batch."""
+    unique = None if said.animals is None else said.animals.unique
+    if unique is None or unique.scoremaps is None:
+        return None
+    return Scoremaps(key, version, unique.scoremaps[0].astype(np.float16), unique.grids[0])
 
 
 def _maps_of_animals(key: FrameKey, version: int, said: PoseBatch) -> tuple[Scoremaps, ...]:

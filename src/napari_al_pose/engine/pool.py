@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.duplicate_frames import drop_duplicate_frames
 from napari_al_pose.acquisition.pool import choose_pool, drop_near_duplicates
-from napari_al_pose.domain import FrameKey, FrameSource, ScoremapGrid
+from napari_al_pose.domain import FrameKey, FrameSource, Prediction, ScoremapGrid
 from napari_al_pose.engine.features import FeatureCache
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
@@ -70,6 +70,12 @@ class PoolOutput:
     scoremaps: NDArray[np.float16] | None
     grids: Sequence[ScoremapGrid]
     animals: AnimalPoses | None = None
+
+    def prediction(self, row: int, key: FrameKey, version: int) -> Prediction:
+        """Return what was said of one frame, as the prediction of a model version."""
+        unique = None if self.animals is None else self.animals.unique
+        beside = None if unique is None else np.column_stack([unique.xy[row], unique.likelihood[row]])
+        return Prediction.of_animals(key, version, *self.poses(row), unique=beside)
 
     def poses(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return positions and likelihoods of one frame, of all animals if there may be several."""

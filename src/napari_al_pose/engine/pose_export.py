@@ -147,7 +147,8 @@ class _Writing:
         one."""
         header, folder = self._run.header, _folder(self._video, self._options)
         bodyparts, individuals = header.bodyparts, self._run.tracks
-        everything = slice(self._run.n_points)
+        everything, of_animals = slice(None), slice(self._run.n_points)
+        unique = header.unique_bodyparts
         stem = f"{self._stem}.al-pose-{header.model_version}"
         if form == "deeplabcut":
             # DeepLabCut looks for its mark of poses that were followed from frame to frame, "el" for ellipses.
@@ -156,7 +157,13 @@ class _Writing:
             return [
                 _OutputFile(
                     path,
-                    writing_deeplabcut(path, scorer=self._scorer, bodyparts=bodyparts, individuals=individuals),
+                    writing_deeplabcut(
+                        path,
+                        scorer=self._scorer,
+                        bodyparts=bodyparts,
+                        individuals=individuals,
+                        unique_bodyparts=unique,
+                    ),
                     everything,
                 )
             ]
@@ -171,7 +178,7 @@ class _Writing:
                 images=self._images(),
                 individuals=individuals,
             )
-            return [_OutputFile(path, writing, everything)]
+            return [_OutputFile(path, writing, of_animals)]
         files = []
         for i, animal in enumerate(individuals or ("",)):
             own = f".{animal if is_safe_name(animal) else i + 1}" if animal else ""
@@ -189,7 +196,11 @@ class _Writing:
         with (
             closing(self._video.open(cache_bytes=CACHE_BYTES)) as source,
             writing_pose_table(
-                path, bodyparts=header.bodyparts, smoothing=smoothing, individuals=self._run.tracks
+                path,
+                bodyparts=header.bodyparts,
+                smoothing=smoothing,
+                individuals=self._run.tracks,
+                unique_bodyparts=header.unique_bodyparts,
             ) as add,
         ):
             for first, rows in self._chunks(smooth=bool(smoothing)):
@@ -197,7 +208,7 @@ class _Writing:
                 seconds = np.array([source.seconds(position) for position in range(first, stop)])
                 numbers = self._run.numbers(first, stop)
                 if smoothing:
-                    add(numbers, seconds, self._run.rows(first, stop), rows)
+                    add(numbers, seconds, self._run.all_rows(first, stop), rows)
                 else:
                     add(numbers, seconds, rows)
                 yield from reporter.report(stop)
@@ -217,7 +228,7 @@ class _Writing:
             look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail, n_animals=n)
             with LabelledVideoWriter(path, source, n_bodyparts=self._run.n_points, look=look) as writer:
                 for first, rows in self._chunks(smooth=smooth):
-                    for done in writer.draw(first, rows):
+                    for done in writer.draw(first, rows[:, : self._run.n_points]):
                         yield from reporter.report(done)
         finally:
             source.close()
@@ -227,7 +238,7 @@ class _Writing:
         if not smooth:
             return self._run.chunks()
         return smoothed(
-            self._run.rows, self._run.header.n_frames, method=self._options.smoothing, cutoff=self._options.cutoff
+            self._run.all_rows, self._run.header.n_frames, method=self._options.smoothing, cutoff=self._options.cutoff
         )
 
     def _links(self) -> list[tuple[str, str]]:

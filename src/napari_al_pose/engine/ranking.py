@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Strategy, installed_strategies
 from napari_al_pose.acquisition.ordering import says_nothing
@@ -104,9 +102,9 @@ def rank(
         drawn = [*(frame.key for frame in batch if frame.row is None), *holdout]
         unfinished = _unfinished(project, sources)
         said = yield from predict_frames(model, [*drawn, *unfinished], sources, job, with_scoremaps=False)
-        poses = {**_by_key(pool.keys, output), **_by_key([*drawn, *unfinished], said)}
-        _keep(project, version, {key: poses[key] for key in (*pool.keys, *unfinished)})
-        guesses = _guesses(suggestions, version, poses)
+        predicted = {**_by_key(pool.keys, version, output), **_by_key([*drawn, *unfinished], version, said)}
+        _keep(project, version, {key: predicted[key] for key in (*pool.keys, *unfinished)})
+        guesses = tuple(predicted[suggestion.key] for suggestion in suggestions)
     elif imported is not None:
         found = (imported.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
@@ -186,14 +184,8 @@ def _holdout_suggestion(key: FrameKey, version: int) -> Suggestion:
     )
 
 
-def _by_key(keys: Sequence[FrameKey], output: PoolOutput) -> dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]:
-    return {key: output.poses(i) for i, key in enumerate(keys)}
-
-
-def _guesses(
-    suggestions: Sequence[Suggestion], version: int, poses: dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]
-) -> tuple[Prediction, ...]:
-    return tuple(Prediction.of_animals(s.key, version, *poses[s.key]) for s in suggestions)
+def _by_key(keys: Sequence[FrameKey], version: int, output: PoolOutput) -> dict[FrameKey, Prediction]:
+    return {key: output.prediction(i, key, version) for i, key in enumerate(keys)}
 
 
 def _unfinished(project: Project, sources: Mapping[str, FrameSource]) -> list[FrameKey]:
@@ -201,19 +193,18 @@ def _unfinished(project: Project, sources: Mapping[str, FrameSource]) -> list[Fr
     return available(sorted({a.key for a in known_labels(project) if not a.is_complete}), sources)[:MOST_UNFINISHED]
 
 
-def _keep(project: Project, version: int, said: dict[FrameKey, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+def _keep(project: Project, version: int, said: dict[FrameKey, Prediction]) -> None:
     """Store the model's predictions, keeping those of frames that left the pool because they were labelled."""
-    kept = project.predictions.load(version).items()
-    shape = next(iter(said.values()))[0].shape if said else ()
-    of_several = len(shape) == 3
-    for key, p in kept:
-        pose = p.poses if of_several else (p.xy, p.likelihood)
-        if key not in said and pose[0].shape == shape:
-            said[key] = pose
-    if not said:
-        return
-    xy, likelihood = (np.stack(column) for column in zip(*said.values(), strict=True))
-    project.predictions.save(version, list(said), xy, likelihood)
+    if said:
+        shape = _shape(next(iter(said.values())))
+        kept = {key: p for key, p in project.predictions.load(version).items() if _shape(p) == shape}
+        project.predictions.save_predictions(version, list({**kept, **said}.values()))
+
+
+def _shape(said: Prediction) -> tuple[object, ...]:
+    """Return what predictions that are stored together agree in."""
+    several = None if said.animals_xy is None else said.animals_xy.shape
+    return said.xy.shape, several, None if said.unique_xy is None else said.unique_xy.shape
 
 
 def _check_scores(scores: PoolScores) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -29,7 +30,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.engine.labels import by_frame, known_labels, with_taken
+from napari_al_pose.engine.labels import by_frame, known_labels, unique_labels, with_taken
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import FrameBatch, read_batches
@@ -87,13 +88,14 @@ class FrameStore:
 
 @dataclass(frozen=True, slots=True)
 class LabelSplit:
-    """The labels as they were when the training began."""
+    """The labels as they were when the training began; ``unique`` are those of unique bodyparts, in all frames."""
 
     train: tuple[Annotation, ...]
     holdout: tuple[Annotation, ...]
     revision: int
     images: Mapping[FrameKey, ImageOfFrame]
     left_out: tuple[ExcludedLabels, ...]
+    unique: Mapping[FrameKey, Annotation]
 
 
 def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelSplit:
@@ -127,7 +129,8 @@ def split_labels(project: Project, sources: Mapping[str, FrameSource]) -> LabelS
             "Put their videos or images back." if to_train.left_out else "Label some more frames of the queue first.",
         )
     images = {**to_train.images, **holdout.images}
-    return LabelSplit(to_train.annotations, holdout.annotations, revision, images, left_out)
+    unique = unique_labels(project)
+    return LabelSplit(to_train.annotations, holdout.annotations, revision, images, left_out, unique)
 
 
 def load_labelled(
@@ -137,11 +140,13 @@ def load_labelled(
     *,
     images: Mapping[FrameKey, ImageOfFrame] = MappingProxyType({}),
     n_animals: int = 1,
+    unique: Mapping[FrameKey, Annotation] = MappingProxyType({}),
 ) -> Generator[Progress, None, list[LabelledFrame]]:
     """Read the labelled frames and report progress; frames that can't be decoded are left out.
 
     Keypoints are in pixels of the part that is looked at; those outside count as not looked at. ``images`` replace
     frames that the sources do not have. With ``n_animals``, the first labelled animal of a frame carries the others.
+    ``unique`` are the labels of unique bodyparts.
     """
     labels = by_frame(annotations)
     keys = list(labels)
@@ -151,7 +156,7 @@ def load_labelled(
     done = 0
     for index, key in enumerate(keys):
         if key in images:
-            frames[index] = _from_image(labels[key], images[key], room, n_animals)
+            frames[index] = _from_image(labels[key], images[key], room, n_animals, unique.get(key))
             done += 1
             yield from reporter.report(done)
     in_sources = [i for i, key in enumerate(keys) if key not in images]
@@ -164,30 +169,34 @@ def load_labelled(
             image = room.keep(image)
             in_region = isinstance(sources[batch.video], Region)
             animals = [_labelled(one, image, batch, in_region=in_region) for one in labels[keys[index]]]
-            frames[index] = _together(animals, n_animals)
+            beside = unique.get(keys[index])
+            beside = None if beside is None else _labelled(beside, image, batch, in_region=in_region)
+            frames[index] = _together(animals, n_animals, beside)
         done += len(batch.indices)
         yield from reporter.report(done)
     return [frame for frame in frames if frame is not None]
 
 
 def _from_image(
-    animals: Sequence[Annotation], image: ImageOfFrame, room: FrameStore, n_animals: int
+    animals: Sequence[Annotation], image: ImageOfFrame, room: FrameStore, n_animals: int, unique: Annotation | None
 ) -> LabelledFrame | None:
     try:
         pixels = room.keep(read_image(image.path))
     except AlPoseError as error:
         log.warning("%s is left out: %s", animals[0].key, error)
         return None
-    return _together(
-        [LabelledFrame(pixels, image.place.to_image(a.xy), a.states, a.key.video, taken=a.taken) for a in animals],
-        n_animals,
-    )
+
+    def of(a: Annotation) -> LabelledFrame:
+        return LabelledFrame(pixels, image.place.to_image(a.xy), a.states, a.key.video, taken=a.taken)
+
+    return _together([of(a) for a in animals], n_animals, None if unique is None else of(unique))
 
 
-def _together(animals: Sequence[LabelledFrame], n_animals: int) -> LabelledFrame:
+def _together(animals: Sequence[LabelledFrame], n_animals: int, unique: LabelledFrame | None) -> LabelledFrame:
     """Return the labels of one picture as one frame."""
     first, *others = animals
-    return replace(first, others=tuple(others), every_animal=len(animals) >= n_animals)
+    whole = replace(first, others=tuple(others), every_animal=len(animals) >= n_animals)
+    return whole if unique is None else replace(whole, unique_xy=unique.xy, unique_states=unique.states)
 
 
 def _labelled(annotation: Annotation, image: NDArray[np.uint8], batch: FrameBatch, *, in_region: bool) -> LabelledFrame:
@@ -223,16 +232,17 @@ def train_round(
     project.models.refuse_read_only()
     split = split_labels(project, sources)
     bodyparts, n_animals = project.skeleton.bodyparts, len(project.skeleton.individuals)
-    frames = yield from load_labelled(split.train, sources, job, images=split.images, n_animals=n_animals)
-    holdout = yield from load_labelled(split.holdout, sources, job, images=split.images, n_animals=n_animals)
-    undecodable = len(by_frame(split.train)) - len(frames)
-    left_out = (*split.left_out, *([ExcludedLabels("that can't be decoded", undecodable)] if undecodable else []))
+    learning = partial(train, animals=n_animals, unique_bodyparts=project.skeleton.unique_bodyparts)
+    load = partial(load_labelled, images=split.images, n_animals=n_animals, unique=split.unique)
+    frames = yield from load(split.train, sources, job)
+    holdout = yield from load(split.holdout, sources, job)
+    left_out = _with_undecodable(split, len(frames))
     # Another program's model can't be trained further here.
     initial = previous if isinstance(previous, PoseModel) and previous.bodyparts == bodyparts else None
 
     def training(settings: TrainSettings) -> Training:
         watched = [holdout[i] for i in systematic(len(holdout), min(len(holdout), VALIDATION_FRAMES), 0.5)]
-        ticks = train(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, animals=n_animals)
+        ticks = learning(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads)
         return _optimise(ticks, job, should_stop)
 
     began, notice = time.monotonic(), ""
@@ -241,9 +251,8 @@ def train_round(
     except WeightsMissingError as missing:
         notice = f"{missing.message} Trained with {DEFAULT_BACKBONE} instead."
         log.warning("%s", notice)
-        model, last, stopped = yield from training(
-            project.settings.train.model_copy(update={"backbone": DEFAULT_BACKBONE})
-        )
+        instead = project.settings.train.model_copy(update={"backbone": DEFAULT_BACKBONE})
+        model, last, stopped = yield from training(instead)
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
@@ -270,6 +279,12 @@ def train_round(
     said = (excluded_labels_sentence(len(frames), left_out), notice, last.notice)
     yield Trained(job, done, stopped, " ".join(filter(None, said)))
     return model
+
+
+def _with_undecodable(split: LabelSplit, n_read: int) -> tuple[ExcludedLabels, ...]:
+    """Return what is left out of the training, with the frames of which ``n_read`` others could be read."""
+    undecodable = len(by_frame(split.train)) - n_read
+    return (*split.left_out, *([ExcludedLabels("that can't be decoded", undecodable)] if undecodable else []))
 
 
 def _optimise(

@@ -14,6 +14,7 @@ from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
+from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.regions import in_region, region_of
@@ -64,6 +65,7 @@ def plan(
                 model_version=version,
                 bodyparts=tuple(model.bodyparts),
                 individuals=_individuals(project, model),
+                unique_bodyparts=model.unique_bodyparts if isinstance(model, PoseModel) else (),
                 numbers=None if video.path else tuple(source.number(i) for i in range(len(source))),
                 segments=segments(source.keyframes, len(source), length=SEGMENT, longest=LONGEST_SEGMENT),
             )
@@ -134,5 +136,9 @@ def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) 
     said = result if result.animals is None else result.animals
     rows = np.concatenate([said.xy, said.likelihood[..., None]], axis=-1, dtype=np.float32)
     rows = rows.reshape(len(rows), -1, 3)
+    if result.animals is not None and result.animals.unique is not None:
+        unique = result.animals.unique
+        beside = np.concatenate([unique.xy, unique.likelihood[..., None]], axis=-1, dtype=np.float32)
+        rows = np.concatenate([rows, beside], axis=1)
     rows[~batch.decoded] = (np.nan, np.nan, 0)
     return rows

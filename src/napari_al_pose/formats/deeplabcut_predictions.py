@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.deeplabcut_config import DeepLabCutConfig
 from napari_al_pose.formats.deeplabcut_tables import frame_number, read_table, row_location
@@ -52,7 +52,12 @@ def prediction_scorer(config: DeepLabCutConfig, model_version: int, backbone: st
 
 @contextmanager
 def writing_deeplabcut(
-    path: Path, *, scorer: str, bodyparts: Sequence[str], individuals: Sequence[str] = ()
+    path: Path,
+    *,
+    scorer: str,
+    bodyparts: Sequence[str],
+    individuals: Sequence[str] = (),
+    unique_bodyparts: Sequence[str] = (),
 ) -> Iterator[AddRows]:
     """Yield a function that adds rows to ``path`` (``.h5``) and the ``.csv`` beside it.
 
@@ -68,12 +73,14 @@ def writing_deeplabcut(
         K of them.
     individuals : sequence of str
         For a multi-animal project, whose tables have a level for them: A of them.
+    unique_bodyparts : sequence of str
+        Of no individual, U of them, in a multi-animal project.
 
     Yields
     ------
     callable
         Takes frame numbers ``(n,)`` and float rows ``(n, K, 3)`` of x, y (source pixels) and likelihood; of several
-        animals ``(n, A K, 3)``, one after the other.
+        animals ``(n, A K + U, 3)``, one after the other.
 
     Raises
     ------
@@ -82,11 +89,13 @@ def writing_deeplabcut(
     """
     import pandas as pd
 
-    owners: list[tuple[str, ...]] = [(name,) for name in individuals] or [()]
+    names_of = [(name, bodyparts) for name in individuals] or [("", bodyparts)]
+    if unique_bodyparts:
+        names_of.append((UNIQUE_INDIVIDUAL, unique_bodyparts))
     levels: list[tuple[str, ...]] = [
-        (scorer, *owner, bodypart, coordinate)
-        for owner in owners
-        for bodypart in bodyparts
+        (scorer, *([owner] if individuals else []), bodypart, coordinate)
+        for owner, of_owner in names_of
+        for bodypart in of_owner
         for coordinate in ("x", "y", "likelihood")
     ]
     names = ["scorer", *(["individuals"] if individuals else []), "bodyparts", "coords"]

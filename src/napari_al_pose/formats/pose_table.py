@@ -2,7 +2,8 @@
 
 Statistics programs read it without options for several header lines. The columns are ``frame``, ``seconds``,
 ``bodypart``, ``x``, ``y``, ``likelihood`` and, if smoothed by the median, ``x_median`` and ``y_median``; with several
-animals, ``individual`` before ``bodypart``. A missing value is an empty cell.
+animals, ``individual`` before ``bodypart`` (``single`` for unique bodyparts, as in DeepLabCut). A missing value is an
+empty cell.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL
 from napari_al_pose.formats.atomic import replacing
 
 
@@ -45,7 +47,12 @@ class AddPoses(Protocol):
 
 @contextmanager
 def writing_pose_table(
-    path: Path, *, bodyparts: Sequence[str], smoothing: str = "", individuals: Sequence[str] = ()
+    path: Path,
+    *,
+    bodyparts: Sequence[str],
+    smoothing: str = "",
+    individuals: Sequence[str] = (),
+    unique_bodyparts: Sequence[str] = (),
 ) -> Iterator[AddPoses]:
     """Yield a function that adds frames to a ``.csv``; the file appears when the block succeeds.
 
@@ -58,7 +65,9 @@ def writing_pose_table(
     smoothing : str
         Suffix of the columns of smoothed positions; "" for no such columns.
     individuals : sequence of str
-        A of them, if there may be several: rows are then ``(N, A K, 3)``, one after the other.
+        A of them, if there may be several: rows are then ``(N, A K + U, 3)``, one after the other.
+    unique_bodyparts : sequence of str
+        U of them, beside several individuals.
 
     Yields
     ------
@@ -72,8 +81,9 @@ def writing_pose_table(
     """
     import pandas as pd  # slow to import
 
-    names = pd.Index([name for _ in (individuals or ("",)) for name in bodyparts], dtype=object)
-    owners = pd.Index([name for name in individuals for _ in bodyparts], dtype=object)
+    names = pd.Index([*(name for _ in (individuals or ("",)) for name in bodyparts), *unique_bodyparts], dtype=object)
+    of_unique = [UNIQUE_INDIVIDUAL] * len(unique_bodyparts)
+    owners = pd.Index([*(name for name in individuals for _ in bodyparts), *of_unique], dtype=object)
     columns = ["frame", "seconds", *(["individual"] if individuals else []), "bodypart", "x", "y", "likelihood"]
     columns += [f"{axis}_{smoothing}" for axis in "xy" if smoothing]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:

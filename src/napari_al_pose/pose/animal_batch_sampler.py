@@ -20,6 +20,7 @@ from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.pasting import bones_of, lay_over, outline
 from napari_al_pose.pose.targets import NOT_VISIBLE_WEIGHT, pixel_loss, render
+from napari_al_pose.pose.unique_views import UNIQUE_SHARE, UniqueViews
 from napari_al_pose.pose.window import Window
 
 COARSE_SHARE, NOTHING_SHARE = 0.15, 0.07
@@ -104,6 +105,8 @@ class AnimalBatch(TrainingBatch):
     unless : float Tensor, (N, h, w)
         How much more, where the network sees no animal: in frames in which not all animals are labelled, if there are
         no others to learn from what is no animal.
+    unique_uv, unique_weights : float Tensor, (N, U, 2) and (N, U)
+        Unique bodyparts; of weight 0 in views that don't teach them.
     """
 
     spots: Tensor
@@ -111,19 +114,22 @@ class AnimalBatch(TrainingBatch):
     centres: Tensor
     teaches: Tensor
     unless: Tensor
+    unique_uv: Tensor
+    unique_weights: Tensor
 
     def loss(self, network: PoseNetwork) -> Tensor:
         """Return the cross-entropy above its least possible value, averaged over keypoints and maps of centres."""
         device = next(network.parameters()).device
         logits = network(self.images.to(device), self.spots.to(device), self.marks.to(device)).float()
         rows, columns = logits.shape[-2:]
-        weights = self.weights.to(device)
-        poses = pixel_loss(logits[:, :-1], render(self.uv.to(device), rows, columns)).sum(dim=(2, 3))
+        weights = torch.cat([self.weights, self.unique_weights], dim=1).to(device)
+        points = torch.cat([self.uv, self.unique_uv], dim=1).to(device)
+        poses = pixel_loss(logits[:, :-1], render(points, rows, columns)).sum(dim=(2, 3))
         centres = render(self.centres.to(device), rows, columns).amax(dim=1)
         sees_none = logits[:, -1].detach().sigmoid() < DOUBTFUL
         teaches = self.teaches.to(device) + self.unless.to(device) * sees_none
         found = (pixel_loss(logits[:, -1], centres) * teaches).sum(dim=(1, 2))
-        weight = CENTRE_WEIGHT * weights.shape[1]
+        weight = CENTRE_WEIGHT * self.weights.shape[1]
         counted = weights.sum() + weight * teaches.flatten(1).any(dim=1).sum()
         return ((poses * weights).sum() + weight * found.sum()) / counted.clamp(min=1.0)
 
@@ -144,16 +150,28 @@ class AnimalBatchSampler:
         What the passes look at.
     length : float
         The animal's length, network pixels.
+    n_unique : int
+        Number of unique bodyparts.
     """
 
     def __init__(
-        self, views: Views, *, long_side: int, batch_size: int, seed: int, window: Window, length: float
+        self,
+        views: Views,
+        *,
+        long_side: int,
+        batch_size: int,
+        seed: int,
+        window: Window,
+        length: float,
+        n_unique: int = 0,
     ) -> None:
         self.batch_size = batch_size
         self._views = views
         self._long_side = long_side
         self._window = window
         self._length = length
+        self._n_unique = n_unique
+        self._unique = UniqueViews(views.crop, long_side=long_side, search_side=window.search_side)
         self._rng = np.random.default_rng(seed)
         self._frames: list[_PreparedAnimals] = []
         self._waiting: list[tuple[int, int]] = []
@@ -162,6 +180,8 @@ class AnimalBatchSampler:
 
     def add(self, frames: Iterable[LabelledFrame]) -> None:
         """Draw from these as well from now on; what has no labels at all is left out."""
+        frames = list(frames)
+        self._unique.add(frames)
         self._frames += [self._prepare(frame) for frame in frames if any(one.states.any() for one in frame.each)]
         self._waiting = []
         self._has_whole_frames = any(frame.every_animal for frame in self._frames)
@@ -170,8 +190,9 @@ class AnimalBatchSampler:
 
     def batch(self) -> AnimalBatch:
         """Return views (N, 3, H, W) with what there is to learn from each."""
-        drawn = [self._draw() for _ in range(self.batch_size)]
+        drawn, unique = zip(*(self._draw_any() for _ in range(self.batch_size)), strict=True)
         images, uv, weights, spots, marks, centres, teaches, unless = zip(*drawn, strict=True)
+        unique_uv, unique_weights = zip(*unique, strict=True)
         shown, known = (
             pad_sequence(list(part), batch_first=True, padding_value=torch.nan) for part in (centres, marks)
         )
@@ -184,7 +205,18 @@ class AnimalBatchSampler:
             shown.float(),
             torch.stack(teaches),
             torch.stack(unless),
+            torch.stack(unique_uv).float(),
+            torch.stack(unique_weights),
         )
+
+    def _draw_any(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
+        """Return a view, and the points and weights of the unique bodyparts in it."""
+        n, unknown = self._n_unique, torch.full((1, 2), torch.nan, dtype=torch.float64)
+        if not len(self._unique) or self._rng.random() >= UNIQUE_SHARE:
+            return self._draw(), (torch.full((n, 2), torch.nan, dtype=torch.float64), torch.zeros(n))
+        image, uv, weights = self._unique.draw(self._rng)
+        nothing = torch.full((self._k, 2), torch.nan, dtype=torch.float64), torch.zeros(self._k)
+        return (image, *nothing, unknown[0], unknown, *self._no_centres()), (uv, weights)
 
     def _draw(self) -> tuple[Tensor, ...]:
         if not self._waiting:

@@ -22,9 +22,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.oks import similarity
-from napari_al_pose.pose.geometry import SCOREMAP_STRIDE, InputGeometry, network_input
+from napari_al_pose.pose.geometry import SCOREMAP_STRIDE, InputGeometry, cut_window, network_input
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.targets import decode
+from napari_al_pose.pose.unique_bodyparts import UniquePoses, find_unique
 from napari_al_pose.pose.window import Window
 
 LEAST_PEAK = 0.05
@@ -76,6 +77,8 @@ class AnimalPoses:
     scoremaps : float array, (N, A, K, h, w), or None
     grids : tuple of tuple of ScoremapGrid
         Where the scoremap cells of each animal of each frame lie.
+    unique : UniquePoses, optional
+        The unique bodyparts of the frames, if the network knows any.
     """
 
     xy: NDArray[np.float32]
@@ -83,12 +86,14 @@ class AnimalPoses:
     score: NDArray[np.float32]
     scoremaps: NDArray[Any] | None
     grids: tuple[tuple[ScoremapGrid, ...], ...]
+    unique: UniquePoses | None = None
 
     def row(self, index: int) -> AnimalPoses:
         """Return one of the frames, its scoremaps in half precision."""
         maps = None if self.scoremaps is None else self.scoremaps[index : index + 1].astype(np.float16)
         at = slice(index, index + 1)
-        return AnimalPoses(self.xy[at], self.likelihood[at], self.score[at], maps, self.grids[at])
+        unique = None if self.unique is None else self.unique.row(index)
+        return AnimalPoses(self.xy[at], self.likelihood[at], self.score[at], maps, self.grids[at], unique)
 
     @classmethod
     def joined(cls, parts: Sequence[AnimalPoses]) -> AnimalPoses:
@@ -100,12 +105,14 @@ class AnimalPoses:
             np.concatenate([part.score for part in parts]),
             np.concatenate(maps) if maps else None,
             tuple(grids for part in parts for grids in part.grids),
+            UniquePoses.joined([part.unique for part in parts if part.unique is not None]),
         )
 
     def moved(self, by: NDArray[np.floating]) -> AnimalPoses:
         """Return the same for frames whose first pixel lies at ``by``, x and y, of the image they were cut from."""
         grids = tuple(tuple(grid.moved(by) for grid in of_frame) for of_frame in self.grids)
-        return replace(self, xy=(self.xy + by).astype(np.float32), grids=grids)
+        unique = None if self.unique is None else self.unique.moved(by)
+        return replace(self, xy=(self.xy + by).astype(np.float32), grids=grids, unique=unique)
 
 
 @torch.inference_mode()
@@ -136,7 +143,9 @@ def predict_animals(
         False omits them.
     """
     look = _Look(network, images, geometry, window.side)
-    places = _centres(network, images, geometry, window, animals)
+    coarse = InputGeometry.fit(geometry.resized, window.search_side)
+    maps = _first_pass(network, images, geometry, coarse)
+    places = _centres(maps[:, -1:], coarse, animals)
     first = look(places)
     found = [_told_apart(first.of(np.flatnonzero(places.frame == i)), look, animals) for i in range(len(images))]
     k, side, n, most = first.xy.shape[1], window.side // SCOREMAP_STRIDE, len(images), animals.most
@@ -149,6 +158,17 @@ def predict_animals(
             tuple([_grid(geometry, corner) for corner in one.corners] + [geometry.grid] * (most - len(one.xy)))
             for one in found
         ),
+        find_unique(
+            network,
+            images,
+            geometry,
+            side=window.side,
+            maps=maps[:, :-1],
+            coarse=coarse,
+            with_scoremaps=with_scoremaps,
+        )
+        if network.n_unique
+        else None,
     )
     for i, one in enumerate(found):
         m = len(one.xy)
@@ -250,15 +270,17 @@ def _told_apart(first: _Found, look: _Look, animals: Animals) -> _Found:
     return both.of(np.array(_kept(both.xy, both.score, animals), np.int64))
 
 
-def _centres(
-    network: PoseNetwork, images: Tensor, geometry: InputGeometry, window: Window, animals: Animals
-) -> _Places:
-    """Return the peaks of centres that are worth a closer look."""
-    coarse = InputGeometry.fit(geometry.resized, window.search_side)
+def _first_pass(network: PoseNetwork, images: Tensor, geometry: InputGeometry, coarse: InputGeometry) -> Tensor:
+    """Return the scoremaps of unique bodyparts, then that of centres, of whole frames."""
     small = images if coarse.resized == geometry.resized else _smaller(images, coarse)
     rows, columns = coarse.cells
     given = network_input(small.to(next(network.parameters()).device), coarse, network.mean)
-    centre = network(given)[:, -1:, :rows, :columns].float().sigmoid()
+    return network(given)[:, network.n_bodyparts :, :rows, :columns].float().sigmoid()
+
+
+def _centres(centre: Tensor, coarse: InputGeometry, animals: Animals) -> _Places:
+    """Return the peaks of centres that are worth a closer look."""
+    rows, columns = coarse.cells
     is_peak = F.max_pool2d(centre, 3, stride=1, padding=1) == centre
     heights, at = (is_peak * centre).flatten(1).topk(min(animals.most + MORE_PLACES, rows * columns))
     enough = (heights >= LEAST_PEAK).cpu().numpy()
@@ -298,25 +320,16 @@ def _close(
     """Return the scoremaps (P, K, h, w) of windows whose first pixels are ``corners``, in frames ``frame``."""
     parameter = next(network.parameters())
     if not len(frame):
-        k = network.scoremaps.out_channels - 1
-        return torch.zeros((0, k, side // SCOREMAP_STRIDE, side // SCOREMAP_STRIDE), device=parameter.device)
+        cells = side // SCOREMAP_STRIDE
+        return torch.zeros((0, network.n_bodyparts, cells, cells), device=parameter.device)
     cuts = torch.stack(
         [cut_window(images[i], corner, side, network.mean) for i, corner in zip(frame, corners, strict=True)]
     )
     middle = torch.full((len(cuts), 2), (side - 1) / 2, device=parameter.device)
     known = pad_sequence(list(marks), batch_first=True, padding_value=torch.nan).float() if marks else None
     given = cuts.to(parameter.device)
-    return network(given, middle, None if known is None else known.to(parameter.device))[:, :-1].float().sigmoid()
-
-
-def cut_window(image: Tensor, corner: NDArray[np.int64], side: int, fill: float) -> Tensor:
-    """Return a square of an image (3, h, w) as float, filled with ``fill`` outside the image."""
-    height, width = image.shape[-2:]
-    left, top = (int(c) for c in corner)
-    x, y, right, bottom = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    window = torch.full((3, side, side), fill)
-    window[:, y - top : bottom - top, x - left : right - left] = image[:, y:bottom, x:right]
-    return window
+    maps = network(given, middle, None if known is None else known.to(parameter.device))
+    return maps[:, : network.n_bodyparts].float().sigmoid()
 
 
 def _kept(xy: NDArray[np.float64], scores: NDArray[np.float64], animals: Animals) -> list[int]:

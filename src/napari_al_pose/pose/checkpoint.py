@@ -45,6 +45,7 @@ class Checkpoint:
     learnt: frozenset[str]
     animals: Animals | None
     state: dict[str, Tensor]
+    unique_bodyparts: tuple[str, ...] = ()
 
 
 def write_checkpoint(path: Path, model: Checkpoint) -> None:
@@ -65,6 +66,7 @@ def write_checkpoint(path: Path, model: Checkpoint) -> None:
         "calibration": [model.calibration.slope, model.calibration.shift],
         "learnt": sorted(model.learnt),
         "animals": None if model.animals is None else [model.animals.most, model.animals.always],
+        "unique_bodyparts": list(model.unique_bodyparts),
         "state": model.state,
     }
     temporary: str | None = None
@@ -104,7 +106,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     bodyparts, long_side, state = (content.get(name) for name in ("bodyparts", "long_side", "state"))
     # Models from before these fields existed have none.
     calibration, learnt = content.get("calibration", [1.0, 0.0]), content.get("learnt", [])
-    window, animals = content.get("window"), content.get("animals")
+    window, animals, unique = content.get("window"), content.get("animals"), content.get("unique_bodyparts", [])
     if not (
         _is_list(bodyparts, str)
         and bodyparts
@@ -116,6 +118,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         and len(calibration) == 2
         and all(math.isfinite(value) for value in calibration)
         and _is_list(learnt, str)
+        and _is_list(unique, str)
+        and (animals is not None or not unique)
         and isinstance(state, dict)
     ):
         raise AlPoseError(f"The model {path} is damaged: parts of it are missing.", _HINT)
@@ -128,6 +132,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         learnt=frozenset(learnt),
         animals=None if animals is None else Animals(*animals),
         state=_with_present_names(state) if version == 1 else state,
+        unique_bodyparts=tuple(unique),
     )
 
 

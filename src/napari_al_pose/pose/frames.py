@@ -37,6 +37,8 @@ class LabelledFrame:
     taken : bool array, (K,), optional
         Which labels are a model's guesses that somebody took as they are: they are less exact than what a person
         places. None by default.
+    unique_xy, unique_states : float array, (U, 2), and int8 array, (U,), optional
+        The same of unique bodyparts, which belong to no animal.
     """
 
     image: NDArray[np.uint8]
@@ -46,6 +48,8 @@ class LabelledFrame:
     others: tuple[LabelledFrame, ...] = ()
     every_animal: bool = True
     taken: NDArray[np.bool_] | None = None
+    unique_xy: NDArray[np.float64] | None = None
+    unique_states: NDArray[np.int8] | None = None
 
     @property
     def each(self) -> tuple[LabelledFrame, ...]:

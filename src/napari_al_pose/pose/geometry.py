@@ -192,3 +192,14 @@ def network_input(images: Tensor, geometry: InputGeometry | Windows, fill: float
     """
     (height, width), (padded_height, padded_width) = images.shape[-2:], geometry.padded
     return F.pad(images.float(), (0, padded_width - width, 0, padded_height - height), value=fill)
+
+
+def cut_window(image: Tensor, corner: NDArray[np.int64], side: int, fill: float) -> Tensor:
+    """Return a square of an image (3, h, w) as float, filled with ``fill`` outside the image."""
+    height, width = image.shape[-2:]
+    left, top = (int(c) for c in corner)
+    x, y, right, bottom = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
+    window = torch.full((3, side, side), fill)
+    if right > x and bottom > y:
+        window[:, y - top : bottom - top, x - left : right - left] = image[:, y:bottom, x:right]
+    return window

@@ -85,6 +85,8 @@ class PoseModel:
         `LabelledFrame.fingerprint` of all frames that it was ever trained on.
     animals : Animals, optional
         How many animals it looks for; by default one.
+    unique_bodyparts : tuple of str
+        What it looks for beside several animals.
     """
 
     is_slow = False
@@ -101,7 +103,9 @@ class PoseModel:
         calibration: Calibration | None = None,
         learnt: frozenset[str] = frozenset(),
         animals: Animals | None = None,
+        unique_bodyparts: tuple[str, ...] = (),
     ) -> None:
+        self.unique_bodyparts = unique_bodyparts
         self.network = network
         self.bodyparts = bodyparts
         self.settings = settings
@@ -164,8 +168,13 @@ class PoseModel:
         if not parts:
             return None
         raw = AnimalPoses.joined(parts)
+        unique = raw.unique
+        if unique is not None:
+            maps = None if unique.scoremaps is None else self.calibration(unique.scoremaps)
+            unique = replace(unique, likelihood=self.calibration(unique.likelihood), scoremaps=maps)
         return replace(
             raw,
+            unique=unique,
             likelihood=np.where(raw.likelihood > 0, self.calibration(raw.likelihood), np.float32(0)),
             scoremaps=None if raw.scoremaps is None else self.calibration(raw.scoremaps),
         )
@@ -190,6 +199,7 @@ class PoseModel:
                 learnt=self.learnt,
                 animals=self.animals,
                 state=state,
+                unique_bodyparts=self.unique_bodyparts,
             ),
         )
 
@@ -204,7 +214,13 @@ class PoseModel:
         """
         content = read_checkpoint(Path(path))
         several = content.animals is not None
-        network = PoseNetwork(content.settings.backbone, len(content.bodyparts), pretrained=False, several=several)
+        network = PoseNetwork(
+            content.settings.backbone,
+            len(content.bodyparts),
+            pretrained=False,
+            several=several,
+            n_unique=len(content.unique_bodyparts),
+        )
         try:
             network.load_state_dict(content.state)
         except (RuntimeError, TypeError, AttributeError) as error:
@@ -221,6 +237,7 @@ class PoseModel:
             calibration=content.calibration,
             learnt=content.learnt,
             animals=content.animals,
+            unique_bodyparts=content.unique_bodyparts,
         )
 
 

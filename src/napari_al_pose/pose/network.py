@@ -42,10 +42,15 @@ class PoseNetwork(nn.Module):
     several : bool
         Whether frames show several animals. Adds a scoremap of their centres, a spotlight on the animal whose pose is
         wanted, and marks on animals that were found before.
+    n_unique : int
+        Number of unique bodyparts, beside several animals; their scoremaps come after those of the animals' bodyparts.
     """
 
-    def __init__(self, backbone: str, n_bodyparts: int, *, pretrained: bool, several: bool = False) -> None:
+    def __init__(
+        self, backbone: str, n_bodyparts: int, *, pretrained: bool, several: bool = False, n_unique: int = 0
+    ) -> None:
         super().__init__()
+        self.n_bodyparts, self.n_unique = n_bodyparts, n_unique
         entry = get_backbone(backbone)
         self.backbone = entry.pretrained_pyramid() if pretrained else entry.pyramid()
         self.mean, self.std = entry.mean, entry.std
@@ -53,7 +58,9 @@ class PoseNetwork(nn.Module):
         channels: tuple[int, ...] = self.backbone.channels  # type: ignore[assignment]  # nn.Module attributes are untyped
         self.laterals = nn.ModuleList(_conv_norm(c, HEAD_CHANNELS, 1) for c in channels)
         self.smooth = _conv_norm(HEAD_CHANNELS, HEAD_CHANNELS, 3)
-        self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + several, 1)
+        self.scoremaps = nn.Conv2d(HEAD_CHANNELS, n_bodyparts + n_unique + several, 1)
+        if n_unique:
+            self.register_buffer("places", torch.tensor([[0.5, 0.5, 1.0, 1.0]]).repeat(n_unique, 1))
         self.shade = nn.Parameter(torch.tensor(_SHADE)) if several else None
         self.mark = nn.Parameter(torch.tensor(_MARK)) if several else None
         nn.init.normal_(self.scoremaps.weight, std=0.01)
@@ -77,6 +84,16 @@ class PoseNetwork(nn.Module):
             x = x + self.mark.float()[:, None, None] * _blots(marks, *images.shape[-2:])[:, None]
         x = x.to(next(self.parameters()).dtype)
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
+
+    def usual(self) -> Tensor:
+        """Return where unique bodyparts usually are, as `unique_bodyparts.usual_places` says it."""
+        return self.get_buffer("places").float()
+
+    def unique_maps(self, images: Tensor) -> Tensor:
+        """Return the scoremaps of unique bodyparts, (N, U, H / 4, W / 4), in [0, 1]; nothing is in the spotlight."""
+        nowhere = images.new_full((len(images), 2), torch.nan)
+        last = self.n_bodyparts + self.n_unique
+        return self(images, nowhere)[:, self.n_bodyparts : last].float().sigmoid()
 
     def heads(self, maps: list[Tensor]) -> Tensor:
         """Return scoremap logits of the backbone's maps."""

@@ -32,6 +32,7 @@ from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimisation import EarlyStopping, Optimisation, StepTimer
 from napari_al_pose.pose.training_plan import TrainPlan, fine_tuning_plan, make_plan
+from napari_al_pose.pose.unique_bodyparts import usual_places
 from napari_al_pose.pose.validation import ValidationPredictions, validate
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def train(
     threads: int | None = None,
     plan: TrainPlan | None = None,
     animals: int = 1,
+    unique_bodyparts: Sequence[str] = (),
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
@@ -147,6 +149,8 @@ def train(
         Scale, crop and steps; by default chosen from the labels. Fix it to compare trainings.
     animals : int
         Most animals in a frame; above one, the training learns from `LabelledFrame.others` as well.
+    unique_bodyparts : sequence of str
+        Names along the axis of `LabelledFrame.unique_xy`.
 
     Raises
     ------
@@ -158,7 +162,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(max(1, threads))
     frames, doubles = once_each(frames) if animals > 1 else (frames, "")
-    training = _Training(frames, bodyparts, settings, holdout, animals)
+    training = _Training(frames, bodyparts, settings, holdout, animals, unique_bodyparts)
     start = yield from training.start(initial, plan)
     start.plan = replace(start.plan, notice=" ".join(filter(None, (start.plan.notice, doubles))))
     return (yield from training.run(start))
@@ -174,8 +178,10 @@ class _Training:
         settings: TrainSettings,
         holdout: Sequence[LabelledFrame],
         animals: int,
+        unique_bodyparts: Sequence[str] = (),
     ) -> None:
         self._frames = frames
+        self._unique_bodyparts = tuple(unique_bodyparts)
         self._bodyparts = tuple(bodyparts)
         self._settings = settings
         self._holdout = holdout
@@ -186,10 +192,12 @@ class _Training:
 
     def start(self, initial: PoseModel | None, fixed: TrainPlan | None) -> Generator[TrainTick, str | None, _Start]:
         """Fine-tune ``initial`` if that pays, or start from the pretrained backbone."""
-        plan = fixed or make_plan(self._frames, self._settings, animals=self._animals)
+        plan = fixed or make_plan(
+            self._frames, self._settings, animals=self._animals, n_unique=len(self._unique_bodyparts)
+        )
         fits = (
             initial is not None
-            and initial.bodyparts == self._bodyparts
+            and (initial.bodyparts, initial.unique_bodyparts) == (self._bodyparts, self._unique_bodyparts)
             and initial.settings.backbone == self._settings.backbone
             and (initial.window is None) == (plan.window is None)
             and (initial.animals is None) == (plan.animals is None)
@@ -256,6 +264,7 @@ class _Training:
                 seed=seed,
                 window=plan.window,
                 length=plan.length,
+                n_unique=len(self._unique_bodyparts),
             )
         else:
             sampler = BatchSampler(
@@ -323,6 +332,7 @@ class _Training:
             window=plan.window,
             calibration=start.calibration,
             animals=plan.animals,
+            unique_bodyparts=self._unique_bodyparts,
             learnt=frozenset(frame.fingerprint for frame in learnt) | seen_before,
         )
 
@@ -365,10 +375,16 @@ class _Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._settings.seed)
             network = PoseNetwork(
-                self._settings.backbone, len(self._bodyparts), pretrained=initial is None, several=self._animals > 1
+                self._settings.backbone,
+                len(self._bodyparts),
+                pretrained=initial is None,
+                several=self._animals > 1 or bool(self._unique_bodyparts),
+                n_unique=len(self._unique_bodyparts),
             )
         if initial is not None:
             network.load_state_dict(initial.network.state_dict())
+        if network.n_unique:
+            network.get_buffer("places").copy_(usual_places(self._frames, network.n_unique))
         network.freeze_early_layers()
         return network.to(self._device).to(memory_format=torch.channels_last)
 

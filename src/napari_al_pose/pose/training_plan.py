@@ -17,6 +17,7 @@ from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, InputGeometry, padded
 from napari_al_pose.pose.memory import usable_bytes
+from napari_al_pose.pose.unique_views import UNIQUE_SHARE
 from napari_al_pose.pose.window import Window
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,16 @@ class TrainPlan:
     notice: str = ""
 
 
-def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, animals: int = 1) -> TrainPlan:
-    """Choose scale, crop and number of steps for these labels of up to ``animals`` in a frame."""
+def make_plan(
+    frames: Sequence[LabelledFrame], settings: TrainSettings, *, animals: int = 1, n_unique: int = 0
+) -> TrainPlan:
+    """Choose scale, crop and number of steps for these labels of up to ``animals`` in a frame.
+
+    With ``n_unique`` bodyparts beside them, a single animal is looked for as several are.
+    """
+    several = animals > 1 or n_unique > 0
     extent = animal_extent(frames)
-    if animals > 1:
+    if several:
         long_side, search_side = _scales_of_several(frames, extent, settings)
     else:
         long_side, search_side = _scales(frames, extent, settings)
@@ -121,20 +128,20 @@ def make_plan(frames: Sequence[LabelledFrame], settings: TrainSettings, *, anima
     geometries = [InputGeometry.fit(frame.size, long_side) for frame in frames]
     whole = tuple(max(g.padded[axis] for g in geometries) for axis in (0, 1))
     side = max(padded(round(CROP_PER_ANIMAL * extent * long_side)), 3 * PAD_MULTIPLE)
-    crop = (side, side) if animals > 1 else (min(side, whole[0]), min(side, whole[1]))
+    crop = (side, side) if several else (min(side, whole[0]), min(side, whole[1]))
     batch_size = max(1, usable // (crop[0] * crop[1] * memory.training))
     notice = notice or _less(settings.batch_size, batch_size, "batches are of {} views for {}")
     n_placed = sum(bool(frame.animals) for frame in frames)
     plan = TrainPlan(
         long_side=long_side,
         crop=crop,
-        steps=settings.steps or _steps(frames, animals),
+        steps=settings.steps or _steps(frames, several=several, n_unique=n_unique),
         n_validation=_n_validation(n_placed),
         join_at=1.0 if n_placed >= EARLY_STOPPING_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
         window=Window(side, search_side) if search_side else None,
         batch_size=min(settings.batch_size, batch_size),
-        animals=Animals(animals, _are_always_there(frames, animals, settings)) if animals > 1 else None,
+        animals=Animals(animals, _are_always_there(frames, animals, settings)) if several else None,
         length=extent * long_side,
         notice=notice,
     )
@@ -284,12 +291,14 @@ def _less(wanted: int, had: int, what: str) -> str:
     return "" if had >= wanted else f"Little memory is free: {what.format(had, wanted)}."
 
 
-def _steps(frames: Sequence[LabelledFrame], animals: int) -> int:
+def _steps(frames: Sequence[LabelledFrame], *, several: bool, n_unique: int) -> int:
     """Return a number of steps that grows with the square root of the labels.
 
-    With several animals it goes by them, and two in each frame take twice as long as one.
+    With several animals it goes by them, and two in each frame take twice as long as one. Unique bodyparts have views
+    of their own on top.
     """
-    if animals == 1:
+    if not several:
         return int(np.clip(40 * np.sqrt(len(frames)), 160, 1000))
     labelled = sum(max(1, len(frame.animals)) for frame in frames)
-    return int(np.clip(40 * np.sqrt(2 * labelled), 160, 1400))
+    steps = np.clip(40 * np.sqrt(2 * labelled), 160, 1400)
+    return int(steps / (1 - UNIQUE_SHARE) if n_unique else steps)

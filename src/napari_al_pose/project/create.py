@@ -69,17 +69,7 @@ def create_project(
     task, scorer = task.strip(), scorer.strip()
     animals = tuple(name.strip() for name in individuals)
     _refuse_names(task, scorer, animals)
-    checked = Skeleton(
-        tuple(part.strip() for part in bodyparts),
-        tuple((a, b) for a, b in skeleton),
-        animals or (SINGLE_INDIVIDUAL,),
-        tuple(part.strip() for part in unique_bodyparts),
-    )
-    if unique_bodyparts and not animals:
-        raise AlPoseError(
-            f"{', '.join(checked.unique_bodyparts)} can't belong to no animal where no animal has a name.",
-            "Name the animals, or list them among the bodyparts.",
-        )
+    checked = _checked(bodyparts, skeleton, animals, unique_bodyparts)
     if not videos:
         raise AlPoseError("Expected at least one video, got none.", "Choose the videos to label.")
     if not parent.is_dir():
@@ -119,6 +109,23 @@ def create_project(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return root / "config.yaml"
+
+
+def _checked(
+    bodyparts: Sequence[str], links: Sequence[tuple[str, str]], animals: tuple[str, ...], unique: Sequence[str]
+) -> Skeleton:
+    made = Skeleton(
+        tuple(part.strip() for part in bodyparts),
+        tuple((a, b) for a, b in links),
+        animals or (SINGLE_INDIVIDUAL,),
+        tuple(part.strip() for part in unique),
+    )
+    if unique and not animals:
+        raise AlPoseError(
+            f"{', '.join(made.unique_bodyparts)} can't belong to no animal where no animal has a name.",
+            "Name the animals, or list them among the bodyparts.",
+        )
+    return made
 
 
 def short_date(day: date) -> str:

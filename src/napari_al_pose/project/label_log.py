@@ -407,3 +407,15 @@ def _name(key: KeypointKey) -> tuple[str, int, str, str]:
 
 def _keypoint(state: int, x: float | None, y: float | None) -> Keypoint:
     return Keypoint(KeypointState(state), x, y)
+
+
+_MOST_IN_A_QUERY = 1000
+
+
+def selection(video: str | None, frames: Collection[int] | None) -> tuple[str, list[str | int]]:
+    """Return a WHERE clause for a table with ``video`` and ``frame``; many frames are left to the caller."""
+    if video is None:
+        return "", []
+    if frames is None or len(frames) > _MOST_IN_A_QUERY:
+        return " WHERE video = ?", [video]
+    return f" WHERE video = ? AND frame IN ({', '.join('?' * len(frames))})", [video, *frames]

@@ -17,7 +17,7 @@ from napari_al_pose.project.conflicts import LabelConflicts
 from napari_al_pose.project.effort import read_acts, read_taken, source_of
 from napari_al_pose.project.history import LabelHistory
 from napari_al_pose.project.label_exchange import LabelExchange
-from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey, selection
 from napari_al_pose.project.skeleton_log import SkeletonLog
 from napari_al_pose.project.undo_stack import UndoStack
 
@@ -260,7 +260,7 @@ class LabelStore:
             bodyparts than the animals.
         """
         owners = self._skeleton.owners if unique else self._skeleton.individuals
-        where, parameters = _selection(video, frames)
+        where, parameters = selection(video, frames)
         with self._mutex:
             labels = self._log.rows(
                 f"SELECT video, frame, individual, bodypart, state, x, y FROM labels{where}", parameters
@@ -431,18 +431,6 @@ class LabelStore:
     def _check_individual(self, individual: str) -> None:
         if individual not in self._skeleton.owners:
             raise ValueError(f"Expected an individual of {list(self._skeleton.owners)}, got {individual!r}.")
-
-
-_MOST_IN_A_QUERY = 1000
-
-
-def _selection(video: str | None, frames: Collection[int] | None) -> tuple[str, list[str | int]]:
-    """Return a WHERE clause for a table with ``video`` and ``frame``; many frames are left to the caller."""
-    if video is None:
-        return "", []
-    if frames is None or len(frames) > _MOST_IN_A_QUERY:
-        return " WHERE video = ?", [video]
-    return f" WHERE video = ? AND frame IN ({', '.join('?' * len(frames))})", [video, *frames]
 
 
 def _check_frame(key: FrameKey) -> None:

@@ -117,7 +117,13 @@ class PoolPredictions:
         self._folder = folder
 
     def save(
-        self, version: int, keys: Sequence[FrameKey], xy: NDArray[np.floating], likelihood: NDArray[np.floating]
+        self,
+        version: int,
+        keys: Sequence[FrameKey],
+        xy: NDArray[np.floating],
+        likelihood: NDArray[np.floating],
+        *,
+        unique: NDArray[np.floating] | None = None,
     ) -> None:
         """Store the predictions of one model.
 
@@ -131,6 +137,8 @@ class PoolPredictions:
             Source pixels.
         likelihood : float array, (N, K) or (N, A, K)
             In [0, 1].
+        unique : float array, (N, U, 3), optional
+            Positions and likelihoods of unique bodyparts.
 
         Raises
         ------
@@ -148,7 +156,18 @@ class PoolPredictions:
                 frame=np.array([key.frame for key in keys], np.int64),
                 xy=np.asarray(xy, np.float32),
                 likelihood=np.asarray(likelihood, np.float32),
+                unique=np.zeros((len(keys), 0, 3), np.float32) if unique is None else np.asarray(unique, np.float32),
             )
+
+    def save_predictions(self, version: int, said: Sequence[Prediction]) -> None:
+        """Store predictions of one model, at least one and all of the same shape; AlPoseError if that fails."""
+        several = said[0].animals_xy is not None
+        poses = [one.poses if several else (one.xy, one.likelihood) for one in said]
+        unique = None
+        if said[0].unique_xy is not None:
+            unique = np.stack([np.column_stack([one.unique_xy, one.unique_likelihood]) for one in said])
+        xy, likelihood = (np.stack(part) for part in zip(*poses, strict=True))
+        self.save(version, [one.key for one in said], xy, likelihood, unique=unique)
 
     def load(self, version: int) -> dict[FrameKey, Prediction]:
         """Return the predictions of one model by frame; empty if there are none or the file is damaged."""
@@ -156,6 +175,7 @@ class PoolPredictions:
         try:
             with np.load(path, allow_pickle=False) as file:
                 video, frame, xy, likelihood = (file[name] for name in ("video", "frame", "xy", "likelihood"))
+                unique = file["unique"] if "unique" in file else np.zeros((len(xy), 0, 3), np.float32)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -165,11 +185,17 @@ class PoolPredictions:
             xy.ndim not in (3, 4)
             or not len(video) == len(frame) == len(xy) == len(likelihood)
             or xy.shape[:-1] != likelihood.shape
+            or unique.ndim != 3
+            or len(unique) != len(xy)
         ):
             logger.warning("%s holds arrays that do not fit together; its predictions are ignored", path)
             return {}
         keys = [FrameKey(str(name), int(number)) for name, number in zip(video, frame, strict=True)]
-        return {key: Prediction.of_animals(key, version, xy[i], likelihood[i]) for i, key in enumerate(keys)}
+        of_unique = unique if unique.shape[1] else [None] * len(keys)
+        return {
+            key: Prediction.of_animals(key, version, xy[i], likelihood[i], unique=of_unique[i])
+            for i, key in enumerate(keys)
+        }
 
     def forget(self, video: str) -> None:
         """Remove all predictions for a video; raise AlPoseError if a file can't be written."""
@@ -181,8 +207,7 @@ class PoolPredictions:
             if len(kept) == len(said):
                 continue
             if kept:
-                xy, likelihood = np.stack([p.xy for p in kept]), np.stack([p.likelihood for p in kept])
-                self.save(int(path.stem), [p.key for p in kept], xy, likelihood)
+                self.save_predictions(int(path.stem), kept)
             else:
                 path.unlink(missing_ok=True)
 

@@ -30,7 +30,7 @@ def run_overview(run: VideoRun, *, threshold: float, cancelled: Callable[[], boo
     for first, rows in run.chunks():
         if cancelled():
             break
-        poses = rows.reshape(len(rows), max(1, len(run.tracks)), -1, 3)
+        poses = rows[:, : run.n_points].reshape(len(rows), max(1, len(run.tracks)), -1, 3)
         builder.add(first, poses, None if margins is None else np.array(margins[first : first + len(rows)]))
     return builder.overview()
 

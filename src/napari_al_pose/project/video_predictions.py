@@ -3,7 +3,8 @@
 ``<version>/<video>.npy`` is a float32 array ``(frames, K, 3)`` of x, y (source pixels) and likelihood, of several
 animals ``(frames, A K, 3)``, in which they are in any order until `napari_al_pose.engine.tracks` has put them into that
 of the individuals; a row of zeros
-is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.json`` beside it says
+is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.unique`` holds unique
+bodyparts in the same way, ``(frames, U, 3)``. ``<version>/<video>.json`` beside it says
 whose it is and which segments are finished; it is written only once their rows are on disk, so whoever was killed goes
 on from there. ``<version>/<video>.edits`` holds what a person changed about the tracks, which is applied to the rows as
 they are read (`napari_al_pose.domain.track_edits`). Version 0 holds predictions of other programs.
@@ -52,6 +53,8 @@ class RunHeader(BaseModel):
         K of them.
     individuals : tuple of str
         A of them, whose keypoints follow one another in a row, A K of them; none where the model knows one animal.
+    unique_bodyparts : tuple of str
+        U of them.
     numbers : tuple of int, or None
         Frame number of each row; None where the rows are the frames 0, 1, 2...
     segments : tuple of (int, int)
@@ -69,6 +72,7 @@ class RunHeader(BaseModel):
     source: str = ""
     bodyparts: tuple[str, ...]
     individuals: tuple[str, ...] = ()
+    unique_bodyparts: tuple[str, ...] = ()
     numbers: tuple[int, ...] | None = None
     segments: tuple[tuple[int, int], ...]
     done: tuple[int, ...] = ()
@@ -153,7 +157,8 @@ class VideoRun:
         key = FrameKey(self.header.video, number)
         if self.tracks:
             values = values.reshape(len(self.tracks), -1, 3)
-        return Prediction.of_animals(key, self.header.model_version, values[..., :2], values[..., 2])
+        unique = self.unique_rows(row, row + 1)[0] if self.header.unique_bodyparts else None
+        return Prediction.of_animals(key, self.header.model_version, values[..., :2], values[..., 2], unique=unique)
 
     def rows(self, first: int, stop: int) -> NDArray[np.float32]:
         """Return a copy of some rows with the changes of the tracks, ``(stop - first, T K, 3)`` of T tracks.
@@ -174,16 +179,22 @@ class VideoRun:
 
     def stored_rows(self, first: int, stop: int) -> NDArray[np.float32]:
         """Return a copy of some rows as they are on disk, ``(stop - first, A K, 3)``: the mapping is not kept."""
-        try:
-            values = open_memmap(self.path, mode="r")
-        except (OSError, ValueError) as error:
-            raise AlPoseError(f"{self.path} could not be read: {error}.", "Predict the video again.") from error
-        return np.array(values[first:stop])
+        return _copied(self.path, first, stop)
+
+    def unique_rows(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return a copy of the unique bodyparts in some rows, ``(stop - first, U, 3)``; AlPoseError as `rows`."""
+        if not self.header.unique_bodyparts:
+            return np.zeros((stop - first, 0, 3), np.float32)
+        return _copied(unique_path(self.path), first, stop)
+
+    def all_rows(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return `rows`, followed by the unique bodyparts, ``(stop - first, T K + U, 3)``."""
+        return np.concatenate([self.rows(first, stop), self.unique_rows(first, stop)], axis=1)
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield ``(first row, rows)`` through the video, some thousands at a time."""
+        """Yield ``(first row, rows)`` through the video, some thousands at a time, as `all_rows` returns them."""
         for first in range(0, self.header.n_frames, CHUNK):
-            yield first, self.rows(first, min(first + CHUNK, self.header.n_frames))
+            yield first, self.all_rows(first, min(first + CHUNK, self.header.n_frames))
 
     def numbers(self, first: int, stop: int) -> NDArray[np.int64]:
         """Return the frame numbers of some rows."""
@@ -192,12 +203,20 @@ class VideoRun:
         return np.array(self.header.numbers[first:stop], np.int64)
 
     def write(self, first: int, values: NDArray[np.floating]) -> None:
-        """Put rows in place, where readers see them at once; AlPoseError if the disk is full."""
-        try:
-            array = open_memmap(self.path, mode="r+")
-            array[first : first + len(values)] = values
-        except (OSError, ValueError) as error:
-            raise _cannot_write(self.path, error) from error
+        """Put rows in place, where readers see them at once; AlPoseError if the disk is full.
+
+        Keypoints beyond those of the animals are the unique bodyparts'.
+        """
+        n = self.header.n_points
+        parts = [(self.path, values[:, :n])]
+        if values.shape[1] > n:
+            parts.append((unique_path(self.path), values[:, n:]))
+        for path, part in parts:
+            try:
+                array = open_memmap(path, mode="r+")
+                array[first : first + len(values)] = part
+            except (OSError, ValueError) as error:
+                raise _cannot_write(path, error) from error
 
     @property
     def margins_path(self) -> Path:
@@ -206,11 +225,12 @@ class VideoRun:
 
     def finish(self, segment: int) -> None:
         """Note that a segment is finished, once its rows are on disk."""
-        try:
-            with self.path.open("rb+") as file:
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
+        for path in (self.path, *([unique_path(self.path)] if self.header.unique_bodyparts else [])):
+            try:
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise cannot_write(path, error) from error
         done = (*self.header.done, segment)
         self.header = self.header.model_copy(update={"done": done})
         write_text(_header_path(self.path), self.header.model_dump_json())
@@ -251,6 +271,8 @@ class VideoPredictions:
         try:
             header = RunHeader.model_validate_json(_header_path(path).read_bytes())
             shape = open_memmap(path, mode="r").shape
+            if header.unique_bodyparts:
+                open_memmap(unique_path(path), mode="r")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, ValidationError) as error:
@@ -287,10 +309,13 @@ class VideoPredictions:
             _header_path(path).unlink(missing_ok=True)
             tracking_path(path).unlink(missing_ok=True)
             edits_path(path).unlink(missing_ok=True)
-            with replacing(path) as temporary:
-                shape = (header.n_frames, header.n_points, 3)
-                open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-                _reserve(temporary)
+            arrays = [(path, header.n_points)]
+            if header.unique_bodyparts:
+                arrays.append((unique_path(path), len(header.unique_bodyparts)))
+            for array, n_points in arrays:
+                with replacing(array) as temporary:
+                    open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames, n_points, 3))
+                    _reserve(temporary)
         except (OSError, ValueError) as error:
             raise _cannot_write(path, error) from error
         write_text(_header_path(path), header.model_dump_json())
@@ -348,6 +373,19 @@ def _reserve(path: Path) -> None:
 def tracking_path(path: Path) -> Path:
     """Return where it is noted how far the animals of an array are followed."""
     return path.with_suffix(".tracking")
+
+
+def unique_path(path: Path) -> Path:
+    """Return where the unique bodyparts of an array are."""
+    return path.with_suffix(".unique")
+
+
+def _copied(path: Path, first: int, stop: int) -> NDArray[np.float32]:
+    try:
+        values = open_memmap(path, mode="r")
+    except (OSError, ValueError) as error:
+        raise AlPoseError(f"{path} could not be read: {error}.", "Predict the video again.") from error
+    return np.array(values[first:stop])
 
 
 def _header_path(path: Path) -> Path:
