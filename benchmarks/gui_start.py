@@ -35,7 +35,7 @@ def main() -> None:
         watching.start()
         from napari_al_pose.gui.window import open_window
 
-        viewer, session = open_window(project)
+        viewer, session = open_window(project, is_program=True)
         from qtpy.QtWidgets import QApplication
 
         viewer.window.resize(*SIZE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +21,18 @@ WIDGET = "Active-learning pose labeller"
 SIZE = (1500, 950)
 
 
-def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any, Session]:
+def open_window(project: Path | None = None, *, show: bool = True, is_program: bool = False) -> tuple[Any, Session]:
     """Open a napari viewer with the labeller docked, on ``project`` if given.
+
+    Parameters
+    ----------
+    project : Path, optional
+        Its folder or ``config.yaml``.
+    show : bool
+        Whether the window is put on screen.
+    is_program : bool
+        Whether the process serves this window and nothing else. Then Python never searches for garbage among what
+        napari and we are made of.
 
     Returns
     -------
@@ -34,23 +47,47 @@ def open_window(project: Path | None = None, *, show: bool = True) -> tuple[Any,
     if project is not None:
         check_project(project)
     _check_display()
+    with _collecting_nothing(freeze=is_program):
+        viewer, session = _new_window()
+        if show:
+            viewer.window.show()
+    if project is not None:
+        # Last, so that the window is painted before what is in the project takes its time.
+        session.projects.open_project(project)
+    return viewer, session
+
+
+def _new_window() -> tuple[Any, Session]:
+    """Return viewer and session of a window that is shown when all is in its place.
+
+    So nothing is laid out twice, and nobody sees napari's window without ours.
+    """
     try:
         import napari
     except ImportError as error:
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
     from napari_al_pose.gui.viewers import session_for
 
-    # Shown when all is in its place: nothing is laid out twice, and nobody sees napari's window without ours.
     viewer = napari.Viewer(title="napari-al-pose", show=False, show_welcome_screen=False)
     viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
     session.options.arrange_own_window()
-    if project is not None:
-        session.projects.open_project(project)
-    if show:
-        viewer.window.show()
     return viewer, session
+
+
+@contextmanager
+def _collecting_nothing(*, freeze: bool) -> Iterator[None]:
+    """Keep Python from searching for garbage: what is being made is none, and the search takes an eighth of a start."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if freeze:
+            gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:
@@ -70,7 +107,7 @@ def run_window(project: Path | None = None) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
     with Splash(text) as splash:
-        _viewer, session = open_window(project)
+        _viewer, session = open_window(project, is_program=True)
         import napari
         from qtpy.QtCore import QTimer
 
