@@ -8,12 +8,16 @@ import itertools
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractScrollArea,
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QLabel,
     QRadioButton,
+    QSplitter,
     QStyle,
     QStyleOptionComboBox,
+    QWidget,
 )
 from superqt import QElidingLabel
 
@@ -103,6 +107,21 @@ def cut_off(widget):
             fits = each.minimumSizeHint().width() <= each.width()
         if not fits and text not in each.toolTip():
             found.append(text)
+    return found
+
+
+def overlapping(widget):
+    """Return pairs of widgets in sight within ``widget`` that lie over each other, by class and text."""
+    found = []
+    for parent in (widget, *widget.findChildren(QWidget)):
+        if isinstance(parent, (QAbstractScrollArea, QAbstractSpinBox, QSplitter)) or parent.layout() is None:
+            continue
+        shown = [each for each in parent.children() if isinstance(each, QWidget) and each.isVisibleTo(widget)]
+        shown = [each for each in shown if not each.isWindow()]
+        for one, other in itertools.combinations(shown, 2):
+            common = one.geometry() & other.geometry()
+            if common.width() > 1 and common.height() > 1:
+                found.append(tuple(f"{type(each).__name__} {getattr(each, 'text', str)()!r}" for each in (one, other)))
     return found
 
 

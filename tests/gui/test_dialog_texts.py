@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from napari._qt.qt_resources import get_stylesheet
 from qtpy.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
-from session_tools import TIMEOUT, button_with, cut_off, of_session
+from session_tools import TIMEOUT, button_with, cut_off, of_session, overlapping
 
 from napari_al_pose.domain.pretrained import PRETRAINED
 from napari_al_pose.engine.messages import Describe, Described, Failed
@@ -102,6 +102,7 @@ def test_a_dialog_fits_and_says_all(actions, opened, window, the_dialog, screen,
     dialog = the_dialog()
     assert fits(dialog, screen)
     assert not cut_off(dialog)
+    assert not overlapping(dialog)
 
 
 def test_what_a_trained_model_knows_fits(actions, opened, the_dialog, screen, engine, tmp_path):
@@ -162,3 +163,14 @@ def test_what_is_cut_off_is_found(window, qtbot):
     assert cut_off(window) == ["A long text that has no room"]
     button.setToolTip("A long text that has no room")
     assert not cut_off(window)
+
+
+def test_what_lies_over_another_is_found(window, qtbot):
+    rows = QVBoxLayout(window)
+    one, other = QPushButton("One"), QPushButton("Other")
+    rows.addWidget(one)
+    rows.addWidget(other)
+    qtbot.waitUntil(other.isVisible, timeout=TIMEOUT)
+    assert not overlapping(window)
+    other.move(one.pos())
+    assert overlapping(window) == [("QPushButton 'One'", "QPushButton 'Other'")]
