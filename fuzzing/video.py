@@ -10,7 +10,8 @@ from unittest import mock
 import av
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video import index_cache, open_source
+from napari_al_pose.video import index_cache, open_source, verify
+from napari_al_pose.video.index_cache import load_or_build
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "video"))
 from muxings import CODECS, CONTAINERS, Muxing, check_file, ways
@@ -74,8 +75,9 @@ def _change_bytes(path: Path, rng: random.Random) -> None:
 
 
 def _read(path: Path) -> str:
-    """Read all of a file in every order; there is no telling what its frames should show."""
+    """Check a file, and read all of it in every order; there is no telling what its frames should show."""
     try:
+        verify(path, load_or_build(path))
         with open_source(path, cache_bytes=0) as video:
             for way in ways(len(video)).values():
                 for position in way():

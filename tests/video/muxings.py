@@ -172,7 +172,7 @@ def plain_numbers(path: Path) -> list[int | None]:
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             return []
-        stream.thread_type = "AUTO"
+        stream.thread_type = "NONE"  # several threads lose frames at an error
         for packet in _readable(container, stream):
             try:
                 frames = stream.codec_context.decode(packet)

@@ -85,13 +85,13 @@ def write_video(path: Path, recipe: Recipe, *, first_number: int = 0, format: st
     return path
 
 
-def write_with_false_keyframes(path: Path, honest: Path, every: int = 5) -> Path:
-    """Copy packets without encoding and call each fifth a keyframe, which it is not."""
+def write_with_false_keyframes(path: Path, honest: Path, false: Callable[[int], bool] = lambda n: n % 5 == 0) -> Path:
+    """Copy packets without encoding and call some keyframes, which they are not."""
     with av.open(str(honest)) as source, av.open(str(path), "w") as target:
         template = source.streams.video[0]
         stream = target.add_stream_from_template(template)
         for number, packet in enumerate(packet for packet in source.demux(template) if packet.size):
-            packet.stream, packet.is_keyframe = stream, number % every == 0
+            packet.stream, packet.is_keyframe = stream, packet.is_keyframe or false(number)
             target.mux(packet)
     return path
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from muxings import damage
+from muxings import damage, read_every_way
 from numbered_videos import Recipe, read_number, write_with_false_keyframes
 from test_video_exact import AVI_B, OPEN_GOP, REFRESH, TS, VFR
 from test_video_reading import turn_in_header
@@ -174,6 +174,36 @@ def test_a_changed_file_is_unknown_again(lying, written):
     verify(lying, build_index(lying))
     shutil.copy(written(HONEST), lying)
     assert known_verdict(lying) is None
+
+
+@pytest.fixture
+def unsteady(written, tmp_path):
+    """A video in which frames 60 to 71 look different after a seek, and no decoder says why."""
+    honest = written(Recipe("twelves.mp4", "mpeg4", n_frames=120, gop=24))
+    return write_with_false_keyframes(tmp_path / "cage1.mp4", honest, lambda number: number == 60)
+
+
+def test_a_stretch_that_depends_on_the_way_to_it_is_named_and_then_always_the_same(unsteady):
+    with open_source(unsteady, cache_bytes=0) as video:
+        after_seek = video[70].copy()
+        assert (after_seek != [video[i] for i in range(71)][70]).any()
+        assert video.notice == ""
+        verdict = verify(unsteady, video.index)
+        video.take_in(verdict)
+        assert "12 frames come from damaged data: 60 to 71;" in video.notice
+        assert [i for i in range(N) if video.is_damaged(i)] == list(range(60, 72))
+    assert verdict.exact
+    assert verdict.differs_at == -1
+    _, is_damaged, notice = read_every_way(unsteady)  # fails where a picture depends on the way to it
+    assert is_damaged == list(range(60, 72))
+    assert "cage1.mp4" in notice
+
+
+def test_pictures_decoded_before_damage_was_known_are_forgotten(unsteady):
+    with open_source(unsteady) as video:
+        before = video[70].copy()
+        video.take_in(verify(unsteady, video.index))
+        assert (video[70] != before).any()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"exact": true, "other": 1}'])

@@ -48,6 +48,8 @@ class Damage:
         """Groups in which something is wrong, by their first position, and whether the whole group was examined."""
         self._careful: set[int] = set()
         """Groups whose frames come out only if they are decoded carefully."""
+        self._unsteady: set[int] = set()
+        """Groups that showed other pictures after a seek than on the way from the start, without any report."""
         self._false_alarms = 0
         for position in index.positions[index.torn].tolist() if len(index.torn) else ():
             if position >= 0:
@@ -73,6 +75,20 @@ class Damage:
         if position == start > 0 and order[start - 1] > order[start]:
             # A keyframe of an open group: frames shown before it also refer to it.
             self._examined.setdefault(self._index.group(start - 1).start, False)
+
+    def doubt(self, position: int) -> None:
+        """Note that the pictures of a frame's group depend on the way to them: all count as coming from damaged data.
+
+        Nothing else tells of such damage, and nobody knows where in the group it begins.
+        """
+        start = self._index.group(position).start
+        self._unsteady.add(start)
+        self._careful.add(start)
+        self._examined[start] = False
+
+    def is_unsteady(self, position: int) -> bool:
+        """Return whether `doubt` was called for a frame's group."""
+        return self._index.group(position).start in self._unsteady
 
     @property
     def suspected(self) -> list[int]:

@@ -6,8 +6,8 @@ group's own, since decoders may call sound frames right after an entry damaged. 
 at the first packet.
 
 Some decoders leave the rest of a picture as its memory was before (`napari_al_pose.video.leftovers`). So groups are
-decoded twice there when they are examined. What is not the same the second time counts as not decoded, as it can't be
-shown the same every time.
+decoded twice there when they are examined, and so are groups that were seen to be unsteady. What is not the same the
+second time counts as not decoded, as it can't be shown the same every time.
 """
 
 from __future__ import annotations
@@ -85,13 +85,15 @@ class DamagedSegmentDecoder:
         ranks = self._index.order[self._group.start : self._group.stop]
         torn = self._index.torn
         bad += torn[(torn >= ranks[0]) & (torn <= ranks.max())].tolist()
+        if self._damage.is_unsteady(position):
+            bad.append(int(ranks[0]))
         self._damage.settle(position, bad, came_out)
         self.close()
 
     def _what_is_the_same_twice(self, bad: list[int]) -> set[int]:
         """Return positions of the frames that come out; those that differ the second time are bad, with all after."""
         source = self._source
-        if source is None or source.codec.name not in LEAVING:
+        if source is None or not self._decodes_twice(source):
             return {found for found, _ in self._frames}
         convert = RgbConverter()
         first = {found: digest(convert(frame)) for found, frame in self._frames}
@@ -102,6 +104,9 @@ class DamagedSegmentDecoder:
         unsure = [int(order[found]) for found, seen in first.items() if second.get(found) != seen]
         bad += unsure
         return {found for found in first if order[found] < min(unsure, default=len(self._index.sizes))}
+
+    def _decodes_twice(self, source: PacketSource) -> bool:
+        return source.codec.name in LEAVING or (bool(self._group) and self._damage.is_unsteady(self._group.start))
 
     def close(self) -> None:
         """Release the file."""
@@ -131,7 +136,7 @@ class DamagedSegmentDecoder:
         last_rank, own_rank = int(ranks.max()), int(ranks[0])
         last = -1
         kept: deque[av.VideoFrame] = deque(maxlen=n_kept)
-        keeps = not self._packets and source.codec.name in LEAVING
+        keeps = not self._packets and self._decodes_twice(source)
         for packet in itertools.chain(_up_to(packets, last_rank + _BEYOND), (None,)):
             if keeps and packet is not None:
                 self._packets.append(packet)

@@ -4,6 +4,9 @@ In some files, the container marks frames as keyframes that need others, the dec
 times are out of order. The index can't tell; decoding can. So the whole file is decoded once in the background, in the
 plain way. Every frame has to come when the index says, and frames spread over the file have to look the same after a
 seek. Damage becomes known on the way.
+
+If a few groups of frames look different after a seek and most look the same, seeks are exact and those groups are
+damaged, although no decoder reports it (see `Damage.doubt`).
 """
 
 from __future__ import annotations
@@ -36,6 +39,11 @@ _N_SPREAD, _N_AT_KEYFRAMES = 8, 8
 """Frames compared: some anywhere, and some right at keyframes, where seeks are most likely to go wrong."""
 _EARLY_PIXELS = 60_000_000
 """A quarter of the frames compared are among the first, up to this many pixels, so that faults are found soon."""
+_MOST_GROUPS, _FEW_FRAMES, _SHARE = 64, 1_000, 0.25
+"""The last frame of a group shows what went wrong anywhere in it. It is compared of so many groups, unless that takes
+more than so many frames, and more than this share of the file, to decode."""
+_ENOUGH = 4
+"""Groups to compare before a file is given up."""
 _SEED = 2026
 _NICENESS = 10
 """By how much the decoding lowers its priority, if the system lets a thread do so."""
@@ -48,11 +56,12 @@ class Verdict:
     Parameters
     ----------
     exact : bool
-        Whether the whole file was decoded, every frame came when it should, and all compared frames were the same.
+        Whether the whole file was decoded, every frame came when it should, and seeks lead to the same frames, except
+        for damaged ones.
     n_compared : int
         Number of frames that were compared.
     differs_at : int
-        The first frame that differed; -1 if none did.
+        The first frame that differed because seeks are not exact; -1 if they are.
     remedy : str
         What was chosen instead of seeking: "" for nothing, "forward" for decoding from the first frame, "copy" for
         another file.
@@ -163,8 +172,12 @@ def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> V
         return _Comparison(path, index, cancelled).verdict()
     except _OutOfOrderError as error:
         logger.warning("%s is numbered wrongly from frame %s on", path, error.position)
-        index = index_cache.renumber(path, cancelled=cancelled)
-        return replace(_Comparison(path, index, cancelled).verdict(), renumbered_from=error.position)
+        comparison = _Comparison(path, index_cache.renumber(path, cancelled=cancelled), cancelled)
+        try:
+            return replace(comparison.verdict(), renumbered_from=error.position)
+        except _OutOfOrderError as again:
+            # Damage that comes out in another order each time; only reading from the start is left.
+            return Verdict(False, comparison.n_compared, again.position, renumbered_from=error.position)
 
 
 class _Comparison:
@@ -175,10 +188,13 @@ class _Comparison:
         self._index = index
         self._cancelled = cancelled
         self._damage = Damage(index)
-        self._n_compared = 0
+        self.n_compared = 0
+        """Frames that were compared so far."""
+        self._groups: dict[int, int] = {}
+        """First frame that differed in each group that was compared, by the group's start; -1 if none did."""
 
     def verdict(self) -> Verdict:
-        """Return what came out. Ends at the first frame that differs.
+        """Return what came out. Ends once most groups differ.
 
         Raises
         ------
@@ -203,30 +219,47 @@ class _Comparison:
             if at < 0:
                 wanted = chosen_frames(self._index, item.frame.width * item.frame.height)
             at = position
-            if position in wanted and not self._is_same(position, digest(convert(item.frame))):
-                return Verdict(False, self._n_compared, position, damage=self._damage.state())
+            if position in wanted:
+                self._compare(position, digest(convert(item.frame)))
+                if len(self._groups) >= _ENOUGH and self._most_differ:
+                    break
         if self._cancelled():
             raise SupersededError
+        differing = [found for found in self._groups.values() if found >= 0]
+        if self._most_differ:
+            return Verdict(False, self.n_compared, min(differing), damage=self._damage.state())
+        for found in differing:
+            logger.warning(
+                "frame %s of %s looks different after a seek: damage that is not reported", found, self._path
+            )
+            self._damage.doubt(found)
         self._look_at_suspects()
-        return Verdict(self._n_compared > 0, self._n_compared, damage=self._damage.state())
+        return Verdict(self.n_compared > 0, self.n_compared, damage=self._damage.state())
 
     def _suspect(self, rank: int) -> None:
         position = int(self._index.positions[rank]) if 0 <= rank < len(self._index.positions) else -1
         if position >= 0:
             self._damage.suspect(position)
 
-    def _is_same(self, position: int, passed: bytes) -> bool:
+    @property
+    def _most_differ(self) -> bool:
+        n_differing = sum(found >= 0 for found in self._groups.values())
+        return n_differing > 0 and 2 * n_differing >= len(self._groups)
+
+    def _compare(self, position: int, passed: bytes) -> None:
         """Seek to a frame and compare it with the decoded one; damaged frames may differ, and are known."""
+        start = self._index.group(position).start
+        if self._groups.get(start, -1) >= 0:
+            return  # known to differ
         # Each with a decoder that has not seen the first frame, like that of a reader that decodes ahead.
         decoder = FrameDecoder(self._path, self._index, self._damage, threads=1)
         try:
             sought = [digest(frame) for _, frame in decoder.frames(position, position, superseded=self._cancelled)]
         finally:
             decoder.close()
-        if position in self._damage:
-            return True
-        self._n_compared += 1
-        return sought == [passed]
+        if position not in self._damage:
+            self.n_compared += 1
+            self._groups[start] = -1 if sought == [passed] else position
 
     def _look_at_suspects(self) -> None:
         """Decode the groups in which something was wrong, so that all damaged frames are known by number."""
@@ -252,7 +285,16 @@ def chosen_frames(index: PacketIndex, n_pixels: int) -> set[int]:
     at_keys = keys[np.linspace(0, len(keys) - 1, min(_N_AT_KEYFRAMES, len(keys))).astype(int)].tolist()
     soon = rng.integers(0, early, (_N_SPREAD + _N_AT_KEYFRAMES) // 4).tolist()
     after_keys = [key + 1 for key in at_keys[:2]]
-    return {position for position in (*anywhere, *at_keys, *soon, *after_keys) if position < n_frames}
+    chosen = (*anywhere, *at_keys, *soon, *after_keys, *_last_of_groups(index))
+    return {position for position in chosen if position < n_frames}
+
+
+def _last_of_groups(index: PacketIndex) -> list[int]:
+    """Return the last frames of groups spread over a whole file."""
+    lasts = np.append(index.keyframes[1:], len(index)) - 1
+    affordable = len(lasts) * max(_FEW_FRAMES, _SHARE * len(index)) / len(index)
+    n_groups = int(min(len(lasts), affordable, _MOST_GROUPS))
+    return [int(lasts[place]) for place in np.linspace(0, len(lasts) - 1, n_groups).astype(int)]
 
 
 def _record(path: Path) -> Path:

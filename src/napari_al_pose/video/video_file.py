@@ -85,7 +85,7 @@ class VideoFile(CachedFrames):
             self.index = self.index.forward_only()
         self.damage = Damage(self.index)
         if remedy is not None and self.path == self.original:
-            self.take_in(remedy)
+            self._restore(remedy)
         self._known_damage = self.damage.state()
         self._decoder = FrameDecoder(self.path, self.index, self.damage)
         self._ahead: FrameDecoder | None = None
@@ -132,7 +132,13 @@ class VideoFile(CachedFrames):
         return position not in self.stills and position in self.damage
 
     def take_in(self, verdict: Verdict) -> None:
-        """Record the damage that a verification found."""
+        """Record the damage that a verification found; frames decoded before may have been other pictures."""
+        known = self.damage.state()
+        self._restore(verdict)
+        if self.damage.state() != known:
+            self._cache.clear()
+
+    def _restore(self, verdict: Verdict) -> None:
         try:
             self.damage.restore(verdict.damage)
         except (ValueError, KeyError, TypeError) as error:
