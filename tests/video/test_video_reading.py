@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import os
 import pickle
 import random
@@ -27,6 +28,10 @@ from numbered_videos import HEIGHT, WIDTH, Recipe, numbers, read_number
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.video import VideoFile, lazy_array, open_source
 from napari_al_pose.video.cache import KEPT_IN_PASSING, FrameCache
+from napari_al_pose.video.damage import Damage
+from napari_al_pose.video.decoder import FrameDecoder
+from napari_al_pose.video.index_cache import load_or_build
+from napari_al_pose.video.seeking import PacketSource
 
 PLAIN = Recipe("plain.mp4", "libx264", {"bf": "2", "b_strategy": "0"})
 SMALL = Recipe("small.mkv", "ffv1", n_frames=6)
@@ -451,3 +456,22 @@ def test_colours_are_rgb(tmp_path):
         container.mux(stream.encode())
     with VideoFile(path) as video:
         np.testing.assert_array_equal(video[0], red)
+
+
+def test_the_decoder_gets_a_packet_between_two_conversions(written, monkeypatch):
+    """Its threads decode while a frame is converted; several converted in a row leave them idle."""
+    happened = []
+    ranked = PacketSource._ranked
+
+    def noted(*args, **kwargs):
+        for packet in ranked(*args, **kwargs):
+            happened.append("packet")
+            yield packet
+
+    monkeypatch.setattr(PacketSource, "_ranked", noted)
+    path = written(PLAIN)
+    index = load_or_build(path)
+    decoder = FrameDecoder(path, index, Damage(index), to_rgb=lambda frame: happened.append("frame"))
+    assert [position for position, _ in decoder.frames(0, 49)] == list(range(50))
+    decoder.close()
+    assert all(pair != ("frame", "frame") for pair in itertools.pairwise(happened))

@@ -226,7 +226,10 @@ class FrameDecoder:
                         self._damage.suspect(position)
                     held.append(_Decoded(position, came_from, frame))
             while held and (len(held) > _HELD_MOST or not self._is_open(held[0].rank, handed_in, last)):
+                is_wanted = held[0].position >= self._wanted_from
                 yield held.pop(0)
+                if is_wanted:
+                    break  # somebody converts it: meanwhile the decoder's threads are to have the next packet
             yield None
         yield from held
 
