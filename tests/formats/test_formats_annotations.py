@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -177,6 +178,32 @@ def test_bad_csv_names_the_place(folder, change, message):
     with pytest.raises(AlPoseError, match=message) as caught:
         read(folder)
     assert str(path) in caught.value.message
+
+
+def with_decimal_commas(text):
+    return re.sub(r"(\d)\.(\d)", r"\1,\2", text.replace(",", ";"))
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda text: text.replace(",", ";").encode(),
+        lambda text: with_decimal_commas(text).encode(),
+        lambda text: with_decimal_commas(text).replace(";", "\t").replace("\n", "\r\n").encode("utf-16"),
+        lambda text: text.replace("\n", ",,,\n").encode("utf-8-sig") + b",,,,,,,,,\n",
+        lambda text: text.replace(",,\n", ",N/A,#N/A\n").encode(),
+    ],
+    ids=["semicolons", "decimal commas", "Unicode text", "empty columns and rows", "N/A"],
+)
+def test_a_csv_that_a_spreadsheet_saved(folder, saved):
+    save(frame(), folder)
+    (folder / "CollectedData_Me.h5").unlink()
+    path = folder / "CollectedData_Me.csv"
+    path.write_bytes(saved(path.read_text()))
+    table = read(folder)
+    assert table.rows == (("mouse", "img005.png"), ("mouse", "img012.png"))
+    np.testing.assert_array_equal(table.xy, XY)
+    assert table.notices == ()
 
 
 def test_other_rows_and_columns_stay(folder):

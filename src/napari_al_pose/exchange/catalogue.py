@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.deeplabcut import is_annotation_file
+from napari_al_pose.formats.deeplabcut_tables import table_lines
 from napari_al_pose.formats.label_set import LabelReader, LabelSet
 
 Write = Callable[[LabelSet, Path], None]
@@ -180,13 +182,16 @@ def detect_format(path: Path) -> LabelFormat:
 
 def _csv_format(path: Path) -> str:
     """Return which of two programs wrote a table: they share three header lines, and one allows several animals."""
-    lines = [line.split(b",") for line in _head(path).removeprefix(b"\xef\xbb\xbf").splitlines()[:4]]
-    header = {line[0].strip().strip(b'"'): {cell.strip().strip(b'"\r') for cell in line[1:]} for line in lines}
-    coordinates = header.get(b"coords", set())
-    if b"visible" in coordinates:
+    try:
+        _, lines = table_lines(b"\n".join(_head(path).split(b"\n")[:8]))
+    except (UnicodeDecodeError, csv.Error):
+        lines = []  # whoever reads it says what is wrong
+    header = {line[0].strip(): {cell.strip() for cell in line[1:]} for line in lines[:4]}
+    coordinates = header.get("coords", set())
+    if "visible" in coordinates:
         return "lightning-pose"
-    several = b"individuals" in header
-    return "deeplabcut" if several or b"likelihood" in coordinates or is_annotation_file(path) else "lightning-pose"
+    several = "individuals" in header
+    return "deeplabcut" if several or "likelihood" in coordinates or is_annotation_file(path) else "lightning-pose"
 
 
 def _head(path: Path) -> bytes:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +22,14 @@ from napari_al_pose.domain.file_names import frame_number, plain
 from napari_al_pose.formats.hdf import read_hdf_table
 from napari_al_pose.formats.names import is_safe_name
 
-__all__ = ["COORDINATES", "RawTable", "frame_number", "parse_csv", "read_table", "row_location"]
+__all__ = ["COORDINATES", "RawTable", "frame_number", "parse_csv", "read_table", "row_location", "table_lines"]
 
 COORDINATES = ("x", "y", "likelihood")
+
+_EMPTY = frozenset(["", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "None", "NaN", "nan", "-NaN", "-nan"])
+"""What stands for no number, as in pandas."""
+_FIRST_CELL = re.compile(r'"?scorer"?([,;\t])')
+_DECIMAL_COMMA = re.compile(r"-?\d*,\d+")
 
 _LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "bodyparts", "coords")}
 
@@ -99,10 +107,12 @@ def _read_csv(path: Path, coordinates: Sequence[str]) -> RawTable:
 
 
 def parse_csv(data: bytes, path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTable:
-    """Read the content of a ``.csv``; see `read_table`. ``path`` is for messages."""
+    """Read the content of a ``.csv``; see `read_table`. ``path`` is for messages.
+
+    Spreadsheets save other separators, decimal commas, UTF-16, and empty columns at the end.
+    """
     try:
-        text = _decoded(data)
-        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if any(line)]
+        separator, lines = table_lines(data)
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, error) from error
     first_cells = [line[0].strip() for line in lines[:4]]
@@ -111,21 +121,51 @@ def parse_csv(data: bytes, path: Path, *, coordinates: Sequence[str] = COORDINAT
     n_levels = first_cells.index("coords") + 1
     if n_levels not in _LEVELS:
         raise _not_a_table(path, f"it has {n_levels} header lines, expected 3 or 4")
+    if any(len(line) != len(lines[0]) for line in lines):
+        number = next(i for i, line in enumerate(lines, 1) if len(line) != len(lines[0]))
+        raise _not_a_table(path, f"line {number} has {len(lines[number - 1])} cells, expected {len(lines[0])}")
+    width = len(lines[n_levels - 1]) - _n_empty_last(lines[n_levels - 1])
+    if not any(any(line[width:]) for line in lines):
+        lines = [line[:width] for line in lines]
     header, body = lines[:n_levels], lines[n_levels:]
     # Since version 2.2 a row is named by three cells; the header leaves the second and third empty.
     n_index = 3 if len(header[0]) > 2 and not header[0][1] and not header[0][2] else 1
-    if any(len(line) != len(header[0]) for line in lines):
-        number = next(i for i, line in enumerate(lines, 1) if len(line) != len(header[0]))
-        raise _not_a_table(path, f"line {number} has {len(lines[number - 1])} cells, expected {len(header[0])}")
     levels = [line[n_index:] for line in header]
     columns = _columns(list(zip(*levels, strict=True)), path, coordinates)
     rows = tuple(tuple(line[:n_index]) if n_index == 3 else line[0] for line in body)
-    values = np.array([line[n_index:] for line in body], object).reshape(len(body), len(columns))
-    return RawTable(columns, rows, _numbers(np.where(values == "", np.nan, values), rows, path))
+    cells = [[math.nan if cell in _EMPTY else cell for cell in line[n_index:]] for line in body]
+    if separator != ",":
+        cells = [[_with_point(cell) for cell in line] for line in cells]
+    values = np.array(cells, object).reshape(len(body), len(columns))
+    return RawTable(columns, rows, _numbers(values, rows, path))
+
+
+def table_lines(data: bytes) -> tuple[str, list[list[str]]]:
+    """Return what separates the cells of a ``.csv``, and its lines that have any text, cell by cell.
+
+    Raises
+    ------
+    UnicodeDecodeError, csv.Error
+        If it is no text, or no table.
+    """
+    text = _decoded(data)
+    separator = found[1] if (found := _FIRST_CELL.match(text)) else ","
+    return separator, [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(line)]
+
+
+def _n_empty_last(line: Sequence[str]) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda cell: not cell, reversed(line)))
+
+
+def _with_point(cell: str | float) -> str | float:
+    """Return a number's text as Python reads it: where commas don't separate cells, they may separate decimals."""
+    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _decoded(data: bytes) -> str:
-    """Return the text of a table: in UTF-8 or, as Excel saves it in western Europe, in Windows-1252."""
+    """Return the text of a table: in UTF-8 or, as Excel saves it, in UTF-16 or (western Europe) Windows-1252."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return data.decode("utf-8")
