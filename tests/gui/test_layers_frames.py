@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+from napari_al_pose.domain import AlPoseError
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.video import lazy_array
 
@@ -59,7 +60,7 @@ def source():
 
 @pytest.fixture
 def frames(qtbot, source):
-    made = NewestFrame(source, lambda: lazy_array(source))
+    made = NewestFrame(source, lambda: lazy_array(source), asked=lambda: True)
     yield made
     source.gate.set()
     made.close()
@@ -112,3 +113,24 @@ def test_it_indexes_as_numpy_does(frames, source, key):
 def test_several_frames_are_read_when_somebody_wants_them_all(frames, source):
     source.gate.set()
     assert frames[2:5, 0, 0, 0].tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("key", [7, np.s_[7:8], np.s_[..., 0], np.s_[:, 1]])
+def test_who_does_not_draw_gets_the_very_frames(source, frames, key):
+    source.gate.set()
+    array = np.stack([np.full(source.shape[1:], i, np.uint8) for i in range(N)])
+    read = NewestFrame(source, lambda: lazy_array(source))
+    np.testing.assert_array_equal(read[key], array[key])
+    np.testing.assert_array_equal(read, array)
+    assert read.shown_position == -1
+    read.close()
+
+
+def test_frames_are_not_read_at_once_where_they_are_too_many(source, frames, monkeypatch):
+    monkeypatch.setattr("napari_al_pose.gui.frames.MOST_BYTES", 10 * 4 * 6 * 3)
+    source.gate.set()
+    read = NewestFrame(source, lambda: lazy_array(source))
+    assert read[5:15].shape == (10, 4, 6, 3)
+    with pytest.raises(AlPoseError, match=r"gated is too long"):
+        np.max(read, axis=0)
+    read.close()

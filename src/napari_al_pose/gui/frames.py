@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.gui.slicing import asked_by_slicing
+from napari_al_pose.gui.slicing import asked_by_slicing, is_sliced
 from napari_al_pose.gui.sources import CachedSource
-from napari_al_pose.video import SupersededError
+from napari_al_pose.video import LazyFrames, SupersededError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ LIVELY_SECONDS = 0.15
 """While the newest picture is younger than this, a newer wish ends the decoding under way at once."""
 PATIENCE_SECONDS = 0.3
 """After this it ends in any case, so that the frame where the slider stops never waits long."""
+MOST_BYTES = 2**30
+"""Of frames that are read at once, for a projection or a file: the window stands still meanwhile."""
 
 
 class FrameNews(QObject):
@@ -39,12 +41,14 @@ class FrameNews(QObject):
 
 
 class NewestFrame:
-    """An array-like over a lazy video that answers at once.
+    """An array-like over a lazy video that answers napari's slicing at once, and everybody else with the very frames.
 
     napari slices its layers in the GUI thread. A frame the source has in its cache is returned as it is; for any other
     a thread is asked, the frame shown last is returned meanwhile, and ``news.arrived`` tells when the layer should be
     refreshed. Only the newest wish counts: a slider dragged over a thousand frames decodes a few of them, and the
     decoding of one that is no longer wanted is given up, unless the picture would then stand still.
+
+    What napari's menus do with a layer (save, project, split, duplicate) reads frames like any script.
 
     napari gets this and not the dask array itself because it slices dask layers with task fusion switched off and
     would then read a whole chunk of thousands of frames for each one.
@@ -59,9 +63,18 @@ class NewestFrame:
         Whether napari's slicing, should it ask for several frames (of a 3-D view, or one along time), gets the one it
         would show otherwise: whoever shows a project turns such a view back at once, and reading a whole video for it
         would take minutes and all memory.
+    asked : callable
+        Returns whether the caller of ``frames[...]`` draws what it gets; by default, whether it is napari's slicing.
     """
 
-    def __init__(self, source: CachedSource, array: Callable[[], Any], *, single: bool = False) -> None:
+    def __init__(
+        self,
+        source: CachedSource,
+        array: Callable[[], Any],
+        *,
+        single: bool = False,
+        asked: Callable[[], bool] = is_sliced,
+    ) -> None:
         self.news = FrameNews()
         self.shape: tuple[int, ...] = tuple(source.shape)
         self.dtype = np.dtype(np.uint8)
@@ -69,6 +82,7 @@ class NewestFrame:
         self._source = source
         self._array = array
         self._single = single
+        self._asked = asked
         self._shown: NDArray[np.uint8] = np.zeros(self.shape[1:], self.dtype)
         self._shown_position = -1
         self._wanted: int | None = None
@@ -98,16 +112,24 @@ class NewestFrame:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        """Return one frame at once; several are computed there and then, since whoever asks wants them all."""
+        """Return one frame at once for drawing; all else is read there and then."""
+        if not self._asked():
+            return self._read(key)
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, slice):
             positions = range(*first.indices(self.shape[0]))
             if len(positions) != 1 and self._single and asked_by_slicing():
                 return self._shown[None][(slice(None), *rest)]
             if len(positions) != 1:
-                return np.asarray(self._array()[key])
+                return self._read(key)
             return self._frame(positions[0])[None][(slice(None), *rest)]
         return self._frame(int(first) % self.shape[0])[tuple(rest)]
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LazyFrames, (self._source,)  # a copy is a video of its own, whatever becomes of this one
 
     def close(self) -> None:
         """Let the thread end after the frame it decodes; nothing arrives any more."""
@@ -118,6 +140,22 @@ class NewestFrame:
     def join(self) -> None:
         """Wait for the thread; call before closing the source."""
         self._thread.join(JOIN_SECONDS)
+
+    def _read(self, key: Any) -> NDArray[np.uint8]:
+        """Read frames, however long it takes.
+
+        Raises
+        ------
+        AlPoseError
+            If they are so many that the window would stand still.
+        """
+        wanted = self._array()[key]
+        if wanted.nbytes > MOST_BYTES:
+            raise AlPoseError(
+                f"{self._source.name} is too long to be read at once: {wanted.nbytes / 2**30:.1f} GB of pixels.",
+                "Do it to a shorter video, or in a script, piece by piece.",
+            )
+        return np.asarray(wanted)
 
     def _frame(self, position: int) -> NDArray[np.uint8]:
         frame = self._ready(position)

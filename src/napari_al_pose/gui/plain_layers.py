@@ -83,7 +83,7 @@ class _Shown(NewestFrame):
 
     def __init__(self, frames: LazyFrames) -> None:
         array = frames.array  # not the frames, which this must not keep alive
-        super().__init__(cast("CachedSource", frames.source), lambda: array)
+        super().__init__(cast("CachedSource", frames.source), lambda: array, asked=lambda: True)
         self.layers: weakref.WeakSet[Image] = weakref.WeakSet()
         self._listener = _Listener(self.layers)
         self.news.arrived.connect(self._listener.refresh)

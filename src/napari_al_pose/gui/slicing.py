@@ -15,8 +15,12 @@ _OURS = __name__.split(".", maxsplit=1)[0] + "."
 
 def asked_by_slicing() -> bool:
     """Return whether the nearest caller that is not this package is napari's slicing, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return False  # asynchronous slicing, which may wait
+    # Asynchronous slicing may wait.
+    return threading.current_thread() is threading.main_thread() and is_sliced()
+
+
+def is_sliced() -> bool:
+    """Return whether the nearest caller that is not this package is napari's slicing, in whatever thread."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _module(frame.f_globals).startswith(_OURS):
         frame = frame.f_back

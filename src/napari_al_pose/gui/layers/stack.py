@@ -32,6 +32,7 @@ from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.napari_tools import NapariTools
 from napari_al_pose.gui.layers.overview import overview_on
+from napari_al_pose.gui.plain_layers import watch
 from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
 from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
@@ -99,6 +100,7 @@ class LayerStack(QObject):
         self._keypoints: KeypointLayers | None = None
         self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, notices)
+        watch(viewer)  # napari's menu duplicates a video
         self.camera = Camera(viewer, self)
         self._aim = CameraAim(self.camera, frame, options)
         self._overview = overview_on(viewer, options)
