@@ -21,6 +21,7 @@ from PIL import Image
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState, Skeleton
 from napari_al_pose.domain.steps import finish
 from napari_al_pose.exchange import CancelledError, Committed, export_labels, format_named, import_labels
+from napari_al_pose.exchange.catalogue import detect_format
 from napari_al_pose.project import open_project
 
 REAL = {
@@ -310,3 +311,17 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
     heavy = ("torch", "sleap_io", "h5py", "scipy.io", "pandas", "tables")
     code = f"import sys, napari_al_pose.exchange.form_rules; print([m for m in {heavy!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-16")], ids=["plain", "Excel", "Unicode"]
+)
+def test_a_table_under_another_name_is_known_by_its_header_however_a_spreadsheet_saved_it(
+    tmp_path, separator, encoding
+):
+    several = "scorer,,,Ada\nindividuals,,,Tom\nbodyparts,,,ä\ncoords,,,x\n"
+    shown = "scorer,Ada,Ada\nbodyparts,nose,nose\ncoords,x,visible\n"
+    for text, name in ((several, "deeplabcut"), (shown, "lightning-pose")):
+        path = tmp_path / "mice.csv"
+        path.write_bytes(text.replace(",", separator).encode(encoding))
+        assert detect_format(path).name == name
