@@ -18,10 +18,15 @@ _REACH_PX = 4.0
 _PAINT_ORDER = (MarkKind.QUEUED, MarkKind.QUEUED_HOLDOUT, MarkKind.LABELLED, MarkKind.HOLDOUT)
 
 
-class Lane(QWidget):
-    """One painted lane; a click or a drag seeks.
+class SeekLane(QWidget):
+    """Something painted along a video; a click or a drag seeks.
 
-    The marks are painted once into a picture, so that moving along a long video with many labels costs one line.
+    It is painted once into a picture, so that moving along a long video with many labels costs one line.
+
+    Parameters
+    ----------
+    colours : Colours
+    parent : QWidget, optional
     """
 
     sought = Signal(int)
@@ -30,13 +35,69 @@ class Lane(QWidget):
         super().__init__(parent)
         self._colours = colours
         self._axis = FrameAxis(0)
-        self._marks: dict[int, MarkKind] = {}
         self._position = -1
         self._picture: QPixmap | None = None
         self.setMouseTracking(True)
-        self.setFixedHeight(_LANE_HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_axis(self, axis: FrameAxis) -> None:
+        """Show another source."""
+        self._axis = axis
+        self.repaint_picture()
+
+    def set_position(self, position: int) -> None:
+        """Show where the user is; -1 for nowhere."""
+        self._position = position
+        self.update()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with another theme."""
+        self._colours = colours
+        self.repaint_picture()
+
+    def repaint_picture(self) -> None:
+        """Paint all of it anew."""
+        self._picture = None
+        self.update()
+
+    def paint_picture(self) -> QPixmap:
+        """Return what lies along the video."""
+        raise NotImplementedError
+
+    def paint_position(self, painter: QPainter, x: float) -> None:
+        """Paint where the user is."""
+        painter.fillRect(QRectF(x - 0.75, 0, 1.5, self.height()), self._colours.text)
+
+    def seek(self, event: QMouseEvent) -> None:
+        """Go where the mouse is, if its button is down."""
+        if self._axis.n_positions and event.buttons() & Qt.MouseButton.LeftButton:
+            self.sought.emit(self._axis.position_at(event.position().x(), self.width()))
+
+    def resizeEvent(self, event: Any) -> None:
+        self._picture = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.seek(event)
+
+    def paintEvent(self, event: Any) -> None:
+        if self._picture is None:
+            self._picture = self.paint_picture()
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._picture)
+        if self._position >= 0:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self.paint_position(painter, self._axis.x_of(self._position, self.width()))
+        painter.end()
+
+
+class Lane(SeekLane):
+    """The lane of labels and queue."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(colours, parent)
+        self._marks: dict[int, MarkKind] = {}
+        self.setFixedHeight(_LANE_HEIGHT)
 
     @property
     def axis(self) -> FrameAxis:
@@ -48,17 +109,12 @@ class Lane(QWidget):
         """What is marked."""
         return tuple(Mark(position, kind) for position, kind in self._marks.items())
 
-    def set_axis(self, axis: FrameAxis) -> None:
-        """Show another source."""
-        self._axis = axis
-        self._repaint_marks()
-
     def set_marks(self, marks: tuple[Mark, ...]) -> None:
         """Show other marks."""
         by_position = {mark.position: mark.kind for mark in marks}
         if by_position != self._marks:
             self._marks = by_position
-            self._repaint_marks()
+            self.repaint_picture()
 
     def set_mark(self, position: int, kind: MarkKind | None) -> None:
         """Mark one position otherwise, or no longer; of the picture only its place is painted anew."""
@@ -79,28 +135,11 @@ class Lane(QWidget):
             painter.end()
         self.update()
 
-    def set_position(self, position: int) -> None:
-        """Show where the user is; -1 for nowhere."""
-        self._position = position
-        self.update()
-
-    def set_colours(self, colours: Colours) -> None:
-        """Paint with another theme."""
-        self._colours = colours
-        self._repaint_marks()
-
     def sizeHint(self) -> QSize:
         return QSize(400, _LANE_HEIGHT)
 
-    def resizeEvent(self, event: Any) -> None:
-        self._picture = None
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._seek(event)
-
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._seek(event)
+        self.seek(event)
         if self._axis.n_positions:
             position = self._axis.position_at(event.position().x(), self.width())
             reach = _REACH_PX / max(1, self.width()) * self._axis.n_positions
@@ -109,29 +148,13 @@ class Lane(QWidget):
             text = describe_frame(self._axis, position, marks, reach=reach)
             QToolTip.showText(event.globalPosition().toPoint(), text, self)
 
-    def paintEvent(self, event: Any) -> None:
-        if self._picture is None:
-            self._picture = self._paint_marks()
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._picture)
-        if self._position >= 0:
-            x = self._axis.x_of(self._position, self.width())
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._colours.text)
-            painter.drawRect(QRectF(x - 0.75, 0, 1.5, self.height()))
-            painter.drawPolygon(QPolygonF([QPointF(x - 5, 0), QPointF(x + 5, 0), QPointF(x, 6)]))
-        painter.end()
+    def paint_position(self, painter: QPainter, x: float) -> None:
+        super().paint_position(painter, x)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._colours.text)
+        painter.drawPolygon(QPolygonF([QPointF(x - 5, 0), QPointF(x + 5, 0), QPointF(x, 6)]))
 
-    def _seek(self, event: QMouseEvent) -> None:
-        if self._axis.n_positions and event.buttons() & Qt.MouseButton.LeftButton:
-            self.sought.emit(self._axis.position_at(event.position().x(), self.width()))
-
-    def _repaint_marks(self) -> None:
-        self._picture = None
-        self.update()
-
-    def _paint_marks(self) -> QPixmap:
+    def paint_picture(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
         picture = QPixmap(self.size() * ratio)
         picture.setDevicePixelRatio(ratio)

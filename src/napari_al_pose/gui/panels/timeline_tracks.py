@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QContextMenuEvent, QImage, QMouseEvent, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolTip, QWidget
 
-from napari_al_pose.domain.views import FrameAxis, describe_frame
+from napari_al_pose.domain.views import describe_frame
 from napari_al_pose.domain.views.colours import individual_colours
 from napari_al_pose.domain.views.tracks import (
     RunOverview,
@@ -19,6 +17,7 @@ from napari_al_pose.domain.views.tracks import (
     overview_words,
     place_at,
 )
+from napari_al_pose.gui.panels.timeline_lane import SeekLane
 from napari_al_pose.gui.panels.track_menu import TrackMenu
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
@@ -33,13 +32,11 @@ MOST_LANES_PX = 84
 """Height that all lanes have together at most; with more animals each is lower."""
 
 
-class TrackLanes(QWidget):
+class TrackLanes(SeekLane):
     """The likelihood along the video, and below it where each animal was found; hidden until a video is predicted.
 
     A click or a drag seeks, and chooses the individual whose lane it is in.
     """
-
-    sought = Signal(int)
 
     def __init__(
         self,
@@ -50,32 +47,11 @@ class TrackLanes(QWidget):
         colours: Colours,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._colours, self._frame, self._tracks, self._menu = colours, frame, tracks, menu
-        self._axis = FrameAxis(0)
-        self._position = -1
-        self._picture: QPixmap | None = None
-        self.setMouseTracking(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        super().__init__(colours, parent)
+        self._frame, self._tracks, self._menu = frame, tracks, menu
         tracks.changed.connect(self._show_overview)
-        frame.individualChanged.connect(self._repaint)
+        frame.individualChanged.connect(self.repaint_picture)
         self._show_overview()
-
-    def set_axis(self, axis: FrameAxis) -> None:
-        """Show another source."""
-        self._axis = axis
-        self._repaint()
-
-    def set_position(self, position: int) -> None:
-        """Show where the user is; -1 for nowhere."""
-        self._position = position
-        self.update()
-
-    def set_colours(self, colours: Colours) -> None:
-        """Paint with another theme."""
-        self._colours = colours
-        self._repaint()
 
     def track_at(self, y: float) -> int:
         """Return whose lane is at ``y``; -1 for none's."""
@@ -85,50 +61,28 @@ class TrackLanes(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(400, self.height())
 
-    def resizeEvent(self, event: Any) -> None:
-        self._picture = None
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._seek(event)
+        self.seek(event)
         track, individuals = self.track_at(event.position().y()), self._frame.animals
         if event.button() == Qt.MouseButton.LeftButton and 0 <= track < len(individuals):
             self._frame.choose_individual(individuals[track])
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._seek(event)
+        self.seek(event)
         QToolTip.showText(event.globalPosition().toPoint(), self.words(event.position()), self)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self._menu.open_for(self.track_at(event.pos().y()), event.globalPos())
-
-    def paintEvent(self, event: Any) -> None:
-        if self._picture is None:
-            self._picture = self._paint()
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._picture)
-        if self._position >= 0:
-            x = self._axis.x_of(self._position, self.width())
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.fillRect(QRectF(x - 0.75, 0, 1.5, self.height()), self._colours.text)
-        painter.end()
 
     @property
     def _lane_height(self) -> int:
         n = max(1, len(self._tracks.tracks))
         return max(LEAST_LANE, min(LANE_HEIGHT, MOST_LANES_PX // n))
 
-    def _seek(self, event: QMouseEvent) -> None:
-        if self._axis.n_positions and event.buttons() & Qt.MouseButton.LeftButton:
-            self.sought.emit(self._axis.position_at(event.position().x(), self.width()))
-
     def _show_overview(self) -> None:
         self.setFixedHeight(CURVE_HEIGHT + self._lane_height * len(self._tracks.tracks) + 2)
         self.setVisible(self._tracks.overview is not None)
-        self._repaint()
-
-    def _repaint(self) -> None:
-        self._picture = None
-        self.update()
+        self.repaint_picture()
 
     def words(self, at: QPointF) -> str:
         """Return what is at a place: frame, likelihood, whose lane, and what to look at."""
@@ -151,7 +105,7 @@ class TrackLanes(QWidget):
 
     # ---- painting -----------------------------------------------------------------------------
 
-    def _paint(self) -> QPixmap:
+    def paint_picture(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
         picture = QPixmap(self.size() * ratio)
         picture.setDevicePixelRatio(ratio)
