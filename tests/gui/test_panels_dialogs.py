@@ -17,8 +17,7 @@ from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_templates import TEMPLATES
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
-from napari_al_pose.gui.dialogs.settings import SettingsDialog
-from napari_al_pose.gui.dialogs.settings_form import SettingsForm
+from napari_al_pose.gui.dialogs.settings import SettingsDialog, SettingsForm
 from napari_al_pose.gui.panels.notice_bar import NoticeBar
 from napari_al_pose.gui.remembered import recent_projects, remember_project
 
