@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QProgressBar
+from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QProgressBar
 from session_tools import TIMEOUT, can_press, label_with, of_session, press, text_in
 
 from napari_al_pose.domain import (
@@ -27,7 +27,7 @@ from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
 from napari_al_pose.domain.views.learning import NO_TEST_FRAMES
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.dock import MIN_WIDTH
-from napari_al_pose.gui.panels.bodyparts import BodypartPanel
+from napari_al_pose.gui.panels.bodyparts import ROW_HEIGHT, TIGHT_ROW_HEIGHT, BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 from napari_al_pose.gui.panels.queue import QueuePanel
@@ -124,6 +124,22 @@ def test_a_click_on_a_bodypart_chooses_it(bodyparts, opened, qtbot):
     click_row(qtbot, bodyparts, 2)
     assert opened.frame.bodypart == opened.frame.bodyparts[2]
     assert [row.is_current for row in bodyparts.rows].index(True) == 2
+    bodyparts.grab()
+
+
+def test_rows_are_tighter_only_where_that_shows_all_bodyparts(bodyparts, opened):
+    view, n = bodyparts.findChild(RowsView), len(opened.frame.bodyparts)
+    around = bodyparts.minimumSizeHint().height() - view.height()
+
+    def shown(room):
+        bodyparts.fit(around + 4 + room)
+        QApplication.processEvents()  # the panel's least height follows
+        rows = view.sizeHintForRow(0)
+        return rows, (view.height() - 4) // rows
+
+    assert shown(ROW_HEIGHT * n) == (ROW_HEIGHT, n)
+    assert shown(TIGHT_ROW_HEIGHT * n) == (TIGHT_ROW_HEIGHT, n)
+    assert shown(TIGHT_ROW_HEIGHT * n - 1) == (ROW_HEIGHT, (TIGHT_ROW_HEIGHT * n - 1) // ROW_HEIGHT)
     bodyparts.grab()
 
 

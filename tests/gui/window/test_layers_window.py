@@ -54,6 +54,13 @@ def test_a_click_lands_where_it_was_made_and_is_seen_in_its_frame_only(viewer, s
     np.testing.assert_allclose(colour_at(viewer, hand, *session.frame.annotation.xy[0]), red, atol=0.05)
 
 
+def test_the_frame_fills_the_canvas(viewer, session, hand):
+    height, width = session.frame.size
+    first, last = hand.to_canvas(0, 0), hand.to_canvas(width - 1, height - 1)
+    shares = (last.x() - first.x()) / hand.canvas.width(), (last.y() - first.y()) / hand.canvas.height()
+    assert 0.97 < max(shares) <= 1
+
+
 def test_a_dragged_point_follows_and_the_view_stays(viewer, session, hand):
     hand.click(200, 200)
     centre = viewer.scene.camera.center
