@@ -69,7 +69,7 @@ def export(
     stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
-    yield from track_planned(planned, job)
+    yield from track_planned(project, planned, job)
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
+from napari_al_pose.engine.track_exchanges import Labels, mend_exchanges, named_labels
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.formats.atomic import replacing, write_text
+from napari_al_pose.project import Project
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun, tracking_path
 from napari_al_pose.tracking import Tracker
 
@@ -29,7 +31,7 @@ STRETCH = 256
 """Frames between two progress messages."""
 
 
-def track_planned(planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, None]:
+def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, None]:
     """Follow the animals of completely predicted videos; do nothing for videos of one animal."""
     several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
     total = sum(item.run.header.n_frames for item in several)
@@ -37,13 +39,16 @@ def track_planned(planned: Sequence[PlannedVideo], job: int) -> Generator[Progre
     reporter = ProgressReporter(job, "", total, begun=done)
     for item in several:
         reporter.stage = f"Following the animals of {item.video.name}"
-        for n in track_run(item.run):
+        for n in track_run(item.run, named_labels(project, item.video.name)):
             done += n
             yield from reporter.report(done)
 
 
-def track_run(run: VideoRun) -> Generator[int, None, None]:
-    """Follow the animals of one video; yield now and then how many more frames are done."""
+def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, None, None]:
+    """Follow the animals of one video; yield now and then how many more frames are done.
+
+    ``labels`` with names that are kept from frame to frame say which animal is which.
+    """
     header, state = run.header, _state(run)
     n, k = len(header.individuals), len(header.bodyparts)
     tracker = Tracker(n, k) if state["tracker"] is None else Tracker.resume(state["tracker"])
@@ -64,9 +69,16 @@ def track_run(run: VideoRun) -> Generator[int, None, None]:
         kept = open_memmap(run.margins_path, mode="r+")
         kept[first : first + len(rows)] = margins
         kept.flush()
-        done = {"frames": first + len(rows), "tracker": tracker.state()}
+        done = {"frames": first + len(rows), "tracker": tracker.state(), "mended": False}
         write_text(tracking_path(run.path), json.dumps(done))
         yield len(rows) % STRETCH
+    if not state["mended"]:
+        for _ in mend_exchanges(run, labels or {}):
+            yield 0
+        write_text(
+            tracking_path(run.path),
+            json.dumps({"frames": header.n_frames, "tracker": tracker.state(), "mended": True}),
+        )
 
 
 def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -79,7 +91,7 @@ def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[
 
 def _state(run: VideoRun) -> dict[str, Any]:
     """Return how many frames are done, and the tracker's state then."""
-    begun = {"frames": 0, "tracker": None}
+    begun = {"frames": 0, "tracker": None, "mended": False}
     try:
         state = json.loads(tracking_path(run.path).read_text(encoding="utf-8"))
         tracker = Tracker.resume(state["tracker"])
@@ -93,4 +105,10 @@ def _state(run: VideoRun) -> dict[str, Any]:
         return begun
     n_frames = run.header.n_frames
     fits = tracker.shape == (len(run.header.individuals), len(run.header.bodyparts)) and margins == (n_frames,)
-    return {"frames": int(state["frames"]), "tracker": state["tracker"]} if fits else begun
+    if not fits:
+        return begun
+    return {
+        "frames": int(state["frames"]),
+        "tracker": state["tracker"],
+        "mended": bool(state.get("mended", True)),  # tracks of older versions stay as they are
+    }

@@ -18,7 +18,7 @@ from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.regions import in_region, region_of
-from napari_al_pose.project.video_predictions import RunHeader, VideoRun, segments
+from napari_al_pose.project.video_predictions import RunHeader, VideoRun, look_rows, segments
 from napari_al_pose.video.region import origin_of
 from napari_al_pose.video.scan import ScannedFrames, Scanner
 
@@ -140,5 +140,7 @@ def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) 
         unique = result.animals.unique
         beside = np.concatenate([unique.xy, unique.likelihood[..., None]], axis=-1, dtype=np.float32)
         rows = np.concatenate([rows, beside], axis=1)
+    if result.animals is not None and result.animals.looks is not None:
+        rows = np.concatenate([rows, look_rows(result.animals.xy, result.animals.looks)], axis=1)
     rows[~batch.decoded] = (np.nan, np.nan, 0)
     return rows

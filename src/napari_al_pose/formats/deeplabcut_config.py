@@ -46,6 +46,8 @@ class DeepLabCutConfig:
     multianimal : bool
     unique_bodyparts : tuple of str
         Multi-animal only: bodyparts that belong to no individual.
+    identity : bool
+        Multi-animal only: whether the individuals' names are kept from frame to frame (animals with marks).
     video_sets : tuple of VideoSet
     pcutoff : float
         Likelihood below which DeepLabCut ignores a prediction.
@@ -60,6 +62,7 @@ class DeepLabCutConfig:
     individuals: tuple[str, ...] = ()
     multianimal: bool = False
     unique_bodyparts: tuple[str, ...] = ()
+    identity: bool = False
     video_sets: tuple[VideoSet, ...] = ()
     pcutoff: float = PCUTOFF
 
@@ -91,6 +94,7 @@ def read_config(path: Path) -> DeepLabCutConfig:
         individuals=_names(document, "individuals", path) if multianimal else (),
         multianimal=multianimal,
         unique_bodyparts=_names(document, "uniquebodyparts", path, required=False) if multianimal else (),
+        identity=multianimal and _text(document.get("identity")).casefold() == "true",
         video_sets=_video_sets(document),
         pcutoff=_share(document.get("pcutoff"), PCUTOFF),
     )

@@ -79,6 +79,8 @@ class AnimalPoses:
         Where the scoremap cells of each animal of each frame lie.
     unique : UniquePoses, optional
         The unique bodyparts of the frames, if the network knows any.
+    looks : float32 array, (N, A, K, 3), optional
+        The colour at each keypoint, 0 to 255; NaN where it is not seen.
     """
 
     xy: NDArray[np.float32]
@@ -87,6 +89,7 @@ class AnimalPoses:
     scoremaps: NDArray[Any] | None
     grids: tuple[tuple[ScoremapGrid, ...], ...]
     unique: UniquePoses | None = None
+    looks: NDArray[np.float32] | None = None
 
     def row(self, index: int) -> AnimalPoses:
         """Return one of the frames, its scoremaps in half precision."""
@@ -106,6 +109,7 @@ class AnimalPoses:
             np.concatenate(maps) if maps else None,
             tuple(grids for part in parts for grids in part.grids),
             UniquePoses.joined([part.unique for part in parts if part.unique is not None]),
+            _joined_looks([part.looks for part in parts]),
         )
 
     def moved(self, by: NDArray[np.floating]) -> AnimalPoses:
@@ -175,7 +179,24 @@ def predict_animals(
         poses.xy[i, :m], poses.likelihood[i, :m], poses.score[i, :m] = one.xy, one.raw, one.score
         if poses.scoremaps is not None:
             poses.scoremaps[i, :m] = one.maps.cpu().numpy()
-    return poses
+    return replace(poses, looks=_looks(images, geometry, poses))
+
+
+def _looks(images: Tensor, geometry: InputGeometry, poses: AnimalPoses) -> NDArray[np.float32]:
+    """Return the mean colours of the 3 x 3 pixels around each keypoint that is seen, (N, A, K, 3)."""
+    height, width = images.shape[-2:]
+    seen = np.isfinite(poses.xy[..., 0]) & (poses.likelihood >= SEEN)
+    middle = np.round(np.where(seen[..., None], geometry.to_network(poses.xy), 0)).astype(np.int64)
+    around = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)])
+    at = np.clip(middle[..., None, :] + around, 0, (width - 1, height - 1))
+    frame = np.arange(len(images)).reshape(-1, 1, 1, 1)
+    pixels = images.permute(0, 2, 3, 1).cpu().numpy()[frame, at[..., 1], at[..., 0]]
+    return np.where(seen[..., None], pixels.mean(axis=-2, dtype=np.float32), np.float32(np.nan))
+
+
+def _joined_looks(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

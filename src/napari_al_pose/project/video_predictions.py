@@ -2,12 +2,12 @@
 
 ``<version>/<video>.npy`` is a float32 array ``(frames, K, 3)`` of x, y (source pixels) and likelihood, of several
 animals ``(frames, A K, 3)``, in which they are in any order until `napari_al_pose.engine.tracks` has put them into that
-of the individuals; a row of zeros
-is a frame that was not reached yet, NaN a frame that could not be decoded. ``<version>/<video>.unique`` holds unique
-bodyparts in the same way, ``(frames, U, 3)``. ``<version>/<video>.json`` beside it says
-whose it is and which segments are finished; it is written only once their rows are on disk, so whoever was killed goes
-on from there. ``<version>/<video>.edits`` holds what a person changed about the tracks, which is applied to the rows as
-they are read (`napari_al_pose.domain.track_edits`). Version 0 holds predictions of other programs.
+of the individuals; a row of zeros is a frame that was not reached yet, NaN a frame that could not be decoded.
+``<version>/<video>.unique`` holds unique bodyparts in the same way, ``(frames, U, 3)``, and ``<version>/<video>.looks``
+how each animal looks (see `look_rows`). ``<version>/<video>.json`` beside them says whose they are and which segments
+are finished; it is written only once their rows are on disk, so whoever was killed goes on from there.
+``<version>/<video>.edits`` holds what a person changed about the tracks, which is applied to the rows as they are read
+(`napari_al_pose.domain.track_edits`). Version 0 holds predictions of other programs.
 """
 
 from __future__ import annotations
@@ -205,18 +205,43 @@ class VideoRun:
     def write(self, first: int, values: NDArray[np.floating]) -> None:
         """Put rows in place, where readers see them at once; AlPoseError if the disk is full.
 
-        Keypoints beyond those of the animals are the unique bodyparts'.
+        Keypoints beyond those of the animals are the unique bodyparts', and then come `look_rows`.
         """
         n = self.header.n_points
+        n_unique = len(self.header.unique_bodyparts)
         parts = [(self.path, values[:, :n])]
-        if values.shape[1] > n:
-            parts.append((unique_path(self.path), values[:, n:]))
+        if n_unique and values.shape[1] > n:
+            parts.append((unique_path(self.path), values[:, n : n + n_unique]))
+        if values.shape[1] > n + n_unique and self.looks_path.is_file():  # runs of older versions have none
+            parts.append((self.looks_path, values[:, n + n_unique :]))
         for path, part in parts:
             try:
                 array = open_memmap(path, mode="r+")
                 array[first : first + len(values)] = part
             except (OSError, ValueError) as error:
                 raise _cannot_write(path, error) from error
+
+    @property
+    def looks_path(self) -> Path:
+        """Where the colours of the animals are kept, frame by frame."""
+        return self.path.with_suffix(".looks")
+
+    def looks(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return the colours of the animals of some frames in the order of `stored_rows`, (n, A, K, 3).
+
+        NaN where they are unknown. They are stored in the order in which the animals were found, with a place each, by
+        which they are recognised: a reordering that was interrupted does not mix them up.
+        """
+        n, k = len(self.header.individuals), len(self.header.bodyparts)
+        found = np.full((stop - first, n, k, 3), np.nan, np.float32)
+        if not self.looks_path.is_file():
+            return found
+        stored = _copied(self.looks_path, first, stop).reshape(-1, n, k + 1, 3)
+        places = _places(self.stored_rows(first, stop).reshape(-1, n, k, 3)[..., :2])
+        same = (places[:, :, None] == stored[:, None, :, k, :2]).all(axis=-1)  # the animal now, as it was found
+        frame, now = np.nonzero(same.any(axis=2))
+        found[frame, now] = stored[frame, same[frame, now].argmax(axis=1), :k]
+        return found
 
     @property
     def margins_path(self) -> Path:
@@ -312,6 +337,8 @@ class VideoPredictions:
             arrays = [(path, header.n_points)]
             if header.unique_bodyparts:
                 arrays.append((unique_path(path), len(header.unique_bodyparts)))
+            if header.individuals and not header.source:
+                arrays.append((path.with_suffix(".looks"), len(header.individuals) * (len(header.bodyparts) + 1)))
             for array, n_points in arrays:
                 with replacing(array) as temporary:
                     open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames, n_points, 3))
@@ -373,6 +400,22 @@ def _reserve(path: Path) -> None:
 def tracking_path(path: Path) -> Path:
     """Return where it is noted how far the animals of an array are followed."""
     return path.with_suffix(".tracking")
+
+
+def look_rows(xy: NDArray[np.floating], looks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the colours of animals at their keypoints, (N, A, K, 3), and a place of each, as rows (N, A (K + 1), 3).
+
+    ``xy`` are their poses, (N, A, K, 2).
+    """
+    places = np.concatenate([_places(xy), np.zeros((*xy.shape[:2], 1))], axis=-1)
+    rows = np.concatenate([looks, places[:, :, None]], axis=2)
+    return rows.reshape(len(rows), -1, 3).astype(np.float32)
+
+
+def _places(xy: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the first keypoint of each pose that has a position, (N, A, 2); NaN for a pose without any."""
+    first = np.isfinite(xy[..., 0]).argmax(axis=-1)
+    return np.take_along_axis(xy, first[..., None, None], axis=-2)[..., 0, :].astype(np.float32)
 
 
 def unique_path(path: Path) -> Path:

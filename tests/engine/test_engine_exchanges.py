@@ -1,0 +1,126 @@
+"""Stored tracks that were exchanged are mended, whatever order their colours were stored in."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_al_pose.domain import Annotation, FrameKey, KeypointState
+from napari_al_pose.engine.track_exchanges import mend_exchanges, named_labels
+from napari_al_pose.engine.tracks import track_run
+from napari_al_pose.project import open_project
+from napari_al_pose.project.video_predictions import RunHeader, VideoPredictions, look_rows, tracking_path
+
+SHAPE = np.array([[0, 0], [10, 3], [20, 0]], float)
+N, LAST_HALF = 700, 390
+
+
+def stored(tmp_path, *, colour: float, looks: bool = True):
+    """Return a run of two animals that meet every hundred frames, and whose tracks are exchanged in the second half."""
+    rng = np.random.default_rng(0)
+    gap = np.where(np.arange(N) % 100 < 85, 150.0, 5.0)
+    xy = np.stack([np.broadcast_to(SHAPE, (N, 3, 2)), SHAPE + gap[:, None, None] * (0.0, 1.0)], axis=1)
+    xy = (xy + rng.normal(0, 0.5, xy.shape)).astype(np.float32)
+    colours = np.full((N, 2, 3, 3), 90.0, np.float32) + rng.normal(0, 3, (N, 2, 3, 3)).astype(np.float32)
+    colours[:, 1] += colour
+    tracked = xy.copy()
+    tracked[LAST_HALF:] = xy[LAST_HALF:, ::-1]
+    header = RunHeader(
+        video="cam",
+        identity="i",
+        model_version=1,
+        bodyparts=("a", "b", "c"),
+        individuals=("ann", "bob"),
+        segments=((0, N),),
+    )
+    run = VideoPredictions(tmp_path / "predictions").resume(header)
+
+    def rows(poses):
+        return np.concatenate([poses, np.full((*poses.shape[:-1], 1), 0.9, np.float32)], axis=-1).reshape(N, -1, 3)
+
+    # First as they were found, in any order, with their colours; then as they were followed.
+    order = rng.random(N) < 0.5
+    as_found, of_found = xy.copy(), colours.copy()
+    as_found[order], of_found[order] = xy[order, ::-1], colours[order, ::-1]
+    parts = [rows(as_found), look_rows(as_found, of_found)] if looks else [rows(as_found)]
+    run.write(0, np.concatenate(parts, axis=1))
+    run.finish(0)
+    run.write(0, rows(tracked))
+    margins = np.full(N, 2.0, np.float32)
+    margins[LAST_HALF] = 0.1
+    with run.margins_path.open("wb") as file:
+        np.save(file, margins)
+    return run, xy
+
+
+def poses_of(run):
+    return run.stored_rows(0, N).reshape(N, 2, 3, 3)[..., :2]
+
+
+def test_colours_belong_to_the_animals_they_were_stored_with(tmp_path):
+    run, _ = stored(tmp_path, colour=60.0)
+    seen = run.looks(0, N)[..., 0].mean(axis=2)
+    assert (seen[:LAST_HALF, 1] > seen[:LAST_HALF, 0] + 30).all()
+    assert (seen[LAST_HALF:, 0] > seen[LAST_HALF:, 1] + 30).all()
+
+
+def test_tracks_are_swapped_where_they_were_exchanged_and_a_second_time_changes_nothing(tmp_path):
+    run, xy = stored(tmp_path, colour=60.0)
+    list(mend_exchanges(run, {}))
+    np.testing.assert_array_equal(poses_of(run), xy)
+    list(mend_exchanges(run, {}))
+    np.testing.assert_array_equal(poses_of(run), xy)
+
+
+def test_animals_that_look_alike_and_runs_of_older_versions_stay_as_they_are(tmp_path):
+    for name, options in (("alike", {"colour": 0.0}), ("older", {"colour": 60.0, "looks": False})):
+        run, _ = stored(tmp_path / name, **options)
+        if name == "older":
+            run.looks_path.unlink()
+            assert np.isnan(run.looks(0, N)).all()
+        before = poses_of(run)
+        list(mend_exchanges(run, {}))
+        np.testing.assert_array_equal(poses_of(run), before)
+
+
+def test_labels_with_names_decide_and_name_the_tracks(tmp_path):
+    run, xy = stored(tmp_path, colour=0.0)
+    states = np.full(3, KeypointState.PLACED, np.int8)
+
+    def labelled(frame):
+        key = FrameKey("cam", frame)
+        return [Annotation(key, xy[frame, i].astype(float), states, who) for i, who in enumerate(("ann", "bob"))]
+
+    list(mend_exchanges(run, {frame: labelled(frame) for frame in (10, 320, 410, 650)}))
+    np.testing.assert_array_equal(poses_of(run), xy)
+
+
+def test_following_mends_once_and_notes_it(tmp_path):
+    run, xy = stored(tmp_path, colour=60.0)
+    list(track_run(run))
+    assert json.loads(tracking_path(run.path).read_text())["mended"]
+    same = poses_of(run)[..., 0] == xy[..., 0]
+    assert same.all() or not same.any()  # every track is one animal, whichever came first
+    tracking_path(run.path).write_text(json.dumps({**json.loads(tracking_path(run.path).read_text())}))
+    before = poses_of(run)
+    list(track_run(run))
+    np.testing.assert_array_equal(poses_of(run), before)
+
+
+@pytest.mark.parametrize("identity", ["true", "false", ""])
+def test_only_identity_projects_have_labels_with_names(tmp_path, identity):
+    from PIL import Image
+
+    folder = tmp_path / "p" / "labeled-data" / "cam"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(folder / "img1.png")
+    (tmp_path / "p" / "config.yaml").write_text(
+        f"Task: t\nscorer: Me\nmultianimalproject: true\nidentity: {identity}\nindividuals: [ann, bob]\n"
+        "multianimalbodyparts: [nose]\nbodyparts: MULTI!\nvideo_sets:\n"
+    )
+    with open_project(tmp_path / "p") as project:
+        for who in ("ann", "bob"):
+            project.labels.place(FrameKey("cam", 1), "nose", 5, 6, individual=who)
+        assert sorted(named_labels(project, "cam")) == ([1] if identity == "true" else [])
