@@ -80,10 +80,8 @@ class Prediction:
         ``unique``, (U, 3), are positions and likelihoods of unique bodyparts.
         """
         poses, sure = np.asarray(xy, np.float32), np.asarray(likelihood, np.float32)
-        others = (None, None)
-        if unique is not None:
-            beside = np.asarray(unique, np.float32)
-            others = beside[:, :2], beside[:, 2]
+        beside = None if unique is None else np.asarray(unique, np.float32)
+        others = (None, None) if beside is None else (beside[:, :2], beside[:, 2])
         if poses.ndim == 2:
             return cls(key, model_version, poses, sure, None, None, *others)
         return cls(key, model_version, poses[0], sure[0], poses, sure, *others)
