@@ -19,10 +19,12 @@ from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import label_checks, ranking
+from napari_al_pose.engine import training as engine_training
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained, TrainStep, TrialStep
 from napari_al_pose.engine.ranked_pool import RankedPool, RankedPools
 from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
+from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
 from napari_al_pose.project import create_project, open_project
@@ -103,6 +105,25 @@ def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
     assert trial == [(1, 2), (2, 2)]
     first_step = next(i for i, reply in enumerate(told) if isinstance(reply, TrainStep) and reply.step)
     assert not any(isinstance(reply, TrialStep) for reply in told[first_step:])
+
+
+def test_frames_without_labels_are_read_if_the_settings_say_so(labelled, monkeypatch):
+    given = []
+
+    def train(*arguments, unlabelled, **options):
+        given.append(list(unlabelled))
+        return training.train(*arguments, **options)
+
+    monkeypatch.setattr(engine_training, "train", train)
+    learn(labelled)
+    labelled.save_settings(LoopSettings(train=QUICK.model_copy(update={"unlabelled": "on"})))
+    learn(labelled)
+    assert given[0] == []
+    assert 30 < len(given[1]) <= UNLABELLED_FRAMES
+    source = labelled.videos[0].open()
+    known = [source[frame] for frame in (3, 40, 70, 110)]
+    source.close()
+    assert not any(np.array_equal(image, one) for image in given[1] for one in known)
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_model_in_place(labelled, monkeypatch):

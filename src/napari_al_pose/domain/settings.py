@@ -51,6 +51,11 @@ class TrainSettings(BaseModel):
         description="Bodyparts that a mirror swaps, as 'left ear=right ear, ...'. Frames are mirrored only with "
         "pairs. Automatic ('auto'): pairs by name, mirrored if the largest rotation is below 90°. Empty: never mirror",
     )
+    unlabelled: Literal["off", "on"] = Field(
+        default="off",
+        description="Learn from candidate frames without labels as well, where the network is sure of what it sees. "
+        "A round takes a third longer, and lower errors were not shown yet. From 10 labels on, with one animal",
+    )
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="before")

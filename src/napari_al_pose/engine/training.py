@@ -6,7 +6,7 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.pool import choose_pool
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.domain import (
     AlPoseError,
@@ -33,12 +34,13 @@ from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.engine.labels import by_frame, known_labels, unique_labels, with_taken
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
 from napari_al_pose.engine.progress import ProgressReporter
-from napari_al_pose.engine.sources import FrameBatch, read_batches
+from napari_al_pose.engine.sources import FrameBatch, available, read_batches
 from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.backbone import WeightsMissingError
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.evaluation import predict_labelled
+from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
 from napari_al_pose.video.image_folder import read_image
@@ -214,6 +216,14 @@ def _outside(xy: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.bo
     return np.asarray(np.isfinite(xy).all(axis=1) & ~inside, np.bool_)
 
 
+def unlabelled_frames(project: Project, sources: Mapping[str, FrameSource]) -> Iterator[NDArray[np.uint8]]:
+    """Read candidate frames, as of a small pool, that have no label; test frames are none of them."""
+    labelled = available(project.labels.labelled_keys(), sources)
+    keys = choose_pool(sources, UNLABELLED_FRAMES, labelled=frozenset(labelled))
+    for batch in read_batches(keys, sources, batch_size=4):
+        yield from (frame for frame, is_whole in zip(batch.frames, batch.whole, strict=True) if is_whole)
+
+
 def train_round(
     project: Project,
     sources: Mapping[str, FrameSource],
@@ -242,17 +252,14 @@ def train_round(
 
     def training(settings: TrainSettings) -> Training:
         watched = [holdout[i] for i in systematic(len(holdout), min(len(holdout), VALIDATION_FRAMES), 0.5)]
-        ticks = learning(frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads)
+        more = unlabelled_frames(project, sources) if settings.unlabelled == "on" else ()
+        ticks = learning(
+            frames, bodyparts, settings, initial=initial, holdout=watched, threads=threads, unlabelled=more
+        )
         return _optimise(ticks, job, should_stop)
 
-    began, notice = time.monotonic(), ""
-    try:
-        model, last, stopped = yield from training(project.settings.train)
-    except WeightsMissingError as missing:
-        notice = f"{missing.message} Trained with {DEFAULT_BACKBONE} instead."
-        log.warning("%s", notice)
-        instead = project.settings.train.model_copy(update={"backbone": DEFAULT_BACKBONE})
-        model, last, stopped = yield from training(instead)
+    began = time.monotonic()
+    model, last, stopped, notice = yield from _with_weights_there_are(training, project.settings.train)
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
@@ -285,6 +292,18 @@ def _with_undecodable(split: LabelSplit, n_read: int) -> tuple[ExcludedLabels, .
     """Return what is left out of the training, with the frames of which ``n_read`` others could be read."""
     undecodable = len(by_frame(split.train)) - n_read
     return (*split.left_out, *([ExcludedLabels("that can't be decoded", undecodable)] if undecodable else []))
+
+
+def _with_weights_there_are(
+    training: Callable[[TrainSettings], Training], settings: TrainSettings
+) -> Generator[TrialStep | TrainStep, None, tuple[PoseModel, TrainTick, bool, str]]:
+    """Train, with the default backbone if the weights of the chosen one are missing; also return a notice of that."""
+    try:
+        return (*(yield from training(settings)), "")
+    except WeightsMissingError as missing:
+        notice = f"{missing.message} Trained with {DEFAULT_BACKBONE} instead."
+        log.warning("%s", notice)
+        return (*(yield from training(settings.model_copy(update={"backbone": DEFAULT_BACKBONE}))), notice)
 
 
 def _optimise(

@@ -101,14 +101,27 @@ class Views:
     def _centre(
         self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, anywhere: bool
     ) -> NDArray[np.float64]:
-        height, width = image.shape[-2:]
-        placed = uv[np.isfinite(uv[:, 0])]
-        if anywhere or len(placed) == 0 or rng.random() < BACKGROUND_SHARE:
-            return rng.uniform([0.0, 0.0], [width, height])
-        middle = (placed.min(axis=0) + placed.max(axis=0)) / 2
-        sides, whole = np.array([self.crop[1], self.crop[0]]), np.array([width, height])
-        middle = np.where(sides >= whole, (whole - 1) / 2, middle)
-        return middle + rng.uniform(-1.0, 1.0, 2) * np.where(sides >= whole, WHOLE_SHIFT * whole, SHIFT * sides)
+        if anywhere or not np.isfinite(uv[:, 0]).any() or rng.random() < BACKGROUND_SHARE:
+            return rng.uniform([0.0, 0.0], image.shape[:-3:-1])
+        return self.near_animal(image, uv, rng)
+
+    def near_animal(
+        self, image: Tensor, uv: NDArray[np.float64], rng: np.random.Generator, *, within: float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return a random centre, (2,), of a view that shows the animal at ``uv``.
+
+        ``within`` is the share of the largest shift.
+        """
+        sides, whole = np.array([self.crop[1], self.crop[0]]), np.array(image.shape[:-3:-1])
+        middle = np.where(sides >= whole, (whole - 1) / 2, middle_of(uv))
+        shift = np.where(sides >= whole, WHOLE_SHIFT * whole, SHIFT * sides)
+        return np.asarray(middle + rng.uniform(-within, within, 2) * shift, np.float64)
+
+
+def middle_of(uv: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of the box around the points (K, 2) that are there, (2,)."""
+    placed = uv[np.isfinite(uv[:, 0])]
+    return np.asarray((placed.min(axis=0) + placed.max(axis=0)) / 2, np.float64)
 
 
 def cut(

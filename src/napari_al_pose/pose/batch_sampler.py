@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_al_pose.domain import KeypointState
-from napari_al_pose.pose.augmentation import Views
+from napari_al_pose.pose.augmentation import Views, middle_of
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.hard_negatives import HardNegative
@@ -45,6 +45,10 @@ class TrainingBatch:
         rows, columns = logits.shape[-2:]
         targets = render(self.uv.to(device), rows, columns)
         return scoremap_loss(logits, targets, self.weights.to(device))
+
+    def __add__(self, other: TrainingBatch) -> TrainingBatch:
+        pairs = ((self.images, other.images), (self.uv, other.uv), (self.weights, other.weights))
+        return TrainingBatch(*(torch.cat(pair) for pair in pairs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +96,8 @@ class BatchSampler:
         self._frames: list[_PreparedFrame] = []
         self._waiting: list[int] = []
         self._negatives: list[tuple[_PreparedFrame, NDArray[np.float64]]] = []
+        self.unlabelled: Callable[[int], TrainingBatch] | None = None
+        """Draws so many views of unlabelled frames, half as many as a batch has of labelled ones; None for none."""
 
     def add(self, frames: Iterable[LabelledFrame]) -> None:
         """Draw from these frames too from now on; leave out those without any label."""
@@ -106,6 +112,10 @@ class BatchSampler:
 
     def batch(self) -> TrainingBatch:
         """Return the next batch."""
+        labelled = self._labelled()
+        return labelled if self.unlabelled is None else labelled + self.unlabelled(self.batch_size // 2)
+
+    def _labelled(self) -> TrainingBatch:
         images, uvs, weights = [], [], []
         for _ in range(self.batch_size):
             chosen, around = self._next()
@@ -141,7 +151,7 @@ class BatchSampler:
         placed = whole.uv[np.isfinite(whole.uv[:, 0])]
         sides = np.array(whole.image.shape[:-3:-1])
         somewhere = self._rng.uniform(0, sides)
-        middle = (placed.min(axis=0) + placed.max(axis=0)) / 2 if len(placed) else somewhere
+        middle = middle_of(whole.uv) if len(placed) else somewhere
         reach = SURROUNDINGS * max(self._views.crop)
         return _PreparedFrame(
             part_of(whole, middle, reach),

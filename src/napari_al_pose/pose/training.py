@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_al_pose.domain.mirroring import is_found, mirror_order, read_pairs
 from napari_al_pose.domain.settings import TrainSettings
@@ -27,6 +28,7 @@ from napari_al_pose.pose.calibration import Calibration, fit_calibration
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.frames import LabelledFrame, check_frames, once_each
 from napari_al_pose.pose.hard_negatives import find_hard_negatives
+from napari_al_pose.pose.mean_teacher import MeanTeacher
 from napari_al_pose.pose.metrics import reference_length
 from napari_al_pose.pose.model import PoseModel
 from napari_al_pose.pose.network import PoseNetwork
@@ -56,6 +58,9 @@ fine-tuning wins. Models with a smaller lead ended behind, because what few step
 
 HARD_NEGATIVES_AT = (0.4, 0.6, 0.8)
 """Shares of the steps after which hard negatives are looked for, in at most `ASKED_FRAMES`."""
+
+UNLABELLED_FROM = 0.6
+"""Share of the steps after which unlabelled frames teach as well: the network finds something, and is calibrated."""
 
 FULL_TURN = 90.0
 
@@ -122,6 +127,7 @@ def train(
     plan: TrainPlan | None = None,
     animals: int = 1,
     unique_bodyparts: Sequence[str] = (),
+    unlabelled: Iterable[NDArray[np.uint8]] = (),
 ) -> Generator[TrainTick, str | None, PoseModel]:
     """Train a model on labelled frames.
 
@@ -151,6 +157,9 @@ def train(
         Most animals in a frame; above one, the training learns from `LabelledFrame.others` as well.
     unique_bodyparts : sequence of str
         Names along the axis of `LabelledFrame.unique_xy`.
+    unlabelled : iterable of uint8 array, (H, W, 3)
+        Frames to learn from as well, where the network is sure (`MeanTeacher`); read when they are needed. Only with
+        one animal, and once some labels have calibrated the likelihoods.
 
     Raises
     ------
@@ -162,7 +171,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(max(1, threads))
     frames, doubles = once_each(frames) if animals > 1 else (frames, "")
-    training = _Training(frames, bodyparts, settings, holdout, animals, unique_bodyparts)
+    training = _Training(frames, bodyparts, settings, holdout, animals, unique_bodyparts, unlabelled)
     start = yield from training.start(initial, plan)
     start.plan = replace(start.plan, notice=" ".join(filter(None, (start.plan.notice, doubles))))
     return (yield from training.run(start))
@@ -178,7 +187,8 @@ class _Training:
         settings: TrainSettings,
         holdout: Sequence[LabelledFrame],
         animals: int,
-        unique_bodyparts: Sequence[str] = (),
+        unique_bodyparts: Sequence[str],
+        unlabelled: Iterable[NDArray[np.uint8]],
     ) -> None:
         self._frames = frames
         self._unique_bodyparts = tuple(unique_bodyparts)
@@ -186,6 +196,7 @@ class _Training:
         self._settings = settings
         self._holdout = holdout
         self._animals = animals
+        self._unlabelled = unlabelled
         self._device = resolve_device(settings.device)
         self._reference = _reference(frames)
         self._request: str | None = None
@@ -252,8 +263,7 @@ class _Training:
 
     def _sampler(self, plan: TrainPlan, frames: Sequence[LabelledFrame]) -> BatchSampler | AnimalBatchSampler:
         """Return the sampler that draws batches of ``frames``."""
-        settings = self._settings_of(plan)
-        views = Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
+        views, settings = self._views(plan), self._settings
         batch_size, seed = plan.batch_size or settings.batch_size, settings.seed
         sampler: BatchSampler | AnimalBatchSampler
         if plan.animals is not None and plan.window is not None:
@@ -272,6 +282,10 @@ class _Training:
             )
         sampler.add(frames)
         return sampler
+
+    def _views(self, plan: TrainPlan) -> Views:
+        settings = self._settings_of(plan)
+        return Views(plan.crop, settings.rotation_degrees, _mirror(settings, self._bodyparts))
 
     def _settings_of(self, plan: TrainPlan) -> TrainSettings:
         """Return the settings, with the rotation that the plan chose."""
@@ -314,6 +328,8 @@ class _Training:
                     self._request = "stop"
             if step in mining_steps and isinstance(sampler, BatchSampler):
                 yield from self._add_hard_negatives(network, sampler, learnt, plan, tick)
+            if self._unlabelled and step == round(UNLABELLED_FROM * plan.steps) and isinstance(sampler, BatchSampler):
+                yield from self._add_unlabelled(start, sampler, tick)
             if self._request != "stop":
                 self._request = yield tick
         if early_stopping is not None:
@@ -350,6 +366,23 @@ class _Training:
         negatives = yield from self._while_ticking(work, tick)
         sampler.add_hard_negatives(negatives)
         log.info("step %s: hard negatives found in %s frames", tick.step, len(negatives))
+
+    def _add_unlabelled(
+        self, start: _Start, sampler: BatchSampler, tick: TrainTick
+    ) -> Generator[TrainTick, str | None, None]:
+        """Find the animal in unlabelled frames, and learn from them; only with calibrated likelihoods."""
+        if start.calibration == Calibration():
+            return
+        plan, seed, rising = start.plan, self._settings.seed, (tick.steps - tick.step) // 2
+        teacher = MeanTeacher(start.network, self._views(plan), start.calibration, rising=rising, seed=seed)
+        for _ in teacher.find(self._unlabelled, plan.long_side, plan.window):
+            if self._request != "stop":
+                self._request = yield tick
+            if self._request == "stop":
+                return
+        if teacher.frames:
+            log.info("step %s: learning from %s frames without labels", tick.step, len(teacher.frames))
+            sampler.unlabelled = teacher.batch
 
     def _validate(
         self, network: PoseNetwork, frames: Sequence[LabelledFrame], plan: TrainPlan, tick: TrainTick

@@ -136,7 +136,7 @@ def make_plan(
         long_side=long_side,
         crop=crop,
         steps=settings.steps or _steps(frames, several=several, n_unique=n_unique),
-        n_validation=_n_validation(n_placed),
+        n_validation=n_validation(n_placed),
         join_at=1.0 if n_placed >= EARLY_STOPPING_FROM else JOIN_AT,
         rotation_degrees=_rotation(frames, settings),
         window=Window(side, search_side) if search_side else None,
@@ -222,7 +222,8 @@ def _go_about(frames: Sequence[LabelledFrame]) -> bool:
     return bool(middles) and float(np.hypot(*np.std(middles, axis=0))) >= 0.5 * animal_extent(frames)
 
 
-def _n_validation(n_frames: int) -> int:
+def n_validation(n_frames: int) -> int:
+    """Return how many of so many labelled frames are set aside, to calibrate on or to stop early by."""
     if n_frames >= EARLY_STOPPING_FROM:
         return min(EARLY_STOPPING_MOST, round(EARLY_STOPPING_SHARE * n_frames))
     return round(CALIBRATION_SHARE * n_frames) if n_frames >= CALIBRATION_FROM else 0

@@ -42,6 +42,7 @@ _ADVANCED_TITLES = {
     "long_side": "Network input, px",
     "steps": "Steps in a round",
     "rotation_degrees": "Largest rotation, °",
+    "unlabelled": "Learn from unlabelled frames",
 }
 _SWITCHES: dict[str, tuple[str, Any, Any]] = {
     "train_after": ("never", 0, 10),
