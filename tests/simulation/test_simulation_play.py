@@ -13,6 +13,8 @@ from simulation_blobs import make_blobs, write_coco_blobs
 
 from napari_al_pose.cli import main
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.pose import train as real_train
+from napari_al_pose.simulation import learner as learner_module
 from napari_al_pose.simulation import play as play_module
 from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.measures import measure
@@ -305,6 +307,26 @@ def test_the_loops_own_training_is_played_with_a_fixed_number_of_steps(tmp_path)
     assert [row["budget"] for row in of(found, "hybrid+warm")] == [3, 5]
     assert of(found, "uniform")[0]["error"] == of(found, "hybrid+warm")[0]["error"]
     assert all(0 < row["error"] <= 1 for row in found)
+
+
+def test_an_arm_learns_from_the_rest_of_the_pool_without_labels(tmp_path, monkeypatch):
+    protocol = replace(PROTOCOL, arms=("uniform", "uniform+unlabelled"), budgets=(10, 12), learning="all", steps=2)
+    raw = make_blobs(videos=2, frames=16)
+    prepared = prepare(raw, protocol, tmp_path / "cache")
+    files, given = RoundFiles(tmp_path / "rounds", protocol.setting()), []
+
+    def train(frames, *arguments, unlabelled, plan, **options):
+        given.append((len(frames), plan.n_validation, {image.tobytes() for image in unlabelled}))
+        return real_train(frames, *arguments, unlabelled=unlabelled, plan=plan, **options)
+
+    monkeypatch.setattr(learner_module, "train", train)
+    assert play(FoldJob(prepared, raw.name, 0, 0), protocol, files, out_of_time=never)
+    assert [(n, held, len(images)) for n, held, images in given] == [(10, 0, 0), (12, 0, 0), (10, 2, 6), (12, 2, 4)]
+    dataset = open_prepared(prepared).dataset
+    test = make_folds(dataset, 2, test_size=10)[0].test
+    assert not {np.asarray(dataset.images[row]).tobytes() for row in test} & given[2][2]
+    with pytest.raises(AlPoseError, match="learns from frames without labels"):
+        replace(protocol, learning="heads")
 
 
 def test_horse10s_design_begins_with_one_horse_and_ends_with_all(tmp_path):

@@ -7,7 +7,7 @@ an order drawn from the same seed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.domain.steps import finish
 from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, SCOREMAP_STRIDE, InputGeometry
+from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimisation import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
 from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
-from napari_al_pose.pose.training_plan import TrainPlan
+from napari_al_pose.pose.training_plan import TrainPlan, n_validation
 from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
 
@@ -68,11 +70,19 @@ class Learned(Protocol):
 class Learner(Protocol):
     """Trains models on rows of one data set."""
 
-    def train(self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None) -> Learned:
+    def train(
+        self,
+        rows: Sequence[int],
+        *,
+        seed: int,
+        initial: Any = None,
+        labels: Labels | None = None,
+        unlabelled: Sequence[int] = (),
+    ) -> Learned:
         """Train on rows.
 
         ``initial`` is the result of an earlier call, to continue from; ``labels`` are an annotator's labels of the
-        rows, by default the known ones.
+        rows, by default the known ones. Some of the rows ``unlabelled`` are learnt from without labels.
         """
 
 
@@ -137,9 +147,17 @@ class _Heads:
         self.whole = _levels(folder, "whole")
 
     def train(
-        self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None
+        self,
+        rows: Sequence[int],
+        *,
+        seed: int,
+        initial: Any = None,
+        labels: Labels | None = None,
+        unlabelled: Sequence[int] = (),
     ) -> _TrainedHeads:
         """Train on rows; see `Learner`."""
+        if unlabelled:
+            raise ValueError("heads learn from labels alone")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = PoseNetwork(self.protocol.backbone, self.dataset.skeleton.n_bodyparts, pretrained=False)
@@ -277,7 +295,13 @@ class _WholeNetwork:
         self._dataset, self._protocol = dataset, protocol
 
     def train(
-        self, rows: Sequence[int], *, seed: int, initial: Any = None, labels: Labels | None = None
+        self,
+        rows: Sequence[int],
+        *,
+        seed: int,
+        initial: Any = None,
+        labels: Labels | None = None,
+        unlabelled: Sequence[int] = (),
     ) -> _TrainedNetwork:
         """Train on rows; see `Learner`."""
         data = self._dataset
@@ -299,8 +323,12 @@ class _WholeNetwork:
             seed=seed,
         )
         plan = TrainPlan(max(data.images.shape[1:3]), data.crop, self._protocol.steps)
+        if unlabelled:  # some labels calibrate the likelihoods, as in the loop
+            plan = replace(plan, n_validation=n_validation(len(rows)))
         start = None if initial is None else initial.model
-        training = train(frames, data.skeleton.bodyparts, settings, initial=start, plan=plan)
+        some = [unlabelled[i] for i in systematic(len(unlabelled), min(len(unlabelled), UNLABELLED_FRAMES), 0.5)]
+        images = [np.asarray(data.images[row]) for row in some]
+        training = train(frames, data.skeleton.bodyparts, settings, initial=start, plan=plan, unlabelled=images)
         return _TrainedNetwork(data, finish(training))
 
 

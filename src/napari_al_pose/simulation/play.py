@@ -117,7 +117,7 @@ class _Table:
         if number == 0:
             choice = self._start(arm, wanted)
         else:
-            state.model = state.model or self._learn(state.labelled, None)[0]
+            state.model = state.model or self._learn(state.labelled, arm, None)[0]
             new = wanted - self._protocol.frames(budgets[number - 1], n_pool)
             pool, seed = self._fold.pool.tolist(), self._seed + 7919 * number
             situation = Situation(self._prepared, state.model, pool, state.labelled, state.reliability, seed)
@@ -129,7 +129,7 @@ class _Table:
         choose_seconds = time.process_time() - began
         state.labelled = [*state.labelled, *(pick.row for pick in choice.picks)]
         initial = state.model if arm.warm and number else None
-        state.model, train_seconds = self._learn(state.labelled, initial)
+        state.model, train_seconds = self._learn(state.labelled, arm, initial)
         seconds = {"train_seconds": round(train_seconds, 2), "choose_seconds": round(choose_seconds, 2)}
         keypoints = int((dataset.states[state.labelled] == KeypointState.PLACED).sum())
         more = {"keypoints": keypoints, "reliability": state.reliability, **seconds}
@@ -229,15 +229,16 @@ class _Table:
         rows = start_rows(self._prepared, pool, budget, seed=self._seed, arm=own)
         return Choice(tuple(Pick(row, None, "start") for row in rows), len(pool), len(pool))
 
-    def _learn(self, labelled: Sequence[int], initial: Learned | None) -> tuple[Learned, float]:
+    def _learn(self, labelled: Sequence[int], arm: Arm, initial: Learned | None) -> tuple[Learned, float]:
         """Train; the first training is the same for all arms that start with the same frames, and done once."""
         rows = sorted(labelled)
-        if self._first is not None and self._first[0] == rows and initial is None:
+        unlabelled = sorted(set(self._fold.pool.tolist()) - set(rows)) if arm.unlabelled else []
+        if self._first is not None and self._first[0] == rows and initial is None and not unlabelled:
             return self._first[1], self._first[2]
         began = time.process_time()
-        model = self._learner.train(rows, seed=self._seed, initial=initial)
+        model = self._learner.train(rows, seed=self._seed, initial=initial, unlabelled=unlabelled)
         seconds = time.process_time() - began
-        if self._first is None:
+        if self._first is None and not unlabelled:
             self._first = (rows, model, seconds)
         return model, seconds
 
@@ -246,7 +247,7 @@ class _Table:
         number_of = {(key.video, key.frame): i for i, key in enumerate(self._prepared.dataset.keys)}
         state.labelled = [*state.labelled, *(number_of[video, frame] for video, frame, _, _ in row["picks"])]
         state.reliability = float(row["reliability"])
-        state.model = self._learn(state.labelled, state.model)[0] if arm.warm else None
+        state.model = self._learn(state.labelled, arm, state.model)[0] if arm.warm else None
 
 
 def _describe(dataset: Dataset, choice: Choice) -> dict[str, Any]:

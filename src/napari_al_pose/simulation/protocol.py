@@ -45,6 +45,8 @@ class Arm:
         Whether training continues from the previous round instead of from the start.
     trust : float or None
         Reliability to tell the strategy instead of the measured one.
+    unlabelled : bool
+        Whether trainings learn from frames of the pool without labels too; only with ``learning="all"``.
     workflow : str
         How frames are labelled, as `parse_workflow` reads it; "" if labels are simply known, at no cost.
     """
@@ -55,6 +57,7 @@ class Arm:
     explore: float | None = None
     warm: bool = False
     trust: float | None = None
+    unlabelled: bool = False
     workflow: str = ""
 
     @classmethod
@@ -108,8 +111,7 @@ class Arm:
             parts.append(f"explore{round(100 * self.explore):02d}")
         if self.trust is not None:
             parts.append(f"trust{round(100 * self.trust):02d}")
-        if self.warm:
-            parts.append("warm")
+        parts += [name for name in ("warm", "unlabelled") if getattr(self, name)]
         strategy = "+".join(parts)
         way = self.way
         if way is None:
@@ -141,6 +143,7 @@ _MODIFIERS: dict[str, dict[str, Any]] = {
     "nodedup": {"deduplicate": False},
     "nospread": {"spread": False},
     "warm": {"warm": True},
+    "unlabelled": {"unlabelled": True},
 }
 
 
@@ -230,6 +233,11 @@ class Protocol:
             raise AlPoseError(
                 f"The arm {BEST} tries several batches in each round; the number is missing.",
                 "Add --candidates 20.",
+            )
+        if any(arm.unlabelled and (self.learning != "all" or arm.workflow) for arm in self.parsed_arms()):
+            raise AlPoseError(
+                "Only the loop's own training learns from frames without labels, and no workflow does.",
+                "Add --learning all, or leave +unlabelled out.",
             )
         if self.folds < 2:
             raise AlPoseError(f"Expected at least 2 folds, got {self.folds}.", "Something must be left to test on.")

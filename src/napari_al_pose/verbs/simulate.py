@@ -20,8 +20,8 @@ _EPILOG = """\
 PROJECT is a DeepLabCut project, a label file with its images (.slp; .json of COCO or MPII; joints.mat of LSP), or a
 sample drawn on demand: synthetic[:SEED], or longform[:SEED], long recordings in which the animal mostly rests. With
 --protocol horse10 it is the folder of Horse-10. Strategies take modifiers:
-hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup. A run that was stopped
-continues where it stopped.
+hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup, and with --learning all
+uniform+unlabelled. A run that was stopped continues where it stopped.
 """
 
 
