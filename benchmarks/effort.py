@@ -1,4 +1,4 @@
-"""What saves an annotator's seconds: a frame's guesses decided anew after a click, labels carried along in time."""
+"""What saves an annotator's seconds: mended guesses, labels carried along in time, learning from unlabelled frames."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Figure
-from napari_al_pose.domain import ScoremapGrid
+from napari_al_pose.domain import KeypointState, ScoremapGrid
 from napari_al_pose.domain.evidence import of_scoremaps
 from napari_al_pose.domain.pose_inference import infer_pose
 from napari_al_pose.domain.pose_prior import fit_prior
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.formats.sleap import read_sleap
+from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.samples.synthetic import ground_truth, make_sample
 from napari_al_pose.video import open_source
 from napari_al_pose.video.label_propagation import propagate_labels
@@ -27,11 +30,13 @@ FRAMES = 40
 HORIZONS = (1, 5, 15, 50)
 SAMPLE_FRAMES, FLY_FRAMES, TRACKS = 240, 1500, 8
 MOST_MILLISECONDS = 10.0
+TRAINED, MOST_TIME = 10, 1.6
 
 
 def figures(data: Path | None) -> Iterator[Figure]:
-    """Measure one click's mending, then tracks on the synthetic sample and on the flies of ``data``."""
+    """Measure a click's mending, a round with unlabelled frames, and tracks on the sample and the flies of ``data``."""
     yield from _mending()
+    yield from _unlabelled()
     yield from _carrying(data)
 
 
@@ -64,6 +69,43 @@ def _mending() -> Iterator[Figure]:
     value = 1e3 * statistics.median(a + b for a, b in zip(took, peaks, strict=True))
     yield Figure("effort.mending", value, "ms", goal=f"<= {MOST_MILLISECONDS:g}", setting=setting)
     yield Figure("effort.fitting_the_prior", 1e3 * fitting, "ms", setting={"bodyparts": BODYPARTS, "labels": LABELS})
+
+
+# ---- frames without labels ------------------------------------------------------------------------
+
+
+def _unlabelled() -> Iterator[Figure]:
+    """Train on ten labels of the sample, without and with the frames between them; errors on yet other frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = make_sample(Path(folder), n_frames=SAMPLE_FRAMES).parent
+        name, (truth, visible) = next(iter(ground_truth(root).items()))
+        source = open_source(next((root / "videos").glob(f"{name}*")))
+        images = [np.asarray(source[i]) for i in range(SAMPLE_FRAMES)]
+        source.close()
+    states = np.where(visible, KeypointState.PLACED, KeypointState.NOT_VISIBLE).astype(np.int8)
+    labelled = range(0, SAMPLE_FRAMES, SAMPLE_FRAMES // TRAINED)[:TRAINED]
+    test = range(2, SAMPLE_FRAMES, 4)
+    frames = [LabelledFrame(images[i], truth[i], states[i]) for i in labelled]
+    parts = [str(k) for k in range(truth.shape[1])]
+    took, errors, models = list[float](), list[float](), list[PoseModel]()
+    for unlabelled in ((), [images[i] for i in range(1, SAMPLE_FRAMES, 4)]):
+        work = train(frames, parts, TrainSettings(device="cpu"), threads=1, unlabelled=unlabelled)
+        took.append(_cpu_seconds(lambda work=work: models.append(finish(work))))  # type: ignore[misc]  # mypy can't type lambda defaults
+        found = models[-1].predict(np.stack([images[i] for i in test]), with_scoremaps=False).xy
+        errors.append(float(np.nanmean(np.linalg.norm(found - truth[test], axis=-1))))
+    yield Figure(
+        "effort.round_with_unlabelled_frames",
+        took[1] / took[0],
+        "times a plain round",
+        goal=f"<= {MOST_TIME:g}",
+        setting={
+            "labels": TRAINED,
+            "seconds": took[1],
+            "plain_seconds": took[0],
+            "px": errors[1],
+            "plain_px": errors[0],
+        },
+    )
 
 
 # ---- carried along in time ------------------------------------------------------------------------
