@@ -296,7 +296,9 @@ def _first_pass(network: PoseNetwork, images: Tensor, geometry: InputGeometry, c
     small = images if coarse.resized == geometry.resized else _smaller(images, coarse)
     rows, columns = coarse.cells
     given = network_input(small.to(next(network.parameters()).device), coarse, network.mean)
-    return network(given)[:, network.n_bodyparts :, :rows, :columns].float().sigmoid()
+    # No animal is in the spotlight, as in the views that taught this pass.
+    nowhere = given.new_full((len(given), 2), torch.nan)
+    return network(given, nowhere)[:, network.n_bodyparts :, :rows, :columns].float().sigmoid()
 
 
 def _centres(centre: Tensor, coarse: InputGeometry, animals: Animals) -> _Places:
