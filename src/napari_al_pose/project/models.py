@@ -163,9 +163,9 @@ class PoolPredictions:
         """Store predictions of one model, at least one and all of the same shape; AlPoseError if that fails."""
         several = said[0].animals_xy is not None
         poses = [one.poses if several else (one.xy, one.likelihood) for one in said]
-        unique = None
-        if said[0].unique_xy is not None:
-            unique = np.stack([np.column_stack([one.unique_xy, one.unique_likelihood]) for one in said])
+        beside = [one.unique for one in said]
+        with_unique = [np.column_stack([one.xy, one.likelihood]) for one in beside if one is not None]
+        unique = np.stack(with_unique) if with_unique else None
         xy, likelihood = (np.stack(part) for part in zip(*poses, strict=True))
         self.save(version, [one.key for one in said], xy, likelihood, unique=unique)
 
