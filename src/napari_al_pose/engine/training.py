@@ -171,8 +171,8 @@ def load_labelled(
             image = room.keep(image)
             in_region = isinstance(sources[batch.video], Region)
             animals = [_labelled(one, image, batch, in_region=in_region) for one in labels[keys[index]]]
-            beside = unique.get(keys[index])
-            beside = None if beside is None else _labelled(beside, image, batch, in_region=in_region)
+            of_none = unique.get(keys[index])
+            beside = None if of_none is None else _labelled(of_none, image, batch, in_region=in_region)
             frames[index] = _together(animals, n_animals, beside)
         done += len(batch.indices)
         yield from reporter.report(done)

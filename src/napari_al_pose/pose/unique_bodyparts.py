@@ -128,7 +128,7 @@ def usual_places(frames: Sequence[LabelledFrame], n_unique: int) -> Tensor:
     for frame in frames:
         if frame.unique_xy is None or frame.unique_states is None:
             continue
-        for i in np.flatnonzero(frame.unique_states == KeypointState.PLACED):
+        for i in np.flatnonzero(frame.unique_states == KeypointState.PLACED).tolist():
             found[i].append((frame.unique_xy[i] + 0.5) / np.array(frame.size[::-1]))
     places = np.tile([0.5, 0.5, ANYWHERE, ANYWHERE], (n_unique, 1))
     for i, points in enumerate(found):
