@@ -46,9 +46,9 @@ def test_the_same_video_under_another_name_takes_the_projects(tmp_path):
     theirs2 = project_with_labels(tmp_path / "theirs2", frames=(3,))
     shutil.copy(tmp_path / "walk.mp4", next((theirs2.parent / "videos").glob("cam.mp4")).resolve())
     done = finish(import_labels(theirs2, ours))
-    assert any("cam of the labels is walk of the project" in notice for notice in done.notices)
+    assert any("The labels' video cam is the project's walk" in notice for notice in done.notices)
     done = finish(import_labels(tmp_path / "other.slp", ours))
-    assert not any("another video" in notice or "by the name alone" in notice for notice in done.notices)
+    assert not any("is not the project's video" in notice or "by name alone" in notice for notice in done.notices)
     with open_project(ours) as project:
         assert project.labels.labelled_keys() == [FrameKey("cam", 1), FrameKey("cam", 2), FrameKey("walk", 3)]
 
@@ -72,7 +72,7 @@ def test_where_the_video_is_missing_the_pictures_decide(tmp_path, same):
         for image in (root / "labeled-data" / "cam").glob("*.png"):
             Image.new("RGB", (96, 64), (200, 20, 20)).save(image)
     done = finish(import_labels(root, ours))
-    assert any("another video" in notice for notice in done.notices) is not same
+    assert any("is not the project's video" in notice for notice in done.notices) is not same
     with open_project(ours) as project:
         name = "cam" if same else "cam-2"
         assert [k for k in project.labels.labelled_keys() if k.frame > 1] == [FrameKey(name, 12), FrameKey(name, 13)]
@@ -89,7 +89,7 @@ def test_a_name_alone_is_said_to_be_one(tmp_path):
     for image in (root / "labeled-data" / "cam").glob("*.png"):
         image.unlink()
     done = finish(import_labels(root, ours))
-    assert any("by the name alone" in notice and "cam" in notice for notice in done.notices)
+    assert any("by name alone" in notice and "cam" in notice for notice in done.notices)
 
 
 def test_importing_twice_brings_nothing_new(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from project_tools import save_images, save_labels, write_config
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Prediction, Skeleton, Suggestion
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, edited_skeleton
 from napari_al_pose.domain.suggestion import BodypartReason
+from napari_al_pose.formats import annotation_writing
 from napari_al_pose.formats.deeplabcut import read_config
 from napari_al_pose.project import open_project, project, skeleton_change
 
@@ -253,19 +254,19 @@ def _killed(*_arguments, **_options):
 
 @pytest.mark.parametrize("which", [".csv", ".h5"])
 def test_cut_short_between_the_two_files(root, monkeypatch, which):
-    from napari_al_pose.formats import deeplabcut_annotations
-
     edit = SkeletonEdit(("nose", "ear", "tail"), renamed=(("nose", "ear"), ("ear", "nose")))
-    real = deeplabcut_annotations._write
+    real = annotation_writing.replacing
 
-    def write(table, path, scorer):
-        real(table, path, scorer)
+    @contextmanager
+    def replacing(path):
+        with real(path) as temporary:
+            yield temporary
         if path.suffix == which:
             raise KeyboardInterrupt
 
     opened = open_project(root)
     with monkeypatch.context() as patch:
-        patch.setattr(deeplabcut_annotations, "_write", write)
+        patch.setattr(annotation_writing, "replacing", replacing)
         with pytest.raises(KeyboardInterrupt):
             opened.edit_skeleton(edit)
     opened.close()
