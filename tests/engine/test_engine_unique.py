@@ -71,7 +71,8 @@ def test_the_pool_s_predictions_keep_them(project, loop):
 
 def test_whole_videos_and_files_have_them_beside_the_animals(project, loop, tmp_path):
     options = ExportOptions(formats=("deeplabcut", "table", "sleap"), smoothing="median", folder=str(tmp_path))
-    finish(loop.export(project, [VIDEO], options))
+    done, _ = finish(loop.export(project, [VIDEO], options))
+    assert "The unique bodyparts (door, lamp) are left out of: SLEAP (.slp)." in done.notice
     run = project.video_predictions.find(1, VIDEO)
     assert run.all_rows(0, N_FRAMES).shape == (N_FRAMES, 2 * len(project.skeleton.bodyparts) + 2, 3)
     unique = run.prediction(5).unique

@@ -86,6 +86,10 @@ class Skeleton:
         first = self.owners.index(owner) * self.n_bodyparts
         return slice(first, first + len(self.bodyparts_of(owner)))
 
+    def link_indices_of(self, owner: str) -> list[tuple[int, int]]:
+        """Return `link_indices` for one of the `owners`; unique bodyparts have no lines."""
+        return self.link_indices() if owner in self.individuals else []
+
     def index(self, bodypart: str) -> int:
         """Return the position of ``bodypart`` on the keypoint axis."""
         return self.bodyparts.index(bodypart)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.domain.pose_export import FORMATS, ExportOptions
 from napari_al_pose.engine.messages import PosesExported, Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
@@ -35,6 +35,9 @@ from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.pose_overlay import LabelledVideoWriter, LookOfPoses
 
 log = logging.getLogger(__name__)
+
+_WITH_UNIQUE = ("deeplabcut", "table")
+"""Formats that hold unique bodyparts beside the animals'."""
 
 Chunks = Iterator[tuple[int, NDArray[np.float32]]]
 PredictAll = Callable[[Sequence[PlannedVideo], Predictor, int], Generator[Progress, None, None]]
@@ -73,10 +76,21 @@ def export(
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
-    notice = " ".join(part for part in (notice, *_video_notices(videos)) if part)
+    notice = " ".join(part for part in (notice, _without_unique(planned, options), *_video_notices(videos)) if part)
     return PosesExported(
         job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice
     )
+
+
+def _without_unique(planned: Sequence[PlannedVideo], options: ExportOptions) -> str:
+    """Return a sentence on the files that cannot hold the unique bodyparts; "" if there are none."""
+    names = planned[0].run.header.unique_bodyparts if planned else ()
+    lacking = [FORMATS[form] for form in options.formats if form not in _WITH_UNIQUE]
+    if options.labelled_video:
+        lacking.append("the videos with the poses drawn in")
+    if not names or not lacking:
+        return ""
+    return f"The unique bodyparts ({', '.join(names)}) are left out of: {', '.join(lacking)}."
 
 
 def _video_notices(videos: Sequence[ProjectVideo]) -> Iterator[str]:

@@ -192,7 +192,7 @@ class ConflictDialog(QDialog):
         for individual in self._skeleton.owners:
             names = self._skeleton.bodyparts_of(individual)
             colours = bodypart_colours(len(names))
-            links = self._skeleton.link_indices() if individual in self._skeleton.individuals else ()
+            links = self._skeleton.link_indices_of(individual)
             ours = project.labels.annotation(key, individual)
             theirs = np.full_like(ours.xy, np.nan)
             for conflict in self._shown:

@@ -114,7 +114,7 @@ class HistoryDialog(QDialog):
             DrawnPose(
                 pose.xy,
                 bodypart_colours(len(pose.xy)),
-                links=skeleton.link_indices() if pose.individual in skeleton.individuals else (),
+                links=skeleton.link_indices_of(pose.individual),
             )
             for pose in version.annotations
         ]
