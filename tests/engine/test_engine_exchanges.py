@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine.track_exchanges import mend_exchanges, named_labels
-from napari_al_pose.engine.tracks import track_run
+from napari_al_pose.engine.tracks import track_planned, track_run
+from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.project import open_project
 from napari_al_pose.project.video_predictions import RunHeader, VideoPredictions, look_rows, tracking_path
+from napari_al_pose.tracking import Tracker
 
 SHAPE = np.array([[0, 0], [10, 3], [20, 0]], float)
 N, LAST_HALF = 700, 390
@@ -68,9 +71,16 @@ def test_colours_belong_to_the_animals_they_were_stored_with(tmp_path):
 
 def test_tracks_are_swapped_where_they_were_exchanged_and_a_second_time_changes_nothing(tmp_path):
     run, xy = stored(tmp_path, colour=60.0)
-    list(mend_exchanges(run, {}))
+    before = poses_of(run)
+    mended = finish(mend_exchanges(run, {}))
     np.testing.assert_array_equal(poses_of(run), xy)
-    list(mend_exchanges(run, {}))
+    told = np.zeros(N, bool)
+    for first, stop in mended:
+        told[first:stop] = True
+    changed = (before != xy).any(axis=(1, 2, 3))
+    assert changed.any()
+    assert told[changed].all()
+    assert finish(mend_exchanges(run, {})) == []
     np.testing.assert_array_equal(poses_of(run), xy)
 
 
@@ -109,17 +119,34 @@ def test_following_mends_once_and_notes_it(tmp_path):
     np.testing.assert_array_equal(poses_of(run), before)
 
 
-@pytest.mark.parametrize("identity", ["true", "false", ""])
-def test_only_identity_projects_have_labels_with_names(tmp_path, identity):
+def write_project(root, identity):
     from PIL import Image
 
-    folder = tmp_path / "p" / "labeled-data" / "cam"
+    folder = root / "labeled-data" / "cam"
     folder.mkdir(parents=True)
     Image.new("RGB", (64, 48)).save(folder / "img1.png")
-    (tmp_path / "p" / "config.yaml").write_text(
+    (root / "config.yaml").write_text(
         f"Task: t\nscorer: Me\nmultianimalproject: true\nidentity: {identity}\nindividuals: [ann, bob]\n"
         "multianimalbodyparts: [nose]\nbodyparts: MULTI!\nvideo_sets:\n"
     )
+
+
+def test_what_was_put_right_is_said_with_its_frames(tmp_path):
+    run, xy = stored(tmp_path, colour=60.0)
+    tracking_path(run.path).write_text(json.dumps({"frames": N, "tracker": Tracker(2, 3).state(), "mended": False}))
+    wrong = np.flatnonzero((poses_of(run) != xy).any(axis=(1, 2, 3)))
+    write_project(tmp_path / "p", "false")
+    with open_project(tmp_path / "p") as project:
+        (video,) = project.videos
+        (sentence,) = finish(track_planned(project, [PlannedVideo(video, run)], 0))
+        assert f"were swapped in frames {wrong[0]} to {wrong[-1]}." in sentence
+        assert finish(track_planned(project, [PlannedVideo(video, run)], 0)) == []
+    np.testing.assert_array_equal(poses_of(run), xy)
+
+
+@pytest.mark.parametrize("identity", ["true", "false", ""])
+def test_only_identity_projects_have_labels_with_names(tmp_path, identity):
+    write_project(tmp_path / "p", identity)
     with open_project(tmp_path / "p") as project:
         for who in ("ann", "bob"):
             project.labels.place(FrameKey("cam", 1), "nose", 5, 6, individual=who)

@@ -72,11 +72,13 @@ def export(
     stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
     yield from predict(planned, model, job)
-    yield from track_planned(project, planned, job)
+    mended = yield from track_planned(project, planned, job)
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()
-    notice = " ".join(part for part in (notice, _without_unique(planned, options), *_video_notices(videos)) if part)
+    notice = " ".join(
+        part for part in (notice, *mended, _without_unique(planned, options), *_video_notices(videos)) if part
+    )
     return PosesExported(
         job, tuple(video.name for video in videos), version, tuple(str(path) for path in paths), notice
     )

@@ -34,14 +34,20 @@ def named_labels(project: Project, video: str) -> Labels:
     return {key.frame: animals for key, animals in found.items() if len(animals) > 1}
 
 
-def mend_exchanges(run: VideoRun, labels: Labels) -> Generator[int, None, None]:
+def mend_exchanges(run: VideoRun, labels: Labels) -> Generator[int, None, list[tuple[int, int]]]:
     """Swap two tracks where they went on with each other's animal; yield the number of frames after each stretch.
 
     Doing it again changes nothing more.
+
+    Returns
+    -------
+    list of (int, int)
+        The ranges in which tracks were swapped: first position, and the one after the last.
     """
+    mended: list[tuple[int, int]] = []
     n = len(run.header.individuals)
     if not 2 <= n <= MOST_ANIMALS:
-        return
+        return mended
     for pair in combinations(range(n), 2):
         collector = StretchCollector()
         for first in range(0, run.header.n_frames, CHUNK):
@@ -49,21 +55,24 @@ def mend_exchanges(run: VideoRun, labels: Labels) -> Generator[int, None, None]:
             _collect(run, first, stop, pair, labels, collector)
             yield stop - first
         stretches = collector.stretches(run.header.n_frames)
-        _swap(run, pair, stretches)
+        mended += _swap(run, pair, stretches)
+    return mended
 
 
-def _swap(run: VideoRun, pair: tuple[int, int], stretches: Sequence[Stretch]) -> None:
+def _swap(run: VideoRun, pair: tuple[int, int], stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
     found = exchanged(stretches)
     if not any(found):
-        return
+        return []
     margins = np.array(open_memmap(run.margins_path, mode="r"))
     n, k = len(run.header.individuals), len(run.header.bodyparts)
     order = np.arange(n)
     order[list(pair)] = pair[::-1]
-    for begun, end in swapped_ranges(stretches, found, margins):
+    ranges = swapped_ranges(stretches, found, margins)
+    for begun, end in ranges:
         for first in range(begun, end, CHUNK):
             rows = run.stored_rows(first, min(first + CHUNK, end))
             run.write(first, rows.reshape(-1, n, k, 3)[:, order].reshape(rows.shape))
+    return ranges
 
 
 def _collect(

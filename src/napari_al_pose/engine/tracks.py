@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.track_exchanges import Labels, mend_exchanges, named_labels
@@ -31,24 +32,49 @@ STRETCH = 256
 """Frames between two progress messages."""
 
 
-def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, None]:
-    """Follow the animals of completely predicted videos; do nothing for videos of one animal."""
+def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, list[str]]:
+    """Follow the animals of completely predicted videos; do nothing for videos of one animal.
+
+    Returns
+    -------
+    list of str
+        A sentence on each video in which tracks were put right.
+    """
+    notices: list[str] = []
     several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
     total = sum(item.run.header.n_frames for item in several)
     done = sum(_state(item.run)["frames"] for item in several)
     reporter = ProgressReporter(job, "", total, begun=done)
     for item in several:
         reporter.stage = f"Following the animals of {item.video.name}"
-        for n in track_run(item.run, named_labels(project, item.video.name)):
+        tracking = track_run(item.run, named_labels(project, item.video.name))
+
+        def told(n: int) -> Iterator[Progress]:
+            nonlocal done
             done += n
             yield from reporter.report(done)
 
+        mended = yield from relay(tracking, told)
+        notices += [_mended_sentence(item, mended)] if mended else []
+    return notices
 
-def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, None, None]:
+
+def _mended_sentence(item: PlannedVideo, mended: Sequence[tuple[int, int]]) -> str:
+    places = [item.run.numbers(first, stop).tolist() for first, stop in mended]
+    told = ", ".join(f"frames {numbers[0]} to {numbers[-1]}" for numbers in places)
+    return (
+        f"{item.video.name}: two tracks had gone on with each other's animal and were swapped in {told}. "
+        "Check it in the timeline; U swaps them back."
+    )
+
+
+def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, None, list[tuple[int, int]]]:
     """Follow the animals of one video; yield now and then how many more frames are done.
 
-    ``labels`` with names that are kept from frame to frame say which animal is which.
+    ``labels`` with names that are kept from frame to frame say which animal is which. Returns what `mend_exchanges`
+    has swapped.
     """
+    mended: list[tuple[int, int]] = []
     header, state = run.header, _state(run)
     n, k = len(header.individuals), len(header.bodyparts)
     tracker = Tracker(n, k) if state["tracker"] is None else Tracker.resume(state["tracker"])
@@ -73,12 +99,12 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
         write_text(tracking_path(run.path), json.dumps(done))
         yield len(rows) % STRETCH
     if not state["mended"]:
-        for _ in mend_exchanges(run, labels or {}):
-            yield 0
+        mended = yield from relay(mend_exchanges(run, labels or {}), lambda _: (0,))
         write_text(
             tracking_path(run.path),
             json.dumps({"frames": header.n_frames, "tracker": tracker.state(), "mended": True}),
         )
+    return mended
 
 
 def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
