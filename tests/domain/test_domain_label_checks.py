@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
-from napari_al_pose.domain.label_checks import LabelCheck, find_checks
+from napari_al_pose.domain.label_checks import LabelCheck, find_checks, is_in_place, points_of_model
 from napari_al_pose.domain.views.label_checks import (
     check_button_text,
     check_marks,
     check_rows,
-    is_in_place,
-    points_of_model,
 )
 
 PARTS = ("nose", "left ear", "right ear", "tail")

@@ -27,6 +27,10 @@ SWAP_GAIN = 0.5
 """Left and right look swapped if exchanging them at least halves the distance to the prediction."""
 
 
+_SAME_PLACE_PX = 0.01
+"""Largest distance at which a label counts as not moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelCheck:
     """One suspicious label.
@@ -109,6 +113,40 @@ def find_checks(
                 found.append(_check(label, said, k, name, "far", float(apart[k])))
     found.sort(key=lambda check: (-check.distance * check.likelihood, check.key, check.bodypart))
     return tuple(found[:limit])
+
+
+def points_of_model(
+    check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the labels as the model would have them: the bodypart moved, or two exchanged; {} if that is not known.
+
+    Parameters
+    ----------
+    check : LabelCheck
+        What was found.
+    annotation : Annotation
+        The labels of its individual in its frame.
+    bodyparts : sequence of str
+        Names along the keypoint axis.
+    """
+    if not check.counterpart:
+        return {} if check.seen is None else {check.bodypart: check.seen}
+    names = check.bodypart, check.counterpart
+    if any(name not in bodyparts for name in names):
+        return {}
+    a, b = (annotation.xy[list(bodyparts).index(name)] for name in names)
+    if not np.isfinite([*a, *b]).all():
+        return {}
+    return {names[0]: (float(b[0]), float(b[1])), names[1]: (float(a[0]), float(a[1]))}
+
+
+def is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]) -> bool:
+    """Return whether a label is still where it was when it was found."""
+    if check.bodypart not in bodyparts:
+        return False
+    k = list(bodyparts).index(check.bodypart)
+    placed = annotation.states[k] == KeypointState.PLACED
+    return bool(placed and np.abs(annotation.xy[k] - (check.x, check.y)).max() <= _SAME_PLACE_PX)
 
 
 def _swaps(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_al_pose.domain.annotation import Annotation, KeypointState
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.prompt import Prompt
 
-_SAME_PLACE_PX = 0.01
 KEEP, TAKE, EXCHANGE, NEXT = "Keep my label", "Take the model's point", "Exchange the two", "Next"
 
 
@@ -90,40 +88,6 @@ def check_marks(check: LabelCheck) -> CheckMarks | None:
         return None
     apart = float(np.hypot(check.seen[0] - check.x, check.seen[1] - check.y))
     return CheckMarks((check.x, check.y), check.seen, f"model, {apart:.0f} px away")
-
-
-def points_of_model(
-    check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]
-) -> dict[str, tuple[float, float]]:
-    """Return the labels as the model would have them: the bodypart moved, or two exchanged; {} if that is not known.
-
-    Parameters
-    ----------
-    check : LabelCheck
-        What was found.
-    annotation : Annotation
-        The labels of its individual in its frame.
-    bodyparts : sequence of str
-        Names along the keypoint axis.
-    """
-    if not check.counterpart:
-        return {} if check.seen is None else {check.bodypart: check.seen}
-    names = check.bodypart, check.counterpart
-    if any(name not in bodyparts for name in names):
-        return {}
-    a, b = (annotation.xy[list(bodyparts).index(name)] for name in names)
-    if not np.isfinite([*a, *b]).all():
-        return {}
-    return {names[0]: (float(b[0]), float(b[1])), names[1]: (float(a[0]), float(a[1]))}
-
-
-def is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[str]) -> bool:
-    """Return whether a label is still where it was when it was found."""
-    if check.bodypart not in bodyparts:
-        return False
-    k = list(bodyparts).index(check.bodypart)
-    placed = annotation.states[k] == KeypointState.PLACED
-    return bool(placed and np.abs(annotation.xy[k] - (check.x, check.y)).max() <= _SAME_PLACE_PX)
 
 
 def _why(check: LabelCheck) -> str:

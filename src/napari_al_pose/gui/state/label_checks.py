@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain.effort import Gesture
-from napari_al_pose.domain.label_checks import LabelCheck
-from napari_al_pose.domain.views.label_checks import is_in_place, points_of_model
+from napari_al_pose.domain.label_checks import LabelCheck, is_in_place, points_of_model
 from napari_al_pose.engine.messages import Checked
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
