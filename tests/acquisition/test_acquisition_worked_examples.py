@@ -31,7 +31,7 @@ from napari_al_pose.acquisition.strategies.thc import continuity, scoremap_chang
 from napari_al_pose.acquisition.strategies.wpu import fit_autoencoder, pose_features
 from napari_al_pose.acquisition.vectors import unit_rows
 from napari_al_pose.domain import FrameKey, Skeleton
-from napari_al_pose.pose.auxiliary import losses
+from napari_al_pose.pose.auxiliary import heads
 
 NOSE = Skeleton(("nose",))
 
@@ -73,16 +73,16 @@ def test_t7_a_moving_animal_does_not_change():
 
 def test_t9_learning_losses():
     expected, true = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.2, 0.6]])
-    assert float(losses.learning_loss_pp(expected, true)) == pytest.approx(0.286742, abs=1e-6)
-    assert float(losses.learning_loss(expected, true)) == pytest.approx(1.5)
+    assert float(heads.learning_loss_pp(expected, true)) == pytest.approx(0.286742, abs=1e-6)
+    assert float(heads.learning_loss(expected, true)) == pytest.approx(1.5)
 
 
 def test_t10_aleatoric():
     squared, s = torch.tensor([[9.0, 1.0]]), torch.tensor([[np.log(4.0), 0.0]], dtype=torch.float32)
     mask = torch.ones(1, 2)
-    assert float(losses.position_likelihood(squared, s, mask)) == pytest.approx(1.505647, abs=1e-6)
+    assert float(heads.position_likelihood(squared, s, mask)) == pytest.approx(1.505647, abs=1e-6)
     # AL4Pose: half of s, right in one dimension only.
-    assert float(losses.length_likelihood(squared.sqrt(), torch.zeros(1, 2), s, mask)) == pytest.approx(
+    assert float(heads.length_likelihood(squared.sqrt(), torch.zeros(1, 2), s, mask)) == pytest.approx(
         1.159074, abs=1e-6
     )
 
@@ -90,7 +90,7 @@ def test_t10_aleatoric():
 def test_t10_missing_bodyparts_do_not_lower_the_mean():
     """AL4Pose averages over the masked ones too."""
     squared, s = torch.tensor([[9.0, 1.0, 777.0]]), torch.tensor([[np.log(4.0), 0.0, 3.0]], dtype=torch.float32)
-    masked = losses.position_likelihood(squared, s, torch.tensor([[1.0, 1.0, 0.0]]))
+    masked = heads.position_likelihood(squared, s, torch.tensor([[1.0, 1.0, 0.0]]))
     assert float(masked) == pytest.approx(1.505647, abs=1e-6)
 
 

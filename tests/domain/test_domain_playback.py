@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_al_pose.domain.playback import due_position
+from napari_al_pose.domain.frames import due_position
 
 
 @pytest.mark.parametrize(

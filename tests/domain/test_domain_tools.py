@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction
 from napari_al_pose.domain.labelling import (
+    LabelTally,
     loop_step,
     neighbour_key,
     pasted,
@@ -18,7 +19,6 @@ from napari_al_pose.domain.labelling import (
     unlabelled_frames,
 )
 from napari_al_pose.domain.tools import Click, LabelMode, Tool, bodypart_after_click, click_meaning, next_mode
-from napari_al_pose.domain.views import LabelTally
 
 KEY = FrameKey("v", 0)
 U, P, X = KeypointState.UNSEEN, KeypointState.PLACED, KeypointState.NOT_VISIBLE

@@ -28,11 +28,11 @@ from napari_al_pose.domain import (
     Skeleton,
     Suggestion,
 )
+from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.skeleton_draft import SkeletonDraft
 from napari_al_pose.domain.views import (
     BodypartMark,
     FrameAxis,
-    LabelTally,
     MarkKind,
     axis_of,
     bodypart_colours,

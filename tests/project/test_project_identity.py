@@ -17,7 +17,6 @@ from napari_al_pose.project import open_project
 from napari_al_pose.project.identity import identity_of, is_same_video
 from napari_al_pose.project.known_videos import KnownVideos
 from napari_al_pose.project.outside_predictions import files_beside, named_after, outside_run
-from napari_al_pose.project.stored_poses import stored_pose
 from napari_al_pose.project.video_predictions import RunHeader
 
 NAMES = st.text(st.characters(categories=["L", "N"], include_characters=" _-.()"), min_size=1, max_size=20).filter(
@@ -116,9 +115,9 @@ def test_what_another_file_of_that_name_was_predicted_is_no_guess(project_root):
                 video="cam1", identity=digest, footage=digest, model_version=1, bodyparts=bodyparts, segments=((0, 4),)
             )
             project.video_predictions.store(header, values)
-            assert (stored_pose(project, 1, FrameKey("cam1", 2)) is not None) is expected
+            assert (project.stored_pose(1, FrameKey("cam1", 2)) is not None) is expected
         shutil.copy(other, video)
-        assert stored_pose(project, 1, FrameKey("cam1", 2)) is None
+        assert project.stored_pose(1, FrameKey("cam1", 2)) is None
 
 
 def test_a_video_recorded_anew_under_its_name_loses_what_was_said_about_it(project_root):

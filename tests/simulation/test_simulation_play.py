@@ -21,9 +21,8 @@ from napari_al_pose.simulation.measures import measure
 from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
-from napari_al_pose.simulation.provenance import _meaning, code_version
 from napari_al_pose.simulation.report import write_report
-from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
+from napari_al_pose.simulation.rows import RoundFiles, _meaning, code_version, read_rounds, write_tables
 from napari_al_pose.simulation.running import Run, simulate
 
 PROTOCOL = Protocol(

@@ -7,7 +7,7 @@ import time
 from qtpy.QtCore import QObject, Qt, QTimer
 
 from napari_al_pose.domain import FrameKey
-from napari_al_pose.domain.playback import due_position
+from napari_al_pose.domain.frames import due_position
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession

@@ -12,7 +12,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameKey, Prediction, Skeleton
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.formats.deeplabcut import (
@@ -241,6 +241,17 @@ class ProjectFolder:
             kept = [suggestion for suggestion in saved.suggestions if suggestion.key.video != name]
             if len(kept) < len(saved.suggestions):
                 self.queue.save(saved.strategy, saved.model_version, kept)
+
+    def stored_pose(self, version: int, key: FrameKey) -> Prediction | None:
+        """Return the pose that model ``version`` (0: another program) stored for a frame of a whole video.
+
+        None if there is none, or it is of other bodyparts or of another file than the project's video of that name.
+        """
+        footage = next((video.footage for video in self.videos if video.name == key.video), "")
+        run = self.video_predictions.find(version, key.video, footage=footage)
+        if run is None or run.header.bodyparts != self.skeleton.bodyparts:
+            return None
+        return run.prediction(key.frame)
 
     # ---- individuals ------------------------------------------------------------------------------
 

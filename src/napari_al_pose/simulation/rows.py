@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+import napari_al_pose
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.simulation.protocol import current_arm, earlier_arms
-from napari_al_pose.simulation.provenance import code_version
 
 SCALARS = (
     "dataset",
@@ -57,6 +60,20 @@ SCALARS = (
 
 WORK = ("seconds", "clicks", "looks", "points", "placed", "dragged", "accepted", "n_points", "noc", "noc_mended")
 """Columns for workflows: an annotator's work so far, and the clicks that a test frame would need."""
+
+_PLACES = (
+    "acquisition/**/*.py",
+    "engine/choosing.py",
+    "engine/extras.py",
+    "engine/scoring.py",
+    "simulation/arms.py",
+    "simulation/choosing.py",
+    "simulation/learner.py",
+    "simulation/pool.py",
+    "pose/network.py",
+    "pose/targets.py",
+)
+"""Code whose changes make rounds another experiment."""
 
 
 class RoundFiles:
@@ -139,6 +156,17 @@ def as_table(rounds: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([{name: row.get(name) for name in columns} for row in values], columns=columns)
 
 
+@functools.cache
+def code_version() -> str:
+    """Return a short hash of the code that chooses and learns, without comments, docstrings and layout."""
+    root = Path(napari_al_pose.__file__).parent
+    digest = hashlib.sha256()
+    for place in _PLACES:
+        for path in sorted(root.glob(place)):
+            digest.update(path.name.encode() + _meaning(path.read_text(encoding="utf-8")))
+    return digest.hexdigest()[:12]
+
+
 def _rounds(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*.json")):
         yield _parse(path)
@@ -156,3 +184,12 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+
+
+def _meaning(source: str) -> bytes:
+    """Return a module's syntax tree without docstrings, as text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree).encode()

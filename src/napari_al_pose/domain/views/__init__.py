@@ -38,7 +38,6 @@ from napari_al_pose.domain.views.skeleton_change import (
     links_among,
     rename_in_links,
 )
-from napari_al_pose.domain.views.tally import LabelTally
 from napari_al_pose.domain.views.timeline import (
     FrameAxis,
     Mark,
@@ -58,7 +57,6 @@ __all__ = [
     "DraftRow",
     "ErrorCurve",
     "FrameAxis",
-    "LabelTally",
     "Mark",
     "MarkKind",
     "QueueRow",

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import Round
-from napari_al_pose.domain.labelling import time_to_train
+from napari_al_pose.domain.labelling import LabelTally, time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
-from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.engine.messages import Described, Ranked, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView

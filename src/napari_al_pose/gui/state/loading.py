@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.queue import Queue
-from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 

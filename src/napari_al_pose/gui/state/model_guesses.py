@@ -15,7 +15,6 @@ from napari_al_pose.gui.state.loading import LoadedProject
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
-from napari_al_pose.project.stored_poses import stored_pose
 
 
 class ModelGuesses(QObject):
@@ -146,7 +145,7 @@ class _StoredPoses(QObject):
             return
         (project, version, key), self._wish = self._wish, None
         self._busy = True
-        self._background.run(lambda: stored_pose(project, version, key), self._deliver, self._give_up)
+        self._background.run(lambda: project.stored_pose(version, key), self._deliver, self._give_up)
 
     def _deliver(self, prediction: Prediction | None) -> None:
         self._busy = False

@@ -12,9 +12,9 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Skeleton
+from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
-from napari_al_pose.domain.views import LabelTally
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.loading import LoadedProject, first_frame, load_project

@@ -2,6 +2,9 @@
 
 No gradient reaches the pose network, and it stays in evaluation mode, so not even its running averages change. Each
 labelled frame is seen in several rotated, shifted and disturbed copies of the whole frame, like frames of the pool.
+
+The losses are those of `napari_al_pose.acquisition.strategies.learning_loss`, ``aleatoric`` and ``vl4pose``; each is a
+mean over its input.
 """
 
 from __future__ import annotations
@@ -14,10 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.augmentation import cut, disturb
-from napari_al_pose.pose.auxiliary import losses
 from napari_al_pose.pose.auxiliary.activations import ActivationProbe, Activations
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.geometry import CELL_CENTRE, SCOREMAP_STRIDE, InputGeometry
@@ -30,6 +33,9 @@ BATCH = 32
 _RATE = 1e-3
 _SHIFT = 0.1
 """Largest shift of a copy, in sides of the frame."""
+
+LOG_VARIANCES = (-6.0, 10.0)
+_LEAST = 1e-12
 
 
 class HeadKind(enum.Enum):
@@ -157,14 +163,38 @@ def train_head(kind: HeadKind, lesson: Lesson, *, seed: int = 0) -> Generator[in
 
 def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
     if kind is HeadKind.ALEATORIC:
-        return losses.position_likelihood(lesson.squared[rows], said, lesson.placed[rows])
+        return position_likelihood(lesson.squared[rows], said, lesson.placed[rows])
     if kind is HeadKind.LINKS:
         mean, log_variance = said.unflatten(1, (-1, 2)).unbind(dim=2)
-        return losses.length_likelihood(lesson.length[rows], mean, log_variance, lesson.linked[rows])
+        return length_likelihood(lesson.length[rows], mean, log_variance, lesson.linked[rows])
     # Row i is paired with row i + n / 2.
     expected, true = said[:, 0].reshape(2, -1).T, lesson.loss[rows].reshape(2, -1).T
-    pairwise = losses.learning_loss if kind is HeadKind.LEARNING_LOSS else losses.learning_loss_pp
+    pairwise = learning_loss if kind is HeadKind.LEARNING_LOSS else learning_loss_pp
     return pairwise(expected, true)
+
+
+def learning_loss(expected: Tensor, true: Tensor) -> Tensor:
+    """Return Yoo & Kweon's hinge with margin 1 over pairs ``(n, 2)`` of expected and true losses."""
+    sign = torch.sign(true[:, 0] - true[:, 1])
+    return F.relu(1 - sign * (expected[:, 0] - expected[:, 1])).mean()
+
+
+def learning_loss_pp(expected: Tensor, true: Tensor) -> Tensor:
+    """Return LearningLoss++'s divergence over pairs ``(n, 2)`` of expected and true losses."""
+    shares = (true + _LEAST) / (true + _LEAST).sum(dim=1, keepdim=True)
+    return F.kl_div(F.log_softmax(expected, dim=1), shares, reduction="batchmean")
+
+
+def position_likelihood(squared: Tensor, log_variance: Tensor, mask: Tensor) -> Tensor:
+    """Return the negative log-likelihood of squared errors in two dimensions, all ``(n, K)``, where ``mask`` is 1."""
+    s = log_variance.clamp(*LOG_VARIANCES)
+    return ((0.5 * squared * torch.exp(-s) + s) * mask).sum() / mask.sum().clamp(min=1)
+
+
+def length_likelihood(length: Tensor, mean: Tensor, log_variance: Tensor, mask: Tensor) -> Tensor:
+    """Return the negative log-likelihood of lengths, all ``(n, links)``, where ``mask`` is 1."""
+    s = log_variance.clamp(-6.0, 6.0)
+    return ((0.5 * (length - mean) ** 2 * torch.exp(-s) + 0.5 * s) * mask).sum() / mask.sum().clamp(min=1)
 
 
 def _lesson(
