@@ -115,7 +115,7 @@ def test_an_animal_nobody_labelled_and_a_frame_without_animals_are_different_thi
     assert not empty.animals
     assert empty.every_animal
     # To measure on, a frame must be labelled to its end.
-    project.labels.set_role(FrameKey(VIDEO, 34), FrameRole.HOLDOUT)
+    project.labels.roles.set(FrameKey(VIDEO, 34), FrameRole.HOLDOUT)
     assert FrameKey(VIDEO, 34) in {a.key for a in split_labels(project, loop.sources(project)).holdout}
 
 
@@ -182,7 +182,7 @@ def test_an_animal_whose_label_is_far_off_is_to_be_checked(project, loop, monkey
     x, y = truth[20, 1, project.skeleton.bodyparts.index(part)]
     project.labels.place(key, part, float(x) + 90, float(y), individual="mouse2")
     for frame in range(0, N_FRAMES, 5):
-        project.labels.set_role(FrameKey(VIDEO, frame), FrameRole.HOLDOUT)
+        project.labels.roles.set(FrameKey(VIDEO, frame), FrameRole.HOLDOUT)
     monkeypatch.setattr(label_checks, "MIN_FRAMES", 1000)  # only what is held out is asked about, of the model there is
     checked, _ = finish(loop.check_labels(project))
     worst = checked.checks[0]

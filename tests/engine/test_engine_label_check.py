@@ -41,7 +41,7 @@ def project(sample_copy):
                 else:
                     project.labels.mark_not_visible(key, name)
             if i >= 13:
-                project.labels.set_role(key, FrameRole.HOLDOUT)
+                project.labels.roles.set(key, FrameRole.HOLDOUT)
         yield project
 
 

@@ -82,7 +82,7 @@ def label(config):
                 else:
                     project.labels.mark_not_visible(key, name)
             if i >= 6:
-                project.labels.set_role(key, FrameRole.HOLDOUT)
+                project.labels.roles.set(key, FrameRole.HOLDOUT)
     return config
 
 

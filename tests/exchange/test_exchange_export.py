@@ -88,7 +88,7 @@ def test_individuals_that_do_not_fit_are_counted(tmp_path):
 def test_half_labelled_and_hold_out_frames_are_told(config, tmp_path):
     with open_project(config) as project:
         project.labels.place(FrameKey("cam", 9), BODYPARTS[0], 1.0, 2.0)
-        project.labels.set_role(FrameKey("cam", 7), FrameRole.HOLDOUT)
+        project.labels.roles.set(FrameKey("cam", 7), FrameRole.HOLDOUT)
         told = " ".join(exported(project, "sleap", tmp_path).notices)
         assert "1 partly labelled frame left out: cam 9" in told
         assert "1 test frame is written like the others" in told

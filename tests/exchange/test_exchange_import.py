@@ -262,10 +262,10 @@ def test_images_of_other_sizes_and_grey_ones(tmp_path):
 def test_hold_out_frames_of_a_project_stay_hold_out(tmp_path):
     theirs = project_with_labels(tmp_path / "theirs", frames=(1, 2))
     with open_project(theirs) as project:
-        project.labels.set_role(FrameKey("cam", 2), FrameRole.HOLDOUT)
+        project.labels.roles.set(FrameKey("cam", 2), FrameRole.HOLDOUT)
     finish(import_labels(theirs, tmp_path / "made"))
     with open_project(tmp_path / "made") as project:
-        assert project.labels.holdout_keys() == [FrameKey("cam", 2)]
+        assert project.labels.roles.holdout_keys() == [FrameKey("cam", 2)]
 
 
 def test_bodyparts_that_belong_to_no_individual_come_along(tmp_path):

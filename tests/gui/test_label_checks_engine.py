@@ -41,7 +41,7 @@ def mislabelled(sample_copy):
                 else:
                     project.labels.mark_not_visible(key, name)
             if number >= 93:
-                project.labels.set_role(key, FrameRole.HOLDOUT)
+                project.labels.roles.set(key, FrameRole.HOLDOUT)
         return FrameKey(video, WRONG_FRAME), sample_copy
 
 

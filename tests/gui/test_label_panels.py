@@ -172,7 +172,7 @@ def test_the_hold_out_mark_is_changed_only_by_a_yes(opened, label_menu, panel, q
     expected = FrameRole.HOLDOUT if agrees else FrameRole.TRAIN
     qtbot.waitUntil(lambda: not box.isVisible(), timeout=TIMEOUT)
     assert opened.navigator.role is expected
-    assert opened.projects.project.labels.role(opened.frame.key) is expected
+    assert opened.projects.project.labels.roles.of(opened.frame.key) is expected
 
 
 @pytest.fixture

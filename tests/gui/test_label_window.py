@@ -253,7 +253,7 @@ def test_twenty_frames_through_every_mode(viewer, session, person, qtbot, engine
             expected = [np.nan, np.nan] if meant is None else meant
             np.testing.assert_allclose(xy, expected, atol=1.5, err_msg=f"{name} in frame {number}")
     with open_project(root, read_only=True) as stored:
-        assert [key.frame for key in stored.labels.holdout_keys()] == [HOLDOUT]
+        assert [key.frame for key in stored.labels.roles.holdout_keys()] == [HOLDOUT]
 
 
 def test_the_view_comes_close_follows_and_plays_without_labelling_other_frames(viewer, session, person, qtbot):

@@ -172,11 +172,11 @@ def test_the_first_label_of_a_suggested_frame_stores_who_chose_it_and_what_for(o
     assert opened.frame.key == suggested
     opened.editor.place(opened.frame.bodypart, 1, 2)
     assert opened.frame.annotation.role is FrameRole.HOLDOUT
-    assert opened.projects.project.labels.provenance(suggested) == "random"
+    assert opened.projects.project.labels.roles.provenance(suggested) == "random"
     opened.navigator.go_to(beside)
     opened.editor.place(opened.frame.bodypart, 1, 2)
     assert opened.frame.annotation.role is FrameRole.TRAIN
-    assert opened.projects.project.labels.provenance(beside) == ""
+    assert opened.projects.project.labels.roles.provenance(beside) == ""
 
 
 def test_a_new_ranking_leaves_the_frame_in_front(opened, qtbot, engine):

@@ -235,7 +235,7 @@ def test_errors_are_measured_where_labels_are_on_test_frames_first(pair, timelin
     assert pair.tracks.errors.bodyparts == (("tail", 2.0, 2), ("nose", 0.0, 2))
     assert pair.tracks.errors.frames == ((5, 1.0),)
     assert not pair.tracks.errors.is_test
-    labels.set_role(FrameKey(pair.frame.key.video, 7), FrameRole.HOLDOUT)
+    labels.roles.set(FrameKey(pair.frame.key.video, 7), FrameRole.HOLDOUT)
     read(7, 8.0)
     assert pair.tracks.errors.bodyparts[0] == ("tail", 4.0, 2)
     assert (pair.tracks.errors.n_frames, pair.tracks.errors.is_test) == (1, True)

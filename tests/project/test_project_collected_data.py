@@ -36,7 +36,7 @@ def test_only_complete_frames_are_written_with_their_images(project_root):
     with open_project(project_root) as project:
         complete(project, FrameKey("mouse", 7))
         complete(project, FrameKey("mouse", 30))
-        project.labels.set_role(FrameKey("mouse", 30), FrameRole.HOLDOUT)
+        project.labels.roles.set(FrameKey("mouse", 30), FrameRole.HOLDOUT)
         project.labels.place(FrameKey("mouse", 8), "nose", 1, 1)
         project.export_labels()
         assert project.notices == ()

@@ -78,7 +78,7 @@ def test_guesses_that_were_taken_as_they_are_are_known(project):
 
 
 def test_what_another_program_did_is_nobodys_effort(project):
-    project.labels.set_role(A, project.labels.role(A))
+    project.labels.roles.set(A, project.labels.roles.of(A))
     assert project.labels.acts() == []
 
 

@@ -65,7 +65,7 @@ def test_an_edit_that_changes_nothing_is_no_step(path):
     revision = store.revision
     store.place(KEY, "nose", 1, 1)
     store.clear(KEY, "ear")
-    store.set_role(KEY, FrameRole.TRAIN)
+    store.roles.set(KEY, FrameRole.TRAIN)
     assert store.revision == revision
 
 
@@ -101,22 +101,22 @@ def test_undo_and_redo_survive_a_restart(path):
 
 def test_roles_are_not_undone_and_holdout_cannot_be_lost_by_accident(path):
     store = LabelStore.open(path, SKELETON)
-    store.set_role(KEY, FrameRole.HOLDOUT, provenance="random")
+    store.roles.set(KEY, FrameRole.HOLDOUT, provenance="random")
     store.place(KEY, "nose", 1, 1)
     store.undo()
-    assert store.role(KEY) is FrameRole.HOLDOUT
-    store.set_role(KEY, FrameRole.TRAIN, provenance="mpe")
-    assert store.role(KEY) is FrameRole.HOLDOUT
-    assert store.holdout_keys() == [KEY]
+    assert store.roles.of(KEY) is FrameRole.HOLDOUT
+    store.roles.set(KEY, FrameRole.TRAIN, provenance="mpe")
+    assert store.roles.of(KEY) is FrameRole.HOLDOUT
+    assert store.roles.holdout_keys() == [KEY]
     store.redo()
     assert store.annotations()[0].role is FrameRole.HOLDOUT
     store.close()
     store = LabelStore.open(path, SKELETON)
-    assert store.role(KEY) is FrameRole.HOLDOUT
-    assert store.provenance(KEY) == "mpe"
-    store.set_role(KEY, FrameRole.TRAIN, release_holdout=True)
-    assert store.role(KEY) is FrameRole.TRAIN
-    assert store.provenance(KEY) == "mpe"
+    assert store.roles.of(KEY) is FrameRole.HOLDOUT
+    assert store.roles.provenance(KEY) == "mpe"
+    store.roles.set(KEY, FrameRole.TRAIN, release_holdout=True)
+    assert store.roles.of(KEY) is FrameRole.TRAIN
+    assert store.roles.provenance(KEY) == "mpe"
 
 
 def test_log_is_append_only_and_says_who_and_when(path):
@@ -199,7 +199,11 @@ def test_reader_follows_the_writer(path):
     assert reader.complete_keys() == [KEY]
     assert reader.revision == writer.revision
     assert not reader.can_undo
-    for edit in (lambda: reader.place(KEY, "nose", 9, 9), reader.undo, lambda: reader.set_role(KEY, FrameRole.HOLDOUT)):
+    for edit in (
+        lambda: reader.place(KEY, "nose", 9, 9),
+        reader.undo,
+        lambda: reader.roles.set(KEY, FrameRole.HOLDOUT),
+    ):
         with pytest.raises(AlPoseError, match="reading only"):
             edit()
     writer.undo()
@@ -315,7 +319,7 @@ def test_store_behaves_as_a_list_of_states(tmp_path_factory, script):
             store.close()
             store = reopened()
         elif name == "hold_out":
-            store.set_role(arguments[0], FrameRole.HOLDOUT)
+            store.roles.set(arguments[0], FrameRole.HOLDOUT)
             held_out.add(arguments[0])
         else:
             getattr(store, name)(*arguments)
@@ -332,7 +336,7 @@ def test_store_behaves_as_a_list_of_states(tmp_path_factory, script):
                 present += 1
         assert (store.can_undo, store.can_redo) == (present > 0, present < len(history) - 1)
         assert as_dict(store) == history[present]
-        assert store.holdout_keys() == sorted(held_out)
+        assert store.roles.holdout_keys() == sorted(held_out)
         assert store.labelled_keys() == sorted({key for key, _ in history[present]})
         counts = {key: sum(other == key for other, _ in history[present]) for key, _ in history[present]}
         assert store.complete_keys() == sorted(key for key, count in counts.items() if count == 3)

@@ -319,17 +319,17 @@ def test_holdout(project_root, n, share, expected):
     save_labels(project_root, np.ones((n - half, 3, 2)), frames[half:], video="b")
     with open_project(project_root) as project:
         assert project.ensure_holdout(share, 3) == expected
-        chosen = project.labels.holdout_keys()
+        chosen = project.labels.roles.holdout_keys()
         assert len(chosen) == expected
         assert abs(sum(key.video == "a" for key in chosen) - expected / 4) <= 1
-        assert all(project.labels.role(key) is FrameRole.HOLDOUT for key in chosen)
+        assert all(project.labels.roles.of(key) is FrameRole.HOLDOUT for key in chosen)
         if expected:
             assert project.ensure_holdout(share, 4) == 0, "once marked, none is added or taken"
-            assert project.labels.holdout_keys() == chosen
+            assert project.labels.roles.holdout_keys() == chosen
     shutil.rmtree(project_root / "al-pose")
     with open_project(project_root) as project:
         project.ensure_holdout(share, 3)
-        assert project.labels.holdout_keys() == chosen, "the same seed draws the same frames"
+        assert project.labels.roles.holdout_keys() == chosen, "the same seed draws the same frames"
 
 
 def tree(root: Path) -> dict[str, bytes]:

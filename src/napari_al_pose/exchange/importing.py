@@ -163,7 +163,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
             project.labels.exchange.take_in((), others, source=f"{file} ({number})", undoable=False)
         taken = {key.frame_key for key, _ in changes}
         held_out = {a.key for a in fitted.annotations if a.role is FrameRole.HOLDOUT} & taken
-        project.labels.set_roles(dict.fromkeys(held_out, FrameRole.HOLDOUT), provenance="random")
+        project.labels.roles.set_many(dict.fromkeys(held_out, FrameRole.HOLDOUT), provenance="random")
     except BaseException:
         # An end that came after the last label was stored came too late: labels keep their images, and can be undone.
         if not stored.is_set():

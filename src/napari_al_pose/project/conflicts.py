@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -42,8 +41,6 @@ class LabelConflicts:
     Parameters
     ----------
     log : EditLog
-    mutex : RLock
-        The store's.
     decide : callable
         Turns changes into an undoable action, and does something more in the same transaction.
     skeleton : callable
@@ -53,19 +50,17 @@ class LabelConflicts:
     def __init__(
         self,
         log: EditLog,
-        mutex: threading.RLock,
         *,
         decide: Callable[[Changes, Callable[[], None]], None],
         skeleton: Callable[[], Skeleton],
     ) -> None:
         self._log = log
-        self._mutex = mutex
         self._decide = decide
         self._skeleton = skeleton
 
     def all(self) -> list[Conflict]:
         """Return every undecided conflict, by frame, then in the order of the bodyparts."""
-        with self._mutex:
+        with self._log.mutex:
             known = {names: index for index, names in enumerate(self._skeleton().keypoints)}
             found = [
                 Conflict(key, ours, theirs, source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,19 +49,14 @@ class LabelHistory:
     Parameters
     ----------
     log : EditLog
-    mutex : RLock
-        The store's.
     edit : callable
         Turns changes into one undoable action.
     skeleton : callable
         Returns the store's skeleton.
     """
 
-    def __init__(
-        self, log: EditLog, mutex: threading.RLock, *, edit: Callable[[Changes], None], skeleton: Callable[[], Skeleton]
-    ) -> None:
+    def __init__(self, log: EditLog, *, edit: Callable[[Changes], None], skeleton: Callable[[], Skeleton]) -> None:
         self._log = log
-        self._mutex = mutex
         self._edit = edit
         self._skeleton = skeleton
 
@@ -71,7 +65,7 @@ class LabelHistory:
 
         If a video's labels were shifted (`LabelExchange.realign`), coordinates of earlier states are shifted too.
         """
-        with self._mutex:
+        with self._log.mutex:
             return [
                 FrameVersion(
                     action.number,
@@ -96,7 +90,7 @@ class LabelHistory:
         ValueError
             If that action did not touch the frame.
         """
-        with self._mutex:
+        with self._log.mutex:
             wanted = next((state for at, state in self._replay(key) if at.number == action), None)
             if wanted is None:
                 raise ValueError(f"Expected an action that changed {key}, got {action}.")

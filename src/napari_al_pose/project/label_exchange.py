@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,31 +51,28 @@ class LabelExchange:
     Parameters
     ----------
     log : EditLog
-    mutex : RLock
-        The store's.
     note : callable
         Tells the store of an appended action: its kind and its number.
     """
 
-    def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
+    def __init__(self, log: EditLog, note: Callable[[str, int], None]) -> None:
         self._log = log
-        self._mutex = mutex
         self._note = note
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other threads from editing while a change is prepared and made."""
-        with self._mutex:
+        with self._log.mutex:
             yield
 
     def videos(self) -> list[str]:
         """Return the names of all videos with labels, sorted."""
-        with self._mutex:
+        with self._log.mutex:
             return [name for (name,) in self._log.rows("SELECT DISTINCT video FROM labels ORDER BY video")]
 
     def state(self, video: str) -> ExchangeState:
         """Return what was last remembered about the files of ``video``."""
-        with self._mutex:
+        with self._log.mutex:
             rows = self._log.rows("SELECT settings, files, action FROM exchanges WHERE video = ?", (video,))
             return ExchangeState(*rows[0]) if rows else ExchangeState()
 
@@ -85,23 +81,23 @@ class LabelExchange:
 
         The latter is "video", "images", or "" if an older version did not say. Return None if nothing was recorded.
         """
-        with self._mutex:
+        with self._log.mutex:
             rows = self._log.rows("SELECT * FROM origins WHERE video = ?", (video,))
             return (float(rows[0][1]), float(rows[0][2]), "".join(rows[0][3:])) if rows else None
 
     def labels(self, video: str) -> dict[KeypointKey, Keypoint]:
         """Return the labels of ``video``, for every bodypart that ever existed."""
-        with self._mutex:
+        with self._log.mutex:
             return self._log.table("labels", video)
 
     def exported(self, video: str) -> dict[KeypointKey, Keypoint]:
         """Return the content of the files of ``video`` when they were last read or written."""
-        with self._mutex:
+        with self._log.mutex:
             return self._log.table("exported", video)
 
     def edited_keys(self, video: str) -> set[KeypointKey]:
         """Return every keypoint of ``video`` in the log, including cleared ones."""
-        with self._mutex:
+        with self._log.mutex:
             query = (
                 "SELECT DISTINCT video, frame, individual, bodypart, (SELECT coalesce(min(skeletons.action), 0)"
                 " FROM skeletons WHERE skeletons.action > edits.action) AS renamed FROM edits WHERE video = ?"
@@ -112,7 +108,7 @@ class LabelExchange:
 
     def values_since(self, video: str) -> dict[KeypointKey, list[Keypoint]]:
         """Return keypoints of ``video`` changed here since its files were last known to be written."""
-        with self._mutex:
+        with self._log.mutex:
             action = self.state(video).action
             if action <= 0:
                 return {}
@@ -178,7 +174,7 @@ class LabelExchange:
         ranges = ((frame, frame) for frame in among or ()) if few else self._ranges(video)
         rows: list[tuple[int, str, str]] = []
         for first, last in ranges:
-            with self._mutex:
+            with self._log.mutex:
                 rows += self._log.rows(query, (video, int(KeypointState.PLACED), first, last))
         frames = {frame for frame, _, _ in rows if among is None or frame in among}
         whole = self.cleared_frames(video, frames) if frames else set()
@@ -210,7 +206,7 @@ class LabelExchange:
         bool
             Whether a label was moved.
         """
-        with self._mutex:
+        with self._log.mutex:
             tables = {name: self._log.table(name, video) for name in ("labels", "exported")} if move else {}
             moved = {name: _moved(table, move) for name, table in tables.items()} if move else {}
             with self._log.transaction():
@@ -226,7 +222,7 @@ class LabelExchange:
 
     def compose_names(self) -> None:
         """Write accents in the names of videos as one letter (NFC), the form in which names are compared."""
-        with self._mutex:
+        with self._log.mutex:
             tables = ("labels", "frames", "exported", "exchanges")
             query = " UNION ".join(f"SELECT video FROM {table}" for table in tables)
             others = [name for (name,) in self._log.rows(query) if name != plain(name)]
@@ -239,7 +235,7 @@ class LabelExchange:
 
     def renumber(self, video: str, numbers: Mapping[int, int]) -> None:
         """Renumber labelled frames, given by their old numbers; frames whose new number is taken keep the old one."""
-        with self._mutex:
+        with self._log.mutex:
             known = self._frames(
                 "SELECT frame FROM labels WHERE video = ?1 UNION SELECT frame FROM exported WHERE video = ?1", (video,)
             )
@@ -278,7 +274,7 @@ class LabelExchange:
         otherwise : (str, changes)
             Another file, and its conflicting values.
         """
-        with self._mutex:
+        with self._log.mutex:
             noted = []
             with self._log.transaction():
                 for kind, origin, changes in (
@@ -316,7 +312,7 @@ class LabelExchange:
             Told how many labels of how many are stored; what it raises leaves all as it was.
         """
         noted = []
-        with self._mutex:
+        with self._log.mutex:
             with self._log.transaction():
                 for kind, taken in (("conflict", conflicts), ("merge" if undoable else "import", changes)):
                     if not taken:
@@ -331,7 +327,7 @@ class LabelExchange:
 
     def put_back(self, found: Mapping[KeypointKey, Keypoint], *, source: str) -> None:
         """Restore earlier labels, as one action that can be undone."""
-        with self._mutex:
+        with self._log.mutex:
             real = [(key, point) for key, point in found.items() if self._log.keypoint(key) != point]
             if not real:
                 return
@@ -351,14 +347,14 @@ class LabelExchange:
         yield first, _LAST_FRAME
 
     def _frames(self, query: str, parameters: tuple[str | float, ...]) -> set[int]:
-        with self._mutex:
+        with self._log.mutex:
             return {frame for (frame,) in self._log.rows(query, parameters)}
 
     def remember(
         self, video: str, frames: Collection[int], found: Iterable[tuple[KeypointKey, Keypoint]], state: ExchangeState
     ) -> None:
         """Remember the files' new content for ``frames`` of ``video``, and the present state."""
-        with self._mutex, self._log.transaction():
+        with self._log.mutex, self._log.transaction():
             self._log.drop_exported(video, frames)
             self._log.put_exported(video, found)
             self._log.set_exchange(video, (state.settings, state.files, state.action))

@@ -12,6 +12,7 @@ import json
 import logging
 import socket
 import sqlite3
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def user_name() -> str:
 
 
 class EditLog:
-    """The SQLite file behind a `LabelStore`; not thread-safe by itself.
+    """The SQLite file behind a `LabelStore`.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ class EditLog:
 
     Attributes
     ----------
+    mutex : RLock
+        Held by whoever reads or writes, from the first read that an action depends on to its end.
     refuse_if_taken : callable
         Called before each transaction; raises AlPoseError if another process is writing now.
 
@@ -85,6 +88,7 @@ class EditLog:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.mutex = threading.RLock()
         self.read_only = read_only
         self.in_memory = read_only and not path.exists()
         self.refuse_if_taken: Callable[[], None] = lambda: None
@@ -419,3 +423,9 @@ def selection(video: str | None, frames: Collection[int] | None) -> tuple[str, l
     if frames is None or len(frames) > _MOST_IN_A_QUERY:
         return " WHERE video = ?", [video]
     return f" WHERE video = ? AND frame IN ({', '.join('?' * len(frames))})", [video, *frames]
+
+
+def check_frame(key: FrameKey) -> None:
+    """Raise ValueError if no frame can have this key."""
+    if not key.video or key.frame < 0:
+        raise ValueError(f"Expected a video and a frame number from 0, got {key}.")

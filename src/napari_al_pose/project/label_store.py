@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from napari_al_pose.domain.effort import Act, Gesture
 from napari_al_pose.project.completeness import Completeness
 from napari_al_pose.project.conflicts import LabelConflicts
 from napari_al_pose.project.effort import read_acts, read_taken, source_of
+from napari_al_pose.project.frame_roles import FrameRoles
 from napari_al_pose.project.history import LabelHistory
 from napari_al_pose.project.label_exchange import LabelExchange
-from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey, selection
+from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey, check_frame, selection
 from napari_al_pose.project.skeleton_log import SkeletonLog
 from napari_al_pose.project.undo_stack import UndoStack
 
@@ -47,17 +47,19 @@ class LabelStore:
         Labels changed both here and by another program.
     history : LabelHistory
         Earlier states of each frame.
+    roles : FrameRoles
+        What each frame is for.
     """
 
     def __init__(self, log: EditLog, skeleton: Skeleton) -> None:
         self._log = log
         self._skeleton = skeleton
-        self._mutex = threading.RLock()
         self._undo = UndoStack()
-        self.exchange = LabelExchange(log, self._mutex, self._note)
-        self.skeletons = SkeletonLog(log, self._mutex, self._note)
-        self.conflicts = LabelConflicts(log, self._mutex, decide=self._decide, skeleton=lambda: self._skeleton)
-        self.history = LabelHistory(log, self._mutex, edit=self._edit, skeleton=lambda: self._skeleton)
+        self.exchange = LabelExchange(log, self._note)
+        self.skeletons = SkeletonLog(log, self._note)
+        self.conflicts = LabelConflicts(log, decide=self._decide, skeleton=lambda: self._skeleton)
+        self.history = LabelHistory(log, edit=self._edit, skeleton=lambda: self._skeleton)
+        self.roles = FrameRoles(log, self._note)
         self._seen_action = 0
         self._data_version = -1
         self._complete = Completeness(log, skeleton)
@@ -77,7 +79,7 @@ class LabelStore:
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
-        with self._mutex:
+        with self._log.mutex:
             self._log.close()
 
     def ask_before_writing(self, refuse_if_taken: Callable[[], None]) -> None:
@@ -86,7 +88,7 @@ class LabelStore:
 
     def set_skeleton(self, skeleton: Skeleton) -> None:
         """Switch to other bodyparts or individuals; labels of missing ones stay in the file, hidden."""
-        with self._mutex:
+        with self._log.mutex:
             self._skeleton = skeleton
             self._complete = Completeness(self._log, skeleton)
             self._complete.update(None)
@@ -157,7 +159,7 @@ class LabelStore:
 
     def undo(self) -> FrameKey | None:
         """Undo the last action that still stands; return its (first) frame, None if there is none."""
-        with self._mutex:
+        with self._log.mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
             target = self._undo.next_undo
@@ -169,7 +171,7 @@ class LabelStore:
 
     def redo(self) -> FrameKey | None:
         """Redo the last undone action; return its (first) frame, None if there is none."""
-        with self._mutex:
+        with self._log.mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
             target = self._undo.next_redo
@@ -194,51 +196,11 @@ class LabelStore:
         """Return whether `redo` would do something; never waits."""
         return not self.read_only and self._undo.has_undone
 
-    def set_role(self, key: FrameKey, role: FrameRole, *, provenance: str = "", release_holdout: bool = False) -> None:
-        """Set the role of a frame and, in ``provenance``, what chose it.
-
-        This is not an undo step. A hold-out frame stays one, whatever suggests it later, unless ``release_holdout``:
-        once the model was trained on it, it can never measure again. An empty ``provenance`` keeps the present one.
-        """
-        self.set_roles({key: role}, provenance=provenance, release_holdout=release_holdout)
-
-    def set_roles(
-        self, roles: Mapping[FrameKey, FrameRole], *, provenance: str = "", release_holdout: bool = False
-    ) -> None:
-        """Do `set_role` for several frames in one transaction."""
-        with self._mutex:
-            self._log.refuse_if_read_only()
-            changes = []
-            for key, role in roles.items():
-                _check_frame(key)
-                old_role, old_provenance = self._log.role(key)
-                kept = old_role is FrameRole.HOLDOUT and not release_holdout
-                new = (old_role if kept else role, provenance or old_provenance)
-                if new != (old_role, old_provenance):
-                    changes.append((key, *new))
-            if not changes:
-                return
-            with self._log.transaction():
-                action = self._log.append_action("role", source="user")
-                for key, role, chosen_by in changes:
-                    self._log.append_role(action, key, role, chosen_by)
-            self._note("role", action, touched=())
-
     # ---- reading ----------------------------------------------------------------------------------
-
-    def role(self, key: FrameKey) -> FrameRole:
-        """Return the role of the frame; ``TRAIN`` by default."""
-        with self._mutex:
-            return self._log.role(key)[0]
-
-    def provenance(self, key: FrameKey) -> str:
-        """Return what chose the frame (a strategy's name), "" by default."""
-        with self._mutex:
-            return self._log.role(key)[1]
 
     def annotation(self, key: FrameKey, individual: str = SINGLE_INDIVIDUAL) -> Annotation:
         """Return the labels of one individual in one frame, empty if there are none."""
-        with self._mutex:
+        with self._log.mutex:
             self._check_individual(individual)
             query = "SELECT bodypart, state, x, y FROM labels WHERE video = ? AND frame = ? AND individual = ?"
             rows = self._log.rows(query, (key.video, key.frame, individual))
@@ -261,7 +223,7 @@ class LabelStore:
         """
         owners = self._skeleton.owners if unique else self._skeleton.individuals
         where, parameters = selection(video, frames)
-        with self._mutex:
+        with self._log.mutex:
             labels = self._log.rows(
                 f"SELECT video, frame, individual, bodypart, state, x, y FROM labels{where}", parameters
             )
@@ -294,7 +256,7 @@ class LabelStore:
 
         With several individuals, at least one is labelled, and none is labelled partly.
         """
-        with self._mutex:
+        with self._log.mutex:
             self._catch_up()
             return self._complete.complete_keys()
 
@@ -305,61 +267,55 @@ class LabelStore:
 
     def complete_frames(self, video: str) -> set[int]:
         """Return the frame numbers of `complete_keys` in ``video``."""
-        with self._mutex:
+        with self._log.mutex:
             self._catch_up()
             return self._complete.complete_frames(video)
 
     def labelled_keys(self) -> list[FrameKey]:
         """Return the frames in which at least one bodypart was looked at, sorted."""
-        with self._mutex:
+        with self._log.mutex:
             self._catch_up()
             return self._complete.labelled_keys()
-
-    def holdout_keys(self) -> list[FrameKey]:
-        """Return the hold-out frames, labelled or not, sorted."""
-        with self._mutex:
-            query = "SELECT video, frame FROM frames WHERE role = ? ORDER BY video, frame"
-            return [FrameKey(*row) for row in self._log.rows(query, (FrameRole.HOLDOUT.value,))]
 
     @property
     def revision(self) -> int:
         """Number of the log's last action (of any kind); 0 before the first."""
-        with self._mutex:
+        with self._log.mutex:
             return self._log.last_action()
 
     def acts(self, *, after: int = 0) -> list[Act]:
         """Return what users did, from the action after number ``after`` on, to measure labelling effort."""
-        with self._mutex:
+        with self._log.mutex:
             return read_acts(self._log, after=after)
 
     def taken(self) -> set[KeypointKey]:
         """Return the labels that are guesses which were taken as they are."""
-        with self._mutex:
+        with self._log.mutex:
             return read_taken(self._log)
 
     def last_frames(self) -> list[FrameKey]:
         """Return the frames whose labels the last action changed, sorted."""
         query = "SELECT DISTINCT video, frame FROM edits WHERE action = ? ORDER BY video, frame"
-        with self._mutex:
+        with self._log.mutex:
             return [FrameKey(*row) for row in self._log.rows(query, (self._log.last_action(),))]
 
     def unknown_bodyparts(self) -> dict[str, int]:
         """Return the bodyparts that have labels but are not in the skeleton, with the number of labels."""
-        with self._mutex:
+        with self._log.mutex:
             rows = self._log.rows("SELECT bodypart, count(*) FROM labels GROUP BY bodypart")
             known = {name for _, name in self._skeleton.keypoints}
             return {name: count for name, count in rows if name not in known}
 
     def unlabelled_bodyparts(self) -> list[str]:
         """Return the bodyparts of the skeleton that nobody has looked at in any frame."""
-        with self._mutex:
+        with self._log.mutex:
             seen = {row[0] for row in self._log.rows("SELECT DISTINCT bodypart FROM labels")}
         return [name for name in self._skeleton.bodyparts if name not in seen]
 
     # ---- inside -----------------------------------------------------------------------------------
 
     def _edit(self, changes: Changes, gesture: Gesture | None = None) -> None:
-        with self._mutex:
+        with self._log.mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
             real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
@@ -367,7 +323,7 @@ class LabelStore:
                 self._append("edit", real, gesture=gesture)
 
     def _decide(self, changes: Changes, also: Callable[[], None]) -> None:
-        with self._mutex:
+        with self._log.mutex:
             self._log.refuse_if_read_only()
             self._catch_up()
             real = [(key, new) for key, new in changes if self._log.keypoint(key) != new]
@@ -421,7 +377,7 @@ class LabelStore:
         return Annotation(key, xy, states, individual, role)
 
     def _key(self, key: FrameKey, individual: str, bodypart: str) -> KeypointKey:
-        _check_frame(key)
+        check_frame(key)
         self._check_individual(individual)
         bodyparts = self._skeleton.bodyparts_of(individual)
         if bodypart not in bodyparts:
@@ -431,11 +387,6 @@ class LabelStore:
     def _check_individual(self, individual: str) -> None:
         if individual not in self._skeleton.owners:
             raise ValueError(f"Expected an individual of {list(self._skeleton.owners)}, got {individual!r}.")
-
-
-def _check_frame(key: FrameKey) -> None:
-    if not key.video or key.frame < 0:
-        raise ValueError(f"Expected a video and a frame number from 0, got {key}.")
 
 
 def _placed(x: float, y: float) -> Keypoint:

@@ -131,11 +131,11 @@ class LabelledProject(ProjectFolder):
             How many were marked now. No frame is ever unmarked.
         """
         complete = self.labels.complete_keys()
-        if self.labels.holdout_keys() or len(complete) < FEWEST_FOR_HOLDOUT:
+        if self.labels.roles.holdout_keys() or len(complete) < FEWEST_FOR_HOLDOUT:
             return 0
         count = min(round(share * len(complete)), LARGEST_HOLDOUT)
         chosen = _stratified(complete, count, np.random.default_rng(seed))
-        self.labels.set_roles(dict.fromkeys(chosen, FrameRole.HOLDOUT), provenance="random")
+        self.labels.roles.set_many(dict.fromkeys(chosen, FrameRole.HOLDOUT), provenance="random")
         return len(chosen)
 
     # ---- inside -----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -44,20 +43,17 @@ class SkeletonLog:
     Parameters
     ----------
     log : EditLog
-    mutex : RLock
-        The store's.
     note : callable
         Tells the store of an appended action: its kind and its number.
     """
 
-    def __init__(self, log: EditLog, mutex: threading.RLock, note: Callable[[str, int], None]) -> None:
+    def __init__(self, log: EditLog, note: Callable[[str, int], None]) -> None:
         self._log = log
-        self._mutex = mutex
         self._note = note
 
     def changes(self) -> list[SkeletonChange]:
         """Return all changes, oldest first."""
-        with self._mutex:
+        with self._log.mutex:
             return [_change(*row) for row in self._log.skeleton_rows()]
 
     def unfinished(self) -> SkeletonChange | None:
@@ -66,7 +62,7 @@ class SkeletonLog:
 
     def begin(self, before: Skeleton, edit: SkeletonEdit, files: Mapping[str, str]) -> SkeletonChange:
         """Log a change and rename the labels, in one transaction."""
-        with self._mutex:
+        with self._log.mutex:
             with self._log.transaction():
                 action = self._append(before, edit, files, done=False)
             self._note("skeleton", action)
@@ -74,12 +70,12 @@ class SkeletonLog:
 
     def finish(self, change: SkeletonChange) -> None:
         """Record that everything has followed a change."""
-        with self._mutex, self._log.transaction():
+        with self._log.mutex, self._log.transaction():
             self._log.execute("UPDATE skeletons SET done = 1 WHERE action = ?", (change.action,))
 
     def abandon(self, change: SkeletonChange) -> None:
         """Revert a change that could not be made, by another change."""
-        with self._mutex:
+        with self._log.mutex:
             back = inverse_edit(change.before, change.edit)
             after = Skeleton(change.edit.bodyparts, change.edit.links)
             with self._log.transaction():

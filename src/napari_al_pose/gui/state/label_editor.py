@@ -277,7 +277,7 @@ class LabelEditor(QObject):
         if project is None or key is None:
             return
         try:
-            project.labels.set_role(key, role, release_holdout=True)
+            project.labels.roles.set(key, role, release_holdout=True)
         except AlPoseError as error:
             self._notices.refuse(error)
             return
@@ -349,7 +349,7 @@ class LabelEditor(QObject):
     def _finish(self, edit: _Edit, bodypart: str, *, clicked: bool = False) -> None:
         """Show an edit that is on disk, and go on to what follows it."""
         if edit.suggestion is not None:
-            edit.labels.set_role(edit.key, edit.suggestion.role, provenance=edit.suggestion.strategy)
+            edit.labels.roles.set(edit.key, edit.suggestion.role, provenance=edit.suggestion.strategy)
         frame, mode = self._frame, self._options.label_mode
         frame.reload()
         after, names = frame.annotation, frame.bodyparts
