@@ -112,9 +112,8 @@ class ProjectPanel(QWidget):
         row.addWidget(self._export, 1)
         row.addWidget(button("Settings", "How frames are chosen and how models are trained", actions.settings), 1)
         if self._view_menu is not None:
-            view = button("View", "Contrast, colours, names, and napari's own panels", lambda: None)
-            view.setMenu(self._view_menu)
-            row.addWidget(view, 1)
+            tooltip = "Contrast, colours, names, and napari's own panels"
+            row.addWidget(menu_button("View", tooltip, self._view_menu), 1)
         return row
 
     def _fill_menu(self) -> None:

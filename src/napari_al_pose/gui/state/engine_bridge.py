@@ -6,9 +6,9 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
@@ -16,7 +16,6 @@ from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine.client import EngineClient
 from napari_al_pose.engine.messages import (
-    Adopt,
     Adopted,
     Check,
     Describe,
@@ -27,13 +26,10 @@ from napari_al_pose.engine.messages import (
     JobRequest,
     Look,
     Looked,
-    MapPool,
     OfJob,
-    Rank,
     Ready,
     Reply,
     Stop,
-    Train,
     Trained,
 )
 from napari_al_pose.gui.state.job_views import (
@@ -48,6 +44,7 @@ from napari_al_pose.gui.state.job_views import (
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 R = TypeVar("R", bound=Reply)
 
 PAINT_MS = 1200
@@ -164,27 +161,26 @@ class EngineBridge(QObject):
         self._look_wish = key
         self._send_look()
 
-    def train(self) -> None:
-        """Train, score and rank."""
-        self._begin(Train)
+    def begin(self, kind: Callable[Concatenate[int, P], JobRequest], *fields: P.args, **more: P.kwargs) -> None:
+        """Ask for a long job: ``begin(Rank, strategy)`` sends a `Rank` with the next number.
 
-    def rank(self, strategy: str) -> None:
-        """Rank the queue."""
-        self._begin(lambda job: Rank(job, strategy))
-
-    def adopt(self, path: Path, chosen: Mapping[str, str]) -> None:
-        """Make another program's model the newest version and rank with it."""
-        self._begin(lambda job: Adopt(job, str(path), dict(chosen)))
+        Does nothing where no engine is up.
+        """
+        if self._client is None or self._state not in ("starting", "ready"):
+            return
+        request = kind(self._client.next_job(), *fields, **more)
+        self._client.send(request)
+        if self._training.busy:
+            self._waiting.append(request)
+        else:
+            self._training = started(self._training, request)
+            self._announce()
 
     def describe(self, path: Path) -> None:
         """Ask what another program's model knows; a `Described` answers, or ``failed``."""
         if self._client is not None and self._state in ("starting", "ready"):
             self._describe_job = self._client.next_job()
             self._client.send(Describe(self._describe_job, str(path)))
-
-    def map_pool(self, strategy: str, layout: str) -> None:
-        """Lay the pool out on a plane."""
-        self._begin(lambda job: MapPool(job, strategy, layout))
 
     def export(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos; does nothing while another export runs."""
@@ -208,18 +204,6 @@ class EngineBridge(QObject):
         """Find labels worth a second look, when the engine has nothing else to do."""
         if self._client is not None:
             self._client.send(Check(self._client.next_job()))
-
-    def _begin(self, make: Callable[[int], JobRequest]) -> None:
-        """Ask for a job, given its number."""
-        if self._client is None or self._state not in ("starting", "ready"):
-            return
-        request = make(self._client.next_job())
-        self._client.send(request)
-        if self._training.busy:
-            self._waiting.append(request)
-        else:
-            self._training = started(self._training, request)
-            self._announce()
 
     def _send_look(self) -> None:
         up = self._state == "ready" and self._model_version > 0

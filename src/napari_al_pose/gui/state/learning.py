@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal, Slot
 from napari_al_pose.domain import Round
 from napari_al_pose.domain.labelling import LabelTally, time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
-from napari_al_pose.engine.messages import Described, Ranked, Trained
+from napari_al_pose.engine.messages import Adopt, Described, Rank, Ranked, Train, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
 from napari_al_pose.gui.state.loading import LoadedProject, mark_holdout
@@ -202,7 +202,7 @@ class Learning(QObject):
             self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
             return
         self._end_ranking()  # the new model ranks anew
-        self._engine.adopt(path, chosen)
+        self._engine.begin(Adopt, str(path), dict(chosen))
 
     def export_videos(self, videos: Sequence[str], options: ExportOptions) -> None:
         """Predict and write whole videos, by name or file; ``exportChanged`` tells how it goes."""
@@ -251,7 +251,7 @@ class Learning(QObject):
         n_trained_on = self._n_trained_on
         self._start_afresh(project)
         self._n_trained_on = n_trained_on
-        self._engine.train()
+        self._engine.begin(Train)
 
     def _end_ranking(self) -> None:
         if self.training.kind == "rank":
@@ -261,7 +261,7 @@ class Learning(QObject):
         if not self.training.running:  # it ends with a ranking, by the new settings
             self._end_ranking()
             self._start_afresh(project)
-            self._engine.rank(project.settings.strategy)
+            self._engine.begin(Rank, project.settings.strategy)
 
     # ---- the project and the frame ------------------------------------------------------------
 
@@ -287,7 +287,7 @@ class Learning(QObject):
         else:
             self._start_afresh(project)
         if beginning.rank:
-            self._engine.rank(project.settings.strategy)
+            self._engine.begin(Rank, project.settings.strategy)
 
     @Slot()
     def _on_settings(self) -> None:
@@ -301,7 +301,7 @@ class Learning(QObject):
     @Slot()
     def _on_videos(self) -> None:
         if self._projects.project is not None:
-            self._engine.rank(self._projects.settings.strategy)
+            self._engine.begin(Rank, self._projects.settings.strategy)
 
     @Slot(str)
     def _on_reopened(self, video: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_al_pose.engine.messages import PoolMapped
+from napari_al_pose.engine.messages import MapPool, PoolMapped
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.project_session import ProjectSession
 
@@ -43,7 +43,7 @@ class PoolMaps(QObject):
     def ask(self, strategy: str, layout: str) -> None:
         """Ask the engine for a map; ``mapped`` brings it, and the queue stays as it is."""
         if self._projects.project is not None and self._engine.training.kind != "map":
-            self._engine.map_pool(strategy, layout)
+            self._engine.begin(MapPool, strategy, layout)
 
     def _take(self, reply: PoolMapped) -> None:
         """Keep a map; those of another model go, and other layouts of a ranking that has been replaced."""
