@@ -31,6 +31,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.skeleton_draft import SkeletonDraft
 from napari_al_pose.domain.views import (
+    AskedBodyparts,
     BodypartMark,
     FrameAxis,
     MarkKind,
@@ -166,7 +167,9 @@ def test_a_tally_kept_edit_by_edit_is_that_of_the_last_states(edits):
         kept.update(last[frame])
     fresh = LabelTally(last.values())
     assert (kept.labelled, kept.complete, kept.holdout) == (fresh.labelled, fresh.complete, fresh.holdout)
-    assert kept.n_trainable == len(kept.complete - kept.holdout)
+    assert kept.n_trainable("frames") == len(kept.complete - kept.holdout)
+    assert kept.done("bodyparts") == fresh.done("bodyparts") == kept.complete | (kept.labelled - kept.holdout)
+    assert kept.n_trainable("bodyparts") == len(kept.labelled - kept.holdout)
 
 
 def test_an_emptied_frame_leaves_the_tally():
@@ -202,6 +205,17 @@ def test_queue_rows_keep_the_order_and_mark_done_holdout_and_current():
     assert [row.is_current for row in rows] == [False, True, False]
     assert queue_progress(rows) == "1 of 3 done"
     assert "never used for training" in rows[1].tooltip
+
+
+def test_a_queue_of_doubtful_bodyparts_says_how_many_are_asked_for():
+    queue = [suggestion(n, 1.0, role=FrameRole.HOLDOUT if n == 2 else FrameRole.TRAIN) for n in range(6)]
+    xy = np.array([[1, 2], [3, 4], [np.nan, np.nan]], np.float32)
+    said = {key: Prediction(key, 1, xy, np.array([0.9, p, 0], np.float32))
+            for key, p in ((queue[0].key, 0.4), (queue[1].key, 0.6), (queue[2].key, 0.4))}  # fmt: skip
+    said[queue[5].key] = Prediction(queue[5].key, 1, np.ones((3, 2), np.float32), np.ones(3, np.float32))
+    rows = queue_rows(queue, (), None, asked=AskedBodyparts(said, 0.5))
+    words = ["2 bodyparts", "1 bodypart", "whole frame", "", "whole frame", "none in doubt"]
+    assert [row.detail for row in rows] == [f"frame {n}" + (f", {w}" if w else "") for n, w in enumerate(words)]
 
 
 @given(st.lists(st.floats(-1e12, 1e12) | st.sampled_from((math.nan, math.inf, -math.inf))))

@@ -14,7 +14,7 @@ from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.labels import known_labels
-from napari_al_pose.engine.messages import Looked, Ready
+from napari_al_pose.engine.messages import Looked, Ready, Train
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import create_project, open_project
 
@@ -421,15 +421,21 @@ def test_an_individual_is_added_in_the_window(several, qtbot):
     assert not several.notices.errors
 
 
-def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engine, opened):
-    """In the order of its doubt; then the strip says that it is sure of the rest, and one key takes that."""
-    opened.options.set("doubtful_first", True)
-    names, key = opened.frame.bodyparts, opened.frame.key
+def doubt(engine, session, *doubtful):
+    """Let the model guess the current frame and doubt some bodyparts, the first of them most."""
+    names, key = session.frame.bodyparts, session.frame.key
     likelihood = np.full(len(names), 0.9, np.float32)
-    likelihood[[1, 3]] = 0.3, 0.1
+    likelihood[list(doubtful)] = np.linspace(0.1, 0.3, len(doubtful))
     xy = np.stack([np.arange(len(names)) * 20.0 + 50, np.full(len(names), 60.0)], axis=1).astype(np.float32)
     engine.says(Ready("cpu", 1))
     engine.says(Looked(1, key, None, Prediction(key, 1, xy, likelihood)))
+
+
+def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engine, opened):
+    """In the order of its doubt; then the strip says that it is sure of the rest, and one key accepts that."""
+    opened.projects.toggle_ask()
+    names = opened.frame.bodyparts
+    doubt(engine, opened, 3, 1)
     assert opened.frame.bodypart == names[3]
     opened.editor.click(5, 6)
     assert opened.frame.bodypart == names[1]
@@ -442,3 +448,53 @@ def test_only_what_the_model_doubts_is_asked_for_and_the_rest_may_stay_open(engi
     opened.editor.accept_guess()
     assert opened.frame.annotation.is_complete
     assert placed(opened, names[3]) == [5, 6]
+
+
+def test_a_frame_whose_doubtful_bodyparts_are_labelled_is_done_and_counts_for_training(engine, opened, qtbot):
+    opened.projects.set_settings(opened.projects.settings.model_copy(update={"ask": "bodyparts", "train_after": 2}))
+    queue(opened, 10, 30, 50)
+    for number, parts in ((10, [2]), (30, [0, 1])):
+        opened.navigator.go_to(frame(opened, number))
+        doubt(engine, opened, *parts)
+        assert not engine.asked(Train)
+        for _ in parts:
+            opened.editor.click(5, 6)
+    assert opened.projects.done >= {frame(opened, 10), frame(opened, 30)}
+    assert not opened.projects.tally.complete & {frame(opened, 10), frame(opened, 30)}
+    assert opened.navigator.first_open == frame(opened, 50)
+    qtbot.waitUntil(lambda: bool(engine.asked(Train)), timeout=TIMEOUT)
+
+
+def test_test_frames_and_every_fifth_are_asked_for_as_a_whole(engine, opened):
+    opened.projects.toggle_ask()
+    queue(opened, 10, 30, 50, 70, 90, holdout=(30,))
+    asked = {}
+    for number in (10, 30, 90):
+        opened.navigator.go_to(frame(opened, number))
+        doubt(engine, opened, 3)
+        asked[number] = opened.frame.bodypart, opened.prompter.prompt
+    first, _, _, fourth = opened.frame.bodyparts[:4]
+    assert [name for name, _ in asked.values()] == [fourth, first, first]
+    assert asked[90][1].text.startswith(f"Whole frame: click the {first}")
+    opened.navigator.go_to(frame(opened, 30))
+    doubt(engine, opened, 3)
+    opened.editor.click(5, 6)
+    assert frame(opened, 30) not in opened.projects.done
+
+
+def test_doubtful_bodyparts_of_every_animal_are_asked_for(engine, several):
+    several.projects.toggle_ask()
+    names = several.frame.bodyparts
+    key = several.frame.key
+    xy = np.stack([np.arange(len(names)) * 20.0 + 50, np.full(len(names), 60.0)], axis=1).astype(np.float32)
+    sure = np.full(len(names), 0.9, np.float32)
+    poses = np.stack([xy, xy + np.float32([0, 100])])
+    likelihood = np.stack([sure, sure])
+    likelihood[1, 1] = 0.1
+    engine.says(Ready("cpu", 1))
+    guess = Prediction(key, 1, xy, sure, animals_xy=poses, animals_likelihood=likelihood)
+    engine.says(Looked(1, key, None, guess))
+    assert (several.frame.individual, several.frame.bodypart) == ("mouse2", "tail")
+    several.editor.click(70, 160)
+    assert key in several.projects.done
+    assert "The model is sure of" in several.prompter.prompt.text

@@ -170,7 +170,7 @@ def label_ten_frames(play: Play) -> None:
                 _slip(play)
             play.shoot()
             told["frames"] = labelled + 1
-            if session.learning.training.running or session.projects.tally.n_trainable >= N_TO_LABEL:
+            if session.learning.training.running or session.projects.n_trainable >= N_TO_LABEL:
                 break
             annotator.go_on()
     play.picture("ten-frames-labelled")

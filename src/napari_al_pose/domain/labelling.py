@@ -79,30 +79,6 @@ def bodypart_after_undo(before: NDArray[np.int8], after: NDArray[np.int8], curre
     return int(reopened[0]) if len(reopened) else bodypart_after_edit(before, after, current, current)
 
 
-def asked_bodypart(states: NDArray[np.int8], guess: Prediction | None, threshold: float) -> int | None:
-    """Return the bodypart to ask for where only doubtful ones are: the most doubtful that nobody has looked at.
-
-    Parameters
-    ----------
-    states : int8 array, (K,)
-        `KeypointState` values of the frame.
-    guess : Prediction or None
-        What the model says of it.
-    threshold : float
-        Likelihood from which a guess is believed.
-
-    Returns
-    -------
-    int or None
-        None where the model believes all that is left, or says nothing.
-    """
-    if guess is None:
-        return None
-    likelihood = np.where(np.isfinite(guess.xy).all(axis=1), guess.likelihood, 0.0)
-    doubtful = np.flatnonzero((states == KeypointState.UNSEEN) & (likelihood < threshold))
-    return int(doubtful[likelihood[doubtful].argmin()]) if len(doubtful) else None
-
-
 def neighbour_bodypart(current: int, delta: int, n_bodyparts: int) -> int:
     """Return the bodypart ``delta`` steps further, cycling at the ends."""
     return (current + delta) % n_bodyparts
@@ -267,16 +243,28 @@ class LabelTally:
         self.labelled: set[FrameKey] = set()
         self.complete: set[FrameKey] = set()
         self.holdout: set[FrameKey] = set()
+        self._begun_or_complete: set[FrameKey] = set()
         frames: dict[FrameKey, list[Annotation]] = {}
         for annotation in annotations:
             frames.setdefault(annotation.key, []).append(annotation)
         for of_frame in frames.values():
             self.update(*of_frame)
 
-    @property
-    def n_trainable(self) -> int:
-        """Number of complete frames a model may be trained on."""
-        return len(self.complete) - sum(key in self.complete for key in self.holdout)
+    def done(self, ask: str) -> set[FrameKey]:
+        """Return the frames that need no more labels.
+
+        Parameters
+        ----------
+        ask : {"frames", "bodyparts"}
+            What the queue asks for. Whole frames are done once they are complete; where only doubtful bodyparts are
+            asked for, one label is enough, but for test frames.
+        """
+        return self.complete if ask == "frames" else self._begun_or_complete
+
+    def n_trainable(self, ask: str) -> int:
+        """Return the number of frames that are `done` and that a model may be trained on."""
+        done = self.done(ask)
+        return len(done) - sum(key in done for key in self.holdout)
 
     def update(self, *annotations: Annotation) -> None:
         """Take over the present state of one frame: the annotations of all its individuals.
@@ -286,8 +274,11 @@ class LabelTally:
         begun = [annotation for annotation in annotations if not annotation.is_empty]
         key = annotations[0].key
         self._put(self.labelled, key, member=bool(begun))
-        self._put(self.complete, key, member=bool(begun) and all(annotation.is_complete for annotation in begun))
-        self._put(self.holdout, key, member=any(annotation.role is FrameRole.HOLDOUT for annotation in begun))
+        complete = bool(begun) and all(annotation.is_complete for annotation in begun)
+        holdout = any(annotation.role is FrameRole.HOLDOUT for annotation in begun)
+        self._put(self.complete, key, member=complete)
+        self._put(self.holdout, key, member=holdout)
+        self._put(self._begun_or_complete, key, member=complete or (bool(begun) and not holdout))
 
     @staticmethod
     def _put(frames: set[FrameKey], key: FrameKey, *, member: bool) -> None:

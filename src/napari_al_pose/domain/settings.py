@@ -80,6 +80,11 @@ class LoopSettings(BaseModel):
         validation_alias=AliasChoices("train_after", "learn_after"),  # older projects say the latter
         description="Complete new frames after which training starts by itself. Never (0): only by hand",
     )
+    ask: Literal["frames", "bodyparts"] = Field(
+        default="frames",
+        description="What the queue asks for: whole frames, or in most frames only the bodyparts that the model "
+        "doubts. A frame with these labelled is done; every fifth frame and test frames are asked for as a whole",
+    )
     holdout_share: float = Field(
         default=0.2, ge=0, le=0.5, description="Share of the queue that is drawn at random as test frames"
     )

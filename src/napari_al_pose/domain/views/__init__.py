@@ -25,6 +25,7 @@ from napari_al_pose.domain.views.learning import (
 from napari_al_pose.domain.views.new_project import parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
+    AskedBodyparts,
     QueueRow,
     queue_done_text,
     queue_empty_text,
@@ -52,6 +53,7 @@ from napari_al_pose.domain.views.timeline import (
 from napari_al_pose.domain.views.why import WhyBar, WhyView, why_view
 
 __all__ = [
+    "AskedBodyparts",
     "BodypartMark",
     "BodypartRow",
     "DraftRow",

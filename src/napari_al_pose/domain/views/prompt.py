@@ -87,11 +87,13 @@ def prompt(
     individuals: Sequence[str] = (),
     others_guessed: bool = False,
     read_only: bool = False,
-    doubtful_first: bool = False,
+    asks_bodyparts: bool = False,
+    asks_whole: bool = False,
 ) -> Prompt:
     """Return what is said of the current frame, an empty prompt without one.
 
-    ``others_guessed`` says whether there is a guess for another individual too.
+    ``others_guessed`` says whether there is a guess for another individual too, ``asks_bodyparts`` whether only
+    doubtful bodyparts are asked for, and ``asks_whole`` whether this frame is an exception from that.
     """
     if annotation is None:
         return Prompt()
@@ -109,15 +111,16 @@ def prompt(
         )
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
-    if doubtful_first and mode is LabelMode.SEQUENTIAL and guessed is not None:
+    if asks_bodyparts and guessed is not None:
         open_ = annotation.states == KeypointState.UNSEEN
         if np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all():
             keys = _joined(_accepting(guessed), f"{NEXT_FRAME}, leave them open")
-            return Prompt(f"{who}The model is sure of the other {n - done}", keys, warning)
+            return Prompt(f"{who}The model is sure of {f'the other {n - done}' if done else f'all {n}'}", keys, warning)
     through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
     accepting = "" if guessed is None else _accepting(guessed)
     keys = _joined(accepting, EVERY_ANIMAL if others_guessed else "", NOT_VISIBLE)
-    return Prompt(f"{who}Click the {bodypart}{through_all}", keys, warning)
+    what = f"{who}Whole frame: click" if asks_whole else f"{who}Click"
+    return Prompt(f"{what} the {bodypart}{through_all}", keys, warning)
 
 
 def playing_prompt(n_frames: int) -> Prompt:

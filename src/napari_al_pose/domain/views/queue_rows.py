@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.annotation import FrameRole
+from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame, n_asked
 from napari_al_pose.domain.frames import FrameKey
+from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.suggestion import Suggestion
-from napari_al_pose.domain.views.formatting import number, time_left
+from napari_al_pose.domain.views.formatting import count, number, time_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class QueueRow:
     fraction : float
         The score's length as a bar, in [0, 1] of the best in the queue.
     is_done, is_holdout, is_current : bool
-        Complete; drawn to measure the error on; in front of the user.
+        Needs no more labels; drawn to measure the error on; in front of the user.
     tooltip : str
     """
 
@@ -41,13 +43,44 @@ class QueueRow:
     tooltip: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedBodyparts:
+    """What is known of the bodyparts that a queue of doubtful bodyparts asks for.
+
+    Parameters
+    ----------
+    predictions : mapping of FrameKey to Prediction
+        By the newest model.
+    threshold : float
+        Likelihood from which a guess is believed.
+    """
+
+    predictions: Mapping[FrameKey, Prediction]
+    threshold: float
+
+    def words(self, row: int, suggestion: Suggestion) -> str:
+        """Return how much of a frame is asked for; "" if that is not known yet."""
+        said = self.predictions.get(suggestion.key)
+        if is_whole_frame(row, suggestion.role):
+            return "whole frame"
+        if said is None or len(said.poses[0]) != 1:
+            return ""
+        n = n_asked(said, self.threshold)
+        return count(n, "bodypart") if n else "none in doubt"
+
+
 def queue_rows(
     suggestions: Sequence[Suggestion],
     done: Collection[FrameKey],
     current: FrameKey | None,
     holdout: Collection[FrameKey] = (),
+    *,
+    asked: AskedBodyparts | None = None,
 ) -> tuple[QueueRow, ...]:
-    """Return one row per suggestion, in the queue's order; ``holdout`` are labelled frames marked as such."""
+    """Return one row per suggestion, in the queue's order.
+
+    ``holdout`` are labelled frames marked as such; ``asked`` is given where only doubtful bodyparts are asked for.
+    """
     finite = [s.score for s in suggestions if math.isfinite(s.score)]
     low, high = min([0.0, *finite]), max(finite, default=0.0)
     return tuple(
@@ -58,8 +91,9 @@ def queue_rows(
             is_done=s.key in done,
             is_current=s.key == current,
             is_holdout=s.role is FrameRole.HOLDOUT or s.key in holdout,
+            asked="" if asked is None else asked.words(i, s),
         )
-        for s in suggestions
+        for i, s in enumerate(suggestions)
     )
 
 
@@ -109,14 +143,14 @@ def queue_done_text(*, engine_state: str, job: str, seconds_left: float, train_k
 
 
 def _row(
-    suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool, is_holdout: bool
+    suggestion: Suggestion, low: float, high: float, *, is_done: bool, is_current: bool, is_holdout: bool, asked: str
 ) -> QueueRow:
     scored = math.isfinite(suggestion.score) and not is_holdout
     fraction = min(1.0, max(0.0, (suggestion.score - low) / (high - low))) if scored and high > low else 0.0
     return QueueRow(
         key=suggestion.key,
         title=suggestion.key.video,
-        detail=f"frame {suggestion.key.frame}",
+        detail=f"frame {suggestion.key.frame}" + (f", {asked}" if asked else ""),
         score=_score_text(suggestion, scored=scored, is_holdout=is_holdout),
         fraction=fraction,
         is_done=is_done,
@@ -141,5 +175,5 @@ def _tooltip(suggestion: Suggestion, *, is_done: bool, is_holdout: bool) -> str:
     origin = f"model {suggestion.model_version}" if suggestion.model_version else "no model yet"
     lines.append(f"Chosen by {suggestion.strategy}, {origin}.")
     if is_done:
-        lines.append("Complete.")
+        lines.append("Done.")
     return "\n".join(lines)

@@ -29,6 +29,7 @@ from napari_al_pose.gui.widgets import label
 _LOOP_TITLES = {
     "batch_size": "Frames in the queue",
     "train_after": "Train after … new frames",
+    "ask": "Ask for",
     "holdout_share": "Share of test frames",
     "pool_size": "Candidate frames",
 }
@@ -53,7 +54,7 @@ _SWITCHES: dict[str, tuple[str, Any, Any]] = {
 }
 """The box beside a field, the value that it stands for, and the value to begin with once it is not ticked."""
 
-_WORDS = {"auto": "automatic"}
+_WORDS = {"auto": "automatic", "frames": "whole frames", "bodyparts": "doubtful bodyparts"}
 
 
 class SettingsDialog(QDialog):

@@ -72,8 +72,9 @@ class LabelMenu(CommandMenu):
         self.add(
             "Accepting marks doubtful guesses not visible", lambda: options.set("unbelieved", other), checked=hides
         )
-        asks = options.doubtful_first
-        self.add("Ask only for doubtful bodyparts", lambda: options.toggle("doubtful_first"), checked=asks)
+        projects = self._projects
+        asks = projects.settings.ask == "bodyparts"
+        self.add("Ask only for doubtful bodyparts", projects.toggle_ask, checked=asks, enabled=not projects.read_only)
         self.addSeparator()
         self.add("Bodyparts and skeleton…", self._actions.edit_bodyparts, enabled=not self._projects.read_only)
         if any(self._frame.individuals):

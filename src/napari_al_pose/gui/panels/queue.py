@@ -18,6 +18,7 @@ from superqt import QElidingLabel
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import (
+    AskedBodyparts,
     QueueRow,
     queue_done_text,
     queue_empty_text,
@@ -84,7 +85,7 @@ class QueuePanel(Section):
         self._bar = thin_bar()
         self.body.addWidget(self._empty, 1)
         self.body.addWidget(self._bar)
-        for signal in (navigator.queueChanged, frame.keyChanged, frame.annotationChanged):
+        for signal in (navigator.queueChanged, frame.keyChanged, frame.annotationChanged, projects.settingsChanged):
             signal.connect(self.refresh)
         for signal in (learning.engineChanged, learning.trainingChanged, learning.modelChanged):
             signal.connect(self._refresh_empty)
@@ -116,14 +117,21 @@ class QueuePanel(Section):
         """What is shown."""
         return self._rows.rows
 
+    @property
+    def _asked(self) -> AskedBodyparts | None:
+        if self._projects.settings.ask == "frames":
+            return None
+        return AskedBodyparts(self._frame.guesses.predictions, self._frame.guesses.model_threshold)
+
     def refresh(self) -> None:
         """Show the queue and where the user is in it."""
         before = next((row.key for row in self.rows if row.is_current), None)
         rows = queue_rows(
             self._navigator.queue.suggestions,
-            self._projects.tally.complete,
+            self._projects.done,
             self._frame.key,
             self._projects.tally.holdout,
+            asked=self._asked,
         )
         self._rows.set_rows(rows)
         self.side.setText(queue_progress(rows))
@@ -279,7 +287,7 @@ class _QueueDelegate(QStyledItemDelegate):
         painter.drawText(top, left, title)
         painter.drawText(top, right, row.score)
         painter.setPen(dim)
-        painter.drawText(low, left, row.detail)
+        painter.drawText(low, left, metrics.elidedText(row.detail, Qt.TextElideMode.ElideRight, int(low.width()) - 70))
         if row.is_holdout:
             painter.setPen(self.colours.holdout)
             painter.drawText(low, right, "test")

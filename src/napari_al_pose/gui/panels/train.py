@@ -76,10 +76,10 @@ class TrainPanel(QWidget):
             busy=training.busy,
             read_only=self._projects.read_only,
             n_new=self._learning.n_new,
-            n_trainable=tally.n_trainable,
+            n_trainable=self._projects.n_trainable,
             train_after=train_after,
         )
-        came_with = 0 if rounds else labels_to_offer(tally.n_trainable, len(tally.complete), train_after)
+        came_with = 0 if rounds else labels_to_offer(self._projects.n_trainable, len(tally.complete), train_after)
         self._train.setText(f"Train on your {came_with:,} labels" if came_with else "Train")
         self._train.setEnabled(view.can_train)
         self._train.setVisible(not view.can_restart)

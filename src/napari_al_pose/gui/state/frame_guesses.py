@@ -71,6 +71,11 @@ class FrameGuesses(QObject):
         return 0.0 if self._borrowed is not None else self._threshold
 
     @property
+    def model_threshold(self) -> float:
+        """Likelihood from which the model's guesses are believed."""
+        return self._threshold
+
+    @property
     def doubted(self) -> NDArray[np.bool_]:
         """Which bodyparts have a guess that is not believed, (K,): they may not be visible."""
         if self.chosen is None:

@@ -14,7 +14,6 @@ from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
     accepted_points,
-    asked_bodypart,
     bodypart_after_edit,
     bodypart_after_undo,
     borrowed_guess,
@@ -73,6 +72,8 @@ class LabelEditor(QObject):
 
     frameCompleted = Signal()
     """The last bodypart of a frame was looked at."""
+    edited = Signal()
+    """Bodyparts of the current frame were labelled, marked or cleared."""
 
     def __init__(
         self,
@@ -87,8 +88,6 @@ class LabelEditor(QObject):
         self._projects, self._frame, self._navigator = projects, frame, navigator
         self._options, self._notices = options, notices
         self._copied: Mapping[str, tuple[float, float]] = {}
-        for arrived in (frame.keyChanged, frame.guesses.lookedChanged):
-            arrived.connect(self._on_look)
 
     # ---- choosing -----------------------------------------------------------------------------
 
@@ -363,7 +362,7 @@ class LabelEditor(QObject):
         if after.is_complete and not edit.before.is_complete and mode is not LabelMode.LOOP:
             self._choose_open_individual()
         if not np.array_equal(edit.before.states, after.states):
-            self._ask_doubtful()
+            self.edited.emit()
         is_complete = edit.key in self._projects.tally.complete
         if edit.was_complete or is_complete:
             self._projects.touch(edit.key.video)
@@ -371,20 +370,6 @@ class LabelEditor(QObject):
             self.frameCompleted.emit()
         if clicked and mode is LabelMode.LOOP:
             self._loop_on()
-
-    def _ask_doubtful(self) -> None:
-        """Choose the bodypart that the model doubts most, if the user wants to be asked for those only."""
-        frame, options = self._frame, self._options
-        if not options.doubtful_first or options.label_mode is not LabelMode.SEQUENTIAL or frame.annotation is None:
-            return
-        asked = asked_bodypart(frame.annotation.states, frame.guess, frame.guesses.threshold)
-        if asked is not None:
-            frame.choose_bodypart(frame.bodyparts[asked])
-
-    def _on_look(self) -> None:
-        """Ask for what the model doubts as soon as it has looked, unless the user has begun."""
-        if self._frame.annotation is not None and self._frame.annotation.is_empty:
-            self._ask_doubtful()
 
     def _choose_open_individual(self) -> None:
         """Go on with the next individual that nobody has finished, now that the chosen one is labelled."""

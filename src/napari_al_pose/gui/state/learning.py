@@ -115,8 +115,8 @@ class Learning(QObject):
 
     @property
     def n_new(self) -> int:
-        """Complete training frames since the last training began."""
-        return max(0, self._projects.tally.n_trainable - self._n_trained_on)
+        """Training frames that were done since the last training began."""
+        return max(0, self._projects.n_trainable - self._n_trained_on)
 
     @property
     def training(self) -> TrainingView:
@@ -151,7 +151,7 @@ class Learning(QObject):
         if not tally.labelled:
             self._notices.tell("There is nothing to train on yet.", "Label some frames of the queue first.")
             return
-        self._n_trained_on = tally.n_trainable
+        self._n_trained_on = self._projects.n_trainable
         self._end_ranking()  # the training ranks anew
         self._marking = self._projects.run(
             lambda: mark_holdout(project), then=lambda marked: self._train(project, marked)

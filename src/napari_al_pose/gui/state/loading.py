@@ -77,8 +77,9 @@ def mark_holdout(project: Project) -> LabelTally | None:
 
 
 def first_frame(loaded: LoadedProject) -> FrameKey | None:
-    """Return the frame to begin with: the first of the queue that is not complete, else the first labelled one."""
+    """Return the frame to begin with: the first of the queue that needs labels, else the first labelled one."""
+    done = loaded.tally.done(loaded.project.settings.ask)
     for suggestion in loaded.queue.suggestions:
-        if suggestion.key not in loaded.tally.complete:
+        if suggestion.key not in done:
             return suggestion.key
     return min(loaded.tally.labelled, default=None)

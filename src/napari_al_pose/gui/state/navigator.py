@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Suggestion
+from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame
 from napari_al_pose.domain.labelling import neighbour_key, unlabelled_frames
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
@@ -40,7 +41,7 @@ class Navigator(QObject):
     queueChanged = Signal()
     """Another queue, or another position in it."""
     queueDone = Signal()
-    """Somebody wants the next frame, but every frame of the queue is labelled completely."""
+    """Somebody wants the next frame, but no frame of the queue needs labels."""
     rested = Signal()
     """Frames no longer go by by themselves."""
     videoReopened = Signal(str)
@@ -78,9 +79,17 @@ class Navigator(QObject):
 
     @property
     def first_open(self) -> FrameKey | None:
-        """The first frame of the queue that is not labelled completely; None once the queue is done, or empty."""
+        """The first frame of the queue that needs labels; None once the queue is done, or empty."""
         keys = (suggestion.key for suggestion in self._queue.suggestions)
-        return next((key for key in keys if key not in self._projects.tally.complete), None)
+        return next((key for key in keys if key not in self._projects.done), None)
+
+    @property
+    def asks_bodyparts(self) -> bool:
+        """Whether only the doubtful bodyparts of the current frame are asked for."""
+        key = self._frame.key
+        if key is None or self._projects.settings.ask == "frames" or self._options.label_mode is LabelMode.LOOP:
+            return False
+        return not is_whole_frame(self._queue.row(key), self.role)
 
     @property
     def role(self) -> FrameRole:
@@ -197,7 +206,7 @@ class Navigator(QObject):
             queued=[suggestion.key for suggestion in self._queue.suggestions],
             begun=self._projects.tally.labelled,
             images=self._images(),
-            complete=self._projects.tally.complete,
+            complete=self._projects.done,
         )
         if not keys and self._frame.source is not None:
             self._step_to_unlabelled(self._frame.source, self._frame.key.video, delta)
@@ -250,7 +259,7 @@ class Navigator(QObject):
 
     def take_ranking(self, suggestions: tuple[Suggestion, ...]) -> None:
         """Put a new queue behind the frame in front of the user."""
-        self._queue = self._queue.after_rerank(suggestions, complete=self._projects.tally.complete)
+        self._queue = self._queue.after_rerank(suggestions, complete=self._projects.done)
         self.queueChanged.emit()
         self._show_first_suggestion()
         self.prefetch(self._queue.upcoming(QUEUE_AHEAD))

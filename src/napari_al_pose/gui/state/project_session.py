@@ -126,6 +126,16 @@ class ProjectSession(QObject):
         """Which frames are labelled, complete, hold-out; replaced with the project, updated with every edit."""
         return self._tally
 
+    @property
+    def done(self) -> set[FrameKey]:
+        """Frames that need no more labels, by what the queue asks for."""
+        return self._tally.done(self.settings.ask)
+
+    @property
+    def n_trainable(self) -> int:
+        """Number of `done` frames that a model may be trained on."""
+        return self._tally.n_trainable(self.settings.ask)
+
     def video(self, name: str) -> ProjectVideo | None:
         """Return the project's video of that name."""
         videos: Iterable[ProjectVideo] = () if self._project is None else self._project.videos
@@ -227,6 +237,11 @@ class ProjectSession(QObject):
     def set_strategy(self, name: str) -> None:
         """Rank the queue by the strategy ``name`` from now on."""
         self.set_settings(self.settings.model_copy(update={"strategy": name}))
+
+    def toggle_ask(self) -> None:
+        """Ask for doubtful bodyparts instead of whole frames, or the other way round."""
+        ask = "frames" if self.settings.ask == "bodyparts" else "bodyparts"
+        self.set_settings(self.settings.model_copy(update={"ask": ask}))
 
     def set_settings(self, settings: LoopSettings) -> None:
         """Store ``settings``."""

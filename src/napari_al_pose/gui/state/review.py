@@ -110,8 +110,8 @@ class Review(QObject):
         self._add(picked)
 
     def _add(self, picked: Sequence[Suggestion]) -> None:
-        queue, complete = self._navigator.queue, self._projects.tally.complete
-        wanted = queue.with_picked([one for one in picked if one.key not in complete])
+        queue, done = self._navigator.queue, self._projects.done
+        wanted = queue.with_picked([one for one in picked if one.key not in done])
         n = len(wanted) - len(queue)
         if not n:
             self._notices.tell("Nothing to add.", "These frames are in the queue already, or labelled.")

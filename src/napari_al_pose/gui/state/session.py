@@ -38,6 +38,7 @@ from dataclasses import dataclass, fields
 
 from qtpy.QtCore import QObject
 
+from napari_al_pose.gui.state.bodypart_order import BodypartOrder
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
@@ -70,6 +71,7 @@ class Session:
     projects: ProjectSession
     navigator: Navigator
     editor: LabelEditor
+    order: BodypartOrder
     poses: PoseKnowledge
     carrier: Carrier
     repair: LabelRepair
@@ -106,7 +108,9 @@ def new_session() -> Session:
     tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
     review = Review(projects, navigator, tracks=tracks, notices=notices)
     effort = EffortMeter(projects, frame, learning=learning)
-    editor.frameCompleted.connect(learning.train_when_due)
+    order = BodypartOrder(frame, navigator=navigator, editor=editor)
+    for signal in (editor.frameCompleted, order.answered):
+        signal.connect(learning.train_when_due)
     session = Session(
         root=QObject(),
         notices=notices,
@@ -116,6 +120,7 @@ def new_session() -> Session:
         projects=projects,
         navigator=navigator,
         editor=editor,
+        order=order,
         poses=poses,
         carrier=carrier,
         repair=repair,

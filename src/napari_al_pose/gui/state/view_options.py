@@ -23,7 +23,6 @@ _REMEMBERED: dict[str, Any] = {
     "follow": False,
     "wide": False,
     "unbelieved": DoubtfulGuesses.OPEN,
-    "doubtful_first": False,
     "overview": True,
 }
 
@@ -65,8 +64,6 @@ class ViewOptions(QObject):
         Whether napari's own lists beside the canvas are put away; in a window of our own they are by default.
     unbelieved : DoubtfulGuesses
         What becomes of guesses that are not believed when the others are accepted.
-    doubtful_first : bool
-        Whether bodyparts are asked for in the order of the model's doubt, and those it believes not at all.
     overview : bool
         Whether the whole frame is shown small while the view shows a part of it.
     points : bool
@@ -90,7 +87,6 @@ class ViewOptions(QObject):
     follow: bool
     wide: bool
     unbelieved: DoubtfulGuesses
-    doubtful_first: bool
     overview: bool
     points: bool
     own_window: bool
