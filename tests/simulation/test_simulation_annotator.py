@@ -78,9 +78,9 @@ def test_mending_that_does_harm_takes_its_clicks():
     assert found.xy == pytest.approx(POINTS)
 
 
-def test_a_frame_without_a_guess_is_corrected_to_the_end():
+def test_a_frame_without_a_guess_is_labelled_point_by_point():
     nothing = np.full((4, 2), np.nan)
-    assert correct_frame(truth(), nothing, LIKELIHOOD, None).actions.dragged == 4
+    assert correct_frame(truth(), nothing, LIKELIHOOD, None).actions == Actions(looks=1, placed=4, accepted=1)
 
 
 def test_only_the_points_asked_for_are_answered():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_al_pose.acquisition import (
     Batching,
     Explanation,
+    Extra,
     Requires,
     ScoreContext,
     Strategy,
@@ -19,6 +20,7 @@ from napari_al_pose.acquisition import (
 )
 from napari_al_pose.acquisition.strategy import given
 from napari_al_pose.simulation.dataset import Dataset
+from napari_al_pose.simulation.matching import matched_points
 from napari_al_pose.simulation.measures import frame_errors
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.protocol import ANTI, HARDEST, Arm
@@ -105,12 +107,17 @@ class TrueError:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        # With several animals it looks at whole frames, not at one animal after the other.
+        self.needs = frozenset({Extra.ANIMALS_XY} if dataset.n_animals > 1 else ())
         self._rows = {key: row for row, key in enumerate(dataset.times)}
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return each frame's mean capped error, ``(N,)``; NaN if nothing is placed."""
         rows = np.array([self._rows[key] for key in context.keys], np.int64)
-        errors = np.minimum(frame_errors(self._dataset, rows, given(context.xy, "poses")), self._dataset.cap)
+        xy = given(context.xy, "poses")
+        if self._dataset.n_animals > 1:
+            xy = matched_points(self._dataset, rows.tolist(), context.extra_of(Extra.ANIMALS_XY))
+        errors = np.minimum(frame_errors(self._dataset, rows, xy), self._dataset.cap)
         known = ~np.isnan(errors)
         total = np.where(known, errors, 0.0).sum(axis=1)
         result: NDArray[np.float64] = np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)

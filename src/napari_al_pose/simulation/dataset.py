@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
+from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, FrameKey, KeypointState, Skeleton
+
+_T = TypeVar("_T", bound=np.generic)
 
 _FAR = 1000
 """Frames between two pictures if unknown: more than any rule of spacing needs."""
@@ -43,17 +45,20 @@ class Reference:
 class RawDataset:
     """Labelled frames at their original place and size.
 
+    The P points of a frame are the K bodyparts of each of its individuals, one individual after the other.
+
     Parameters
     ----------
     name : str
         Safe as a folder name.
     skeleton : Skeleton
+        Its individuals are as many as a frame may show.
     keys : tuple of FrameKey, N
         Folds keep each ``video`` together: a video, or an animal.
-    xy : float array, (N, K, 2)
+    xy : float array, (N, P, 2)
         Source pixels; NaN unless placed.
-    states : int8 array, (N, K)
-        `KeypointState` values.
+    states : int8 array, (N, P)
+        `KeypointState` values; an individual of which nothing is known in a frame was not looked at there.
     sizes : int array, (N, 2)
         Height and width of each image.
     read : callable
@@ -95,9 +100,9 @@ class Dataset:
     keys : tuple of FrameKey, N
     images : uint8 array, (N, H, W, 3)
         Padded on the right and at the bottom to one size.
-    xy : float array, (N, K, 2)
-        Pixels of ``images``; NaN unless placed.
-    states : int8 array, (N, K)
+    xy : float array, (N, P, 2)
+        Pixels of ``images``; NaN unless placed. Points are as in `RawDataset`.
+    states : int8 array, (N, P)
     scale : float array, (N,)
         Pixels of ``images`` per source pixel.
     reference : float array, (N,)
@@ -127,6 +132,15 @@ class Dataset:
     behaviours: tuple[str, ...] = ()
 
     @property
+    def n_animals(self) -> int:
+        """Number of individuals, A; P is A times K."""
+        return len(self.skeleton.individuals)
+
+    def by_animal(self, points: NDArray[_T]) -> NDArray[_T]:
+        """Return an array along points, (n, P, ...), as one along animals and bodyparts, (n, A, K, ...)."""
+        return points.reshape(len(points), self.n_animals, self.skeleton.n_bodyparts, *points.shape[2:])
+
+    @property
     def videos(self) -> tuple[str, ...]:
         """Names of the videos (or animals), sorted."""
         return tuple(sorted({key.video for key in self.keys}))
@@ -151,10 +165,10 @@ class Labels:
 
     Parameters
     ----------
-    xy : float64 array, (N, K, 2)
+    xy : float64 array, (N, P, 2)
         Pixels of the data set's images, for all its rows; NaN unless placed.
-    states : int8 array, (N, K)
-    taken : bool array, (N, K)
+    states : int8 array, (N, P)
+    taken : bool array, (N, P)
         Which were guesses that were taken as they are.
     """
 
@@ -176,14 +190,15 @@ def reference_lengths(
     skeleton: Skeleton,
     reference: Reference,
 ) -> NDArray[np.float64]:
-    """Return the unit of each frame's errors, (N,), in the unit of ``xy``.
+    """Return the unit of each frame's errors, (N,), in the unit of ``xy``; of several animals their median.
 
     Raises
     ------
     AlPoseError
         If no frame has the keypoints that define it.
     """
-    placed = states == KeypointState.PLACED
+    n, k = len(keys), skeleton.n_bodyparts
+    xy, placed = xy.reshape(-1, k, 2), states.reshape(-1, k) == KeypointState.PLACED
     if reference.pair is None:
         low = np.where(placed[..., None], xy, np.inf).min(axis=1)
         high = np.where(placed[..., None], xy, -np.inf).max(axis=1)
@@ -198,12 +213,15 @@ def reference_lengths(
             "Label at least two bodyparts in some frames.",
         )
     overall = float(np.nanmedian(lengths))
+    lengths = lengths.reshape(n, -1)
     videos = np.array([key.video for key in keys])
-    result = lengths.copy()
+    result = np.empty(n)
     for video in np.unique(videos):
         own = lengths[videos == video]
         median = float(np.nanmedian(own)) if np.isfinite(own).any() else overall
-        result[videos == video] = np.where(np.isfinite(own), own, median) if reference.per_frame else median
+        known = np.isfinite(own).any(axis=1)
+        of_frame = [float(np.nanmedian(one)) if some else median for one, some in zip(own, known, strict=True)]
+        result[videos == video] = of_frame if reference.per_frame else median
     return result
 
 
@@ -221,6 +239,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
             "name": dataset.name,
             "bodyparts": dataset.skeleton.bodyparts,
             "links": dataset.skeleton.links,
+            "individuals": dataset.skeleton.individuals,
             "keys": [[key.video, key.frame] for key in dataset.keys],
             "cap": dataset.cap if np.isfinite(dataset.cap) else None,
             "crop": dataset.crop,
@@ -246,7 +265,11 @@ def load_dataset(folder: Path) -> Dataset:
     height, width = about["crop"]
     return Dataset(
         name=about["name"],
-        skeleton=Skeleton(tuple(about["bodyparts"]), tuple((a, b) for a, b in about["links"])),
+        skeleton=Skeleton(
+            tuple(about["bodyparts"]),
+            tuple((a, b) for a, b in about["links"]),
+            tuple(about.get("individuals", (SINGLE_INDIVIDUAL,))),
+        ),
         keys=tuple(FrameKey(video, frame) for video, frame in about["keys"]),
         cap=np.inf if about["cap"] is None else float(about["cap"]),
         crop=(height, width),

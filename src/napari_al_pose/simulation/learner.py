@@ -21,15 +21,17 @@ from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.domain import ScoremapGrid
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.domain.steps import finish
-from napari_al_pose.pose import LabelledFrame, PoseModel, train
+from napari_al_pose.pose import PoseModel, train
+from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.geometry import PAD_MULTIPLE, SCOREMAP_STRIDE, InputGeometry
 from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.optimisation import GRADIENT_NORM, LEARNING_RATE, WEIGHT_DECAY, rate_at
 from napari_al_pose.pose.targets import decode, keypoint_weights, render, scoremap_loss
-from napari_al_pose.pose.training_plan import TrainPlan, n_validation
+from napari_al_pose.pose.training_plan import TrainPlan, make_plan, n_validation
 from napari_al_pose.simulation.dataset import Dataset, Labels
+from napari_al_pose.simulation.labelled import labelled_frame
 from napari_al_pose.simulation.protocol import Protocol as SimulationProtocol
 
 CUT_SHARE = 0.3
@@ -49,12 +51,19 @@ class Output:
     likelihood : float32 array, (n, K)
     scoremaps : float16 array, (n, K, h, w), or None
     grid : ScoremapGrid
+    animals : AnimalPoses, optional
+        All animals, if the model predicts several; the fields above, but for the grid, are then the surest's.
     """
 
     xy: NDArray[np.float32]
     likelihood: NDArray[np.float32]
     scoremaps: NDArray[np.float16] | None
     grid: ScoremapGrid
+    animals: AnimalPoses | None = None
+
+    def grid_of(self, i: int) -> ScoremapGrid:
+        """Return where the scoremaps of frame ``i`` lie."""
+        return self.grid if self.animals is None else self.animals.grids[i][0]
 
 
 class Learned(Protocol):
@@ -293,6 +302,9 @@ class _WholeNetwork:
 
     def __init__(self, dataset: Dataset, protocol: SimulationProtocol) -> None:
         self._dataset, self._protocol = dataset, protocol
+        self._plan = TrainPlan(max(dataset.images.shape[1:3]), dataset.crop, protocol.steps)
+        if dataset.n_animals > 1:
+            self._plan = _plan_of_several(dataset, protocol)
 
     def train(
         self,
@@ -307,10 +319,11 @@ class _WholeNetwork:
         data = self._dataset
         said = labels or data
         frames = [
-            LabelledFrame(
+            labelled_frame(
                 np.asarray(data.images[row]),
                 said.xy[row],
                 said.states[row],
+                data.skeleton,
                 taken=None if labels is None else labels.taken[row],
             )
             for row in rows
@@ -322,13 +335,21 @@ class _WholeNetwork:
             rotation_degrees=data.rotation_degrees,
             seed=seed,
         )
-        plan = TrainPlan(max(data.images.shape[1:3]), data.crop, self._protocol.steps)
+        plan = self._plan
         if unlabelled:  # some labels calibrate the likelihoods, as in the loop
             plan = replace(plan, n_validation=n_validation(len(rows)))
         start = None if initial is None else initial.model
         some = [unlabelled[i] for i in systematic(len(unlabelled), min(len(unlabelled), UNLABELLED_FRAMES), 0.5)]
         images = [np.asarray(data.images[row]) for row in some]
-        training = train(frames, data.skeleton.bodyparts, settings, initial=start, plan=plan, unlabelled=images)
+        training = train(
+            frames,
+            data.skeleton.bodyparts,
+            settings,
+            initial=start,
+            plan=plan,
+            animals=data.n_animals,
+            unlabelled=images,
+        )
         return _TrainedNetwork(data, finish(training))
 
 
@@ -345,9 +366,37 @@ class _TrainedNetwork:
 
     def predict(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
         """Predict rows; see `Learned`."""
+        if self.model.animals is not None and len(rows):
+            return self._predict_animals(rows, with_scoremaps=with_scoremaps)
         batch = self.model.predict(np.asarray(self._dataset.images[list(rows)]), with_scoremaps=with_scoremaps)
         maps = None if batch.scoremaps is None else batch.scoremaps.astype(np.float16)
         return Output(batch.xy, batch.likelihood, maps, _grid(self._dataset))
+
+    def _predict_animals(self, rows: Sequence[int], *, with_scoremaps: bool) -> Output:
+        """Predict some rows at a time, since each animal has scoremaps of its own."""
+        parts: list[AnimalPoses] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            images = np.asarray(self._dataset.images[list(rows[start : start + _AT_ONCE])])
+            found = self.model.predict(images, with_scoremaps=with_scoremaps).every_animal()
+            parts.append(
+                found if found.scoremaps is None else replace(found, scoremaps=found.scoremaps.astype(np.float16))
+            )
+        every = AnimalPoses.joined(parts)
+        surest = None if every.scoremaps is None else every.scoremaps[:, 0]
+        return Output(every.xy[:, 0], every.likelihood[:, 0], surest, _grid(self._dataset), every)
+
+
+def _plan_of_several(dataset: Dataset, protocol: SimulationProtocol) -> TrainPlan:
+    """Return the plan of every training of several animals: what the loop's plan says of all labels."""
+    frames = [
+        labelled_frame(np.broadcast_to(np.uint8(0), dataset.images.shape[1:]), xy, states, dataset.skeleton)
+        for xy, states in zip(dataset.xy, dataset.states, strict=True)
+    ]
+    side = max(dataset.images.shape[1:3])
+    settings = TrainSettings(long_side=side, steps=protocol.steps, batch_size=protocol.batch_size)
+    plan = make_plan(frames, settings, animals=dataset.n_animals)
+    window = None if plan.window is None else replace(plan.window, side=max(dataset.crop))
+    return replace(plan, long_side=side, crop=dataset.crop, window=window, n_validation=0, join_at=1.0, notice="")
 
 
 def _image(dataset: Dataset, row: int) -> Tensor:

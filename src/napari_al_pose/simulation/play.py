@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.reliability import agreement, update
 from napari_al_pose.domain import KeypointState
@@ -17,7 +18,8 @@ from napari_al_pose.simulation.choosing import Choice, Pick, choose, start_rows
 from napari_al_pose.simulation.dataset import Dataset, Labels
 from napari_al_pose.simulation.folds import Fold, make_folds
 from napari_al_pose.simulation.learner import Learned, Learner, make_learner
-from napari_al_pose.simulation.measures import PCK, measure
+from napari_al_pose.simulation.matching import guesses_of
+from napari_al_pose.simulation.measures import PCK, Errors, measure
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared, open_prepared
 from napari_al_pose.simulation.protocol import BEST, Arm, Protocol
@@ -124,8 +126,8 @@ class _Table:
             choice = self._best(new, situation) if arm.strategy == BEST else choose(arm, new, situation)
             rows = [pick.row for pick in choice.picks]
             if rows:
-                guessed = state.model.predict(rows, with_scoremaps=False).xy
-                state.reliability = update(state.reliability, agreement(guessed, dataset.xy[rows]))
+                guessed = guesses_of(dataset, rows, state.model.predict(rows, with_scoremaps=False)).xy
+                state.reliability = update(state.reliability, _agreement(dataset, rows, guessed))
         choose_seconds = time.process_time() - began
         state.labelled = [*state.labelled, *(pick.row for pick in choice.picks)]
         initial = state.model if arm.warm and number else None
@@ -141,15 +143,20 @@ class _Table:
 
         def judge(batch: Sequence[int]) -> tuple[float, float]:
             model = self._learner.train(sorted([*situation.labelled, *batch]), seed=self._seed)
-            found = measure(situation.prepared.dataset, rows, model.predict(rows.tolist(), with_scoremaps=False).xy)
+            found = self._errors(model, rows)
             return found.lost, found.error
 
         return best_of(self._protocol.candidates, n, situation, judge)
 
+    def _errors(self, model: Learned, rows: NDArray[np.int64]) -> Errors:
+        dataset = self._prepared.dataset
+        found = guesses_of(dataset, rows.tolist(), model.predict(rows.tolist(), with_scoremaps=False))
+        return measure(dataset, rows, found.xy, extra=found.extra)
+
     def _write(self, arm: Arm, budget: int, model: Learned, n_labelled: int, more: dict[str, Any]) -> None:
         """Measure a model on the test frames and write the round down."""
-        predicted = model.predict(self._test.tolist(), with_scoremaps=False).xy
-        errors = measure(self._prepared.dataset, self._test, predicted)
+        errors = self._errors(model, self._test)
+        several = {"missed": errors.missed, "extra": errors.extra} if self._prepared.dataset.n_animals > 1 else {}
         self._files.write(
             {
                 "dataset": self._job.dataset,
@@ -172,6 +179,7 @@ class _Table:
                 "per_video": errors.per_video,
                 "per_bodypart": {name: value for name, value in errors.per_bodypart.items() if np.isfinite(value)},
                 "n_test": len(self._test),
+                **several,
                 **more,
             }
         )
@@ -248,6 +256,14 @@ class _Table:
         state.labelled = [*state.labelled, *(number_of[video, frame] for video, frame, _, _ in row["picks"])]
         state.reliability = float(row["reliability"])
         state.model = self._learn(state.labelled, arm, state.model)[0] if arm.warm else None
+
+
+def _agreement(dataset: Dataset, rows: Sequence[int], guessed: NDArray[np.floating]) -> float:
+    """Return `agreement` over the animals of some rows that have a pose, as in the loop."""
+    k = dataset.skeleton.n_bodyparts
+    poses, known = guessed.reshape(-1, k, 2), dataset.xy[list(rows)].reshape(-1, k, 2)
+    found = np.isfinite(poses).any(axis=(1, 2)) if dataset.n_animals > 1 else np.ones(len(poses), bool)
+    return agreement(poses[found], known[found])
 
 
 def _describe(dataset: Dataset, choice: Choice) -> dict[str, Any]:

@@ -112,7 +112,8 @@ def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = Non
     ) -> Generator[Progress, None, PoolOutput]:
         yield from ()
         said = situation.model.predict([row_of[key] for key in keys], with_scoremaps=with_scoremaps)
-        return PoolOutput(said.xy, said.likelihood, said.scoremaps, [said.grid] * len(keys))
+        grids = [said.grid_of(i) for i in range(len(keys))]
+        return PoolOutput(said.xy, said.likelihood, said.scoremaps, grids, said.animals)
 
     return RankingInput(
         pool=pool,
@@ -148,10 +149,19 @@ class KnownLabels:
         return self.dataset.skeleton
 
     def annotations(self) -> list[Annotation]:
-        """Return the labels; a bodypart without one counts as looked for and not seen."""
-        data = self.dataset
-        states = np.where(data.states == KeypointState.PLACED, KeypointState.PLACED, KeypointState.NOT_VISIBLE)
-        return [Annotation(data.times[row], data.xy[row], states[row].astype(np.int8)) for row in self.labelled]
+        """Return the labels of each animal that was looked at.
+
+        A bodypart without a label counts as looked for and not seen.
+        """
+        data, names = self.dataset, self.dataset.skeleton.individuals
+        known, xy = data.by_animal(data.states), data.by_animal(data.xy)
+        states = np.where(known == KeypointState.PLACED, KeypointState.PLACED, KeypointState.NOT_VISIBLE)
+        return [
+            Annotation(data.times[row], xy[row, a], states[row, a].astype(np.int8), name)
+            for row in self.labelled
+            for a, name in enumerate(names)
+            if len(names) == 1 or (known[row, a] != KeypointState.UNSEEN).any()
+        ]
 
     def reliability(self) -> float:
         """See `RankingLabels`."""

@@ -17,12 +17,13 @@ from tqdm import tqdm
 from napari_al_pose.acquisition.duplicate_frames import small_picture
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import FeatureExtractor, LabelledFrame
+from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.pose.augmentation import FILL
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
 from napari_al_pose.pose.training_plan import TrainPlan, make_plan
 from napari_al_pose.simulation.dataset import Dataset, RawDataset, load_dataset, reference_lengths, save_dataset
 from napari_al_pose.simulation.folds import thinned
+from napari_al_pose.simulation.labelled import labelled_frame
 from napari_al_pose.simulation.learner import prepare_learner
 from napari_al_pose.simulation.protocol import Protocol
 from napari_al_pose.video import is_placeholder
@@ -57,8 +58,13 @@ def prepare(raw: RawDataset, protocol: Protocol, cache: Path) -> Path:
     Raises
     ------
     AlPoseError
-        If too few frames are labelled, or an image can't be read.
+        If too few frames are labelled, an image can't be read, or frames with several animals are given to heads.
     """
+    if len(raw.skeleton.individuals) > 1 and protocol.learning == "heads":
+        raise AlPoseError(
+            f"{raw.name} has frames with several animals, and heads alone learn single ones.",
+            "Train whole networks: --learning all.",
+        )
     folder = cache / f"{raw.name}-{_fingerprint(raw, protocol)}"
     if not (folder / "data").exists():
         save_dataset(_scaled(raw, protocol), folder / "data")
@@ -106,7 +112,7 @@ def _fingerprint(raw: RawDataset, protocol: Protocol) -> str:
 
 def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
     """Read the frames that take part and scale them for the network."""
-    usable = np.flatnonzero((raw.states == KeypointState.PLACED).any(axis=1))
+    usable = np.flatnonzero(_says_something(raw))
     if len(usable) < 8:
         raise AlPoseError(
             f"{raw.name}: expected at least 8 labelled frames to simulate with, got {len(usable)}.",
@@ -119,7 +125,7 @@ def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
     shapes = [InputGeometry.fit((int(h), int(w)), plan.long_side) for h, w in raw.sizes[rows]]
     height, width = (max(g.padded[axis] for g in shapes) for axis in (0, 1))
     images = np.full((len(rows), height, width, 3), round(FILL), np.uint8)
-    xy = np.empty((len(rows), raw.skeleton.n_bodyparts, 2))
+    xy = np.empty((len(rows), *raw.xy.shape[1:]))
     scale = np.empty(len(rows))
     shown = np.ones(len(rows), bool)
     for i, (row, image) in enumerate(zip(rows, _shown(raw.read(rows), len(rows), raw.name), strict=True)):
@@ -154,14 +160,24 @@ def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
     )
 
 
+def _says_something(raw: RawDataset) -> NDArray[np.bool_]:
+    """Return which frames take part: with a placed point or, of several animals, known to show none."""
+    if len(raw.skeleton.individuals) > 1:
+        looked_at: NDArray[np.bool_] = (raw.states != KeypointState.UNSEEN).any(axis=1)
+        return looked_at
+    placed: NDArray[np.bool_] = (raw.states == KeypointState.PLACED).any(axis=1)
+    return placed
+
+
 def _plan(raw: RawDataset, rows: list[int], protocol: Protocol) -> TrainPlan:
     """Choose scale and crop once for all arms, from the labels of the whole data set."""
     blank = np.uint8(0)
     frames = [
-        LabelledFrame(np.broadcast_to(blank, (int(h), int(w), 3)), raw.xy[row], raw.states[row])
+        labelled_frame(np.broadcast_to(blank, (int(h), int(w), 3)), raw.xy[row], raw.states[row], raw.skeleton)
         for row, (h, w) in zip(rows, raw.sizes[rows], strict=True)
     ]
-    return make_plan(frames, TrainSettings(long_side=protocol.long_side, follow_animal="off", steps=protocol.steps))
+    settings = TrainSettings(long_side=protocol.long_side, follow_animal="off", steps=protocol.steps)
+    return make_plan(frames, settings, animals=len(raw.skeleton.individuals))
 
 
 def _features(dataset: Dataset, backbone: str) -> NDArray[np.float32]:

@@ -70,6 +70,8 @@ _TAIL_NAMES = {
     "lost": "frames with a lost keypoint",
     "worst_decile": "worst tenth of the frames",
     "worst_videos": "worst three videos",
+    "missed": "missed animals",
+    "extra": "poses that are no animal",
 }
 
 

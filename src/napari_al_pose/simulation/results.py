@@ -25,7 +25,7 @@ PRIMARY = "hybrid"
 TARGET = 40
 
 
-TAILS = ("lost", "worst_decile", "worst_videos")
+TAILS = ("lost", "worst_decile", "worst_videos", "missed", "extra")
 """Measures of `napari_al_pose.simulation.measures.Errors` that say what goes wrong."""
 
 
@@ -62,7 +62,8 @@ class ArmResult:
     p_holm : float
         Holm's p among the secondary comparisons; for the primary one the plain p.
     tails : dict of str to TailResult
-        Measures of what goes wrong: "lost", "worst_decile", "worst_videos"; empty if rounds lack them.
+        Measures of what goes wrong: "lost", "worst_decile", "worst_videos" and, of several animals,
+        "missed", "extra"; empty if rounds lack them.
     labels : (float, float, float)
         Labels for the baseline's error at the target budget, with the interval; infinite if never reached.
     pck : dict of str to float

@@ -40,6 +40,8 @@ SCALARS = (
     "lost",
     "worst_decile",
     "worst_videos",
+    "missed",
+    "extra",
     "n_test",
     "keypoints",
     "n_pool",

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameSource, KeypointState
+from napari_al_pose.domain import (
+    SINGLE_INDIVIDUAL,
+    AlPoseError,
+    Annotation,
+    FrameKey,
+    FrameSource,
+    KeypointState,
+    Skeleton,
+)
+from napari_al_pose.engine.labels import by_frame
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats import lsp, mpii
 from napari_al_pose.formats.coco import is_coco, read_coco
 from napari_al_pose.formats.horse10 import Split, read_horse10
 from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.json_file import read_json
-from napari_al_pose.formats.label_set import LabelSet, without_unique
+from napari_al_pose.formats.label_set import LabelSet, counted, without_unique
 from napari_al_pose.project import open_project
 from napari_al_pose.simulation.dataset import RawDataset, Reference
 from napari_al_pose.simulation.drawn import open_long_form, open_synthetic
+
+log = logging.getLogger(__name__)
 
 SYNTHETIC = re.compile(r"synthetic(?::(\d+))?")
 LONG_FORM = re.compile(r"longform(?::(\d+))?")
@@ -44,6 +57,7 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
     what : str
         A project folder or its ``config.yaml``; a file of labels (``.slp``; ``.json`` of COCO or MPII; ``joints.mat``
         of LSP) with its images beside it; ``synthetic``, ``longform``, or one of them and a seed: ``synthetic:<seed>``.
+        Frames have all their animals; only from pictures of MPII and LSP each person is cropped.
     rotation_degrees : float
         Largest random rotation of views; people are never rotated by more than 25 degrees.
 
@@ -115,35 +129,31 @@ def residency_split(
 def _project(path: Path, rotation_degrees: float) -> RawDataset:
     """Open a DeepLabCut project: its complete labelled frames, from videos or extracted images."""
     with open_project(path, read_only=True) as project:
-        if len(project.skeleton.individuals) > 1:
-            raise AlPoseError(
-                f"{path} has several individuals; the simulation plays one animal a frame.",
-                "Give a project of single animals.",
-            )
         videos = {video.name: video for video in project.videos}
         sources: dict[str, FrameSource] = {}
-        annotations = []
-        for annotation in project.labels.annotations():
-            name = annotation.key.video
-            if annotation.is_complete and name in videos:
-                if name not in sources:
-                    sources[name] = videos[name].open(cache_bytes=16 * 2**20)
-                annotations.append(annotation)
+        frames: dict[FrameKey, list[Annotation]] = {}
+        for key, animals in by_frame(project.labels.annotations()).items():
+            if key.video in videos and all(animal.is_complete for animal in animals):
+                if key.video not in sources:
+                    sources[key.video] = videos[key.video].open(cache_bytes=16 * 2**20)
+                frames[key] = animals
         skeleton, root = project.skeleton, project.root
-    sizes = np.array([sources[a.key.video].shape[1:3] for a in annotations], np.int64).reshape(-1, 2)
+    if skeleton.unique_bodyparts:
+        n = counted(len(skeleton.unique_bodyparts), "unique bodypart is", "unique bodyparts are")
+        log.warning("%s: %s left out: a simulation plays the animals", root.name, n)
+        skeleton = dataclasses.replace(skeleton, unique_bodyparts=())
+    keys = tuple(frames)
 
     def read(rows: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        keys = [annotations[row].key for row in rows]
-        for key in keys:
-            yield next(iter(read_batches([key], sources))).frames[0]
+        for row in rows:
+            yield next(iter(read_batches([keys[row]], sources))).frames[0]
 
     return RawDataset(
         name=_slug(root.name),
         skeleton=skeleton,
-        keys=tuple(a.key for a in annotations),
-        xy=_stacked([a.xy for a in annotations], skeleton.n_bodyparts),
-        states=np.array([a.states for a in annotations], np.int8).reshape(-1, skeleton.n_bodyparts),
-        sizes=sizes,
+        keys=keys,
+        **_points(frames, skeleton),
+        sizes=np.array([sources[key.video].shape[1:3] for key in keys], np.int64).reshape(-1, 2),
         read=read,
         rotation_degrees=rotation_degrees,
         fps=min((source.fps for name, source in sources.items() if videos[name].has_video), default=0.0),
@@ -151,23 +161,34 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
 
 
 def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawDataset:
-    """Use frames with one animal each; from frames with several, crop each animal and use it as a frame of its own."""
+    """Use the labelled frames, with all animals in each."""
     labels = without_unique(labels)
-    if any(len(several) > 1 for several in labels.frames().values()):
-        return _cut_out(labels, path, Reference(), rotation_degrees)
-    pixels = _pixels_of(labels, path)
-    annotations = sorted(labels.annotations, key=lambda a: a.key)
-    k = labels.skeleton.n_bodyparts
+    frames, skeleton = labels.frames(), labels.skeleton
+    if all(len(animals) == 1 for animals in frames.values()):
+        skeleton = dataclasses.replace(skeleton, individuals=(SINGLE_INDIVIDUAL,))
+        frames = {key: [dataclasses.replace(a, individual=SINGLE_INDIVIDUAL) for a in of] for key, of in frames.items()}
+    pixels, keys = _pixels_of(labels, path), tuple(frames)
     return RawDataset(
         name=_slug(path.stem),
-        skeleton=labels.skeleton,
-        keys=tuple(a.key for a in annotations),
-        xy=_stacked([a.xy for a in annotations], k),
-        states=np.array([a.states for a in annotations], np.int8).reshape(-1, k),
-        sizes=np.array([pixels(a.key).shape[:2] for a in annotations], np.int64).reshape(-1, 2),
-        read=lambda rows: (pixels(annotations[row].key) for row in rows),
+        skeleton=skeleton,
+        keys=keys,
+        **_points(frames, skeleton),
+        sizes=np.array([pixels(key).shape[:2] for key in keys], np.int64).reshape(-1, 2),
+        read=lambda rows: (pixels(keys[row]) for row in rows),
         rotation_degrees=rotation_degrees,
     )
+
+
+def _points(frames: Mapping[FrameKey, Sequence[Annotation]], skeleton: Skeleton) -> dict[str, Any]:
+    """Return ``xy`` and ``states`` of frames, as in `RawDataset`."""
+    n, k, order = len(frames), skeleton.n_bodyparts, skeleton.individuals.index
+    xy = np.full((n, len(skeleton.individuals), k, 2), np.nan)
+    states = np.zeros(xy.shape[:3], np.int8)
+    for row, animals in enumerate(frames.values()):
+        for animal in animals:
+            xy[row, order(animal.individual)] = animal.xy
+            states[row, order(animal.individual)] = animal.states
+    return {"xy": xy.reshape(n, -1, 2), "states": states.reshape(n, -1)}
 
 
 def _people(labels: LabelSet, path: Path, reference: Reference) -> RawDataset:
@@ -197,9 +218,9 @@ def _cut_out(labels: LabelSet, path: Path, reference: Reference, rotation_degree
 
     return RawDataset(
         name=_slug(path.stem),
-        skeleton=labels.skeleton,
+        skeleton=dataclasses.replace(labels.skeleton, individuals=(SINGLE_INDIVIDUAL,)),
         keys=tuple(keys),
-        xy=_stacked([a.xy for a in annotations], k) - corners,
+        xy=np.array([a.xy for a in annotations], np.float64).reshape(-1, k, 2) - corners,
         states=np.array([a.states for a in annotations], np.int8).reshape(-1, k),
         sizes=np.array([(side, side) for _, _, side in boxes], np.int64).reshape(-1, 2),
         read=read,
@@ -255,10 +276,6 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
             return np.asarray(image.convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
         raise AlPoseError(f"{path} can't be read as an image.", "Replace it by a whole copy.") from error
-
-
-def _stacked(poses: Sequence[NDArray[np.float64]], k: int) -> NDArray[np.float64]:
-    return np.array(poses, np.float64).reshape(-1, k, 2)
 
 
 def _slug(name: str) -> str:

@@ -6,7 +6,7 @@ So all workflows have trained equally often when they have taken equally long, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,11 +18,14 @@ from napari_al_pose.domain.evidence import Evidence, of_scoremaps
 from napari_al_pose.domain.pose_prior import PosePrior, fit_prior
 from napari_al_pose.simulation.annotator import (
     Labelled,
+    PoseInference,
     Truth,
     answer_points,
     clicks_needed,
     correct_frame,
     from_scratch,
+    inference_of_each,
+    keys_for_hidden,
     make_inference,
 )
 from napari_al_pose.simulation.bodypart_selection import SURE, GuessDoubt, JudgedGuess, select_bodyparts
@@ -30,6 +33,7 @@ from napari_al_pose.simulation.choosing import Choice, choose
 from napari_al_pose.simulation.dataset import Labels
 from napari_al_pose.simulation.folds import Fold
 from napari_al_pose.simulation.learner import Learned, Output
+from napari_al_pose.simulation.matching import Guesses, guesses_of
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared
 from napari_al_pose.simulation.protocol import Arm, Protocol
@@ -85,9 +89,8 @@ class Annotating:
     def seconds(self, budget: int) -> float:
         """Return how long labelling ``budget`` frames of the pool from scratch takes."""
         states = self._dataset.states[self._fold.pool]
-        placed, hidden = (
-            (states == int(s)).sum(axis=1).mean() for s in (KeypointState.PLACED, KeypointState.NOT_VISIBLE)
-        )
+        placed = (states == int(KeypointState.PLACED)).sum(axis=1).mean()
+        hidden = keys_for_hidden(states, self._dataset.n_animals).mean()
         costs = self._protocol.costs
         return budget * float(costs.look + placed * costs.place + hidden * costs.accept)
 
@@ -130,11 +133,12 @@ class Annotating:
         """Return the clicks a test frame takes until all is right: by the peaks alone, and fused and mended."""
         rows = self._fold.test.tolist()
         output, prior = model.predict(rows, with_scoremaps=True), self._prior(state)
+        guesses = guesses_of(self._dataset, rows, output)
         plain, mended = [], []
         for i, row in enumerate(rows):
-            truth, guess = self._truth(row), output.xy[i].astype(np.float64)
+            truth, guess = self._truth(row), guesses.xy[i].astype(np.float64)
             plain.append(clicks_needed(truth, guess, None))
-            infer = make_inference(prior, _evidence(output, i))
+            infer = _inference(prior, output, guesses, i)
             if infer is not None:
                 guess = infer(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
             mended.append(clicks_needed(truth, guess, infer))
@@ -151,23 +155,24 @@ class Annotating:
                 yield row, from_scratch(self._truth(row))
             return
         output = model.predict(rows, with_scoremaps=way.mended or way.fused)
+        guesses = guesses_of(self._dataset, rows, output)
         prior = self._prior(state) if way.mended or way.fused else None
-        doubt = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)
+        doubt = self._doubt(state)
         for i, row in enumerate(rows):
-            truth, guess, likelihood = self._truth(row), output.xy[i].astype(np.float64), output.likelihood[i]
-            decide = make_inference(prior, _evidence(output, i)) if prior is not None else None
+            truth, guess, likelihood = self._truth(row), guesses.xy[i].astype(np.float64), guesses.likelihood[i]
+            extra, decide = int(guesses.extra[i]), _inference(prior, output, guesses, i)
             if way.fused and decide is not None:
                 guess = decide(guess, np.zeros(len(guess), bool), np.ones(len(guess), bool))
             infer = decide if way.mended else None
             rng = np.random.default_rng([self._seed, row, 1])
             if not way.by_points or rng.random() < way.whole:
-                yield row, correct_frame(truth, guess, likelihood, infer)
+                yield row, correct_frame(truth, guess, likelihood, infer, extra=extra)
                 continue
             doubts = doubt(likelihood)
             n = max(1, round(way.share * len(doubts)))
             asked = select_bodyparts(doubts, self._n_labels(state), n, drawn=way.drawn, rng=rng)
             sure = doubts <= 1 - SURE if way.sure else None
-            yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure)
+            yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure, extra=extra)
 
     def _ask_again(self, state: WorkflowState, model: Learned, way: Workflow, allowed: float) -> None:
         """Ask for the rest of frames opened before, once there is no other frame."""
@@ -175,8 +180,8 @@ class Annotating:
         rows = [row for row in state.labelled if unseen[row].any()]
         if not rows:
             return
-        output = model.predict(rows, with_scoremaps=False)
-        doubts = GuessDoubt(state.judged, self._dataset.skeleton.n_bodyparts)(output.likelihood)
+        guesses = guesses_of(self._dataset, rows, model.predict(rows, with_scoremaps=False))
+        doubts = self._doubt(state)(guesses.likelihood)
         most = np.where(unseen[rows], doubts, -1.0).max(axis=1)
         for i in np.argsort(-most, kind="stable").tolist():
             if state.actions.seconds(self._protocol.costs) >= allowed:
@@ -185,7 +190,7 @@ class Annotating:
             open_ = np.flatnonzero(unseen[row])
             n = max(1, round(way.share * len(doubts[i])))
             asked = open_[np.argsort(-doubts[i][open_], kind="stable")][:n].tolist()
-            answered = answer_points(self._truth(row), output.xy[i], output.likelihood[i], asked, infer=None)
+            answered = answer_points(self._truth(row), guesses.xy[i], guesses.likelihood[i], asked, infer=None)
             self._keep(state, way, row, answered)
 
     def _keep(self, state: WorkflowState, way: Workflow | None, row: int, labelled: Labelled) -> None:
@@ -195,7 +200,7 @@ class Annotating:
         state.labels.taken[row, new] = labelled.taken[new] & (way is not None and way.weighed)
         if row not in state.labelled:
             state.labelled.append(row)
-        state.judged += labelled.answers
+        state.judged += [(k % self._dataset.skeleton.n_bodyparts, sure, right) for k, sure, right in labelled.answers]
         state.actions += labelled.actions
 
     # ---- what is known ----------------------------------------------------------------------------
@@ -210,27 +215,53 @@ class Annotating:
         length = float(self._dataset.reference[row])
         rng = np.random.default_rng([self._seed, row])
         jitter = rng.normal(0.0, self._protocol.jitter * length, self._dataset.xy[row].shape)
-        return Truth(self._dataset.xy[row], self._dataset.states[row], length, self._protocol.tolerance, jitter)
+        return Truth(
+            self._dataset.xy[row],
+            self._dataset.states[row],
+            length,
+            self._protocol.tolerance,
+            jitter,
+            self._dataset.n_animals,
+        )
+
+    def _doubt(self, state: WorkflowState) -> Callable[[NDArray[np.floating]], NDArray[np.float64]]:
+        """Return a function from likelihoods (..., P) to the probability that each guess has to be moved."""
+        k = self._dataset.skeleton.n_bodyparts
+        doubt = GuessDoubt(state.judged, k)
+        return lambda likelihood: doubt(likelihood.reshape(*likelihood.shape[:-1], -1, k)).reshape(likelihood.shape)
 
     def _prior(self, state: WorkflowState) -> PosePrior | None:
-        return fit_prior(state.labels.xy[state.labelled])
+        poses = self._dataset.by_animal(state.labels.xy[state.labelled])
+        return fit_prior(poses.reshape(-1, *poses.shape[2:]))
 
     def _n_labels(self, state: WorkflowState) -> NDArray[np.int64]:
-        return (state.labels.states[state.labelled] != KeypointState.UNSEEN).sum(axis=0)
+        """Return how often the bodypart of each point was labelled, (P,)."""
+        labelled = self._dataset.by_animal(state.labels.states[state.labelled]) != KeypointState.UNSEEN
+        return np.tile(labelled.sum(axis=(0, 1)), self._dataset.n_animals)
 
     def _expected(self, way: Workflow) -> float:
         """Return the expected seconds for a frame before any was labelled this way: two of five guesses are wrong."""
-        costs, k = self._protocol.costs, self._dataset.skeleton.n_bodyparts
+        costs, k = self._protocol.costs, self._dataset.xy.shape[1]
         if not way.guesses:
             return self.seconds(1)
         n = max(1, round(way.share * k)) if way.by_points else k
         return costs.look + costs.accept + n * (costs.point + 0.4 * costs.drag)
 
 
-def _evidence(output: Output, i: int) -> Evidence | None:
-    if output.scoremaps is None:
+def _inference(prior: PosePrior | None, output: Output, guesses: Guesses, i: int) -> PoseInference | None:
+    """Return the function that infers the guesses of frame ``i``, animal by animal."""
+    return inference_of_each([make_inference(prior, _evidence(output, i, slot)) for slot in guesses.slots[i].tolist()])
+
+
+def _evidence(output: Output, i: int, slot: int) -> Evidence | None:
+    """Return what the scoremaps of a pose of frame ``i`` say; None for an animal without a pose."""
+    animals = output.animals
+    maps = output.scoremaps if animals is None else animals.scoremaps
+    if maps is None or slot < 0:
         return None
-    return of_scoremaps(output.scoremaps[i].astype(np.float32), output.grid)
+    if animals is None:
+        return of_scoremaps(maps[i].astype(np.float32), output.grid)
+    return of_scoremaps(maps[i, slot].astype(np.float32), animals.grids[i][slot])
 
 
 def work_as_json(state: WorkflowState, costs: Costs) -> dict[str, Any]:

@@ -21,7 +21,8 @@ PROJECT is a DeepLabCut project, a label file with its images (.slp; .json of CO
 sample drawn on demand: synthetic[:SEED], or longform[:SEED], long recordings in which the animal mostly rests. With
 --protocol horse10 it is the folder of Horse-10. Strategies take modifiers:
 hybrid+nodedup, hybrid+nospread, hybrid+explore25, dynamic+trust50, hybrid+warm, uniform+dedup, and with --learning all
-uniform+unlabelled. A run that was stopped continues where it stopped.
+uniform+unlabelled. With several animals in a frame the annotator labels all of them, and whole networks are trained;
+a missed animal counts as the largest error. A run that was stopped continues where it stopped.
 """
 
 
@@ -110,7 +111,11 @@ def _add_learning(verb: argparse.ArgumentParser) -> None:
     """Add what decides how a model is trained, and from what."""
     verb.add_argument("--start", choices=("shared", "own"), default="shared", help="who chooses the first frames")
     verb.add_argument("--backbone", "--trunk", default="efficientnet_lite0", help="pretrained network")
-    verb.add_argument("--learning", choices=("heads", "all"), default="heads", help="train only the heads, or all")
+    verb.add_argument(
+        "--learning",
+        choices=("heads", "all"),
+        help="train only the heads (the default), or all (if a frame has several animals, the default)",
+    )
     verb.add_argument(
         "--bfloat16", action="store_true", help="train heads in bfloat16: faster on processors that support it"
     )
@@ -130,13 +135,19 @@ def _simulate(options: argparse.Namespace) -> None:
     from napari_al_pose.simulation.workflows import Costs
 
     require_report_libraries()
+    preset = PRESETS.get(options.protocol, {})
+    if options.protocol == "horse10":
+        raws = [open_horse10(Path(what)) for what in options.project]
+    else:
+        raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
+    several = any(len(raw.skeleton.individuals) > 1 for raw in raws)
     protocol = Protocol(
         arms=_arms(options),
         budgets=options.budgets or ((5, 10, 20, 40) if options.workflows else (10, 20, 40, 80)),
         steps=options.steps,
         batch_size=options.batch_size,
         backbone=options.backbone,
-        learning=options.learning,
+        learning=options.learning or preset.get("learning") or ("all" if several else "heads"),
         bfloat16=options.bfloat16,
         long_side=options.long_side,
         rotation_degrees=options.rotation,
@@ -149,11 +160,7 @@ def _simulate(options: argparse.Namespace) -> None:
         jitter=options.jitter,
         costs=Costs.parse(options.costs),
     )
-    protocol = replace(protocol, **PRESETS.get(options.protocol, {}))
-    if options.protocol == "horse10":
-        raws = [open_horse10(Path(what)) for what in options.project]
-    else:
-        raws = [open_source_of_labels(what, rotation_degrees=options.rotation) for what in options.project]
+    protocol = replace(protocol, **preset)
     if options.workflows and not options.budgets and not options.protocol:
         protocol = replace(protocol, budgets=_affordable(protocol, min(len(raw.keys) for raw in raws)))
     output = options.output or Path("al-pose-simulation") / f"{raws[0].name}-{protocol.setting()}"
