@@ -451,7 +451,8 @@ def test_extracted_images_have_an_axis_of_their_numbers():
     axis = axis_of(Images((12, 40, 371)))
     assert [axis.position(number) for number in (12, 40, 371, 41, 9999)] == [0, 1, 2, None, None]
     assert axis.number(2) == 371
-    assert describe_place(axis, 1) == "image 2 of 3 · frame 40"
+    assert describe_place(axis, 1) == "· image 2 of 3"
+    assert [axis.nearest(number) for number in (0, 40, 41, 9999)] == [0, 1, 2, 2]
     assert axis_of(Images(range(5))).numbers is None
     assert axis_of(Images(())).n_positions == 0
 
@@ -471,7 +472,8 @@ def test_the_tooltip_names_the_mark_near_the_pointer():
     assert describe_frame(axis, 100, marks, reach=3) == "frame 100 · 0:04.0 · labelled"
     assert describe_frame(axis, 102, marks, reach=3) == "frame 102 · 0:04.1 · labelled at 100"
     assert describe_frame(axis, 110, marks, reach=3) == "frame 110 · 0:04.4"
-    assert describe_place(axis, 413) == "frame 413 of 2,330 · 0:16.5"
+    assert describe_place(axis, 413) == "of 2,330 · 0:16.5"
+    assert [axis.nearest(number) for number in (0, 413, 2330)] == [0, 413, 2329]
     assert describe_place(axis, -1) == ""
 
 

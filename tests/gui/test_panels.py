@@ -458,7 +458,7 @@ def test_the_timeline_marks_seeks_and_changes_video(opened, qtbot, engine):
     spot = QPoint(round(lane.axis.x_of(55, lane.width())), 12)
     qtbot.mouseClick(lane, Qt.MouseButton.LeftButton, pos=spot)
     assert opened.frame.key == FrameKey(video, 55)
-    assert label_with(timeline, "frame ").text().startswith("frame 55 of 120")
+    assert timeline.transport.place.startswith("55 of 120")
     box = timeline.findChild(QComboBox)
     other = next(i for i in range(box.count()) if box.itemText(i) != video)
     box.activated.emit(other)

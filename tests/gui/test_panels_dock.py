@@ -107,6 +107,9 @@ def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qt
             engine.says(Finished(session.learning.training.job))
         qtbot.waitUntil(lambda busy=busy: session.learning.training.busy is busy, timeout=TIMEOUT)
         qtbot.waitUntil(lambda: opened_dock.queue.findChild(RowsView).height() >= 3 * ROW_HEIGHT, timeout=TIMEOUT)
+        queue = opened_dock.queue.findChild(RowsView)
+        fourth = queue.visualRect(queue.model().index(3, 0))
+        assert height == 900 or fourth.bottom() < queue.viewport().height(), "four suggestions are in sight"
         assert not cut_off(opened_dock)
         foot = opened_dock.learning.geometry()
         assert foot.bottom() <= opened_dock.height()

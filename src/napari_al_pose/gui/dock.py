@@ -25,6 +25,7 @@ from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.layers.camera import FIT_MARGIN
+from napari_al_pose.gui.layers.napari_slider import NapariSlider
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -248,9 +249,12 @@ class PoseLabeller(QWidget):
             viewer_window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
             viewer_window.add_dock_widget(self.curves, name=CURVES, area="right"),
         ]
-        own, curves = dock_of(self), dock_of(self.curves)
-        if own is None or curves is None:
+        self.timeline.transport.playWanted.connect(commands_for(self._viewer).command("layers.toggle_play"))
+        own, curves, timeline = dock_of(self), dock_of(self.curves), dock_of(self.timeline)
+        if own is None or curves is None or timeline is None:
             return
+        _leave_height_to(own)
+        self._parts.slider = NapariSlider(self._viewer, timeline, options=self.session.options)
         if self.screen().availableGeometry().height() < LOW_SCREEN:
             share_place(own, curves)
         options = self.session.options
@@ -258,9 +262,8 @@ class PoseLabeller(QWidget):
             hint = "{options.toggle wide} hides them and brings them back; so does View."
             self.session.notices.tell("napari's own panels take room beside the video.", hint)
         if options.own_window:
-            for dock, name in ((own, "Label"), (curves, "Curves"), (dock_of(self.timeline), TIMELINE)):
-                if dock is not None:
-                    without_title(dock, name)
+            for dock, name in ((own, "Label"), (curves, "Curves"), (timeline, TIMELINE)):
+                without_title(dock, name)
 
     def _on_option(self, name: str) -> None:
         if name == "wide":
@@ -352,6 +355,7 @@ class _Parts:
         self.docks: list[Any] = []
         self.put_away: list[QDockWidget] = []
         self.strip: QDockWidget | None = None
+        self.slider: NapariSlider | None = None
 
 
 class _Farewell:
@@ -366,6 +370,8 @@ class _Farewell:
         self._actions.close()
         self._session.close()
         with suppress(RuntimeError):  # gone with the window
+            if self._parts.slider is not None:
+                self._parts.slider.close()
             for dock in self._parts.put_away:
                 dock.show()
             if self._parts.strip is not None:
@@ -399,6 +405,13 @@ def dock_of(widget: QWidget | None) -> QDockWidget | None:
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()
     return widget
+
+
+def _leave_height_to(dock: QDockWidget) -> None:
+    """Let what is docked on the right reach down to the foot of the window, beside the timeline."""
+    window = dock.window()
+    if isinstance(window, QMainWindow):
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
 
 def share_place(front: QDockWidget, behind: QDockWidget) -> None:

@@ -143,14 +143,36 @@ def _of_buttons(colours: Colours) -> str:
         QToolButton[part="choice"]:disabled {{
             background-color: {colours.raised.name()}; color: {colours.dim.name()};
         }}
+        {_of_transport(colours)}
         QToolButton[part="tab"] {{ color: {colours.text.name()}; padding: 2px 6px; border-radius: 3px; }}
         QToolButton[part="tab"]:checked {{ background-color: {colours.selected.name()}; font-weight: 600; }}
     """
 
 
+def _of_transport(colours: Colours) -> str:
+    """Return the style of the buttons that go through a video, with the pictures on napari's own."""
+    pictures = {"back": "step_left", "on": "step_right", "play": "right_arrow"}
+    shown = "".join(
+        f"""
+        QToolButton[part="transport"][icon_name="{name}"] {{ image: url("{_icons(colours)}:/{file}.svg"); }}"""
+        for name, file in pictures.items()
+    )
+    return f"""
+        QToolButton[part="transport"] {{ background: transparent; border: none; border-radius: 3px; padding: 4px; }}
+        QToolButton[part="transport"]:hover {{ background-color: {colours.line.name()}; }}{shown}
+        QToolButton[part="transport"]:checked {{ image: url("{_icons(colours)}:/square.svg"); }}
+        QToolButton[part="transport"]:disabled {{ image: none; }}
+    """
+
+
+def _icons(colours: Colours) -> str:
+    """Return where napari keeps its pictures for a theme, in Qt's search paths."""
+    return "theme_dark" if colours.background.lightness() < 128 else "theme_light"
+
+
 def _of_lists(colours: Colours) -> str:
     """Return the style of progress bars, fields, lists and tables."""
-    icons = "theme_dark" if colours.background.lightness() < 128 else "theme_light"  # napari's, by search path
+    icons = _icons(colours)
     return f"""
         QProgressBar {{ background-color: {colours.raised.name()}; border: none; border-radius: 3px; }}
         QProgressBar::chunk {{ background-color: {colours.accent.name()}; border-radius: 3px; margin: 0; }}

@@ -55,6 +55,11 @@ class FrameAxis:
         index = bisect.bisect_left(self.numbers, number)
         return index if index < len(self.numbers) and self.numbers[index] == number else None
 
+    def nearest(self, number: int) -> int:
+        """Return where frame ``number`` is, or the next one that the source has, or its last."""
+        at = number if self.numbers is None else bisect.bisect_left(self.numbers, number)
+        return min(max(at, 0), max(self.n_positions - 1, 0))
+
     def position_at(self, x: float, width: float) -> int:
         """Return the position drawn at ``x`` on a lane ``width`` wide; outside means the nearest end."""
         if self.n_positions <= 0 or width <= 0:
@@ -137,12 +142,12 @@ def describe_frame(axis: FrameAxis, position: int, marks: Sequence[Mark] = (), *
 
 
 def describe_place(axis: FrameAxis, position: int) -> str:
-    """Return where the user is: "frame 413 of 2,330 · 0:13.8"; for extracted images "image 4 of 116 · frame 413"."""
+    """Return what follows the number of the frame: "of 2,330 · 0:13.8"; for extracted images "· image 4 of 116"."""
     if not 0 <= position < axis.n_positions:
         return ""
     if axis.numbers is None:
-        return f"frame {position:,} of {axis.n_positions:,} · {clock(position / axis.fps)}"
-    return f"image {position + 1:,} of {axis.n_positions:,} · frame {axis.number(position)}"
+        return f"of {axis.n_positions:,} · {clock(position / axis.fps)}"
+    return f"· image {position + 1:,} of {axis.n_positions:,}"
 
 
 def nearest_mark(marks: Sequence[Mark], position: int, reach: float) -> Mark | None:

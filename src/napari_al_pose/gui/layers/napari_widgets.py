@@ -1,7 +1,7 @@
-"""The only place that knows where napari keeps the widgets we add to: its canvas, and the tools of a layer.
+"""The only place that knows where napari keeps the widgets we touch: its canvas, its sliders, the tools of a layer.
 
 napari has no public name for them. If it moves them, nothing of ours breaks: the overview and the tooltips stay away,
-and a test says so.
+the sliders stay, and a test says so.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from qtpy.QtWidgets import QAbstractButton, QWidget
 def canvas_widget(viewer: Any) -> QWidget | None:
     """Return the widget that the picture is drawn on; None for a viewer without a window."""
     found = getattr(getattr(_qt_viewer(viewer), "canvas", None), "native", None)
+    return found if isinstance(found, QWidget) else None
+
+
+def slider_widget(viewer: Any) -> QWidget | None:
+    """Return what holds napari's sliders below the canvas; None for a viewer without a window."""
+    found = getattr(_qt_viewer(viewer), "dims", None)
     return found if isinstance(found, QWidget) else None
 
 

@@ -90,7 +90,8 @@ class PanelColumn(QWidget):
         """Give the list of bodyparts as many rows as there is room for."""
         if not self._room:
             return
-        self._why.set_low(self._room < LOW)
+        for panel in (self._queue, self._why):
+            panel.set_low(self._room < LOW)
         heights = [_height(panel) for panel in (*self._others, self._queue)]
         self._bodyparts.fit(self._room - self._queue.room_wanted - sum(heights) - _SPACING * len(heights))
 

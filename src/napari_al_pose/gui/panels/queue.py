@@ -36,12 +36,13 @@ from napari_al_pose.gui.theme import ON_VIDEO, Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
-ROW_HEIGHT = 44
-GOOD_PX = 3 * ROW_HEIGHT
-"""Three rows: the list of bodyparts grows only when the queue has as much."""
+ROW_HEIGHT, LOW_ROW_HEIGHT = 44, 33
+"""Of a suggestion, px; the second where there is little height."""
+_GOOD_ROWS = 4
+"""The list of bodyparts grows only when the queue has as many."""
 _FEWEST_PX = 66
 """A row and a half: on the lowest screens the queue gives way before anything is cut off."""
-_PICTURE = QSize(52, 39)
+_AROUND_PICTURE = 5
 
 
 class QueuePanel(Section):
@@ -107,10 +108,18 @@ class QueuePanel(Section):
         self._show_strategy()
         self.refresh()
 
+    def set_low(self, is_low: bool) -> None:
+        """Take little height for each row, or as much as is good to see."""
+        height = LOW_ROW_HEIGHT if is_low else ROW_HEIGHT
+        if height != self._delegate.height:
+            self._delegate.height = height
+            self._view.scheduleDelayedItemsLayout()
+            self._request_visible()
+
     @property
     def room_wanted(self) -> int:
         """Pixels of height by which the list should be higher than it must be."""
-        return 0 if self.is_folded else GOOD_PX - _FEWEST_PX
+        return 0 if self.is_folded else _GOOD_ROWS * self._delegate.height - _FEWEST_PX
 
     @property
     def rows(self) -> tuple[QueueRow, ...]:
@@ -226,8 +235,8 @@ class QueuePanel(Section):
         """Ask for the thumbnails in sight, and for those a scroll would bring."""
         if self._thumbnails is None or not self.rows:
             return
-        first = self._view.verticalScrollBar().value() // ROW_HEIGHT
-        shown = self._view.viewport().height() // ROW_HEIGHT + 2
+        first = self._view.verticalScrollBar().value() // self._delegate.height
+        shown = self._view.viewport().height() // self._delegate.height + 2
         keys = [row.key for row in self.rows[first : first + 2 * shown]]
         if keys != self._requested:
             self._requested = keys
@@ -242,9 +251,10 @@ class QueuePanel(Section):
 class _QueueDelegate(QStyledItemDelegate):
     colours: Colours
     thumbnails: Thumbnails | None = None
+    height = ROW_HEIGHT
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, ROW_HEIGHT)
+        return QSize(160, self.height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -258,11 +268,10 @@ class _QueueDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self.colours.selected)
             painter.drawRoundedRect(area.adjusted(0, 1, 0, -1), 3, 3)
-        picture = QRectF(
-            area.left() + 4, area.center().y() - _PICTURE.height() / 2, _PICTURE.width(), _PICTURE.height()
-        )
+        height = self.height - _AROUND_PICTURE
+        picture = QRectF(area.left() + 4, area.center().y() - height / 2, height * 4 / 3, height)
         self._paint_picture(painter, row, picture)
-        self._paint_text(painter, row, area.adjusted(_PICTURE.width() + 12, 3, -6, -3))
+        self._paint_text(painter, row, area.adjusted(picture.width() + 12, 2, -6, -2))
         painter.restore()
 
     def _paint_picture(self, painter: QPainter, row: QueueRow, area: QRectF) -> None:

@@ -11,7 +11,6 @@ from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.views import (
     FrameAxis,
     axis_of,
-    describe_place,
     entry_frame,
     mark_kind,
     timeline_marks,
@@ -19,6 +18,7 @@ from napari_al_pose.domain.views import (
 from napari_al_pose.gui.panels.timeline_lane import Lane, Legend
 from napari_al_pose.gui.panels.timeline_tracks import PredictedBar, TrackLanes
 from napari_al_pose.gui.panels.track_menu import TrackMenu
+from napari_al_pose.gui.panels.transport import Transport
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.learning import Learning
@@ -26,12 +26,11 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
-from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.widgets import label
+from napari_al_pose.gui.theme import Colours, style_sheet
 
 
 class Timeline(QWidget):
-    """Video chooser, lane, and the current frame in words."""
+    """Video chooser, the way through the video, and what lies along it."""
 
     def __init__(
         self,
@@ -59,16 +58,15 @@ class Timeline(QWidget):
         self._video = QComboBox()
         self._video.setToolTip("The video on screen")
         self._video.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._video.setMinimumWidth(140)
+        self._video.setMinimumWidth(120)
         self._video.setMaximumWidth(260)
         self._video.activated.connect(lambda i: self._go_to_video(self._video.itemText(i)))
-        self._where = label("", "dim")
-        self._where.setMinimumWidth(170)
+        self.transport = Transport(frame, navigator, keys=keys)
         self._legend = Legend(colours)
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self._video)
-        row.addWidget(self._where)
+        row.addWidget(self.transport)
         row.addStretch(1)
         row.addWidget(self.predicted)
         row.addWidget(self._legend)
@@ -79,6 +77,7 @@ class Timeline(QWidget):
         rows.addWidget(self.lane)
         rows.addWidget(self.tracks)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setStyleSheet(style_sheet(colours))
         projects.projectChanged.connect(self._on_project)
         projects.videosChanged.connect(self._on_project)
         frame.sourceChanged.connect(self._on_source)
@@ -90,6 +89,7 @@ class Timeline(QWidget):
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
+        self.setStyleSheet(style_sheet(colours))
         self.lane.set_colours(colours)
         self.tracks.set_colours(colours)
         self._legend.set_colours(colours)
@@ -157,7 +157,7 @@ class Timeline(QWidget):
             self._video.setCurrentText(current.video)
         self.lane.set_position(position)
         self.tracks.set_position(position)
-        self._where.setText(describe_place(self.lane.axis, position))
+        self.transport.show_place(self.lane.axis, position)
         self.refresh_marks()
 
     def _go_to_position(self, position: int) -> None:

@@ -55,7 +55,7 @@ class ModelGuesses(QObject):
         projects.closing.connect(self._stored.close)
         frame.keyChanged.connect(self._look)
         frame.keyChanged.connect(self._want_stored)
-        navigator.rested.connect(self._look)
+        navigator.playingChanged.connect(self._look)
         learning.predictionsAdded.connect(self._want_stored)
 
     @Slot(object)

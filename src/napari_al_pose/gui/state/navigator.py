@@ -42,8 +42,8 @@ class Navigator(QObject):
     """Another queue, or another position in it."""
     queueDone = Signal()
     """Somebody wants the next frame, but no frame of the queue needs labels."""
-    rested = Signal()
-    """Frames no longer go by by themselves."""
+    playingChanged = Signal(bool)
+    """Whether frames go by by themselves from now on."""
     videoReopened = Signal(str)
     """A video is read in another way from now on."""
 
@@ -170,8 +170,7 @@ class Navigator(QObject):
     def set_playing(self, playing: bool) -> None:
         """Say whether frames go by by themselves; the engine is not asked about those."""
         self._is_playing = playing
-        if not playing:
-            self.rested.emit()
+        self.playingChanged.emit(playing)
 
     def prefetch(self, keys: Iterable[FrameKey]) -> None:
         """Have frames decoded in the background; those whose video is not open are left out."""
