@@ -503,6 +503,9 @@ def test_each_step_of_the_form_complains_of_one_thing_at_a_time():
     assert "video" in check_videos([])
     assert "m1" in check_videos([Path("a/m1.mp4"), Path("b/m1.avi")])
     assert check_skeleton(("nose", "tail"), (("nose", "tail"),), ("mouse1", "mouse2")) == ""
+    assert check_skeleton(("nose",), (), ("mouse1",), ("door",)) == ""
+    assert "Name the animals" in check_skeleton(("nose",), (), (), ("door",))
+    assert "nose" in check_skeleton(("nose",), (), ("mouse1",), ("nose",))
     for bodyparts, individuals, word in (
         ((), (), "bodypart"),
         (("a", "a"), (), "unique"),

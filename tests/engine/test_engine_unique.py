@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from test_engine_animals import SETTINGS, VIDEO, finish, label
+from test_engine_animals import SETTINGS, VIDEO, command, finish, label
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings
+from napari_al_pose.domain.views.colours import individual_colours
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
 from napari_al_pose.engine.training import load_labelled, split_labels
+from napari_al_pose.pose.smoothing import smoothed
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import INDIVIDUALS, make_pair, pair_truth
+from napari_al_pose.video import open_source
 
 UNIQUE = ("door", "lamp")
 PLACES = {"door": (60.0, 50.0), "lamp": (400.0, 300.0)}
@@ -71,6 +77,7 @@ def test_the_pool_s_predictions_keep_them(project, loop):
 
 def test_whole_videos_and_files_have_them_beside_the_animals(project, loop, tmp_path):
     options = ExportOptions(formats=("deeplabcut", "table", "sleap"), smoothing="median", folder=str(tmp_path))
+    options = replace(options, labelled_video=True, cutoff=0.0, trail=0)
     done, _ = finish(loop.export(project, [VIDEO], options))
     assert "The unique bodyparts (door, lamp) are left out of: SLEAP (.slp)." in done.notice
     run = project.video_predictions.find(1, VIDEO)
@@ -87,6 +94,17 @@ def test_whole_videos_and_files_have_them_beside_the_animals(project, loop, tmp_
     of_unique = rows[rows.individual == "single"]
     assert set(of_unique.bodypart) == set(UNIQUE)
     assert len(of_unique) == 2 * N_FRAMES
+    assert_drawn(next(tmp_path.glob("*_labeled.mp4")), project, run)
+
+
+def assert_drawn(path, project, run):
+    """Each unique bodypart has a dot, of a colour that no animal has."""
+    muted = [int(individual_colours(2, 3)[2][i : i + 2], 16) for i in (1, 3, 5)]
+    with open_source(path) as drawn:
+        frame = np.array(drawn[5]).astype(int)
+    _, rows = next(smoothed(run.all_rows, N_FRAMES, method="median", cutoff=0.0))
+    for x, y, _likelihood in rows[5, -2:]:
+        assert np.abs(frame[round(float(y)), round(float(x))] - muted).max() < 40  # as far as compression keeps it
 
 
 def test_what_was_predicted_is_there_again_when_the_project_is_opened(project, loop):
@@ -97,3 +115,12 @@ def test_what_was_predicted_is_there_again_when_the_project_is_opened(project, l
         assert run.unique_rows(0, 3).shape == (3, 2, 3)
         (run.path.with_suffix(".unique")).unlink()
         assert again.video_predictions.find(1, VIDEO) is None, "half of a prediction is none"
+
+
+def test_evaluate_tells_how_far_they_are_off(project, tmp_path, capsys):
+    assert command("evaluate", project.root, "--train-frames", 6, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["per_bodypart"]) == set(project.skeleton.bodyparts)
+    assert set(result["unique"]["per_bodypart"]) == set(UNIQUE)
+    assert result["unique"]["n_keypoints"] == 2 * result["n_test"]
+    assert 0 < result["unique"]["mean_error_px"] < 150

@@ -114,6 +114,9 @@ def test_a_project_is_made_from_what_was_entered(new_project, opened, qtbot, tmp
     dialog.skeleton.links.setPlainText("nose - tail")
     dialog.skeleton.individuals.setText("mouse1, mouse1")
     assert "individuals" in dialog.complaint.text()
+    dialog.skeleton.individuals.setText("")
+    dialog.skeleton.unique_bodyparts.setText("door, lamp")
+    assert "Name the animals" in dialog.complaint.text()
     dialog.skeleton.individuals.setText("mouse1, mouse2")
     dialog.next_button.click()
     names = dialog.names
@@ -132,7 +135,9 @@ def test_a_project_is_made_from_what_was_entered(new_project, opened, qtbot, tmp
     )
     assert opened.frame.bodyparts == ("nose", "tail")
     assert opened.projects.project.skeleton.links == (("nose", "tail"),)
-    assert opened.frame.individuals == ("mouse1", "mouse2")
+    assert opened.projects.project.skeleton.individuals == ("mouse1", "mouse2")
+    assert opened.projects.project.skeleton.unique_bodyparts == ("door", "lamp")
+    assert opened.frame.individuals == ("mouse1", "mouse2", "single")
     assert opened.projects.project.scorer == "Ada"
     assert [made.name for made in opened.projects.project.videos] == [video.stem]
     assert opened.projects.project.root == root

@@ -11,7 +11,7 @@ from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import VideoFile, open_source
-from napari_al_pose.video.pose_overlay import LabelledVideoWriter, LookOfPoses
+from napari_al_pose.video.pose_overlay import LabelledVideoWriter, LookOfPoses, PoseDrawer
 from napari_al_pose.video.scan import Scanner, scan
 
 B_FRAMES = Recipe("scan.mp4", "libx264", {"bf": "3", "b_strategy": "0"})
@@ -127,6 +127,27 @@ def test_poses_links_and_trails_are_drawn(grey, tmp_path):
     assert abs(frames[3][80, 105] - 90).max() < 12  # no link to what is not there
     assert frames[2][40, 35, 0] > 98  # the trail reaches two frames back
     assert frames[4][40, 35, 0] < 96  # and no further
+
+
+def test_unique_bodyparts_have_a_colour_of_their_own_and_no_trail(grey, tmp_path):
+    rows = np.zeros((6, 2, 3), np.float32)
+    rows[:, 0] = [[20 + 30 * i, 40, 0.9] for i in range(6)]
+    rows[:, 1] = [[20 + 30 * i, 120, 0.9] for i in range(6)]
+    look = LookOfPoses(links=(), cutoff=0.5, trail=2, n_animals=1, n_unique=1)
+    with LabelledVideoWriter(tmp_path / "drawn.mp4", grey, n_bodyparts=2, look=look) as writer:
+        assert len(list(writer.draw(0, rows))) == 6
+    with av.open(str(tmp_path / "drawn.mp4")) as container:
+        frame = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)][2]
+    assert frame[40, 80, 0] > 150 > frame[40, 80, 2]
+    assert frame[120, 80, 0] > 150 > frame[120, 80, 2]
+    assert frame[40, 35, 0] > 98
+    assert frame[120, 35, 0] < 96
+    several = LookOfPoses(links=(), cutoff=0.5, trail=0, n_animals=2, n_unique=2)
+    pose = np.array([[20, 20, 1], [60, 20, 1], [100, 20, 1], [140, 20, 1]], np.float64)
+    drawn = PoseDrawer((151, 201), 4, several).draw(np.zeros((151, 201, 3), np.uint8), pose)
+    colours = [tuple(drawn[20, x].tolist()) for x in (20, 60, 100, 140)]
+    assert len(set(colours[:3])) == 3
+    assert colours[2] == colours[3]
 
 
 def test_a_drawing_that_is_given_up_leaves_nothing(grey, tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.steps import relay
-from napari_al_pose.engine.labels import by_frame, known_labels
+from napari_al_pose.engine.labels import by_frame, known_labels, unique_labels
 from napari_al_pose.engine.messages import Progress, TrainStep
 from napari_al_pose.engine.sources import Sources
 from napari_al_pose.engine.training import load_labelled
@@ -53,7 +53,9 @@ def evaluate_project(
                 "Label some frames, or restore the videos or extracted images of the labelled ones.",
             )
         n_animals = len(project.skeleton.individuals)
-        frames = yield from load_labelled(usable, sources, 0, images=found.images, n_animals=n_animals)
+        frames = yield from load_labelled(
+            usable, sources, 0, images=found.images, n_animals=n_animals, unique=unique_labels(project)
+        )
     finally:
         opened.close()
     ticks = evaluate(
@@ -65,6 +67,7 @@ def evaluate_project(
         between=None if reference is None else (bodyparts.index(reference[0]), bodyparts.index(reference[1])),
         threads=os.cpu_count(),
         animals=n_animals,
+        unique_bodyparts=project.skeleton.unique_bodyparts,
     )
     report = yield from relay(
         ticks, lambda tick: [TrainStep(0, tick.step, tick.steps, tick.loss, tick.holdout_error, tick.seconds_left)]

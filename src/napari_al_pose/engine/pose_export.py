@@ -88,8 +88,6 @@ def _without_unique(planned: Sequence[PlannedVideo], options: ExportOptions) -> 
     """Return a sentence on the files that cannot hold the unique bodyparts; "" if there are none."""
     names = planned[0].run.header.unique_bodyparts if planned else ()
     lacking = [FORMATS[form] for form in options.formats if form not in _WITH_UNIQUE]
-    if options.labelled_video:
-        lacking.append("the videos with the poses drawn in")
     if not names or not lacking:
         return ""
     return f"The unique bodyparts ({', '.join(names)}) are left out of: {', '.join(lacking)}."
@@ -241,10 +239,11 @@ class _Writing:
         try:
             index, k, n = header.bodyparts.index, len(header.bodyparts), max(1, len(self._run.tracks))
             links = tuple((a * k + index(one), a * k + index(other)) for a in range(n) for one, other in self._links())
-            look = LookOfPoses(links, cutoff=self._options.cutoff, trail=self._options.trail, n_animals=n)
-            with LabelledVideoWriter(path, source, n_bodyparts=self._run.n_points, look=look) as writer:
+            n_unique = len(header.unique_bodyparts)
+            look = LookOfPoses(links, self._options.cutoff, self._options.trail, n_animals=n, n_unique=n_unique)
+            with LabelledVideoWriter(path, source, n_bodyparts=self._run.n_points + n_unique, look=look) as writer:
                 for first, rows in self._chunks(smooth=smooth):
-                    for done in writer.draw(first, rows[:, : self._run.n_points]):
+                    for done in writer.draw(first, rows):
                         yield from reporter.report(done)
         finally:
             source.close()

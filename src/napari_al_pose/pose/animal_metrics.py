@@ -1,4 +1,7 @@
-"""How well several animals are found: which were missed, what is no animal, and how far poses are off."""
+"""How well several animals are found: which were missed, what is no animal, and how far poses are off.
+
+Beside them, how far unique bodyparts are off.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,31 @@ def animal_report(
         extra=sum(pair[2] for pair in pairs) / len(animals),
     )
     return report, reliability_of(likelihood, predicted, known, states)
+
+
+def unique_report(
+    said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame], bodyparts: Sequence[str]
+) -> ErrorReport | None:
+    """Return the errors of unique bodyparts; None if none is labelled in these frames, or the model knows none.
+
+    Parameters
+    ----------
+    said : sequence of AnimalPoses
+        Of one frame each.
+    frames : sequence of LabelledFrame
+        The same frames.
+    bodyparts : sequence of str
+        Names along the axis of the unique bodyparts.
+    """
+    known = [
+        (one.unique.xy[0], frame.unique_xy, frame.unique_states, frame.video)
+        for one, frame in zip(said, frames, strict=True)
+        if one.unique is not None and frame.unique_xy is not None and frame.unique_states is not None
+    ]
+    if not known:
+        return None
+    predicted, annotated, states, videos = zip(*known, strict=True)
+    return error_report(np.stack(predicted), np.stack(annotated), np.stack(states), bodyparts, videos=videos)
 
 
 def animals_average_precision(said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame]) -> float:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Reliability
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose.animal_metrics import animal_report
+from napari_al_pose.pose.animal_metrics import animal_report, unique_report
+from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.calibration import reliability_of
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.matching import matched
@@ -39,6 +40,8 @@ class Evaluation:
         Of the draw.
     reliability : Reliability or None
         Of the likelihoods on the same frames.
+    unique : ErrorReport, optional
+        Errors of the unique bodyparts on the same frames, if there are any; the other errors are the animals'.
     """
 
     errors: ErrorReport
@@ -48,6 +51,7 @@ class Evaluation:
     steps: int
     seed: int
     reliability: Reliability | None
+    unique: ErrorReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that ``evaluate --json`` prints, with null for what is not a number."""
@@ -72,7 +76,20 @@ class Evaluation:
             "seed": self.seed,
             "per_bodypart": {name: _finite(value) for name, value in errors.per_bodypart.items()},
             "per_video": {name: _finite(value) for name, value in errors.per_video.items()},
+            **({} if self.unique is None else {"unique": _unique_json(self.unique)}),
         }
+
+
+def _unique_json(errors: ErrorReport) -> dict[str, Any]:
+    """Return the errors of unique bodyparts; they have no length to relate errors to."""
+    return {
+        "mean_error_px": _finite(errors.mean),
+        "median_error_px": _finite(errors.median),
+        "p95_error_px": _finite(errors.p95),
+        "rmse_px": _finite(errors.rmse),
+        "n_keypoints": errors.n_keypoints,
+        "per_bodypart": {name: _finite(value) for name, value in errors.per_bodypart.items()},
+    }
 
 
 def evaluate(
@@ -85,17 +102,18 @@ def evaluate(
     between: tuple[int, int] | None = None,
     threads: int | None = None,
     animals: int = 1,
+    unique_bodyparts: Sequence[str] = (),
 ) -> Generator[TrainTick, None, Evaluation]:
     """Train on ``train_frames`` of ``frames``, drawn at random, and measure on the rest.
 
     The test frames take no part in the training, not even to decide when it ends. Yields the training's ticks. The
     distance of the two keypoints ``between`` is the reference length; by default it is the diagonal of the bounding
-    box. A frame shows at most ``animals``.
+    box. A frame shows at most ``animals``, and the ``unique_bodyparts`` beside them.
 
     Raises
     ------
     AlPoseError
-        If no frame would be left to train or to test on, or if the training fails.
+        If no frame would be left to train on, or none with an animal to test on, or if the training fails.
     """
     if not 1 <= train_frames < len(frames):
         raise AlPoseError(
@@ -105,9 +123,16 @@ def evaluate(
     order = np.random.default_rng(seed).permutation(len(frames))
     chosen = [frames[i] for i in order[:train_frames]]
     rest = [frames[i] for i in order[train_frames:]]
+    if not any(frame.animals for frame in rest):
+        raise AlPoseError(
+            f"None of the {len(rest)} test frames shows a labelled animal, so there is nothing to measure on.",
+            "Label more frames, or draw others with another seed.",
+        )
     began, steps = time.perf_counter(), 0
     seeded = settings.model_copy(update={"seed": seed})
-    training = train(chosen, bodyparts, seeded, threads=threads, animals=animals)
+    training = train(
+        chosen, bodyparts, seeded, threads=threads, animals=animals, unique_bodyparts=tuple(unique_bodyparts)
+    )
     while True:
         try:
             tick = next(training)
@@ -117,7 +142,13 @@ def evaluate(
         steps = tick.step
         yield tick
     seconds = time.perf_counter() - began
-    errors, reliability = examine(model, rest, between=between)
+    unique = None
+    if model.animals is None:
+        errors, reliability = examine(model, rest, between=between)
+    else:
+        said = _said_of_animals(model, rest)
+        errors, reliability = animal_report(said, rest, model.bodyparts, between=between)
+        unique = unique_report(said, rest, model.unique_bodyparts)
     return Evaluation(
         errors=errors,
         n_train=len(chosen),
@@ -126,6 +157,7 @@ def evaluate(
         steps=steps,
         seed=seed,
         reliability=reliability,
+        unique=unique,
     )
 
 
@@ -134,8 +166,7 @@ def examine(
 ) -> tuple[ErrorReport, Reliability | None]:
     """Return a model's errors on labelled frames, at least one, and the reliability of its likelihoods there."""
     if model.animals is not None:
-        said = [model.predict(frame.image[None], with_scoremaps=False).animals for frame in frames]
-        return animal_report([one for one in said if one is not None], frames, model.bodyparts, between=between)
+        return animal_report(_said_of_animals(model, frames), frames, model.bodyparts, between=between)
     predicted, likelihood, annotated, states = predict_labelled(model, frames)
     errors = error_report(
         predicted,
@@ -147,6 +178,10 @@ def examine(
         between=between,
     )
     return errors, reliability_of(likelihood, predicted, annotated, states)
+
+
+def _said_of_animals(model: PoseModel, frames: Sequence[LabelledFrame]) -> list[AnimalPoses]:
+    return [model.predict(frame.image[None], with_scoremaps=False).every_animal() for frame in frames]
 
 
 def predict_labelled(

@@ -85,14 +85,25 @@ def _evaluate(options: argparse.Namespace) -> None:
     result = headless.evaluate(
         options.project, train_frames=options.train_frames, seed=options.seed, reference=reference
     )
-    show(
-        result,
-        f"{result['n_train']} training frames, {result['n_test']} test frames: mean error "
-        f"{result['mean_error_px']:.2f} px, median {result['median_error_px']:.2f}, 95th percentile "
-        f"{result['p95_error_px']:.2f}, RMS {result['rmse_px']:.2f}; {_animals(result)}{result['steps']} steps in "
-        f"{result['train_seconds']:.0f} s.",
-        options,
+    show(result, _errors(result), options)
+
+
+def _errors(result: dict[str, Any]) -> str:
+    """Return the errors, in words."""
+    names = ("mean", "median", "p95", "rmse")
+    errors = [result[f"{name}_px" if name == "rmse" else f"{name}_error_px"] for name in names]
+    mean, median, p95, rms = ("unknown" if error is None else f"{error:.2f}" for error in errors)
+    return (
+        f"{result['n_train']} training frames, {result['n_test']} test frames: mean error {mean} px, median {median}, "
+        f"95th percentile {p95}, RMS {rms}; {_animals(result)}{_unique(result)}{result['steps']} steps in "
+        f"{result['train_seconds']:.0f} s."
     )
+
+
+def _unique(result: dict[str, Any]) -> str:
+    """Return the error of unique bodyparts, in words."""
+    error = result.get("unique", {}).get("mean_error_px")
+    return "" if error is None else f"unique bodyparts {error:.2f} px; "
 
 
 def _animals(result: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from napari_al_pose.domain import FrameSource
-from napari_al_pose.domain.views.colours import bodypart_colours
+from napari_al_pose.domain.views.colours import bodypart_colours, individual_colours
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.video.pixels import fit
 from napari_al_pose.video.scan import Scanner
@@ -42,12 +42,15 @@ class LookOfPoses:
         Number of frames in its trail.
     n_animals : int
         Animals whose keypoints follow one another; if there are several, each has one colour for all its bodyparts.
+    n_unique : int
+        Unique bodyparts, whose keypoints follow those of the animals. They have no trail, since they hardly move.
     """
 
     links: tuple[tuple[int, int], ...]
     cutoff: float
     trail: int
     n_animals: int = 1
+    n_unique: int = 0
 
 
 class LabelledVideoWriter:
@@ -60,7 +63,7 @@ class LabelledVideoWriter:
     source : FrameSource
         The video; read on a thread of its own.
     n_bodyparts : int
-        K, of all animals together; each has the colour it has in the window.
+        K, of all animals together, and unique ones; each has the colour it has in the window.
     look : LookOfPoses
 
     Raises
@@ -106,11 +109,7 @@ class PoseDrawer:
     """
 
     def __init__(self, size: tuple[int, int], n_bodyparts: int, look: LookOfPoses) -> None:
-        n_animals = look.n_animals
-        if n_animals > 1:
-            colours = tuple(c for c in bodypart_colours(n_animals) for _ in range(n_bodyparts // n_animals))
-        else:
-            colours = bodypart_colours(n_bodyparts)
+        colours = _colours(n_bodyparts - look.n_unique, look)
         self._colours = [tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in colours]
         self._look = look
         self._radius = max(2.0, min(size) / 110)
@@ -120,7 +119,7 @@ class PoseDrawer:
         """Return ``frame`` ``(H, W, 3)`` with ``pose`` ``(K, 3)`` and the trail of those before it drawn in."""
         seen = np.isfinite(pose[:, :2]).all(axis=1) & (pose[:, 2] >= self._look.cutoff)
         xy = np.where(seen[:, None], pose[:, :2], np.nan)
-        self._trail.append(xy)
+        self._trail.append(xy[: len(xy) - self._look.n_unique])
         image = Image.fromarray(frame)
         brush = ImageDraw.Draw(image, "RGBA")
         self._draw_trail(brush)
@@ -136,9 +135,18 @@ class PoseDrawer:
         steps = list(self._trail)
         for age, (before, after) in enumerate(itertools.pairwise(steps), 1):
             alpha = round(_TRAIL_ALPHA * age / len(steps))
-            for start, end, colour in zip(before, after, self._colours, strict=True):
+            for start, end, colour in zip(before, after, self._colours[: len(after)], strict=True):
                 if np.isfinite(start).all() and np.isfinite(end).all():
                     brush.line([*start, *end], fill=(*colour, alpha), width=max(1, round(self._radius / 2)))
+
+
+def _colours(n_of_animals: int, look: LookOfPoses) -> tuple[str, ...]:
+    """Return the colours of the keypoints of the animals, then of the unique ones, as in the window."""
+    n, n_unique = look.n_animals, look.n_unique
+    if n == 1:
+        return (*bodypart_colours(n_of_animals), *bodypart_colours(n_unique))
+    owners = individual_colours(n, n + 1)
+    return (*(colour for colour in owners[:n] for _ in range(n_of_animals // n)), *(owners[n:] * n_unique))
 
 
 class _Encoder:

@@ -86,15 +86,20 @@ def check_videos(videos: Sequence[Path]) -> str:
 
 
 def check_skeleton(
-    bodyparts: Sequence[str], links: Sequence[tuple[str, str]] = (), individuals: Sequence[str] = ()
+    bodyparts: Sequence[str],
+    links: Sequence[tuple[str, str]] = (),
+    individuals: Sequence[str] = (),
+    unique_bodyparts: Sequence[str] = (),
 ) -> str:
     """Return what is wrong with the skeleton of a new project, or nothing."""
     if not bodyparts:
         return "Name at least one bodypart."
     try:
-        Skeleton(tuple(bodyparts), tuple(links), tuple(individuals) or (SINGLE_INDIVIDUAL,))
+        Skeleton(tuple(bodyparts), tuple(links), tuple(individuals) or (SINGLE_INDIVIDUAL,), tuple(unique_bodyparts))
     except AlPoseError as error:
         return error.message
+    if unique_bodyparts and not individuals:
+        return "Name the animals, one or several, or list what belongs to none among the bodyparts."
     return ""
 
 

@@ -91,6 +91,7 @@ class NewProjectDialog(QDialog):
             "bodyparts": draft.bodyparts,
             "skeleton": draft.links,
             "individuals": parse_bodyparts(self.skeleton.individuals.text()),
+            "unique_bodyparts": parse_bodyparts(self.skeleton.unique_bodyparts.text()),
             "videos": self.videos.paths,
             "copy_videos": self.videos.copy_videos.isChecked(),
         }
@@ -123,7 +124,9 @@ class NewProjectDialog(QDialog):
         if self.step == 0:
             return self.videos.looking or check_videos(details["videos"]) or self._unreadable
         if self.step == 1:
-            checked = check_skeleton(details["bodyparts"], details["skeleton"], details["individuals"])
+            checked = check_skeleton(
+                *(details[name] for name in ("bodyparts", "skeleton", "individuals", "unique_bodyparts"))
+            )
             return self.skeleton.complaint or checked
         return check_names(details["task"], details["scorer"]) or self.names.folder_complaint(details)
 

@@ -115,12 +115,17 @@ class SkeletonPage(QWidget):
         self.links = QPlainTextEdit(placeholderText="Lines between them, if you like:\nsnout - left ear")
         self.individuals = QLineEdit(placeholderText="mouse1, mouse2")
         self.individuals.setToolTip("Only if a frame shows several animals: their names")
+        self.unique_bodyparts = QLineEdit(placeholderText="door, feeder")
+        self.unique_bodyparts.setToolTip(
+            "Only beside animals with names: points of which a frame shows one each. DeepLabCut's unique bodyparts"
+        )
         self._lay_out()
         self.frames.ready.connect(self._show_frame)
         self.frame_slider.valueChanged.connect(self._ask_frame)
         self.bodyparts.textChanged.connect(self._on_bodyparts)
         self.links.textChanged.connect(self._on_links)
         self.individuals.textChanged.connect(self.changed)
+        self.unique_bodyparts.textChanged.connect(self.changed)
         self.picture.placed.connect(lambda name, x, y: self._set(self.draft.placed(name, (x, y))))
         self.picture.linked.connect(lambda a, b: self._set(self.draft.linked(a, b)))
         self.picture.removed.connect(lambda name: self._set(self.draft.without(name)))
@@ -228,6 +233,7 @@ class SkeletonPage(QWidget):
             self.hint.setText(str(error))
             return
         self.individuals.setText(", ".join(config.individuals))
+        self.unique_bodyparts.setText(", ".join(config.unique_bodyparts))
 
     def _lay_out(self) -> None:
         place = tool_button("Bodyparts", "Click a bodypart on the frame and name it", part="choice", checkable=True)
@@ -254,6 +260,7 @@ class SkeletonPage(QWidget):
             ("Bodyparts", self.bodyparts, 3),
             ("Lines", self.links, 2),
             ("Animals, if several", self.individuals, 0),
+            ("Points of no animal", self.unique_bodyparts, 0),
         ):
             right.addWidget(label(title, "title"))
             right.addWidget(field, share)
