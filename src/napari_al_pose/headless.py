@@ -185,7 +185,8 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``idf1``, ``switches``, ``mota`` and ``n_frames`` over all videos, and the same ``per_video``.
+        ``idf1``, ``switches``, ``mota`` and ``n_frames`` over all videos, and the same ``per_video``; ``notices`` of
+        what was left out or guessed when the file was read.
     """
     from napari_al_pose.engine.track_evaluation import score_run, videos_of
     from napari_al_pose.formats.sleap import read_sleap
@@ -217,6 +218,7 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
         "mota": means["mota"],
         "n_frames": sum(weights),
         "per_video": per_video,
+        "notices": list(labels.notices),
     }
 
 

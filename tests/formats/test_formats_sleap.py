@@ -75,7 +75,7 @@ def test_a_skeleton_that_grew_keeps_the_old_labels(tmp_path):
     first, second, _ = sorted(labels.annotations, key=lambda a: a.key)
     assert first.states[labels.skeleton.index("tip")] == KeypointState.UNSEEN
     assert second.states[labels.skeleton.index("b")] == KeypointState.NOT_VISIBLE
-    assert any("different nodes" in notice for notice in labels.notices)
+    assert any("different nodes (2 instances of tip, a, b; 1 instance of a, b)" in notice for notice in labels.notices)
 
 
 def test_another_animals_skeleton_is_counted(tmp_path):
@@ -169,6 +169,7 @@ def test_one_frame_twice_with_another_animal_each_is_two_animals(tmp_path):
     assert points(labels, "v", 0, "animal1") == {"a": [1, 1]}
     assert points(labels, "v", 0, "animal2") == {"a": [2, 2]}
     assert not labels.duplicates
+    assert any("instances have no tracks; they are numbered in each frame" in notice for notice in labels.notices)
 
 
 # ---- lists of images ------------------------------------------------------------------------------

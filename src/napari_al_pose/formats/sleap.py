@@ -150,8 +150,13 @@ class _Reader:
             for a, b in skeleton.edge_names
         )
         if len({frozenset(names) for names in covered}) > 1:
+            kinds = "; ".join(
+                f"{counted(n, 'instance')} of {', '.join(names[:5])}{'…' if len(names) > 5 else ''}"
+                for names, n in used.most_common()
+                if names in covered
+            )
             self._notices.append(
-                f"{self._path} has {len(covered)} skeletons with different nodes. They are read as one with "
+                f"{self._path} has {len(covered)} skeletons with different nodes ({kinds}). They are read as one with "
                 f"{len(bodyparts)} bodyparts; what a skeleton lacks counts as not labelled yet."
             )
         for names in used.keys() - covered:
@@ -188,10 +193,9 @@ class _Reader:
             listed = tuple(dict.fromkeys(track.name for track in self._labels.tracks if track.name in used))
             if len(listed) > 1:
                 return listed
-        elif any(any(of_frame) for of_frame in names):
-            self._notices.append(
-                f"{self._path}: not every instance has a track of its own; they are numbered in each frame."
-            )
+        elif most > 1 or any(any(of_frame) for of_frame in names):
+            lacks = "not every instance has a track of its own" if any(map(any, names)) else "instances have no tracks"
+            self._notices.append(f"{self._path}: {lacks}; they are numbered in each frame.")
         return numbered_individuals(most)
 
     def _name(self, instance: Any, number: int, individuals: tuple[str, ...]) -> str:

@@ -134,7 +134,7 @@ def _counted(dataset: Dataset, known: NDArray[np.bool_], found: NDArray[np.bool_
     if dataset.n_animals == 1:
         return math.nan, math.nan
     there, seen = (dataset.by_animal(points).any(axis=2) for points in (known, found))
-    n_animals = int(there.sum())
+    n_animals = max(1, int(there.sum()))
     return float((there & ~seen).sum() / n_animals), n_extra / n_animals
 
 

@@ -139,8 +139,7 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
                 frames[key] = animals
         skeleton, root = project.skeleton, project.root
     if skeleton.unique_bodyparts:
-        n = counted(len(skeleton.unique_bodyparts), "unique bodypart is", "unique bodyparts are")
-        log.warning("%s: %s left out: a simulation plays the animals", root.name, n)
+        log.warning("%s: %s left out: a simulation plays the animals", root.name, _named(skeleton.unique_bodyparts))
         skeleton = dataclasses.replace(skeleton, unique_bodyparts=())
     keys = tuple(frames)
 
@@ -162,6 +161,7 @@ def _project(path: Path, rotation_degrees: float) -> RawDataset:
 
 def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawDataset:
     """Use the labelled frames, with all animals in each."""
+    _tell(labels)
     labels = without_unique(labels)
     frames, skeleton = labels.frames(), labels.skeleton
     if all(len(animals) == 1 for animals in frames.values()):
@@ -177,6 +177,19 @@ def _of_labels(labels: LabelSet, path: Path, rotation_degrees: float) -> RawData
         read=lambda rows: (pixels(keys[row]) for row in rows),
         rotation_degrees=rotation_degrees,
     )
+
+
+def _tell(labels: LabelSet) -> None:
+    """Report what was left out or guessed when a file was read."""
+    for notice in labels.notices:
+        log.warning("%s", notice)
+    unique = labels.skeleton.unique_bodyparts
+    if unique:
+        log.warning("%s left out: a simulation plays the animals", _named(unique))
+
+
+def _named(unique: Sequence[str]) -> str:
+    return counted(len(unique), "unique bodypart is", "unique bodyparts are")
 
 
 def _points(frames: Mapping[FrameKey, Sequence[Annotation]], skeleton: Skeleton) -> dict[str, Any]:
@@ -197,6 +210,7 @@ def _people(labels: LabelSet, path: Path, reference: Reference) -> RawDataset:
 
 
 def _cut_out(labels: LabelSet, path: Path, reference: Reference, rotation_degrees: float) -> RawDataset:
+    _tell(labels)
     pixels = _pixels_of(labels, path)
     most = len(labels.skeleton.individuals)
     keys, annotations, boxes = [], [], []

@@ -79,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"Model {scores['model_version']}, {scores['n_frames']} frames: IDF1 {scores['idf1']:.3f}, "
             f"{scores['switches']} switches, MOTA {scores['mota']:.3f}."
         )
-        show(scores, sentence, options)
+        show(scores, "\n".join([sentence, *scores["notices"]]), options)
         return
     reference = None if options.reference is None else tuple(options.reference)
     result = headless.evaluate(
