@@ -23,7 +23,7 @@ from napari_al_pose.engine import training as engine_training
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained, TrainStep, TrialStep
 from napari_al_pose.engine.ranked_pool import RankedPool, RankedPools
-from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training
+from napari_al_pose.pose import PoseModel, backbones, batch_sampler, training, training_start
 from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.network import PoseNetwork
 from napari_al_pose.pose.window import Window
@@ -92,8 +92,8 @@ def test_labels_are_checked_with_the_backbone_the_model_has(labelled, monkeypatc
 
 
 def test_a_trial_of_where_to_begin_is_told_as_progress(labelled, monkeypatch):
-    monkeypatch.setattr(training, "USABLE", -1.0)
-    monkeypatch.setattr(training, "SURE", 2.0)
+    monkeypatch.setattr(training_start, "USABLE", -1.0)
+    monkeypatch.setattr(training_start, "SURE", 2.0)
     loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
     finish(loop.train(labelled))
     video = labelled.videos[0].name

@@ -9,7 +9,7 @@ import torch
 from pose_tools import BODYPARTS, QUICK, finish
 
 from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.pose import train, training, validation
+from napari_al_pose.pose import train, training_start, training_task, validation
 from napari_al_pose.pose.augmentation import Views
 from napari_al_pose.pose.calibration import Calibration
 from napari_al_pose.pose.training_plan import TrainPlan, make_plan
@@ -44,8 +44,8 @@ def test_a_model_that_finds_nothing_new_is_not_carried_on(learnt, disc_frames):
 @pytest.fixture
 def in_doubt(monkeypatch):
     """Whatever the model before finds, both starts are tried."""
-    monkeypatch.setattr(training, "USABLE", -1.0)
-    monkeypatch.setattr(training, "SURE", 2.0)
+    monkeypatch.setattr(training_start, "USABLE", -1.0)
+    monkeypatch.setattr(training_start, "SURE", 2.0)
 
 
 @pytest.mark.usefixtures("in_doubt")
@@ -56,9 +56,9 @@ def test_where_it_is_in_doubt_both_starts_are_tried_and_the_one_that_is_ahead_is
     _, good = learnt
     # Discs are easy: the longer the trial, the less the two errors differ, and the more by chance.
     with monkeypatch.context() as shorter:
-        shorter.setattr(training, "TRIAL_STEPS", 1)
+        shorter.setattr(training_start, "TRIAL_STEPS", 1)
         ticks, _ = finish(train(disc_frames, BODYPARTS, settings, initial=good), stop_at=1)
-        n_tried = 2 * training.TRIAL_STEPS
+        n_tried = 2 * training_start.TRIAL_STEPS
     tried = [tick for tick in ticks if tick.to_try]
     assert {tick.step for tick in tried} == {0}
     assert sorted({tick.tried for tick in tried}) == list(range(1, n_tried + 1))
@@ -146,7 +146,7 @@ def test_with_many_labels_training_stops_when_nothing_is_gained(disc_frames, mon
 def test_pairs_found_by_name_mirror_views_that_are_not_turned_all_the_way(disc_frames, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        training, "Views", lambda crop, degrees, mirror: seen.append(mirror) or Views(crop, degrees, mirror)
+        training_task, "Views", lambda crop, degrees, mirror: seen.append(mirror) or Views(crop, degrees, mirror)
     )
     for rotation, pairs in ((180.0, "auto"), (30.0, "auto"), (180.0, "left=right"), (30.0, "")):
         settings = QUICK.model_copy(update={"rotation_degrees": rotation, "swap_pairs": pairs})

@@ -7,7 +7,8 @@ from napari_al_pose.pose.features import FeatureExtractor
 from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.metrics import ErrorReport, error_report, summarise
 from napari_al_pose.pose.model import PoseBatch, PoseModel
-from napari_al_pose.pose.training import TrainTick, train
+from napari_al_pose.pose.training import train
+from napari_al_pose.pose.training_task import TrainTick
 
 __all__ = [
     "ErrorReport",

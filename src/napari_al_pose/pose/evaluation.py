@@ -20,7 +20,8 @@ from napari_al_pose.pose.frames import LabelledFrame
 from napari_al_pose.pose.matching import matched
 from napari_al_pose.pose.metrics import ErrorReport, error_report
 from napari_al_pose.pose.model import PoseModel
-from napari_al_pose.pose.training import TrainTick, train
+from napari_al_pose.pose.training import train
+from napari_al_pose.pose.training_task import TrainTick
 
 
 @dataclass(frozen=True, slots=True)
