@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,16 @@ from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.effort import Gesture, gesture_of
 from napari_al_pose.domain.labelling import (
     accepted_points,
-    bodypart_after_edit,
-    bodypart_after_undo,
     borrowed_guess,
-    loop_step,
     neighbour_key,
     pasted,
     pose_of,
     pose_to_move,
     shift_inside,
 )
-from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool, bodypart_after_click
+from napari_al_pose.domain.tools import ColourBy, LabelMode, Tool
 from napari_al_pose.gui.state.current_frame import CurrentFrame
+from napari_al_pose.gui.state.label_order import LabelOrder
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -88,6 +86,7 @@ class LabelEditor(QObject):
         self._projects, self._frame, self._navigator = projects, frame, navigator
         self._options, self._notices = options, notices
         self._copied: Mapping[str, tuple[float, float]] = {}
+        self._order = LabelOrder(frame, navigator, options=options, notices=notices)
 
     # ---- choosing -----------------------------------------------------------------------------
 
@@ -296,7 +295,7 @@ class LabelEditor(QObject):
             self._navigator.go_to(key)
         else:
             self._frame.reload()
-            self._choose_changed(before, self._frame.annotations)
+            self._order.after_undo(before, self._frame.annotations)
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -349,18 +348,11 @@ class LabelEditor(QObject):
         """Show an edit that is on disk, and go on to what follows it."""
         if edit.suggestion is not None:
             edit.labels.roles.set(edit.key, edit.suggestion.role, provenance=edit.suggestion.strategy)
-        frame, mode = self._frame, self._options.label_mode
-        frame.reload()
-        after, names = frame.annotation, frame.bodyparts
+        self._frame.reload()
+        after = self._frame.annotation
         if after is None:
             return
-        edited = names.index(bodypart)
-        index = bodypart_after_edit(edit.before.states, after.states, frame.bodypart_index, edited)
-        if clicked:
-            index = bodypart_after_click(edit.before.states, index, edited, mode)
-        frame.choose_bodypart(names[index])
-        if after.is_complete and not edit.before.is_complete and mode is not LabelMode.LOOP:
-            self._choose_open_individual()
+        self._order.after_edit(edit.before, after, bodypart, clicked=clicked)
         if not np.array_equal(edit.before.states, after.states):
             self.edited.emit()
         is_complete = edit.key in self._projects.tally.complete
@@ -368,34 +360,8 @@ class LabelEditor(QObject):
             self._projects.touch(edit.key.video)
         if is_complete and not edit.was_complete:
             self.frameCompleted.emit()
-        if clicked and mode is LabelMode.LOOP:
-            self._loop_on()
-
-    def _choose_open_individual(self) -> None:
-        """Go on with the next individual that nobody has finished, now that the chosen one is labelled."""
-        names, first = self._frame.individuals, self._frame.individual_index + 1
-        order = [*range(first, len(names)), *range(first - 1)]
-        following = next((i for i in order if not self._frame.annotations[i].is_complete), None)
-        if following is not None:
-            self._frame.choose_individual(names[following])
-
-    def _loop_on(self) -> None:
-        """Go to the next frame of the loop: the queue's, or the video's where the user is beside the queue."""
-        frame, queue = self._frame, self._navigator.queue
-        source, current = frame.source, frame.key
-        if source is None or current is None:
-            return
-        row = queue.row(current)
-        n, index = (len(queue), row) if row >= 0 else (len(source), frame.position)
-        following = loop_step(n, index, frame.bodypart_index, len(frame.bodyparts))
-        if following is None:
-            self._notices.tell("That was the last bodypart in the last frame of the loop.")
-            return
-        index, bodypart = following
-        in_video = row < 0
-        key = FrameKey(current.video, source.number(index)) if in_video else queue.suggestions[index].key
-        self._navigator.go_to(key)
-        frame.choose_bodypart(frame.bodyparts[bodypart])
+        if clicked and self._options.label_mode is LabelMode.LOOP:
+            self._order.go_on_in_loop()
 
     def _count_anew(self, project: Project) -> None:
         """Keep the tally and the files in step with an action that may have changed many frames of many videos."""
@@ -410,22 +376,6 @@ class LabelEditor(QObject):
             for number, of_frame in found.items():
                 empty = Annotation.empty(FrameKey(video, number), len(self._frame.bodyparts))
                 self._projects.count(of_frame or [empty])
-
-    def _choose_changed(self, before: Iterable[Annotation], after: tuple[Annotation, ...]) -> None:
-        """Choose what an undo or redo has changed in the frame that stayed in front."""
-        pairs = list(zip(before, after, strict=True))
-        changed = [index for index, pair in enumerate(pairs) if _differ(*pair)]
-        if changed and self._frame.individual_index not in changed:
-            self._frame.choose_individual(self._frame.individuals[changed[0]])
-        if pairs:
-            earlier, later = pairs[self._frame.individual_index]
-            index = bodypart_after_undo(earlier.states, later.states, self._frame.bodypart_index)
-            self._frame.choose_bodypart(self._frame.bodyparts[index])
-
-
-def _differ(before: Annotation, after: Annotation) -> bool:
-    same = np.array_equal(before.states, after.states) and np.array_equal(before.xy, after.xy, equal_nan=True)
-    return not same
 
 
 def _save_queue(project: Project, suggestions: tuple[Suggestion, ...]) -> None:
