@@ -83,10 +83,9 @@ class ScoremapLayer:
         )
         viewer.add_layer(self.layer)
 
-    def set_palette(self, palette: Palette) -> bool:
-        """Take other colours; return whether they are."""
-        is_other, self._palette = palette is not self._palette, palette
-        return is_other
+    def set_palette(self, palette: Palette) -> None:
+        """Take other colours, with which it is drawn when it is shown next."""
+        self._palette = palette
 
     def show(
         self, scoremaps: Scoremaps | None, chosen: Sequence[str], size: tuple[int, int], *, names: Sequence[str]

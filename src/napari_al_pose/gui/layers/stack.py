@@ -13,12 +13,10 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.domain.tools import Tool
 from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import FIT_MARGIN, Camera, CameraAim
-from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
     NOTHING,
@@ -27,15 +25,15 @@ from napari_al_pose.gui.layers.guard import (
     shows_frames,
     what_is_wrong,
 )
-from napari_al_pose.gui.layers.images import ScoremapLayer, VideoLayer
-from napari_al_pose.gui.layers.keypoints import KeypointLayers
+from napari_al_pose.gui.layers.images import VideoLayer
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.napari_tools import NapariTools
 from napari_al_pose.gui.layers.overview import overview_on
+from napari_al_pose.gui.layers.pose_layers import PoseLayers
 from napari_al_pose.gui.plain_layers import watch
 from napari_al_pose.gui.playback import VideoPlayer
 from napari_al_pose.gui.sources import CachedSource
-from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
+from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.label_editor import LabelEditor
@@ -45,15 +43,11 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.video import lazy_array
 
-CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
-
 
 class LayerStack(QObject):
     """Draws what the session says, and tells the session where the user has moved napari's slider.
 
-    From below: video, scoremap, marks of a checked label, skeleton, peaks, guesses, labels. All but the video hold the
-    current frame only. The layers come with the project's first frame and go with the project; where the user deletes
-    one they are made anew.
+    The layers come with the project's first frame and go with the project. If the user deletes one, all are made anew.
 
     Parameters
     ----------
@@ -94,10 +88,7 @@ class LayerStack(QObject):
         self._notices, self._options = notices, options
         self._frame, self._projects, self._navigator = frame, projects, navigator
         self._checks = checks
-        self._video: VideoLayer | None = None
-        self._scoremap: ScoremapLayer | None = None
-        self._marks: CheckMarkLayers | None = None
-        self._keypoints: KeypointLayers | None = None
+        self._layers: PoseLayers | None = None
         self._syncing = self._putting_back = False
         self._guard = ViewGuard(viewer, notices)
         watch(viewer)  # napari's menu duplicates a video
@@ -133,25 +124,24 @@ class LayerStack(QObject):
     @property
     def layers(self) -> list[Any]:
         """Our layers, lowest first; empty without a project."""
-        if self._video is None or self._scoremap is None or self._marks is None or self._keypoints is None:
-            return []
-        return [self._video.layer, self._scoremap.layer, *self._marks.all, *self._keypoints.all]
+        return [] if self._layers is None else self._layers.all
 
     @property
     def shown_position(self) -> int:
         """Position of the frame whose pixels are on the canvas; -1 while none are, or frames around it are played."""
-        position = -1 if self._video is None or self.context.is_playing else self._video.shown_position
+        layers = self._layers
+        position = -1 if layers is None or self.context.is_playing else layers.video.shown_position
         return position if position >= 0 and self._stands_at(position) else -1
 
     def toggle_close_up(self) -> None:
         """Come close to the chosen bodypart, for one that is small, or go back."""
         viewer = self._viewer_ref()
-        if viewer is not None and (self._keypoints is not None or self.camera.is_close):
+        if viewer is not None and (self._layers is not None or self.camera.is_close):
             self._aim.toggle_close_up(viewer.cursor.position)
 
     def fit_view(self) -> None:
         """Fill the canvas with the picture."""
-        if self._video is not None:
+        if self._layers is not None:
             self._fit()
 
     def toggle_play(self) -> None:
@@ -167,11 +157,11 @@ class LayerStack(QObject):
     def remove(self) -> None:
         """Take our layers off the canvas and end the frames' thread."""
         ours, viewer = self.layers, self._viewer_ref()
-        if self._video is not None:
-            self._video.stop()
-            self._video.frames.join()
-            self._video.deleteLater()
-        self._video = self._scoremap = self._marks = self._keypoints = None
+        if self._layers is not None:
+            self._layers.video.stop()
+            self._layers.video.frames.join()
+            self._layers.video.deleteLater()
+        self._layers = None
         self._watch(None)
         self._guard.release()
         if viewer is not None:
@@ -199,15 +189,15 @@ class LayerStack(QObject):
     def _show_source(self) -> None:
         source = self._frame.source
         if source is None:
-            if self._video is not None:
-                self._video.layer.visible = False
+            if self._layers is not None:
+                self._layers.video.layer.visible = False
             return
-        if self._video is None or self._missing(self.layers):
+        if self._layers is None or self._missing(self.layers):
             self._build(source)
-        elif self._video.frames.source is not source:
+        elif self._layers.video.frames.source is not source:
             self._syncing = True
             try:
-                resized = self._video.swap(self._newest(source))
+                resized = self._layers.video.swap(self._newest(source))
             finally:
                 self._syncing = False
             if resized:
@@ -222,23 +212,17 @@ class LayerStack(QObject):
         self._guard.turn_back()
         self._syncing = True
         try:
-            self._video = VideoLayer(viewer, self._newest(source), self)
-            self._scoremap = ScoremapLayer(viewer)
-            self._marks = CheckMarkLayers(viewer, max(source.shape[1:3]))
-            self._keypoints = KeypointLayers(
+            self._layers = PoseLayers(
                 viewer,
+                VideoLayer(viewer, self._newest(source), self),
                 skeleton,
-                max(source.shape[1:3]),
-                colour_by=self._options.colour_by,
-                palette=self._options.palette,
+                options=self._options,
                 cutoff=project.config.pcutoff,
             )
         finally:
             self._syncing = False
         self._guard.hold(self.layers)
-        self._watch(self._video)
-        for name in ("names", "points", "borders", "tool", "palette", "contrast", "gamma", "scoremap_opacity"):
-            self._on_option(name)
+        self._watch(self._layers.video)
         self._fit()
         self.built.emit()
 
@@ -271,10 +255,9 @@ class LayerStack(QObject):
 
     def _show_frame(self) -> None:
         viewer, position = self._viewer_ref(), self._frame.position
-        if viewer is None or self._video is None:
+        if viewer is None or self._layers is None:
             return
-        if self._video.layer.visible != (position >= 0):
-            self._video.layer.visible = position >= 0
+        self._layers.show_video(visible=position >= 0)
         if position >= 0:
             self._show_position(position)
         self._show_bodypart()
@@ -296,21 +279,13 @@ class LayerStack(QObject):
                 self._syncing = False
 
     def _show_keypoints(self) -> None:
-        if self._keypoints is not None:
-            frame = self._frame
-            self._keypoints.show(
-                frame.position,
-                frame.annotations,
-                frame.guess,
-                individual=frame.individual_index,
-                doubted=frame.guesses.doubted,
-                others=frame.guesses.each,
-            )
+        if self._layers is not None:
+            self._layers.show_keypoints(self._frame)
             self._aim.jump()
 
     def _show_bodypart(self) -> None:
-        if self._keypoints is not None:
-            self._keypoints.choose(self._frame.individual_index, self._frame.bodypart)
+        if self._layers is not None:
+            self._layers.keypoints.choose(self._frame.individual_index, self._frame.bodypart)
             self._aim.to_bodypart()
 
     def name_point(self, row: int | None) -> None:
@@ -325,70 +300,41 @@ class LayerStack(QObject):
         QToolTip.showText(QCursor.pos(), text)
 
     def _on_option(self, name: str) -> None:
-        options, keypoints = self._options, self._keypoints
-        if keypoints is None:
+        if self._layers is None:
             return
-        if name == "names":
-            keypoints.show_names(options.names)
-        elif name == "points":
-            keypoints.show_points(options.points)
-        elif name == "borders":
-            keypoints.mark_doubted(options.borders)
-        elif name in ("colour_by", "palette"):
-            keypoints.colour(options.colour_by, options.palette)
-            self._colour_scoremap()
-        elif name in ("contrast", "gamma", "scoremap_opacity"):
-            self._show_pixels()
-        elif name == "tool":
-            for layer in self.layers:
-                layer.cursor = CURSORS[options.tool]
-        elif name == "follow" and options.follow:
+        self._layers.show_option(name)
+        if name in ("colour_by", "palette"):
+            self._show_scoremap()
+        elif name == "follow" and self._options.follow:
             self._aim.follow()
 
-    def _colour_scoremap(self) -> None:
-        if self._scoremap is not None and self._scoremap.set_palette(self._options.palette):
-            self._show_scoremap()
-
-    def _show_pixels(self) -> None:
-        """Show video and scoremap as the user wants their pixels shown."""
-        if self._video is not None and self._scoremap is not None:
-            self._video.layer.contrast_limits = self._options.contrast
-            self._video.layer.gamma = self._options.gamma
-            self._scoremap.layer.opacity = self._options.scoremap_opacity
-
     def _on_playing(self, playing: bool) -> None:
-        if self._keypoints is not None:
-            self._keypoints.show_skeleton(self._options.points and not playing)
+        if self._layers is not None:
+            self._layers.keypoints.show_skeleton(self._options.points and not playing)
 
     def _show_scoremap(self) -> None:
-        if self._scoremap is None or self._keypoints is None:
-            return
-        choice = self._frame.scoremap_choice
-        names = self._frame.bodyparts
-        chosen = names if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
-        size = (1, 1) if self._video is None else self._video.frames.shape[1:3]
-        self._scoremap.show(self._frame.guesses.scoremaps, chosen, (size[0], size[1]), names=names)
-        self._keypoints.show_peaks(self._navigator.suggestion, set(chosen))
+        if self._layers is not None:
+            self._layers.show_scoremap(self._frame, self._navigator.suggestion)
 
     def _show_check(self) -> None:
         """Mark the label that is checked and where the model sees it; a near view goes to the middle of both."""
-        if self._marks is None:
+        if self._layers is None:
             return
         check = self._checks.in_front
         marks = None if check is None or self._frame.position < 0 else check_marks(check)
-        if self._marks.show(marks) and marks is not None:
+        if self._layers.marks.show(marks) and marks is not None:
             (ax, ay), (bx, by) = marks.label, marks.seen
             self.camera.jump(((ax + bx) / 2, (ay + by) / 2))
 
     def preview(self, rows: Sequence[int], xy: NDArray[np.float64]) -> None:
-        if self._keypoints is not None:
-            self._keypoints.move(rows, xy)
+        if self._layers is not None:
+            self._layers.keypoints.move(rows, xy)
 
     # ---- from the viewer ----------------------------------------------------------------------
 
     def _on_slider(self) -> None:
         viewer, source, current = self._viewer_ref(), self._frame.source, self._frame.key
-        if self._syncing or viewer is None or source is None or current is None or self._video is None:
+        if self._syncing or viewer is None or source is None or current is None or self._layers is None:
             return
         point = viewer.dims.point[self._time_axis(viewer)]
         position = round(point)
@@ -424,12 +370,12 @@ class LayerStack(QObject):
     def refusal(self, xy: tuple[float, float]) -> Sentence:
         """Return why a click at ``xy`` is no click on the current frame."""
         viewer = self._viewer_ref()
-        if viewer is None or self._video is None or self._keypoints is None or self._missing(self.layers):
+        if viewer is None or self._layers is None or self._missing(self.layers):
             return NOTHING  # they are being put back
         if not self._options.points:
             return "The points are hidden.", "Show them ({options.toggle points}), then label."
-        drawn, position = self._keypoints.all[-2:], self._frame.position
-        return what_is_wrong(viewer, self._video.layer, drawn, position=position, xy=xy)
+        drawn, position = self._layers.keypoints.all[-2:], self._frame.position
+        return what_is_wrong(viewer, self._layers.video.layer, drawn, position=position, xy=xy)
 
     @staticmethod
     def _time_axis(viewer: Any) -> int:

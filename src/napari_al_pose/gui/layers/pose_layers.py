@@ -1,0 +1,97 @@
+"""Our layers on the canvas, made together, and how each shows frame and options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_al_pose.domain import Skeleton, Suggestion
+from napari_al_pose.domain.tools import Tool
+from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
+from napari_al_pose.gui.layers.images import ScoremapLayer, VideoLayer
+from napari_al_pose.gui.layers.keypoints import KeypointLayers
+from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
+from napari_al_pose.gui.state.view_options import ViewOptions
+
+CURSORS = {Tool.ADD: "cross", Tool.SELECT: "pointing", Tool.PAN: "standard"}
+
+
+class PoseLayers:
+    """From below: video, scoremap, marks of a checked label, skeleton, peaks, guesses, labels.
+
+    All but the video hold the current frame only.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Gets the layers.
+    video : VideoLayer
+        The lowest, in the viewer already.
+    skeleton : Skeleton
+    options : ViewOptions
+        Shown from the start.
+    cutoff : float
+        The project's likelihood below which DeepLabCut draws no point.
+    """
+
+    def __init__(
+        self, viewer: Any, video: VideoLayer, skeleton: Skeleton, *, options: ViewOptions, cutoff: float
+    ) -> None:
+        long_side = max(video.frames.shape[1:3])
+        self._options = options
+        self.video = video
+        self.scoremap = ScoremapLayer(viewer)
+        self.marks = CheckMarkLayers(viewer, long_side)
+        self.keypoints = KeypointLayers(
+            viewer, skeleton, long_side, colour_by=options.colour_by, palette=options.palette, cutoff=cutoff
+        )
+        for name in ("names", "points", "borders", "tool", "palette", "contrast", "gamma", "scoremap_opacity"):
+            self.show_option(name)
+
+    @property
+    def all(self) -> list[Any]:
+        """napari's layers, lowest first."""
+        return [self.video.layer, self.scoremap.layer, *self.marks.all, *self.keypoints.all]
+
+    def show_option(self, name: str) -> None:
+        """Show one of the view's options as it is now; others than those of layers change nothing."""
+        options, keypoints = self._options, self.keypoints
+        if name == "names":
+            keypoints.show_names(options.names)
+        elif name == "points":
+            keypoints.show_points(options.points)
+        elif name == "borders":
+            keypoints.mark_doubted(options.borders)
+        elif name in ("colour_by", "palette"):
+            keypoints.colour(options.colour_by, options.palette)
+            self.scoremap.set_palette(options.palette)
+        elif name in ("contrast", "gamma", "scoremap_opacity"):
+            self.video.layer.contrast_limits = options.contrast
+            self.video.layer.gamma = options.gamma
+            self.scoremap.layer.opacity = options.scoremap_opacity
+        elif name == "tool":
+            for layer in self.all:
+                layer.cursor = CURSORS[options.tool]
+
+    def show_video(self, *, visible: bool) -> None:
+        """Show or hide the pixels."""
+        if self.video.layer.visible != visible:
+            self.video.layer.visible = visible
+
+    def show_keypoints(self, frame: CurrentFrame) -> None:
+        """Draw labels and guesses of the current frame."""
+        self.keypoints.show(
+            frame.position,
+            frame.annotations,
+            frame.guess,
+            individual=frame.individual_index,
+            doubted=frame.guesses.doubted,
+            others=frame.guesses.each,
+        )
+
+    def show_scoremap(self, frame: CurrentFrame, suggestion: Suggestion | None) -> None:
+        """Draw the chosen scoremaps of the current frame, and the peaks that its suggestion names."""
+        choice, names = frame.scoremap_choice, frame.bodyparts
+        chosen = names if choice == ALL_BODYPARTS else tuple(filter(None, (choice,)))
+        height, width = self.video.frames.shape[1:3]
+        self.scoremap.show(frame.guesses.scoremaps, chosen, (height, width), names=names)
+        self.keypoints.show_peaks(suggestion, set(chosen))
