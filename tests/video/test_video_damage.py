@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from muxings import Muxing, read_every_way
+from muxings import Muxing, plain_numbers, read_every_way
 from numbered_videos import Recipe, read_number
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import numbering, open_source
 from napari_al_pose.video.container import open_container
-from napari_al_pose.video.index_cache import load_or_build
+from napari_al_pose.video.index_cache import load_or_build, renumber
 from napari_al_pose.video.leftovers import Leftovers
 from napari_al_pose.video.pixels import placeholder
 from napari_al_pose.video.verification import verify
@@ -217,3 +217,35 @@ def at(place, picture):
         buffer_ptr, line_size = place, picture.shape[1]
 
     return SimpleNamespace(planes=[Plane(picture.tobytes())], height=picture.shape[0], width=picture.shape[1])
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "h264"])
+def test_frames_after_one_that_got_no_number_are_named(codec, tmp_path):
+    """Of files whose frames were counted nobody misses a frame that does not decode, but others refer to it."""
+    path = Muxing(codec, "mp4").make(tmp_path)
+    with av.open(str(path)) as container:
+        place, size = [(packet.pos, packet.size) for packet in container.demux(video=0)][18]
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * size)
+    renumber(path)
+    numbers, damaged, notice = read_every_way(path)
+    assert numbers == plain_numbers(path)
+    assert [number for i, number in enumerate(numbers) if i not in damaged] == [*range(18), *range(24, 48)]
+    assert damaged == [*range(18, 23)]
+    assert notice == (
+        "made.mp4: near frame 18, data that does not decode has no frame number, and 5 frames come from damaged data: "
+        "18 to 22; they are not used for training"
+    )
+
+
+def test_the_check_finds_frames_that_do_not_come(tmp_path):
+    path = Muxing("mpeg2_b", "avi").make(tmp_path)
+    with av.open(str(path)) as container:
+        place, size = [(packet.pos, packet.size) for packet in container.demux(video=0)][22]
+    with path.open("r+b") as file:
+        file.seek(place + 8)  # behind the chunk's header
+        file.write(bytes(size))
+    verdict = verify(path, load_or_build(path))
+    assert verdict.damage["missing"] == [[21, 21]]
+    assert verdict.damage["spoilt"] == [[21, 22], [24, 34]]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import av
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from muxings import CODECS, CONTAINERS, Muxing, check_file
+from numbered_videos import read_number
 
+from napari_al_pose.video import open_source
 from napari_al_pose.video.index_cache import load_or_build
 
 CONFIG = {
@@ -53,6 +56,44 @@ def test_joined_files(codec, container, begins_late):
 @given(st.sampled_from(sorted(CODECS)), st.sampled_from(["ts", "mkv", "avi", "mpg", "flv"]), st.floats(0.3, 0.95))
 def test_files_cut_off(codec, container, share):
     check(Muxing(codec, container, share=share))
+
+
+@pytest.mark.parametrize("muxing", [Muxing("h264_b", "h264"), Muxing("h264_open", "avi"), Muxing("mpeg4_b", "avi")])
+def test_files_cut_in_a_packet_that_then_does_not_decode(muxing, tmp_path):
+    path = muxing.make(tmp_path)
+    content = path.read_bytes()
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    for place, size in places[33:38]:
+        path.write_bytes(content[: place + size // 8])
+        check_file(path)
+
+
+@pytest.mark.parametrize(
+    "muxing",
+    [
+        Muxing("h264_open", "mp4", ("asf",), share=0.5959539938188296),
+        Muxing("h264_open", "h264", ("flv",), share=0.8288330454827164),
+        Muxing("mjpeg", "mov", ("asf",), share=0.7195407599983439),
+    ],
+)
+def test_files_cut_in_the_last_packet(muxing, tmp_path):
+    path = muxing.make(tmp_path)
+    check_file(path)
+    with open_source(path) as video:
+        assert [video[i].shape for i in range(len(video))]
+        assert path.name in video.notice
+
+
+def test_a_file_cut_in_a_packet_says_where_it_ends(tmp_path):
+    path = Muxing("h264_b", "h264").make(tmp_path)
+    with av.open(str(path)) as container:
+        place = [packet.pos for packet in container.demux(video=0)][36]
+    path.write_bytes(path.read_bytes()[: place + 40])
+    with open_source(path) as video:
+        assert len(video) == 36
+        assert read_number(video[35]) == 35
+        assert video.notice == "made.h264: it ends at frame 35: the file is cut off, what follows does not decode"
 
 
 @settings(max_examples=20, **CONFIG)

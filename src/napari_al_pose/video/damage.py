@@ -51,9 +51,8 @@ class Damage:
         self._unsteady: set[int] = set()
         """Groups that showed other pictures after a seek than on the way from the start, without any report."""
         self._false_alarms = 0
-        for position in index.positions[index.torn].tolist() if len(index.torn) else ():
-            if position >= 0:
-                self.suspect(position)
+        for rank in index.torn.tolist():
+            self.suspect(index.nearest(rank))
 
     @property
     def frames(self) -> NDArray[np.int64]:

@@ -42,7 +42,7 @@ class PacketIndex:
     fps : float
         Mean frames per second.
     torn : int32 array, (T,)
-        Ranks of packets that are incomplete.
+        Ranks of packets that are incomplete, or from which no frame came although one should have.
     notice : str
         What is wrong with the file, for the user; "" if nothing is.
     counted : bool
@@ -111,6 +111,11 @@ class PacketIndex:
         if following < len(self.order) and self.order[following] == rank:
             return following
         return int(self.positions[rank]) if 0 <= rank < len(self.positions) else -1
+
+    def nearest(self, rank: int) -> int:
+        """Return the frame that comes from a packet; if none does, the first of the group that the packet lies in."""
+        position = int(self.positions[rank])
+        return position if position >= 0 else int(self.entries[max(int(np.sum(self.entry_ranks <= rank)) - 1, 0)])
 
     def forward_only(self) -> PacketIndex:
         """Return an index by which decoding always starts at the first packet."""

@@ -23,7 +23,7 @@ from napari_al_pose.video.packets import Progress
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 6
+_FORMAT = 7
 """Part of the identity: increase it when the index of the same file would come out differently."""
 _FLAGS = ("counted", "seekable", "times_restart", "by_header")
 _MOST_REORDERED = 64

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -24,8 +25,15 @@ from napari_al_pose.video.container import open_container, video_stream
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import UNKNOWN_FPS, PacketIndex
+from napari_al_pose.video.lost_packets import (
+    SKIPPED_BYTES,
+    cut_notice,
+    lost_packets,
+    promised_frames,
+    torn_packets,
+    what_is_lost,
+)
 from napari_al_pose.video.packets import (
-    UNTIMED,
     OpeningCancelledError,
     Progress,
     StoredPackets,
@@ -37,23 +45,20 @@ from napari_al_pose.video.reference_decode import reference_frames
 
 logger = logging.getLogger(__name__)
 
-_CUT_SHARE = 0.98
-"""A file with less than this share of what the container promises, and more than `_CUT_FRAMES` short, is cut off."""
-_CUT_FRAMES = 3
 _INTRA_ONLY, _REORDER = 1, 8
 """FFmpeg's AV_CODEC_PROP_INTRA_ONLY and AV_CODEC_PROP_REORDER; PyAV's enumeration fails on bits that it lacks."""
 _HEADER_FIRST = "mov,mp4,m4a,3gp,3g2,mj2"
 """FFmpeg's name of the containers whose header lists the packets."""
 _MAY_SKIP = ("mpeg4", "msmpeg4", "h263", "flv")
 """Decoders (by the start of their names) for which a packet of a few bytes means that there is no new frame."""
-_SKIPPED_BYTES = 12
 _FEW = 4
-"""Packets before a joint that a demultiplexer may take for torn, and frames that a cut file may lack."""
+"""Frames that a cut file may lack."""
 _HEAD = 24
 """Frames decoded at the start of a file whose times seem to give the order."""
 _REPORT_EVERY = 64
 _PROBED_ENTRIES, _PROBED_FRAMES = 6, 6
 """Keyframes to which seeks are tested if times are unreliable, and compared frames after each."""
+_NONE = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,23 @@ class _StreamFacts:
     time_base: Fraction
     rate: Fraction | None
     promised: float
+
+
+class _Decoded(NamedTuple):
+    """What decoding told about the order."""
+
+    order: NDArray[np.int32]
+    """The packets' ranks as frames come out."""
+    reorder_depth: int
+    """Number of frames that the decoder holds back."""
+    seen: dict[int, bytes]
+    """Digests, by position, of some frames after some keyframes, to test seeks on."""
+    packets: StoredPackets
+    """Only those remain keyframes that the decoder calls so."""
+    lost: NDArray[np.int32]
+    """Packets from which no frame came although one should have."""
+    notice: str
+    """Which frames got no number, for the user; "" if none is known to be lost."""
 
 
 def build_index(
@@ -105,15 +127,15 @@ def build_index(
         lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets)
     doubt = "its times are known to mislead" if by_decoding else _doubt(packets, facts)
     order = None if doubt else _order_by_times(path, packets, cancelled=cancelled)
-    depth = facts.reorder_depth
-    seen: dict[int, bytes] = {}
+    found = _Decoded(_NONE if order is None else order, facts.reorder_depth, {}, packets, _NONE, "")
     if counted := order is None:
         logger.info(
             "%s is decoded once to number its frames: %s", path, doubt or "its first frames are not what it says"
         )
-        order, depth, seen, packets = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
+        found = _order_by_decoding(path, packets, progress=progress, cancelled=cancelled)
+    order, packets = found.order, found.packets
     times, fps = _times(packets, order, facts)
-    entries, ranks = _entries(packets, order, by_place=_restarts(packets))
+    entries, ranks = _entries(packets, order, by_place=packets.times_restart)
     index = PacketIndex(
         times=times,
         order=order,
@@ -125,15 +147,15 @@ def build_index(
         entry_places=packets.places[ranks],
         time_base=facts.time_base if packets.all_timed else 1 / _rate(facts),
         fps=fps,
-        torn=_torn(packets),
-        notice=_notice(packets, n_frames=len(order), promised=facts.promised),
+        torn=np.union1d(torn_packets(packets, order), found.lost),
+        notice=cut_notice(packets, n_frames=len(order), promised=facts.promised) or found.notice,
         counted=counted,
-        times_restart=_restarts(packets),
-        reorder_depth=depth,
+        times_restart=packets.times_restart,
+        reorder_depth=found.reorder_depth,
         by_header=lists_all and is_told_by_header(path, packets),
     )
-    index = index if _seeks_well(path, index, seen, cancelled) else index.forward_only()
-    return _without_torn_end(path, index, cancelled) if index.notice else index
+    index = index if _seeks_well(path, index, found.seen, cancelled) else index.forward_only()
+    return _without_torn_end(path, index, cancelled) if index.notice and not counted else index
 
 
 # ---- whether times describe the order -------------------------------------------------------------
@@ -143,7 +165,7 @@ def _doubt(packets: StoredPackets, facts: _StreamFacts) -> str:
     """Return why the packets' times may not give the order of the frames; "" if they do."""
     if not packets.all_timed:
         return "some packets have no time"
-    if facts.codec.startswith(_MAY_SKIP) and bool((packets.sizes <= _SKIPPED_BYTES).any()):
+    if facts.codec.startswith(_MAY_SKIP) and bool((packets.sizes <= SKIPPED_BYTES).any()):
         return "some packets may hold no frame"
     pts = packets.pts[~packets.is_hidden]
     ascend_as_stored = bool((np.diff(pts) > 0).all())
@@ -153,28 +175,9 @@ def _doubt(packets: StoredPackets, facts: _StreamFacts) -> str:
         return "times ascend as stored, but the codec reorders frames" if ascend_as_stored else "times are out of order"
     if len(np.unique(pts)) < len(pts):
         return "frames share a time"
-    if _restarts(packets):
+    if packets.times_restart:
         return "times begin again"
     return ""
-
-
-def _restarts(packets: StoredPackets) -> bool:
-    """Return whether times start again on the way."""
-    dts = packets.dts[packets.dts != UNTIMED]
-    if bool((np.diff(dts) < 0).any()):
-        return True
-    if not packets.all_timed:
-        return False
-    # Everything stored before a keyframe is shown before it.
-    before = np.maximum.accumulate(packets.pts)
-    keys = np.flatnonzero(packets.is_key[1:]) + 1
-    return bool((packets.pts[keys] < before[keys - 1]).any())
-
-
-def _torn(packets: StoredPackets) -> NDArray[np.int32]:
-    """Return the ranks of torn packets, except those right before times start again: they only look torn."""
-    before_joints = np.flatnonzero(_begins_again(packets))[:, None] - np.arange(1, _FEW)
-    return np.setdiff1d(np.flatnonzero(packets.is_torn), before_joints).astype(np.int32)
 
 
 def _facts(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> _StreamFacts:
@@ -187,7 +190,7 @@ def _facts(container: av.container.InputContainer, stream: av.VideoStream, packe
         reorder_depth=codec.reorder_depth,
         time_base=Fraction(stream.time_base or 0),
         rate=stream.guessed_rate or stream.average_rate,
-        promised=_promised_frames(container, stream, packets),
+        promised=promised_frames(container, stream, packets),
     )
 
 
@@ -228,19 +231,16 @@ def _order_by_decoding(
     *,
     progress: Progress | None,
     cancelled: Callable[[], bool] | None,
-) -> tuple[NDArray[np.int32], int, dict[int, bytes], StoredPackets]:
-    """Decode everything; return the packets' ranks as frames come out, and how many frames the decoder holds back.
-
-    Also return digests, by position, of some frames after some keyframes, to test seeks on, and the packets, of which
-    only those remain keyframes that the decoder calls so.
-    """
+) -> _Decoded:
+    """Number frames by decoding everything."""
     order: list[int] = []
+    failed: list[int] = []
     seen: dict[int, bytes] = {}
     is_key = packets.is_key.copy()
     depth, n_packets = 0, 0
     keys = np.flatnonzero(packets.is_key)[1:]
     spread = np.linspace(0, len(keys) - 1, min(_PROBED_ENTRIES, len(keys))).astype(int)
-    joints = np.flatnonzero(_begins_again(packets))[:_PROBED_ENTRIES]
+    joints = np.flatnonzero(packets.begins_again)[:_PROBED_ENTRIES]
     starts = [*keys[spread].tolist(), *joints.tolist(), *(joints - _PROBED_FRAMES).tolist()]
     probed = {start + step for start in starts for step in range(_PROBED_FRAMES)}
     convert = RgbConverter()
@@ -249,7 +249,9 @@ def _order_by_decoding(
             n_packets += 1
             if progress is not None and n_packets % _REPORT_EVERY == 0:
                 progress(min(n_packets, len(packets)), len(packets))
-        elif item.frame is not None and 0 <= item.rank < len(packets):
+        elif item.frame is None:
+            failed.append(item.rank)
+        elif 0 <= item.rank < len(packets):
             if item.rank in probed:
                 seen[len(order)] = digest(convert(item.frame))
             order.append(item.rank)
@@ -257,7 +259,10 @@ def _order_by_decoding(
             depth = max(depth, item.reorder_depth)
     if not order or (cancelled is not None and cancelled()):
         raise _nothing_decodes(path, packets, cancelled)
-    return np.array(order, np.int32), depth, seen, replace(packets, is_key=is_key)
+    packets = replace(packets, is_key=is_key)
+    lost = lost_packets(packets, order, n_failed=len(failed))
+    is_cut = failed[-1:] > [max(order)]
+    return _Decoded(np.array(order, np.int32), depth, seen, packets, lost, what_is_lost(order, lost, is_cut=is_cut))
 
 
 def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None) -> PacketIndex:
@@ -323,17 +328,9 @@ def _times(packets: StoredPackets, order: NDArray[np.int32], facts: _StreamFacts
         return np.arange(len(order), dtype=np.int64), float(_rate(facts))
     times = packets.pts[order]
     if bool((np.diff(times) < 0).any()):
-        times = _ascending(times, np.cumsum(_begins_again(packets), dtype=np.int64)[order])
+        times = _ascending(times, np.cumsum(packets.begins_again, dtype=np.int64)[order])
     span = float((int(times[-1]) - int(times[0])) * facts.time_base) if len(times) > 1 else 0.0
     return times, (len(times) - 1) / span if span > 0 else float(_rate(facts))
-
-
-def _begins_again(packets: StoredPackets) -> NDArray[np.bool_]:
-    """Return the packets before which times start again; bool ``(P,)``."""
-    stamps = np.where(packets.dts == UNTIMED, packets.pts, packets.dts)
-    falls = np.diff(stamps, prepend=stamps[:1]) < 0
-    # Without decoding times, B-frames step back as well; only keyframes can start a new piece.
-    return falls if (packets.dts != UNTIMED).all() else falls & packets.is_key
 
 
 def _ascending(times: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -377,39 +374,3 @@ def _entries(
     # Of several keyframes for one position, the last is the nearest.
     usable = usable[np.append(np.diff(position[usable]) > 0, True)]
     return position[usable], usable.astype(np.int64)
-
-
-# ---- what is missing ------------------------------------------------------------------------------
-
-
-def _promised_frames(container: av.container.InputContainer, stream: av.VideoStream, packets: StoredPackets) -> float:
-    """Return how many packets the container's header promises; if it does not say, the number there is.
-
-    Containers that only state a duration state that of the longest stream, so sound must not be among them. Containers
-    without a header estimate it from what is there. AVI counts frames that the recorder dropped.
-    """
-    n_packets = len(packets)
-    if stream.frames and container.format.name == "avi":
-        stamps = packets.dts[packets.dts != UNTIMED]
-        step = max(int(np.median(np.diff(stamps))), 1) if len(stamps) > 1 else 1
-        n_empty = sum(not entry.size for entry in stream.index_entries if entry.timestamp > stamps.max(initial=0))
-        return n_packets + max(stream.frames - n_empty - int(stamps.max(initial=0)) - step, 0) / step
-    if stream.frames:
-        return float(stream.frames)
-    if container.format.name in ("mpegts", "mpeg") or not container.duration or len(container.streams) > 1:
-        return float(n_packets)
-    if not packets.all_timed or _restarts(packets):
-        return float(n_packets)
-    missing = container.duration / av.time_base - float(int(packets.pts.max()) * (stream.time_base or 0))
-    return n_packets + missing * float(stream.average_rate or UNKNOWN_FPS) - 1
-
-
-def _notice(packets: StoredPackets, *, n_frames: int, promised: float) -> str:
-    if packets.broke:
-        return packets.broke
-    if len(packets) < promised * _CUT_SHARE and promised - len(packets) > _CUT_FRAMES:
-        return (
-            f"it ends at frame {n_frames - 1}: the file is cut off "
-            f"(its header promises about {promised:.0f} frames, {n_frames} are there)"
-        )
-    return ""

@@ -70,6 +70,27 @@ class StoredPackets:
         """Whether every packet has a presentation time."""
         return not bool((self.pts == UNTIMED).any())
 
+    @property
+    def times_restart(self) -> bool:
+        """Whether times start again on the way."""
+        dts = self.dts[self.dts != UNTIMED]
+        if bool((np.diff(dts) < 0).any()):
+            return True
+        if not self.all_timed:
+            return False
+        # Everything stored before a keyframe is shown before it.
+        before = np.maximum.accumulate(self.pts)
+        keys = np.flatnonzero(self.is_key[1:]) + 1
+        return bool((self.pts[keys] < before[keys - 1]).any())
+
+    @property
+    def begins_again(self) -> NDArray[np.bool_]:
+        """The packets before which times start again; bool ``(P,)``."""
+        stamps = np.where(self.dts == UNTIMED, self.pts, self.dts)
+        falls = np.diff(stamps, prepend=stamps[:1]) < 0
+        # Without decoding times, B-frames step back as well; only keyframes can start a new piece.
+        return falls if (self.dts != UNTIMED).all() else falls & self.is_key
+
 
 def read_packets(
     container: av.container.InputContainer,

@@ -1,11 +1,16 @@
 """Decoding a video the plain way: from its first packet to its last, with one decoder and no seek.
 
 What comes out, in the order it comes out, is what the frames of a video are. Everything quicker has to give the same.
+
+Several threads hold frames back until the end. If one of the last packets does not decode, PyAV can't get at those that
+are held behind it. So whenever the last packets lack a frame, one thread decodes them again.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +22,9 @@ from napari_al_pose.video.container import open_container, tell_of_damage, unrea
 from napari_al_pose.video.leftovers import LEAVING, Leftovers
 
 logger = logging.getLogger(__name__)
+
+_HELD_MOST = 40
+"""Frames held back at the end at most: FFmpeg's 16 threads, and what a decoder holds to put frames in order."""
 
 
 class ReferenceFrame(NamedTuple):
@@ -51,6 +59,79 @@ def reference_frames(
     AlPoseError
         The file can't be opened, or can't be reached any more.
     """
+    ends = _LastPackets()
+    n_frames = 0
+    for item in _decoded(path, ends, threads=threads, strict=strict, cancelled=cancelled):
+        n_frames += item is not None and item.frame is not None
+        yield item
+    if threads == 1 or not ends.lack_frames or (cancelled is not None and cancelled()):
+        return
+    again = _decoded(path, _LastPackets(), threads=1, strict=strict, first=ends.entry, cancelled=cancelled)
+    if not ends.are_repeated(again):
+        again = _decoded(path, _LastPackets(), threads=1, strict=strict, cancelled=cancelled)
+        for _ in itertools.islice((item for item in again if item is not None and item.frame is not None), n_frames):
+            pass
+    yield from again
+
+
+class _LastPackets:
+    """What is known of the last packets that were decoded, and of their frames."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, None] = {}
+        """Of the last packets those that no frame came from, ascending."""
+        self._keys: deque[int] = deque([0])
+        """The last keyframes, from one that lies before all that a decoder may hold on."""
+        self._came_out: deque[int] = deque(maxlen=2 * _HELD_MOST)
+
+    def add_packet(self, rank: int, *, is_key: bool) -> None:
+        """Note a packet that is decoded now."""
+        self._waiting[rank] = None
+        if next(iter(self._waiting)) <= rank - _HELD_MOST:
+            del self._waiting[next(iter(self._waiting))]
+        if is_key:
+            self._keys.append(rank)
+        # Frames shown before a keyframe may need the keyframe before it as well.
+        while len(self._keys) > 2 and self._keys[2] <= rank - 2 * _HELD_MOST:
+            self._keys.popleft()
+
+    def add_frame(self, rank: int) -> None:
+        """Note a frame that came out."""
+        self._waiting.pop(rank, None)
+        self._came_out.append(rank)
+
+    @property
+    def lack_frames(self) -> bool:
+        """Whether there are packets from which a frame may not have come out although it could."""
+        return bool(self._waiting)
+
+    @property
+    def entry(self) -> int:
+        """The keyframe from which on the last packets can be decoded again."""
+        return self._keys[0]
+
+    def are_repeated(self, again: Iterator[ReferenceFrame | None]) -> bool:
+        """Go on in a second decode to the frame that came out last; return whether the same came out on the way."""
+        known = list(self._came_out)
+        ranks: list[int] = []
+        for item in again if known else ():
+            if item is not None and item.frame is not None:
+                ranks.append(item.rank)
+                if item.rank == known[-1]:
+                    return len(ranks) > 1 and known[-len(ranks) :] == ranks[-len(known) :]
+        return False
+
+
+def _decoded(
+    path: Path,
+    ends: _LastPackets,
+    *,
+    threads: int,
+    strict: bool,
+    first: int = 0,
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[ReferenceFrame | None]:
+    """Decode from a packet on; see `reference_frames`."""
     with open_container(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO" if threads != 1 else "NONE"
@@ -59,41 +140,31 @@ def reference_frames(
         leftovers = Leftovers() if strict and codec.name in LEAVING else None
         if strict:
             tell_of_damage(codec)
-        rank, n_frames = 0, 0
+        rank = 0
         for packet in _until_it_breaks(container, stream, path):
             if cancelled is not None and cancelled():
                 return
             if packet is not None:
-                # Decoders hand a packet's time on to its frame, whatever it is: so it names the packet.
-                packet.pts = rank
                 rank += 1
+                if 1 < rank <= first:
+                    continue  # not the first: x264 writes its version there (see `napari_al_pose.video.seeking`)
+                # Decoders hand a packet's time on to its frame, whatever it is: so it names the packet.
+                packet.pts = rank - 1
+                ends.add_packet(rank - 1, is_key=packet.is_keyframe)
             try:
                 frames = codec.decode(packet)
             except FFmpegError as error:
                 logger.debug("packet %s of %s does not decode: %s", rank - 1, path, error)
                 frames = []
-                if packet is None and threads != 1:
-                    # With it went the frames that several threads still held; one thread holds none after an error.
-                    yield from _from_frame(n_frames, reference_frames(path, threads=1, cancelled=cancelled))
-                    return
                 if not isinstance(error, EOFError):
                     yield ReferenceFrame(rank - 1, None, codec.reorder_depth)
-            n_frames += len(frames)
             for frame in frames:
                 came_from = -1 if frame.pts is None else frame.pts
+                ends.add_frame(came_from)
                 if leftovers is not None and leftovers.are_in(frame):
                     yield ReferenceFrame(came_from, None, codec.reorder_depth)
                 yield ReferenceFrame(came_from, frame, codec.reorder_depth)
             yield None
-
-
-def _from_frame(first: int, items: Iterator[ReferenceFrame | None]) -> Iterator[ReferenceFrame | None]:
-    """Leave out what comes before a frame."""
-    n_frames = 0
-    for item in items:
-        if n_frames >= first:
-            yield item
-        n_frames += item is not None and item.frame is not None
 
 
 def _until_it_breaks(

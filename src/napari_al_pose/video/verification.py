@@ -216,6 +216,7 @@ class _Comparison:
             position = self._index.position(item.rank, after=at)
             if position <= at:
                 raise _OutOfOrderError(position if position >= 0 else at + 1)
+            self._suspect_passed_over(at + 1, position)
             if at < 0:
                 wanted = chosen_frames(self._index, item.frame.width * item.frame.height)
             at = position
@@ -223,6 +224,8 @@ class _Comparison:
                 self._compare(position, digest(convert(item.frame)))
                 if len(self._groups) >= _ENOUGH and self._most_differ:
                     break
+        else:
+            self._suspect_passed_over(at + 1, len(self._index))
         if self._cancelled():
             raise SupersededError
         differing = [found for found in self._groups.values() if found >= 0]
@@ -240,6 +243,10 @@ class _Comparison:
         position = int(self._index.positions[rank]) if 0 <= rank < len(self._index.positions) else -1
         if position >= 0:
             self._damage.suspect(position)
+
+    def _suspect_passed_over(self, first: int, stop: int) -> None:
+        for position in range(first, stop):
+            self._damage.suspect(position, passed_over=True)
 
     @property
     def _most_differ(self) -> bool:
