@@ -63,6 +63,7 @@ from napari_al_pose.domain.views import (
     training_sentence,
     why_view,
 )
+from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.domain.views.learning import bodypart_errors
 from napari_al_pose.domain.views.new_project import (
     check_names,
@@ -455,6 +456,21 @@ def test_extracted_images_have_an_axis_of_their_numbers():
     assert [axis.nearest(number) for number in (0, 40, 41, 9999)] == [0, 1, 2, 2]
     assert axis_of(Images(range(5))).numbers is None
     assert axis_of(Images(())).n_positions == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/data/a.slp", "/data/a.slp"),
+        ("1/2 and 3/4 of it", "1/2 and 3/4 of it"),
+        ("https://example.org/pages/that/go/on/and/on/and/on/x", "https://example.org/pages/that/go/on/and/on/and/on/x"),
+        ("To /home/ada/my recordings of this autumn/2026/mice/x.slp. See a/b.", "To /home/…/mice/x.slp. See a/b."),
+        (r"In C:\Users\Ada Byron\recordings of autumn\mice\x.slp", r"In C:\…\mice\x.slp"),
+        ("/a-folder-with-a-name-that-goes-on-and-on-and-on/x", "/a-folder-with-a-name-that-goes-on-and-on-and-on/x"),
+    ],
+)  # fmt: skip
+def test_long_paths_are_shortened_in_their_middle(text, shown):
+    assert short_paths(text) == shown
 
 
 def test_a_frame_has_one_mark_and_other_videos_have_none():

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtWidgets import QDialogButtonBox, QLabel
-from session_tools import TIMEOUT, dialog_of, press
+from session_tools import TIMEOUT, can_press, dialog_of, press
 
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_templates import TEMPLATES
@@ -281,6 +281,31 @@ def test_a_notice_lies_over_the_dock_until_it_is_dismissed_or_put_right(window, 
     bar.show_message("Again.", "", is_error=True)
     press(bar, "✕")
     assert not bar.isVisible()
+
+
+def test_a_notice_shortens_paths_and_leads_to_what_was_written(window, qtbot, monkeypatch, tmp_path):
+    bar, opened = NoticeBar(window), []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(Path(url.toLocalFile())))
+    window.resize(360, 500)
+    window.show()
+    folder = tmp_path / "recordings of this autumn" / "and their labels"
+    folder.mkdir(parents=True)
+    written = folder / "labels.slp"
+    written.touch()
+    bar.show_message(f"15 labelled frames written to {written}.", "", is_error=False, written=written)
+    (shown,) = bar.findChildren(QLabel)
+    assert shown.text().endswith("/…/and their labels/labels.slp.")
+    assert str(written) in shown.toolTip()
+    assert str(written) in bar.text
+    press(bar, "Open folder")
+    assert opened == [folder]
+    bar.show_message("Another message.", "", is_error=False)
+    assert not can_press(bar, "Open folder")
+    bar.leave()
+    assert not bar.isVisible(), "it was about the project that was left"
+    bar.show_message("The disk is full.", "", is_error=True)
+    bar.leave()
+    assert bar.isVisible()
 
 
 def test_recent_projects_are_newest_first_once_and_only_those_there(tmp_path):

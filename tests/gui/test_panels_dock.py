@@ -14,11 +14,14 @@ from napari_al_pose.domain.views import MarkKind
 from napari_al_pose.engine.messages import Checked, Finished, Ranked
 from napari_al_pose.gui import dock as dock_module
 from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller, dock_of
+from napari_al_pose.gui.panels.bodyparts import TIGHT_ROW_HEIGHT
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.widgets import RowsView
 
 pytestmark = pytest.mark.gui
+LAPTOP = 706
+"""Height of the dock where the screen has 1366 x 768 pixels."""
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qt
     qtbot.addWidget(opened_dock)
     opened_dock.show()
     qtbot.waitExposed(opened_dock)
-    for height, busy in ((900, True), (632, True), (632, False), (900, False)):
+    for height, busy in ((900, True), (LAPTOP, True), (632, True), (632, False), (900, False)):
         opened_dock.setFixedSize(WIDTH, height)
         if not busy and session.learning.training.busy:
             engine.says(Finished(session.learning.training.job))
@@ -110,6 +113,9 @@ def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qt
         queue = opened_dock.queue.findChild(RowsView)
         fourth = queue.visualRect(queue.model().index(3, 0))
         assert height == 900 or fourth.bottom() < queue.viewport().height(), "four suggestions are in sight"
+        bodyparts = opened_dock.bodyparts.findChild(RowsView)
+        needed = len(opened_dock.bodyparts.rows) * TIGHT_ROW_HEIGHT
+        qtbot.waitUntil(lambda: height < LAPTOP or bodyparts.height() >= needed, timeout=TIMEOUT)  # noqa: B023
         assert not cut_off(opened_dock)
         foot = opened_dock.learning.geometry()
         assert foot.bottom() <= opened_dock.height()

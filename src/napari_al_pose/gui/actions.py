@@ -180,7 +180,9 @@ class WindowActions(QObject):
 
         if self._projects.project is not None:
             dialog = ExportLabelsDialog(self._projects, self._window)
-            dialog.ended.connect(lambda done: self._done(summary(done), "\n".join(done.notices)))
+            dialog.ended.connect(
+                lambda done: self._notices.tell_written(summary(done), done.path, "\n".join(done.notices))
+            )
             self._open(dialog)
 
     def _imported(self, done: Imported) -> None:
@@ -268,9 +270,7 @@ class WindowActions(QObject):
             return
         folder = project.root / "labeled-data"
         self.said.emit("Writing labels…")
-        self._background.run(
-            project.export_labels, lambda _none: self._done(f"Labels written to {folder}."), self._tell
-        )
+        self._background.run(project.export_labels, lambda _none: self._tell_written(folder), self._tell)
 
     def _open(self, dialog: QDialog) -> None:
         dialog.finished.connect(dialog.deleteLater)
@@ -304,6 +304,10 @@ class WindowActions(QObject):
     def _done(self, message: str, hint: str = "") -> None:
         self.said.emit("")
         self._notices.raised.emit(message, hint, False)
+
+    def _tell_written(self, folder: Path) -> None:
+        self.said.emit("")
+        self._notices.tell_written(f"Labels written to {folder}.", folder)
 
     def _tell(self, error: AlPoseError) -> None:
         self.said.emit("")

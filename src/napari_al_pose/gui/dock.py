@@ -182,6 +182,7 @@ class PoseLabeller(QWidget):
         session.notices.raised.connect(self._show_notice)
         session.notices.busyChanged.connect(self._show_strip)
         session.notices.withdrawn.connect(self.notices.withdraw)
+        session.projects.left.connect(self.notices.leave)
         self.queue.mapWanted.connect(self.show_map)
         session.checks.currentChanged.connect(self._show_checks)
         session.projects.projectChanged.connect(self._on_project)
@@ -342,7 +343,7 @@ class PoseLabeller(QWidget):
 
         What the user can put right is a warning to napari, whose error window with a traceback is for faults of ours.
         """
-        self.notices.show_message(message, hint, is_error=is_error)
+        self.notices.show_message(message, hint, is_error=is_error, written=self.session.notices.written)
         if not self.isVisible():
             (show_warning if is_error else show_info)(f"{message} {hint}".strip())
 

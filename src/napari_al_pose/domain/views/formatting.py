@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import math
+import re
+
+_LONG_PATH = 40
+_STEP = r"[^\s\\/:]+(?:(?<![.,;]) [^\s\\/:]+)*"
+"""A folder's or a file's name: blanks are part of it, but not those after a sentence."""
+_PATH = re.compile(rf"(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:{_STEP}[\\/])+")
 
 
 def count(n: int, noun: str) -> str:
     """Return ``n`` with ``noun`` in the singular or plural: "1 frame", "2,330 frames"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def short_paths(text: str) -> str:
+    """Return ``text`` with the middle of long paths left out: "/home/…/labels.slp".
+
+    Examples
+    --------
+    >>> short_paths("Written to /home/ada/recordings/2026-11-30/mice/labels.slp.")
+    'Written to /home/…/labels.slp.'
+    """
+    return _PATH.sub(_short_folders, text)
+
+
+def _short_folders(found: re.Match[str]) -> str:
+    folders = found.group()
+    if len(folders) < _LONG_PATH:
+        return folders
+    separator = folders[-1]
+    inner = folders.lstrip("\\/")
+    first, *between, last = re.split(r"(?<=[\\/])", inner)[:-1] if inner.count(separator) > 1 else ("", inner)
+    return f"{folders[: -len(inner)]}{first}…{separator}{last}" if between else folders
 
 
 def duration(seconds: float) -> str:

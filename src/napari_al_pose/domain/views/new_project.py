@@ -12,6 +12,7 @@ from napari_al_pose.domain.errors import AlPoseError
 from napari_al_pose.domain.file_names import plain
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL, Skeleton
 from napari_al_pose.domain.skeleton_draft import SkeletonDraft
+from napari_al_pose.domain.views.formatting import short_paths
 
 STEPS = ("videos", "bodyparts", "name and folder")
 _MOST_VIDEOS = 8
@@ -126,7 +127,7 @@ def folder_preview(
     """Return what a new project's folder will hold, line by line."""
     how = "copied from" if copy_videos else "linked to"
     width = max((len(video.name) for video in videos), default=0)
-    shown = [f"    {video.name:{width}}   {how} {video}" for video in videos[:_MOST_VIDEOS]]
+    shown = [f"    {video.name:{width}}   {how} {short_paths(str(video))}" for video in videos[:_MOST_VIDEOS]]
     if len(videos) > _MOST_VIDEOS:
         shown.append(f"    and {len(videos) - _MOST_VIDEOS} more")
     return "\n".join(

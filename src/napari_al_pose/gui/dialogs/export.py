@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain.pose_export import FORMATS, SMOOTHINGS, ExportOptions
+from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.domain.views.pose_export import export_status, model_choices, video_state
 from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.remembered import remember, remembered
@@ -124,7 +125,9 @@ class ExportDialog(QDialog):
         self.open_button.setToolTip(export.folder)
         self.bar.setVisible(export.busy)
         if not export.busy:
-            self.status.setText(export.sentence or _why_not(has_model=has_model, has_videos=self.videos.count() > 0))
+            result = export.sentence or _why_not(has_model=has_model, has_videos=self.videos.count() > 0)
+            self.status.setText(short_paths(result))
+            self.status.setToolTip(result)
             self._grow()
             return
         said = export_status(

@@ -95,7 +95,7 @@ class BodypartPanel(Section):
         if self.is_folded:
             return
         n = len(self._frame.bodyparts)
-        room = height - (self.minimumSizeHint().height() - self._view.height()) - 4
+        room = height - (self.minimumSizeHint().height() - self._view.minimumHeight()) - 4
         is_tight = TIGHT_ROW_HEIGHT * n <= room < ROW_HEIGHT * n
         row_height = TIGHT_ROW_HEIGHT if is_tight else ROW_HEIGHT
         rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, room // row_height))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -50,7 +50,7 @@ class PanelColumn(QWidget):
         queue.folded.connect(self._stretch)
         # Not with every change of the layout: what is pressed from frame to frame must stay where it is.
         self._soon = QTimer(self, singleShot=True, interval=0)
-        self._soon.timeout.connect(self.fit)
+        self._soon.timeout.connect(self._fit_settled)
         bodyparts.rowsWanted.connect(self._soon.start)
         for section in (queue, bodyparts, why):
             section.folded.connect(self._soon.start)
@@ -65,6 +65,7 @@ class PanelColumn(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit()
+        self._soon.start()
 
     def event(self, event: QEvent) -> bool:
         view = self.parentWidget()
@@ -86,12 +87,21 @@ class PanelColumn(QWidget):
         view = self.parentWidget()
         return 0 if view is None else view.height()
 
+    def _fit_settled(self) -> None:
+        """Fit once every panel knows what height it needs: until then the sums are those of the panels before."""
+        self._take_height()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+        self.fit()
+
+    def _take_height(self) -> None:
+        for panel in (self._queue, self._why):
+            panel.set_low(self._room < LOW)
+
     def fit(self) -> None:
         """Give the list of bodyparts as many rows as there is room for."""
         if not self._room:
             return
-        for panel in (self._queue, self._why):
-            panel.set_low(self._room < LOW)
+        self._take_height()
         heights = [_height(panel) for panel in (*self._others, self._queue)]
         self._bodyparts.fit(self._room - self._queue.room_wanted - sum(heights) - _SPACING * len(heights))
 

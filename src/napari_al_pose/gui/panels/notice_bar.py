@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from pathlib import Path
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, QUrl, Slot
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
+from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.widgets import button, label
 
@@ -16,7 +20,8 @@ _MARGIN = 6
 class NoticeBar(QFrame):
     """A message near the foot of the dock; an error stays until it is dismissed, put right, or the next one comes.
 
-    It lies over the dock instead of in its layout: whoever is about to press something must not see it move.
+    Long paths are shortened in their middle; the tooltip has them whole. The bar lies over the dock instead of in its
+    layout: whoever is about to press something must not see it move.
 
     Parameters
     ----------
@@ -29,7 +34,8 @@ class NoticeBar(QFrame):
     def __init__(self, dock: QWidget, above: QWidget | None = None) -> None:
         super().__init__(dock)
         self._above = above
-        self._message = ""
+        self._message = self._text = ""
+        self._is_error = False
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
@@ -40,9 +46,15 @@ class NoticeBar(QFrame):
         close.setToolTip("Dismiss")
         close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         close.clicked.connect(self.hide)
+        self._folder = Path()
+        self._open = button("Open folder", "", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder))))
+        texts = QVBoxLayout()
+        texts.setSpacing(4)
+        texts.addWidget(self._label)
+        texts.addWidget(self._open, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 4, 4)
-        row.addWidget(self._label, 1)
+        row.setContentsMargins(8, 4, 4, 6)
+        row.addLayout(texts, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._fade = QTimer(self, singleShot=True)
         self._fade.timeout.connect(self.hide)
@@ -51,17 +63,23 @@ class NoticeBar(QFrame):
 
     @property
     def text(self) -> str:
-        """The message with its hint; empty before the first."""
-        return self._label.text()
+        """The message with its hint, in full; empty before the first."""
+        return self._text
 
-    def show_message(self, message: str, hint: str, *, is_error: bool) -> None:
-        """Show ``message`` with ``hint`` below it."""
-        self._message = message
+    def show_message(self, message: str, hint: str, *, is_error: bool, written: Path | None = None) -> None:
+        """Show ``message`` with ``hint`` below it, and the way to the folder of what was ``written``."""
+        self._message, self._text = message, f"{message}\n{hint}" if hint else message
+        self._is_error = is_error
+        if written is not None:
+            self._folder = written if written.is_dir() else written.parent
+        self._open.setVisible(written is not None)
+        self._open.setToolTip(str(self._folder))
         self.setProperty("part", "error" if is_error else "info")
         for widget in (self, self._label, self._close):
             widget.style().unpolish(widget)
             widget.style().polish(widget)
-        self._label.setText(f"{message}\n{hint}" if hint else message)
+        self._label.setText(short_paths(self._text))
+        self._label.setToolTip(self._text if self._label.text() != self._text else "")
         self._place()
         self.show()
         self.raise_()
@@ -76,6 +94,12 @@ class NoticeBar(QFrame):
         if message == self._message:
             self.hide()
 
+    @Slot()
+    def leave(self) -> None:
+        """Put away what was said of a project that is left; what failed stays."""
+        if not self._is_error:
+            self.hide()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
             self._place()
@@ -86,6 +110,10 @@ class NoticeBar(QFrame):
         if dock is None:
             return
         width = dock.width() - 2 * _MARGIN
+        rows = self.layout()
+        if rows is not None:
+            rows.invalidate()
+            rows.activate()  # the layout within it too: what is shown has changed
         height = min(max(self.heightForWidth(width), self.minimumSizeHint().height()), dock.height() - 2 * _MARGIN)
         foot = dock.height()
         if self._above is not None and not self._above.isHidden():

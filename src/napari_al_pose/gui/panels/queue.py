@@ -36,7 +36,7 @@ from napari_al_pose.gui.theme import ON_VIDEO, Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
-ROW_HEIGHT, LOW_ROW_HEIGHT = 44, 33
+ROW_HEIGHT, LOW_ROW_HEIGHT = 44, 32
 """Of a suggestion, px; the second where there is little height."""
 _GOOD_ROWS = 4
 """The list of bodyparts grows only when the queue has as many."""
@@ -119,7 +119,10 @@ class QueuePanel(Section):
     @property
     def room_wanted(self) -> int:
         """Pixels of height by which the list should be higher than it must be."""
-        return 0 if self.is_folded else _GOOD_ROWS * self._delegate.height - _FEWEST_PX
+        if self.is_folded:
+            return 0
+        bar = 0 if self._bar.isHidden() else self._bar.height() + self.body.spacing()  # goes when the first rows come
+        return _GOOD_ROWS * self._delegate.height - _FEWEST_PX - bar
 
     @property
     def rows(self) -> tuple[QueueRow, ...]:

@@ -75,9 +75,8 @@ class Transport(QWidget):
         self._number.setEnabled(there)
         self._number.setText(str(axis.number(position)) if there else "")
         self._place.setText(describe_place(axis, position))
-        self._back.setEnabled(position > 0)
-        self._on.setEnabled(there and position < axis.n_positions - 1)
-        self._play.setEnabled(there)
+        for made in (self._back, self._play, self._on):
+            made.setEnabled(there)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take back what was typed when Escape is pressed or the field is left."""

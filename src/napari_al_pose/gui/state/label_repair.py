@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qtpy.QtCore import QObject, Signal, Slot
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -73,12 +73,17 @@ class LabelRepair(QObject):
         if found != self._conflicts:
             self._conflicts = found
             self.conflictsChanged.emit()
-            if not found:
-                told, self._told = self._told, []
-                for message in told:
-                    self._notices.withdraw(message)
+            self._withdraw()
 
     @Slot(str, str, bool)
     def _on_notice(self, message: str, _hint: str, _is_error: bool) -> None:
         if UNTIL_DECIDED in message:
             self._told.append(message)
+            if self._conflicts:
+                QTimer.singleShot(0, self, self._withdraw)  # the notice is being raised at this moment
+
+    def _withdraw(self) -> None:
+        """Take back the notices of conflicts: the window asks about them, or they are decided."""
+        told, self._told = self._told, []
+        for message in told:
+            self._notices.withdraw(message)

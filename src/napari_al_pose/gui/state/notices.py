@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal, Slot
 
@@ -30,6 +31,12 @@ class Notices(QObject):
         super().__init__()
         self._keys = keys
         self._busy = ""
+        self._written: Path | None = None
+
+    @property
+    def written(self) -> Path | None:
+        """What was written, while a message about it is raised; None with every other message."""
+        return self._written
 
     @property
     def busy(self) -> str:
@@ -46,6 +53,14 @@ class Notices(QObject):
     def tell(self, message: str, hint: str = "") -> None:
         """Tell the user what happened; each ``{name}`` of an action in ``hint`` becomes the key that does it now."""
         self.raised.emit(message, self._keys.named(hint), False)
+
+    def tell_written(self, message: str, path: Path, hint: str = "") -> None:
+        """Tell the user that ``path`` was written; the window offers to open its folder."""
+        self._written = path
+        try:
+            self.tell(message, hint)
+        finally:
+            self._written = None
 
     @Slot(str, str)
     def warn(self, message: str, hint: str = "") -> None:
