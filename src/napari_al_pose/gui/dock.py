@@ -26,6 +26,7 @@ from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.layers.camera import FIT_MARGIN
 from napari_al_pose.gui.layers.napari_slider import NapariSlider
+from napari_al_pose.gui.layers.preparation import prepare_layers
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
 from napari_al_pose.gui.panels.column import PanelColumn
 from napari_al_pose.gui.panels.curves import CurvesPanel
@@ -103,6 +104,7 @@ class PoseLabeller(QWidget):
         self._build()
         self._connect()
         self._on_project()
+        QTimer.singleShot(0, self, prepare_layers)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 800)
