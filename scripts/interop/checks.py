@@ -34,6 +34,19 @@ def expected(folder: Path, name: str) -> Points:
     return {(frame, who, bodypart): (x, y) for frame, who, bodypart, x, y in rows}
 
 
+def two_animals(folder: Path) -> Points:
+    """Return the points of the predictions of two animals."""
+    import numpy as np
+
+    rows = np.load(folder / "predicted-two.npy").reshape(-1, 2, 2, 3)
+    return {
+        (frame, who, bodypart): (float(x), float(y))
+        for frame, animals in enumerate(rows)
+        for who, points in zip(("ann", "bob"), animals, strict=True)
+        for bodypart, (x, y, _) in zip(("snout", "tail base"), points, strict=True)
+    }
+
+
 def same(found: Points, wanted: Points, *, tolerance: float = 1e-9) -> str:
     """Check that points are those that were written; return how many."""
     assert found.keys() == wanted.keys(), f"expected {sorted(wanted)[:4]}..., got {sorted(found)[:4]}..."

@@ -19,6 +19,11 @@ def multi(folder: Path) -> str:
     return training_set(folder, "multi")
 
 
+def unique(folder: Path) -> str:
+    """create_training_dataset of a multi-animal project with unique bodyparts, and its labels through DLCLoader"""
+    return training_set(folder, "unique")
+
+
 def images(folder: Path) -> str:
     """create_training_dataset of a project made from a COCO file, images without a video"""
     return training_set(folder, "images")
@@ -43,4 +48,4 @@ def training_set(folder: Path, name: str) -> str:
 
 
 if __name__ == "__main__":
-    main("deeplabcut", [single, multi, images])
+    main("deeplabcut", [single, multi, unique, images])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from checks import Points, expected, main, placed, same
+from checks import Points, expected, main, placed, same, two_animals
 from movement.io import load_poses
 
 
@@ -33,13 +33,29 @@ def sleap_predictions(folder: Path) -> str:
 def sleap_labels(folder: Path) -> str:
     """from_sleap_file of labels of two animals (.slp; in single precision)"""
     poses = load_poses.from_sleap_file(folder / "multi-sleap.slp")
+    return same(points(poses), expected(folder, "multi"), tolerance=1e-4)
+
+
+def sleap_two(folder: Path) -> str:
+    """from_sleap_file of predictions of two animals (.slp)"""
+    poses = load_poses.from_sleap_file(folder / "predicted-two.slp", fps=30)
+    return same(points(poses), two_animals(folder), tolerance=1e-4)
+
+
+def deeplabcut_two(folder: Path) -> str:
+    """from_dlc_file of predictions of two animals (_el.h5)"""
+    poses = load_poses.from_dlc_file(folder / "predicted-two_el.h5", fps=30)
+    return same(points(poses), two_animals(folder), tolerance=1e-4)
+
+
+def points(poses: xr.Dataset) -> Points:
     found: Points = {}
     for frame in range(poses.sizes["time"]):
         for who in poses.individuals.values:
             for bodypart in poses.keypoints.values:
                 at = poses.position.isel(time=frame).sel(individuals=who, keypoints=bodypart)
                 found[frame, str(who), str(bodypart)] = (float(at.sel(space="x")), float(at.sel(space="y")))
-    return same(placed(found), expected(folder, "multi"), tolerance=1e-4)
+    return placed(found)
 
 
 def predicted(poses: xr.Dataset, folder: Path) -> str:
@@ -53,4 +69,5 @@ def predicted(poses: xr.Dataset, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    main("movement", [deeplabcut_h5, deeplabcut_csv, lightning_pose, sleap_predictions, sleap_labels])
+    checks = [deeplabcut_h5, deeplabcut_csv, lightning_pose, sleap_predictions]
+    main("movement", [*checks, sleap_labels, sleap_two, deeplabcut_two])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sleap_io as sio
-from checks import Points, expected, frame_of, main, placed, same
+from checks import Points, expected, frame_of, main, placed, same, two_animals
 
 
 def single(folder: Path) -> str:
@@ -30,6 +30,13 @@ def predicted(folder: Path) -> str:
     return f"{len(labels)} predicted frames"
 
 
+def predicted_two(folder: Path) -> str:
+    """load_slp of predictions of two animals as tracks"""
+    labels = sio.load_slp(str(folder / "predicted-two.slp"))
+    assert [track.name for track in labels.tracks] == ["ann", "bob"]
+    return same(points(labels), two_animals(folder))
+
+
 def deeplabcut_single(folder: Path) -> str:
     """load_dlc of CollectedData_Ada.csv"""
     return same(points(load_dlc(folder, "single"), by_image=True), expected(folder, "single"))
@@ -44,6 +51,17 @@ def coco(folder: Path) -> str:
     """load_coco of annotations.json (in single precision)"""
     labels = sio.load_coco(str(folder / "single-coco" / "annotations.json"))
     return same(points(labels, by_image=True), expected(folder, "single"), tolerance=1e-4)
+
+
+def coco_two(folder: Path) -> str:
+    """load_coco of two animals (in single precision; it has no names for animals)"""
+    labels = sio.load_coco(str(folder / "multi-coco" / "annotations.json"))
+    found: Points = {}
+    for frame in labels:
+        for animal, instance in zip(("ann", "bob"), frame.instances, strict=True):
+            for node, (x, y) in zip(labels.skeletons[0].node_names, instance.numpy(), strict=True):
+                found[frame_of(frame.video.filename[frame.frame_idx]), animal, node] = (x, y)
+    return same(placed(found), expected(folder, "multi"), tolerance=1e-4)
 
 
 def load_dlc(folder: Path, name: str) -> sio.Labels:
@@ -62,4 +80,4 @@ def points(labels: sio.Labels, *, by_image: bool = False) -> Points:
 
 
 if __name__ == "__main__":
-    main("sleap-io", [single, multi, predicted, deeplabcut_single, deeplabcut_multi, coco])
+    main("sleap-io", [single, multi, predicted, predicted_two, deeplabcut_single, deeplabcut_multi, coco, coco_two])

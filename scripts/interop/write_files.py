@@ -26,8 +26,12 @@ LABELLED = (0, 3, 7, 12, 20, 29)
 def main(folder: Path) -> None:
     """Write everything into ``folder``."""
     expected: dict[str, Any] = {}
-    for name, individuals in (("single", ()), ("multi", ("ann", "bob"))):
-        config = new_project(folder / name, ("snout", "tail base"), individuals)
+    for name, individuals, unique in (
+        ("single", (), ()),
+        ("multi", ("ann", "bob"), ()),
+        ("unique", ("ann", "bob"), ("door",)),
+    ):
+        config = new_project(folder / name, ("snout", "tail base"), individuals, unique)
         with open_project(config) as project:
             project.add_videos([video(folder / f"{name}-mouse.mp4")])
             label(project)
@@ -36,7 +40,7 @@ def main(folder: Path) -> None:
             for to in ("sleap", "lightning-pose", "coco"):
                 export(project, to, folder)
     people = folder / "people"
-    with open_project(new_project(people, mpii.BODYPARTS, ())) as project:
+    with open_project(new_project(people, mpii.BODYPARTS)) as project:
         project.add_videos([video(folder / "runner.mp4")])
         label(project)
         expected["people"] = points(project)
@@ -50,7 +54,9 @@ def main(folder: Path) -> None:
     (folder / "expected.json").write_text(json.dumps(expected))
 
 
-def new_project(root: Path, bodyparts: tuple[str, ...], individuals: tuple[str, ...]) -> Path:
+def new_project(
+    root: Path, bodyparts: tuple[str, ...], individuals: tuple[str, ...] = (), unique: tuple[str, ...] = ()
+) -> Path:
     """Make a project without videos."""
     for name in ("videos", "labeled-data"):
         (root / name).mkdir(parents=True)
@@ -62,6 +68,7 @@ def new_project(root: Path, bodyparts: tuple[str, ...], individuals: tuple[str, 
         bodyparts=bodyparts,
         skeleton=[bodyparts[:2]],
         individuals=individuals,
+        unique_bodyparts=unique,
     )
     return root / "config.yaml"
 
@@ -85,8 +92,8 @@ def label(project: Project) -> None:
     random = np.random.default_rng(0)
     video_name = project.videos[0].name
     for frame in LABELLED:
-        for who in project.skeleton.individuals:
-            for index, bodypart in enumerate(project.skeleton.bodyparts):
+        for who in project.skeleton.owners:
+            for index, bodypart in enumerate(project.skeleton.bodyparts_of(who)):
                 x, y = random.uniform((5, 5), (WIDTH - 5, HEIGHT - 5))
                 key = FrameKey(video_name, frame)
                 if (frame, index) == (LABELLED[2], 1):
@@ -99,9 +106,9 @@ def points(project: Project) -> list[list[Any]]:
     """Return what is placed in complete frames: ``[frame, individual, bodypart, x, y]``."""
     return [
         [a.key.frame, a.individual, bodypart, x, y]
-        for a in project.labels.annotations()
-        if a.is_complete
-        for bodypart, (x, y) in zip(project.skeleton.bodyparts, a.xy.tolist(), strict=True)
+        for a in project.labels.annotations(unique=True)
+        if a.is_complete and a.key.frame != LABELLED[-1]  # which is labelled by half
+        for bodypart, (x, y) in zip(project.skeleton.bodyparts_of(a.individual), a.xy.tolist(), strict=True)
         if np.isfinite(x)
     ]
 
@@ -128,6 +135,15 @@ def predictions(folder: Path) -> None:
         with writing as add:
             add(np.arange(FRAMES), rows)
     np.save(folder / "predicted.npy", rows)
+    two, animals = random.uniform(0.1, 1, (FRAMES, 4, 3)) * (100, 100, 1), ("ann", "bob")
+    of_two = {"bodyparts": bodyparts, "individuals": animals}
+    for writing in (
+        writing_deeplabcut(folder / "predicted-two_el.h5", scorer="DLC_x", **of_two),
+        writing_sleap(folder / "predicted-two.slp", video=folder / "runner.mp4", shape=shape, links=links, **of_two),
+    ):
+        with writing as add:
+            add(np.arange(FRAMES), two)
+    np.save(folder / "predicted-two.npy", two)
 
 
 def finish(work: Generator[Any, None, Any]) -> Any:
