@@ -144,6 +144,26 @@ def test_what_was_put_right_is_said_with_its_frames(tmp_path):
     np.testing.assert_array_equal(poses_of(run), xy)
 
 
+@pytest.mark.parametrize("identity", ["true", "false"])
+def test_names_that_are_not_used_are_said_once(tmp_path, identity):
+    write_project(tmp_path / "p", identity)
+    names = ("ann", "bob", "cid", "dot", "eve")
+    header = RunHeader(
+        video="cam", identity="i", model_version=1, bodyparts=("nose",), individuals=names, segments=((0, 9),)
+    )
+    run = VideoPredictions(tmp_path / "predictions").resume(header)
+    rows = np.tile(np.array([[x, 5.0, 0.9] for x in (5, 15, 25, 35, 45)], np.float32), (9, 1, 1))
+    run.write(0, np.concatenate([rows, look_rows(rows.reshape(9, 5, 1, 3)[..., :2], np.full((9, 5, 1, 3), 90.0))], 1))
+    run.finish(0)
+    with open_project(tmp_path / "p") as project:
+        (video,) = project.videos
+        for who in ("ann", "bob"):
+            project.labels.place(FrameKey("cam", 1), "nose", 5, 6, individual=who)
+        notices = finish(track_planned(project, [PlannedVideo(video, run)], 0))
+        assert any("here are 5" in notice for notice in notices) == (identity == "true")
+        assert finish(track_planned(project, [PlannedVideo(video, run)], 0)) == []
+
+
 @pytest.mark.parametrize("identity", ["true", "false", ""])
 def test_only_identity_projects_have_labels_with_names(tmp_path, identity):
     write_project(tmp_path / "p", identity)

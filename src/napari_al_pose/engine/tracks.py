@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
-from napari_al_pose.engine.track_exchanges import Labels, mend_exchanges, named_labels
+from napari_al_pose.engine.track_exchanges import MOST_ANIMALS, Labels, mend_exchanges, named_labels
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.formats.atomic import replacing, write_text
 from napari_al_pose.project import Project
@@ -38,7 +38,7 @@ def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -
     Returns
     -------
     list of str
-        A sentence on each video in which tracks were put right.
+        A sentence on each video in which tracks were put right, or could not get the names that labels have.
     """
     notices: list[str] = []
     several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
@@ -47,7 +47,8 @@ def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -
     reporter = ProgressReporter(job, "", total, begun=done)
     for item in several:
         reporter.stage = f"Following the animals of {item.video.name}"
-        tracking = track_run(item.run, named_labels(project, item.video.name))
+        labels, is_new = named_labels(project, item.video.name), not _state(item.run)["mended"]
+        tracking = track_run(item.run, labels)
 
         def told(n: int) -> Iterator[Progress]:
             nonlocal done
@@ -56,7 +57,17 @@ def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -
 
         mended = yield from relay(tracking, told)
         notices += [_mended_sentence(item, mended)] if mended else []
+        if labels and is_new and len(item.run.header.individuals) > MOST_ANIMALS:
+            notices.append(_unnamed_sentence(item))
     return notices
+
+
+def _unnamed_sentence(item: PlannedVideo) -> str:
+    n = len(item.run.header.individuals)
+    return (
+        f"{item.video.name}: tracks have names in the order in which the animals appeared. Labels give them theirs "
+        f"where there are up to {MOST_ANIMALS} animals; here are {n}."
+    )
 
 
 def _mended_sentence(item: PlannedVideo, mended: Sequence[tuple[int, int]]) -> str:
