@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 from muxings import Muxing, plain_numbers, read_every_way
-from numbered_videos import Recipe, read_number
+from numbered_videos import Recipe, read_number, write_video
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import numbering, open_source
@@ -249,3 +249,30 @@ def test_the_check_finds_frames_that_do_not_come(tmp_path):
     verdict = verify(path, load_or_build(path))
     assert verdict.damage["missing"] == [[21, 21]]
     assert verdict.damage["spoilt"] == [[21, 22], [24, 34]]
+
+
+def test_a_damaged_packet_does_not_change_the_frames_of_other_groups(tmp_path):
+    """Decoders keep what a damaged packet says of how to decode, and a jump does not make them forget it."""
+    path, other = tmp_path / "damaged.mkv", tmp_path / "other.mkv"
+    write_video(path, Recipe("", "libx264", B, n_frames=48))
+    write_video(other, Recipe("", "libx264", {**B, "x264-params": "8x8dct=0"}, n_frames=48))
+    with av.open(str(path)) as container:
+        key = [bytes(packet) for packet in container.demux(video=0)][12]
+    changed = _picture_parameters(other)
+    stated = len(changed).to_bytes(4, "big") + changed
+    rest = key[4 : len(key) - len(stated)]
+    content = path.read_bytes()
+    assert content.count(key) == 1
+    path.write_bytes(content.replace(key, stated + len(rest).to_bytes(4, "big") + rest))
+    numbers, damaged, _ = read_every_way(path)
+    assert numbers[:12] == [*range(12)]
+    assert numbers[24:] == [*range(24, 48)]
+    assert damaged == [*range(12, 24)]
+
+
+def _picture_parameters(path):
+    """Return the picture parameter set in the header (ISO/IEC 14496-15, 5.3.3)."""
+    with av.open(str(path)) as container:
+        header = container.streams.video[0].codec_context.extradata
+    at = 8 + int.from_bytes(header[6:8], "big") + 1
+    return header[at + 2 : at + 2 + int.from_bytes(header[at : at + 2], "big")]

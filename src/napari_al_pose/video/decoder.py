@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -82,6 +83,10 @@ class FrameDecoder:
         self._whole_from = 0
         """Since the last seek, frames before this position are not whole."""
         self._skips = False
+        self._is_soiled = False
+        """Whether the decoder has met damage, and so may hold parameters that were not there before."""
+        self._is_leaving = False
+        """Whether the decoder is to let out what it holds."""
         self._complete_from = 0
         """Since the last seek, frames before this position may have been left out."""
 
@@ -117,6 +122,7 @@ class FrameDecoder:
                 continue
             except OutOfStepError:
                 logger.warning("seeks in %s lead to other packets than expected", self._path)
+                self._is_soiled = True
                 self._can_go_on = self._seeks = False
                 continue
             return
@@ -155,6 +161,7 @@ class FrameDecoder:
 
     def _start_before(self, first: int) -> None:
         """Go to the last entry from which ``first`` can be decoded."""
+        self._leave()
         if self._seeks:
             entry = self._index.key_before(first)
             for candidate in dict.fromkeys(max(entry - back, 0) for back in STEPS_BACK):
@@ -168,6 +175,22 @@ class FrameDecoder:
         self._run(self._source.from_start(), floor=0)
         self._skips = False  # a new decoder
         self._can_go_on = True
+
+    def _leave(self) -> None:
+        """Let out what the decoder holds; if that or anything before was damaged, take a new one.
+
+        Else what is decoded next may look different from what it looked like before. This takes no time: threads finish
+        what they have begun anyway.
+        """
+        self._is_leaving = True
+        with contextlib.suppress(OutOfStepError):
+            for _ in self._frames:
+                pass
+        self._is_leaving = False
+        if self._is_soiled:
+            self._source.renew()
+            self._is_soiled = self._skips = False
+            self._leftovers = None if self._leftovers is None else Leftovers()
 
     def _starts_by(self, first: int, entry: int) -> bool:
         """Return whether ``first`` is whole if decoding starts at an entry.
@@ -209,6 +232,8 @@ class FrameDecoder:
         handed_in: set[int] = set()
         held: list[_Decoded] = []
         for packet in itertools.chain(packets, (None,)):
+            if self._is_leaving:
+                packet = None
             rank = -1 if packet is None or packet.pts is None else packet.pts
             if packet is not None and self._leaves_out(packet, rank):
                 yield None
@@ -223,13 +248,15 @@ class FrameDecoder:
                     last = position
                     is_bad = frame.is_corrupt or (self._leftovers is not None and self._leftovers.are_in(frame))
                     if is_bad and position >= self._whole_from:
-                        self._damage.suspect(position)
+                        self._suspect(position)
                     held.append(_Decoded(position, came_from, frame))
             while held and (len(held) > _HELD_MOST or not self._is_open(held[0].rank, handed_in, last)):
                 is_wanted = held[0].position >= self._wanted_from
                 yield held.pop(0)
                 if is_wanted:
                     break  # somebody converts it: meanwhile the decoder's threads are to have the next packet
+            if packet is None:
+                break
             yield None
         yield from held
 
@@ -270,7 +297,12 @@ class FrameDecoder:
         for rank in ranks:
             position = int(self._index.positions[rank])
             if rank >= own_rank and position >= max(floor, self._whole_from):
-                self._damage.suspect(position)
+                self._suspect(position)
+
+    def _suspect(self, position: int) -> None:
+        self._is_soiled = True
+        if not self._is_leaving:  # the last packets may not have been whole frames
+            self._damage.suspect(position)
 
     def _next_frame(self) -> _Decoded | None:
         """Return the next frame that decodes; None at the end."""

@@ -71,6 +71,10 @@ class PacketSource:
     def be_lenient(self) -> None:
         """From the next start on, do not be strict."""
         self.strict = False
+        self.renew()
+
+    def renew(self) -> None:
+        """Take a new decoder, which remembers nothing of what the old one decoded."""
         self._container.close()
         self._container, self._stream = self._open()
         self._has_seen_first = False
