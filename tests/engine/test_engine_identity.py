@@ -138,7 +138,8 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(root, two_days, 
         assert project.video_predictions.videos(1) == []
 
 
-def test_an_empty_queue_says_why(tmp_path, capsys):
+@pytest.mark.parametrize("with_model", [False, True])
+def test_an_empty_queue_says_why(tmp_path, capsys, add_model, with_model):
     root = tmp_path / "p"
     folder = root / "labeled-data" / "cam"
     folder.mkdir(parents=True)
@@ -149,5 +150,7 @@ def test_an_empty_queue_says_why(tmp_path, capsys):
     with open_project(root) as project:
         for number in (1, 2):
             project.labels.place(FrameKey("cam", number), "nose", 5.0, 5.0)
+        if with_model:
+            add_model(project)
     assert rank(root, strategy=None, top=3) == []
     assert "all 2 frames are labelled" in capsys.readouterr().err

@@ -119,7 +119,7 @@ def _why_empty(pool: Pool) -> str:
     if len(pool.labelled) >= sum(pool.n_frames.values()):
         return f"There is nothing to choose: all {len(pool.labelled):,} frames are labelled. Add a video."
     if not pool.candidates:
-        return "There is nothing to choose: the unlabelled frames are blank, black or damaged. Add a video."
+        return "There is nothing to choose: the unlabelled frames are blank, damaged, or repeat others. Add a video."
     return "There is nothing to choose: the unlabelled frames look like labelled ones. Add a video."
 
 

@@ -69,6 +69,10 @@ def score_pool(
         return Scoring(None, None)  # every project begins like that, so there is nothing to report
     first, reasons, tried = strategy, list[str](), set[str]()
     output: PoolOutput | None = None
+    if not inputs.pool.keys:  # there is nothing to ask a strategy about
+        if inputs.model is not None:
+            output = yield from _predictions(None, strategy, inputs)
+        return Scoring(None, output)
     while strategy.name not in tried:
         tried.add(strategy.name)
         reason = _lack(strategy, inputs)
