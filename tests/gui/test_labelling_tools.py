@@ -381,6 +381,27 @@ def test_the_guesses_of_every_animal_are_accepted_at_once_and_taken_back_at_once
     assert not several.notices.errors
 
 
+def test_one_key_says_that_no_animal_is_here_or_that_the_others_are_missing(several):
+    key, frame = several.frame.key, several.frame
+    several.editor.mark_rest_not_visible()
+    labels = known_labels(several.projects.project)
+    assert [label.individual for label in labels] == ["mouse1", "mouse2"]
+    assert all((label.states == KeypointState.NOT_VISIBLE).all() for label in labels)
+    assert key in several.projects.tally.complete
+    several.editor.undo()
+    assert not known_labels(several.projects.project)
+    frame.choose_individual("mouse2")
+    several.editor.click(30, 40)
+    several.editor.mark_rest_not_visible()
+    first, second = known_labels(several.projects.project)
+    assert (first.states == KeypointState.NOT_VISIBLE).all()
+    assert second.xy[0].tolist() == [30, 40]
+    assert (second.states[1:] == KeypointState.NOT_VISIBLE).all()
+    revision = several.projects.project.labels.revision
+    several.editor.mark_rest_not_visible()  # nothing is left to say
+    assert several.projects.project.labels.revision == revision
+
+
 def test_in_whatever_order_animals_are_labelled_the_same_labels_come_of_it(several, engine):
     key = several.frame.key
     engine.says(Ready("cpu", 1))

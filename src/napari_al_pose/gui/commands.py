@@ -71,6 +71,7 @@ def commands_of(session: Session, stack: LayerStack) -> Commands:
         "accept_guess": editor.accept_guess,
         "accept_all_guesses": editor.accept_all_guesses,
         "mark_not_visible": editor.mark_not_visible,
+        "mark_rest_not_visible": editor.mark_rest_not_visible,
         "clear": editor.clear,
         "borrow_pose": editor.borrow_pose,
         "carry_on": session.carrier.carry_on,

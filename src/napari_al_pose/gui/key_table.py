@@ -59,6 +59,7 @@ KEYS: tuple[Key, ...] = (
         Key(("Enter",), "Accept the guesses; then the next frame", "accept_guess"),
         Key(("Shift-Enter",), "Accept those of every animal", "accept_all_guesses"),
         Key(("X",), "Bodypart not visible", "mark_not_visible"),
+        Key(("0",), "Nothing more is visible here", "mark_rest_not_visible"),
         Key(("Backspace", "Delete"), "Clear the bodypart", "clear"),
         Key(("C",), "Start from the frame before", "borrow_pose"),
         Key(("K",), "Carry the labels on until they are lost", "carry_on", (1,)),

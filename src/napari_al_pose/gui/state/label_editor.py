@@ -142,6 +142,27 @@ class LabelEditor(QObject):
                 edit.labels.mark_not_visible(edit.key, name, individual=self._frame.individual)
                 self._finish(edit, name)
 
+    def mark_rest_not_visible(self) -> None:
+        """Say that nothing of what is not labelled yet can be seen, of any individual, as one edit.
+
+        In a frame without labels that means: no animal is here.
+        """
+        frame, edit, skeleton = self._frame, self._begin(), self._frame.skeleton
+        if edit is None or skeleton is None:
+            return
+        hidden = {
+            (annotation.individual, name): Keypoint(KeypointState.NOT_VISIBLE)
+            for annotation in frame.annotations
+            for name, state in zip(skeleton.bodyparts_of(annotation.individual), annotation.states, strict=True)
+            if state == KeypointState.UNSEEN
+        }
+        if not hidden:
+            self._notices.tell("Everything in this frame is labelled already.")
+            return
+        with self._notices.warning():
+            edit.labels.place_animals(edit.key, hidden, gesture=Gesture.HIDDEN)
+            self._finish(edit, frame.bodypart)
+
     def clear(self, bodypart: str | None = None) -> None:
         """Take back the label of ``bodypart`` (default: the chosen one): nobody has looked at it."""
         name, edit = bodypart or self._frame.bodypart, self._begin()
