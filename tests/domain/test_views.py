@@ -46,6 +46,7 @@ from napari_al_pose.domain.views import (
     error_curve,
     frame_progress,
     learning_verdict,
+    model_line,
     model_sentence,
     parse_bodyparts,
     parse_links,
@@ -377,6 +378,13 @@ def test_likelihoods_are_judged_in_words(bins, gap, words):
     assert reliability_view(rounds[:1]).said == ()
     assert "test frame" in reliability_view(rounds[:1]).sentence
     assert reliability_view([]).sentence
+
+
+def test_one_line_says_how_good_the_newest_model_is():
+    assert model_line([]) == ""
+    measured = finished(1, 9, 2)
+    assert model_line([replace(measured, holdout=None)]) == f"Model 1, from {measured.n_train} frames"
+    assert model_line([measured]).startswith("Model 1: error ")
 
 
 def test_the_newest_model_says_what_it_sees_and_where_it_began():

@@ -24,7 +24,7 @@ from napari_al_pose.domain import (
     Suggestion,
 )
 from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
-from napari_al_pose.domain.views.learning import NO_TEST_FRAMES
+from napari_al_pose.domain.views.learning import NEXT_IS_MEASURED, NO_TEST_FRAMES
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
 from napari_al_pose.gui.dock import MIN_WIDTH
 from napari_al_pose.gui.panels.bodyparts import ROW_HEIGHT, TIGHT_ROW_HEIGHT, BodypartPanel
@@ -384,6 +384,10 @@ def test_without_a_test_frame_the_curves_say_what_to_do(learning, curves, opened
     engine.says(TrainStep(job, 20, 150, 0.1, float("nan"), 40.0))
     qtbot.waitUntil(error.isVisible, timeout=TIMEOUT)
     assert NO_TEST_FRAMES not in text_in(curves)
+    engine.says(Finished(job))
+    qtbot.waitUntil(lambda: not opened.learning.training.running, timeout=TIMEOUT)
+    assert not error.isVisible(), "no empty axes: that training measured nothing"
+    assert NEXT_IS_MEASURED in text_in(curves)
 
 
 @pytest.mark.parametrize(("text", "keep"), [("Stop and keep", True), ("Cancel and discard", False)])
@@ -414,7 +418,8 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
     np.testing.assert_allclose(rounds.curve.getData(), [[10, 20, 30], [12, 8, 5]])
     assert rounds.isVisible()
     np.testing.assert_allclose(reliability.curve.getData(), [[0.4, 0.9], [0.5, 0.9]])
-    assert "Model 3 sees 384 × 288 px, continued from model 2" in text_in(learning).split("\n")
+    line = label_with(learning, "Model 3: error 5.0 px")
+    assert line.toolTip().startswith("Model 3 sees 384 × 288 px, continued from model 2.")
     press(curves, "Likelihoods")
     assert reliability.isVisible()
     assert "right as often as they say" in text_in(curves)

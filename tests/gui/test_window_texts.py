@@ -26,7 +26,7 @@ def window_texts():
 def test_the_list_holds_what_stands_in_the_window_and_nothing_else(window_texts):
     found = {text for module in window_texts.modules() for _line, text in window_texts.texts(module)}
     assert {"Next frame", "Not visible", "Test frame: never used for training", "Why this frame?"} <= found
-    assert "{}Click the {}{}" in found, "values are left open"
+    assert "{}Your {} is {} px from where the model sees it" in found, "values are left open"
     assert not [text for text in found if "Parameters\n" in text or "background-color" in text]
 
 

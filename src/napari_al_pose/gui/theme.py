@@ -151,16 +151,14 @@ def _of_buttons(colours: Colours) -> str:
 
 def _of_transport(colours: Colours) -> str:
     """Return the style of the buttons that go through a video, with the pictures on napari's own."""
-    pictures = {"back": "step_left", "on": "step_right", "play": "right_arrow"}
-    shown = "".join(
-        f"""
-        QToolButton[part="transport"][icon_name="{name}"] {{ image: url("{_icons(colours)}:/{file}.svg"); }}"""
-        for name, file in pictures.items()
-    )
+    icons = _icons(colours)
     return f"""
         QToolButton[part="transport"] {{ background: transparent; border: none; border-radius: 3px; padding: 4px; }}
-        QToolButton[part="transport"]:hover {{ background-color: {colours.line.name()}; }}{shown}
-        QToolButton[part="transport"]:checked {{ image: url("{_icons(colours)}:/square.svg"); }}
+        QToolButton[part="transport"]:hover {{ background-color: {colours.line.name()}; }}
+        QToolButton[icon_name="back"] {{ image: url("{icons}:/step_left.svg"); }}
+        QToolButton[icon_name="play"] {{ image: url("{icons}:/right_arrow.svg"); }}
+        QToolButton[icon_name="on"] {{ image: url("{icons}:/step_right.svg"); }}
+        QToolButton[part="transport"]:checked {{ image: url("{icons}:/square.svg"); }}
         QToolButton[part="transport"]:disabled {{ image: none; }}
     """
 

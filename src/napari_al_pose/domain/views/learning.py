@@ -153,6 +153,7 @@ class StopView:
 
 
 NO_TEST_FRAMES = "No error yet: it is measured on test frames. Label those that the queue brings."
+NEXT_IS_MEASURED = "No error yet: the next model is measured on your test frames."
 
 KEEP = "End now and use the model as it is"
 NOTHING_TO_KEEP = "Nothing to keep yet: this only tests which start is better. Training follows."
@@ -240,6 +241,16 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
         tuple(value for _, value, _ in reliability.bins),
         f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(n_keypoints, 'test keypoint')}.",
     )
+
+
+def model_line(rounds: Sequence[Round]) -> str:
+    """Return the newest model and how good it is: "Model 3: error 11.1 px"; before there is a model, nothing."""
+    if not rounds:
+        return ""
+    last = rounds[-1]
+    if last.holdout is not None and math.isfinite(last.holdout.mean):
+        return f"Model {last.number}: error {last.holdout.mean:.1f} px"
+    return f"Model {last.number}, from {count(last.n_train, 'frame')}" if last.n_train else f"Model {last.number}"
 
 
 def model_sentence(rounds: Sequence[Round]) -> str:

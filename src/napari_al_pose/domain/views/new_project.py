@@ -100,7 +100,7 @@ def check_skeleton(
     except AlPoseError as error:
         return error.message
     if unique_bodyparts and not individuals:
-        return "Name the animals, one or several, or list what belongs to none among the bodyparts."
+        return "Name the animals, or move the points that belong to no animal to the bodyparts."
     return ""
 
 

@@ -241,7 +241,7 @@ class NamesPage(QWidget):
         super().__init__(parent)
         self.task = QLineEdit(placeholderText="e.g. open-field")
         self.scorer = QLineEdit(remembered(_SCORER, "") or _user_name())
-        self.scorer.setToolTip("DeepLabCut calls whoever labels the scorer")
+        self.scorer.setToolTip("Who labels. DeepLabCut calls this the scorer")
         self.parent_folder = QLineEdit(remembered(_FOLDER, str(Path.home())))
         self.preview = QPlainTextEdit()
         self.preview.setReadOnly(True)

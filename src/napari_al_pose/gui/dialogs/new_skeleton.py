@@ -117,7 +117,7 @@ class SkeletonPage(QWidget):
         self.individuals.setToolTip("Only if a frame shows several animals: their names")
         self.unique_bodyparts = QLineEdit(placeholderText="door, feeder")
         self.unique_bodyparts.setToolTip(
-            "Only beside animals with names: points of which a frame shows one each. DeepLabCut's unique bodyparts"
+            "Points of no animal, such as a corner of the cage; beside named animals only. DeepLabCut: unique bodyparts"
         )
         self._lay_out()
         self.frames.ready.connect(self._show_frame)

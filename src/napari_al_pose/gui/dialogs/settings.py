@@ -115,7 +115,7 @@ class SettingsForm:
         fold.setCheckable(True)
         fold.setAutoRaise(True)
         fold.setProperty("part", "fold")
-        fold.setToolTip("What is chosen from your labels, unless you choose it yourself")
+        fold.setToolTip("Chosen from your labels unless you set it")
         fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         rows.addWidget(fold)
         rows.addWidget(self.advanced)

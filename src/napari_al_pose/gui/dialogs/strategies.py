@@ -50,7 +50,7 @@ class StrategyDialog(QDialog):
         self._current = current
         self.words = QLineEdit()
         self.words.setPlaceholderText("Search: doubt, DeepLabCut, labelled frames…")
-        self.words.setToolTip("Only strategies with all of these words in what is told of them")
+        self.words.setToolTip("Lists the strategies whose description has all of these words")
         self.words.setClearButtonEnabled(True)
         self.words.installEventFilter(self)
         self.words.textChanged.connect(self._narrow)

@@ -22,6 +22,8 @@ from napari_al_pose.gui.widgets import label
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
+_PLOT_STRETCH = 100
+"""Of a plot beside the empty space below the caption, which gets what the plot does not take."""
 _AXIS = "curves/axis"
 """Where the choice of the axis is remembered."""
 
@@ -57,7 +59,7 @@ class CurvesPanel(QWidget):
         for page in (self._live_page, self._rounds_page, self._belief_page):
             self._pages.addWidget(page)
         self._axis = self._axis_choice()
-        self._rounds_page.put_on_top(self._axis)
+        self._rounds_page.put_on_top(self._axis, is_plot=False)
         self._rounds_page.put_below(self._worst)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
@@ -207,5 +209,5 @@ class _Page(QWidget):
     def put_below(self, widget: QWidget) -> None:
         self._rows.insertWidget(self._rows.count() - 1, widget)
 
-    def put_on_top(self, widget: QWidget) -> None:
-        self._rows.insertWidget(0, widget)
+    def put_on_top(self, widget: QWidget, *, is_plot: bool = True) -> None:
+        self._rows.insertWidget(0, widget, _PLOT_STRETCH if is_plot else 0)

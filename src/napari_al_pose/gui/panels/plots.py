@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_al_pose.domain.views import ErrorCurve
-from napari_al_pose.domain.views.learning import NO_TEST_FRAMES
+from napari_al_pose.domain.views.learning import NEXT_IS_MEASURED, NO_TEST_FRAMES
 from napari_al_pose.gui.state.job_views import TrainingView
 from napari_al_pose.gui.theme import Colours, see_through
 from napari_al_pose.gui.widgets import label
 
-HEIGHT = 112
+HEIGHT, MOST_HEIGHT = 112, 240
+"""Pixels of a plot's height, and how many it takes where there is room."""
 _FONT_SIZE = "8pt"
 
 
@@ -41,7 +42,8 @@ class SmallPlot(pyqtgraph.PlotWidget):
     def __init__(self, title: str, colours: Colours, parent: QWidget | None = None, *, counts: bool = True) -> None:
         super().__init__(parent, background=None, axisItems={"bottom": _CountAxis("bottom")} if counts else None)
         self._title = title
-        self.setFixedHeight(HEIGHT)
+        self.setMinimumHeight(HEIGHT)
+        self.setMaximumHeight(MOST_HEIGHT)
         self.setMinimumWidth(120)
         self.setMenuEnabled(False)
         self.hideButtons()
@@ -49,6 +51,9 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.plotItem.layout.setContentsMargins(0, 0, 4, 0)
         self.curve = self.plot([], [])
         self.set_colours(colours)
+
+    def sizeHint(self) -> QSize:
+        return QSize(160, HEIGHT)
 
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""
@@ -121,7 +126,9 @@ class LivePlots(QWidget):
         steps = max(1, half if training.is_trying else training.steps)
         for plot in (self.loss, self.error):
             plot.setXRange(0, steps, padding=0.02)
-        has_error = bool(training.holdout) or measures
+        # An empty plot only while an error is to come: the last training measured none if it had no test frames.
+        has_error = bool(training.holdout) or (measures and training.running)
+        self._no_error.setText(NEXT_IS_MEASURED if measures else NO_TEST_FRAMES)
         self.error.setVisible(has_error and not training.is_trying)
         self._no_error.setVisible(not has_error and not training.is_trying)
 

@@ -109,7 +109,7 @@ class TrackMenu(KeyedMenu):
     def _ask_name(self, track: int, name: str) -> None:
         dialog = QInputDialog(self.parentWidget())
         dialog.setWindowTitle("Name the track")
-        dialog.setLabelText("Name; that of another track exchanges the two in the whole video:")
+        dialog.setLabelText("New name. The name of another track exchanges the two in the whole video.")
         dialog.setTextValue(name)
         dialog.textValueSelected.connect(lambda text: self._tracks.name(track, text))
         dialog.finished.connect(dialog.deleteLater)

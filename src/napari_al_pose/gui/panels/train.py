@@ -5,7 +5,14 @@ from __future__ import annotations
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_al_pose.domain.views import labels_to_offer, model_sentence, stop_view, train_view, training_sentence
+from napari_al_pose.domain.views import (
+    labels_to_offer,
+    model_line,
+    model_sentence,
+    stop_view,
+    train_view,
+    training_sentence,
+)
 from napari_al_pose.domain.views.effort import effort_lines, newest_line
 from napari_al_pose.domain.views.label_checks import check_button_text
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -90,7 +97,8 @@ class TrainPanel(QWidget):
         self._new_frames.setRange(0, max(1, view.total))
         self._new_frames.setValue(view.done)
         self._states.setCurrentIndex(int(training.busy))
-        self._model.setText(model_sentence(rounds) or "No model yet")
+        self._model.setText(model_line(rounds) or "No model yet")
+        self._show_effort()
         self._check_button.setText(check_button_text(len(self._checks.all)))
         self._check_button.setVisible(bool(self._check_button.text()))
         if training.busy:
@@ -99,7 +107,9 @@ class TrainPanel(QWidget):
     def _show_effort(self) -> None:
         """Say what the newest round took under the model, and all rounds and actions in the tooltip."""
         effort = self._effort.effort
-        about = "The network's input size is chosen so that bodyparts can be told apart; see Settings"
+        sentence = model_sentence(self._learning.rounds)
+        size = "The network's input size is chosen so that bodyparts can be told apart; see Settings."
+        about = f"{sentence}. {size}" if sentence else size
         lines = [] if effort is None else [newest_line(effort.rounds), *effort_lines(effort)]
         self._model.setToolTip("\n".join(filter(None, (about, *lines))))
 

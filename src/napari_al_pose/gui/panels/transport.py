@@ -95,7 +95,7 @@ class Transport(QWidget):
         made = QLineEdit()
         made.setValidator(QIntValidator(0, _MOST, made))
         made.setAlignment(Qt.AlignmentFlag.AlignRight)
-        made.setToolTip("Frame number: type another one and press Enter to go there")
+        made.setToolTip("Frame number. Type another one, then Enter, to go there")
         made.setAccessibleName("Frame number")
         made.returnPressed.connect(self._go)
         made.installEventFilter(self)

@@ -86,9 +86,9 @@ class _PixelSliders(QWidget):
         self._options = options
         self._contrast = QRangeSlider(Qt.Orientation.Horizontal)
         self._contrast.setRange(0, 255)
-        self._contrast.setToolTip("Grey levels shown black and white")
+        self._contrast.setToolTip("Which grey levels are shown as black and as white")
         self._contrast.valueChanged.connect(self._set_contrast)
-        self._gamma = _slider("To the left the dark is shown brighter", self._set_gamma)
+        self._gamma = _slider("Drag to the left to brighten what is dark", self._set_gamma)
         self._scoremap = _slider("How much of the video a scoremap hides", self._set_scoremap)
         rows = QGridLayout(self)
         rows.setContentsMargins(12, 6, 12, 6)

@@ -156,7 +156,7 @@ class LabelChecks(QObject):
         annotation = project.labels.annotation(check.key, check.individual)
         points = points_of_model(check, annotation, self._frame.skeleton.bodyparts)
         if not points:
-            self._notices.tell("Where the model sees this bodypart is known after the next round.")
+            self._notices.tell("The next round shows where the model sees this bodypart.")
             return
         with self._notices.warning():
             project.labels.place_many(check.key, points, individual=check.individual, gesture=Gesture.MOVED)
