@@ -207,6 +207,8 @@ def test_missed_animals_count_as_missed_and_not_as_errors(model, test_frames):
     hidden = replace(frame, image=np.full_like(frame.image, 95))
     errors, _ = examine(model, [frame, hidden])
     assert errors.missed == 0.5
+    assert errors.oks_mar <= 0.5
+    assert errors.oks_mar == pytest.approx(examine(model, [frame])[0].oks_mar / 2)
     assert np.isfinite(errors.mean)
     predicted, likelihood, known, states = predict_labelled(model, [frame, hidden])
     assert len(predicted) == len(likelihood) == len(known) == len(states) == 2

@@ -54,9 +54,11 @@ def animal_report(
         videos=[animal.video for animal, is_found in zip(animals, found, strict=True) if is_found],
         between=between,
     )
+    precision, recall = animals_precision_and_recall(said, frames)
     report = replace(
         report,
-        oks_map=animals_average_precision(said, frames),
+        oks_map=precision,
+        oks_mar=recall,
         missed=float((~found).mean()),
         extra=sum(pair[2] for pair in pairs) / len(animals),
     )
@@ -88,8 +90,8 @@ def unique_report(
     return error_report(np.stack(predicted), np.stack(annotated), np.stack(states), bodyparts, videos=videos)
 
 
-def animals_average_precision(said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame]) -> float:
-    """Return the mean over thresholds of object keypoint similarity of COCO's average precision.
+def animals_precision_and_recall(said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame]) -> tuple[float, float]:
+    """Return the means over thresholds of object keypoint similarity of COCO's average precision and largest recall.
 
     Poses are taken by their score, the surest first; each is the animal it is most like among those that no surer pose
     has taken. In frames with animals that nobody labelled, poses that are none of the labelled are left out.
@@ -108,7 +110,9 @@ def animals_average_precision(said: Sequence[AnimalPoses], frames: Sequence[Labe
                 scores.append(float(value))
     n_animals = sum(len(frame.animals) for frame in frames)
     table = np.stack(hits)[np.argsort(-np.array(scores), kind="stable")].T if hits else np.empty((10, 0), bool)
-    return average_precision(table, n_animals) if n_animals else float("nan")
+    if not n_animals:
+        return float("nan"), float("nan")
+    return average_precision(table, n_animals), float((table.sum(axis=1) / n_animals).mean())
 
 
 def _hits(alike: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -66,7 +66,7 @@ class Evaluation:
             "reference_px": _finite(errors.reference_px),
             "normalised": {name: _finite(value) for name, value in errors.normalised.items()},
             "oks_map": _finite(errors.oks_map),
-            **({"missed": errors.missed, "extra": errors.extra} if math.isfinite(errors.missed) else {}),
+            **(_of_several(errors) if math.isfinite(errors.missed) else {}),
             "calibration_error": None if self.reliability is None else self.reliability.expected_error,
             "reliability": [] if self.reliability is None else [list(row) for row in self.reliability.bins],
             "n_train": self.n_train,
@@ -79,6 +79,10 @@ class Evaluation:
             "per_video": {name: _finite(value) for name, value in errors.per_video.items()},
             **({} if self.unique is None else {"unique": _unique_json(self.unique)}),
         }
+
+
+def _of_several(errors: ErrorReport) -> dict[str, float]:
+    return {"oks_mar": errors.oks_mar, "missed": errors.missed, "extra": errors.extra}
 
 
 def _unique_json(errors: ErrorReport) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class ErrorReport:
         Mean distance, px; NaN for a bodypart that is placed nowhere.
     n_frames, n_keypoints : int
         Frames with a placed keypoint, and placed keypoints.
+    oks_mar : float
+        With several animals: the share of animals that are found, mean over the same thresholds; NaN with one.
     missed, extra : float
         With several animals: missed animals, and poses that belong to no animal, relative to the number of animals; NaN
         with one animal. The other errors then cover the animals that were found, each as a frame of its own.
@@ -63,6 +65,7 @@ class ErrorReport:
     per_video: dict[str, float] = field(default_factory=dict)
     n_frames: int = 0
     n_keypoints: int = 0
+    oks_mar: float = float("nan")
     missed: float = float("nan")
     extra: float = float("nan")
 
