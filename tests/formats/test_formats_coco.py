@@ -102,7 +102,10 @@ def test_what_a_category_lacks_is_not_labelled_and_other_kinds_are_counted(tmp_p
         KeypointState.UNSEEN,
         KeypointState.PLACED,
     ]
-    assert "2 annotations of categories with other keypoints" in " ".join(labels.notices)
+    said = " ".join(labels.notices)
+    assert "2 annotations of categories with other keypoints" in said
+    assert "'mouse' (2 annotations), 'pup' (1 annotation)" in said
+    assert "'hand'" not in said, "it was left out as a whole"
 
 
 def test_one_image_twice_keeps_both_annotations(tmp_path):

@@ -44,7 +44,8 @@ def read_coco(path: Path, told: Told = nobody) -> LabelSet:
     keys, videos, notices = number_images(list(dict.fromkeys(files.values())), path.stem, sizes)
     reader = CocoAnnotations(path, orders, {identity: keys[file] for identity, file in files.items()})
     reader.read(annotations, told)
-    notices = (*told_of_images, *notices, *orders.notices, *reader.notices(), *not_kept(document, path))
+    of_rest = not_kept(document, path, left_out=orders.left_out)
+    notices = (*told_of_images, *notices, *orders.notices, *reader.notices(), *of_rest)
     return LabelSet(reader.skeleton(), videos, reader.annotations, notices, duplicates=reader.duplicates)
 
 

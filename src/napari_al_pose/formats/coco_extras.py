@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,16 @@ _READ = {
 """Fields of each kind of entry that are read, or that follow from what is read."""
 
 
-def not_kept(document: dict[str, Any], path: Path) -> list[str]:
+def not_kept(document: dict[str, Any], path: Path, *, left_out: Collection[str] = ()) -> list[str]:
     """Return a sentence for each kind of thing in ``document`` that an import leaves out.
 
-    Entries that were skipped as a whole are ignored; the reader names them.
+    Entries that were skipped as a whole are ignored, and those of the categories ``left_out``; the reader names them.
     """
-    entries = [entry for entry in document["annotations"] if entry.get("keypoints") and entry.get("iscrowd") != 1]
+    entries = [
+        entry
+        for entry in document["annotations"]
+        if entry.get("keypoints") and entry.get("iscrowd") != 1 and str(entry.get("category_id")) not in left_out
+    ]
     told = []
     boxes = sum(_has_own_box(entry) for entry in entries)
     if boxes:
