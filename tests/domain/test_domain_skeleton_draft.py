@@ -1,4 +1,4 @@
-"""A skeleton that is clicked and typed: names, places and lines stay together; and the usual ones to begin with."""
+"""A skeleton that is clicked and typed: names, places and lines stay together; and the standard ones to begin with."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ def test_added_predictions_are_guesses_and_rank_the_queue(opened, qtbot, tmp_pat
     before = len(engine.asked(Rank))
     with qtbot.waitSignal(opened.notices.raised, timeout=TIMEOUT) as notice:
         opened.learning.add_predictions([path])
-    assert notice.args[0] == f"Predictions of {video} are taken in."
+    assert notice.args[0] == f"Added predictions of {video}."
     qtbot.waitUntil(lambda: opened.frame.guess is not None, timeout=TIMEOUT)
     assert opened.frame.guess.model_version == 0
     assert np.allclose(opened.frame.guess.xy, 0.4)

@@ -30,7 +30,7 @@ class Family(enum.Enum):
 
 _WORDS = {
     Family.DEFAULT: ("Default", "Spreads the frames over the videos, whatever the model says"),
-    Family.DOUBT: ("Doubt", "Asks for frames on which the model is unsure or says what can't be"),
+    Family.DOUBT: ("Doubt", "Asks for frames on which the model is unsure or predicts the impossible"),
     Family.TYPICAL: ("Typical", "Asks for frames that stand for many others"),
     Family.DIVERSE: ("Diverse", "Asks for frames that differ from each other and from the labelled ones"),
     Family.LEARNED: ("Learned", "Asks another model, trained for it, what a frame is worth"),

@@ -10,7 +10,7 @@ from napari_al_pose.domain.errors import AlPoseError
 FOUND = "auto"
 """Setting that takes the pairs from the bodyparts' names."""
 
-_HINT = "Write pairs as 'left ear=right ear, paw L=paw R', 'auto' for those the names tell, or nothing for none."
+_HINT = "Write pairs as 'left ear=right ear, paw L=paw R', 'auto' to find them by name, or nothing for none."
 
 # "left"/"right" anywhere; a lone L/R only if it is separated from the rest of the name or followed by a capital.
 _SIDES = (

@@ -51,7 +51,7 @@ def needs_first_queue(project: Project) -> bool:
 
 
 def first_queue(project: Project, job: int) -> Generator[Progress | Ranked, None, None]:
-    """Choose frames that look different from each other, the most usual one first.
+    """Choose frames that look different from each other, the most typical one first.
 
     Yields
     ------

@@ -153,7 +153,7 @@ class NewestFrame:
         if wanted.nbytes > MOST_BYTES:
             raise AlPoseError(
                 f"{self._source.name} is too long to be read at once: {wanted.nbytes / 2**30:.1f} GB of pixels.",
-                "Do it to a shorter video, or in a script, piece by piece.",
+                "Use a shorter video, or do it piece by piece in a script.",
             )
         return np.asarray(wanted)
 

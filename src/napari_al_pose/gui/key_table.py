@@ -148,7 +148,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
 
 NAPARI_S = {
     "Space": "holding the pan tool",
-    "Escape": "leaving what is open",
+    "Escape": "closing what is open",
     "Tab": "going through the window's fields",
     "Control-E": "rolling the axes",
     "Control-T": "transposing the axes",

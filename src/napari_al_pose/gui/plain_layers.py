@@ -92,7 +92,7 @@ class _Shown(NewestFrame):
 
 
 class _Listener(QObject):
-    """A QObject because it hears of frames from their thread: only Qt objects take signals across threads safely."""
+    """A QObject, because frames arrive on another thread, and only Qt objects receive signals across threads safely."""
 
     def __init__(self, layers: weakref.WeakSet[Image]) -> None:
         super().__init__()

@@ -130,8 +130,8 @@ def check_project(path: Path) -> None:
 
     if path.suffix.lower() == ".slp":
         raise AlPoseError(
-            f"{path} holds SLEAP labels and is no project.",
-            f"Make one of them: napari-al-pose import {path} --to FOLDER",
+            f"{path} holds SLEAP labels, not a project.",
+            f"Make a project of them: napari-al-pose import {path} --to FOLDER",
         )
     read_config(path / "config.yaml" if path.is_dir() else path)
 

@@ -51,7 +51,7 @@ class DissimilarPairs:
     requires: Requires = Requires.FEATURES
     batching: Batching = Batching.BEST
     wants: frozenset[Extra] = frozenset({Extra.DINOV2})
-    cost: str = "image features (DINOv2's where its weights, 84 MB, can be had) once a frame, then O(N² d)"
+    cost: str = "image features (DINOv2's where its weights, 84 MB, are available) once a frame, then O(N² d)"
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return minus the position in the order, ``(N,)``; NaN for frames that are not reached."""

@@ -94,7 +94,7 @@ class IdentityDoubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnimalCount:
-    """Rank frames by how far the number of animals is from the usual one."""
+    """Rank frames by how unusual their number of animals is."""
 
     name: str = "animal_count"
     title: str = "Unexpected number of animals"

@@ -33,12 +33,12 @@ def role_question(role: FrameRole, n_rounds: int) -> RoleQuestion:
         return RoleQuestion(
             "Train on this frame…",
             "This is a test frame: the error is measured on it. Once a model has trained on it, it can never be a "
-            "test frame again, and errors before and after are not of the same frames. Train on it?",
+            "test frame again, and errors before and after can't be compared. Train on it?",
             "Train on it",
             FrameRole.TRAIN,
         )
     seen = (
-        "" if n_rounds == 0 else " Models so far may have been trained on it, so they look better on it than they are."
+        "" if n_rounds == 0 else " Earlier models may have been trained on it, so they look better on it than they are."
     )
     return RoleQuestion(
         "Make this a test frame…",

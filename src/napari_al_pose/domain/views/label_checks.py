@@ -60,7 +60,7 @@ def check_heading(n_checks: int) -> str:
     """Return the line above the list."""
     if not n_checks:
         return "No label looks wrong any more. They are checked again after each round."
-    return "A model that was not trained on these labels is sure of another place."
+    return "A model that was not trained on these labels confidently predicts another place."
 
 
 def take_text(check: LabelCheck | None) -> str:

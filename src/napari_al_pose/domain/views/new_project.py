@@ -62,13 +62,13 @@ def skeleton_hint(draft: SkeletonDraft, *, draws_lines: bool) -> str:
     if draws_lines:
         if len(draft.places) < 2:
             return "Click two bodyparts on the picture first, then join them here."
-        return "Click one bodypart, then the next: a line joins them. The same again takes the line away."
+        return "Click one bodypart, then the next: a line joins them. Do it again to remove the line."
     following = draft.next_bodypart
     if following:
-        return f"Click the {following}. The list is enough, too: places on the picture only help to draw lines."
+        return f"Click the {following}. Or use only the list: places on the picture just help to draw lines."
     if not draft.bodyparts:
-        return "Click the first bodypart and type its name, type the list on the right, or begin with a usual one."
-    return "Click the next bodypart and name it. Drag moves one, a right click takes it out. Then draw the lines."
+        return "Click the first bodypart and type its name, type the list on the right, or begin with a standard skeleton."
+    return "Click the next bodypart and name it. Drag to move one, right-click to remove it. Then draw the lines."
 
 
 def suggested_name(video: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain.views.formatting import time_left
 
-DAMAGE_HINT = "What can be decoded is shown. Copy the file again if it should be whole."
+DAMAGE_HINT = "All frames that can be decoded are shown. If the file should be complete, copy it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def renumbered_notice(video: str, frame: int) -> tuple[str, str]:
     """Return what happened, and what to do, where frames from ``frame`` on had a wrong number."""
     message = (
         f"{video}: the times in the file do not describe the order of its frames, so frames from {frame} on had a "
-        "wrong number. They are numbered anew, as OpenCV and DeepLabCut number them."
+        "wrong number. They are renumbered, as OpenCV and DeepLabCut number them."
     )
     return message, f"Check the labels that you made from frame {frame} on before this message."
 

@@ -33,7 +33,7 @@ class DialogJob(QObject):
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Ask for an early end; what was begun is taken back."""
+        """Ask for an early end; what was begun is undone."""
         self._cancelled.set()
 
     def run(self, work: Work) -> None:

@@ -183,7 +183,7 @@ class VideosPage(QWidget):
         self.copy_videos.setToolTip("If not ticked, they stay where they are and the project remembers where")
         row = QHBoxLayout()
         row.addWidget(button("Add…", "Choose one or several videos", self._ask))
-        row.addWidget(button("Remove", "Take the chosen ones out of the list", self.remove))
+        row.addWidget(button("Remove", "Remove the chosen ones from the list", self.remove))
         row.addStretch(1)
         row.addWidget(self.copy_videos)
         rows = QVBoxLayout(self)

@@ -249,7 +249,7 @@ class SkeletonPage(QWidget):
         tools.addWidget(place)
         tools.addWidget(self.lines_tool)
         tools.addStretch(1)
-        tools.addWidget(menu_button("Begin with…", "A usual skeleton, or that of another project", self.menu))
+        tools.addWidget(menu_button("Begin with…", "A standard skeleton, or that of another project", self.menu))
         left = QVBoxLayout()
         left.addLayout(tools)
         left.addWidget(self.picture, 1)

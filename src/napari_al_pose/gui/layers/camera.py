@@ -58,7 +58,7 @@ class Camera(QObject):
             self._go(np.array(xy[::-1], float), at_once=True)
 
     def close_up(self, xy: tuple[float, float]) -> None:
-        """Come close to source pixel ``xy``."""
+        """Zoom in on source pixel ``xy``."""
         camera = self._camera()
         if camera is None:
             return
@@ -130,7 +130,7 @@ class CameraAim:
         self._jumped_at: tuple[FrameKey | None, str] | None = None
 
     def toggle_close_up(self, cursor: Sequence[float]) -> None:
-        """Come close to the bodypart, or to ``cursor``, napari's world coordinates; from a close-up, go back."""
+        """Zoom in on the bodypart, or on ``cursor`` (napari's world coordinates); from a close-up, zoom out again."""
         if self._camera.is_close:
             self._camera.back()
             return
@@ -140,7 +140,7 @@ class CameraAim:
         self._camera.close_up(self._place_of_bodypart() or middle)
 
     def to_bodypart(self) -> None:
-        """Have a close-up show the bodypart that is chosen now."""
+        """Move a close-up to the bodypart that is chosen now."""
         if self._camera.is_close and (place := self._place_of_bodypart()) is not None:
             self._camera.close_up(place)
         self.jump()

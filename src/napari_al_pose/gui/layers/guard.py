@@ -25,7 +25,7 @@ COVERING = 0.9
 
 
 class ViewGuard:
-    """Turns the view back to frames in 2-D, and our layers back to where the video lies.
+    """Returns the view to frames in 2-D, and our layers to the video's place.
 
     Rolled or transposed axes and the 3-D view are undone. napari has sliced the layers by then: `NewestFrame` sees to
     it that this does not read the whole video.
@@ -46,7 +46,7 @@ class ViewGuard:
             event.connect(self._on_view)
 
     def turn_back(self) -> None:
-        """Show frames in 2-D, and say so where anything else was shown."""
+        """Return to frames in 2-D; if something else was shown, tell the user."""
         viewer = self._viewer_ref()
         if viewer is not None and not shows_frames(viewer):
             viewer.dims.ndisplay = 2
@@ -54,18 +54,18 @@ class ViewGuard:
             self._notices.tell(*TURNED_BACK)
 
     def hold(self, layers: Sequence[Layer]) -> None:
-        """Keep the view on ``layers``, which are ours, and them from being turned or dragged by napari's tools."""
+        """Keep the view on ``layers``, which are ours, and keep napari's tools from rotating or dragging them."""
         self._holds = True
         for layer in layers:
             layer.events.affine.connect(_straighten)
             layer.events.mode.connect(_keep_pan_zoom)
 
     def release(self) -> None:
-        """Let the view be anything while there are no layers of ours."""
+        """Allow any view, as long as there are no layers of ours."""
         self._holds = False
 
     def close(self) -> None:
-        """Watch the view no more."""
+        """Stop watching the view."""
         viewer = self._viewer_ref()
         if viewer is not None:
             for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
@@ -85,7 +85,7 @@ def shows_frames(viewer: Any) -> bool:
 def what_is_wrong(
     viewer: Any, video: Layer, drawn: Sequence[Layer], *, position: int, xy: tuple[float, float]
 ) -> Sentence:
-    """Return why a click at ``xy`` can't be taken as one on the frame at ``position``.
+    """Return why a click at ``xy`` is not a click on the frame at ``position``.
 
     Parameters
     ----------

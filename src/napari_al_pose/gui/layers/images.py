@@ -21,7 +21,7 @@ from napari_al_pose.gui.layers.shapes import parse_colours
 class VideoLayer(QObject):
     """napari's image layer with the current video in it; the layer stays when the video changes.
 
-    A QObject because it hears of frames from their thread: only Qt objects take signals across threads safely.
+    A QObject, because frames arrive on another thread, and only Qt objects receive signals across threads safely.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class ScoremapLayer:
         viewer.add_layer(self.layer)
 
     def set_palette(self, palette: Palette) -> None:
-        """Take other colours, with which it is drawn when it is shown next."""
+        """Set the colours for the next time that it is shown."""
         self._palette = palette
 
     def show(

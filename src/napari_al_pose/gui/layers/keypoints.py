@@ -86,7 +86,7 @@ class RowsLayer:
         return np.array(self.layer.data[:, 1:])
 
     def fill(self, position: int, yx: NDArray[np.floating], shown: NDArray[np.bool_]) -> None:
-        """Show the rows ``shown`` at ``yx`` in the frame at ``position``; does nothing where nothing changes."""
+        """Show the rows ``shown`` at ``yx`` in the frame at ``position``; does nothing if nothing changes."""
         rows = np.column_stack([np.full(len(yx), float(position)), yx])
         moved = not np.array_equal(self.layer.data[shown], rows[shown])
         if moved:
@@ -188,12 +188,12 @@ class KeypointLayers:
                 layer.visible = visible
 
     def show_skeleton(self, visible: bool) -> None:
-        """Show or hide the skeleton, which belongs to no frame of its own."""
+        """Show or hide the skeleton."""
         if self.skeleton.visible != visible:
             self.skeleton.visible = visible
 
     def colour(self, by: ColourBy, palette: Palette) -> None:
-        """Let colours stand for something else, or be others."""
+        """Change what colours stand for, or the palette."""
         rgb = row_colours(self._skeleton, by, palette)
         if np.array_equal(rgb, self._rgb):
             return

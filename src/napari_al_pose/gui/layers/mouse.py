@@ -23,7 +23,7 @@ LEFT, RIGHT = 1, 2
 
 
 class Canvas(Protocol):
-    """What a press meets."""
+    """What a mouse press acts on."""
 
     def refusal(self, xy: tuple[float, float]) -> Sentence:
         """Return why the canvas does not show the current frame at a source pixel, if so."""
@@ -126,7 +126,7 @@ class CanvasMouse:
             self._click(xy, row)
 
     def _refuse(self, event: Any, start: NDArray[np.float64], sentence: Sentence) -> Generator[None, None, None]:
-        """Say why a click is not taken; a drag moves the view and needs no word."""
+        """Tell the user why a click is refused; a drag moves the view and needs no message."""
         moved = False
         yield
         while event.type == "mouse_move":
@@ -216,5 +216,5 @@ class CanvasMouse:
 
 
 def _far(start: NDArray[np.float64], pos: Sequence[float]) -> bool:
-    """Whether the mouse has moved further than a trembling hand does."""
+    """Whether the mouse has moved far enough for a drag."""
     return bool(np.hypot(*(np.asarray(pos, float) - start)) > SLACK)

@@ -12,7 +12,7 @@ from napari_al_pose.gui.state.view_options import ViewOptions
 
 
 class NapariSlider(QObject):
-    """Puts napari's sliders away while the timeline is in sight and napari's own panels are away.
+    """Hides napari's sliders while the timeline is visible and napari's own panels are hidden.
 
     They stay where there is more than one: a layer of the user's then has an axis that the timeline does not know.
 
@@ -43,7 +43,7 @@ class NapariSlider(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the sliders or put them away."""
+        """Show or hide the sliders."""
         dims = self._viewer.dims
         n_sliders = sum(n > 1 for axis, n in enumerate(dims.nsteps) if axis not in dims.displayed)
         is_away = self._options.wide and n_sliders <= 1 and not self._timeline.isHidden()

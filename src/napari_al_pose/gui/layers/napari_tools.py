@@ -53,7 +53,7 @@ class NapariTools(QObject):
         viewer.events.help.connect(self._on_help)
 
     def close(self) -> None:
-        """Leave napari's words alone."""
+        """Restore napari's own texts."""
         viewer = self._viewer_ref()
         if viewer is not None:
             viewer.events.status.disconnect(self._on_status)

@@ -70,7 +70,7 @@ class Overview(QWidget):
         self.refresh()
 
     def leave(self) -> None:
-        """Hear no more of viewer and video; may be called when the canvas is gone, and this widget with it."""
+        """Disconnect from viewer and video; may be called after the canvas, and this widget with it, was deleted."""
         self._unhear()
         self._video = None
         viewer = self._viewer_ref()
@@ -135,7 +135,7 @@ class Overview(QWidget):
         return bool(video.layer.visible) and (seen.width() < PART * width or seen.height() < PART * height)
 
     def _place(self) -> None:
-        """Stand in the lower right corner."""
+        """Move to the lower right corner."""
         canvas = self.parentWidget()
         if canvas is not None:
             self.move(canvas.width() - self.width() - _MARGIN, canvas.height() - self.height() - _MARGIN)

@@ -53,7 +53,7 @@ class PoseLayers:
         return [self.video.layer, self.scoremap.layer, *self.marks.all, *self.keypoints.all]
 
     def show_option(self, name: str) -> None:
-        """Show one of the view's options as it is now; others than those of layers change nothing."""
+        """Show the present value of one of the view's options; does nothing for options that concern no layer."""
         options, keypoints = self._options, self.keypoints
         if name == "names":
             keypoints.show_names(options.names)

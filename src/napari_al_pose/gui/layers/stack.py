@@ -45,9 +45,9 @@ from napari_al_pose.video import lazy_array
 
 
 class LayerStack(QObject):
-    """Draws what the session says, and tells the session where the user has moved napari's slider.
+    """Draws the session's state, and tells the session where the user has moved napari's slider.
 
-    The layers come with the project's first frame and go with the project. If the user deletes one, all are made anew.
+    The layers come with the project's first frame and go with the project. If the user deletes one, all are made again.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class LayerStack(QObject):
     """
 
     built = Signal()
-    """The layers were made anew."""
+    """The layers were made again."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class LayerStack(QObject):
         return position if position >= 0 and self._stands_at(position) else -1
 
     def toggle_close_up(self) -> None:
-        """Come close to the chosen bodypart, for one that is small, or go back."""
+        """Zoom in on the chosen bodypart, or zoom out again."""
         viewer = self._viewer_ref()
         if viewer is not None and (self._layers is not None or self.camera.is_close):
             self._aim.toggle_close_up(viewer.cursor.position)
@@ -228,7 +228,7 @@ class LayerStack(QObject):
 
     @Slot()
     def _lose_overview(self) -> None:
-        """The inset goes with the canvas, which may be taken apart before the session."""
+        """Forget the inset: it is deleted with the canvas, maybe before the session."""
         overview, self._overview = self._overview, None
         if overview is not None:
             overview.leave()
@@ -268,7 +268,7 @@ class LayerStack(QObject):
             self._aim.follow()
 
     def _show_position(self, position: int) -> None:
-        """Have napari show the frame at ``position``; the session's own frame stays what it is."""
+        """Show the frame at ``position`` in napari, without changing the session's current frame."""
         viewer = self._viewer_ref()
         if viewer is not None:
             self._syncing = True
@@ -317,7 +317,7 @@ class LayerStack(QObject):
             self._layers.show_scoremap(self._frame, self._navigator.suggestion)
 
     def _show_check(self) -> None:
-        """Mark the label that is checked and where the model sees it; a near view goes to the middle of both."""
+        """Mark the label that is checked and where the model sees it; a close-up moves to the middle of both."""
         if self._layers is None:
             return
         check = self._checks.in_front
@@ -350,7 +350,7 @@ class LayerStack(QObject):
             QTimer.singleShot(0, self, self._put_back)  # the user may be deleting several
 
     def _put_back(self) -> None:
-        """Make the layers anew: without them there would be a project open that nobody can see or label."""
+        """Make the layers again: without them, nobody could see or label the open project."""
         viewer, source = self._viewer_ref(), self._frame.source
         self._putting_back = False
         if viewer is None or source is None or not _is_open(viewer) or not self._missing(self.layers):

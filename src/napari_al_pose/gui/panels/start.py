@@ -43,7 +43,7 @@ class StartPage(QWidget):
         rows.addWidget(
             button(
                 "Open project…",
-                "By its DeepLabCut config.yaml, or SLEAP labels (.slp); nothing of yours is rewritten",
+                "By its DeepLabCut config.yaml, or SLEAP labels (.slp); your files are not rewritten",
                 actions.open_dialog,
             )
         )

@@ -19,7 +19,7 @@ ALL_BODYPARTS = "*"
 
 
 class ShownPicture(Protocol):
-    """Whatever draws the video."""
+    """What draws the video."""
 
     @property
     def shown_position(self) -> int:
@@ -181,15 +181,15 @@ class CurrentFrame(QObject):
             self.bodypartChanged.emit()
 
     def next_bodypart(self) -> None:
-        """Choose the bodypart after the chosen one, going round."""
+        """Choose the next bodypart, cyclically."""
         self.step_bodypart(1)
 
     def previous_bodypart(self) -> None:
-        """Choose the bodypart before the chosen one, going round."""
+        """Choose the previous bodypart, cyclically."""
         self.step_bodypart(-1)
 
     def step_bodypart(self, delta: int) -> None:
-        """Go ``delta`` bodyparts along, going round."""
+        """Move on by ``delta`` bodyparts, cyclically."""
         if self.bodyparts:
             self.choose_bodypart(self.bodyparts[neighbour_bodypart(self.bodypart_index, delta, len(self.bodyparts))])
 

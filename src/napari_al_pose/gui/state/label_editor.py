@@ -91,7 +91,7 @@ class LabelEditor(QObject):
     # ---- choosing -----------------------------------------------------------------------------
 
     def next_individual(self) -> None:
-        """Choose the individual after the chosen one, going round."""
+        """Choose the next individual, cyclically."""
         names = self._frame.individuals
         if len(names) > 1:
             self._frame.choose_individual(names[(self._frame.individual_index + 1) % len(names)])

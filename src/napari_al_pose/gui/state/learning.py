@@ -145,7 +145,7 @@ class Learning(QObject):
         if project is None or self.training.running or self._is_marking:
             return
         if not self._is_up:
-            self._notices.warn("The engine does not run.", "Restart the engine, then train.")
+            self._notices.warn("The engine is not running.", "Restart the engine, then train.")
             return
         tally = self._projects.tally
         if not tally.labelled:
@@ -189,7 +189,7 @@ class Learning(QObject):
         if self._is_up:
             self._engine.describe(path)
         else:
-            self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
+            self._notices.warn("The engine is not running.", "Restart the engine, then choose the model.")
 
     def adopt_model(self, path: Path, chosen: Mapping[str, str] = MappingProxyType({})) -> None:
         """Make a model that another program trained the newest one, then rank the queue with it.
@@ -199,7 +199,7 @@ class Learning(QObject):
         if self._projects.writable() is None or self.training.running:
             return
         if not self._is_up:
-            self._notices.warn("The engine does not run.", "Restart the engine, then choose the model.")
+            self._notices.warn("The engine is not running.", "Restart the engine, then choose the model.")
             return
         self._end_ranking()  # the new model ranks anew
         self._engine.begin(Adopt, str(path), dict(chosen))
@@ -210,7 +210,7 @@ class Learning(QObject):
         if project is None:
             return
         if not self._is_up:
-            self._notices.warn("The engine does not run.", "Restart the engine, then export.")
+            self._notices.warn("The engine is not running.", "Restart the engine, then export.")
             return
         self._start_afresh(project)
         self._engine.export(videos, options)
@@ -350,8 +350,8 @@ class Learning(QObject):
 
     def _on_predictions_added(self, runs: Sequence[VideoRun]) -> None:
         names = ", ".join(run.header.video for run in runs)
-        later = "They are not used any more, as there is a model." if self._rounds else ""
-        self._notices.tell(f"Predictions of {names} are taken in.", later)
+        later = "They are not used any more, because there is a model." if self._rounds else ""
+        self._notices.tell(f"Added predictions of {names}.", later)
         self.predictionsAdded.emit()
         if self._projects.project is not None:
             self._rank_anew(self._projects.project)

@@ -71,7 +71,7 @@ class ModelGuesses(QObject):
 
     @Slot()
     def _look(self) -> None:
-        """Ask what the newest model makes of the frame in front of the user."""
+        """Request the newest model's prediction for the current frame."""
         if self._frame.key is not None and not self._navigator.is_playing:
             self._engine.look(self._frame.key)
 
@@ -114,7 +114,7 @@ class ModelGuesses(QObject):
 
 
 class _StoredPoses(QObject):
-    """Looks up what was said about a frame. The newest wish counts; one look-up is under way at a time.
+    """Looks up the stored prediction for a frame. One look-up runs at a time, and the newest request replaces older ones.
 
     Parameters
     ----------
@@ -131,12 +131,12 @@ class _StoredPoses(QObject):
         self._busy = False
 
     def want(self, project: Project, version: int, key: FrameKey) -> None:
-        """Look up what model ``version`` said about a frame; 0 asks for what another program said."""
+        """Look up what model ``version`` predicted for a frame; version 0 is another program."""
         self._wish = (project, version, key)
         self._next()
 
     def close(self) -> None:
-        """Look nothing up any more."""
+        """Stop looking up."""
         self._wish = None
         self._background.close(wait=False)
 

@@ -28,7 +28,7 @@ QUEUE_AHEAD = 3
 
 
 class Navigator(QObject):
-    """Keeps the queue and the open videos, and brings frames in front of the user.
+    """Keeps the queue and the open videos, and moves to frames.
 
     Parameters
     ----------
@@ -101,13 +101,13 @@ class Navigator(QObject):
 
     @property
     def is_playing(self) -> bool:
-        """Whether frames go by by themselves."""
+        """Whether the video is playing."""
         return self._is_playing
 
     # ---- moving -------------------------------------------------------------------------------
 
     def go_to(self, key: FrameKey) -> None:
-        """Bring the frame ``key`` in front of the user, who wants it there."""
+        """Go to the frame ``key``, as the user asked."""
         self._untouched = ()
         self._bring(key)
 
@@ -168,7 +168,7 @@ class Navigator(QObject):
         )
 
     def set_playing(self, playing: bool) -> None:
-        """Say whether frames go by by themselves; the engine is not asked about those."""
+        """Set whether the video is playing; the engine is not asked for predictions meanwhile."""
         self._is_playing = playing
         self.playingChanged.emit(playing)
 
@@ -233,7 +233,7 @@ class Navigator(QObject):
         return [FrameKey(current.video, source.number(position)) for position in range(len(source))]
 
     def _move_in(self, queue: Queue) -> None:
-        """Go to the frame that ``queue``, the same at another position, stands at."""
+        """Go to the current frame of ``queue``, which is the queue at another position."""
         moved, self._queue = queue.position != self._queue.position, queue
         if queue.current is not None:
             self.go_to(queue.current.key)
@@ -257,7 +257,7 @@ class Navigator(QObject):
     # ---- the queue ----------------------------------------------------------------------------
 
     def take_ranking(self, suggestions: tuple[Suggestion, ...]) -> None:
-        """Put a new queue behind the frame in front of the user."""
+        """Put a new queue after the current frame."""
         self._queue = self._queue.after_rerank(suggestions, complete=self._projects.done)
         self.queueChanged.emit()
         self._show_first_suggestion()
@@ -273,12 +273,12 @@ class Navigator(QObject):
                 self._bring(first)
 
     def change_queue(self, queue: Queue) -> None:
-        """Put another queue in place, to which the user added frames, or from which they took some."""
+        """Replace the queue by one to which the user added frames, or from which they removed some."""
         self._queue = queue
         self.queueChanged.emit()
 
     def mark_role(self, key: FrameKey, role: FrameRole) -> None:
-        """Have the queue say what ``key`` is for from now on."""
+        """Note in the queue what ``key`` is for from now on."""
         self._queue = self._queue.with_role(key, role)
         self.queueChanged.emit()
 
@@ -330,7 +330,7 @@ class Navigator(QObject):
         self._after_arrival()
 
     def reopen_video(self, name: str) -> None:
-        """Open a video anew once it is settled how to read it."""
+        """Reopen a video once it is decided how to read it."""
         video, current = self._projects.video(name), self._frame.key
         if video is None:
             return

@@ -24,7 +24,7 @@ class Notices(QObject):
     raised = Signal(str, str, bool)
     """Message, hint (what to do about it), and whether something failed."""
     withdrawn = Signal(str)
-    """A message that no longer holds: what it said is put right."""
+    """A message that no longer holds, because its cause is gone."""
     busyChanged = Signal()
 
     def __init__(self, keys: KeyChoices) -> None:
@@ -68,7 +68,7 @@ class Notices(QObject):
         self.raised.emit(message, hint, True)
 
     def withdraw(self, message: str) -> None:
-        """Take a message back, as what it said is put right."""
+        """Take a message back, because its cause is gone."""
         self.withdrawn.emit(message)
 
     def refuse(self, error: AlPoseError) -> None:

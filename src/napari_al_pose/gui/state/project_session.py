@@ -113,7 +113,7 @@ class ProjectSession(QObject):
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called; then the session is of no use any more."""
+        """Whether `close` was called; the session can't be used after that."""
         return self._closed
 
     @property
@@ -210,7 +210,7 @@ class ProjectSession(QObject):
             self.run(lambda: project.add_videos(list(paths)), then=self._on_videos_added)
 
     def take_compared(self, compared: Compared, then: Callable[[], None]) -> None:
-        """Keep what came of comparing a video's images with its frames, and say it; ``then()`` follows."""
+        """Store the result of comparing a video's images with its frames, and tell the user; ``then()`` follows."""
         project = self._project
         if project is None:
             return
@@ -239,7 +239,7 @@ class ProjectSession(QObject):
         self.set_settings(self.settings.model_copy(update={"strategy": name}))
 
     def toggle_ask(self) -> None:
-        """Ask for doubtful bodyparts instead of whole frames, or the other way round."""
+        """Switch between asking for doubtful bodyparts and asking for whole frames."""
         ask = "frames" if self.settings.ask == "bodyparts" else "bodyparts"
         self.set_settings(self.settings.model_copy(update={"ask": ask}))
 
@@ -266,7 +266,7 @@ class ProjectSession(QObject):
         self._saver.touch(video)
 
     def count(self, annotations: Sequence[Annotation]) -> None:
-        """Count one changed frame anew, given the annotations of all its individuals."""
+        """Update the count for one changed frame, given the annotations of all its individuals."""
         if annotations:
             self._tally.update(*annotations)
 
@@ -278,7 +278,7 @@ class ProjectSession(QObject):
     # ---- inside -------------------------------------------------------------------------------
 
     def _reshape(self, what: str, work: Callable[[Project], object]) -> None:
-        """Change what is labelled, on the desk; nothing can be labelled meanwhile."""
+        """Change what is labelled, on the worker thread; nothing can be labelled meanwhile."""
         project = self.writable()
         if project is None:
             return
@@ -334,7 +334,7 @@ class ProjectSession(QObject):
         self.begun.emit(Beginning(first_frame(loaded), rank=not loaded.queue_fits and not project.read_only))
 
     def _close_unentered(self) -> None:
-        """Give back a project that was opened while the session was closed, so that others can have it."""
+        """Release a project that was opened while the session was being closed, so that others can open it."""
         for opened in self._loading:
             if opened.exception() is None:
                 opened.result().project.close()
@@ -385,4 +385,4 @@ class ProjectSession(QObject):
 
 
 def _nothing(_result: object) -> None:
-    """What was awaited has happened."""
+    """Do nothing with a result."""

@@ -41,7 +41,7 @@ class Review(QObject):
         self._projects, self._navigator, self._tracks, self._notices = projects, navigator, tracks, notices
 
     def go_doubtful(self, direction: int) -> None:
-        """Go to the next (1) or the previous (-1) place where it is doubted which animal is which."""
+        """Go to the next (1) or previous (-1) place where it is unclear which animal is which."""
         overview = self._tracks.overview
         if overview is not None and not overview.tracks:
             self._notices.tell("This model knows one animal.", "There are no tracks to be mixed up.")
@@ -69,7 +69,7 @@ class Review(QObject):
         return tuple(one.key for one in suggestions if one.strategy == PICKED and one.key not in labelled)
 
     def pick_here(self) -> None:
-        """Add the frame in front of the user to the queue, and the worst one of the place that it lies in."""
+        """Add the current frame to the queue, and the worst frame of the marked place that it lies in."""
         row, here = self._tracks.row, self.here
         if row is None:
             self._say_not_predicted()
@@ -89,10 +89,10 @@ class Review(QObject):
         self._add([Suggestion(key=key, score=float("nan"), strategy=PICKED, sentence=sentence) for key in keys])
 
     def drop_picked(self) -> None:
-        """Take the frames that were picked, and are not labelled yet, out of the queue again."""
+        """Remove the picked frames that are not labelled yet from the queue."""
         picked = self.picked
         if self._change(self._navigator.queue.without(set(picked))):
-            self._notices.tell(f"Taken out of the queue again: {count(len(picked), 'frame')}.")
+            self._notices.tell(f"Removed from the queue: {count(len(picked), 'frame')}.")
 
     def _pick(self, places: Sequence[ReviewPlace]) -> None:
         run = self._tracks.run

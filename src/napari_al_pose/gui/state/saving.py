@@ -52,7 +52,7 @@ class LabelSaver(QObject):
         self._timer.start()
 
     def finish(self) -> Callable[[], None]:
-        """Return the work that writes what is left and closes the project; it is not watched any more."""
+        """Return the work that writes what is left and closes the project; stop watching the project."""
         project, changed = self._project, self._take()
         self._project = None
 
@@ -72,7 +72,7 @@ class LabelSaver(QObject):
         self._process.close()
 
     def _choose_writer(self, project: Project) -> None:
-        """On the worker thread: let a process write, and have it ready, where there is much to write."""
+        """On the worker thread: start a process that writes, if there is much to write."""
         if project.labels.n_labelled >= MANY and not project.read_only and project.writer is not self._process:
             project.let_write(self._process)
 
@@ -105,4 +105,4 @@ class LabelSaver(QObject):
 
 
 def _nothing(_outcome: object) -> None:
-    """Nobody waits for it."""
+    """Do nothing with a result."""

@@ -87,7 +87,7 @@ class TrackEditor(QObject):
 
     @property
     def overview(self) -> RunOverview | None:
-        """The video at a glance; None where it is not predicted."""
+        """A summary of the whole video; None if it is not predicted."""
         return self._read.overview
 
     @property
@@ -102,7 +102,7 @@ class TrackEditor(QObject):
 
     @property
     def tracks(self) -> tuple[str, ...]:
-        """What the tracks are called; none where a model knows one animal, or the video is not predicted."""
+        """The names of the tracks; none if the model knows one animal or the video is not predicted."""
         return () if self._read.run is None else self._read.run.tracks
 
     @property
@@ -152,7 +152,7 @@ class TrackEditor(QObject):
         self._edit(TrackAct.JOIN, track, other=other)
 
     def name(self, track: int, name: str) -> None:
-        """Call a track something else; by the name of another track, they are exchanged in the whole video."""
+        """Rename a track. Given the name of another track, exchange both in the whole video."""
         name, names = name.strip(), self.tracks
         if not name or name == names[track]:
             return
@@ -168,7 +168,7 @@ class TrackEditor(QObject):
         if project is None or last is None or project.labels.next_steps[0] > last.after:
             self._checks.undo()
         else:
-            self._keep(self._edits.without_last(), "The change of the tracks is taken back.")
+            self._keep(self._edits.without_last(), "The change of the tracks was undone.")
 
     def redo(self) -> None:
         """Bring back what was taken back last, be it of labels or of this video's tracks."""
@@ -178,7 +178,7 @@ class TrackEditor(QObject):
         if project is None or last is None or 0 < following <= last.after:
             self._checks.redo()
         else:
-            self._keep(self._edits.with_last_undone(), "The change of the tracks is back.")
+            self._keep(self._edits.with_last_undone(), "The change of the tracks was redone.")
 
     def key_of(self, row: int) -> FrameKey:
         """Return the frame of a row of the predictions."""
@@ -190,7 +190,7 @@ class TrackEditor(QObject):
 
     @Slot()
     def read_anew(self) -> None:
-        """Read the current video's predictions as they are on disk now."""
+        """Read the current video's predictions again."""
         project, key = self._projects.project, self._frame.key
         if project is None or key is None:
             self._forget()
@@ -241,7 +241,7 @@ class TrackEditor(QObject):
             self.changed.emit()
 
     def _tell_frame(self) -> None:
-        """Tell the frame in front of the user which animal was followed to which place."""
+        """Tell the current frame which animal was tracked to which place."""
         row, run = self.row, self._read.run
         if run is None or row is None or not self._read.followed or self._navigator.is_playing:
             self._frame.guesses.follow(None)
@@ -297,7 +297,7 @@ class TrackEditor(QObject):
         if self._read.run is None or not self._read.run.is_complete:
             self._notices.tell("This video has no tracks yet.", "Predict the whole video first: Export.")
         elif not self.tracks:
-            self._notices.tell("This model knows one animal.", "There is no track to exchange it with.")
+            self._notices.tell("This model knows one animal.", "There is no track to swap it with.")
         else:
             self._notices.tell("The animals are still being followed.", "Change their tracks when that is done.")
 

@@ -32,7 +32,7 @@ AS_FILMED = ((0, 255), 1.0)
 
 
 class ViewOptions(QObject):
-    """The choices, each remembered but those that would puzzle on the next day: tool, hidden points, contrast.
+    """The choices. All are remembered between starts, except tool, hidden points and contrast, which would confuse.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class ViewOptions(QObject):
         self.changed.emit(name)
 
     def arrange_own_window(self) -> None:
-        """Give the video the room of napari's lists, where the user has not chosen otherwise before."""
+        """Hide napari's lists to make room for the video, unless the user has chosen otherwise before."""
         self.own_window = True
         self.wide = _read("wide", default=True)
         self.changed.emit("wide")
@@ -118,7 +118,7 @@ class ViewOptions(QObject):
         self.set("label_mode", next_mode(self.label_mode))
 
     def toggle(self, name: str) -> None:
-        """Turn a choice of yes or no round."""
+        """Flip a yes-or-no option."""
         self.set(name, not getattr(self, name))
 
 
