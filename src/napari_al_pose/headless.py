@@ -86,7 +86,7 @@ def train(path: Path) -> dict[str, Any]:
 
 
 def adopt_model(
-    path: Path, model: Path | None, *, said: dict[str, Any], chosen: Mapping[str, str], partial: bool = False
+    path: Path, model: Path | None, *, overrides: dict[str, Any], chosen: Mapping[str, str], partial: bool = False
 ) -> dict[str, Any]:
     """Make another program's model the project's newest version; by default the newest DeepLabCut snapshot in it."""
     from napari_al_pose.engine.adopting import adopt
@@ -98,7 +98,7 @@ def adopt_model(
                 f"There is no snapshot of DeepLabCut 3 in {project.root}.", "Name the file of the model to use."
             )
         device = project.settings.train.device
-        network = adopt(project, found[0], device=device, said=said, chosen=chosen, partial=partial)
+        network = adopt(project, found[0], device=device, overrides=overrides, chosen=chosen, partial=partial)
         version = project.models.latest()
         checkpoint = project.models.checkpoint(version)
     return {"model_version": version, "network": network, "model": str(found[0]), "checkpoint": str(checkpoint)}

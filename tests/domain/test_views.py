@@ -374,8 +374,8 @@ def test_likelihoods_are_judged_in_words(bins, gap, words):
     rounds = [finished(1, 9, 2), replace(finished(2, 9, 2), reliability=Reliability(bins, gap))]
     view = reliability_view(rounds)
     assert words in view.sentence
-    assert (view.said, view.found) == (tuple(b[0] for b in bins), tuple(b[1] for b in bins))
-    assert reliability_view(rounds[:1]).said == ()
+    assert (view.likelihoods, view.found) == (tuple(b[0] for b in bins), tuple(b[1] for b in bins))
+    assert reliability_view(rounds[:1]).likelihoods == ()
     assert "test frame" in reliability_view(rounds[:1]).sentence
     assert reliability_view([]).sentence
 

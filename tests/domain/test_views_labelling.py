@@ -71,8 +71,8 @@ def test_the_question_about_a_role_names_what_it_costs():
     assert "never be a test frame again" in release.question
     hold = role_question(FrameRole.TRAIN, 0)
     assert hold.wanted is FrameRole.HOLDOUT
-    assert "Models so far" not in hold.question
-    assert "Models so far" in role_question(FrameRole.TRAIN, 1).question
+    assert "Earlier models" not in hold.question
+    assert "Earlier models" in role_question(FrameRole.TRAIN, 1).question
 
 
 def test_hold_out_frames_are_marked_queued_and_labelled():

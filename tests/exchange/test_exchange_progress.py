@@ -67,7 +67,7 @@ def test_a_project_that_is_opened_says_of_how_many_videos_labels_are_read(tmp_pa
     theirs = project_with_labels(tmp_path / "theirs", frames=(1,))
     shutil.rmtree(theirs.parent / "al-pose")  # as another program made it
     told = []
-    with open_project(theirs, read_only=True, told=lambda *at: told.append(at)):
+    with open_project(theirs, read_only=True, on_progress=lambda *at: told.append(at)):
         assert told == [(0, 1)]
 
 

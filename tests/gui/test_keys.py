@@ -253,7 +253,7 @@ def test_the_dialog_takes_a_free_key_and_says_why_it_refuses_another(keys, qtbot
     rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
     table.setCurrentCell(rows["Train"], 0)
     QTest.keyClick(table, Qt.Key.Key_S)
-    assert "S is taken: Next bodypart" in dialog.said
+    assert "S is taken: Next bodypart" in dialog.answer
     QTest.keyClick(table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     assert table.item(rows["Train"], 1).text() == "Ctrl+K"
     assert by_action("learn", table=keys.table).keys == ("Control-K",)

@@ -250,7 +250,7 @@ def other_copy(sample_project, tmp_path):
 def test_the_sample_is_made_in_the_background_and_opened(actions, opened, monkeypatch, other_copy, qtbot):
     monkeypatch.setattr(actions_module, "_sample_project", lambda: other_copy)
     said = []
-    actions.said.connect(said.append)
+    actions.progressed.connect(said.append)
     before = opened.projects.project
     actions.sample()
     qtbot.waitUntil(lambda: opened.projects.project is not before, timeout=TIMEOUT)

@@ -210,7 +210,7 @@ def spots():
 def test_an_onnx_model_finds_what_it_maps(tmp_path, layout):
     pytest.importorskip("onnxruntime")
     brightness_model(tmp_path / "net.onnx", layout=layout, metadata={"bodyparts": "ear, tail, snout"})
-    model = read_onnx(tmp_path / "net.onnx", PARTS, said={"normalize": "unit"})
+    model = read_onnx(tmp_path / "net.onnx", PARTS, overrides={"normalize": "unit"})
     image, centres = spots()
     said = model.predict(image)
     np.testing.assert_allclose(said.xy[0], centres[[2, 0, 1]], atol=0.6)

@@ -290,14 +290,14 @@ def predict_a_video(play: Play) -> None:
 
 def export_labels(play: Play) -> None:
     """Write the labels in the format that is offered first, and read what it could not hold."""
-    said: list[str] = []
-    play.session.notices.raised.connect(lambda message, _hint, _is_error: said.append(message))
+    messages: list[str] = []
+    play.session.notices.raised.connect(lambda message, _hint, _is_error: messages.append(message))
     with play.job("export the labels"):
         play.hand.press("Export")
         play.hand.press("Other formats…")
         play.picture("export-labels")
         play.hand.press("Export", within=_dialog())
-        play.wait(lambda: any("written" in each for each in said), "the written labels", EXPORT_SECONDS)
+        play.wait(lambda: any("written" in each for each in messages), "the written labels", EXPORT_SECONDS)
     play.picture("exported")
     if _dialog() is not None:
         play.hand.press("Close", within=_dialog())

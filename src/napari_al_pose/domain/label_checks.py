@@ -103,14 +103,14 @@ def find_checks(
     )
     found: list[LabelCheck] = []
     for label, apart in zip(judged, distances, strict=True):
-        said = predictions[label.key]
-        swaps = _swaps(label, said, bodyparts, pairs, length)
+        predicted = predictions[label.key]
+        swaps = _swaps(label, predicted, bodyparts, pairs, length)
         swapped = {name for check in swaps for pair in pairs if check.bodypart == pair[0] for name in pair}
         found += swaps
         for k, name in enumerate(bodyparts):
             far = apart[k] > max(FAR_LENGTHS * length, FAR_ERRORS * usual[k])
-            if far and said.likelihood[k] >= SURE and name not in swapped:
-                found.append(_check(label, said, k, name, "far", float(apart[k])))
+            if far and predicted.likelihood[k] >= SURE and name not in swapped:
+                found.append(_check(label, predicted, k, name, "far", float(apart[k])))
     found.sort(key=lambda check: (-check.distance * check.likelihood, check.key, check.bodypart))
     return tuple(found[:limit])
 
@@ -150,23 +150,23 @@ def is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[s
 
 
 def _swaps(
-    label: Annotation, said: Prediction, bodyparts: Sequence[str], pairs: Sequence[tuple[str, str]], length: float
+    label: Annotation, predicted: Prediction, bodyparts: Sequence[str], pairs: Sequence[tuple[str, str]], length: float
 ) -> list[LabelCheck]:
     checks = []
     for left, right in pairs:
         a, b = (list(bodyparts).index(name) for name in (left, right))
-        if not (label.states[[a, b]] == KeypointState.PLACED).all() or min(said.likelihood[[a, b]]) < SURE:
+        if not (label.states[[a, b]] == KeypointState.PLACED).all() or min(predicted.likelihood[[a, b]]) < SURE:
             continue
-        as_is = _distance(label.xy[a], said.xy[a]) + _distance(label.xy[b], said.xy[b])
-        exchanged = _distance(label.xy[a], said.xy[b]) + _distance(label.xy[b], said.xy[a])
+        as_is = _distance(label.xy[a], predicted.xy[a]) + _distance(label.xy[b], predicted.xy[b])
+        exchanged = _distance(label.xy[a], predicted.xy[b]) + _distance(label.xy[b], predicted.xy[a])
         if exchanged < SWAP_GAIN * as_is and as_is > FAR_LENGTHS * length:
-            checks.append(_check(label, said, a, left, "swapped", as_is / 2, counterpart=right))
+            checks.append(_check(label, predicted, a, left, "swapped", as_is / 2, counterpart=right))
     return checks
 
 
 def _check(
     label: Annotation,
-    said: Prediction,
+    predicted: Prediction,
     k: int,
     name: str,
     kind: Literal["far", "swapped"],
@@ -175,7 +175,7 @@ def _check(
     counterpart: str = "",
 ) -> LabelCheck:
     x, y = (float(value) for value in label.xy[k])
-    seen_x, seen_y = (float(value) for value in said.xy[k])
+    seen_x, seen_y = (float(value) for value in predicted.xy[k])
     return LabelCheck(
         label.key,
         name,
@@ -183,7 +183,7 @@ def _check(
         x,
         y,
         distance,
-        float(said.likelihood[k]),
+        float(predicted.likelihood[k]),
         label.individual,
         (seen_x, seen_y),
         counterpart,

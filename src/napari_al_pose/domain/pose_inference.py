@@ -143,7 +143,7 @@ class _Pose:
         Whether it is at a click or at any peak.
     noise : float array, (H, K')
         Variance of its position, in the prior's unit.
-    said : float array, (H,)
+    log_weight : float array, (H,)
         Log weight of the choice in the scoremaps.
     """
 
@@ -153,7 +153,7 @@ class _Pose:
     placed: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     noise: NDArray[np.float64]
-    said: NDArray[np.float64]
+    log_weight: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,7 +251,7 @@ def _turns(terms: PosteriorTerms, pose: _Pose) -> Iterator[_Best]:
     for _ in range(_TURNS):
         pose = _decided(terms, pose, given)
         given = _given(terms, pose)
-        energy = pose.said + given.density
+        energy = pose.log_weight + given.density
         top = int(energy.argmax())
         yield _Best(
             energy=float(energy[top]),
@@ -296,7 +296,7 @@ def _decided(terms: PosteriorTerms, pose: _Pose, given: _Given) -> _Pose:
     fits = at_peak & (of_best(inside) > terms.log_outlier)
     z = np.where(at_peak, of_best(terms.candidates), np.where(terms.clicked, terms.guess, 0))
     kind = np.where(fits, np.log(1 - OUTLIER_SHARE), terms.log_outlier)
-    said = np.where(at_peak, of_best(terms.log_mass) + kind, terms.log_elsewhere)
+    log_weight = np.where(at_peak, of_best(terms.log_mass) + kind, terms.log_elsewhere)
     placed, noise = fits | terms.clicked, np.where(terms.clicked, terms.click_noise, of_best(terms.noise))
     spread = np.trace(terms.own, axis1=1, axis2=2) / 2
     a, b = align(terms.part.mean, z, placed / (spread + noise))
@@ -307,7 +307,7 @@ def _decided(terms: PosteriorTerms, pose: _Pose, given: _Given) -> _Pose:
         placed=placed,
         shown=at_peak | terms.clicked,
         noise=noise,
-        said=np.where(terms.open_, said, 0.0).sum(axis=1),
+        log_weight=np.where(terms.open_, log_weight, 0.0).sum(axis=1),
     )
 
 

@@ -1,4 +1,4 @@
-"""Work in steps: how far it is, told from inside it, and its result."""
+"""Work in steps: it reports its progress and has a result."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ T = TypeVar("T")
 Step = TypeVar("Step")
 Result = TypeVar("Result")
 
-Told = Callable[[int, int], None]
-"""Told now and then how many entries of how many are done. What it raises ends the work."""
+OnProgress = Callable[[int, int], None]
+"""Called now and then with the number of entries done and of all entries. An exception from it ends the work."""
 
 _EVERY = 64
 
 
-def nobody(_done: int, _total: int) -> None:
-    """Do nothing: nobody wants to know."""
+def ignore_progress(_done: int, _total: int) -> None:
+    """Do nothing."""
 
 
-def stepping(entries: Sequence[T], told: Told) -> Iterator[T]:
-    """Yield entries, and tell on the way how many are done."""
+def reporting(entries: Sequence[T], on_progress: OnProgress) -> Iterator[T]:
+    """Yield entries, and report how many are done."""
     for done, entry in enumerate(entries):
         if done % _EVERY == 0:
-            told(done, len(entries))
+            on_progress(done, len(entries))
         yield entry
-    told(len(entries), len(entries))
+    on_progress(len(entries), len(entries))
 
 
-def finish(work: Generator[Step, Any, Result], hear: Callable[[Step], object] | None = None) -> Result:
-    """Do all steps of ``work`` and return its result; ``hear`` is given what each step yields."""
+def finish(work: Generator[Step, Any, Result], on_step: Callable[[Step], object] | None = None) -> Result:
+    """Do all steps of ``work`` and return its result; ``on_step`` is called with what each step yields."""
     while True:
         try:
             step = next(work)
         except StopIteration as end:
             result: Result = end.value
             return result
-        if hear is not None:
-            hear(step)
+        if on_step is not None:
+            on_step(step)
 
 
-def relay(work: Generator[Step, Any, Result], say: Callable[[Step], Iterable[T]]) -> Generator[T, None, Result]:
-    """Yield what ``say`` makes of each step of ``work``, and return its result; closing this closes ``work``."""
+def relay(work: Generator[Step, Any, Result], messages_of: Callable[[Step], Iterable[T]]) -> Generator[T, None, Result]:
+    """Yield the messages for each step of ``work``, and return its result; closing this closes ``work``."""
     try:
         while True:
-            yield from say(next(work))
+            yield from messages_of(next(work))
     except StopIteration as end:
         result: Result = end.value
         return result

@@ -42,7 +42,7 @@ def read_model(
     bodyparts: tuple[str, ...],
     *,
     device: str,
-    said: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
     partial: bool = False,
 ) -> Predictor:
@@ -56,7 +56,7 @@ def read_model(
     if path.suffix == ".onnx":
         from napari_al_pose.pose.foreign.onnx_model import read_onnx
 
-        return read_onnx(path, bodyparts, said=said, chosen=chosen, partial=partial)
+        return read_onnx(path, bodyparts, overrides=overrides, chosen=chosen, partial=partial)
     if path.suffix in _SNAPSHOTS:
         from napari_al_pose.pose.foreign.deeplabcut_model import read_snapshot
 
@@ -99,7 +99,7 @@ def adopt(
     path: Path,
     *,
     device: str = "auto",
-    said: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
     partial: bool = False,
 ) -> str:
@@ -115,7 +115,7 @@ def adopt(
         A snapshot of DeepLabCut 3, SuperAnimal weights or an ONNX file.
     device : str
         "auto", "cpu", "cuda" or "mps".
-    said : dict
+    overrides : dict
         What an ONNX file does not say about itself; see `napari_al_pose.pose.foreign.onnx_model.OnnxOptions`.
     chosen : mapping of str to str
         By the project's bodypart, the model's, or nothing where its guess is not wanted; those whose names differ in
@@ -129,7 +129,7 @@ def adopt(
         If the model can't be used, or the project can't be written.
     """
     bodyparts = project.skeleton.bodyparts
-    model = read_model(path, bodyparts, device=device, said=said, chosen=chosen, partial=partial)
+    model = read_model(path, bodyparts, device=device, overrides=overrides, chosen=chosen, partial=partial)
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
     log.info("%s is model %s now", path, project.models.latest())

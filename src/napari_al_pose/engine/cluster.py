@@ -118,8 +118,8 @@ class Cluster:
         ) -> Generator[Progress, None, PoolOutput]:
             def parts() -> Iterator[PoolPart]:
                 tasks = self._frame_tasks(version, keys, sources, with_scoremaps=with_scoremaps)
-                for (indices, video), said in self._results(worker_frames, tasks):
-                    yield PoolPart(indices, video, *said)
+                for (indices, video), arrays in self._results(worker_frames, tasks):
+                    yield PoolPart(indices, video, *arrays)
 
             return (yield from gather(parts(), len(keys), len(model.bodyparts), job))
 

@@ -105,10 +105,10 @@ def inside_pass(
         if Extra.DROPOUT_XY in wanted:
             rows[Extra.DROPOUT_XY] = dropout_poses(view, seen)
         for name, head in heads.items():
-            said = head.predict(seen)
+            output = head.predict(seen)
             if name is Extra.LINK_LENGTHS:
-                said = said.reshape(len(said), n_links, 2)
-            rows[name] = said if name in (Extra.LINK_LENGTHS, Extra.LOG_VARIANCE) else said[:, 0]
+                output = output.reshape(len(output), n_links, 2)
+            rows[name] = output if name in (Extra.LINK_LENGTHS, Extra.LOG_VARIANCE) else output[:, 0]
         if labelled is not None:
             nearest = labelled.nearest(rows[Extra.EMBEDDING])
             targets = [[labelled.maps[i] for i in own] for own in nearest]

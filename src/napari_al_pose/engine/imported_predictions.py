@@ -43,10 +43,10 @@ class ImportedPredictions:
 
     def look(self, keys: Sequence[FrameKey]) -> PoolOutput:
         """Return the predictions for frames, without scoremaps."""
-        said = [self.prediction(key) for key in keys]
+        found = [self.prediction(key) for key in keys]
         blank = np.full((self.n_bodyparts, 2), np.nan, np.float32), np.zeros(self.n_bodyparts, np.float32)
-        xy = np.stack([blank[0] if p is None else p.xy for p in said])
-        likelihood = np.stack([blank[1] if p is None else p.likelihood for p in said])
+        xy = np.stack([blank[0] if p is None else p.xy for p in found])
+        likelihood = np.stack([blank[1] if p is None else p.likelihood for p in found])
         return PoolOutput(xy, likelihood, None, ())
 
     def neighbour_pass(self, batch: VideoBatch) -> Rows:
@@ -54,9 +54,9 @@ class ImportedPredictions:
         rows = np.full((len(batch.keys), 2, self.n_bodyparts, 2), np.nan, np.float32)
         for i, key in enumerate(batch.keys):
             for side, step in enumerate((-1, 1)):
-                said = self.prediction(FrameKey(key.video, key.frame + step)) if key.frame + step >= 0 else None
-                if said is not None:
-                    rows[i, side] = said.xy
+                found = self.prediction(FrameKey(key.video, key.frame + step)) if key.frame + step >= 0 else None
+                if found is not None:
+                    rows[i, side] = found.xy
         return {Extra.NEIGHBOUR_XY: rows}
 
     @property

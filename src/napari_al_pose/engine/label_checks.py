@@ -71,7 +71,7 @@ def check_labels(
     missing = [label for label in labels if label.key not in unseen and label.role != FrameRole.HOLDOUT]
     cross_fits = bool(missing) and len(by_frame(labels)) >= MIN_FRAMES
     frames = yield from _frames(labels if cross_fits else held, sources, job, n_animals)
-    unseen.update((yield from _asked(model, version, list(by_frame(held)), frames, sources, job)))
+    unseen.update((yield from _predict(model, version, list(by_frame(held)), frames, sources, job)))
     if cross_fits:
         settings = project.settings.train
         if isinstance(model, PoseModel):  # its backbone is available, unlike, perhaps, the one in the settings
@@ -79,8 +79,8 @@ def check_labels(
         unseen.update((yield from _cross_fitted(project, settings, missing, frames, sources, job, threads)))
     keys = [key for key in by_frame(labels) if key in unseen]
     if keys:
-        said = [unseen[key].poses if several else (unseen[key].xy, unseen[key].likelihood) for key in keys]
-        xy, likelihood = (np.stack(column) for column in zip(*said, strict=True))
+        predicted = [unseen[key].poses if several else (unseen[key].xy, unseen[key].likelihood) for key in keys]
+        xy, likelihood = (np.stack(column) for column in zip(*predicted, strict=True))
         project.unseen.save(version, keys, xy, likelihood)
     bodyparts = project.skeleton.bodyparts
     pairs = read_pairs(project.settings.train.swap_pairs, bodyparts)
@@ -89,23 +89,23 @@ def check_labels(
     checks: list[LabelCheck] = []
     for individual in project.skeleton.individuals:
         own = [label for label in labels if label.individual == individual]
-        checks += find_checks(own, _said_of(individual, labels, unseen), bodyparts, pairs)
+        checks += find_checks(own, _predictions_of(individual, labels, unseen), bodyparts, pairs)
     return tuple(sorted(checks, key=lambda check: -check.distance * check.likelihood)[:MOST_CHECKS])
 
 
-def _said_of(
+def _predictions_of(
     individual: str, labels: Sequence[Annotation], unseen: Mapping[FrameKey, Prediction]
 ) -> dict[FrameKey, Prediction]:
     """Return the prediction for one individual: the pose in a frame that lies on its labels."""
-    said: dict[FrameKey, Prediction] = {}
+    predicted: dict[FrameKey, Prediction] = {}
     for key, animals in by_frame(labels).items():
         if key not in unseen:
             continue
         slots = assign_poses(unseen[key].poses[0], animals)
         for animal, slot in zip(animals, slots, strict=True):
             if animal.individual == individual and slot >= 0:
-                said[key] = unseen[key].of(slot)
-    return said
+                predicted[key] = unseen[key].of(slot)
+    return predicted
 
 
 def _checkable(project: Project, sources: Mapping[str, FrameSource]) -> list[Annotation]:
@@ -123,9 +123,9 @@ def _kept(project: Project, labels: Sequence[Annotation]) -> dict[FrameKey, Pred
     wanted = {label.key for label in labels if label.role != FrameRole.HOLDOUT}
     several = len(project.skeleton.individuals) > 1
     return {
-        key: said
-        for key, said in kept.items()
-        if key in wanted and said.xy.shape == shape and (said.animals_xy is not None) == several
+        key: predicted
+        for key, predicted in kept.items()
+        if key in wanted and predicted.xy.shape == shape and (predicted.animals_xy is not None) == several
     }
 
 
@@ -150,16 +150,16 @@ def _cross_fitted(
     threads: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
     """Cross-fit: leave out one part of the missing labels at a time, train on the rest, and predict that part."""
-    said: dict[FrameKey, Prediction] = {}
-    asked = list(by_frame(missing))
-    order = np.random.default_rng(settings.seed).permutation(len(asked))
+    predicted: dict[FrameKey, Prediction] = {}
+    keys_asked = list(by_frame(missing))
+    order = np.random.default_rng(settings.seed).permutation(len(keys_asked))
     for fold in range(FOLDS):
-        left_out = [asked[i] for i in order[fold::FOLDS]]
+        left_out = [keys_asked[i] for i in order[fold::FOLDS]]
         rest = [frame for key, frame in frames.items() if key not in left_out]
         if left_out and any(frame.animals for frame in rest):
             model = yield from _trained(rest, project.skeleton, settings, job, fold, threads)
-            said.update((yield from _asked(model, 0, left_out, frames, sources, job)))
-    return said
+            predicted.update((yield from _predict(model, 0, left_out, frames, sources, job)))
+    return predicted
 
 
 def _trained(
@@ -180,7 +180,7 @@ def _trained(
     return model
 
 
-def _asked(
+def _predict(
     model: Predictor,
     version: int,
     keys: Sequence[FrameKey],
@@ -188,11 +188,11 @@ def _asked(
     sources: Mapping[str, FrameSource],
     job: int,
 ) -> Generator[Progress, None, dict[FrameKey, Prediction]]:
-    said: dict[FrameKey, Prediction] = {}
+    predicted: dict[FrameKey, Prediction] = {}
     readable = [key for key in keys if key in frames]
     for i, key in enumerate(readable):
         result = model.predict(frames[key].image[None], with_scoremaps=False).moved(origin_of(sources[key.video]))
         poses = result if result.animals is None else result.animals
-        said[key] = Prediction.of_animals(key, version, poses.xy[0], poses.likelihood[0])
+        predicted[key] = Prediction.of_animals(key, version, poses.xy[0], poses.likelihood[0])
         yield Progress(job, STAGE, i + 1, len(readable), -1.0)
-    return said
+    return predicted

@@ -229,8 +229,8 @@ class ActiveLearningLoop:
         if result.scoremaps is not None:  # a model trained elsewhere may have none
             maps = result.scoremaps[0].astype(np.float16)
             scoremaps = Scoremaps(key, self.version, maps, result.grids[0])
-        said, animals = _prediction(key, self.version, result), _maps_of_animals(key, self.version, result)
-        return Looked(job, key, scoremaps, said, animals, _unique_maps(key, self.version, result))
+        poses, animals = _prediction(key, self.version, result), _maps_of_animals(key, self.version, result)
+        return Looked(job, key, scoremaps, poses, animals, _unique_maps(key, self.version, result))
 
     def export(
         self, project: Project, videos: Sequence[str], options: ExportOptions, job: int = 0, *, scheduler: str = ""
@@ -279,29 +279,29 @@ class ActiveLearningLoop:
         self._sources.close()
 
 
-def _prediction(key: FrameKey, version: int, said: PoseBatch) -> Prediction:
+def _prediction(key: FrameKey, version: int, poses: PoseBatch) -> Prediction:
     """Return the poses in the only frame of a batch."""
-    if said.animals is None:
-        return Prediction(key, version, said.xy[0], said.likelihood[0])
-    unique = said.animals.unique
+    if poses.animals is None:
+        return Prediction(key, version, poses.xy[0], poses.likelihood[0])
+    unique = poses.animals.unique
     beside = None if unique is None else np.column_stack([unique.xy[0], unique.likelihood[0]])
-    return Prediction.of_animals(key, version, said.animals.xy[0], said.animals.likelihood[0], unique=beside)
+    return Prediction.of_animals(key, version, poses.animals.xy[0], poses.animals.likelihood[0], unique=beside)
 
 
-def _unique_maps(key: FrameKey, version: int, said: PoseBatch) -> Scoremaps | None:
+def _unique_maps(key: FrameKey, version: int, poses: PoseBatch) -> Scoremaps | None:
     """Return the scoremaps of unique bodyparts in the only frame of a batch."""
-    unique = None if said.animals is None else said.animals.unique
+    unique = None if poses.animals is None else poses.animals.unique
     if unique is None or unique.scoremaps is None:
         return None
     return Scoremaps(key, version, unique.scoremaps[0].astype(np.float16), unique.grids[0])
 
 
-def _maps_of_animals(key: FrameKey, version: int, said: PoseBatch) -> tuple[Scoremaps, ...]:
+def _maps_of_animals(key: FrameKey, version: int, poses: PoseBatch) -> tuple[Scoremaps, ...]:
     """Return the scoremaps of each animal of the only frame of a batch, in the order of the poses."""
-    if said.animals is None or said.animals.scoremaps is None:
+    if poses.animals is None or poses.animals.scoremaps is None:
         return ()
-    maps = said.animals.scoremaps[0].astype(np.float16)
-    return tuple(Scoremaps(key, version, own, grid) for own, grid in zip(maps, said.animals.grids[0], strict=True))
+    maps = poses.animals.scoremaps[0].astype(np.float16)
+    return tuple(Scoremaps(key, version, own, grid) for own, grid in zip(maps, poses.animals.grids[0], strict=True))
 
 
 def _cluster(scheduler: str, project: Project) -> AbstractContextManager[Cluster | None]:

@@ -147,9 +147,9 @@ def predict_frames(
 
     def parts() -> Iterator[PoolPart]:
         for batch in read_batches(keys, sources, batch_size=4):
-            said = model.predict(batch.frames, with_scoremaps=with_scoremaps).moved(batch.origin)
+            output = model.predict(batch.frames, with_scoremaps=with_scoremaps).moved(batch.origin)
             yield PoolPart(
-                batch.indices, batch.video, said.xy, said.likelihood, said.scoremaps, said.grids, said.animals
+                batch.indices, batch.video, output.xy, output.likelihood, output.scoremaps, output.grids, output.animals
             )
 
     return (yield from gather(parts(), len(keys), len(model.bodyparts), job))

@@ -101,8 +101,8 @@ def rank(
     if model is not None and output is not None:
         drawn = [*(frame.key for frame in batch if frame.row is None), *holdout]
         unfinished = _unfinished(project, sources)
-        said = yield from predict_frames(model, [*drawn, *unfinished], sources, job, with_scoremaps=False)
-        predicted = {**_by_key(pool.keys, version, output), **_by_key([*drawn, *unfinished], version, said)}
+        rest = yield from predict_frames(model, [*drawn, *unfinished], sources, job, with_scoremaps=False)
+        predicted = {**_by_key(pool.keys, version, output), **_by_key([*drawn, *unfinished], version, rest)}
         _keep(project, version, {key: predicted[key] for key in (*pool.keys, *unfinished)})
         guesses = tuple(predicted[suggestion.key] for suggestion in suggestions)
     elif imported is not None:
@@ -193,18 +193,18 @@ def _unfinished(project: Project, sources: Mapping[str, FrameSource]) -> list[Fr
     return available(sorted({a.key for a in known_labels(project) if not a.is_complete}), sources)[:MOST_UNFINISHED]
 
 
-def _keep(project: Project, version: int, said: dict[FrameKey, Prediction]) -> None:
+def _keep(project: Project, version: int, predictions: dict[FrameKey, Prediction]) -> None:
     """Store the model's predictions, keeping those of frames that left the pool because they were labelled."""
-    if said:
-        shape = _shape(next(iter(said.values())))
+    if predictions:
+        shape = _shape(next(iter(predictions.values())))
         kept = {key: p for key, p in project.predictions.load(version).items() if _shape(p) == shape}
-        project.predictions.save_predictions(version, list({**kept, **said}.values()))
+        project.predictions.save_predictions(version, list({**kept, **predictions}.values()))
 
 
-def _shape(said: Prediction) -> tuple[object, ...]:
+def _shape(prediction: Prediction) -> tuple[object, ...]:
     """Return what predictions that are stored together agree in."""
-    several = None if said.animals_xy is None else said.animals_xy.shape
-    return said.xy.shape, several, None if said.unique_xy is None else said.unique_xy.shape
+    several = None if prediction.animals_xy is None else prediction.animals_xy.shape
+    return prediction.xy.shape, several, None if prediction.unique_xy is None else prediction.unique_xy.shape
 
 
 def _check_scores(scores: PoolScores) -> str:

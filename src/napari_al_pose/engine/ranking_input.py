@@ -76,8 +76,8 @@ class ProjectLabels:
         k = self.skeleton.n_bodyparts
         looks = []
         for version in self.project.models.versions()[-ENSEMBLE:]:
-            said = self.project.predictions.load(version)
-            poses = [said[key].xy if key in said else np.full((k, 2), np.nan) for key in keys]
+            stored = self.project.predictions.load(version)
+            poses = [stored[key].xy if key in stored else np.full((k, 2), np.nan) for key in keys]
             if poses and all(pose.shape == (k, 2) for pose in poses) and np.isfinite(np.stack(poses)).any():
                 looks.append(np.stack(poses))
         return looks

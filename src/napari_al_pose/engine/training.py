@@ -283,8 +283,8 @@ def train_round(
     )
     project.rounds.append(done)
     log.info("round %s: %s labels, %s steps, %s s", done.number, done.n_train, done.steps, done.train_seconds)
-    said = (excluded_labels_sentence(len(frames), left_out), notice, last.notice)
-    yield Trained(job, done, stopped, " ".join(filter(None, said)))
+    notices = (excluded_labels_sentence(len(frames), left_out), notice, last.notice)
+    yield Trained(job, done, stopped, " ".join(filter(None, notices)))
     return model
 
 

@@ -133,8 +133,8 @@ def _predict_batch(model: Predictor, batch: ScannedFrames, source: FrameSource) 
     """Return x, y and likelihood, one animal after the other; NaN and 0 if a frame does not decode."""
     result = model.predict(batch.frames, source=(source.shape[1], source.shape[2]), with_scoremaps=False)
     result = result.moved(origin_of(source))
-    said = result if result.animals is None else result.animals
-    rows = np.concatenate([said.xy, said.likelihood[..., None]], axis=-1, dtype=np.float32)
+    poses = result if result.animals is None else result.animals
+    rows = np.concatenate([poses.xy, poses.likelihood[..., None]], axis=-1, dtype=np.float32)
     rows = rows.reshape(len(rows), -1, 3)
     if result.animals is not None and result.animals.unique is not None:
         unique = result.animals.unique

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameRole, KeypointState
-from napari_al_pose.domain.steps import Told
+from napari_al_pose.domain.steps import OnProgress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.label_matching import Changes, changes_for, in_turn, match_to_project
@@ -87,7 +87,8 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     known = format_named(format) if format else detect_format(file)
     is_project = file.suffix.lower() in (".yaml", ".yml")
     labels = yield from stepwise(
-        "Reading labels", lambda told: _project_labels(file, told) if is_project else known.read(file, told)
+        "Reading labels",
+        lambda on_progress: _project_labels(file, on_progress) if is_project else known.read(file, on_progress),
     )
     if not labels.annotations:
         raise AlPoseError(f"{file} holds no labels by people.", " ".join(labels.notices) or "Choose another file.")
@@ -106,8 +107,8 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     return (yield from _into_new(root, file, labels, known.name, scorer))
 
 
-def _project_labels(config: Path, told: Told) -> LabelSet:
-    with open_project(config, read_only=True, told=told) as project:
+def _project_labels(config: Path, on_progress: OnProgress) -> LabelSet:
+    with open_project(config, read_only=True, on_progress=on_progress) as project:
         return labels_of(project)
 
 
@@ -147,8 +148,10 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     media = MediaImport(project, file, fitted)
     stored = threading.Event()
 
-    def store(told: Told) -> None:
-        project.labels.exchange.take_in(changes, conflicts, source=str(file), undoable=undoable, told=told)
+    def store(on_progress: OnProgress) -> None:
+        project.labels.exchange.take_in(
+            changes, conflicts, source=str(file), undoable=undoable, on_progress=on_progress
+        )
         stored.set()
 
     try:
@@ -171,10 +174,10 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
         raise
     yield from _write_files(project, changes)
     if conflicts:
-        told = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
-        notices.append(told + " The window shows both, to decide.")
-    said = (*labels.notices, *notices, *media.notices(), *project.notices[before:])
-    return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(said)))
+        notice = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
+        notices.append(notice + " The window shows both, to decide.")
+    all_notices = (*labels.notices, *notices, *media.notices(), *project.notices[before:])
+    return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(all_notices)))
 
 
 def _write_files(project: Project, changes: Changes) -> Work:

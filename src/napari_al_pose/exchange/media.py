@@ -54,7 +54,7 @@ class MediaFinder:
         if found is None:
             return None
         if found in self._taken:
-            self.notices.append(f"{found} was used as another video of these labels, so it was not used as {video.name} too.")
+            self.notices.append(f"{found} is another video of these labels, so it was not used as {video.name} too.")
             return None
         if reason := self._is_another(found, video):
             self.notices.append(f"{found} is not the video of these labels ({video.path or video.name}): {reason}.")

@@ -88,20 +88,20 @@ class MediaImport:
 
     def notices(self) -> list[str]:
         """Return messages for the user."""
-        told = []
-        told += self._find.notices
+        notices = []
+        notices += self._find.notices
         if self._without_video:
             several = len(self._without_video) > 1
             kept_as = [name for path, name in self._without_video if video_stem(path) != name]
-            told.append(
+            notices.append(
                 f"The video{'s' if several else ''} {named([path for path, _ in self._without_video])} of these labels "
                 f"could not be found. The labels are kept; copy the video{'s' if several else ''} into "
                 f"{self._project.root / 'videos'}" + (f" under the name {named(kept_as)}." if kept_as else ".")
             )
         if self._without_image:
-            told.append(f"{self._without_image:,} images of these labels could not be found. Their labels are kept.")
+            notices.append(f"{self._without_image:,} images of these labels could not be found. Their labels are kept.")
         if self._unreadable:
-            told.append(f"Images that cannot be read were left out: {named(self._unreadable)}.")
+            notices.append(f"Images that cannot be read were left out: {named(self._unreadable)}.")
         for count, how in (
             (sum(not image.guessed for image in self._turned), "as the labels lie on it"),
             (
@@ -110,8 +110,8 @@ class MediaImport:
             ),
         ):
             if count:
-                told.append(f"{counted(count, 'image')} with a turn in EXIF: the picture was written {how}.")
-        return told
+                notices.append(f"{counted(count, 'image')} with a turn in EXIF: the picture was written {how}.")
+        return notices
 
     def _bring_video(self, video: LabelledVideo) -> bool:
         path = self._find.video(video)

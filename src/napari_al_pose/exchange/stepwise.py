@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from napari_al_pose.domain.steps import Told
+from napari_al_pose.domain.steps import OnProgress
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import TimeLeft
 
@@ -30,7 +30,7 @@ class _EndedError(Exception):
     """Nobody wants the work to go on."""
 
 
-def stepwise(stage: str, work: Callable[[Told], T]) -> Generator[Progress, None, T]:
+def stepwise(stage: str, work: Callable[[OnProgress], T]) -> Generator[Progress, None, T]:
     """Do a piece of work in a thread of its own.
 
     Parameters
@@ -55,7 +55,7 @@ def stepwise(stage: str, work: Callable[[Told], T]) -> Generator[Progress, None,
     outcome: list[T] = []
     failure: list[BaseException] = []
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         nonlocal at
         at = (done, total)
         if ended:
@@ -63,7 +63,7 @@ def stepwise(stage: str, work: Callable[[Told], T]) -> Generator[Progress, None,
 
     def run() -> None:
         try:
-            outcome.append(work(told))
+            outcome.append(work(on_progress))
         except BaseException as error:  # noqa: BLE001  it is raised where the work was asked for
             failure.append(error)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, KeypointState
-from napari_al_pose.domain.steps import Told, nobody
+from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.coco_extras import ANIMAL, not_kept
 from napari_al_pose.formats.coco_reading import CocoAnnotations, keypoint_orders, read_images
@@ -28,7 +28,7 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
 
 
-def read_coco(path: Path, told: Told = nobody) -> LabelSet:
+def read_coco(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read a JSON file of COCO keypoints, as a `LabelReader` does."""
     document = read_json(path, "COCO keypoints")
     if not is_coco(document):
@@ -43,7 +43,7 @@ def read_coco(path: Path, told: Told = nobody) -> LabelSet:
     files, sizes, told_of_images = read_images(images, path)
     keys, videos, notices = number_images(list(dict.fromkeys(files.values())), path.stem, sizes)
     reader = CocoAnnotations(path, orders, {identity: keys[file] for identity, file in files.items()})
-    reader.read(annotations, told)
+    reader.read(annotations, on_progress)
     of_rest = not_kept(document, path, left_out=orders.left_out)
     notices = (*told_of_images, *notices, *orders.notices, *reader.notices(), *of_rest)
     return LabelSet(reader.skeleton(), videos, reader.annotations, notices, duplicates=reader.duplicates)

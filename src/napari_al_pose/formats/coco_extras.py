@@ -45,17 +45,17 @@ def not_kept(document: dict[str, Any], path: Path, *, left_out: Collection[str] 
         for entry in document["annotations"]
         if entry.get("keypoints") and entry.get("iscrowd") != 1 and str(entry.get("category_id")) not in left_out
     ]
-    told = []
+    notices = []
     boxes = sum(_has_own_box(entry) for entry in entries)
     if boxes:
-        told.append(f"{path}: the boxes of {counted(boxes, 'annotation')} not kept.")
+        notices.append(f"{path}: the boxes of {counted(boxes, 'annotation')} not kept.")
     categories = [category for category in document["categories"] if isinstance(category, dict)]
     names = {str(category.get("id")): str(category.get("name", "")) for category in categories}
     kinds = Counter(names.get(str(entry.get("category_id")), "") for entry in entries)
     if set(kinds) - {"", ANIMAL}:
         listed = ", ".join(f"{kind!r} ({counted(n, 'annotation')})" for kind, n in kinds.most_common(5))
         more = f" and {len(kinds) - 5} more" if len(kinds) > 5 else ""
-        told.append(f"{path}: species (categories) not kept: {listed}{more}; all are animals of one kind here.")
+        notices.append(f"{path}: species (categories) not kept: {listed}{more}; all are animals of one kind here.")
     others = [
         f"{name!r} in {n:,} of the {kind}"
         for kind, read in _READ.items()
@@ -63,8 +63,8 @@ def not_kept(document: dict[str, Any], path: Path, *, left_out: Collection[str] 
     ]
     others += [repr(name) for name, value in document.items() if name not in _READ and not _is_empty(value)]
     if others:
-        told.append(f"{path}: not kept: {', '.join(others)}.")
-    return told
+        notices.append(f"{path}: not kept: {', '.join(others)}.")
+    return notices
 
 
 def _has_own_box(entry: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import finite, whole
 from napari_al_pose.formats.json_file import field
@@ -154,8 +154,8 @@ def read_images(
         if min(size) > 0:
             sizes.setdefault(file, size)
     twice = len(files) - len(set(files.values()))
-    told = [f"{path}: {counted(twice, 'image')} listed more than once; their annotations are put together."]
-    return files, sizes, told if twice else []
+    notices = [f"{path}: {counted(twice, 'image')} listed more than once; their annotations are put together."]
+    return files, sizes, notices if twice else []
 
 
 def _local(name: str) -> str:
@@ -183,9 +183,9 @@ class CocoAnnotations:
         self._counts: Counter[str] = Counter()
         self._collected: AnnotationCollector | None = None
 
-    def read(self, entries: Sequence[Any], told: Told = nobody) -> None:
+    def read(self, entries: Sequence[Any], on_progress: OnProgress = ignore_progress) -> None:
         """Read all entries."""
-        for place, entry in enumerate(stepping(entries, told)):
+        for place, entry in enumerate(reporting(entries, on_progress)):
             where = f"{self._path}, annotation {place}"
             key = self._keys.get(field(entry, "image_id", (int, str), where))
             if key is None:
@@ -234,8 +234,8 @@ class CocoAnnotations:
             "scores": f"{counted(counts['scores'], 'annotation')} with a score, as from a model. If they are "
             "predictions, they are not labels by people.",
         }
-        told = [f"{self._path}: {sentence}" for name, sentence in sentences.items() if counts[name]]
-        return [*told, *self._collect().notices()]
+        notices = [f"{self._path}: {sentence}" for name, sentence in sentences.items() if counts[name]]
+        return [*notices, *self._collect().notices()]
 
     def _collect(self) -> AnnotationCollector:
         if self._collected is None:

@@ -64,8 +64,8 @@ def duplicate_notices(path: Path, duplicates: Sequence[Annotation]) -> list[str]
     shown = ", ".join(f"{key.video} {key.frame}" for key in keys[:3])
     more = f" and {len(keys) - 3:,} more" if len(keys) > 3 else ""
     frames = "1 frame" if len(keys) == 1 else f"{len(keys):,} frames"
-    told = f"{path} labels {frames} more than once and differently ({shown}{more}). The first label counts; "
-    return [told + "an import keeps the others as conflicts to decide on."]
+    notice = f"{path} labels {frames} more than once and differently ({shown}{more}). The first label counts; "
+    return [notice + "an import keeps the others as conflicts to decide on."]
 
 
 def merge_bodyparts(orders: Mapping[tuple[str, ...], int]) -> tuple[tuple[str, ...], set[tuple[str, ...]]]:

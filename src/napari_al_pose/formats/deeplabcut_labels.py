@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameKey
 from napari_al_pose.domain.file_names import frame_number, numbered_images, series
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.annotation_table import annotation_table
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
@@ -21,7 +21,7 @@ from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, a
 CAPABILITIES = Capabilities("DeepLabCut", unique=True)
 
 
-def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
+def read_collected_data(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read a ``CollectedData_<scorer>.h5`` or ``.csv``, as a `LabelReader` does.
 
     A missing point in a row that has others was looked for and not seen; a row without any point was not labelled. A
@@ -41,7 +41,7 @@ def read_collected_data(path: Path, told: Told = nobody) -> LabelSet:
     keys, unnamed = _frame_keys(table.rows, here)
     images = {image.name: image for image in image_files(path.parent)}
     points_of_rows = [*zip(table.rows, table.xy, strict=True), *table.repeated]
-    for (video, image), points in stepping(points_of_rows, told):
+    for (video, image), points in reporting(points_of_rows, on_progress):
         key = keys[video, image]
         picture = Picture(str(images[image]) if image in images else f"labeled-data/{key.video}/{image}")
         videos.setdefault(key.video, {}).setdefault(key.frame, picture)

@@ -19,7 +19,7 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.domain.steps import Told, nobody
+from napari_al_pose.domain.steps import OnProgress, ignore_progress
 
 MOST_BODYPARTS = 1_000
 MOST_FRAMES = 1_000_000
@@ -112,15 +112,15 @@ class LabelSet:
 class LabelReader(Protocol):
     """Reads the labels of a file; every label format has one."""
 
-    def __call__(self, path: Path, told: Told = nobody) -> LabelSet:
+    def __call__(self, path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
         """Read the file.
 
         Parameters
         ----------
         path : Path
             The file.
-        told : callable, optional
-            Told how many entries of how many are read.
+        on_progress : callable, optional
+            Called with the number of entries read and of all entries.
 
         Raises
         ------

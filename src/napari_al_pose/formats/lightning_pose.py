@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
@@ -35,7 +35,7 @@ _STATES = np.array([KeypointState.UNSEEN, KeypointState.NOT_VISIBLE, KeypointSta
 _VISIBLE = {int(state): value for value, state in enumerate(_STATES)}
 
 
-def read_lightning_pose(path: Path, told: Told = nobody) -> LabelSet:
+def read_lightning_pose(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read a CSV of labels, as a `LabelReader` does."""
     table = read_table(path, coordinates=("x", "y", "visible"))
     scorer = table.columns[0][0]
@@ -53,7 +53,7 @@ def read_lightning_pose(path: Path, told: Told = nobody) -> LabelSet:
     if others:
         notices.append(f"{path} has labels of several scorers; those of {', '.join(others)} were left out.")
     collected = AnnotationCollector(path)
-    for row, file in enumerate(stepping(files, told)):
+    for row, file in enumerate(reporting(files, on_progress)):
         annotation = Annotation(keys[file], xy[row], states[row])
         if not annotation.is_empty:
             collected.add(annotation)
@@ -111,17 +111,17 @@ def _states(
     states = _STATES[visible.astype(int)]
     placeless, passed_over = (states == KeypointState.PLACED) & ~there, (states != KeypointState.PLACED) & there
     states[placeless] = KeypointState.UNSEEN
-    told = []
+    notices = []
     if placeless.any():
-        told.append(
+        notices.append(
             f"{path}: {counted(int(placeless.sum()), 'point')} marked visible without a place taken as not looked at."
         )
     if passed_over.any():
-        told.append(
+        notices.append(
             f"{path}: the places of {counted(int(passed_over.sum()), 'point')} marked occluded or to be ignored were "
             "left out; the mark counts, as in Lightning Pose."
         )
-    return np.where((states == KeypointState.PLACED)[..., None], xy, np.nan), states, told
+    return np.where((states == KeypointState.PLACED)[..., None], xy, np.nan), states, notices
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, set_name
@@ -60,7 +60,7 @@ _DAMAGE = (
 )
 
 
-def read_lsp(path: Path, told: Told = nobody) -> LabelSet:
+def read_lsp(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read ``joints.mat`` of LSP or of its extended set, as a `LabelReader` does."""
     joints = _joints(path)
     if joints.shape[:2] == (3, 14):
@@ -75,7 +75,7 @@ def read_lsp(path: Path, told: Told = nobody) -> LabelSet:
     pictures = {number: Picture(f"images/im{number:0{width}d}.jpg") for number in range(1, len(xy) + 1)}
     annotations = tuple(
         annotation_of(FrameKey(name, number), points - 1.0, placed=there)
-        for number, (points, there) in enumerate(stepping(list(zip(xy, placed, strict=True)), told), 1)
+        for number, (points, there) in enumerate(reporting(list(zip(xy, placed, strict=True)), on_progress), 1)
         if there.any()
     )
     notices = []

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, finite, number_images
 from napari_al_pose.formats.json_file import field, read_json, write_json
@@ -57,7 +57,7 @@ def is_mpii(document: Any) -> bool:
     )
 
 
-def read_mpii(path: Path, told: Told = nobody) -> LabelSet:
+def read_mpii(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read a JSON file of MPII, as a `LabelReader` does."""
     document = read_json(path, "MPII Human Pose")
     if not is_mpii(document):
@@ -73,7 +73,7 @@ def read_mpii(path: Path, told: Told = nobody) -> LabelSet:
     check_count(len(document), path)
     people: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     hidden = twice = 0
-    for place, entry in enumerate(stepping(document, told)):
+    for place, entry in enumerate(reporting(document, on_progress)):
         xy, placed = _person(entry, f"{path}, entry {place}")
         of_image = people.setdefault(field(entry, "image", str, f"{path}, entry {place}"), [])
         if any(np.array_equal(xy, other) and np.array_equal(placed, seen) for other, seen in of_image):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
@@ -30,7 +30,7 @@ CAPABILITIES = Capabilities("SLEAP")
 FILE = "labels.slp"
 
 
-def read_sleap(path: Path, told: Told = nobody) -> LabelSet:
+def read_sleap(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
     """Read a ``.slp`` or ``.pkg.slp``, as a `LabelReader` does; no video is opened.
 
     Raises
@@ -44,7 +44,7 @@ def read_sleap(path: Path, told: Told = nobody) -> LabelSet:
     try:
         refuse_bombs(path)
         labels = sio.load_slp(str(path), open_videos=False)
-        return _Reader(path, labels).read(told)
+        return _Reader(path, labels).read(on_progress)
     except DAMAGE as error:
         raise AlPoseError(
             f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
@@ -108,7 +108,7 @@ class _Reader:
         self._notices: list[str] = []
         self._collected = AnnotationCollector(path)
 
-    def read(self, told: Told) -> LabelSet:
+    def read(self, on_progress: OnProgress) -> LabelSet:
         """Return the labels."""
         labels = self._labels
         if not labels.skeletons:
@@ -124,7 +124,7 @@ class _Reader:
         videos = SleapVideos(self._path, labels.videos)
         individuals = self._individuals([instances for _, instances in frames])
         made = skeleton_in(self._path, bodyparts, links, individuals)
-        for key, instances in stepping(list(self._by_key(frames, videos).items()), told):
+        for key, instances in reporting(list(self._by_key(frames, videos).items()), on_progress):
             for number, instance in enumerate(instances):
                 self._collected.add(self._annotation(key, instance, self._name(instance, number, individuals), made))
         self._tell_of_the_rest(labelled)

@@ -51,7 +51,7 @@ class WindowActions(QObject):
     notices : Notices
     """
 
-    said = Signal(str)
+    progressed = Signal(str)
     """A line about what is under way, empty when it has ended."""
 
     def __init__(
@@ -118,7 +118,7 @@ class WindowActions(QObject):
         self.leaving.ask(self._make_sample, what="Open the sample project")
 
     def _make_sample(self) -> None:
-        self.said.emit("Making the sample project: about a minute, once.")
+        self.progressed.emit("Making the sample project: about a minute, once.")
         self._background.run(_sample_project, self._open_sample, self._tell)
 
     def add_videos(self) -> None:
@@ -269,7 +269,7 @@ class WindowActions(QObject):
         if project is None:
             return
         folder = project.root / "labeled-data"
-        self.said.emit("Writing labels…")
+        self.progressed.emit("Writing labels…")
         self._background.run(project.export_labels, lambda _none: self._tell_written(folder), self._tell)
 
     def _open(self, dialog: QDialog) -> None:
@@ -298,19 +298,19 @@ class WindowActions(QObject):
         self.leaving.ask(lambda: self._projects.add_individual(name), what=f"Add {name}")
 
     def _open_sample(self, config: Path) -> None:
-        self.said.emit("")
+        self.progressed.emit("")
         self._projects.open_project(config)
 
     def _done(self, message: str, hint: str = "") -> None:
-        self.said.emit("")
+        self.progressed.emit("")
         self._notices.raised.emit(message, hint, False)
 
     def _tell_written(self, folder: Path) -> None:
-        self.said.emit("")
+        self.progressed.emit("")
         self._notices.tell_written(f"Labels written to {folder}.", folder)
 
     def _tell(self, error: AlPoseError) -> None:
-        self.said.emit("")
+        self.progressed.emit("")
         self._notices.raised.emit(error.message, error.hint, True)
 
 

@@ -192,8 +192,8 @@ class PoseLabeller(QWidget):
         session.options.changed.connect(self._on_option)
         for keys in ("?", "Shift+?"):  # which of them a press is depends on the keyboard
             QShortcut(QKeySequence(keys), self).activated.connect(self._toggle_keys)
-        self._actions.said.connect(self.start.say)
-        self._actions.said.connect(self.header.say)
+        self._actions.progressed.connect(self.start.say)
+        self._actions.progressed.connect(self.header.say)
         self._viewer.events.theme.connect(self._on_theme)
         # closeEvent never comes for a docked widget; destroyed does.
         self.destroyed.connect(_Farewell(self._viewer, session, self._actions, self._parts))

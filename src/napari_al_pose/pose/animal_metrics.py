@@ -21,7 +21,7 @@ from napari_al_pose.pose.metrics import OKS_THRESHOLDS, ErrorReport, average_pre
 
 
 def animal_report(
-    said: Sequence[AnimalPoses],
+    poses: Sequence[AnimalPoses],
     frames: Sequence[LabelledFrame],
     bodyparts: Sequence[str],
     *,
@@ -31,7 +31,7 @@ def animal_report(
 
     Parameters
     ----------
-    said : sequence of AnimalPoses
+    poses : sequence of AnimalPoses
         Of one frame each.
     frames : sequence of LabelledFrame
         The same frames.
@@ -40,7 +40,7 @@ def animal_report(
     between : (int, int), optional
         The two keypoints whose distance is the reference length; by default the bounding box's diagonal.
     """
-    pairs = [matched(one.xy[0], one.likelihood[0], frame) for one, frame in zip(said, frames, strict=True)]
+    pairs = [matched(one.xy[0], one.likelihood[0], frame) for one, frame in zip(poses, frames, strict=True)]
     animals = [animal for frame in frames for animal in frame.animals]
     predicted, likelihood = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
     found = np.isfinite(predicted[..., 0]).any(axis=1)
@@ -54,7 +54,7 @@ def animal_report(
         videos=[animal.video for animal, is_found in zip(animals, found, strict=True) if is_found],
         between=between,
     )
-    precision, recall = animals_precision_and_recall(said, frames)
+    precision, recall = animals_precision_and_recall(poses, frames)
     report = replace(
         report,
         oks_map=precision,
@@ -66,13 +66,13 @@ def animal_report(
 
 
 def unique_report(
-    said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame], bodyparts: Sequence[str]
+    poses: Sequence[AnimalPoses], frames: Sequence[LabelledFrame], bodyparts: Sequence[str]
 ) -> ErrorReport | None:
     """Return the errors of unique bodyparts; None if none is labelled in these frames, or the model knows none.
 
     Parameters
     ----------
-    said : sequence of AnimalPoses
+    poses : sequence of AnimalPoses
         Of one frame each.
     frames : sequence of LabelledFrame
         The same frames.
@@ -81,7 +81,7 @@ def unique_report(
     """
     known = [
         (one.unique.xy[0], frame.unique_xy, frame.unique_states, frame.video)
-        for one, frame in zip(said, frames, strict=True)
+        for one, frame in zip(poses, frames, strict=True)
         if one.unique is not None and frame.unique_xy is not None and frame.unique_states is not None
     ]
     if not known:
@@ -90,7 +90,7 @@ def unique_report(
     return error_report(np.stack(predicted), np.stack(annotated), np.stack(states), bodyparts, videos=videos)
 
 
-def animals_precision_and_recall(said: Sequence[AnimalPoses], frames: Sequence[LabelledFrame]) -> tuple[float, float]:
+def animals_precision_and_recall(poses: Sequence[AnimalPoses], frames: Sequence[LabelledFrame]) -> tuple[float, float]:
     """Return the means over thresholds of object keypoint similarity of COCO's average precision and largest recall.
 
     Poses are taken by their score, the surest first; each is the animal it is most like among those that no surer pose
@@ -98,7 +98,7 @@ def animals_precision_and_recall(said: Sequence[AnimalPoses], frames: Sequence[L
     """
     hits: list[NDArray[np.bool_]] = []
     scores: list[float] = []
-    for one, frame in zip(said, frames, strict=True):
+    for one, frame in zip(poses, frames, strict=True):
         found = np.isfinite(one.xy[0, ..., 0]).any(axis=1)
         xy, score = one.xy[0][found], one.score[0][found]
         order = np.argsort(-score, kind="stable")

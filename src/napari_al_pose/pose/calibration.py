@@ -136,10 +136,10 @@ def reliability(likelihood: NDArray[np.floating], given: CalibrationSet) -> Reli
     rows, gap, total = [], 0.0, float(given.weights.sum())
     for index in np.unique(bins):
         weights, chosen = given.weights[bins == index], bins == index
-        said = float(np.average(likelihood[chosen], weights=weights))
+        mean_likelihood = float(np.average(likelihood[chosen], weights=weights))
         found = float(np.average(given.found[chosen], weights=weights))
-        rows.append((said, found, int(chosen.sum())))
-        gap += float(weights.sum()) / total * abs(said - found)
+        rows.append((mean_likelihood, found, int(chosen.sum())))
+        gap += float(weights.sum()) / total * abs(mean_likelihood - found)
     return Reliability(bins=tuple(rows), expected_error=gap)
 
 

@@ -151,9 +151,9 @@ def evaluate(
     if model.animals is None:
         errors, reliability = examine(model, rest, between=between)
     else:
-        said = _said_of_animals(model, rest)
-        errors, reliability = animal_report(said, rest, model.bodyparts, between=between)
-        unique = unique_report(said, rest, model.unique_bodyparts)
+        found = _animal_poses(model, rest)
+        errors, reliability = animal_report(found, rest, model.bodyparts, between=between)
+        unique = unique_report(found, rest, model.unique_bodyparts)
     return Evaluation(
         errors=errors,
         n_train=len(chosen),
@@ -171,7 +171,7 @@ def examine(
 ) -> tuple[ErrorReport, Reliability | None]:
     """Return a model's errors on labelled frames, at least one, and the reliability of its likelihoods there."""
     if model.animals is not None:
-        return animal_report(_said_of_animals(model, frames), frames, model.bodyparts, between=between)
+        return animal_report(_animal_poses(model, frames), frames, model.bodyparts, between=between)
     predicted, likelihood, annotated, states = predict_labelled(model, frames)
     errors = error_report(
         predicted,
@@ -185,7 +185,7 @@ def examine(
     return errors, reliability_of(likelihood, predicted, annotated, states)
 
 
-def _said_of_animals(model: PoseModel, frames: Sequence[LabelledFrame]) -> list[AnimalPoses]:
+def _animal_poses(model: PoseModel, frames: Sequence[LabelledFrame]) -> list[AnimalPoses]:
     return [model.predict(frame.image[None], with_scoremaps=False).every_animal() for frame in frames]
 
 
@@ -198,10 +198,10 @@ def predict_labelled(
     """
     if model.animals is not None:
         return _predict_animals(model, frames)
-    said = [model.predict(frame.image[None], with_scoremaps=False) for frame in frames]
+    batches = [model.predict(frame.image[None], with_scoremaps=False) for frame in frames]
     return (
-        np.concatenate([s.xy for s in said]),
-        np.concatenate([s.likelihood for s in said]),
+        np.concatenate([batch.xy for batch in batches]),
+        np.concatenate([batch.likelihood for batch in batches]),
         np.stack([frame.xy for frame in frames]),
         np.stack([frame.states for frame in frames]),
     )

@@ -79,11 +79,11 @@ class MeanTeacher:
         """Look for the animal in whole frames, and keep those in which a point is sure; yield after each."""
         for image in images:
             geometry = InputGeometry.fit((image.shape[0], image.shape[1]), long_side)
-            said = predict_chunk(self._network, image[None], geometry, window, with_scoremaps=False)
-            sure = self._calibration(said.likelihood[0]) >= SURE
+            predicted = predict_chunk(self._network, image[None], geometry, window, with_scoremaps=False)
+            sure = self._calibration(predicted.likelihood[0]) >= SURE
             if sure.any():
                 states = np.where(sure, KeypointState.PLACED, KeypointState.UNSEEN).astype(np.int8)
-                frame = scaled(LabelledFrame(image, said.xy[0].astype(np.float64), states), long_side)
+                frame = scaled(LabelledFrame(image, predicted.xy[0].astype(np.float64), states), long_side)
                 around = SURROUNDINGS * max(self._views.crop)
                 self.frames.append(frame if window is None else part_of(frame, middle_of(frame.uv), around))
             yield

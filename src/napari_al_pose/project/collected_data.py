@@ -98,14 +98,14 @@ class CollectedData:
         files = self.folder.state()
         table, beside = self.read(), self._read_csv_beside()
         shared = self._sharing(table)
-        told = [*table.notices, *shared, *self._unknown(table), *self._outside(table)]
-        told += [beside] if isinstance(beside, str) else []
+        found = [*table.notices, *shared, *self._unknown(table), *self._outside(table)]
+        found += [beside] if isinstance(beside, str) else []
         csv = {} if isinstance(beside, str) else self._keypoints(beside)
         exchange.renumber(self.name, self._numbers_before(table))
         with exchange.exclusive():
             by_h5 = self._keypoints(table)
             before = exchange.exported(self.name)
-            told += self._dropped(table, {key.frame for key in before}, store)
+            found += self._dropped(table, {key.frame for key in before}, store)
             theirs, otherwise = join_files(by_h5, csv, before)
             plan = self._plan({**theirs, **self._of_other_images(table, before)}, store)
             disagreeing = list(otherwise.items())
@@ -122,7 +122,7 @@ class CollectedData:
                 ),
                 otherwise=(str((table.path or self.folder.path).with_suffix(".csv")), disagreeing),
             )
-        notices += told
+        notices += found
         if plan.changed:
             notices.append(f"{table.path}: another program changed {_labels(plan.changed)}; the changes were taken in.")
         if plan.conflicts:
@@ -290,8 +290,8 @@ class CollectedData:
         if not gone:
             return []
         rows = f"the row{'s' if len(gone) > 1 else ''} of {shown_frames(gone)}"
-        told = f"{table.path or self.folder.path}: another program took {rows} away."
-        return [f"{told} The labels are kept here and will be written again; clear them here if they are to go."]
+        notice = f"{table.path or self.folder.path}: another program took {rows} away."
+        return [f"{notice} The labels are kept here and will be written again; clear them here if they are to go."]
 
     def _sharing(self, table: AnnotationTable) -> list[str]:
         """Report which rows are not shown because their frame number belongs to another image, say of a second
@@ -300,8 +300,8 @@ class CollectedData:
         if not rest:
             return []
         more = f" and {len(rest) - 1} more rows have" if len(rest) > 1 else " has"
-        told = f"{table.path}: {rest[0]!r}{more} the frame number of another image there; kept and not shown."
-        return [f"{told} Put the images of each camera into a folder of their own."]
+        notice = f"{table.path}: {rest[0]!r}{more} the frame number of another image there; kept and not shown."
+        return [f"{notice} Put the images of each camera into a folder of their own."]
 
     def _shares_numbers(self) -> bool:
         """Return whether several images of the folder have one frame number."""

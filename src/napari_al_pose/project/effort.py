@@ -60,9 +60,9 @@ def _acts(rows: Sequence[tuple[Any, ...]]) -> Iterator[Act]:
 def _gesture(kind: str, source: str, changes: Sequence[tuple[int, int]]) -> Gesture:
     if kind != "edit":
         return Gesture.UNDONE
-    said = source.partition(":")[2]
-    if said in set(Gesture):
-        return Gesture(said)
+    name = source.partition(":")[2]
+    if name in set(Gesture):
+        return Gesture(name)
     states = {KeypointState(after) for _, after in changes}
     if states == {KeypointState.UNSEEN}:
         return Gesture.CLEARED

@@ -235,8 +235,8 @@ class ProjectFolder:
             "or it is another video. Guesses for the old file are dropped; check whether its labels still fit."
         )
         if not self.read_only:
-            for said in (self.predictions, self.unseen):
-                said.forget(name)
+            for stored in (self.predictions, self.unseen):
+                stored.forget(name)
             saved = self.queue.load()
             kept = [suggestion for suggestion in saved.suggestions if suggestion.key.video != name]
             if len(kept) < len(saved.suggestions):

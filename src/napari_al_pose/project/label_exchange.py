@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.file_names import plain
-from napari_al_pose.domain.steps import Told, nobody
+from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX
 
@@ -294,7 +294,13 @@ class LabelExchange:
                 self._note(kind, action)
 
     def take_in(
-        self, changes: Changes, conflicts: Changes = (), *, source: str, undoable: bool, told: Told = nobody
+        self,
+        changes: Changes,
+        conflicts: Changes = (),
+        *,
+        source: str,
+        undoable: bool,
+        on_progress: OnProgress = ignore_progress,
     ) -> None:
         """Store labels from a file that is not the project's own, in one transaction.
 
@@ -308,8 +314,8 @@ class LabelExchange:
             The file, for the log.
         undoable : bool
             False for the first labels of a new project.
-        told : callable, optional
-            Told how many labels of how many are stored; what it raises leaves all as it was.
+        on_progress : callable, optional
+            Called with the number of labels stored and of all labels; if it raises, nothing is stored.
         """
         noted = []
         with self._log.mutex:
@@ -318,7 +324,7 @@ class LabelExchange:
                     if not taken:
                         continue
                     action = self._log.append_action(kind, source=source)
-                    self._log.append_edits(action, taken, apply=kind != "conflict", told=told)
+                    self._log.append_edits(action, taken, apply=kind != "conflict", on_progress=on_progress)
                     for key, theirs in conflicts if kind == "conflict" else ():
                         self._log.put_conflict(action, key, source, theirs)
                     noted.append((kind, action))

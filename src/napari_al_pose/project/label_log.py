@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
-from napari_al_pose.domain.steps import Told, nobody, stepping
+from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
 from napari_al_pose.project import label_schema
 
 logger = logging.getLogger(__name__)
@@ -207,9 +207,11 @@ class EditLog:
         )
         return cursor.lastrowid or 0  # an INSERT always has one
 
-    def append_edits(self, action: int, changes: Changes, *, apply: bool = True, told: Told = nobody) -> None:
+    def append_edits(
+        self, action: int, changes: Changes, *, apply: bool = True, on_progress: OnProgress = ignore_progress
+    ) -> None:
         """Append ``changes`` to the log and, if ``apply``, make them the current state."""
-        for key, new in stepping(changes, told):
+        for key, new in reporting(changes, on_progress):
             old = self.keypoint(key)
             name = _name(key)
             self._connection.execute(

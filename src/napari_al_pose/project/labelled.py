@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
-from napari_al_pose.domain.steps import Told, nobody
+from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData, UnreadableLabelsError
@@ -27,15 +27,15 @@ FEWEST_FOR_HOLDOUT = 20
 class LabelledProject(ProjectFolder):
     """The middle layer of a `Project`; see there."""
 
-    def merge_labels(self, told: Told = nobody) -> None:
+    def merge_labels(self, on_progress: OnProgress = ignore_progress) -> None:
         """Take in what other programs changed in CollectedData since it was last read or written.
 
         The notices name a file that can't be read; it stays as it is, and so do the labels of its video.
 
         Parameters
         ----------
-        told : callable, optional
-            Told how many videos of how many are done.
+        on_progress : callable, optional
+            Called with the number of videos done and of all videos.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class LabelledProject(ProjectFolder):
         """
         names = list(self._labelled_folders())
         for done, name in enumerate(names):
-            told(done, len(names))
+            on_progress(done, len(names))
             with self._passing_over_unreadable():
                 self.notice(*self._collected_data(name).merge_into(self.labels, look_at_images=True))
 

@@ -159,15 +159,15 @@ class PoolPredictions:
                 unique=np.zeros((len(keys), 0, 3), np.float32) if unique is None else np.asarray(unique, np.float32),
             )
 
-    def save_predictions(self, version: int, said: Sequence[Prediction]) -> None:
+    def save_predictions(self, version: int, predictions: Sequence[Prediction]) -> None:
         """Store predictions of one model, at least one and all of the same shape; AlPoseError if that fails."""
-        several = said[0].animals_xy is not None
-        poses = [one.poses if several else (one.xy, one.likelihood) for one in said]
-        beside = [one.unique for one in said]
+        several = predictions[0].animals_xy is not None
+        poses = [one.poses if several else (one.xy, one.likelihood) for one in predictions]
+        beside = [one.unique for one in predictions]
         with_unique = [np.column_stack([one.xy, one.likelihood]) for one in beside if one is not None]
         unique = np.stack(with_unique) if with_unique else None
         xy, likelihood = (np.stack(part) for part in zip(*poses, strict=True))
-        self.save(version, [one.key for one in said], xy, likelihood, unique=unique)
+        self.save(version, [one.key for one in predictions], xy, likelihood, unique=unique)
 
     def load(self, version: int) -> dict[FrameKey, Prediction]:
         """Return the predictions of one model by frame; empty if there are none or the file is damaged."""
@@ -202,9 +202,9 @@ class PoolPredictions:
         for path in self._folder.glob("*.npz"):
             if not path.stem.isdigit():
                 continue
-            said = self.load(int(path.stem))
-            kept = [prediction for key, prediction in said.items() if key.video != video]
-            if len(kept) == len(said):
+            predictions = self.load(int(path.stem))
+            kept = [prediction for key, prediction in predictions.items() if key.video != video]
+            if len(kept) == len(predictions):
                 continue
             if kept:
                 self.save_predictions(int(path.stem), kept)

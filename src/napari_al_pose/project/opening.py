@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
-from napari_al_pose.domain.steps import Told, nobody
+from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.formats.atomic import remove_leftovers
 from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, read_config
 from napari_al_pose.project.label_store import LabelStore
@@ -17,7 +17,9 @@ from napari_al_pose.project.staging import remove_left_over
 logger = logging.getLogger(__name__)
 
 
-def open_project(path: Path | str, *, read_only: bool | None = None, told: Told = nobody) -> Project:
+def open_project(
+    path: Path | str, *, read_only: bool | None = None, on_progress: OnProgress = ignore_progress
+) -> Project:
     """Open a DeepLabCut project for labelling.
 
     Changes that other programs made in CollectedData are merged, by key, as edits of the label store.
@@ -28,8 +30,8 @@ def open_project(path: Path | str, *, read_only: bool | None = None, told: Told 
         The project folder or its ``config.yaml``.
     read_only : bool, optional
         By default only if another process has the project open, or the folder can't be written.
-    told : callable, optional
-        Told of how many videos of how many the labels are read.
+    on_progress : callable, optional
+        Called with the number of videos whose labels are read and of all videos.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def open_project(path: Path | str, *, read_only: bool | None = None, told: Told 
             labels.exchange.compose_names()
         project.take_up_skeleton_change()
         if lock is not None or labels.in_memory:
-            project.merge_labels(told)
+            project.merge_labels(on_progress)
         elif holder is None and not read_only:
             project.check_labels()
         project.notice(*_changed_bodyparts(project))

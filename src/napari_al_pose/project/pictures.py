@@ -173,28 +173,28 @@ def look_at_pictures(
     numbers = numbered_images(sizes)[0] if elsewhere else {}
     stills = tuple(sorted((number, name) for number, name in numbers.items() if name in elsewhere))
     pictures = Pictures(default, others, stills, has_whole=kinds["whole"] > 0, has_crops=kinds["crop"] > 0)
-    told = _told(folder, sizes, placed, kinds, frame_size, crop)
-    return pictures, [*told, *([_of_differing(folder, differing, shift)] if differing else [])]
+    notices = _notices_of(folder, sizes, placed, kinds, frame_size, crop)
+    return pictures, [*notices, *([_of_differing(folder, differing, shift)] if differing else [])]
 
 
 def _of_differing(folder: Path, differing: Collection[str], shift: int | None) -> str:
     """Describe which images show something other than their frames, and where the frames they show are."""
     many = "s" if len(differing) > 1 else ""
-    told = (
+    notice = (
         f"{folder}: {len(differing)} image{many}, such as {min(differing)}, show something else than the video's frames"
     )
     used = "They are shown and trained on in place of those frames."
     if shift is None:
         look = "napari-al-pose check PROJECT looks through the whole video for what they show."
-        return f"{told} of those numbers. {used} Put back the video that they are from; {look}"
+        return f"{notice} of those numbers. {used} Put back the video that they are from; {look}"
     frames = f"{abs(shift):,} frame{'s' if abs(shift) > 1 else ''} {'later' if shift > 0 else 'earlier'}"
     return (
-        f"{told} of those numbers. The video has what they show {frames}: it was cut, or numbered otherwise, since. "
+        f"{notice} of those numbers. The video has what they show {frames}: it was cut, or numbered otherwise, since. "
         f"{used} Put back the video that they are from."
     )
 
 
-def _told(
+def _notices_of(
     folder: Path,
     sizes: Mapping[str, Size],
     placed: Mapping[Size, tuple[Place, str]],
@@ -202,24 +202,24 @@ def _told(
     frame_size: Size | None,
     crop: tuple[int, int, int, int] | None,
 ) -> list[str]:
-    told = []
+    notices = []
     if kinds["other"] and frame_size is not None:
         first = min(name for name, size in sizes.items() if placed[size][1] == "other")
-        told.append(
+        notices.append(
             f"{folder}: {kinds['other']} of {len(sizes)} images have another size than the video, such as {first} with "
             f"{_by(sizes[first])} pixels; the video has {_by(frame_size)}. They are shown and trained on in place "
             "of the video's frames."
         )
     if kinds["crop"] and kinds["whole"]:
-        told.append(
+        notices.append(
             f"{folder} holds {kinds['whole']} whole frames and {kinds['crop']} crops; each is placed by its own size."
         )
     elif kinds["whole"] and crop and frame_size and (crop[1] - crop[0], crop[3] - crop[2]) != frame_size:
-        told.append(
+        notices.append(
             f"config.yaml crops {folder.name} to {', '.join(map(str, crop))}, but its images are whole frames: the "
             "whole frame is used."
         )
-    return told
+    return notices
 
 
 def image_sizes(folder: Path) -> dict[str, Size]:

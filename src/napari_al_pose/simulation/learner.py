@@ -239,7 +239,7 @@ class _Heads:
         return cut, ((labels or self.dataset).xy[row] - (left, top)).astype(np.float32)
 
 
-def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float32]:
+def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], given: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return where an annotator's labels (K, 2) lie in a view in which the known ones lie at ``uv`` (K, 2).
 
     A view is the frame moved, rotated and scaled, which any two points determine. With one known point, only its own
@@ -253,7 +253,7 @@ def moved_with(uv: NDArray[np.float32], known: NDArray[np.float64], said: NDArra
     last = there[int(np.abs(source[there] - source[first]).argmax())]
     apart = source[last] - source[first]
     turn = (view[last] - view[first]) / apart if abs(apart) > 1e-9 else 1.0
-    found = view[first] + turn * (said @ np.array([1, 1j]) - source[first])
+    found = view[first] + turn * (given @ np.array([1, 1j]) - source[first])
     return np.stack([found.real, found.imag], axis=1).astype(np.float32)
 
 
@@ -317,12 +317,12 @@ class _WholeNetwork:
     ) -> _TrainedNetwork:
         """Train on rows; see `Learner`."""
         data = self._dataset
-        said = labels or data
+        given = labels or data
         frames = [
             labelled_frame(
                 np.asarray(data.images[row]),
-                said.xy[row],
-                said.states[row],
+                given.xy[row],
+                given.states[row],
                 data.skeleton,
                 taken=None if labels is None else labels.taken[row],
             )

@@ -159,9 +159,9 @@ def left_out(states: Sequence[PolicyState], seed: int) -> dict[str, float | None
 
 def _agreement(ranker: BoostedTrees, state: PolicyState) -> float:
     """Return Spearman's correlation between the mean prediction of each batch and its worth."""
-    said = ranker.predict(state.rows)
+    predicted = ranker.predict(state.rows)
     batches = np.unique(state.batch)
-    expected = [float(said[state.batch == number].mean()) for number in batches.tolist()]
+    expected = [float(predicted[state.batch == number].mean()) for number in batches.tolist()]
     return float(spearmanr(expected, state.worth[batches]).statistic)
 
 

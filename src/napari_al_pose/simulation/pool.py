@@ -111,9 +111,9 @@ def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = Non
         _model: Any, keys: Sequence[FrameKey], _sources: Any, _job: int, *, with_scoremaps: bool
     ) -> Generator[Progress, None, PoolOutput]:
         yield from ()
-        said = situation.model.predict([row_of[key] for key in keys], with_scoremaps=with_scoremaps)
-        grids = [said.grid_of(i) for i in range(len(keys))]
-        return PoolOutput(said.xy, said.likelihood, said.scoremaps, grids, said.animals)
+        output = situation.model.predict([row_of[key] for key in keys], with_scoremaps=with_scoremaps)
+        grids = [output.grid_of(i) for i in range(len(keys))]
+        return PoolOutput(output.xy, output.likelihood, output.scoremaps, grids, output.animals)
 
     return RankingInput(
         pool=pool,

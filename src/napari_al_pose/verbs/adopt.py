@@ -51,11 +51,11 @@ def _pair(text: str) -> tuple[str, str]:
 def _adopt(options: argparse.Namespace) -> None:
     from napari_al_pose import headless
 
-    said = {name: getattr(options, name) for name in ("bodyparts", "normalize", "sigmoid")}
+    overrides = {name: getattr(options, name) for name in ("bodyparts", "normalize", "sigmoid")}
     result = headless.adopt_model(
         options.project,
         options.model,
-        said={name: value for name, value in said.items() if value is not None},
+        overrides={name: value for name, value in overrides.items() if value is not None},
         chosen=dict(options.map),
         partial=options.partial,
     )

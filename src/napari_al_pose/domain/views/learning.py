@@ -219,7 +219,7 @@ def bodypart_errors(rounds: Sequence[Round]) -> tuple[str, ...]:
 class ReliabilityView:
     """How often keypoints of each likelihood are right: a curve, and what it means in a sentence."""
 
-    said: tuple[float, ...]
+    likelihoods: tuple[float, ...]
     found: tuple[float, ...]
     sentence: str
 
@@ -232,10 +232,10 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
     if reliability is None:
         return ReliabilityView((), (), "Label a test frame to check the likelihoods on.")
     n_keypoints = sum(n for _, _, n in reliability.bins)
-    said = sum(value * n for value, _, n in reliability.bins) / n_keypoints
+    likelihood = sum(value * n for value, _, n in reliability.bins) / n_keypoints
     found = sum(value * n for _, value, n in reliability.bins) / n_keypoints
     gap = reliability.expected_error
-    words = "right as often as they say" if gap <= SMALL_GAP else "too careful" if found > said else "too sure"
+    words = "right as often as they say" if gap <= SMALL_GAP else "too careful" if found > likelihood else "too sure"
     return ReliabilityView(
         tuple(value for value, _, _ in reliability.bins),
         tuple(value for _, value, _ in reliability.bins),

@@ -67,7 +67,7 @@ def skeleton_hint(draft: SkeletonDraft, *, draws_lines: bool) -> str:
     if following:
         return f"Click the {following}. Or use only the list: places on the picture just help to draw lines."
     if not draft.bodyparts:
-        return "Click the first bodypart and type its name, type the list on the right, or begin with a standard skeleton."
+        return "Click the first bodypart and type its name, type the list, or begin with a standard skeleton."
     return "Click the next bodypart and name it. Drag to move one, right-click to remove it. Then draw the lines."
 
 

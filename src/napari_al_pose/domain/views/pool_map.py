@@ -228,6 +228,6 @@ def _tooltip(key: FrameKey, kind: str, score: float) -> str:
     lines = [f"{key.video}, frame {key.frame}"]
     if math.isfinite(score):
         lines.append(f"Score {number(score)}")
-    said = {LABELLED: "Labelled.", TEST: "Test frame.", CHOSEN: "Would be chosen.", UNSCORED: "Not scored."}
-    lines += [said[kind]] if kind in said else []
+    sentences = {LABELLED: "Labelled.", TEST: "Test frame.", CHOSEN: "Would be chosen.", UNSCORED: "Not scored."}
+    lines += [sentences[kind]] if kind in sentences else []
     return "\n".join(lines)

@@ -60,12 +60,12 @@ class AskedBodyparts:
 
     def words(self, row: int, suggestion: Suggestion) -> str:
         """Return how much of a frame is asked for; "" if that is not known yet."""
-        said = self.predictions.get(suggestion.key)
+        guess = self.predictions.get(suggestion.key)
         if is_whole_frame(row, suggestion.role):
             return "whole frame"
-        if said is None or len(said.poses[0]) != 1:
+        if guess is None or len(guess.poses[0]) != 1:
             return ""
-        n = n_asked(said, self.threshold)
+        n = n_asked(guess, self.threshold)
         return count(n, "bodypart") if n else "none in doubt"
 
 

@@ -87,8 +87,8 @@ def why_view(
 
 def _plain(suggestion: Suggestion) -> str:
     """Return the strategy's own sentence, as a sentence."""
-    said = suggestion.sentence or f"Chosen by {suggestion.strategy}"
-    return f"{said[0].upper()}{said[1:]}".rstrip(".") + "."
+    reason = suggestion.sentence or f"Chosen by {suggestion.strategy}"
+    return f"{reason[0].upper()}{reason[1:]}".rstrip(".") + "."
 
 
 def _standing_out(suggestion: Suggestion, scored: Sequence[BodypartReason], queue: Sequence[Suggestion]) -> str:

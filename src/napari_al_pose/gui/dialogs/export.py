@@ -130,16 +130,16 @@ class ExportDialog(QDialog):
             self.status.setToolTip(result)
             self._grow()
             return
-        said = export_status(
+        shown = export_status(
             stage=export.stage,
             done=export.done,
             total=export.total,
             seconds_left=export.seconds_left,
             waits_for=training.kind,
         )
-        self.status.setText(said.text)
-        self.bar.setRange(0, 0 if said.share < 0 else 1000)
-        self.bar.setValue(round(said.share * 1000))
+        self.status.setText(shown.text)
+        self.bar.setRange(0, 0 if shown.share < 0 else 1000)
+        self.bar.setValue(round(shown.share * 1000))
         self._grow()
 
     def start(self) -> None:

@@ -40,7 +40,7 @@ class KeyDialog(QDialog):
         self.setWindowTitle("Change keys")
         self.setMinimumSize(480, 520)
         self._table = _KeyTable(self._on_key)
-        self._said = label("Choose an action, then press its new key.", "dim", wrap=True)
+        self._answer = label("Choose an action, then press its new key.", "dim", wrap=True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         restore = QPushButton("Restore all")
         buttons.addButton(restore, QDialogButtonBox.ButtonRole.ResetRole)
@@ -48,14 +48,14 @@ class KeyDialog(QDialog):
         buttons.rejected.connect(self.reject)
         rows = QVBoxLayout(self)
         rows.addWidget(self._table, 1)
-        rows.addWidget(self._said)
+        rows.addWidget(self._answer)
         rows.addWidget(buttons)
         self._fill()
 
     @property
-    def said(self) -> str:
-        """What the dialog says of the last key."""
-        return self._said.text()
+    def answer(self) -> str:
+        """What became of the last key that was pressed."""
+        return self._answer.text()
 
     def _fill(self) -> None:
         changeable = [key for key in self._keys.table if HELP not in key.keys]
@@ -77,14 +77,14 @@ class KeyDialog(QDialog):
         try:
             self._keys.change(wanted, pressed)
         except AlPoseError as error:
-            self._said.setText(str(error))
+            self._answer.setText(str(error))
             return
-        self._said.setText(f"{spoken(pressed)}: {wanted.title}")
+        self._answer.setText(f"{spoken(pressed)}: {wanted.title}")
         self._fill()
 
     def _restore(self) -> None:
         self._keys.restore()
-        self._said.setText("All keys are the defaults again.")
+        self._answer.setText("All keys are the defaults again.")
         self._fill()
 
 

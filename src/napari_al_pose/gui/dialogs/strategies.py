@@ -171,13 +171,13 @@ class _About(QScrollArea):
     def tell(self, about: StrategyEntry | Family | None) -> None:
         """Show what is known of ``about``; None if no strategy fits the words."""
         if isinstance(about, StrategyEntry):
-            said = [about.title, about.name, about.summary, about.needs, about.cost]
-            said += [self._heading.text(), "\n".join(about.measured)]
+            texts = [about.title, about.name, about.summary, about.needs, about.cost]
+            texts += [self._heading.text(), "\n".join(about.measured)]
         elif isinstance(about, Family):
-            said = [about.title, "", f"{about.summary}.", "", "", "", ""]
+            texts = [about.title, "", f"{about.summary}.", "", "", "", ""]
         else:
-            said = ["No strategy has all of these words", "", "", "", "", "", ""]
-        for one, text in zip((self._title, self._name, *self._lines), said, strict=True):
+            texts = ["No strategy has all of these words", "", "", "", "", "", ""]
+        for one, text in zip((self._title, self._name, *self._lines), texts, strict=True):
             one.setVisible(bool(text))
             if one is not self._heading:
                 one.setText(text)

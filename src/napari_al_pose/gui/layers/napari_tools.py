@@ -90,10 +90,10 @@ class NapariTools(QObject):
         viewer = self._viewer_ref()
         if viewer is None or not self._is_ours or self._frame.source is None:
             return
-        said = status_line(
+        line = status_line(
             self._options.tool, self._frame.bodypart, to_source(viewer.cursor.position), size=self._frame.size
         )
-        text = self._keys.named(said)
+        text = self._keys.named(line)
         if viewer.status != text:
             viewer.status = text
 

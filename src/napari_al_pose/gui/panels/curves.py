@@ -182,8 +182,8 @@ class CurvesPanel(QWidget):
         self._worst.setVisible(bool(errors))
         belief = reliability_view(self._learning.rounds)
         if self._reliability is not None:
-            self._reliability.set_curve(belief.said, belief.found, dots=True)
-            self._reliability.setVisible(bool(belief.said))
+            self._reliability.set_curve(belief.likelihoods, belief.found, dots=True)
+            self._reliability.setVisible(bool(belief.likelihoods))
         self._belief.setText(belief.sentence)
         self._show_page(1 if curve.labels else 0)
         self.refresh()

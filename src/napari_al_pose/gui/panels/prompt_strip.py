@@ -61,8 +61,8 @@ class PromptStrip(QWidget):
 
     def refresh(self) -> None:
         """Say what the next click does now."""
-        said = self._prompt()
-        shown = Prompt(said.text, self._keys.named(said.keys), said.warning)
+        current = self._prompt()
+        shown = Prompt(current.text, self._keys.named(current.keys), current.warning)
         if shown != self._shown:
             self._shown = shown
             self.setToolTip("\n".join(filter(None, (shown.warning, shown.text, shown.keys))))
@@ -72,8 +72,8 @@ class PromptStrip(QWidget):
         if self._context.is_playing:
             first, last = self._context.span
             return playing_prompt(last - first + 1)
-        said = self._prompter.prompt
-        return said if said.text else Prompt(self._notices.busy)
+        current = self._prompter.prompt
+        return current if current.text else Prompt(self._notices.busy)
 
     def paintEvent(self, event: Any) -> None:
         painter = QPainter(self)

@@ -117,7 +117,7 @@ class TrainPanel(QWidget):
         training = self._learning.training
         self._bar.setRange(0, training.total)  # 0 of 0 is Qt's "nobody knows": a moving bar
         self._bar.setValue(training.done)
-        said = training_sentence(
+        sentence = training_sentence(
             stage=training.stage,
             step=training.step,
             steps=training.steps,
@@ -125,8 +125,8 @@ class TrainPanel(QWidget):
             total=training.total,
             seconds_left=training.seconds_left,
         )
-        self._bar_text.setText(said)
-        self._bar_text.setToolTip(said)
+        self._bar_text.setText(sentence)
+        self._bar_text.setToolTip(sentence)
         stop = stop_view(kind=training.kind, has_trained=training.has_trained, is_trying=training.is_trying)
         self._keep.setToolTip(stop.keep_tooltip)
         self._keep.setVisible(stop.shows_keep)

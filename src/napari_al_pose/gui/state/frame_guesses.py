@@ -228,20 +228,20 @@ class FrameGuesses(QObject):
         self._each = ()
         if self._key is not None:
             looked = None if self._looked is None else self._looked.prediction
-            said = looked or self._predictions.get(self._key) or self._followed
-            found = [*guesses_for(said, self._animals, self._followed, chosen=self._index)]
+            predicted = looked or self._predictions.get(self._key) or self._followed
+            found = [*guesses_for(predicted, self._animals, self._followed, chosen=self._index)]
             if self._has_unique:
-                found.append(None if said is None else said.unique)
+                found.append(None if predicted is None else predicted.unique)
             self._each = tuple(self._guess_of(index, one) for index, one in enumerate(found))
 
-    def _guess_of(self, index: int, said: Prediction | None) -> Prediction | None:
-        """Return the guess for an individual, of which the model ``said`` something, or nothing."""
+    def _guess_of(self, index: int, predicted: Prediction | None) -> Prediction | None:
+        """Return the guess for an individual, given what the model ``predicted`` for it."""
         annotation, chosen = self._annotations[index], index == self._index
         if chosen and self._borrowed is not None:
             return open_guess(self._borrowed, annotation)
         # To weigh the peaks takes some milliseconds: it is done for the animal that is being labelled.
         prior, evidence = (self._prior, self._peaks()) if chosen else (None, None)
-        known = frame_guess(said, annotation, prior=prior, evidence=evidence)
+        known = frame_guess(predicted, annotation, prior=prior, evidence=evidence)
         carried = self._carried.get((annotation.key, annotation.individual))
         return with_carried(known, open_guess(carried, annotation))
 

@@ -114,7 +114,7 @@ class ModelGuesses(QObject):
 
 
 class _StoredPoses(QObject):
-    """Looks up the stored prediction for a frame. One look-up runs at a time, and the newest request replaces older ones.
+    """Looks up the stored prediction for a frame. One look-up runs at a time; the newest request goes next.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class Prompter(QObject):
         if self._checks.in_front is not None:
             return check_prompt(self._checks.in_front)
         guessed = frame.guesses.guessed(options.unbelieved)
-        said = prompt(
+        found = prompt(
             frame.annotation,
             guessed,
             frame.bodypart,
@@ -82,9 +82,9 @@ class Prompter(QObject):
             asks_whole=self._asks_whole,
         )
         if guessed is None or guessed.copied_from is None:
-            return said
+            return found
         copied = copied_sentence(guessed.copied_from, current=frame.key)
-        return Prompt(said.text, said.keys, said.warning or copied)
+        return Prompt(found.text, found.keys, found.warning or copied)
 
     @property
     def _asks_whole(self) -> bool:

@@ -270,7 +270,7 @@ class TrackEditor(QObject):
         edit = TrackEdit(act, here if row is None else row, track, other, name, project.labels.next_steps[0])
         self._keep(self._edits.with_edit(edit), edit_sentence(edit, self.tracks, self.key_of(here).frame))
 
-    def _keep(self, edits: TrackEdits, said: str) -> None:
+    def _keep(self, edits: TrackEdits, sentence: str) -> None:
         run = self._read.run
         if run is None or self._projects.writable() is None:
             return
@@ -280,7 +280,7 @@ class TrackEditor(QObject):
             self._notices.refuse(error)
             return
         self._tell_frame()
-        self._notices.tell(said, "")
+        self._notices.tell(sentence, "")
         self.read_anew()
 
     def _nearest(self, track: int) -> int | None:

@@ -161,14 +161,14 @@ def train_head(kind: HeadKind, lesson: Lesson, *, seed: int = 0) -> Generator[in
     return head.eval().requires_grad_(False)
 
 
-def _loss(kind: HeadKind, said: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
+def _loss(kind: HeadKind, output: Tensor, lesson: Lesson, rows: Tensor) -> Tensor:
     if kind is HeadKind.ALEATORIC:
-        return position_likelihood(lesson.squared[rows], said, lesson.placed[rows])
+        return position_likelihood(lesson.squared[rows], output, lesson.placed[rows])
     if kind is HeadKind.LINKS:
-        mean, log_variance = said.unflatten(1, (-1, 2)).unbind(dim=2)
+        mean, log_variance = output.unflatten(1, (-1, 2)).unbind(dim=2)
         return length_likelihood(lesson.length[rows], mean, log_variance, lesson.linked[rows])
     # Row i is paired with row i + n / 2.
-    expected, true = said[:, 0].reshape(2, -1).T, lesson.loss[rows].reshape(2, -1).T
+    expected, true = output[:, 0].reshape(2, -1).T, lesson.loss[rows].reshape(2, -1).T
     pairwise = learning_loss if kind is HeadKind.LEARNING_LOSS else learning_loss_pp
     return pairwise(expected, true)
 
@@ -205,8 +205,8 @@ def _lesson(
     image, uv = images[0], geometry.to_network(frame.xy[None])[0]
     uv[frame.states != KeypointState.PLACED] = np.nan
     sides = np.array([geometry.resized[1], geometry.resized[0]], np.float64)
-    said = view.model.settings.rotation_degrees
-    rotation = said if said >= 0 else FULL_ROTATION  # a training stores its choice there
+    degrees = view.model.settings.rotation_degrees
+    rotation = degrees if degrees >= 0 else FULL_ROTATION  # a training stores its choice there
     copies, moved = [], []
     for _ in range(VIEWS):
         centre = (sides - 1) / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * sides

@@ -97,16 +97,18 @@ class DeepLabCutModel:
         """Predict the pose in each frame; see `PoseModel.predict`. Scoremaps are clipped to [0, 1]."""
         check_frames(frames)
         at, n = indices(self._order), len(frames)
-        said: Decoded | Looks
+        decoded: Decoded | Looks
         if not n:
-            said = _nothing(len(self._snapshot.bodyparts))
+            decoded = _nothing(len(self._snapshot.bodyparts))
         elif self._search is None:
-            said = self._decoded(frames)
+            decoded = self._decoded(frames)
         else:
-            said = self._search.find(frames)
-        corners, scales = (said.offset, said.scale) if isinstance(said, Looks) else (np.zeros((n, 2)), np.ones((n, 2)))
-        xy, likelihood = said.xy[:, at], said.likelihood[:, at]
-        maps = said.maps[:, at] if with_scoremaps else None
+            decoded = self._search.find(frames)
+        corners, scales = (
+            (decoded.offset, decoded.scale) if isinstance(decoded, Looks) else (np.zeros((n, 2)), np.ones((n, 2)))
+        )
+        xy, likelihood = decoded.xy[:, at], decoded.likelihood[:, at]
+        maps = decoded.maps[:, at] if with_scoremaps else None
         blank(self._order, xy, likelihood, maps)
         return PoseBatch(xy, likelihood, maps, tuple(self._grid(*where) for where in zip(corners, scales, strict=True)))
 

@@ -71,9 +71,9 @@ class ExportedModel:
             for i in range(len(frames))
         ]
         if chunks:
-            said = as_batch(chunks, Calibration(*self._facts.calibration))
-            blank(self._order, said.xy, said.likelihood, said.scoremaps)
-            return said
+            batch = as_batch(chunks, Calibration(*self._facts.calibration))
+            blank(self._order, batch.xy, batch.likelihood, batch.scoremaps)
+            return batch
         k = len(self.bodyparts)
         maps = np.empty((0, k, 1, 1), np.float32) if with_scoremaps else None
         return PoseBatch(np.empty((0, k, 2), np.float32), np.empty((0, k), np.float32), maps, ())
@@ -81,5 +81,5 @@ class ExportedModel:
     def save(self, path: Path) -> None:
         """Write the model and which bodyparts are asked of it, side by side."""
         path.write_bytes(self._content)
-        said = {"bodyparts": list(self._facts.bodyparts), "project_bodyparts": list(self.bodyparts)}
-        path.with_suffix(".json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+        batch = {"bodyparts": list(self._facts.bodyparts), "project_bodyparts": list(self.bodyparts)}
+        path.with_suffix(".json").write_text(json.dumps(batch, indent=1), encoding="utf-8")

@@ -167,9 +167,9 @@ def load_onnx(path: Path) -> OnnxModel | ExportedModel:
         If a file is missing or damaged, or onnxruntime is not installed.
     """
     try:
-        said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        bodyparts = tuple(str(name) for name in said["project_bodyparts"])
-        return read_onnx(path, bodyparts, said=said, partial=True)
+        overrides = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        bodyparts = tuple(str(name) for name in overrides["project_bodyparts"])
+        return read_onnx(path, bodyparts, overrides=overrides, partial=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlPoseError(f"The model {path} is damaged, or not a model.", "Choose another version.") from error
 
@@ -178,7 +178,7 @@ def read_onnx(
     path: Path,
     bodyparts: Sequence[str],
     *,
-    said: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
     chosen: Mapping[str, str] = MappingProxyType({}),
     partial: bool = False,
 ) -> OnnxModel | ExportedModel:
@@ -190,7 +190,7 @@ def read_onnx(
         An ``.onnx`` file.
     bodyparts : sequence of str
         The project's.
-    said : dict
+    overrides : dict
         Fields of `OnnxOptions` that override the file's metadata. If neither names the bodyparts, they are the
         project's.
     chosen : mapping of str to str
@@ -207,13 +207,13 @@ def read_onnx(
     session = _session(content)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
     if facts := read_facts(metadata, path):
-        known = tuple((said or {}).get("bodyparts") or facts.bodyparts)
+        known = tuple((overrides or {}).get("bodyparts") or facts.bodyparts)
         facts = facts.model_copy(update={"bodyparts": in_our_words(bodyparts, known, chosen, partial=partial)})
         return ExportedModel(content, session, facts, tuple(bodyparts))
     if "bodyparts" in metadata:
         metadata["bodyparts"] = _names(metadata["bodyparts"])
     try:
-        options = OnnxOptions.model_validate({"bodyparts": tuple(bodyparts), **metadata, **(said or {})})
+        options = OnnxOptions.model_validate({"bodyparts": tuple(bodyparts), **metadata, **(overrides or {})})
     except ValidationError as error:
         first = error.errors()[0]
         raise AlPoseError(f"The metadata of {path} does not fit: {first['loc']}: {first['msg']}.", _HINT) from error

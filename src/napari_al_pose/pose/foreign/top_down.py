@@ -121,10 +121,10 @@ class TopDownSearch:
     def look(self, frames: NDArray[np.uint8], boxes: NDArray[np.float64]) -> Looks:
         """Return what the network says of one box, (left, top, width, height), in each frame."""
         cuts = [cut_out(frame, box, self._crop) for frame, box in zip(frames, boxes, strict=True)]
-        said = self._decode(np.stack([image for image, _, _ in cuts]))
+        decoded = self._decode(np.stack([image for image, _, _ in cuts]))
         offset, scale = (np.array([cut[i] for cut in cuts], np.float64) for i in (1, 2))
-        xy = said.xy * scale[:, None] + offset[:, None]
-        return Looks(xy.astype(np.float32), said.likelihood, said.maps, offset, scale, boxes.astype(np.float64))
+        xy = decoded.xy * scale[:, None] + offset[:, None]
+        return Looks(xy.astype(np.float32), decoded.likelihood, decoded.maps, offset, scale, boxes.astype(np.float64))
 
 
 def cut_out(
