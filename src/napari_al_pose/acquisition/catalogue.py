@@ -23,7 +23,7 @@ _EXTRA_WORDS = {"alexnet": "AlexNet's weights", "dinov2": "DINOv2's weights"}
 
 @dataclass(frozen=True, slots=True)
 class StrategyEntry:
-    """What the user is told of a strategy.
+    """The description of a strategy for the user.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ class StrategyEntry:
     measured: tuple[str, ...]
 
     def fits(self, words: str) -> bool:
-        """Return whether all of ``words`` are found in what is told, in any order and case."""
+        """Return whether the description contains all of ``words``, in any order and case."""
         told = " ".join((self.name, self.title, self.family.title, self.summary, self.needs, self.cost)).lower()
         return all(word in told for word in words.lower().split())
 
 
 def strategy_entries(strategies: Mapping[str, Strategy]) -> tuple[StrategyEntry, ...]:
-    """Return what is told of strategies: by family, in a family the short list first, then by title."""
+    """Return the descriptions of strategies: by family, in a family the short list first, then by title."""
     families = list(Family)
     ordered = sorted(
         strategies.values(),

@@ -1,4 +1,4 @@
-"""Families of strategies: what they have in common in the eyes of somebody who chooses one."""
+"""Families of strategies, as a user who chooses one would group them."""
 
 from __future__ import annotations
 

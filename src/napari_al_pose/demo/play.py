@@ -109,7 +109,7 @@ def _learn(viewer: Any, session: Session, story: Story, number: int, rounds_befo
         f"{done.train_seconds:.0f} s, {error}."
     )
     if session.frame.key != in_front:
-        raise AssertionError("the frame in front of the user moved")
+        raise AssertionError("the current frame moved")
     story.picture(viewer, f"round-{number}-ranked")
 
 

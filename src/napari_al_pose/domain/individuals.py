@@ -26,7 +26,7 @@ def guesses_for(
     *,
     chosen: int = -1,
 ) -> tuple[Prediction | None, ...]:
-    """Return what a model says of each individual; None where no pose is left for it.
+    """Return a model's prediction for each individual; None where no pose is left for it.
 
     Each individual with labels takes the pose they lie on, whatever the model called it. The poses that are left go to
     the individuals without labels: to the one that was followed there, or that the model names, if it has no labels.

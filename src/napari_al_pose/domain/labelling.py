@@ -269,7 +269,7 @@ class LabelTally:
     def update(self, *annotations: Annotation) -> None:
         """Take over the present state of one frame: the annotations of all its individuals.
 
-        A frame is complete if at least one individual is labelled, and none by half.
+        A frame is complete if at least one individual is labelled, and none is labelled partly.
         """
         begun = [annotation for annotation in annotations if not annotation.is_empty]
         key = annotations[0].key

@@ -81,7 +81,7 @@ class Queue:
         return Queue(left, position=max(-1, self.position - before))
 
     def after_rerank(self, new: Sequence[Suggestion], *, complete: Collection[FrameKey] = ()) -> Queue:
-        """Return the queue with ``new`` behind the frame in front of the user.
+        """Return the queue with ``new`` behind the current frame.
 
         That frame stays where the user is, as the first row (with its new reasons where ``new`` has it too), and
         "next" leads to the frames that the user picked and that are not ``complete`` yet, then to the best of the

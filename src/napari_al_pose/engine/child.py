@@ -117,7 +117,7 @@ class EngineProcess:
         self._loop.warm_up()
 
     def _give_first_queue(self) -> None:
-        """Answer the first wish for a queue with a coarse one, before torch is loaded; the ranking follows."""
+        """Answer the first request for a queue with a coarse one, before torch is loaded; the ranking follows."""
         try:
             request = self._inbox.get(timeout=FIRST_WISH_SECONDS)
         except queue.Empty:

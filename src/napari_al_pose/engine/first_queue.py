@@ -125,7 +125,7 @@ def choose_by_pictures(
 
 
 def _cells(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return coarse grey pictures as rows, without the light that all cells of one share."""
+    """Return coarse grey pictures as rows, each without its mean brightness."""
     n, height, width = pictures.shape
     cells = pictures.reshape(n, height // _COARSE, _COARSE, width // _COARSE, _COARSE).mean(axis=(2, 4))
     rows = cells.reshape(n, -1)

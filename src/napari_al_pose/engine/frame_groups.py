@@ -50,7 +50,7 @@ def group_frames(
     labelled_then: Sequence[FrameKey],
     labelled: Sequence[FrameKey],
 ) -> Generator[Progress, None, GroupedFrames]:
-    """Group all candidate frames, near-duplicates and repeated pictures included: they say how common a look is.
+    """Group all candidate frames, including near-duplicates and repeated pictures, which show how common a look is.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class OfJob:
-    """What is said of a job, or of a look: ``job`` is the number that the client gave it."""
+    """A reply that belongs to a request: ``job`` is the number that the client gave it."""
 
     job: int
 

@@ -91,7 +91,7 @@ class WindowActions(QObject):
             self.open_path(path)
 
     def open_path(self, path: Path) -> None:
-        """Open the project at ``path``; a running training of another one is asked about."""
+        """Open the project at ``path``; ask first if a training of another one is running."""
         project, root = self._projects.project, path.parent if path.suffix in (".yaml", ".yml") else path
         if project is not None and project.root.resolve() == root.resolve():
             self._projects.open_project(path)
@@ -99,7 +99,7 @@ class WindowActions(QObject):
         self.leaving.ask(lambda: self._projects.open_project(path), what="Open another project")
 
     def close_project(self) -> None:
-        """Close the project; a running training is asked about."""
+        """Close the project; ask first if a training is running."""
         self.leaving.ask(self._projects.close_project, what="Close the project")
 
     def new(self) -> None:
@@ -240,7 +240,7 @@ class WindowActions(QObject):
             self._open(dialog)
 
     def history(self) -> None:
-        """Show the history of the frame in front of the user."""
+        """Show the history of the current frame."""
         from napari_al_pose.gui.dialogs.history import HistoryDialog
 
         project, key = self._projects.project, self._frame.key
@@ -286,7 +286,7 @@ class WindowActions(QObject):
             self._open(dialog)
 
     def edit_skeleton(self, edit: SkeletonEdit) -> None:
-        """Change bodyparts and lines; a training that other bodyparts would end is asked about."""
+        """Change bodyparts and lines; ask first if that would end a training."""
         project = self._projects.project
         if project is not None and edit.changes_network(project.skeleton):
             self.leaving.ask(lambda: self._projects.edit_skeleton(edit), what="Change the bodyparts")
@@ -294,7 +294,7 @@ class WindowActions(QObject):
             self._projects.edit_skeleton(edit)
 
     def add_individual(self, name: str) -> None:
-        """Add an animal; a training that this would end is asked about."""
+        """Add an animal; ask first if that would end a training."""
         self.leaving.ask(lambda: self._projects.add_individual(name), what=f"Add {name}")
 
     def _open_sample(self, config: Path) -> None:

@@ -89,7 +89,7 @@ class Background(QObject):
 
 
 class DelayedWork(QObject):
-    """Work that begins a while after it was asked for, and can be given up at any time.
+    """Work that begins some time after it was requested, and can be abandoned at any time.
 
     Parameters
     ----------

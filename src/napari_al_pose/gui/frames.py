@@ -35,7 +35,7 @@ class FrameNews(QObject):
     """
 
     arrived = Signal(int)
-    """A frame that was wanted can be had: its position."""
+    """A requested frame is available: its position."""
     failed = Signal(str, str)
     """Message and hint of a frame that cannot be read."""
 

@@ -63,7 +63,7 @@ class PictureCheck(QObject):
             self._next(project, self.work.begin(), frozenset())
 
     def _next(self, project: Project, cancel: threading.Event, done: frozenset[str]) -> None:
-        """Compare the next video; ``done`` are those that were looked at, whatever came of it."""
+        """Compare the next video; ``done`` are those that were compared, with any result."""
 
         def work() -> tuple[str, Compared | None]:
             for video in project.videos_to_compare():

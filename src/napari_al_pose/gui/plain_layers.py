@@ -35,7 +35,7 @@ def watch(viewer: Any) -> None:
 
 
 def _let_screenshots_wait(viewer: Any) -> None:
-    """Have a picture of the canvas show the frame the slider is at, as pictures for an animation must.
+    """Make screenshots wait until the canvas shows the slider's frame, as animations need.
 
     Before it takes one, napari waits for its slicer, which knows nothing of our frames and has no event to tell of it.
     """

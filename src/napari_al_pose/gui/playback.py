@@ -20,7 +20,7 @@ AHEAD_SECONDS = 0.5
 
 
 class VideoPlayer(QObject):
-    """Moves the session from frame to frame as time goes by: frames that are late are skipped, never the clock.
+    """Plays by the clock: frames that are late are skipped.
 
     Nothing here waits: while a frame is being decoded the last one stays, and the next is the one due by then. The
     engine is asked for scoremaps only of the frame where playing stops.
@@ -47,7 +47,7 @@ class VideoPlayer(QObject):
 
     @property
     def is_playing(self) -> bool:
-        """Whether time goes by."""
+        """Whether the video is playing."""
         return self._timer.isActive()
 
     def toggle(self) -> None:
@@ -90,6 +90,6 @@ class VideoPlayer(QObject):
             self.stop()
 
     def _on_change(self) -> None:
-        """Leave it to the user who does something meanwhile."""
+        """Stop playing when the user does something else."""
         if not self._moves:
             self.stop()

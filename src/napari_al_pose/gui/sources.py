@@ -36,13 +36,13 @@ class CachedSource(FrameSource, Protocol):
         """Return when a frame is shown, in seconds after the first one."""
 
     def peek(self, position: int) -> NDArray[np.uint8] | None:
-        """Return a frame if it can be had at once; never waits."""
+        """Return a frame if it is available at once; never waits."""
 
     def prefetch(self, positions: Iterable[int]) -> None:
         """Decode frames in the background."""
 
     def superseded_by(self, superseded: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Give up what this thread reads in the ``with`` block once ``superseded()`` is True."""
+        """Abandon reads of this thread in the ``with`` block once ``superseded()`` is True."""
 
 
 class SourceShelf(QObject):
@@ -96,12 +96,12 @@ class SourceShelf(QObject):
             self._open[name].prefetch(positions)
 
     def forget(self, name: str) -> None:
-        """Close a video in the background, so that it is opened anew when it is wanted again."""
+        """Close a video in the background, so that it is reopened when it is wanted again."""
         if name in self._open:
             self._put_away(name)
 
     def clear(self) -> None:
-        """Close every video, in the background, and give up opening others."""
+        """Close every video in the background, and stop opening others."""
         for cancel in self._opening.values():
             cancel.set()
         self._opening.clear()
@@ -152,7 +152,7 @@ class SourceShelf(QObject):
 
 
 def _ignore(_result: object) -> None:
-    """Nobody waits for this."""
+    """Do nothing with a result."""
 
 
 def _log(error: AlPoseError) -> None:

@@ -55,7 +55,7 @@ class Splash:
         return process is not None and process.stdout is not None and bool(process.stdout.readline())
 
     def close(self) -> None:
-        """Take it away."""
+        """Close it."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -67,7 +67,7 @@ class Splash:
 
 
 def main() -> None:
-    """Show the window until nobody holds the other end of the input any more."""
+    """Show the window until the other end of standard input is closed."""
     from qtpy.QtCore import QObject, Qt, QTimer, Signal
     from qtpy.QtWidgets import QApplication, QFrame, QLabel, QProgressBar, QVBoxLayout
 

@@ -71,7 +71,7 @@ class VideoCheck(QObject):
 
     @property
     def view(self) -> VideoCheckView:
-        """What there is to say."""
+        """What to show the user."""
         return self._view
 
     # ---- checking -----------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class VideoCheck(QObject):
         self._work.run(copy, then=lambda _made: self._end_copy(source), failed=self._fail)
 
     def cancel_copy(self) -> None:
-        """Give up the copy; nothing of it is left."""
+        """Cancel the copy and remove what was written of it."""
         self._work.give_up()
 
     def _end_copy(self, source: VideoFile) -> None:

@@ -14,7 +14,7 @@ from napari_al_pose.gui.state.session import Session, new_session
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _InViewer:
-    """A session with what shows it in a viewer, which nothing else holds."""
+    """A session with its layers, keys and commands in one viewer; the only reference to them."""
 
     session: Session
     stack: LayerStack

@@ -254,7 +254,7 @@ class RowsModel(QAbstractListModel):
         return self._rows
 
     def set_rows(self, rows: Sequence[Any]) -> None:
-        """Show ``rows``; only those that differ are painted anew."""
+        """Show ``rows``; only those that differ are painted again."""
         old, new = self._rows, tuple(rows)
         if len(old) != len(new):
             self.beginResetModel()
@@ -267,7 +267,7 @@ class RowsModel(QAbstractListModel):
                 self.touch(i)
 
     def touch(self, row: int) -> None:
-        """Paint ``row`` anew."""
+        """Paint ``row`` again."""
         self.dataChanged.emit(self.index(row), self.index(row))
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:

@@ -58,7 +58,7 @@ def open_window(project: Path | None = None, *, show: bool = True, is_program: b
 
 
 def _new_window() -> tuple[Any, Session]:
-    """Return viewer and session of a window that is shown when all is in its place.
+    """Return viewer and session of a window that is shown once everything is in place.
 
     So nothing is laid out twice, and nobody sees napari's window without ours.
     """
@@ -78,7 +78,7 @@ def _new_window() -> tuple[Any, Session]:
 
 @contextmanager
 def _collecting_nothing(*, freeze: bool) -> Iterator[None]:
-    """Keep Python from searching for garbage: what is being made is none, and the search takes an eighth of a start."""
+    """Pause Python's garbage collector: it would find nothing, and it takes an eighth of a start."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -91,7 +91,7 @@ def _collecting_nothing(*, freeze: bool) -> Iterator[None]:
 
 
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """Return the size, or as much of it as there is screen."""
+    """Return the size, limited to the screen."""
     from qtpy.QtGui import QGuiApplication
 
     there = QGuiApplication.primaryScreen().availableGeometry()
@@ -125,7 +125,7 @@ def _root_of(project: Path) -> Path:
 
 
 def check_project(path: Path) -> None:
-    """Raise what opening would raise at once, so that a mistyped path ends on the command line, not in a window."""
+    """Raise the errors that opening would raise at once, so that a mistyped path is reported on the command line."""
     from napari_al_pose.formats.deeplabcut import read_config
 
     if path.suffix.lower() == ".slp":

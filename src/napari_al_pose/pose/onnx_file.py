@@ -34,7 +34,7 @@ _INSTALL = 'Run: pip install "napari-al-pose[onnx]"'
 
 
 class OnnxFacts(BaseModel):
-    """What a graph of ours does not say of itself.
+    """What a graph of ours does not contain itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Earlier versions of the label files, in case somebody wants one back."""
+"""Earlier versions of the label files, to be restored on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels changed both here and by another program, until somebody decides."""
+"""Labels changed both here and by another program, until the user decides."""
 
 from __future__ import annotations
 

@@ -309,7 +309,7 @@ class LabelExchange:
         changes : changes
             Applied, as one undo step if ``undoable``.
         conflicts : changes
-            Other values of existing labels; kept beside them until somebody decides.
+            Other values of existing labels; kept beside them until the user decides.
         source : str
             The file, for the log.
         undoable : bool

@@ -233,7 +233,7 @@ class _FilesChangedError(Exception):
 class _FileWatch:
     """Lets only those files be replaced that are as they were, and knows what they were replaced with.
 
-    What another program writes right after ours is then never taken for ours.
+    So what another program writes right after us is never mistaken for our own.
     """
 
     def __init__(self, folder: LabelFolder) -> None:

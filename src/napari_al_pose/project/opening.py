@@ -76,7 +76,7 @@ def open_project(
 
 
 def _left_over_beside(root: Path) -> list[str]:
-    """Remove what an import or export that was killed left beside a project; return what to say of it."""
+    """Remove what a killed import or export left beside a project; return messages about it."""
     gone = remove_left_over(root.parent)
     if not gone:
         return []

@@ -42,7 +42,7 @@ class RunHeader(BaseModel):
     video : str
         Name of the video.
     identity : str
-        Of the file that was predicted, or was read; another file is begun anew.
+        Of the file that was predicted, or was read; another file starts a new run.
     footage : str
         Digest of the video they are of (see `napari_al_pose.project.identity`): those of another file of that name are
         none of it.

@@ -387,7 +387,7 @@ class _TrainedNetwork:
 
 
 def _plan_of_several(dataset: Dataset, protocol: SimulationProtocol) -> TrainPlan:
-    """Return the plan of every training of several animals: what the loop's plan says of all labels."""
+    """Return the plan of every training of several animals: the loop's plan for all labels."""
     frames = [
         labelled_frame(np.broadcast_to(np.uint8(0), dataset.images.shape[1:]), xy, states, dataset.skeleton)
         for xy, states in zip(dataset.xy, dataset.states, strict=True)

@@ -1,4 +1,4 @@
-"""What a model says of the points of frames: with several animals, each has the pose that is matched with it."""
+"""A model's predictions for the points of frames; several animals are matched with poses first."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class PolicyWorld:
         return f"{self.prepared.dataset.name}-f{self.fold.number}"
 
     def learn(self, labelled: Sequence[int], seed: int) -> RememberedPredictions:
-        """Train the learner, and remember what it says of the pool."""
+        """Train the learner, and keep its predictions for the pool."""
         learned = self._whole.train(sorted(labelled), seed=seed)
         return RememberedPredictions(learned, self.fold.pool)
 

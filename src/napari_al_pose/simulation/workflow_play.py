@@ -130,7 +130,7 @@ class Annotating:
         return replace(choice, picks=tuple(pick for pick in choice.picks if pick.row in done))
 
     def noc(self, state: WorkflowState, model: Learned) -> dict[str, float]:
-        """Return the clicks a test frame takes until all is right: by the peaks alone, and fused and mended."""
+        """Return the clicks that a test frame takes until all is right: by the peaks alone, and fused and corrected."""
         rows = self._fold.test.tolist()
         output, prior = model.predict(rows, with_scoremaps=True), self._prior(state)
         guesses = guesses_of(self._dataset, rows, output)

@@ -1,4 +1,4 @@
-"""Plain confidence: how sure is the model of what it says?
+"""Plain confidence: how sure is the model of its predictions?
 
 Multiple peak entropy has to beat these baselines. Cost: one pass of the network for each frame, then O(K), or O(K h w)
 for the margin.

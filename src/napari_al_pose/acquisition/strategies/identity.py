@@ -57,7 +57,7 @@ def exchange_costs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityDoubt:
-    """Rank frames by how easily two of their animals can be taken for each other."""
+    """Rank frames by how easily two of their animals can be confused."""
 
     name: str = "identity"
     title: str = "Which animal is which"

@@ -1,4 +1,4 @@
-"""What the window says of labels that are carried along in time."""
+"""The window's texts about labels that are carried along in time."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class ExportStatus:
 
 
 def export_status(*, stage: str, done: int, total: int, seconds_left: float, waits_for: str) -> ExportStatus:
-    """Return what to say of an export.
+    """Return the status of an export, in words.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the header says of the open project."""
+"""The header's texts about the open project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the window says of a video whose seeks are not exact."""
+"""The window's texts about a video whose seeks are not exact."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class VideoCheckView:
 
 
 def inexact_view(video: str, frame: int) -> VideoCheckView:
-    """Return what to say of a video whose ``frame`` comes out differently after a jump."""
+    """Return the message about a video whose ``frame`` looks different after a jump."""
     return VideoCheckView(
         f"{video}: frame {frame} looks different when jumped to than when played to, so labels could land on the "
         "wrong picture. Have an exact copy made (the original stays as it is), or decode forwards from the first "

@@ -1,4 +1,4 @@
-"""Why the frame in front of the user is worth labelling."""
+"""Why the current frame is worth labelling."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class ExportDialog(QDialog):
         return bool(self._shares)
 
     def show_state(self, state: PredictedState) -> None:
-        """Offer the models that are there, and say of each video how much of it is predicted."""
+        """Offer the models, and show how much of each video is predicted."""
         self._versions, self._shares = state.versions, state.shares
         self._list_models()
 

@@ -85,7 +85,7 @@ class JobDialog(QDialog):
         return self._job is not None
 
     def begin(self) -> DialogJob:
-        """Return a job that somebody else will run, and show how far it is."""
+        """Return a job for the caller to run, and show its progress."""
         job = self._job = DialogJob(self)
         job.moved.connect(self._show_progress)
         job.ended.connect(self._on_ended)

@@ -57,7 +57,7 @@ class VideoFrames(QObject):
         self._wanted: tuple[Path, int] | None = None
 
     def request(self, path: Path, position: int = 0) -> None:
-        """Read a frame; one that was asked for before and is not begun is passed over."""
+        """Read a frame; an earlier request that has not begun is dropped."""
         self._wanted = wanted = path, position
         self._background.run(
             lambda: self._read(wanted), then=self._take, failed=lambda error: self._fail(wanted, error)

@@ -131,7 +131,7 @@ class FramePictures(QObject):
         self._wanted: FrameKey | None = None
 
     def request(self, key: FrameKey) -> None:
-        """Read a frame; one that was asked for before and is not begun is passed over."""
+        """Read a frame; an earlier request that has not begun is dropped."""
         self._wanted = key
         self._background.run(self._reading(key), then=self._take, failed=lambda _error: self._take((key, None)))
 

@@ -1,4 +1,4 @@
-"""Choosing among all strategies: by family, by words, and by what is told of each."""
+"""The choice among all strategies: by family, by words, and by their descriptions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class StrategyDialog(QDialog):
 
     @property
     def told(self) -> str:
-        """What is told of the current row."""
+        """The description of the current row."""
         return self._about.text
 
     @property
@@ -137,7 +137,7 @@ class StrategyDialog(QDialog):
 
 
 class _About(QScrollArea):
-    """What is told of a strategy or a family."""
+    """The description of a strategy or a family."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

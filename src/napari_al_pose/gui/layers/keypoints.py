@@ -98,7 +98,7 @@ class RowsLayer:
 
 
 class KeypointLayers:
-    """Four small layers that are filled anew for each frame and edit.
+    """Four small layers that are refilled for each frame and edit.
 
     Parameters
     ----------

@@ -6,9 +6,9 @@ from typing import Any
 
 from napari_al_pose.domain import Skeleton, Suggestion
 from napari_al_pose.domain.tools import Tool
-from napari_al_pose.gui.layers.check_marks import CheckMarkLayers
 from napari_al_pose.gui.layers.images import ScoremapLayer, VideoLayer
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
+from napari_al_pose.gui.layers.label_checks import CheckMarkLayers
 from napari_al_pose.gui.state.current_frame import ALL_BODYPARTS, CurrentFrame
 from napari_al_pose.gui.state.view_options import ViewOptions
 

@@ -1,4 +1,4 @@
-"""The session on the canvas: which layers there are, and when each is drawn anew."""
+"""The session on the canvas: which layers there are, and when each is redrawn."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class LabelMenu(CommandMenu):
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
-        """List what can be done with the frame in front of the user."""
+        """List what can be done with the current frame."""
         options = self._options
         writable = not self._projects.read_only and self._frame.annotation is not None
         self.clear()

@@ -194,7 +194,7 @@ class QueuePanel(Section):
             self._strategy.offer(self._learning.strategies, self._projects.settings.strategy)
 
     def _refresh_done(self) -> None:
-        """Say what follows in place of the way to the next frame once there is none."""
+        """When no suggestion is left, show what follows in place of the button for the next frame."""
         is_done = bool(self.rows) and self._navigator.first_open is None
         training = self._learning.training
         self._done.setText(
@@ -210,7 +210,7 @@ class QueuePanel(Section):
         self._next.setVisible(not is_done)
 
     def _tell_done(self) -> None:
-        """Answer the key for the next frame, for whoever does not look at the panel."""
+        """Answer the key for the next frame with a message, for users who do not look at the panel."""
         self._refresh_done()
         self._notices.tell(self._done.text())
 

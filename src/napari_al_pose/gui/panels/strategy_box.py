@@ -18,7 +18,7 @@ _MORE = "More…"
 
 
 class StrategyBox(QComboBox):
-    """Offers strategies; what was chosen last among all of them stays in the list, in other projects too."""
+    """Offers the short list of strategies, and the one chosen last among all of them, in other projects too."""
 
     picked = Signal(str)
     """The name of the strategy that the user chose."""
@@ -58,12 +58,12 @@ class StrategyBox(QComboBox):
         dialog.open()
 
     def initStyleOption(self, option: QStyleOptionComboBox) -> None:
-        """Leave out which is recommended beside the arrow, where there is no room."""
+        """Leave out the word *recommended* in the closed box, which has no room for it."""
         super().initStyleOption(option)
         option.currentText = option.currentText.removesuffix(RECOMMENDED)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scroll what the box lies in: another strategy ranks all frames anew."""
+        """Scroll the panel instead of changing the strategy, which would rank all frames again."""
         event.ignore()
 
     def _on_activated(self, index: int) -> None:

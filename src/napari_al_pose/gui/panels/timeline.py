@@ -30,7 +30,7 @@ from napari_al_pose.gui.theme import Colours, style_sheet
 
 
 class Timeline(QWidget):
-    """Video chooser, the way through the video, and what lies along it."""
+    """The choice of the video, the transport, and the lanes of marks along the video."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Timeline(QWidget):
         self.lane.set_marks(timeline_marks(current.video, self.lane.axis, **self._sets()))
 
     def _on_annotation(self) -> None:
-        """Mark the current frame anew if it became labelled or empty: most clicks change nothing here."""
+        """Update the current frame's mark if it became labelled or empty; most clicks change nothing here."""
         counts, current = self._counts(), self._frame.key
         if counts == self._counted:
             return

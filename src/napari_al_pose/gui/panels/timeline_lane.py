@@ -57,7 +57,7 @@ class SeekLane(QWidget):
         self.repaint_picture()
 
     def repaint_picture(self) -> None:
-        """Paint all of it anew."""
+        """Paint all of it again."""
         self._picture = None
         self.update()
 
@@ -117,7 +117,7 @@ class Lane(SeekLane):
             self.repaint_picture()
 
     def set_mark(self, position: int, kind: MarkKind | None) -> None:
-        """Mark one position otherwise, or no longer; of the picture only its place is painted anew."""
+        """Change or remove the mark of one position; only its place in the picture is painted again."""
         if kind is None:
             self._marks.pop(position, None)
         else:

@@ -195,7 +195,7 @@ class TrackLanes(SeekLane):
 
 
 class PredictedBar(QWidget):
-    """How much there is to look at, the way to the next of it, and the menu of the tracks."""
+    """How many places need a look, the button to the next one, and the menu of the tracks."""
 
     def __init__(
         self,

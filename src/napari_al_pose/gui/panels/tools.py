@@ -21,7 +21,7 @@ _MODES = (
 
 
 class ToolRows(QWidget):
-    """Which tool, which mode, and in a project of several animals which individual."""
+    """The choice of tool, mode and, in a project of several animals, individual."""
 
     def __init__(
         self,

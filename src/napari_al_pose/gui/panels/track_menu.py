@@ -46,7 +46,7 @@ class TrackMenu(KeyedMenu):
         self.fill()
 
     def fill(self) -> None:
-        """List what can be done in the frame in front of the user."""
+        """List what can be done in the current frame."""
         self.clear()
         overview = self._tracks.overview
         if overview is None:

@@ -25,7 +25,7 @@ from napari_al_pose.gui.widgets import KeyTip, button, line, thin_bar
 
 
 class TrainPanel(QWidget):
-    """The button *Train*, or the job that runs and how to end it: the dock's foot, of one height whatever it says."""
+    """The button *Train*, or the running job with the buttons that end it: the dock's foot, always of one height."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class TrainPanel(QWidget):
             self._show_progress()
 
     def _show_effort(self) -> None:
-        """Say what the newest round took under the model, and all rounds and actions in the tooltip."""
+        """Show the effort of the newest round under the model, and that of all rounds and actions in the tooltip."""
         effort = self._effort.effort
         sentence = model_sentence(self._learning.rounds)
         size = "The network's input size is chosen so that bodyparts can be told apart; see Settings."

@@ -79,7 +79,7 @@ class Transport(QWidget):
             made.setEnabled(there)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take back what was typed when Escape is pressed or the field is left."""
+        """Restore the number when Escape is pressed or the field loses the focus."""
         escapes = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
         if event.type() == QEvent.Type.ShortcutOverride and escapes:
             event.accept()
@@ -103,7 +103,7 @@ class Transport(QWidget):
 
     @Slot()
     def _go(self) -> None:
-        """Go to the frame that was typed, and leave the keyboard to the canvas again."""
+        """Go to the typed frame, and return the keyboard to the canvas."""
         text, current = self._number.text(), self._frame.key
         if text and current is not None and self._axis.n_positions:
             position = self._axis.nearest(int(text))

@@ -41,7 +41,7 @@ class ViewMenu(CommandMenu):
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
-        """List what can be chosen, as it is chosen now."""
+        """List the options with their present values."""
         options = self._options
         for action in self.actions():
             if action is not self._sliders:  # `clear` would delete the sliders

@@ -1,4 +1,4 @@
-"""Why the frame in front of the user is worth labelling, and which scoremap lies over it."""
+"""Why the current frame is worth labelling, and which scoremap lies over it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class WhyPanel(Section):
         self._bars.update()
 
     def set_low(self, is_low: bool) -> None:
-        """Take little height, or as much as is good to read."""
+        """Be compact, or as high as reads well."""
         if is_low != self._is_low:
             self._is_low = is_low
             self._bars.most = _BARS_LOW if is_low else MAX_BARS

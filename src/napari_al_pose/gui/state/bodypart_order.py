@@ -1,4 +1,4 @@
-"""Which bodypart is asked for next where the queue asks for doubtful bodyparts only."""
+"""Which bodypart comes next if the queue asks for doubtful bodyparts only."""
 
 from __future__ import annotations
 

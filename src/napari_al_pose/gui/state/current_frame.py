@@ -275,7 +275,7 @@ class CurrentFrame(QObject):
         self.keyChanged.emit()
 
     def set_source(self, source: CachedSource | None) -> None:
-        """Take the frame's video, now that it is open, or opened anew."""
+        """Take the frame's video, now that it is open or reopened."""
         self._source = source
         self.sourceChanged.emit()
 

@@ -17,7 +17,7 @@ _SETTLED_MS = 800
 
 
 class EffortMeter(QObject):
-    """Keeps what the log says of the open project up to date.
+    """Keeps the labelling effort of the open project up to date.
 
     Parameters
     ----------

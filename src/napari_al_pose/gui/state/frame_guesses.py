@@ -1,4 +1,4 @@
-"""What is guessed of the frame in front of the user, and of what."""
+"""What is guessed of the current frame, and of what."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ class FrameGuesses(QObject):
         return self._annotations[0].key if self._annotations else None
 
     def _find_and_tell(self) -> None:
-        """Guess anew, and say so only where a guess has moved."""
+        """Update the guesses, and emit only if one has changed."""
         before = self._each
         self._find()
         if not _same_guesses(before, self._each):

@@ -1,4 +1,4 @@
-"""Editing the labels of the frame in front of the user; every edit is on disk before the method returns."""
+"""Editing the labels of the current frame; every edit is on disk before the method returns."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _CACHE_BYTES = 32 * 2**20
 _TELL_EVERY = 10
 
 _GROWTH = 1.1
-"""The prior is fitted anew when there are so many times the labelled frames: fewer more tell little."""
+"""The prior is fitted again when the number of labelled frames has grown by this factor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +203,7 @@ class Carrier(QObject):
 
 
 class PoseKnowledge(QObject):
-    """Fits the prior anew when a project is opened, and as its labels grow.
+    """Fits the prior when a project is opened, and again as its labels grow.
 
     Parameters
     ----------

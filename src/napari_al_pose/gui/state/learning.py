@@ -140,7 +140,7 @@ class Learning(QObject):
     # ---- requests -----------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Train the next model on the labels as they are now, then rank the queue anew."""
+        """Train the next model on the labels as they are now, then rank the queue again."""
         project = self._projects.writable()
         if project is None or self.training.running or self._is_marking:
             return
@@ -235,7 +235,7 @@ class Learning(QObject):
         self._engine.start(project.root)
 
     def _start_afresh(self, project: Project) -> None:
-        """Let the engine read the project anew if it must, and if that ends no work."""
+        """Restart the engine if it must read the project again and has no work."""
         if self._is_stale and self._is_up and not self.training.busy and not self.export.busy:
             self._start_engine(project)
 
@@ -343,7 +343,7 @@ class Learning(QObject):
         navigator.take_ranking(reply.suggestions)
         suggestions = navigator.queue.suggestions
         if suggestions != reply.suggestions and not project.read_only:
-            # The engine has saved the queue without the frame in front of the user.
+            # The engine has saved the queue without the current frame.
             self._projects.run(lambda: project.queue.save(reply.strategy, version, suggestions))
         if reply.notice:
             self._notices.tell(reply.notice)

@@ -1,4 +1,4 @@
-"""What models say about the frame in front of the user: asked of the engine, and looked up among what is stored."""
+"""Models' predictions for the current frame: from the engine, and from what is stored."""
 
 from __future__ import annotations
 

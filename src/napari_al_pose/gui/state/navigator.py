@@ -41,7 +41,7 @@ class Navigator(QObject):
     queueChanged = Signal()
     """Another queue, or another position in it."""
     queueDone = Signal()
-    """Somebody wants the next frame, but no frame of the queue needs labels."""
+    """The user wants the next frame, but no frame of the queue needs labels."""
     playingChanged = Signal(bool)
     """Whether frames go by by themselves from now on."""
     videoReopened = Signal(str)

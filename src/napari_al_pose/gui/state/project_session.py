@@ -33,7 +33,7 @@ class Beginning:
     at : FrameKey or None
         The frame to go to; None for the first there is.
     rank : bool
-        Whether the queue must be ranked anew.
+        Whether the queue must be ranked again.
     interrupt : bool
         Whether what the engine does is of no use any more; else it may end its work, but must start afresh before
         the next.

@@ -61,7 +61,7 @@ class Prompter(QObject):
 
     @property
     def prompt(self) -> Prompt:
-        """What to say of the current frame, with names of actions in place of keys; empty without a picture."""
+        """The prompt for the current frame, with names of actions in place of keys; empty without a picture."""
         frame, options = self._frame, self._options
         if frame.source is None or frame.key is None:
             return Prompt()

@@ -62,7 +62,7 @@ def in_our_words(
         alike = [theirs for theirs in known if _plain(theirs) == _plain(name) and theirs not in ours]
         if name not in chosen and name not in known and len(alike) == 1:
             ours[alike[0]] = name
-    # What is called like a bodypart of ours but was said to be another, or none, must not be taken for it.
+    # A bodypart with one of our names that the user mapped to another one, or to none, must not be matched by name.
     taken = {_plain(name) for name in (*ours.values(), *chosen)}
     words = tuple(ours.get(name, f"{name} (not ours)" if _plain(name) in taken else name) for name in known)
     missing = [name for name in wanted if name not in words and name not in chosen]

@@ -39,7 +39,7 @@ _QUARTER = 0.625
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
-    """What a network said of one box in each of N frames.
+    """A network's predictions for one box in each of N frames.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class TopDownSearch:
         return best
 
     def look(self, frames: NDArray[np.uint8], boxes: NDArray[np.float64]) -> Looks:
-        """Return what the network says of one box, (left, top, width, height), in each frame."""
+        """Return the network's predictions for one box, (left, top, width, height), in each frame."""
         cuts = [cut_out(frame, box, self._crop) for frame, box in zip(frames, boxes, strict=True)]
         decoded = self._decode(np.stack([image for image, _, _ in cuts]))
         offset, scale = (np.array([cut[i] for cut in cuts], np.float64) for i in (1, 2))
