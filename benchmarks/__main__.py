@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="PEER[=MINUTES]",
         help="train other programs as well, at most so long (pose; default: all of them, as long as they may need)",
     )
+    parser.add_argument(
+        "--worlds", nargs="+", type=int, metavar="SEED", help="draw these samples instead of the first (animal_tracks)"
+    )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(available()))
     if unknown:
@@ -46,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if data is not None and not data.is_dir():
         parser.error(f"{data} is no folder; leave --data out to measure on made-up data")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
-    wishes = {"short": options.short or None, "peers": None if options.peers is None else dict(options.peers)}
+    wishes = {
+        "short": options.short or None,
+        "peers": None if options.peers is None else dict(options.peers),
+        "worlds": options.worlds,
+    }
     all_met = True
     for name in options.names or available():
         measure = importlib.import_module(f"benchmarks.{name}").figures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import KeypointState
-from napari_al_pose.pose import LabelledFrame
+from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.pose import LabelledFrame, PoseModel, train
 from napari_al_pose.video import open_source
 
 FLIES = Path("flies/clip.slp")
@@ -62,3 +65,15 @@ def flies(data: Path) -> GroundTruthVideo:
         for instance in frame.instances:
             xy[frame.frame_idx, tracks[instance.track]] = instance.numpy()
     return GroundTruthVideo(data / FLIES.parent / "clip.mp4", names, xy, data / FLIES)
+
+
+def trained(frames: Sequence[LabelledFrame], video: GroundTruthVideo, seed: int) -> PoseModel:
+    """Return what is learnt from frames of a video."""
+    settings = TrainSettings(seed=seed)
+    training = train(frames, video.bodyparts, settings, threads=os.cpu_count(), animals=video.xy.shape[1])
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            model: PoseModel = end.value
+            return model

@@ -1,12 +1,12 @@
 """Several animals in a frame, learnt from 30 labelled frames: two flies, and followed, two mice that cross too.
 
-``--short`` takes one seed and leaves the mice out; ``--peers`` adds what `benchmarks.animal_peers` measures.
+``--short`` takes one seed and leaves the mice out; ``--peers`` adds what `benchmarks.animal_peers` measures. How well
+animals are followed, `benchmarks.animal_tracks` measures alone.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,17 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.animal_data import FLIES, GroundTruthVideo, flies
+from benchmarks import animal_tracks
+from benchmarks.animal_data import FLIES, GroundTruthVideo, flies, trained
 from benchmarks.animal_peers import SLEAP_NN, side_by_side
 from benchmarks.report import Figure
-from napari_al_pose.domain.settings import TrainSettings
-from napari_al_pose.engine.tracks import in_order
-from napari_al_pose.pose import LabelledFrame, PoseModel, train
+from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.evaluation import examine
 from napari_al_pose.pose.metrics import ErrorReport
-from napari_al_pose.samples import make_pair, pair_truth
-from napari_al_pose.samples.anatomy import BODYPARTS
-from napari_al_pose.tracking import Tracker, score_tracks
 from napari_al_pose.video import open_source
 
 N_TRAIN, N_TEST, N_TIMED = 30, 300, 64
@@ -40,13 +36,7 @@ def figures(
     """Measure on the flies in ``data`` and on drawn mice, and what ``peers`` come to, each within so many minutes."""
     if data is not None and (data / FLIES).is_file():
         yield from _of_video("animals.flies", flies(data), SEEDS[:1] if short else SEEDS, peers)
-        yield from _followed("animals.flies", flies(data))
-    if not short:
-        with tempfile.TemporaryDirectory() as folder:
-            config = make_pair(Path(folder))
-            for name, xy in pair_truth(config).items():
-                video = GroundTruthVideo(config.parent / "videos" / f"{name}.mp4", BODYPARTS, xy)
-                yield from _followed(f"animals.{name}", video)
+    yield from animal_tracks.figures(data, short=short)
 
 
 def _of_video(
@@ -111,18 +101,6 @@ def _measure(video: GroundTruthVideo, seed: int) -> _Measured:
     return _Measured(errors, seconds, processor, wall, cpu)
 
 
-def trained(frames: Sequence[LabelledFrame], video: GroundTruthVideo, seed: int) -> PoseModel:
-    """Return what is learnt from frames of a video."""
-    settings = TrainSettings(seed=seed)
-    training = train(frames, video.bodyparts, settings, threads=os.cpu_count(), animals=video.xy.shape[1])
-    while True:
-        try:
-            next(training)
-        except StopIteration as end:
-            model: PoseModel = end.value
-            return model
-
-
 def _paces(model: PoseModel, video: GroundTruthVideo) -> tuple[float, float]:
     """Return frames a second of the clock, and frames that all cores would make in a second were they ours alone."""
     with closing(open_source(video.path)) as source:
@@ -133,26 +111,3 @@ def _paces(model: PoseModel, video: GroundTruthVideo) -> tuple[float, float]:
         model.predict(frames[first : first + 8], with_scoremaps=False)
     wall, cpu = time.perf_counter() - began, time.process_time() - processor
     return N_TIMED / wall, N_TIMED / cpu * (os.cpu_count() or 1)
-
-
-def _followed(name: str, video: GroundTruthVideo) -> Iterator[Figure]:
-    """Learn from frames of the whole video, and follow the animals through all of it."""
-    numbers = np.random.default_rng(0).permutation(len(video.xy))[:N_TRAIN]
-    model = trained(video.frames(numbers), video, 0)
-    scores = score_tracks(zip(_tracks(model, video), video.xy, strict=True))
-    setting = {"n_train": N_TRAIN, "n_frames": scores.n_frames, "mota": scores.mota}
-    yield Figure(f"{name}_idf1", scores.idf1, "IDF1", ">= 0.95", setting=setting)
-    yield Figure(f"{name}_switches", float(scores.switches), "switches", setting=setting)
-
-
-def _tracks(model: PoseModel, video: GroundTruthVideo) -> Iterator[NDArray[np.float32]]:
-    """Yield the poses of each frame in the order of the tracks, (A, K, 2)."""
-    tracker = Tracker(video.xy.shape[1], len(video.bodyparts))
-    with closing(open_source(video.path)) as source:
-        for first in range(0, len(source), 8):
-            frames = np.stack([source[i] for i in range(first, min(first + 8, len(source)))])
-            said = model.predict(frames, with_scoremaps=False).animals
-            assert said is not None  # the model tells several apart
-            for xy, likelihood in zip(said.xy, said.likelihood, strict=True):
-                poses = np.concatenate([xy, likelihood[..., None]], axis=-1)
-                yield in_order(poses, tracker.step(xy, likelihood).animals)[..., :2]

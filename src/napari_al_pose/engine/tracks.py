@@ -1,8 +1,9 @@
 """Follows the animals of predicted videos from frame to frame, and puts rows into the order of the individuals.
 
-Once all rows of a video are stored, this goes through them some thousands at a time. After each stretch it notes how
-far it is and what it knows, so it needs constant memory and continues where it was stopped. A stretch that was written
-but not noted is simply done again: the order of the animals makes no difference to the tracker.
+Once all rows of a video are stored, this goes through them some thousands at a time, and looks ahead at the rows after
+those, so that a contact is decided by what comes after it. After each part it notes how far it is and what it knows, so
+it needs constant memory and continues where it was stopped. A part that was written but not noted is simply done again:
+the order of the animals makes no difference to the tracker.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.formats.atomic import replacing, write_text
 from napari_al_pose.project import Project
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun, tracking_path
-from napari_al_pose.tracking import Tracker
+from napari_al_pose.tracking import Assigned, Tracker
+from napari_al_pose.tracking.tracker import AHEAD
 
 log = logging.getLogger(__name__)
 
@@ -93,22 +95,16 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
         with replacing(run.margins_path) as temporary:
             open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames,))
     for first in range(state["frames"], header.n_frames, CHUNK):
-        rows = run.stored_rows(first, min(first + CHUNK, header.n_frames))
-        poses = rows.reshape(len(rows), n, k, 3)
-        margins = np.full(len(rows), np.inf, np.float32)
-        for i, frame in enumerate(poses):
-            followed = tracker.step(frame[..., :2], frame[..., 2])
-            poses[i] = in_order(frame, followed.animals)
-            margins[i] = followed.margin
-            if i % STRETCH == STRETCH - 1:
-                yield STRETCH
-        run.write(first, poses.reshape(rows.shape))
+        stop = min(first + CHUNK, header.n_frames)
+        poses = run.stored_rows(first, min(stop + AHEAD, header.n_frames)).reshape(-1, n, k, 3)
+        followed = yield from _follow(tracker, poses, stop - first)
+        rows = np.stack([in_order(*frame) for frame in zip(poses, followed.animals, strict=False)])
+        run.write(first, rows.reshape(stop - first, n * k, 3))
         kept = open_memmap(run.margins_path, mode="r+")
-        kept[first : first + len(rows)] = margins
+        kept[first:stop] = followed.margins
         kept.flush()
-        done = {"frames": first + len(rows), "tracker": tracker.state(), "mended": False}
+        done = {"frames": stop, "tracker": tracker.state(), "mended": False}
         write_text(tracking_path(run.path), json.dumps(done))
-        yield len(rows) % STRETCH
     if not state["mended"]:
         mended = yield from relay(mend_exchanges(run, labels or {}), lambda _: (0,))
         write_text(
@@ -116,6 +112,18 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
             json.dumps({"frames": header.n_frames, "tracker": tracker.state(), "mended": True}),
         )
     return mended
+
+
+def _follow(tracker: Tracker, poses: NDArray[np.float32], n_frames: int) -> Generator[int, None, Assigned]:
+    """Decide the first ``n_frames`` of ``poses``, (F, A, K, 3), and look ahead at the others."""
+    for i, frame in enumerate(poses):
+        if i == n_frames:
+            tracker.mark()
+        tracker.step(frame[..., :2], frame[..., 2])
+        if i < n_frames and i % STRETCH == STRETCH - 1:
+            yield STRETCH
+    yield n_frames % STRETCH
+    return tracker.decide()
 
 
 def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -131,7 +139,9 @@ def _state(run: VideoRun) -> dict[str, Any]:
     begun = {"frames": 0, "tracker": None, "mended": False}
     try:
         state = json.loads(tracking_path(run.path).read_text(encoding="utf-8"))
-        tracker = Tracker.resume(state["tracker"])
+        if int(state["frames"]) >= run.header.n_frames:
+            state["tracker"] = None  # it is not needed any more, and that of an older version would not be understood
+        shape = None if state["tracker"] is None else Tracker.resume(state["tracker"]).shape
         margins = open_memmap(run.margins_path, mode="r").shape
     except FileNotFoundError:
         return begun
@@ -141,7 +151,7 @@ def _state(run: VideoRun) -> dict[str, Any]:
         )
         return begun
     n_frames = run.header.n_frames
-    fits = tracker.shape == (len(run.header.individuals), len(run.header.bodyparts)) and margins == (n_frames,)
+    fits = shape in (None, (len(run.header.individuals), len(run.header.bodyparts))) and margins == (n_frames,)
     if not fits:
         return begun
     return {

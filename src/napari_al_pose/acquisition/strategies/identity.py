@@ -1,9 +1,9 @@
 """Several animals: where two may be mixed up, and where their number is unusual.
 
-``identity`` asks what it would cost to exchange two animals between a frame and its neighbours. Costs are those of
-`napari_al_pose.tracking`: one less the object keypoint similarity of two poses, plus half their distance in animal
-lengths. If the cheapest exchange costs next to nothing, the animals touch or cross, and tracks are mixed up there.
-Without a neighbouring frame, the two poses of the frame itself are compared.
+``identity`` asks what it would cost to exchange two animals between a frame and its neighbours. A cost is one less the
+object keypoint similarity of two poses, plus half their distance in animal lengths. If the cheapest exchange costs next
+to nothing, the animals touch or cross, and tracks are mixed up there. Without a neighbouring frame, the two poses of
+the frame itself are compared.
 
 ``animal_count`` asks how far the number of animals that a model believes in (the sum of its scores) is from the number
 that it finds in most frames. An animal may have been missed, hidden, or found twice.

@@ -17,7 +17,7 @@ MOST_BINS = 2000
 
 DOUBT = 1.0
 """Margin of the assignment below which it is doubted which animal is which; 0 is a coin toss. On true poses of mice
-that cross and of flies that touch, moved by 1.5 px of noise, no margin lies below 1.4."""
+that cross and of flies that touch, moved by 4 px of noise, no margin is finite."""
 
 JOINED = 15
 """Frames between two places of the same kind that make one of them."""
