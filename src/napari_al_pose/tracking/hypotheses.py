@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.tracking.motion import Motion
+from napari_al_pose.tracking.motion import AnimalMotion
 
 MOST = 16
 """Hypotheses that are kept."""
@@ -34,7 +34,7 @@ SAME_PLACE = 0.08
 TWICE = 0.9
 """How certain it is that a bodypart in the same place is another animal's."""
 
-Costs = Callable[[Motion, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]]
+Costs = Callable[[AnimalMotion, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]], NDArray[np.float64]]
 """Returns costs, (N, P), of what is expected, of poses (P, K, 2), their likelihood and whether they are sure."""
 
 
@@ -60,21 +60,21 @@ class _Hypothesis:
     ----------
     cost : float
         The sum of all costs so far.
-    motion : Motion
+    motion : AnimalMotion
         What is known of the animals then.
     recent : tuple of tuple of (int, int)
         For each animal, the frame and the number of the last poses that it was given.
     trail : _Trail or None
         The assignment of each frame.
-    marked : Motion or None
+    marked : AnimalMotion or None
         What was known at the mark.
     """
 
     cost: float
-    motion: Motion
+    motion: AnimalMotion
     recent: tuple[tuple[tuple[int, int], ...], ...]
     trail: _Trail | None = None
-    marked: Motion | None = None
+    marked: AnimalMotion | None = None
 
 
 class Hypotheses:
@@ -82,13 +82,13 @@ class Hypotheses:
 
     Parameters
     ----------
-    motion : Motion
+    motion : AnimalMotion
         What is known of the animals before the first frame.
     costs : callable
         What an assignment costs.
     """
 
-    def __init__(self, motion: Motion, costs: Costs) -> None:
+    def __init__(self, motion: AnimalMotion, costs: Costs) -> None:
         self._alive = [_Hypothesis(0.0, motion, tuple(() for _ in motion.xy))]
         self._costs = costs
         self.margins: list[float] = []
@@ -98,7 +98,7 @@ class Hypotheses:
         """Remember what is known now."""
         self._alive = [_Hypothesis(h.cost, h.motion, h.recent, h.trail, h.motion) for h in self._alive]
 
-    def motion(self, *, marked: bool) -> Motion:
+    def motion(self, *, marked: bool) -> AnimalMotion:
         """Return what is known of the animals after the last frame, or was at the mark."""
         best = self._alive[0]
         return best.marked if marked and best.marked is not None else best.motion

@@ -50,7 +50,7 @@ NEW_COST = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Motion:
+class AnimalMotion:
     """What is known of N animals of K bodyparts after a frame, or expected before the next.
 
     Parameters
@@ -85,7 +85,7 @@ class Motion:
         """Which animals were seen before, (N,)."""
         return np.asarray(np.isfinite(self.xy[..., 0]).any(axis=1), np.bool_)
 
-    def ahead(self, poses: NDArray[np.float64]) -> Motion:
+    def ahead(self, poses: NDArray[np.float64]) -> AnimalMotion:
         """Return what is expected one frame later; ``poses``, (P, K, 2), are the sure ones there."""
         length = self._measured(poses)
         if np.isnan(length):
@@ -100,7 +100,7 @@ class Motion:
             ],
             axis=-1,
         )
-        return Motion(self.xy + self.velocity, KEPT * self.velocity, spread, length, self.speed, position)
+        return AnimalMotion(self.xy + self.velocity, KEPT * self.velocity, spread, length, self.speed, position)
 
     def costs(self, poses: NDArray[np.float64], likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how badly poses, (P, K, 2), fit the expected animals, (N, P), as negative log-likelihood ratios."""
@@ -113,7 +113,7 @@ class Motion:
 
     def updated(
         self, animals: NDArray[np.integer], poses: NDArray[np.float64], likelihood: NDArray[np.float64]
-    ) -> Motion:
+    ) -> AnimalMotion:
         """Return what is known after ``poses``, (A, K, 2), were seen of ``animals``, (A,)."""
         if not len(animals):
             return self
@@ -140,12 +140,12 @@ class Motion:
         length = float("nan") if state["length"] is None else float(state["length"])
         return cls(np.where(xy > -1e9, xy, np.nan), velocity, spread, length, float(state["speed"]), spread[..., 0])
 
-    def _of(self, animals: NDArray[np.integer]) -> Motion:
+    def _of(self, animals: NDArray[np.integer]) -> AnimalMotion:
         """Return what is known of some animals."""
         arrays = (self.xy[animals], self.velocity[animals], self.spread[animals])
-        return Motion(*arrays, self.length, self.speed, self.before[animals])
+        return AnimalMotion(*arrays, self.length, self.speed, self.before[animals])
 
-    def _seen(self, poses: NDArray[np.float64], likelihood: NDArray[np.float64]) -> Motion:
+    def _seen(self, poses: NDArray[np.float64], likelihood: NDArray[np.float64]) -> AnimalMotion:
         """Return what is known after a pose of each animal, (N, K, 2), was seen."""
         fits, may = (part[:, 0] for part in self._fits(poses[:, None], likelihood[:, None]))
         weight = np.where(may, fits / (fits + 1 - RIGHT * likelihood), 0.0)

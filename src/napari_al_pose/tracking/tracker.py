@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain.oks import similarity
 from napari_al_pose.tracking.hypotheses import IMPOSSIBLE, Hypotheses
-from napari_al_pose.tracking.motion import Motion
+from napari_al_pose.tracking.motion import AnimalMotion
 
 AHEAD = 200
 """Frames of look-ahead that are enough for nearly every contact."""
@@ -59,7 +59,7 @@ class Tracker:
     """
 
     def __init__(self, n: int, n_bodyparts: int) -> None:
-        self._motion = Motion.unknown(n, n_bodyparts)
+        self._motion = AnimalMotion.unknown(n, n_bodyparts)
         self._hypotheses = Hypotheses(self._motion, _costs)
         self._places: list[tuple[NDArray[np.int64], int]] = []
         self._n_marked: int | None = None
@@ -116,7 +116,7 @@ class Tracker:
     @classmethod
     def resume(cls, state: dict[str, Any]) -> Tracker:
         """Return a tracker that continues from a `state`."""
-        motion = Motion.of_state(state)
+        motion = AnimalMotion.of_state(state)
         tracker = cls(*motion.xy.shape[:2])
         tracker._motion = motion
         tracker._begin()
@@ -128,7 +128,7 @@ class Tracker:
 
 
 def _costs(
-    expected: Motion, poses: NDArray[np.float64], likelihood: NDArray[np.float64], sure: NDArray[np.bool_]
+    expected: AnimalMotion, poses: NDArray[np.float64], likelihood: NDArray[np.float64], sure: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the cost of each pose for each animal, (N, P)."""
     costs = expected.costs(poses, likelihood)
