@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,9 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QDialog, QWidget
 from napari_al_pose.demo.annotator import MouseAnnotator, TruePose, wait_until
 from napari_al_pose.demo.hand import Hand, shown
 from napari_al_pose.demo.panels import show_the_panels
-from napari_al_pose.domain import FrameKey, KeypointState
+from napari_al_pose.domain import Annotation, FrameKey, KeypointState
 from napari_al_pose.gui.state.session import Session
-from napari_al_pose.project import open_project
+from napari_al_pose.project import Project, open_project
 
 START_SECONDS, TRAIN_SECONDS, EXPORT_SECONDS = 300.0, 900.0, 900.0
 N_TO_LABEL, N_TO_CORRECT = 10, 5
@@ -36,6 +36,8 @@ _N_CLICKED = 4
 _SLIPS_IN, _SLIP_PX = 2, 70
 _SETTLE_SECONDS = 0.5
 _TABLE = "df_with_missing"
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -104,6 +106,16 @@ class Play:
         shot = QGuiApplication.primaryScreen().grabWindow(0)
         small = shot.scaledToWidth(_FILM_WIDTH, Qt.TransformationMode.SmoothTransformation)
         small.save(str(self.output / f"film-{self.shots:03d}.png"))
+
+    @property
+    def project(self) -> Project:
+        """The open project."""
+        return _given(self.session.projects.project, "an open project")
+
+    @property
+    def annotation(self) -> Annotation:
+        """The labels of the current frame."""
+        return _given(self.session.frame.annotation, "a frame")
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
         """Let the window work until ``condition`` holds."""
@@ -178,9 +190,7 @@ def label_ten_frames(play: Play) -> None:
 
 def _slip(play: Play) -> None:
     """Leave a label far from its bodypart, as a hand sometimes does; the model will doubt it."""
-    frame = play.session.frame
-    assert frame.annotation is not None
-    xy = frame.annotation.xy
+    frame, xy = play.session.frame, play.annotation.xy
     index = int(np.flatnonzero(np.isfinite(xy[:, 0]))[0])
     height, width = frame.size
     to_middle = np.sign([width / 2, height / 2] - xy[index])
@@ -249,11 +259,8 @@ def check_labels(play: Play) -> None:
 def decide_a_conflict(play: Play) -> None:
     """Move a label that another program moved too, and keep one's own."""
     session, annotator = play.session, play.annotator
-    project = session.projects.project
-    key, annotation = session.frame.key, session.frame.annotation
-    assert project is not None
-    assert key is not None
-    assert annotation is not None
+    project, annotation = play.project, play.annotation
+    key = annotation.key
     index = int(np.flatnonzero(annotation.states == KeypointState.PLACED)[0])
     name = session.frame.bodyparts[index]
     file = project.root / "labeled-data" / key.video / f"CollectedData_{project.scorer}.h5"
@@ -306,10 +313,7 @@ def export_labels(play: Play) -> None:
 def make_a_project(play: Play) -> None:
     """Make a project of one of the sample's videos."""
     session, hand = play.session, play.hand
-    project = session.projects.project
-    assert project is not None
-    before, video = project.root, project.videos[0].path
-    assert video is not None
+    before, video = play.project.root, _given(play.project.videos[0].path, "a video file")
     home = play.output / "new"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
@@ -321,7 +325,7 @@ def make_a_project(play: Play) -> None:
         hand.press("Add…")
         play.wait(lambda: dialog.skeleton.picture.has_image, "a frame of the video")
         hand.press("Next")
-        _click_skeleton(play, dialog.skeleton, FrameKey(project.videos[0].name, 0))
+        _click_skeleton(play, dialog.skeleton, FrameKey(play.project.videos[0].name, 0))
         play.picture("new-project")
         hand.press("Next")
         hand.fill(dialog.names.task, "open-field")
@@ -352,8 +356,7 @@ def open_a_deeplabcut_project(play: Play) -> None:
     """Open a project with labels that DeepLabCut knows of."""
     session, hand = play.session, play.hand
     config = play.output / "deeplabcut" / "config.yaml"
-    assert session.projects.project is not None
-    before = session.projects.project.root
+    before = play.project.root
     with play.job("open a DeepLabCut project with labels"):
         hand.answer_file_dialog(config)
         hand.choose("Project", "Open…")
@@ -411,3 +414,9 @@ def _move_in_file(file: Path, key: FrameKey, bodypart: str, distance: float) -> 
     table.loc[table.index[_row_of(file, key)], column] += distance
     table.to_hdf(file, key=_TABLE, mode="w")
     table.to_csv(file.with_suffix(".csv"))
+
+
+def _given(value: T | None, what: str) -> T:
+    if value is None:
+        raise RuntimeError(f"Expected {what}, got none.")
+    return value

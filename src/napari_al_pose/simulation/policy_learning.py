@@ -110,15 +110,15 @@ def learn_policy(
         ``states`` of each round, ``rows``, and ``left_out``: for each data set, Spearman's correlation between what a
         ranker that never saw it expects of its batches and how good they were, mean over its states.
     """
-    ranker: BoostedTrees | None = None
+    rankers: list[BoostedTrees] = []
     for number in range(ROUNDS):
-        _collect(worlds, run, number, ranker, out_of_time=partial(out_of_time, number))
+        _collect(worlds, run, number, rankers[-1] if rankers else None, out_of_time=partial(out_of_time, number))
         states = read_states(run.output, rounds=number + 1)
         if len(states) < _LEAST_STATES:
             return {"states": len(states), "rows": 0, "left_out": {}}
-        ranker = _fit(states, run.seed)
-        write_text(run.output / f"policy-{number}.json", json.dumps(ranker.to_json()) + "\n")
-    assert ranker is not None  # there is a round
+        rankers.append(_fit(states, run.seed))
+        write_text(run.output / f"policy-{number}.json", json.dumps(rankers[-1].to_json()) + "\n")
+    ranker = rankers[-1]
     states = read_states(run.output)
     document = {
         "states": len(states),
