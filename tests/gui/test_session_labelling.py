@@ -368,3 +368,12 @@ def test_what_was_said_of_an_engine_that_died_is_taken_back_once_it_runs_again(o
     opened.learning.restart_engine()
     qtbot.waitUntil(lambda: opened.learning.engine_state in ("ready", "working"), timeout=TIMEOUT)
     assert withdrawn == ["The engine ran out of memory."]
+
+
+def test_accepting_where_there_is_no_guess_says_so(opened):
+    told = []
+    opened.notices.raised.connect(lambda message, hint, _is_error: told.append((message, hint)))
+    opened.editor.accept_guess()
+    ((message, hint),) = told
+    assert message == "There is no guess to accept in this frame."
+    assert "X" in hint

@@ -181,7 +181,10 @@ class LabelEditor(QObject):
         if bodypart is None and len(frame.annotations) == 1 and frame.annotations[0].is_complete:
             self._navigator.next_suggestion()
             return
+        hint = "Click the bodyparts you see; press {mark_not_visible} for those you do not."
         if guess is None:
+            if bodypart is None and frame.key is not None:
+                self._notices.tell("There is no guess to accept in this frame.", hint)
             return
         names, xy = np.array(frame.bodyparts), guess.xy.astype(float)
         if bodypart is not None:
@@ -194,7 +197,6 @@ class LabelEditor(QObject):
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
-            hint = "Click the bodyparts you see; press {mark_not_visible} for those you do not."
             self._notices.tell("The model believes none of its guesses in this frame.", hint)
 
     def accept_all_guesses(self) -> None:
