@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -18,9 +19,12 @@ from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
 from napari_al_pose.project import Project, open_project
 from napari_al_pose.project.picture_check import Compared, compare_video
+from napari_al_pose.project.video_check import MOST_SECONDS, check_videos
+from napari_al_pose.video import notice_of
 
 if TYPE_CHECKING:
     from napari_al_pose.engine.loop import ActiveLearningLoop
+    from napari_al_pose.project.videos import ProjectVideo
 
 T = TypeVar("T")
 
@@ -37,6 +41,7 @@ def rank(
     if contact_sheet is not None:
         refuse_read_only(contact_sheet.expanduser().absolute().parent)
     with opened(path) as project:
+        _check_videos(project.videos)
         loop = _loop(project)
         strategy = strategy or project.settings.strategy
         work = loop.rank(project, strategy=strategy, size=top, holdout_share=0.0, scheduler=scheduler)
@@ -75,6 +80,7 @@ def _write_contact_sheet(path: Path, project: Project, loop: ActiveLearningLoop,
 def train(path: Path) -> dict[str, Any]:
     """Train the next model version on the project's labels and describe it."""
     with _writable(path) as project:
+        _check_videos(_labelled(project))
         project.ensure_holdout(project.settings.holdout_share, project.settings.train.seed)
         loop = _loop(project)
         show_progress(loop.train(project))
@@ -118,7 +124,10 @@ def predict(path: Path, videos: Sequence[str], options: ExportOptions, *, schedu
 
     If a dask ``scheduler`` is named, its workers do it.
     """
+    from napari_al_pose.engine.pose_export import choose_videos
+
     with opened(path, compare=False) as project:
+        _check_videos(choose_videos(project, videos))
         loop = _loop(project)
         try:
             exported = show_progress(loop.export(project, videos, options, scheduler=scheduler))
@@ -137,6 +146,7 @@ def evaluate(path: Path, *, train_frames: int, seed: int, reference: tuple[str, 
     with opened(path, read_only=True) as project:
         from napari_al_pose.engine.evaluation import evaluate_project
 
+        _check_videos(_labelled(project))
         return show_progress(evaluate_project(project, train_frames=train_frames, seed=seed, reference=reference))
 
 
@@ -194,6 +204,7 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
     labels = read_sleap(truth)
     with opened(path) as project:
         videos = videos_of(project, labels, truth)
+        _check_videos(video for video in project.videos if video.name in videos.values())
         loop = _loop(project)
         try:
             exported = show_progress(loop.export(project, list(videos.values()), ExportOptions(formats=())))
@@ -308,10 +319,28 @@ def _close(bar: tqdm | None) -> None:
 
 def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
     """Report what is wrong with the videos that were read."""
-    from napari_al_pose.video import notice_of
-
     for source in loop.sources(project).values():
         _tell(notice_of(source))
+
+
+def _check_videos(videos: Iterable[ProjectVideo], *, most_seconds: float = MOST_SECONDS) -> None:
+    """Check videos that nobody has checked, and report what is wrong with them."""
+    steps = check_videos(videos, most_seconds=most_seconds)
+    for sentence in show_progress(relay(steps, lambda step: [Progress(0, *step, math.nan)])):
+        _tell(sentence)
+
+
+def _labelled(project: Project) -> list[ProjectVideo]:
+    names = {annotation.key.video for annotation in project.labels.annotations()}
+    return [video for video in project.videos if video.name in names]
+
+
+def _tell_of_damage(video: ProjectVideo) -> None:
+    try:
+        with contextlib.closing(video.open(cache_bytes=0)) as source:
+            _tell(notice_of(source))
+    except AlPoseError as error:
+        _tell(str(error))
 
 
 def _tell(sentence: str) -> None:
@@ -337,8 +366,14 @@ def opened(path: Path, *, read_only: bool = False, compare: bool = True) -> Proj
 
 
 def check(path: Path) -> list[dict[str, Any]]:
-    """Compare every extracted image with its video, look for shifts through whole videos, and return the findings."""
+    """Check all videos, compare every extracted image with its video, and return what the images show.
+
+    Shifts are looked for through whole videos.
+    """
     with opened(path, compare=False) as project:
+        _check_videos(project.videos, most_seconds=math.inf)
+        for video in project.videos:
+            _tell_of_damage(video)
         return [
             {"video": c.video, "compared": c.compared, "differing": c.differing, "shift": c.noted.shift}
             for c in compare_pictures(project, every=True)

@@ -17,7 +17,9 @@ def add(verbs: Any) -> None:
     restore.add_argument(
         "--version", type=positive, metavar="N", help="restore version N (default: list them, oldest first)"
     )
-    project_verb(verbs, "check", "compare every extracted image with its video, and look for shifts", _check)
+    project_verb(
+        verbs, "check", "check videos for damage and wrong jumps, and every extracted image against its video", _check
+    )
 
 
 def _effort(options: argparse.Namespace) -> None:

@@ -29,6 +29,7 @@ from napari_al_pose.video import index_cache
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import PacketIndex
+from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.reference_decode import reference_frames
 from napari_al_pose.video.seeking import never
@@ -42,6 +43,7 @@ _EARLY_PIXELS = 60_000_000
 _MOST_GROUPS, _FEW_FRAMES, _SHARE = 64, 1_000, 0.25
 """The last frame of a group shows what went wrong anywhere in it. It is compared of so many groups, unless that takes
 more than so many frames, and more than this share of the file, to decode."""
+_REPORT_EVERY = 16
 _ENOUGH = 4
 """Groups to compare before a file is given up."""
 _SEED = 2026
@@ -114,7 +116,13 @@ def remember_damage(path: Path, damage: Damage) -> None:
     _keep(path, replace(verdict, damage=damage.state()))
 
 
-def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | None = None) -> Verdict | None:
+def verify(
+    path: Path,
+    index: PacketIndex,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+) -> Verdict | None:
     """Decode a file from its start to its end, compare, and remember the outcome.
 
     If frames turn out to be numbered wrongly, they are numbered anew by decoding. The new index replaces the old one on
@@ -128,6 +136,8 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
         The index of the file itself.
     cancelled : callable, optional
         Asked before every packet.
+    progress : callable, optional
+        Called with ``(done, total)`` now and then.
 
     Returns
     -------
@@ -144,7 +154,7 @@ def verify(path: Path, index: PacketIndex, *, cancelled: Callable[[], bool] | No
     def run() -> None:
         _stand_back()
         try:
-            found.append(_verdict(path, index, cancelled or never))
+            found.append(_verdict(path, index, cancelled or never, progress))
         except BaseException as error:  # noqa: BLE001  it is raised where the verdict is requested
             found.append(error)
 
@@ -167,12 +177,12 @@ def _stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
-def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> Verdict:
+def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool], progress: Progress | None) -> Verdict:
     try:
-        return _Comparison(path, index, cancelled).verdict()
+        return _Comparison(path, index, cancelled, progress).verdict()
     except _OutOfOrderError as error:
         logger.warning("%s is numbered wrongly from frame %s on", path, error.position)
-        comparison = _Comparison(path, index_cache.renumber(path, cancelled=cancelled), cancelled)
+        comparison = _Comparison(path, index_cache.renumber(path, cancelled=cancelled), cancelled, progress)
         try:
             return replace(comparison.verdict(), renumbered_from=error.position)
         except _OutOfOrderError as again:
@@ -183,8 +193,11 @@ def _verdict(path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> V
 class _Comparison:
     """One plain decode of a file, and the frames that it is compared with."""
 
-    def __init__(self, path: Path, index: PacketIndex, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, path: Path, index: PacketIndex, cancelled: Callable[[], bool], progress: Progress | None
+    ) -> None:
         self._path = path
+        self._progress = progress
         self._index = index
         self._cancelled = cancelled
         self._damage = Damage(index)
@@ -220,6 +233,8 @@ class _Comparison:
             if at < 0:
                 wanted = chosen_frames(self._index, item.frame.width * item.frame.height)
             at = position
+            if self._progress is not None and position % _REPORT_EVERY == 0:
+                self._progress(position, len(self._index))
             if position in wanted:
                 self._compare(position, digest(convert(item.frame)))
                 if len(self._groups) >= _ENOUGH and self._most_differ:

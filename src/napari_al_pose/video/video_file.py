@@ -81,7 +81,7 @@ class VideoFile(CachedFrames):
         if remedy is not None and remedy.remedy == "copy" and Path(remedy.copy).is_file():
             self.path = Path(remedy.copy)
         self.index: PacketIndex = load_or_build(self.path, progress=progress, cancelled=cancelled)
-        if remedy is not None and remedy.remedy == "forward":
+        if remedy is not None and self.path == self.original and (remedy.remedy == "forward" or remedy.differs_at >= 0):
             self.index = self.index.forward_only()
         self.damage = Damage(self.index)
         if remedy is not None and self.path == self.original:
