@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_al_pose.acquisition.ordering import share_below
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -29,3 +34,16 @@ def percent_of_pool(share: float) -> str:
     if 0 < share < 1:
         percent = min(max(percent, 1), 99)
     return f"{percent} % of the candidate frames"
+
+
+def rank_sentence(scores: NDArray[np.floating], index: int, *, more: str, most: str, least: str) -> str:
+    """Say how a frame's score by image features compares with the others': ``more`` with a share, ``most`` or ``least``.
+
+    ``more`` is followed by the share: "more typical than" gives ``more typical than 92 % of the candidate frames``.
+    """
+    if not np.isfinite(scores[index]):
+        return "no usable image features"
+    share = share_below(scores, index)
+    if share in (0.0, 1.0):
+        return most if share else least
+    return f"{more} {percent_of_pool(share)}"

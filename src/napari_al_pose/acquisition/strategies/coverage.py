@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.formatting import percent_of_pool
-from napari_al_pose.acquisition.ordering import key_order, share_below
+from napari_al_pose.acquisition.formatting import rank_sentence
+from napari_al_pose.acquisition.ordering import key_order
 from napari_al_pose.acquisition.quotas import systematic
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import unit_rows
@@ -86,10 +86,11 @@ class Coverage:
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool would add less."""
-        scores = self.score(context)
-        if not np.isfinite(scores[index]):
-            return Explanation(sentence="no usable image features")
-        share = share_below(scores, index)
-        if share in (0.0, 1.0):
-            return Explanation(sentence=f"stands for {'more' if share else 'less'} unlabelled frames than any other")
-        return Explanation(sentence=f"stands for more unlabelled frames than {percent_of_pool(share)}")
+        sentence = rank_sentence(
+            self.score(context),
+            index,
+            more="stands for more unlabelled frames than",
+            most="stands for more unlabelled frames than any other",
+            least="stands for fewer unlabelled frames than any other",
+        )
+        return Explanation(sentence=sentence)

@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
-from napari_al_pose.acquisition.formatting import percent_of_pool
-from napari_al_pose.acquisition.ordering import share_below
+from napari_al_pose.acquisition.formatting import rank_sentence
 from napari_al_pose.acquisition.strategy import Explanation, Requires, ScoreContext, given
 from napari_al_pose.acquisition.vectors import row_chunks, unit_rows
 
@@ -97,13 +96,14 @@ class Influence:
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say which share of the pool the frame is more typical than."""
-        scores = self.score(context)
-        if not np.isfinite(scores[index]):
-            return Explanation(sentence="no usable image features")
-        share = share_below(scores, index)
-        if share in (0.0, 1.0):
-            return Explanation(sentence=f"the {'most' if share else 'least'} typical of the candidate frames")
-        return Explanation(sentence=f"more typical than {percent_of_pool(share)}")
+        sentence = rank_sentence(
+            self.score(context),
+            index,
+            more="more typical than",
+            most="the most typical of the candidate frames",
+            least="the least typical of the candidate frames",
+        )
+        return Explanation(sentence=sentence)
 
 
 def influence_on_alexnet() -> Influence:
