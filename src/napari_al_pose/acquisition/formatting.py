@@ -37,7 +37,7 @@ def percent_of_pool(share: float) -> str:
 
 
 def rank_sentence(scores: NDArray[np.floating], index: int, *, more: str, most: str, least: str) -> str:
-    """Say how a frame's score by image features compares with the others': ``more`` with a share, ``most`` or ``least``.
+    """Say how a frame's score by image features compares with others: ``more`` with a share, ``most`` or ``least``.
 
     ``more`` is followed by the share: "more typical than" gives ``more typical than 92 % of the candidate frames``.
     """

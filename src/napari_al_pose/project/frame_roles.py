@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 from napari_al_pose.domain import FrameKey, FrameRole
-from napari_al_pose.project.label_log import EditLog, check_frame
-
-
-class _Note(Protocol):
-    def __call__(self, kind: str, action: int, *, touched: Iterable[FrameKey]) -> None: ...
+from napari_al_pose.project.label_log import EditLog, NoteAction, check_frame
 
 
 class FrameRoles:
@@ -19,11 +14,10 @@ class FrameRoles:
     Parameters
     ----------
     log : EditLog
-    note : callable
-        Tells the store of an appended action: its kind, its number, and the frames whose labels it changed.
+    note : NoteAction
     """
 
-    def __init__(self, log: EditLog, note: _Note) -> None:
+    def __init__(self, log: EditLog, note: NoteAction) -> None:
         self._log = log
         self._note = note
 

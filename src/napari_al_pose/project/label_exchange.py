@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.file_names import plain
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
-from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey
+from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey, NoteAction
 from napari_al_pose.project.merge import SAME_PX
 
 _AT_A_TIME = 10_000
@@ -51,11 +51,10 @@ class LabelExchange:
     Parameters
     ----------
     log : EditLog
-    note : callable
-        Tells the store of an appended action: its kind and its number.
+    note : NoteAction
     """
 
-    def __init__(self, log: EditLog, note: Callable[[str, int], None]) -> None:
+    def __init__(self, log: EditLog, note: NoteAction) -> None:
         self._log = log
         self._note = note
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_al_pose.domain import Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, inverse_edit
-from napari_al_pose.project.label_log import EditLog
+from napari_al_pose.project.label_log import EditLog, NoteAction
 
 _RENAMED_TABLES = ("labels", "exported", "conflicts")
 
@@ -43,11 +43,10 @@ class SkeletonLog:
     Parameters
     ----------
     log : EditLog
-    note : callable
-        Tells the store of an appended action: its kind and its number.
+    note : NoteAction
     """
 
-    def __init__(self, log: EditLog, note: Callable[[str, int], None]) -> None:
+    def __init__(self, log: EditLog, note: NoteAction) -> None:
         self._log = log
         self._note = note
 
