@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from napari_al_pose.domain import FrameKey, FrameRole
-from napari_al_pose.project.label_log import EditLog, NoteAction, check_frame
+from napari_al_pose.project.label_log import check_frame
+from napari_al_pose.project.store_part import StorePart
 
 
-class FrameRoles:
-    """The roles of frames; part of a `LabelStore`. Changing one is no undo step.
-
-    Parameters
-    ----------
-    log : EditLog
-    note : NoteAction
-    """
-
-    def __init__(self, log: EditLog, note: NoteAction) -> None:
-        self._log = log
-        self._note = note
+class FrameRoles(StorePart):
+    """The roles of frames; part of a `LabelStore`. Changing one is no undo step."""
 
     def of(self, key: FrameKey) -> FrameRole:
         """Return the role of a frame; ``TRAIN`` by default."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.domain.file_names import plain
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
-from napari_al_pose.project.label_log import Changes, EditLog, Keypoint, KeypointKey, NoteAction
+from napari_al_pose.project.label_log import Changes, Keypoint, KeypointKey
 from napari_al_pose.project.merge import SAME_PX
+from napari_al_pose.project.store_part import StorePart
 
 _AT_A_TIME = 10_000
 """Number of labels read at a time, so that a click never waits for all of them."""
@@ -45,18 +46,8 @@ class ExchangeState:
     action: int = 0
 
 
-class LabelExchange:
-    """Merges from and exports to other programs' files; part of a `LabelStore`.
-
-    Parameters
-    ----------
-    log : EditLog
-    note : NoteAction
-    """
-
-    def __init__(self, log: EditLog, note: NoteAction) -> None:
-        self._log = log
-        self._note = note
+class LabelExchange(StorePart):
+    """Merges from and exports to other programs' files; part of a `LabelStore`."""
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

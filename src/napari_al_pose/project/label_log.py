@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameRole, KeypointState
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
@@ -62,12 +62,6 @@ def user_name() -> str:
     except (OSError, KeyError, ImportError):  # no such user id, as in containers
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
-
-
-class NoteAction(Protocol):
-    """Tells the label store of an appended action: its kind, its number, and the frames whose labels it changed."""
-
-    def __call__(self, kind: str, action: int, *, touched: Iterable[FrameKey] | None = None) -> None: ...
 
 
 class EditLog:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain import Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, inverse_edit
-from napari_al_pose.project.label_log import EditLog, NoteAction
+from napari_al_pose.project.store_part import StorePart
 
 _RENAMED_TABLES = ("labels", "exported", "conflicts")
 
@@ -37,18 +37,8 @@ class SkeletonChange:
     done: bool
 
 
-class SkeletonLog:
-    """The changes of the bodyparts; part of a `LabelStore`.
-
-    Parameters
-    ----------
-    log : EditLog
-    note : NoteAction
-    """
-
-    def __init__(self, log: EditLog, note: NoteAction) -> None:
-        self._log = log
-        self._note = note
+class SkeletonLog(StorePart):
+    """The changes of the bodyparts; part of a `LabelStore`."""
 
     def changes(self) -> list[SkeletonChange]:
         """Return all changes, oldest first."""
