@@ -84,6 +84,16 @@ def test_tracks_are_swapped_where_they_were_exchanged_and_a_second_time_changes_
     np.testing.assert_array_equal(poses_of(run), xy)
 
 
+def test_tracks_are_swapped_in_one_whole_write(tmp_path):
+    """Whoever is ended on the way leaves the rows as they were: the file that lay there is not touched."""
+    run, _ = stored(tmp_path, colour=60.0)
+    content = run.path.read_bytes()
+    with run.path.open("rb") as old:
+        assert finish(mend_exchanges(run, {}))
+        assert old.read() == content
+    assert run.path.read_bytes() != content
+
+
 def test_animals_that_look_alike_and_runs_of_older_versions_stay_as_they_are(tmp_path):
     for name, options in (("alike", {"colour": 0.0}), ("older", {"colour": 60.0, "looks": False})):
         run, _ = stored(tmp_path / name, **options)

@@ -102,7 +102,7 @@ class Muxing:
                 path = copy
         except (av.error.FFmpegError, ValueError, OverflowError):
             return None
-        return path
+        return path if path.is_file() else None  # nothing is written where no packet is left
 
 
 @cache

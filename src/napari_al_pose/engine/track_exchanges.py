@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Mapping, Sequence
 from itertools import combinations
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import Annotation, KeypointState
 from napari_al_pose.domain.oks import similarity
 from napari_al_pose.engine.labels import by_frame, known_labels
+from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.project import Project
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun
 from napari_al_pose.tracking.exchanges import Stretch, StretchCollector, exchanged, swapped_ranges
@@ -37,7 +39,7 @@ def named_labels(project: Project, video: str) -> Labels:
 def mend_exchanges(run: VideoRun, labels: Labels) -> Generator[int, None, list[tuple[int, int]]]:
     """Swap two tracks where they went on with each other's animal; yield the number of frames after each stretch.
 
-    Doing it again changes nothing more.
+    Doing it again changes nothing more. The rows of a pair are swapped all or not at all.
 
     Returns
     -------
@@ -68,10 +70,16 @@ def _swap(run: VideoRun, pair: tuple[int, int], stretches: Sequence[Stretch]) ->
     order = np.arange(n)
     order[list(pair)] = pair[::-1]
     ranges = swapped_ranges(stretches, found, margins)
-    for begun, end in ranges:
-        for first in range(begun, end, CHUNK):
-            rows = run.stored_rows(first, min(first + CHUNK, end))
-            run.write(first, rows.reshape(-1, n, k, 3)[:, order].reshape(rows.shape))
+    # In a copy: rows of which only a part is swapped could not be told from tracks that exchanged their animals there.
+    with replacing(run.path) as temporary:
+        shutil.copyfile(run.path, temporary)
+        stored = open_memmap(temporary, mode="r+")
+        for begun, end in ranges:
+            for first in range(begun, end, CHUNK):
+                rows = stored[first : min(first + CHUNK, end)]
+                rows[:] = rows.reshape(-1, n, k, 3)[:, order].reshape(rows.shape)
+        stored.flush()
+        del stored, rows
     return ranges
 
 
