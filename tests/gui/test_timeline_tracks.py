@@ -245,3 +245,7 @@ def test_errors_are_measured_where_labels_are_on_test_frames_first(pair, timelin
     lines = [action.text() for action in menu.actions()]
     assert lines[0] == "tail: 4.00 px (2 labels)"
     assert lines[-1] == "Median in 1 test frame of this video"
+
+
+def test_it_fits_below_the_video_on_a_laptops_screen(pair, timeline):
+    assert timeline.minimumSizeHint().width() <= 880  # 1366 px less the dock and what is between them

@@ -58,7 +58,7 @@ class Timeline(QWidget):
         self._video = QComboBox()
         self._video.setToolTip("The video on screen")
         self._video.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._video.setMinimumWidth(120)
+        self._video.setMinimumWidth(140)
         self._video.setMaximumWidth(260)
         self._video.activated.connect(lambda i: self._go_to_video(self._video.itemText(i)))
         self.transport = Transport(frame, navigator, keys=keys)

@@ -181,13 +181,16 @@ class Lane(SeekLane):
 
 
 class Legend(QWidget):
-    """What the lane's colours mean."""
+    """What the lane's colours mean; left out where there is no room for it."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colours = colours
         self._kinds = (MarkKind.LABELLED, MarkKind.HOLDOUT, MarkKind.QUEUED)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.sizeHint().height())
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
@@ -199,6 +202,8 @@ class Legend(QWidget):
         return QSize(sum(metrics.horizontalAdvance(kind) + 26 for kind in self._kinds), metrics.height() + 2)
 
     def paintEvent(self, event: Any) -> None:
+        if self.width() < self.sizeHint().width():
+            return
         painter = QPainter(self)
         x = 0
         for kind in self._kinds:
