@@ -167,18 +167,45 @@ def plain_numbers(path: Path) -> list[int | None]:
 
     As OpenCV reads: FFmpeg's best stream, packet after packet, and what does not decode is passed over.
     """
+    return [number for _, number in _plain_decode(path, 0)]
+
+
+def numbers_after_silence(path: Path) -> list[int | None]:
+    """Return the numbers of the frames that come out where decoding begins anew after the last frame of a plain decode.
+
+    After damage, FFmpeg's H.264 decoder may put out nothing more, to the file's end: it gave a damaged picture a place
+    in the order that is later than all others', and waits to be told to start over, which open groups never say.
+    What follows is whole for whoever starts at a keyframe there.
+    """
+    with av.open(str(path)) as container:
+        packets = enumerate(_readable(container, container.streams.best("video")))
+        keys = [(i, p.pts) for i, p in packets if p is not None and p.is_keyframe and p.pts is not None]
     found: list[int | None] = []
+    came = _plain_decode(path, 0)
+    while came:
+        last = max((time for time, _ in came if time is not None), default=None)
+        later = [i for i, time in keys if last is not None and time > last]
+        came = _plain_decode(path, later[0]) if later else []
+        found += [number for _, number in came]
+    return found
+
+
+def _plain_decode(path: Path, first: int) -> list[tuple[int | None, int | None]]:
+    """Return the time and the number of each frame that comes out where decoding begins at a packet."""
+    found: list[tuple[int | None, int | None]] = []
     with contextlib.suppress(av.error.FFmpegError), av.open(str(path)) as container:
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             return []
         stream.thread_type = "NONE"  # several threads lose frames at an error
-        for packet in _readable(container, stream):
+        for rank, packet in enumerate(_readable(container, stream)):
+            if rank < first and packet is not None:
+                continue
             try:
                 frames = stream.codec_context.decode(packet)
             except (av.error.FFmpegError, EOFError):
                 continue
-            found += [number_of(frame.to_ndarray(format="rgb24")) for frame in frames]
+            found += [(frame.pts, number_of(frame.to_ndarray(format="rgb24"))) for frame in frames]
     return found
 
 
@@ -241,6 +268,7 @@ def check_file(path: Path) -> str:
     assert path.name in notice
     missing = [i for i in damaged if numbers[i] is None]
     sound = [number for i, number in enumerate(numbers) if i not in damaged]
+    truth += numbers_after_silence(path)
     assert set(sound) <= set(truth)
     assert None in sound or sound == sorted(sound)
     assert len(numbers) - len(missing) <= len(truth) <= len(numbers)

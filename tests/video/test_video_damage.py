@@ -270,6 +270,19 @@ def test_a_damaged_packet_does_not_change_the_frames_of_other_groups(tmp_path):
     assert damaged == [*range(12, 24)]
 
 
+@pytest.mark.parametrize("packets", [(26,), (26, 10)])
+def test_frames_after_a_decoder_fell_silent_are_shown_before_and_after_the_check(packets, tmp_path):
+    """A damaged packet may silence FFmpeg's decoder to the end; whoever starts at a keyframe after it sees all."""
+    path = Muxing("h264_open", "mov", damaged=packets).make(tmp_path)
+    assert len(plain_numbers(path)) < 30
+    before = read_every_way(path)
+    verify(path, load_or_build(path))
+    numbers, damaged, notice = read_every_way(path)
+    assert numbers[36:] == [*range(36, 48)]
+    assert (numbers, damaged, notice) == before
+    assert "28 to 35" in notice
+
+
 def _picture_parameters(path):
     """Return the picture parameter set in the header (ISO/IEC 14496-15, 5.3.3)."""
     with av.open(str(path)) as container:

@@ -3,7 +3,9 @@
 What a decoder makes of damaged data depends on what it decoded before, on its threads, and on what was skipped. So a
 group in which something is wrong is always decoded by a new decoder with one thread. It starts at the entry before the
 group's own, since decoders may call sound frames right after an entry damaged. Where frames had to be counted it starts
-at the first packet.
+at the first packet. If nothing of the group comes out that way, it starts at the group's own entry: a damaged H.264
+packet may give a picture such a late place in the order that the decoder puts out nothing after it, until it is told to
+start over. Films with open groups never say so, and all that follows would be lost though it is whole.
 
 Some decoders leave the rest of a picture as its memory was before (`napari_al_pose.video.leftovers`). So groups are
 decoded twice there when they are examined, and so are groups that were seen to be unsteady. What is not the same the
@@ -128,12 +130,24 @@ class DamagedSegmentDecoder:
             self._source = None
 
     def _start(self, group: range, bad: list[int]) -> None:
+        own = int(self._index.entries.searchsorted(group.start))
+        self._start_at(max(own - 1, 0), group, bad)
+        first = next(self._frames, None)
+        if first is not None:
+            self._frames = itertools.chain((first,), self._frames)
+        elif own > 0 and self._can_seek:
+            bad.clear()
+            self._start_at(own, group, bad)
+
+    @property
+    def _can_seek(self) -> bool:
+        return self._index.seekable and not self._index.counted
+
+    def _start_at(self, entry: int, group: range, bad: list[int]) -> None:
+        """Begin to decode a group at an entry, or at the first packet where frames had to be counted."""
         self.close()
         self._source = PacketSource(self._path, self._index, threads=1, strict=False)
-        packets = None
-        if self._index.seekable and not self._index.counted:
-            entry = max(int(self._index.entries.searchsorted(group.start)) - 1, 0)
-            packets = self._source.from_entry(entry, self._superseded)
+        packets = self._source.from_entry(entry, self._superseded) if self._can_seek else None
         self._group = group
         self._frames = self._decoded(self._source, packets or self._source.from_start(), bad)
 
