@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
-from napari_al_pose.gui.layers.camera import FIT_MARGIN
 from napari_al_pose.gui.layers.napari_slider import NapariSlider
 from napari_al_pose.gui.layers.preparation import prepare_layers
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -61,8 +60,6 @@ CURVES = "Pose learning curves"
 _THUMBNAIL_CACHE = 16 * 2**20
 LOW_SCREEN = 900
 """Pixels of height below which the curves get a tab behind the dock: under it, the queue would show no rows."""
-
-_SETTLED_MS = 60
 
 
 class PoseLabeller(QWidget):
@@ -271,7 +268,6 @@ class PoseLabeller(QWidget):
     def _on_option(self, name: str) -> None:
         if name == "wide":
             self._widen()
-            QTimer.singleShot(_SETTLED_MS, self, self._fit_view)
 
     def _widen(self) -> None:
         """Put what is docked on the left of the canvas away while a wide canvas is wanted, and back."""
@@ -287,11 +283,6 @@ class PoseLabeller(QWidget):
             dock.setVisible(not wide)
         if not wide:
             self._parts.put_away = []
-
-    def _fit_view(self) -> None:
-        """Fill the canvas with the picture, once it has its new size."""
-        if self._viewer.layers:
-            self._viewer.fit_to_view(margin=FIT_MARGIN)
 
     def _toggle_keys(self) -> None:
         """List the keys over the whole window, or put the list away."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.tools import LabelMode
+from napari_al_pose.gui.layers.napari_widgets import canvas_widget
 from napari_al_pose.gui.layers.picking import inside, points_on_canvas
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -23,6 +24,8 @@ FIT_MARGIN = 0.005
 """Share of the canvas that is left empty around the frame: the larger it is, the better bodyparts are hit."""
 NEAR = 1.1
 """From how many times the zoom that fits the frame a view is taken to show a part of it."""
+SETTLED_MS = 60
+"""For how long a canvas must keep its size until the frame is fitted to it."""
 STEPS, STEP_MS = 4, 30
 """A move of the view is drawn in a few steps, so that the eye can follow."""
 
@@ -42,6 +45,7 @@ class Camera(QObject):
         self._viewer_ref = weakref.ref(viewer)
         self._before: tuple[NDArray[np.float64], float] | None = None
         self._fitted_zoom = 0.0
+        self._fitted_centre: NDArray[np.float64] | None = None
         self._path: list[NDArray[np.float64]] = []
         self._timer = QTimer(self, interval=STEP_MS)
         self._timer.timeout.connect(self._step)
@@ -50,6 +54,14 @@ class Camera(QObject):
     def is_close(self) -> bool:
         """Whether the view is a close-up."""
         return self._before is not None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the view is still as it was fitted to the frame: neither zoomed nor moved since."""
+        camera, fitted = self._camera(), self._fitted_centre
+        if camera is None or fitted is None or not self._fitted_zoom:
+            return False
+        return bool(np.isclose(float(camera.zoom), self._fitted_zoom) and np.allclose(_centre(camera), fitted))
 
     def jump(self, xy: tuple[float, float]) -> None:
         """Put source pixel ``xy`` in the middle of a view that does not show the whole frame."""
@@ -75,9 +87,10 @@ class Camera(QObject):
             self._go(before[0], at_once=True)
 
     def forget(self) -> None:
-        """The view was fitted to another video: there is no close-up to come back from."""
+        """The view was fitted to the frame: there is no close-up to come back from."""
         camera = self._camera()
         self._before, self._fitted_zoom = None, 0.0 if camera is None else float(camera.zoom)
+        self._fitted_centre = None if camera is None else _centre(camera)
         self._stop()
 
     def follow(self, xy: NDArray[np.floating]) -> None:
@@ -113,6 +126,37 @@ class Camera(QObject):
     def _camera(self) -> Any:
         viewer = self._viewer_ref()
         return None if viewer is None else viewer.scene.camera
+
+
+class FitOnResize(QObject):
+    """Fits the frame again when the canvas changes its size, unless the user has chosen another view.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    camera : Camera
+    fit : callable
+        Fits the view.
+    parent : QObject
+    """
+
+    def __init__(self, viewer: Any, camera: Camera, fit: Callable[[], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._camera, self._fit = camera, fit
+        self._timer = QTimer(self, interval=SETTLED_MS, singleShot=True)
+        self._timer.timeout.connect(self._refit)
+        canvas = canvas_widget(viewer)
+        if canvas is not None:
+            canvas.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._timer.start()
+        return False
+
+    def _refit(self) -> None:
+        if self._camera.is_fitted:
+            self._fit()
 
 
 class CameraAim:

@@ -16,7 +16,7 @@ from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
-from napari_al_pose.gui.layers.camera import FIT_MARGIN, Camera, CameraAim
+from napari_al_pose.gui.layers.camera import FIT_MARGIN, Camera, CameraAim, FitOnResize
 from napari_al_pose.gui.layers.context import ContextPlayer
 from napari_al_pose.gui.layers.guard import (
     NOTHING,
@@ -93,6 +93,7 @@ class LayerStack(QObject):
         self._guard = ViewGuard(viewer, notices)
         watch(viewer)  # napari's menu duplicates a video
         self.camera = Camera(viewer, self)
+        FitOnResize(viewer, self.camera, self._fit, self)
         self._aim = CameraAim(self.camera, frame, options)
         self._overview = overview_on(viewer, options)
         if self._overview is not None:
