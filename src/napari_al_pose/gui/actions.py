@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,9 +86,14 @@ class WindowActions(QObject):
     def open_dialog(self) -> None:
         """Ask for a project and open it."""
         path = ask_for_project(self._window)
-        if path is not None and path.suffix.lower() == ".slp":
+        if path is not None:
+            self.open_any(path)
+
+    def open_any(self, path: Path) -> None:
+        """Open the project at ``path``; SLEAP's file of labels is imported."""
+        if path.suffix.lower() == ".slp":
             self.import_labels(path)
-        elif path is not None:
+        else:
             self.open_path(path)
 
     def open_path(self, path: Path) -> None:
@@ -106,10 +112,19 @@ class WindowActions(QObject):
         """Ask for a new project's details and make it."""
         self.leaving.ask(self._ask_new, what="Make a new project")
 
-    def _ask_new(self) -> None:
+    def take_videos(self, paths: Sequence[Path]) -> None:
+        """Add videos to the open project; without one, make a project of them."""
+        if self._projects.project is not None:
+            self._projects.add_videos(list(paths))
+        else:
+            self._ask_new(paths)
+
+    def _ask_new(self, videos: Sequence[Path] = ()) -> None:
         from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
 
         dialog = NewProjectDialog(self._window)
+        if videos:
+            dialog.videos.look_in(list(videos))
         dialog.accepted.connect(lambda: self._projects.new_project(**dialog.details))
         self._open(dialog)
 

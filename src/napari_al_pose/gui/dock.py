@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
+from napari_al_pose.gui.dropped_files import DroppedFiles
 from napari_al_pose.gui.layers.napari_slider import NapariSlider
 from napari_al_pose.gui.layers.preparation import prepare_layers
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -98,6 +99,7 @@ class PoseLabeller(QWidget):
             keys=self.session.keys,
             notices=self.session.notices,
         )
+        DroppedFiles(napari_viewer, self._actions, self.session.options)
         self._build()
         self._connect()
         self._on_project()

@@ -1,7 +1,7 @@
-"""The only place that knows where napari keeps the widgets we touch: its canvas, its sliders, the tools of a layer.
+"""The only place that knows where napari keeps the widgets we touch: what files are dropped on, sliders, tools...
 
 napari has no public name for them. If it moves them, nothing of ours breaks: the overview and the tooltips stay away,
-the sliders stay, and a test says so.
+the sliders stay, napari reads what is dropped, and a test says so.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ def slider_widget(viewer: Any) -> QWidget | None:
     return found if isinstance(found, QWidget) else None
 
 
+def drop_target(viewer: Any) -> QWidget | None:
+    """Return what takes the files that are dropped on the canvas; None for a viewer without a window."""
+    found = _qt_viewer(viewer)
+    return found if isinstance(found, QWidget) else None
+
+
 def tool_buttons(viewer: Any, layer: Layer) -> list[QAbstractButton]:
     """Return napari's buttons for the tools of ``layer``: add, select, pan, transform, delete."""
     widgets = getattr(getattr(_qt_viewer(viewer), "controls", None), "widgets", {})
@@ -36,4 +42,5 @@ def tool_buttons(viewer: Any, layer: Layer) -> list[QAbstractButton]:
 
 
 def _qt_viewer(viewer: Any) -> Any:
-    return getattr(getattr(viewer, "window", None), "_qt_viewer", None)
+    real = getattr(viewer, "__wrapped__", viewer)  # plug-in widgets are given a proxy, which warns of private names
+    return getattr(getattr(real, "window", None), "_qt_viewer", None)

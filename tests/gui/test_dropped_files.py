@@ -1,0 +1,71 @@
+"""Files dropped on the canvas of a real window."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
+from session_tools import TIMEOUT, dialog_of
+
+from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
+from napari_al_pose.gui.layers.napari_widgets import drop_target
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def dock(make_napari_viewer, engine):
+    """The widget in a window of our own program, without a project."""
+    viewer = make_napari_viewer()
+    _, made = viewer.window.add_plugin_dock_widget("napari-al-pose", "Active-learning pose labeller")
+    made.session.options.arrange_own_window()
+    return made
+
+
+def drop(dock, *paths):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    button, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    target, copy = drop_target(dock._viewer), Qt.DropAction.CopyAction
+    QApplication.sendEvent(target, QDragEnterEvent(QPoint(50, 50), copy, data, button, no_key))
+    QApplication.sendEvent(target, QDropEvent(QPointF(50, 50), copy, data, button, no_key))
+
+
+def opens(dock, root, qtbot):
+    def is_open():
+        project = dock.session.projects.project
+        return project is not None and project.root == root
+
+    qtbot.waitUntil(is_open, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("of", ["config.yaml", "."])
+def test_a_project_is_opened(dock, sample_copy, qtbot, of):
+    root = sample_copy.parent
+    drop(dock, root / of)
+    opens(dock, root, qtbot)
+
+
+def test_a_video_begins_a_new_project(dock, sample_copy, qtbot):
+    root = sample_copy.parent
+    video = next((root / "videos").iterdir())
+    drop(dock, video)
+    qtbot.waitUntil(lambda: dialog_of(dock, NewProjectDialog) is not None, timeout=TIMEOUT)
+    dialog = dialog_of(dock, NewProjectDialog)
+    qtbot.waitUntil(lambda: list(dialog.videos.paths) == [video], timeout=TIMEOUT)
+    dialog.reject()
+
+
+def test_a_video_is_added_to_the_open_project(dock, sample_copy, tmp_path, qtbot):
+    root = sample_copy.parent
+    drop(dock, root)
+    opens(dock, root, qtbot)
+    other = tmp_path / "other day.mp4"
+    shutil.copy(next((root / "videos").iterdir()), other)
+    with other.open("ab") as file:
+        file.write(b"\0" * 1000)  # another file, so that it isn't taken for the same video
+    drop(dock, other)
+    qtbot.waitUntil(lambda: dock.session.projects.video("other day") is not None, timeout=TIMEOUT)
