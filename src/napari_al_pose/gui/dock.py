@@ -25,6 +25,7 @@ from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.dropped_files import DroppedFiles
+from napari_al_pose.gui.focus_ring import FocusRing
 from napari_al_pose.gui.layers.napari_slider import NapariSlider
 from napari_al_pose.gui.layers.preparation import prepare_layers
 from napari_al_pose.gui.panels.bodyparts import BodypartPanel
@@ -163,6 +164,7 @@ class PoseLabeller(QWidget):
         rows.addWidget(self._pages, 1)
         rows.addWidget(self.learning)  # not among what scrolls: how far the training is, and how to end it, is in sight
         self.notices = NoticeBar(self, above=self.learning)
+        self.focus_ring = FocusRing(self, colours.text)
 
     def _label_menu(self, commands: Commands) -> LabelMenu:
         session = self.session
@@ -247,6 +249,7 @@ class PoseLabeller(QWidget):
             self.session.projects, self.session.learning, effort=self.session.effort, colours=colours
         )
         self.curves.setStyleSheet(style_sheet(colours))
+        self.focus_ring.panels += [self.timeline, self.curves]
         self._parts.docks = [
             viewer_window.add_dock_widget(self.timeline, name=TIMELINE, area="bottom"),
             viewer_window.add_dock_widget(self.curves, name=CURVES, area="right"),
@@ -328,6 +331,7 @@ class PoseLabeller(QWidget):
             self._keys = None  # made anew, in other colours, when it is asked for
         for panel in (self.bodyparts, self.queue, self.why, self.checks, self._strip):
             panel.set_colours(colours)
+        self.focus_ring.set_colour(colours.text)
         if self.timeline is not None and self.curves is not None:
             self.timeline.set_colours(colours)
             self.curves.set_colours(colours)
@@ -382,6 +386,7 @@ def _scrolled(content: QWidget) -> QScrollArea:
     made.setWidget(content)
     made.setWidgetResizable(True)
     made.setFrameShape(QFrame.Shape.NoFrame)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return made
 
@@ -416,6 +421,10 @@ def share_place(front: QDockWidget, behind: QDockWidget) -> None:
     if isinstance(window, QMainWindow):
         window.tabifyDockWidget(front, behind)
         front.raise_()
+        # Qt keeps what is behind a tab in the way of the Tab key.
+        content = behind.widget()
+        content.setEnabled(False)
+        behind.visibilityChanged.connect(content.setEnabled)
 
 
 def without_title(dock: QDockWidget, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -284,8 +284,21 @@ class RowsModel(QAbstractListModel):
         return None
 
 
+_MOVING = {
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+}
+_CHOOSING = {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+
+
 class RowsView(QListView):
     """A list that shows a `RowsModel`.
+
+    With the keyboard in it, keys that move go through its rows and Enter chooses one; all others are the window's.
 
     Parameters
     ----------
@@ -293,7 +306,7 @@ class RowsView(QListView):
     """
 
     chosen = Signal(object)
-    """The row that was clicked."""
+    """The row that was clicked, or on which Enter was pressed."""
 
     def __init__(self, model: RowsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -306,4 +319,32 @@ class RowsView(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setUniformItemSizes(True)
         self.clicked.connect(lambda index: self.chosen.emit(index.data(ROW)))
-        self.activated.connect(lambda index: self.chosen.emit(index.data(ROW)))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        index = self.currentIndex()
+        if plain and event.key() in _MOVING:
+            super().keyPressEvent(event)
+        elif plain and event.key() in _CHOOSING and index.isValid():
+            self.chosen.emit(index.data(ROW))  # and nothing else: the window would accept guesses
+        else:
+            event.ignore()
+
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().currentChanged(current, previous)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows, and with the keyboard in the list a line around that on which Enter acts."""
+        super().paintEvent(event)
+        if self.hasFocus() and self.currentIndex().isValid():
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+            painter.drawRect(self.visualRect(self.currentIndex()).adjusted(0, 0, -1, -1))
+            painter.end()

@@ -79,6 +79,7 @@ class BodypartPanel(Section):
         made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         made.setMenu(menu)
         self.head.addWidget(made)
+        self.setTabOrder(self._title, made)  # as they are seen: it stands beside the title
 
     def set_colours(self, colours: Colours) -> None:
         """Paint with another theme."""
