@@ -75,7 +75,7 @@ def _empty_parser() -> argparse.ArgumentParser:
         description="Active learning of animal pose in napari: a model trains while you label and suggests frames.",
         epilog="With no verb, `napari-al-pose [PROJECT]` opens the window.",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print more on standard error")
     return parser
 
 

@@ -280,6 +280,14 @@ def test_a_killed_engine_is_reported_and_can_be_started_again(engine):
     assert inbox.until(Trained).round.number == 1
 
 
+def test_an_engine_that_something_else_ended_is_not_called_out_of_memory(engine):
+    client, inbox, _config = engine
+    os.kill(client.pid, signal.SIGTERM)
+    died = inbox.until(Died)
+    assert "signal 15" in died.message
+    assert "memory" not in died.message
+
+
 def test_the_engine_ends_when_its_parent_is_killed(labelled, tmp_path):
     parent = subprocess.Popen(
         [

@@ -125,7 +125,7 @@ def test_what_a_killed_import_left_goes_when_a_project_there_is_opened(tmp_path)
     assert under_way.exists()
     assert other.exists()
     with open_project(ours) as project:
-        assert not any("half-way" in notice for notice in project.notices)
+        assert not any("interrupted" in notice for notice in project.notices)
 
 
 def iter_messages(work):

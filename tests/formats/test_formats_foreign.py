@@ -138,7 +138,7 @@ def test_a_split_of_images_without_labels_is_refused(horses):
     path.write_text(path.read_text().replace("Coco/0002", "Coco/0009"))
     with pytest.raises(AlPoseError, match=r"shuffle1.csv, line 3: .*Coco/0009"):
         read_horse10(horses)
-    with pytest.raises(AlPoseError, match="no Horse-10"):
+    with pytest.raises(AlPoseError, match="not the Horse-10"):
         read_horse10(horses / "labeled-data" / "Ajax")
 
 

@@ -157,7 +157,7 @@ def test_sleap_files_that_hold_no_predictions_of_one_animal_are_refused(tmp_path
     with pytest.raises(AlPoseError, match="no predictions"):
         read_sleap_predictions(path, "mouse")
     path.write_bytes(b"no hdf5")
-    with pytest.raises(AlPoseError, match="no readable SLEAP file"):
+    with pytest.raises(AlPoseError, match="not a readable SLEAP file"):
         read_sleap_predictions(path, "mouse")
 
 

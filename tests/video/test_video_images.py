@@ -87,7 +87,7 @@ def test_names_without_a_number_of_their_own(folder):
     Image.fromarray(draw_number(7)).save(folder / "img7.png")
     with open_source(folder) as images:
         assert len(images) == 4
-        assert "2 images are passed over" in images.notice
+        assert "2 images are skipped" in images.notice
 
 
 def test_folders_that_are_no_video(tmp_path):

@@ -258,7 +258,7 @@ def test_damage_is_known_by_number_from_then_on(damaged):
         assert video.is_damaged(30)
     assert verdict.exact
     with open_source(damaged) as video:
-        assert "30; they are shown striped, and 5 frames come from damaged data: 31 to 35" in video.notice
+        assert "30; they are shown as stripes, and 5 frames come from damaged data: 31 to 35" in video.notice
         assert [i for i in range(90) if video.is_damaged(i)] == list(range(30, 36))
         assert n_wrong(video, sound_only=True) == 0
 

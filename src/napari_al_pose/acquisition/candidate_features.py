@@ -36,7 +36,7 @@ _LOOKED_AT = {
     "scarce bodyparts": "bodyparts that few labels show",
     "size": "how large the animal looks",
     "coverage gained": "how many frames a label would cover",
-    "doubt covered": "how much doubt a label would answer",
+    "doubt covered": "how much doubt a label would resolve",
     "unlike labels": "how unlike any label it looks",
     "gap in time": "how far in time from any label it is",
     "pose unlike labels": "how unlike any labelled pose its pose is",

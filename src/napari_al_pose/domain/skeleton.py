@@ -52,7 +52,7 @@ class Skeleton:
             )
         if self.unique_bodyparts and UNIQUE_INDIVIDUAL in self.individuals:
             raise AlPoseError(
-                f"{UNIQUE_INDIVIDUAL!r} is the name of what owns the unique bodyparts, and cannot be an animal's.",
+                f"{UNIQUE_INDIVIDUAL!r} is reserved for the unique bodyparts; no animal can have that name.",
                 "Rename the animal.",
             )
         for link in self.links:

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 LAST_WORDS = 40
 EXIT_SECONDS = 5.0
+_KILLED = 9
+"""The signal that leaves a process no last word; operating systems send it when memory runs out."""
 RESTART = "Restart the engine to go on. Your labels are safe."
 
 
@@ -162,8 +164,10 @@ def _why(code: int, last_words: deque[str]) -> str:
     if any("No module named 'torch" in line for line in last_words):
         return 'The engine needs torch, which is not installed: pip install "napari-al-pose[all]".'
     if code < 0:
-        return f"The engine process was ended by signal {-code} (out of memory, or killed)."
-    return f"The engine process ended with code {code}."
+        if -code == _KILLED:
+            return f"The engine was killed (signal {_KILLED}), most often because the computer ran out of memory."
+        return f"The engine ended unexpectedly (signal {-code})."
+    return f"The engine ended unexpectedly (exit code {code})."
 
 
 def _log_lines(stream: IO[bytes] | None, last_words: deque[str]) -> None:

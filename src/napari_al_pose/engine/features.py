@@ -54,9 +54,9 @@ class FeatureCache:
         names = {name: shown_name(source) for name, source in sources.items()}
         missing = [key for key in dict.fromkeys(keys) if _renamed(key, names) not in self._known]
         if missing:
-            yield Progress(job, "Reading image features", 0, len(missing), -1.0)
+            yield Progress(job, "Computing image features", 0, len(missing), -1.0)
             self._extractor = self._extractor or FeatureExtractor(self._device)
-            reporter = ProgressReporter(job, "Reading image features", len(missing))
+            reporter = ProgressReporter(job, "Computing image features", len(missing))
             done = 0
             for batch in read_batches(missing, sources, batch_size=8):
                 vectors = self._extractor.extract(batch.frames)

@@ -74,7 +74,7 @@ class Filled:
                 f"{'is' if len(self.points) == 1 else 'are'} guessed by the model: listed in the file {FILE_NAME}."
             )
         if self.still_open:
-            why = "which animal a guess is of is not known" if self.several else "the model believes too little there"
+            why = "which animal a guess is of is not known" if self.several else "the model is not sure enough there"
             found.append(f"{counted(self.still_open, 'frame')} stayed unfinished: {why}.")
         return found
 

@@ -175,7 +175,7 @@ def _into(project: Project, file: Path, labels: LabelSet, name: str, *, undoable
     yield from _write_files(project, changes)
     if conflicts:
         notice = f"Labels the project had already were kept where the file differs: {counted(len(conflicts), 'label')}."
-        notices.append(notice + " The window shows both, to decide.")
+        notices.append(notice + " The window shows both, for you to decide.")
     all_notices = (*labels.notices, *notices, *media.notices(), *project.notices[before:])
     return Imported(project.root, name, *_counts(changes), tuple(dict.fromkeys(all_notices)))
 

@@ -110,7 +110,7 @@ class MediaImport:
             ),
         ):
             if count:
-                notices.append(f"{counted(count, 'image')} with a turn in EXIF: the picture was written {how}.")
+                notices.append(f"{counted(count, 'image')} with a rotation in EXIF: the picture was written {how}.")
         return notices
 
     def _bring_video(self, video: LabelledVideo) -> bool:

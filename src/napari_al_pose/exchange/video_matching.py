@@ -200,7 +200,7 @@ def _renamed(labels: LabelSet, names: dict[str, str], paths: dict[str, str], not
             twice.append(moved)
     if len(twice) > len(labels.duplicates):
         more = counted(len(twice) - len(labels.duplicates), "frame")
-        notices.append(f"{more} labelled twice, in two entries of one video; both are kept, to decide.")
+        notices.append(f"{more} labelled twice, in two entries of one video; both are kept, for you to decide.")
     return dataclasses.replace(
         labels, videos=tuple(videos.values()), annotations=tuple(kept.values()), duplicates=tuple(twice)
     )

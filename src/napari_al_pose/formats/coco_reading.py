@@ -221,8 +221,8 @@ class CocoAnnotations:
         """Return messages for the user."""
         counts = self._counts
         sentences = {
-            "boxes": f"{counted(counts['boxes'], 'annotation')} without keypoints passed over.",
-            "crowds": f"{counted(counts['crowds'], 'crowd')} passed over.",
+            "boxes": f"{counted(counts['boxes'], 'annotation')} without keypoints skipped.",
+            "crowds": f"{counted(counts['crowds'], 'crowd')} skipped.",
             "other kinds": f"{counted(counts['other kinds'], 'annotation')} of categories with other keypoints, or of "
             "none in the file, left out. Export each kind of animal on its own.",
             "twice": f"{counted(counts['twice'], 'annotation')} counted once, as they repeat another.",

@@ -76,7 +76,8 @@ def read_horse10(folder: Path) -> Horse10:
     )
     if not tables:
         raise AlPoseError(
-            f"{folder} holds no Horse-10: no labels in labeled-data/<horse>/ and no annotations/horse10-*.json.",
+            f"{folder} is not the Horse-10 data set: it has no labels in labeled-data/<horse>/ and no "
+            "annotations/horse10-*.json.",
             "Choose the folder that was unpacked.",
         )
     labels = _joined(read_collected_data(table) for table in tables)

@@ -129,7 +129,7 @@ def _joints(path: Path) -> NDArray[np.float64]:
             raise AlPoseError(f"{path}: expected numbers in 'joints', got {joints.dtype}.", remedy)
         joints = joints.astype(np.float64)
     except (*_DAMAGE, MatReadError) as error:
-        raise AlPoseError(f"{path} is no readable MATLAB file: {str(error)[:80]}.", remedy) from error
+        raise AlPoseError(f"{path} is not a readable MATLAB file: {str(error)[:80]}.", remedy) from error
     if joints.shape != shape or (np.abs(joints) >= 1e9).any():
-        raise AlPoseError(f"{path}: 'joints' holds numbers that are no coordinates.", remedy)
+        raise AlPoseError(f"{path}: 'joints' holds numbers that are not coordinates.", remedy)
     return joints

@@ -64,7 +64,7 @@ def read_mpii(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet
         if isinstance(document, list) and document and isinstance(document[0], dict) and "score" in document[0]:
             raise AlPoseError(
                 f"{path} holds results of a model (entries with 'score'), not labels by people.",
-                "Choose the file of annotations that the model was tried on.",
+                "Choose the file of annotations that the model was tested on.",
             )
         raise AlPoseError(
             f"{path} is not a list of entries with 'image', 'joints' and 'joints_vis'.",

@@ -47,7 +47,7 @@ def read_sleap(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSe
         return _Reader(path, labels).read(on_progress)
     except DAMAGE as error:
         raise AlPoseError(
-            f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
+            f"{path} is not a readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
             "Open it in SLEAP and save it again, or choose another file.",
         ) from error
 
@@ -210,7 +210,7 @@ class _Reader:
         placed = np.isfinite(xy).all(axis=1)
         if (np.abs(xy[placed]) >= 1e9).any():
             raise AlPoseError(
-                f"{self._path}: frame {key.frame} of {key.video} holds numbers that are no coordinates.",
+                f"{self._path}: frame {key.frame} of {key.video} holds numbers that are not coordinates.",
                 "Correct it in SLEAP.",
             )
         states = np.full(skeleton.n_bodyparts, KeypointState.UNSEEN, np.int8)

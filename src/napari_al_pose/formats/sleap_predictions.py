@@ -182,7 +182,7 @@ def read_sleap_predictions(path: Path, video: str) -> PredictionTable:
             found[key.frame] = predicted[0]
     except DAMAGE as error:
         raise AlPoseError(
-            f"{path} is no readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
+            f"{path} is not a readable SLEAP file: {str(error)[:120] or type(error).__name__}.",
             "Open it in SLEAP and save it again, or choose another file.",
         ) from error
     if not found:

@@ -115,7 +115,7 @@ def once_each(frames: Sequence[LabelledFrame]) -> tuple[list[LabelledFrame], str
     if not n_doubled:
         return cleaned, ""
     where = "1 frame" if n_doubled == 1 else f"{n_doubled} frames"
-    return cleaned, f"In {where} an animal is labelled twice; the first of its labels teaches. Remove the second."
+    return cleaned, f"In {where} an animal is labelled twice; the first of its labels is trained on. Remove the second."
 
 
 def _are_same(one: LabelledFrame, other: LabelledFrame) -> bool:

@@ -145,7 +145,8 @@ class CollectedData:
         try:
             return self.folder.read_file(csv)
         except AlPoseError as error:
-            return f"{error.message} The labels were read from the .h5 beside it, and the next writing replaces it."
+            then = "The labels were read from the .h5 beside it; this file is replaced when labels are next written."
+            return f"{error.message} {then}"
 
     def export(self, store: LabelStore, writer: Writer) -> list[str]:
         """Write the complete frames of the video and extract their images.
@@ -187,7 +188,7 @@ class CollectedData:
                 break
         else:
             raise AlPoseError(
-                f"The files of labels in {self.folder.path} change all the time; they were not written over.",
+                f"The files of labels in {self.folder.path} keep changing; they were not overwritten.",
                 "See which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
             )
         state = ExchangeState(self._settings(), written.files, revision)
@@ -290,8 +291,8 @@ class CollectedData:
         if not gone:
             return []
         rows = f"the row{'s' if len(gone) > 1 else ''} of {shown_frames(gone)}"
-        notice = f"{table.path or self.folder.path}: another program took {rows} away."
-        return [f"{notice} The labels are kept here and will be written again; clear them here if they are to go."]
+        notice = f"{table.path or self.folder.path}: another program removed {rows}."
+        return [f"{notice} The labels are kept here and will be written again; clear them here if you want them gone."]
 
     def _sharing(self, table: AnnotationTable) -> list[str]:
         """Report which rows are not shown because their frame number belongs to another image, say of a second

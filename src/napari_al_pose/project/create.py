@@ -122,7 +122,7 @@ def _checked(
     )
     if unique and not animals:
         raise AlPoseError(
-            f"{', '.join(made.unique_bodyparts)} can't belong to no animal where no animal has a name.",
+            f"{', '.join(made.unique_bodyparts)} can't be unique bodyparts where no animal has a name.",
             "Name the animals, or list them among the bodyparts.",
         )
     return made

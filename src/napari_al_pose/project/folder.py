@@ -272,7 +272,7 @@ class ProjectFolder:
         self._refuse_if_read_only()
         name = name.strip()
         if not is_safe_name(name) or name in (*self.individuals, UNIQUE_INDIVIDUAL):
-            raise AlPoseError(f"{name!r} cannot be the name of another individual.", "Choose a name of its own.")
+            raise AlPoseError(f"{name!r} cannot be the name of another individual.", "Choose another name.")
         add_individual(self.config_path, name)
         self.config = read_config(self.config_path)
         self._take_skeleton(replace(self.skeleton, individuals=self.config.individuals))

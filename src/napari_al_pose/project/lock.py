@@ -107,8 +107,8 @@ class ProjectLock:
         """Raise an AlPoseError if another process took the lock because this one seemed dead (a computer asleep)."""
         if self._taken_by is not None:
             raise AlPoseError(
-                f"{self._taken_by} has taken over the project in {self._note.parent}, as this window gave no sign of "
-                "life for some minutes.",
+                f"{self._taken_by} has taken over the project in {self._note.parent}, because this window did "
+                "not respond for some minutes.",
                 "The last edit was not applied. Close the other window and open the project again.",
             )
 

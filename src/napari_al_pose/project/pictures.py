@@ -189,7 +189,7 @@ def _of_differing(folder: Path, differing: Collection[str], shift: int | None) -
         return f"{notice} of those numbers. {used} Put back the video that they are from; {look}"
     frames = f"{abs(shift):,} frame{'s' if abs(shift) > 1 else ''} {'later' if shift > 0 else 'earlier'}"
     return (
-        f"{notice} of those numbers. The video has what they show {frames}: it was cut, or numbered otherwise, since. "
+        f"{notice} of those numbers. The video has what they show {frames}: it has been cut or renumbered since. "
         f"{used} Put back the video that they are from."
     )
 

@@ -46,5 +46,5 @@ def write_edits(predictions: Path, edits: TrackEdits) -> None:
 def _unreadable(path: Path, why: str) -> AlPoseError:
     return AlPoseError(
         f"{path}, which holds your changes of the tracks, {why}.",
-        "Bring it back from a backup, or remove it to see the tracks as they were predicted.",
+        "Restore it from a backup, or remove it to see the tracks as they were predicted.",
     )

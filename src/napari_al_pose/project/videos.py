@@ -224,7 +224,7 @@ def _image_folders(folder: Path, notices: list[str]) -> dict[str, Path]:
             found[name] = path
         else:
             notices.append(
-                f"{folder} has two folders named {name!r}, whose accents are written in two ways; one is passed over: "
+                f"{folder} has two folders named {name!r}, whose accents are encoded in two ways; one is ignored: "
                 f"move what it holds ({len(os.listdir(path))} files) into the other."
             )
     return {

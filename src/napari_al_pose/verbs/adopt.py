@@ -33,7 +33,7 @@ def add(verbs: Any) -> None:
         type=_pair,
         default=[],
         metavar="YOURS=ITS",
-        help="which of its bodyparts are yours, where the names differ by more than case and signs; yours= for none",
+        help="which of its bodyparts are yours, where names differ by more than case and punctuation; yours= for none",
     )
     adopt.add_argument(
         "--partial", action="store_true", help="leave bodyparts of yours that it does not know without a guess"

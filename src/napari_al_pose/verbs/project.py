@@ -39,7 +39,7 @@ def _restore(options: argparse.Namespace) -> None:
 
     if options.version is not None:
         headless.restore_labels(options.project, options.video, options.version)
-        text = f"The labels of {options.video} are those of version {options.version} again."
+        text = f"Restored version {options.version} of the labels of {options.video}."
         show({"video": options.video, "restored": options.version}, text, options)
         return
     rows = headless.label_versions(options.project, options.video)

@@ -216,7 +216,7 @@ def _efforts(summary: dict[str, Any]) -> str:
 
 
 def _sentence(done: dict[str, Any], output: Path) -> str:
-    left = f"; {done['missing']} are left, the same command goes on with them" if done["missing"] else ""
+    left = f"; {done['missing']} are left, the same command continues with them" if done["missing"] else ""
     return f"{done['rounds']} rounds in {output}{left}. The report is {output / 'report.html'}"
 
 

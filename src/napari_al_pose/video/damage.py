@@ -145,7 +145,7 @@ class Damage:
         if self.missing.any():
             found.append(
                 f"{_counted(self.missing, 'does', 'do')} not decode: {ranges(np.flatnonzero(self.missing))}; "
-                "they are shown striped"
+                "they are shown as stripes"
             )
         if (spoilt := self.spoilt & ~self.missing).any():
             found.append(

@@ -62,14 +62,14 @@ class ImageFolder(StillFrames):
         found = []
         if self._unnamed:
             found.append(
-                f"{self.path.name}: {len(self._unnamed)} images are passed over because their names do not end in a "
+                f"{self.path.name}: {len(self._unnamed)} images are skipped because their names do not end in a "
                 f"frame number of their own, such as {self._unnamed[0]}"
             )
         if self._unreadable:
             first = self._files[min(self._unreadable)]
             found.append(
                 f"{self.path.name}: {len(self._unreadable)} images can't be read, such as {first.name}; "
-                "they are shown striped"
+                "they are shown as stripes"
             )
         return "; ".join(found)
 

@@ -220,7 +220,7 @@ class PacketSource:
                 return  # the file has grown
             if packet.size != sizes[rank]:
                 if from_start:
-                    raise AlPoseError(f"{self._path} is not the file that was opened any more.", "Open it again.")
+                    raise AlPoseError(f"{self._path} was replaced after it had been opened.", "Open it again.")
                 raise OutOfStepError
             packet.pts = rank
             rank += 1

@@ -82,7 +82,7 @@ class TiffStack(StillFrames):
             first = min(self._unreadable)
             found.append(
                 f"{self.path.name}: {len(self._unreadable)} of the pages read so far can't be read, the first is page "
-                f"{first} ({self._unreadable[first]}); they are shown striped"
+                f"{first} ({self._unreadable[first]}); they are shown as stripes"
             )
         return "; ".join(found)
 
@@ -214,7 +214,7 @@ class _Pages:
             # Written page by page, without a sign that they belong together.
             alike = [page for page in self._file.pages if page.shape == first.shape and page.dtype == first.dtype]
             if n_passed_over := len(self._file.pages) - len(alike):
-                self.notices.append(f"{n_passed_over} pages of another size or kind than the first are passed over")
+                self.notices.append(f"{n_passed_over} pages of another size or kind than the first are skipped")
             self._pages, self._places = alike, np.arange(len(alike))[:, None]
         elif series.dataoffset is not None and n_samples == 1 and self._palette is None and not self._is_inverted:
             # One block of plain values, as ImageJ writes: a single page may stand for all.

@@ -242,7 +242,7 @@ def _described(path: Path) -> tuple[Snapshot, Any]:
     known = recognise(state) if _is_state(state) else None
     if known is None:
         raise AlPoseError(
-            f"There is no {CONFIG_NAME} beside {path}, and its weights are none of DeepLabCut's SuperAnimal networks.",
+            f"There is no {CONFIG_NAME} beside {path}, and its weights are not those of a SuperAnimal network.",
             f"Keep the snapshot in the folder where DeepLabCut wrote it, beside {CONFIG_NAME}.",
         )
     return known, state
@@ -264,7 +264,7 @@ def _build(snapshot: Snapshot, state: Any, path: Path, device: str) -> Network:
     try:
         network.load_state_dict(state)
     except (RuntimeError, TypeError) as error:
-        described = CONFIG_NAME if path.with_name(CONFIG_NAME).exists() else "the network that they seem to be of"
+        described = CONFIG_NAME if path.with_name(CONFIG_NAME).exists() else "the network that they seem to belong to"
         raise AlPoseError(f"The weights in {path} do not fit {described}.", _HINT) from error
     return network.to(resolve_device(device)).eval().requires_grad_(False)
 
