@@ -61,3 +61,9 @@ def test_a_test_frame_says_so_first_and_the_tool_the_mode_and_the_individual_are
     assert done.text == "mouse 1: Complete"
     assert done.keys == "{next_suggestion}: next frame   {next_individual}: next individual"
     assert prompt(complete, None, "snout").keys == "{accept_guess} or {next_suggestion}: next frame"
+
+
+def test_where_only_doubtful_bodyparts_are_asked_for_it_counts_those():
+    empty, guessed = Annotation.empty(KEY, 3), Guessed(guess(0.9, 0.3, 0.2), 0.5)
+    assert prompt(empty, guessed, "tail", asks_bodyparts=True).text == "Click the tail (2 doubtful left)"
+    assert prompt(empty, guessed, "tail").text == "Click the tail (0 of 3 done)"

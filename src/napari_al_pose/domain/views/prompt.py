@@ -111,12 +111,14 @@ def prompt(
         )
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
+    through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
     if asks_bodyparts and guessed is not None:
         open_ = annotation.states == KeypointState.UNSEEN
-        if np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all():
+        n_left = int((~np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all(axis=1)).sum())
+        through_all = f" ({n_left} doubtful left)"
+        if not n_left:
             keys = _joined(_accepting(guessed), f"{NEXT_FRAME}, leave them open")
             return Prompt(f"{who}The model is sure of {f'the other {n - done}' if done else f'all {n}'}", keys, warning)
-    through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
     accepting = "" if guessed is None else _accepting(guessed)
     keys = _joined(accepting, EVERY_ANIMAL if others_guessed else "", NOT_VISIBLE)
     what = f"{who}Whole frame: click" if asks_whole else f"{who}Click"

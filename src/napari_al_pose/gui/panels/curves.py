@@ -51,6 +51,7 @@ class CurvesPanel(QWidget):
         self._verdict = label("", wrap=True, whole=True)
         self._belief = label("", wrap=True, whole=True)
         self._worst = QElidingLabel()
+        self._worst.setWordWrap(True)
         self._worst.setProperty("part", "dim")
         self._pages = QStackedWidget()
         self._live_page, self._rounds_page, self._belief_page = map(
@@ -177,7 +178,7 @@ class CurvesPanel(QWidget):
             self._rounds.setVisible(bool(curve.labels))
         self._verdict.setText(learning_verdict(self._learning.rounds))
         errors = bodypart_errors(self._learning.rounds)
-        self._worst.setText(", ".join(errors))
+        self._worst.setText(", ".join(each.replace(" ", "\N{NO-BREAK SPACE}") for each in errors))
         self._worst.setToolTip("\n".join(("Mean error on test frames, the worst first", *errors)) if errors else "")
         self._worst.setVisible(bool(errors))
         belief = reliability_view(self._learning.rounds)
