@@ -37,6 +37,7 @@ from napari_al_pose.gui.panels.why import BarList, WhyPanel
 from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import RowsView
+from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
 
@@ -355,6 +356,27 @@ def test_a_first_training_is_offered_for_the_labels_a_project_came_with(learning
     label_frames(opened, 50)
     assert can_press(learning, "Train on your 10 labels") or opened.learning.training.running
     assert learning.sizeHint().height() == height, "nothing above it moves"
+
+
+def test_labels_that_came_with_a_project_need_not_wait_for_the_queue(session, sample_copy, qtbot, engine):
+    with open_project(sample_copy) as project:
+        for number in range(12):
+            for bodypart in project.skeleton.bodyparts:
+                project.labels.place(FrameKey(project.videos[0].name, number), bodypart, 10.0, 10.0)
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.learning.training.kind == "rank", timeout=TIMEOUT)
+    panel = shown(qtbot, of_session(TrainPanel, session))
+    height = panel.sizeHint().height()
+    press(panel, "Train on your 12 labels")
+    qtbot.waitUntil(lambda: bool(engine.asked(Train)), timeout=TIMEOUT)
+    buttons = [each for each in panel.findChildren(QAbstractButton) if "12 labels" in each.text()]
+    qtbot.waitUntil(lambda: not can_press(panel, "Train on your 12 labels"), timeout=TIMEOUT)
+    session.learning.train()  # pressed twice: still one training
+    engine.says(Finished(session.learning.training.job))
+    qtbot.waitUntil(lambda: session.learning.training.running, timeout=TIMEOUT)
+    assert not any(each.isVisible() for each in buttons)
+    assert len(engine.asked(Train)) == 1
+    assert panel.sizeHint().height() == height, "nothing above it moves"
 
 
 def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engine):

@@ -97,6 +97,9 @@ class TrainPanel(QWidget):
         self._new_frames.setRange(0, max(1, view.total))
         self._new_frames.setValue(view.done)
         self._states.setCurrentIndex(int(training.busy))
+        self._train_now.setText(f"Train on your {came_with:,} labels")
+        self._train_now.setEnabled(not self._learning.will_train)
+        self._train_now.setVisible(bool(came_with) and training.kind == "rank" and not self._projects.read_only)
         self._model.setText(model_line(rounds) or "No model yet")
         self._show_effort()
         self._check_button.setText(check_button_text(len(self._checks.all)))
@@ -176,8 +179,11 @@ class TrainPanel(QWidget):
         self._cancel = button(
             "Cancel and discard", "End now; the previous model stays in use", self._learning.cancel_training
         )
+        self._train_now = button("", "", self._learning.train, part="main")
+        KeyTip(self._train_now, "Train now, without waiting for the queue ({learn})", self._keys)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
+        buttons.addWidget(self._train_now, 1)
         buttons.addWidget(self._keep, 1)
         buttons.addWidget(self._cancel, 1)
         self._busy = QWidget()

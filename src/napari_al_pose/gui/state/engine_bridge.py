@@ -30,6 +30,7 @@ from napari_al_pose.engine.messages import (
     Ready,
     Reply,
     Stop,
+    Train,
     Trained,
 )
 from napari_al_pose.gui.state.job_views import (
@@ -174,7 +175,12 @@ class EngineBridge(QObject):
             self._waiting.append(request)
         else:
             self._training = started(self._training, request)
-            self._announce()
+        self._announce()
+
+    @property
+    def will_train(self) -> bool:
+        """Whether a training was asked for that begins once the job that runs has ended."""
+        return any(isinstance(request, Train) for request in self._waiting)
 
     def describe(self, path: Path) -> None:
         """Ask what another program's model knows; a `Described` answers, or ``failed``."""

@@ -142,7 +142,7 @@ class Learning(QObject):
     def train(self) -> None:
         """Train the next model on the labels as they are now, then rank the queue again."""
         project = self._projects.writable()
-        if project is None or self.training.running or self._is_marking:
+        if project is None or self.training.running or self.will_train:
             return
         if not self._is_up:
             self._notices.warn("The engine is not running.", "Restart the engine, then train.")
@@ -158,10 +158,11 @@ class Learning(QObject):
         )
 
     @property
-    def _is_marking(self) -> bool:
-        """Whether a training was asked for that has not begun: its test frames are being marked."""
+    def will_train(self) -> bool:
+        """Whether a training was asked for that has not begun: its test frames are being marked, or a ranking ends."""
         marking = self._marking
-        return marking is not None and not (marking.done() and (marking.cancelled() or marking.exception()))
+        marks = marking is not None and not (marking.done() and (marking.cancelled() or marking.exception()))
+        return marks or self._engine.will_train
 
     @Slot()
     def train_when_due(self) -> None:
