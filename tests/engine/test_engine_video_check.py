@@ -107,7 +107,7 @@ def test_the_command_for_it_takes_its_time(folder, capsys):
 def test_how_far_the_check_is(folder):
     with open_project(folder, read_only=True) as project:
         steps = []
-        finish(check_videos(project.videos, most_seconds=math.inf), hear=steps.append)
+        finish(check_videos(project.videos, most_seconds=math.inf), on_step=steps.append)
     assert {stage for stage, _, _ in steps} == {"Checking cage1", "Checking cage2"}
     of_one = [(done, total) for stage, done, total in steps if stage == "Checking cage2"]
     assert of_one == sorted(of_one)
