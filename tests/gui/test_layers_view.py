@@ -14,6 +14,7 @@ from napari_al_pose.gui.commands import commands_of
 from napari_al_pose.gui.keys import KeyBindings
 from napari_al_pose.gui.layers import LayerStack
 from napari_al_pose.gui.layers import stack as stack_module
+from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
 
@@ -222,6 +223,9 @@ def test_a_refused_drag_moves_the_view_without_a_word(viewer, opened, stack, mou
 
 @pytest.mark.parametrize("delete", ["one", "selected", "all"])
 def test_deleted_layers_come_back_with_the_labels(viewer, opened, stack, mouse, told, qtbot, delete):
+    key = FrameKey(opened.frame.key.video, 33)
+    opened.navigator.go_to(key)
+    qtbot.waitUntil(lambda: opened.frame.picture_is_current, timeout=TIMEOUT)
     mouse.click(50, 60)
     if delete == "one":
         viewer.layers.remove("skeleton")
@@ -234,11 +238,27 @@ def test_deleted_layers_come_back_with_the_labels(viewer, opened, stack, mouse, 
     mouse.click(70, 60)
     assert opened.frame.annotation.states.tolist().count(1) == 1, "nobody labels what can't be seen"
     qtbot.waitUntil(lambda: opened.frame.picture_is_current and len(viewer.layers) == 8, timeout=TIMEOUT)
+    assert opened.frame.key == key
     assert "restored" in told[-1]
     labels = viewer.layers["labels"]
-    assert labels.data[labels.shown][:, 1:].tolist() == [[60, 50]]
+    assert labels.data[labels.shown].tolist() == [[33, 60, 50]]
     mouse.click(70, 60)
     assert opened.frame.annotation.xy[1].tolist() == [70, 60]
+
+
+def test_a_click_in_a_project_that_another_window_holds_says_so(viewer, opened, stack, mouse, told, qtbot, sample_copy):
+    opened.projects.close_project()
+    with open_project(sample_copy) as other:
+        opened.projects.open_project(sample_copy)
+        qtbot.waitUntil(lambda: opened.frame.key is not None and opened.frame.picture_is_current, timeout=TIMEOUT)
+        told.clear()
+        mouse.drag((50, 60), (90, 90))
+        assert not told, "a drag moves the view"
+        mouse.click(50, 60)
+        assert "read-only" in told[-1]
+        assert "Close it there" in told[-1]
+        assert opened.frame.annotation.is_empty
+        assert not other.labels.annotations()
 
 
 def test_layers_stay_away_once_the_project_is_closed(viewer, opened, stack, qtbot):

@@ -76,5 +76,7 @@ def test_a_read_only_folder_opens_for_reading(session, sample_copy, qtbot):
         qtbot.waitUntil(lambda: session.projects.project is not None, timeout=TIMEOUT)
         assert session.projects.read_only
         assert any("reading only" in notice for notice in notices)
+        session.editor.place(session.frame.bodypart, 10, 20)
+        assert "folder can't be written" in notices[-1]
     finally:
         folder.chmod(0o700)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +42,7 @@ class CanvasMouse:
     guess becomes a label. The same with Alt: move the whole pose. Left drag from anywhere else pans, as napari does.
     Right click: not visible. Nothing happens with the tool *pan*, while the pixels on the canvas are another frame's,
     with other modifiers, or while the user works with a tool of another layer. Where the canvas shows something else
-    than the frame, a click is answered with a sentence.
+    than the frame, or labels can't be changed, a click is answered with a sentence.
 
     Parameters
     ----------
@@ -86,9 +86,12 @@ class CanvasMouse:
         if event.button not in (LEFT, RIGHT) or not self._wanted(event):
             return
         button, xy, start = event.button, to_source(event.position), np.asarray(event.pos, float)
+        if self._projects.read_only:
+            yield from self._refuse(event, start, self._projects.writable)
+            return
         refused = self._canvas.refusal(xy)
         if any(refused):
-            yield from self._refuse(event, start, refused)
+            yield from self._refuse(event, start, lambda: self._notices.tell(*refused))
             return
         if not self._frame.picture_is_current:
             return
@@ -125,7 +128,9 @@ class CanvasMouse:
         else:
             self._click(xy, row)
 
-    def _refuse(self, event: Any, start: NDArray[np.float64], sentence: Sentence) -> Generator[None, None, None]:
+    def _refuse(
+        self, event: Any, start: NDArray[np.float64], tell: Callable[[], object]
+    ) -> Generator[None, None, None]:
         """Tell the user why a click is refused; a drag moves the view and needs no message."""
         moved = False
         yield
@@ -133,11 +138,12 @@ class CanvasMouse:
             moved = moved or _far(start, event.pos)
             yield
         if not moved and not _far(start, event.pos):
-            self._notices.tell(*sentence)
+            tell()
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         xy = to_source(event.position)
-        if not self._wanted(event) or any(self._canvas.refusal(xy)) or not self._frame.picture_is_current:
+        takes_none = self._projects.read_only or any(self._canvas.refusal(xy)) or not self._frame.picture_is_current
+        if takes_none or not self._wanted(event):
             for callback in self._napari_double_click:
                 callback(viewer, event)
         elif event.button == LEFT:
@@ -171,7 +177,6 @@ class CanvasMouse:
         active = self._viewer.layers.selection.active
         return (
             self._frame.annotation is not None
-            and not self._projects.read_only
             and self._options.tool is not Tool.PAN
             and tuple(event.modifiers) in ((), ("Alt",))
             and (active is None or active.mode == "pan_zoom")

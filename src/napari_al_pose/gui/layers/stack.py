@@ -337,6 +337,8 @@ class LayerStack(QObject):
         viewer, source, current = self._viewer_ref(), self._frame.source, self._frame.key
         if self._syncing or viewer is None or source is None or current is None or self._layers is None:
             return
+        if self._missing(self.layers):
+            return  # napari's slider begins anew with the layers that are left; ours are being put back
         point = viewer.dims.point[self._time_axis(viewer)]
         position = round(point)
         self.context.stop()

@@ -145,8 +145,12 @@ class ProjectSession(QObject):
         """Return the project if it can be changed; else tell the user why not."""
         project = self._project
         if project is not None and project.read_only:
-            who = f" by {project.lock_holder}" if project.lock_holder else ""
-            self._notices.warn(f"The project is open read-only{who}.", "Close it there, then open it here again.")
+            if project.lock_holder:
+                who = f"The project is open read-only: {project.lock_holder} has it open."
+                self._notices.warn(who, "Close it there, then open it here again.")
+            else:
+                why = "The project is open read-only, as its folder can't be written."
+                self._notices.warn(why, "Copy it to where you may write, or allow that, then open it again.")
             return None
         if self._reshaping:
             self._notices.tell("The bodyparts are being changed.", "Go on labelling when that is done.")
