@@ -61,7 +61,7 @@ def test_of_a_video_cut_in_half_the_first_part_is_shown_and_the_cut_is_named(ses
     qtbot.waitUntil(lambda: session.frame.source is not None, timeout=TIMEOUT)
     message, hint = next(notice for notice in notices if "cut off" in notice[0])
     assert "black-mouse.mp4" in message
-    assert "Copy the file again" in hint
+    assert "copy it again" in hint
     assert 0 < len(session.frame.source) < 120
 
 
