@@ -41,6 +41,15 @@ def test_the_time_left_of_a_round_goes_down_through_all_of_its_parts():
     assert shown[0] == pytest.approx(59 + 9), "what followed the last training took 9 s"
 
 
+def test_no_time_is_said_before_the_training_itself_is_timed():
+    clock, view = RoundClock(), started(TrainingView(), Train(1))
+    replies = [(float(t), Progress(1, "reading labelled frames", t, 3, 3.0 - t)) for t in range(1, 4)]
+    replies.append((4.0, TrainStep(1, 1, 60, 1.0, float("nan"), 120.0)))
+    _, shown = play(clock, view, replies)
+    assert [time_left(seconds) for seconds in shown[:3]] == ["", "", ""]
+    assert shown[3] == pytest.approx(120 + AFTERWARDS_SECONDS)
+
+
 def test_one_slow_step_does_not_make_the_time_left_jump():
     clock, view = RoundClock(), started(TrainingView(), Train(1))
     replies = [(float(t), TrainStep(1, t, 60, 1.0, float("nan"), 60.0 - t)) for t in range(1, 30)]

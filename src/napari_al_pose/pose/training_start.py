@@ -114,7 +114,8 @@ def _is_ahead(
                 return True
             with timer.timing():
                 loss = optimisation.step()
-            left = timer.left() + timer.seconds_per_step * shorter.steps
+            # The longer of both trainings may follow: it is better that time is left over than that it grows.
+            left = timer.left() + timer.seconds_per_step * max(shorter.steps, full.steps)
             tick = TrainTick(0, shorter.steps, loss, seconds_left=left, tried=timer.done, to_try=2 * steps)
             task.request = yield tick
         predictions = yield from task.validate(network, judging, plan, tick)

@@ -267,7 +267,9 @@ class RoundClock:
         if not view.running:
             return part
         if not view.has_trained:
-            return part + self._afterwards if part >= 0 else -1.0
+            # Before the first step, a part only knows its own end, and the training is the longest by far.
+            is_timed = part >= 0 and bool(view.steps or view.trial_steps)
+            return part + self._afterwards if is_timed else -1.0
         return max(part, self._afterwards - (now - self._trained_at), 0.0)
 
 
