@@ -202,7 +202,7 @@ def test_earlier_labels_are_listed_and_restored(openfield):
     assert str(version["version"]) in call("restore", openfield, video).stdout
     done = call("restore", openfield, video, "--version", 1)
     assert done.returncode == 0, done.stderr
-    assert "version 1 again" in done.stdout
+    assert "Restored version 1" in done.stdout
     with open_project(openfield) as project:
         assert project.labels.annotation(key).xy[0].tolist() == pytest.approx(before)
         project.labels.undo()

@@ -22,10 +22,11 @@ serve = napari.run
 
 def close_once_open():
     viewer = napari.current_viewer()
-    if session_for(viewer).projects.project is None:
+    window = viewer.window._qt_window
+    if session_for(viewer).projects.project is None or not window.isVisible():
         QTimer.singleShot(50, close_once_open)
     else:
-        viewer.window._qt_window.close()
+        window.close()
 
 def run():
     QTimer.singleShot(50, close_once_open)

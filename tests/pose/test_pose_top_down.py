@@ -364,7 +364,7 @@ def test_superanimal_weights_are_read_without_a_configuration(tmp_path):
 )
 def test_other_weights_without_a_configuration_say_what_is_missing(tmp_path, state):
     torch.save({"model": state}, tmp_path / "net.pt")
-    with pytest.raises(AlPoseError, match=r"net\.pt.*none of DeepLabCut's SuperAnimal"):
+    with pytest.raises(AlPoseError, match=r"net\.pt.*not those of a SuperAnimal network"):
         read_snapshot(tmp_path / "net.pt", PARTS)
 
 

@@ -72,11 +72,11 @@ def test_a_row_dropped_elsewhere_that_comes_back_says_so(project_root, all_rows)
             left.to_hdf(path, key="df_with_missing", mode="w")
             left.to_csv(path.with_suffix(".csv"))
         project.export_labels()
-        (notice,) = [notice for notice in project.notices if "away" in notice]
+        (notice,) = [notice for notice in project.notices if "another program removed" in notice]
         assert ("frames 5, 12" if all_rows else "the row of frame 5") in notice
         assert len(table(project_root)) == 2
         project.export_labels()
-        assert sum("away" in notice for notice in project.notices) == 1
+        assert sum("another program removed" in notice for notice in project.notices) == 1
 
 
 def test_a_row_that_was_cleared_here_too_is_no_news(project_root):
@@ -87,7 +87,7 @@ def test_a_row_that_was_cleared_here_too_is_no_news(project_root):
         left.to_hdf(path, key="df_with_missing", mode="w")
         left.to_csv(path.with_suffix(".csv"))
         project.export_labels()
-        assert not any("away" in notice for notice in project.notices)
+        assert not any("another program removed" in notice for notice in project.notices)
         assert len(table(project_root)) == 1
 
 

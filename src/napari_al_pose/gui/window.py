@@ -109,8 +109,14 @@ def run_window(project: Path | None = None) -> None:
     with Splash(text) as splash:
         _viewer, session = open_window(project, is_program=True)
         import napari
-        from qtpy.QtCore import QTimer
+        from qtpy.QtCore import QCoreApplication, QTimer
+        from qtpy.QtWidgets import QApplication
 
+        # Qt asks its windows once more before it quits, and stays if one is not yet taken apart: a window that was
+        # closed while its project was being read left a process behind.
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.lastWindowClosed.connect(lambda: QTimer.singleShot(0, lambda: QCoreApplication.exit(0)))
         opened: list[Path] = []
         session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
         QTimer.singleShot(0, splash.close)
