@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-QUALITY = 70
+QUALITY = 62
 FILM_WIDTH, FILM_QUALITY, FILM_MS, FILM_SHOTS = 720, 40, 900, 16
 FILM_SIZE = "1600x1000"
 
