@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.views.video_check import renumbered_notice
 from napari_al_pose.project.videos import ProjectVideo
 from napari_al_pose.video import TIFF_SUFFIXES, Verdict, known_verdict, verify
 from napari_al_pose.video.index_cache import load_or_build
@@ -99,11 +100,7 @@ def _check(path: Path, stage: str, end: float) -> Generator[tuple[str, int, int]
 def _sentences(name: str, verdict: Verdict) -> list[str]:
     told = []
     if verdict.renumbered_from >= 0:
-        told.append(
-            f"{name}: the times in the file do not describe the order of its frames, so frames from "
-            f"{verdict.renumbered_from} on had a wrong number. They are numbered anew, as OpenCV and DeepLabCut number "
-            "them. Check the labels that were made from there on before."
-        )
+        told.append(" ".join(renumbered_notice(name, verdict.renumbered_from)))
     if verdict.differs_at >= 0:
         told.append(
             f"{name}: frame {verdict.differs_at} looks different when jumped to than when played to. The video is "
