@@ -86,10 +86,21 @@ class Navigator(QObject):
     @property
     def asks_bodyparts(self) -> bool:
         """Whether only the doubtful bodyparts of the current frame are asked for."""
+        return self._may_ask_bodyparts and not self._is_whole_frame
+
+    @property
+    def asks_whole(self) -> bool:
+        """Whether all bodyparts of a training frame are asked for, though of most frames only the doubtful ones are."""
+        return self._may_ask_bodyparts and self._is_whole_frame and self.role is FrameRole.TRAIN
+
+    @property
+    def _may_ask_bodyparts(self) -> bool:
+        return self._projects.settings.ask == "bodyparts" and self._options.label_mode is not LabelMode.LOOP
+
+    @property
+    def _is_whole_frame(self) -> bool:
         key = self._frame.key
-        if key is None or self._projects.settings.ask == "frames" or self._options.label_mode is LabelMode.LOOP:
-            return False
-        return not is_whole_frame(self._queue.row(key), self.role)
+        return key is None or is_whole_frame(self._queue.row(key), self.role)
 
     @property
     def role(self) -> FrameRole:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain import FrameRole
-from napari_al_pose.domain.tools import LabelMode
 from napari_al_pose.domain.views.label_checks import check_prompt
 from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, prompt
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -79,16 +77,9 @@ class Prompter(QObject):
             others_guessed=frame.guesses.others_guessed,
             read_only=self._projects.read_only,
             asks_bodyparts=self._navigator.asks_bodyparts,
-            asks_whole=self._asks_whole,
+            asks_whole=self._navigator.asks_whole,
         )
         if guessed is None or guessed.copied_from is None:
             return found
         copied = copied_sentence(guessed.copied_from, current=frame.key)
         return Prompt(found.text, found.keys, found.warning or copied)
-
-    @property
-    def _asks_whole(self) -> bool:
-        """Whether all bodyparts of a training frame are asked for, though of most frames only the doubtful ones are."""
-        navigator = self._navigator
-        is_choice = self._projects.settings.ask == "bodyparts" and self._options.label_mode is not LabelMode.LOOP
-        return is_choice and not navigator.asks_bodyparts and navigator.role is FrameRole.TRAIN
