@@ -157,6 +157,7 @@ def test_what_was_just_ranked_is_shown_without_asking(opened, qtbot, engine):
     opened.editor.place(opened.frame.bodyparts[0], 40.0, 50.0)
     made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
+    made.show()
     assert not engine.asked(MapPool)
     kinds = {point.data().key: point.data().kind for point in made.plot.dots.points()}
     assert kinds[keys[0]] == LABELLED, "labelled since"

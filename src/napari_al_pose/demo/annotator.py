@@ -123,21 +123,40 @@ class MouseAnnotator:
     def _correct(self, truth: TruePose, names: Sequence[str]) -> None:
         """Label each of the bodyparts ``names`` whose present guess is not good enough."""
         for index, name in enumerate(names):
-            if self._state(index) != KeypointState.UNSEEN:
+            if self._state(index) != KeypointState.UNSEEN or self._is_good(index, truth):
                 continue
-            guess, doubted = self._session.frame.guess, self._session.frame.guesses.doubted
-            if not truth.visible[index]:
-                self._choose(name)
-                self.press(Qt.Key.Key_X)
-            elif guess is not None and np.isfinite(guess.xy[index]).all() and not doubted[index]:
-                if np.hypot(*(guess.xy[index] - truth.xy[index])) <= GOOD_ENOUGH_PX:
-                    continue
-                self._choose(name)
-                self.drag(guess.xy[index], truth.xy[index])
+            self._choose(name)
+            if truth.visible[index]:
+                self._place(index, truth.xy[index])
             else:
-                self._choose(name)
-                self.click(*truth.xy[index])
+                self.press(Qt.Key.Key_X)
             self._expect(index, name)
+
+    def _is_good(self, index: int, truth: TruePose) -> bool:
+        """Whether the guess for a visible bodypart can be accepted as it is."""
+        guess = self._guess(index)
+        return guess is not None and bool(
+            truth.visible[index] and np.hypot(*(guess - truth.xy[index])) <= GOOD_ENOUGH_PX
+        )
+
+    def _place(self, index: int, xy: NDArray[np.floating]) -> None:
+        """Drag the guess for the chosen bodypart to ``xy``, or click there if nothing is believed."""
+        before = None
+        while (guess := self._guess(index)) is not None:
+            if before is not None and np.array_equal(guess, before):
+                self._pull(guess, xy)
+                return
+            # The engine's answer may move the guess while the mouse is on its way.
+            QTest.mouseMove(self.canvas, self.to_canvas(*guess))
+            before = guess
+        self.click(*xy)
+
+    def _guess(self, index: int) -> NDArray[np.floating] | None:
+        """Return where a bodypart is guessed, (2,), if that is believed."""
+        guess = self._session.frame.guess
+        if guess is None or self._session.frame.guesses.doubted[index] or not np.isfinite(guess.xy[index]).all():
+            return None
+        return guess.xy[index]
 
     def go_on(self) -> FrameKey:
         """Press N and return the next frame; the same frame at the end of the queue."""
@@ -168,9 +187,18 @@ class MouseAnnotator:
         modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
     ) -> None:
         """Drag from one source pixel to another."""
+        QTest.mouseMove(self.canvas, self.to_canvas(*start))
+        self._pull(start, end, modifier)
+
+    def _pull(
+        self,
+        start: NDArray[np.floating],
+        end: NDArray[np.floating],
+        modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        """Drag from ``start``, where the mouse is already: nothing else happens until the button is down."""
         self.drags += 1
         left = Qt.MouseButton.LeftButton
-        QTest.mouseMove(self.canvas, self.to_canvas(*start))
         QTest.mousePress(self.canvas, left, modifier, pos=self.to_canvas(*start))
         for share in (0.3, 0.7, 1.0):
             QTest.mouseMove(self.canvas, self.to_canvas(*(np.asarray(start) + share * (np.asarray(end) - start))))
