@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.file_names import VIDEO_SUFFIXES, is_config
 from napari_al_pose.domain.views.colours import bodypart_colours
 from napari_al_pose.formats.deeplabcut import frame_number, image_files, is_annotation_file, read_annotation_points
-from napari_al_pose.formats.names import VIDEO_SUFFIXES
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str], list[LayerTuple]]
@@ -177,7 +177,7 @@ def _position(source: FrameSource | None, number: int) -> int | None:
 
 def _is_deeplabcut_config(path: Path) -> bool:
     """Return whether the first lines look like DeepLabCut's; a damaged config is still ours, and gets our message."""
-    if path.suffix.lower() not in (".yaml", ".yml"):
+    if not is_config(path):
         return False
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Interprets the names of videos and images: one list of suffixes, one reading of the number in a name."""
+"""Interprets the names of projects, videos and images: one list of suffixes, one reading of the number in a name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from pathlib import Path
 
 VIDEO_SUFFIXES = (
     ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".webm", ".mts", ".m2ts", ".ts", ".flv", ".asf",
@@ -21,11 +22,32 @@ STACK_SUFFIXES = VIDEO_SUFFIXES[-3:]
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 """Of single images of frames."""
 
+CONFIG_SUFFIXES = (".yaml", ".yml")
+"""Of a DeepLabCut project's ``config.yaml``, whatever it is called."""
+
+SLEAP_SUFFIX = ".slp"
+"""Of SLEAP's labels, which become a project when they are opened."""
+
 MOST_DIGITS = 18
 """Only this many last digits of a frame number count: more do not fit into the 64 bits of SQLite and NumPy."""
 
 _NUMBER = re.compile(rf"(\d{{1,{MOST_DIGITS}}})$", re.ASCII)
 _OF_DEEPLABCUT = re.compile(r"img\d+$", re.ASCII)
+
+
+def is_config(path: Path) -> bool:
+    """Return whether a path is named like a project's ``config.yaml``."""
+    return path.suffix.lower() in CONFIG_SUFFIXES
+
+
+def is_sleap(path: Path) -> bool:
+    """Return whether a path is named like SLEAP's labels."""
+    return path.suffix.lower() == SLEAP_SUFFIX
+
+
+def project_folder(path: Path) -> Path:
+    """Return the folder of a project that is named by its folder or its ``config.yaml``."""
+    return path.parent if is_config(path) else path
 
 
 @lru_cache(maxsize=2**16)  # tables repeat the same thousands of image names each time they are read

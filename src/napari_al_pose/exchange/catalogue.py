@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.formats import coco, deeplabcut_labels, lightning_pose, lsp, mpii, sleap
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.deeplabcut import is_annotation_file
@@ -165,7 +166,7 @@ def detect_format(path: Path) -> LabelFormat:
         If it has no known format.
     """
     suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml", ".h5"):
+    if is_config(path) or suffix == ".h5":
         return format_named("deeplabcut")
     if suffix == ".csv":
         return format_named(_csv_format(path))

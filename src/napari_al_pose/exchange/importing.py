@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameRole, KeypointState
+from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.domain.steps import OnProgress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
@@ -85,7 +86,7 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     """
     file = find_labels(Path(source).expanduser().absolute())
     known = format_named(format) if format else detect_format(file)
-    is_project = file.suffix.lower() in (".yaml", ".yml")
+    is_project = is_config(file)
     labels = yield from stepwise(
         "Reading labels",
         lambda on_progress: _project_labels(file, on_progress) if is_project else known.read(file, on_progress),

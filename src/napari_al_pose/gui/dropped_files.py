@@ -8,12 +8,10 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QDropEvent
 
-from napari_al_pose.domain.file_names import VIDEO_SUFFIXES
+from napari_al_pose.domain.file_names import VIDEO_SUFFIXES, is_config, is_sleap
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.layers.napari_widgets import drop_target
 from napari_al_pose.gui.state.view_options import ViewOptions
-
-_PROJECT_FILES = (".yaml", ".yml", ".slp")
 
 
 class DroppedFiles(QObject):
@@ -59,7 +57,7 @@ class DroppedFiles(QObject):
 
 
 def _is_project(path: Path) -> bool:
-    return (path / "config.yaml").is_file() or (path.is_file() and path.suffix.lower() in _PROJECT_FILES)
+    return (path / "config.yaml").is_file() or (path.is_file() and (is_config(path) or is_sleap(path)))
 
 
 def _is_video(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import is_sleap
 from napari_al_pose.gui.splash import Splash
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def check_project(path: Path) -> None:
     """Raise the errors that opening would raise at once, so that a mistyped path is reported on the command line."""
     from napari_al_pose.formats.deeplabcut import read_config
 
-    if path.suffix.lower() == ".slp":
+    if is_sleap(path):
         raise AlPoseError(
             f"{path} holds SLEAP labels, not a project.",
             f"Make a project of them: napari-al-pose import {path} --to FOLDER",

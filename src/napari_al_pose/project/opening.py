@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.formats.atomic import remove_leftovers
 from napari_al_pose.formats.deeplabcut import DeepLabCutConfig, read_config
@@ -92,7 +93,7 @@ def _config_path(path: Path) -> Path:
                 "Choose the folder that holds config.yaml, or make a new project from videos.",
             )
         return config
-    if path.exists() and path.suffix.lower() not in (".yaml", ".yml"):
+    if path.exists() and not is_config(path):
         raise AlPoseError(
             f"Expected a project folder or its config.yaml, got {path}.", "Choose the config.yaml of the project."
         )

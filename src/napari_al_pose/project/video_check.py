@@ -9,9 +9,10 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import STACK_SUFFIXES
 from napari_al_pose.domain.views.video_check import renumbered_notice
 from napari_al_pose.project.videos import ProjectVideo
-from napari_al_pose.video import TIFF_SUFFIXES, Verdict, known_verdict, verify
+from napari_al_pose.video import Verdict, known_verdict, verify
 from napari_al_pose.video.index_cache import load_or_build
 
 MOST_SECONDS = 120.0
@@ -54,7 +55,7 @@ def check_videos(videos: Iterable[ProjectVideo], *, most_seconds: float = MOST_S
 
 
 def _is_unchecked(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() in TIFF_SUFFIXES:
+    if not path.is_file() or path.suffix.lower() in STACK_SUFFIXES:
         return False
     known = known_verdict(path)
     return known is None or not (known.n_compared or known.remedy)

@@ -22,6 +22,7 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
+from napari_al_pose.domain.file_names import is_sleap
 from napari_al_pose.engine.labels import by_frame
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats import lsp, mpii
@@ -73,7 +74,7 @@ def open_source_of_labels(what: str, *, rotation_degrees: float) -> RawDataset:
     if long_form:
         return open_long_form(int(long_form[1] or 0), rotation_degrees)
     path = Path(what).expanduser()
-    if path.suffix.lower() == ".slp":
+    if is_sleap(path):
         from napari_al_pose.formats.sleap import read_sleap
 
         return _of_labels(read_sleap(path), path, rotation_degrees)

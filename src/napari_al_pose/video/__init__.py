@@ -6,7 +6,7 @@ from napari_al_pose.video.exact_copy import write_exact_copy
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.lazy import LazyFrames, lazy_array
-from napari_al_pose.video.opening import TIFF_SUFFIXES, open_source
+from napari_al_pose.video.opening import open_source
 from napari_al_pose.video.packets import OpeningCancelledError
 from napari_al_pose.video.pixels import is_placeholder
 from napari_al_pose.video.tiff_stack import TiffStack
@@ -14,7 +14,6 @@ from napari_al_pose.video.verification import Verdict, choose_remedy, known_verd
 from napari_al_pose.video.video_file import VideoFile
 
 __all__ = [
-    "TIFF_SUFFIXES",
     "ImageFolder",
     "LazyFrames",
     "OpeningCancelledError",

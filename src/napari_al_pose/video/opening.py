@@ -8,12 +8,12 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import STACK_SUFFIXES
 from napari_al_pose.video.container import open_container, video_stream
 from napari_al_pose.video.image_folder import ImageFolder
 from napari_al_pose.video.packets import Progress
 from napari_al_pose.video.pixels import RgbConverter
 from napari_al_pose.video.source import DEFAULT_CACHE_BYTES
-from napari_al_pose.video.tiff_stack import EXTENSIONS as TIFF_SUFFIXES
 from napari_al_pose.video.tiff_stack import TiffStack
 from napari_al_pose.video.video_file import VideoFile
 
@@ -52,7 +52,7 @@ def open_source(
     path = Path(path)
     if path.is_dir():
         return ImageFolder(path, name=name, cache_bytes=cache_bytes)
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in STACK_SUFFIXES:
         return TiffStack(path, name=name, cache_bytes=cache_bytes, stills=stills or {})
     return VideoFile(
         path, name=name, cache_bytes=cache_bytes, progress=progress, cancelled=cancelled, stills=stills or {}
@@ -67,7 +67,7 @@ def frame_size(path: Path) -> tuple[int, int]:
     AlPoseError
         As `open_source` does.
     """
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in STACK_SUFFIXES:
         with TiffStack(path, cache_bytes=0) as stack:
             return stack.shape[2], stack.shape[1]
     with open_container(path) as container:

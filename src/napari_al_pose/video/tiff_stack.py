@@ -21,8 +21,6 @@ from napari_al_pose.video.stills import StillFrames
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = frozenset({".tif", ".tiff", ".btf"})
-
 _MOST_CHANNELS = 4
 _SAMPLED = 16
 """Number of pages examined to find out how much of their range the values use."""

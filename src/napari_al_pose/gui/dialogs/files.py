@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_al_pose.domain.file_names import VIDEO_SUFFIXES
+from napari_al_pose.domain.file_names import CONFIG_SUFFIXES, SLEAP_SUFFIX, VIDEO_SUFFIXES
 
 
 def ask_for_videos(parent: QWidget) -> list[Path]:
@@ -25,10 +25,7 @@ def ask_for_predictions(parent: QWidget) -> list[Path]:
 
 def ask_for_project(parent: QWidget) -> Path | None:
     """Ask for a project's config.yaml or SLEAP's file of labels; None if the user thinks better of it."""
-    path, _ = QFileDialog.getOpenFileName(
-        parent,
-        "Open project",
-        "",
-        "DeepLabCut project or SLEAP labels (config.yaml *.yaml *.yml *.slp);;All files (*)",
-    )
+    patterns = " ".join(f"*{suffix}" for suffix in (*CONFIG_SUFFIXES, SLEAP_SUFFIX))
+    kinds = f"DeepLabCut project or SLEAP labels ({patterns});;All files (*)"
+    path, _ = QFileDialog.getOpenFileName(parent, "Open project", "", kinds)
     return Path(path) if path else None

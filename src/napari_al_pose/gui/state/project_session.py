@@ -12,6 +12,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Skeleton
+from napari_al_pose.domain.file_names import project_folder
 from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
@@ -169,7 +170,7 @@ class ProjectSession(QObject):
         if self._closed:
             return
         wanted = Path(path)
-        root = wanted.parent if wanted.suffix in (".yaml", ".yml") else wanted
+        root = project_folder(wanted)
         open_ = self._project
         if open_ is not None and open_.root.resolve() == root.resolve() and not open_.read_only:
             self._announce()
