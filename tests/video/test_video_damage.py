@@ -270,6 +270,26 @@ def test_a_damaged_packet_does_not_change_the_frames_of_other_groups(tmp_path):
     assert damaged == [*range(12, 24)]
 
 
+@pytest.mark.parametrize("seed", [7, 27])
+def test_damage_near_the_first_frame_changes_no_frame_after_a_jump(seed, tmp_path):
+    """A decoder is shown the first packet before it starts elsewhere, and no more: what follows may be damaged."""
+    path = Muxing("h264_b", "mp4").make(tmp_path)
+    far = [24, *range(23, 11, -1), 40, 30]
+    with open_source(path, cache_bytes=0) as video:
+        sound = {i: video[i].copy() for i in far}
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0)]
+    place, size = packets[1 + seed % 3]
+    rng = random.Random(seed)
+    place, stop = place + rng.randrange(4, 16), place + size + 10
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(rng.randbytes(stop - place))
+    with open_source(path, cache_bytes=0) as video:
+        for i in far:
+            np.testing.assert_array_equal(video[i], sound[i], err_msg=f"frame {i}")
+
+
 @pytest.mark.parametrize("packets", [(26,), (26, 10)])
 def test_frames_after_a_decoder_fell_silent_are_shown_before_and_after_the_check(packets, tmp_path):
     """A damaged packet may silence FFmpeg's decoder to the end; whoever starts at a keyframe after it sees all."""

@@ -136,10 +136,18 @@ class PacketSource:
         x264 writes its version there and nowhere else. 4:4:4 video of versions up to 2018 decodes to garbage, without
         an error, if the decoder does not know the version.
         """
+        first = next(self._packets(), None)
         try:
-            next(self._container.decode(self._stream), None)
+            is_damaged = first is not None and any(frame.is_corrupt for frame in self._decoded_alone(first))
         except FFmpegError as error:
-            logger.debug("the first frame of %s does not decode: %s", self._path, error)
+            logger.debug("the first packet of %s does not decode: %s", self._path, error)
+            is_damaged = True
+        if is_damaged:
+            self.renew()  # what damage leaves in a decoder shows in sound frames
+
+    def _decoded_alone(self, packet: av.Packet) -> list[av.VideoFrame]:
+        """Return what one packet gives; those after it may be damaged."""
+        return [*self.codec.decode(packet), *self.codec.decode(None)]
 
     # ---- finding an entry ---------------------------------------------------------------------------
 
