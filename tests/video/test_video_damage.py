@@ -290,6 +290,22 @@ def test_damage_near_the_first_frame_changes_no_frame_after_a_jump(seed, tmp_pat
             np.testing.assert_array_equal(video[i], sound[i], err_msg=f"frame {i}")
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize(("first", "lost"), [(24, (41,)), (0, (17, 41)), (0, (17,))])
+def test_frames_after_a_lost_one_look_the_same_every_time(first, lost, suffix, tmp_path):
+    """A decoder takes another frame for one that was lost, and says nothing; which one depends on the way."""
+    whole, path = Muxing("h264_b", "mp4").make(tmp_path), tmp_path / f"lost.{suffix}"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for i, packet in enumerate(source.demux(video=0)):
+            if packet.size and i >= first and i not in lost:
+                packet.stream = stream
+                target.mux(packet)
+    verdict = verify(path, load_or_build(path))
+    _, damaged, _ = read_every_way(path)
+    assert damaged or not verdict.exact
+
+
 @pytest.mark.parametrize("packets", [(26,), (26, 10)])
 def test_frames_after_a_decoder_fell_silent_are_shown_before_and_after_the_check(packets, tmp_path):
     """A damaged packet may silence FFmpeg's decoder to the end; whoever starts at a keyframe after it sees all."""
