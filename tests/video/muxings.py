@@ -170,24 +170,17 @@ def plain_numbers(path: Path) -> list[int | None]:
     return [number for _, number in _plain_decode(path, 0)]
 
 
-def numbers_after_silence(path: Path) -> list[int | None]:
-    """Return the numbers of the frames that come out where decoding begins anew after the last frame of a plain decode.
+def numbers_from_keyframes(path: Path) -> set[int | None]:
+    """Return the numbers of the frames that come out where decoding begins at one of the keyframes.
 
-    After damage, FFmpeg's H.264 decoder may put out nothing more, to the file's end: it gave a damaged picture a place
-    in the order that is later than all others', and waits to be told to start over, which open groups never say.
-    What follows is whole for whoever starts at a keyframe there.
+    After damage, FFmpeg's H.264 decoder may put out nothing more, or other pictures, to the file's end: it gave a damaged
+    picture a place in the order that is later than all others', and waits to be told to start over, which open groups
+    never say. What follows is whole for whoever starts at a keyframe there.
     """
     with av.open(str(path)) as container:
         packets = enumerate(_readable(container, container.streams.best("video")))
-        keys = [(i, p.pts) for i, p in packets if p is not None and p.is_keyframe and p.pts is not None]
-    found: list[int | None] = []
-    came = _plain_decode(path, 0)
-    while came:
-        last = max((time for time, _ in came if time is not None), default=None)
-        later = [i for i, time in keys if last is not None and time > last]
-        came = _plain_decode(path, later[0]) if later else []
-        found += [number for _, number in came]
-    return found
+        keys = [i for i, packet in packets if packet is not None and packet.is_keyframe]
+    return {number for key in keys for _, number in _plain_decode(path, key)}
 
 
 def _plain_decode(path: Path, first: int) -> list[tuple[int | None, int | None]]:
@@ -268,8 +261,9 @@ def check_file(path: Path) -> str:
     assert path.name in notice
     missing = [i for i in damaged if numbers[i] is None]
     sound = [number for i, number in enumerate(numbers) if i not in damaged]
-    truth += numbers_after_silence(path)
-    assert set(sound) <= set(truth)
+    # A frame that shows its own number is right, whatever a plain decode makes of it after damage.
+    strange = {number for i, number in enumerate(numbers) if i not in damaged and number != i}
+    assert strange <= numbers_from_keyframes(path).union(truth)
     assert None in sound or sound == sorted(sound)
     assert len(numbers) - len(missing) <= len(truth) <= len(numbers)
     return "right but for damage that is named"
