@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -272,8 +273,7 @@ def _finite(value: float) -> float | None:
 
 def show_progress(work: Generator[Any, None, T]) -> T:
     """Run a job to its end with a progress bar on standard error; return its result."""
-    bar: tqdm | None = None
-    stage = ""
+    bar = _ProgressBar()
     try:
         while True:
             message = next(work)
@@ -289,32 +289,42 @@ def show_progress(work: Generator[Any, None, T]) -> T:
                 if isinstance(message, Trained):
                     _tell(message.notice)
                 continue
-            if bar is None or name != stage:
-                _close(bar)
-                bar, stage = (
-                    tqdm(total=total, desc=name, unit="", dynamic_ncols=True, mininterval=_between_lines()),
-                    name,
-                )
-            bar.total = total
-            if math.isfinite(float(done)):
-                bar.update(done - bar.n)
-            if note and not note.endswith("nan"):
-                bar.set_postfix_str(note, refresh=False)
+            bar.show(name, done, total, note)
     except StopIteration as end:
         return end.value
     finally:
-        _close(bar)
+        bar.close()
         work.close()
+
+
+class _ProgressBar:
+    """A bar on standard error for each stage of some work."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._stage = ""
+
+    def show(self, stage: str, done: float, total: int, note: str = "") -> None:
+        """Show how much is done; another stage begins another bar."""
+        if self._bar is None or stage != self._stage:
+            self.close()
+            self._bar = tqdm(total=total, desc=stage, unit="", dynamic_ncols=True, mininterval=_between_lines())
+            self._stage = stage
+        self._bar.total = total
+        if math.isfinite(float(done)):
+            self._bar.update(done - self._bar.n)
+        if note and not note.endswith("nan"):
+            self._bar.set_postfix_str(note, refresh=False)
+
+    def close(self) -> None:
+        """Leave the last bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _between_lines() -> float:
     """Return the seconds between updates of the bar; in a log file each update is a line."""
     return 0.1 if sys.stderr.isatty() else 5.0
-
-
-def _close(bar: tqdm | None) -> None:
-    if bar is not None:
-        bar.close()
 
 
 def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
@@ -325,8 +335,11 @@ def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
 
 def _check_videos(videos: Iterable[ProjectVideo], *, most_seconds: float = MOST_SECONDS) -> None:
     """Check videos that nobody has checked, and report what is wrong with them."""
-    steps = check_videos(videos, most_seconds=most_seconds)
-    for sentence in show_progress(relay(steps, lambda step: [Progress(0, *step, math.nan)])):
+    with contextlib.closing(_ProgressBar()) as bar:
+        told = check_videos(
+            videos, lambda name: functools.partial(bar.show, f"Checking {name}"), most_seconds=most_seconds
+        )
+    for sentence in told:
         _tell(sentence)
 
 

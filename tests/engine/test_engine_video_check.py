@@ -14,7 +14,7 @@ from napari_al_pose.cli import main
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
-from napari_al_pose.domain.steps import finish
+from napari_al_pose.domain.steps import ignore_progress
 from napari_al_pose.project import create_project, open_project
 from napari_al_pose.project.video_check import check_videos
 from napari_al_pose.video import known_verdict, open_source, verify
@@ -88,7 +88,7 @@ def test_a_video_with_wrong_jumps_is_decoded_from_its_start(tmp_path, capsys):
 
 def test_what_takes_too_long_is_said(folder):
     with open_project(folder, read_only=True) as project:
-        told = finish(check_videos(project.videos, most_seconds=0))
+        told = check_videos(project.videos, lambda _name: ignore_progress, most_seconds=0)
     (sentence,) = told
     assert sentence.startswith("2 videos (cage1, cage2) were not checked for damage and wrong jumps")
     assert sentence.endswith("napari-al-pose check does it once for all commands.")
@@ -107,9 +107,12 @@ def test_the_command_for_it_takes_its_time(folder, capsys):
 def test_how_far_the_check_is(folder):
     with open_project(folder, read_only=True) as project:
         steps = []
-        finish(check_videos(project.videos, most_seconds=math.inf), on_step=steps.append)
-    assert {stage for stage, _, _ in steps} == {"Checking cage1", "Checking cage2"}
-    of_one = [(done, total) for stage, done, total in steps if stage == "Checking cage2"]
+        told = check_videos(
+            project.videos, lambda name: lambda *done: steps.append((name, *done)), most_seconds=math.inf
+        )
+    assert told == []
+    assert {name for name, _, _ in steps} == {"cage1", "cage2"}
+    of_one = [(done, total) for name, done, total in steps if name == "cage2"]
     assert of_one == sorted(of_one)
     assert of_one[-1] == (64, 70)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -168,6 +171,18 @@ def test_a_copy_where_nothing_can_be_written(lying):
 def test_a_check_given_up_is_not_remembered(lying):
     assert verify(lying, build_index(lying), cancelled=lambda: True) is None
     assert known_verdict(lying) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no thread can be sent a signal")
+def test_an_interrupted_check_leaves_no_thread(written):
+    def interrupt(done, _total):
+        if done == 0:  # as Ctrl+C does
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    path = written(HONEST)
+    with pytest.raises(KeyboardInterrupt):
+        verify(path, build_index(path), progress=interrupt)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("verify")]
 
 
 def test_a_changed_file_is_unknown_again(lying, written):

@@ -29,7 +29,7 @@ from napari_al_pose.video import index_cache
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.decoder import FrameDecoder, SupersededError
 from napari_al_pose.video.index import PacketIndex
-from napari_al_pose.video.packets import Progress
+from napari_al_pose.video.packets import OpeningCancelledError, Progress
 from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.reference_decode import reference_frames
 from napari_al_pose.video.seeking import never
@@ -82,6 +82,11 @@ class Verdict:
     copy: str = ""
     renumbered_from: int = -1
     damage: dict[str, list[list[int]]] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the file need not be verified: its frames were compared, or somebody chose how to read it."""
+        return bool(self.n_compared or self.remedy)
 
 
 class _OutOfOrderError(Exception):
@@ -150,19 +155,28 @@ def verify(
         If the file can't be reached any more.
     """
     found: list[Verdict | BaseException] = []
+    interrupted, ended = threading.Event(), threading.Event()
+    is_cancelled = cancelled or never
 
     def run() -> None:
         _stand_back()
         try:
-            found.append(_verdict(path, index, cancelled or never, progress))
+            found.append(_verdict(path, index, lambda: interrupted.is_set() or is_cancelled(), progress))
         except BaseException as error:  # noqa: BLE001  it is raised where the verdict is requested
             found.append(error)
+        finally:
+            ended.set()
 
     # A thread of its own, as a thread that has lowered its priority can't raise it again.
     thread = threading.Thread(target=run, name=f"verify: {path.name}", daemon=True)
     thread.start()
-    thread.join()
-    if isinstance(found[0], SupersededError):
+    try:
+        ended.wait()  # not join(): up to Python 3.12, a join that Ctrl+C ends calls the thread ended
+    finally:
+        interrupted.set()
+        ended.wait()
+        thread.join()
+    if isinstance(found[0], SupersededError | OpeningCancelledError):
         return None
     if isinstance(found[0], BaseException):
         raise found[0]

@@ -1,7 +1,8 @@
-"""The window's texts about a video whose seeks are not exact."""
+"""Texts about videos whose seeks are not exact, in the window and on the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.views.formatting import time_left
@@ -45,6 +46,23 @@ def renumbered_notice(video: str, frame: int) -> tuple[str, str]:
         "wrong number. They are renumbered, as OpenCV and DeepLabCut number them."
     )
     return message, f"Check the labels that you made from frame {frame} on before this message."
+
+
+def forwards_sentence(video: str, frame: int) -> str:
+    """Return what the command line says of a video whose ``frame`` looks different after a jump."""
+    return (
+        f"{video}: frame {frame} looks different when jumped to than when played to. The video is decoded from its "
+        "first frame on, which is exact but slow; the window can make an exact copy that is fast."
+    )
+
+
+def unchecked_sentence(videos: Sequence[str], seconds: float) -> str:
+    """Return what the command line says of videos whose check would have taken more than some seconds."""
+    several = f"{videos[0]} was" if len(videos) == 1 else f"{len(videos)} videos ({', '.join(videos)}) were"
+    return (
+        f"{several} not checked for damage and wrong jumps, as that takes more than {seconds / 60:.0f} minutes: "
+        "napari-al-pose check does it once for all commands."
+    )
 
 
 def copying_view(video: str, done: int, total: int, seconds: float) -> VideoCheckView:
