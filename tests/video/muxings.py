@@ -173,9 +173,9 @@ def plain_numbers(path: Path) -> list[int | None]:
 def numbers_from_keyframes(path: Path) -> set[int | None]:
     """Return the numbers of the frames that come out where decoding begins at one of the keyframes.
 
-    After damage, FFmpeg's H.264 decoder may put out nothing more, or other pictures, to the file's end: it gave a damaged
-    picture a place in the order that is later than all others', and waits to be told to start over, which open groups
-    never say. What follows is whole for whoever starts at a keyframe there.
+    After damage, FFmpeg's H.264 decoder may put out nothing more, or other pictures, to the file's end: it gave a
+    damaged picture a place in the order that is later than all others', and waits to be told to start over, which open
+    groups never say. What follows is whole for whoever starts at a keyframe there.
     """
     with av.open(str(path)) as container:
         packets = enumerate(_readable(container, container.streams.best("video")))

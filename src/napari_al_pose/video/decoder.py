@@ -269,9 +269,9 @@ class FrameDecoder:
     def _leaves_out(self, packet: av.Packet, rank: int) -> bool:
         """Return whether a packet need not be decoded, because its frame is neither wanted nor referred to.
 
-        This is decided here for H.264; other decoders are told to leave such packets out themselves. Nothing is left out
-        of files in which jumps lead to other pictures: after damage, a decoder takes whatever frame it holds for one
-        that was lost, so each one counts.
+        This is decided here for H.264; other decoders are told to leave such packets out themselves. Nothing is left
+        out of files in which jumps lead to other pictures: after damage, a decoder takes whatever frame it holds for
+        one that was lost, so each one counts.
         """
         if not self._index.seekable:
             return False
