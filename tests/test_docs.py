@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 PICTURES = ROOT / "docs" / "pictures"
+SOURCE = ROOT / "src" / "napari_al_pose"
 QUICK = LoopSettings(pool_size=30, train=TrainSettings(steps=4, long_side=128, batch_size=2))
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
@@ -57,6 +58,34 @@ def test_the_pictures_are_of_both_sizes_and_small():
     assert sizes["1600x1000"] == sizes["1366x768"]
     assert sum(path.stat().st_size for path in PICTURES.rglob("*") if path.is_file()) < 5_000_000
     assert (PICTURES / "demo.webp").stat().st_size < 2_000_000
+
+
+def modules() -> dict[str, Path]:
+    """Return the file of each module, by its name without the package's."""
+    files = {path.relative_to(SOURCE).with_suffix(""): path for path in SOURCE.rglob("*.py")}
+    return {".".join(name.parts).removesuffix(".__init__"): path for name, path in files.items()}
+
+
+def dotted_names() -> list[str]:
+    """Return what the pages name as modules, or as a part of one: `domain.tools`, `engine.jobs.JOBS`."""
+    rooms = {name.partition(".")[0] for name in modules()}
+    texts = [re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL) for page in PAGES]
+    found = {name for text in texts for name in re.findall(r"`(\w+(?:\.\w+)+)`", text)}
+    return sorted(name for name in found if name.partition(".")[0] in rooms and not name.endswith(".py"))
+
+
+def test_modules_are_named():
+    assert len(dotted_names()) > 100
+
+
+@pytest.mark.parametrize("name", dotted_names())
+def test_what_the_pages_name_is_in_the_code(name):
+    files, parts = modules(), name.split(".")
+    depth = max(n for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in files)
+    rest = parts[depth:]
+    if rest:
+        text = files[".".join(parts[:depth])].read_text(encoding="utf-8")
+        assert re.search(rf"^(?:class |def )?{rest[0]}\b|^    {rest[0]},|import .*\b{rest[0]}\b", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", commands())
