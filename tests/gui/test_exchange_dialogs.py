@@ -11,7 +11,7 @@ from session_tools import TIMEOUT, dialog_of, of_session
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.gui import actions as actions_module
 from napari_al_pose.gui.dialogs.exchange import ExportLabelsDialog, ImportDialog
-from napari_al_pose.gui.dialogs.export import ExportDialog
+from napari_al_pose.gui.dialogs.pose_export import ExportDialog
 from napari_al_pose.gui.panels.project import ProjectPanel
 
 pytestmark = pytest.mark.gui

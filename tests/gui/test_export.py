@@ -25,7 +25,7 @@ from napari_al_pose.engine.messages import (
     Trained,
 )
 from napari_al_pose.formats.lightning_pose import writing_lightning_pose
-from napari_al_pose.gui.dialogs.export import ExportDialog
+from napari_al_pose.gui.dialogs.pose_export import ExportDialog
 from napari_al_pose.project.video_predictions import RunHeader
 
 pytestmark = pytest.mark.gui

@@ -32,7 +32,7 @@ from napari_al_pose.project.regions import region_of
 if TYPE_CHECKING:  # dialogs are imported when they are opened: the window is there half a second sooner
     from napari_al_pose.exchange import Imported
     from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
-    from napari_al_pose.gui.dialogs.export import ExportDialog
+    from napari_al_pose.gui.dialogs.pose_export import ExportDialog
     from napari_al_pose.gui.dialogs.skeleton import LabelCounts
 
 logger = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ class WindowActions(QObject):
 
     def export(self) -> None:
         """Ask what to export; what is predicted already is told as soon as it is known."""
-        from napari_al_pose.gui.dialogs.export import ExportDialog
+        from napari_al_pose.gui.dialogs.pose_export import ExportDialog
 
         project = self._projects.project
         if project is None:
