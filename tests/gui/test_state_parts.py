@@ -21,6 +21,7 @@ from napari_al_pose.engine.messages import (
     Rank,
     Ready,
 )
+from napari_al_pose.gui.state.bodypart_order import BodypartOrder
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
@@ -343,6 +344,28 @@ def test_the_newest_model_is_asked_about_the_frame_and_its_answer_is_guessed(ans
         engine.says(Looked(look.job, at_a_frame, None, said))
     assert frame.guesses.looked.prediction.model_version == 2
     assert frame.guess.xy[0].tolist() == [42, 42]
+    assert answers.parent() is None
+
+
+def test_only_doubtful_bodyparts_are_asked_for_the_most_doubtful_first(
+    answers, editor, projects, navigator, frame, at_a_frame, engine
+):
+    order, answered = BodypartOrder(frame, navigator=navigator, editor=editor), []
+    order.answered.connect(lambda: answered.append(frame.key))
+    projects.set_settings(projects.settings.model_copy(update={"ask": "bodyparts"}))
+    engine.says(Ready("cpu", 1))
+    (look,) = engine.asked(Look)
+    likelihood = np.full(len(frame.bodyparts), 0.95)
+    likelihood[[1, 3]] = 0.2, 0.1
+    said = Prediction(at_a_frame, 1, np.full((len(likelihood), 2), 40.0), likelihood)
+    engine.says(Looked(look.job, at_a_frame, None, said))
+    asked = []
+    for _ in range(2):
+        assert not answered
+        asked.append(frame.bodypart)
+        editor.place(frame.bodypart, 50, 60)
+    assert asked == [frame.bodyparts[3], frame.bodyparts[1]]
+    assert answered == [at_a_frame]
     assert answers.parent() is None
 
 

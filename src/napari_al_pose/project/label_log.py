@@ -91,7 +91,7 @@ class EditLog:
         self.mutex = threading.RLock()
         self.read_only = read_only
         self.in_memory = read_only and not path.exists()
-        self.refuse_if_taken: Callable[[], None] = lambda: None
+        self.refuse_if_taken: Callable[[], None] | None = None
         self._session = uuid.uuid4().hex
         self._who = user_name()
         self._connection = self._connect()
@@ -179,7 +179,8 @@ class EditLog:
         if not self.in_memory:
             self.refuse_if_read_only()
             self._refuse_if_gone()
-            self.refuse_if_taken()
+            if self.refuse_if_taken is not None:
+                self.refuse_if_taken()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -18,6 +18,7 @@ projects       the open project, its settings, which frames are labelled; the th
                reads and writes it
 navigator      the queue and the open videos
 editor         what was copied; undo and redo are the label store's own
+order          nothing: it chooses the bodypart that comes next if only doubtful ones are asked for
 poses          nothing: it gives the frame what the labelled poses look like
 carrier        the thread that carries labels along in time
 repair         conflicts with other programs
