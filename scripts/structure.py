@@ -44,6 +44,7 @@ def main() -> None:
     _say("lines of the longest module", lengths[longest], longest)
     n_methods, name = max(methods(sources))
     _say("methods of the largest class", n_methods, name)
+    _say("names of more than one class", *_counted(shared_names(sources), most))
     _say(f"pairs of modules that share {SHARED_LINES} lines", *_counted(duplicates(sources), most))
 
 
@@ -69,6 +70,16 @@ def methods(sources: dict[Path, str]) -> list[tuple[int, str]]:
                 n = sum(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) for part in node.body)
                 found.append((n, f"{path}: {node.name}"))
     return found
+
+
+def shared_names(sources: dict[Path, str]) -> list[str]:
+    """Return the names that more than one class has, and where these are."""
+    places = defaultdict(list)
+    for path, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path))
+    return [f"{name}: {', '.join(paths)}" for name, paths in sorted(places.items()) if len(paths) > 1]
 
 
 def duplicates(sources: dict[Path, str]) -> list[str]:

@@ -13,7 +13,7 @@ from napari_al_pose.formats.deeplabcut import writing_deeplabcut
 from napari_al_pose.formats.lightning_pose import writing_lightning_pose
 from napari_al_pose.formats.sleap_predictions import writing_sleap
 from napari_al_pose.project import open_project
-from napari_al_pose.project.outside_predictions import files_beside, outside_run, take_in, video_of
+from napari_al_pose.project.imported_predictions import files_beside, outside_run, take_in, video_of
 
 N_FRAMES = 120
 DOUBTFUL = slice(40, 80)

@@ -19,7 +19,7 @@ from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.auxiliary import ActivationProbe
 from napari_al_pose.project import open_project
-from napari_al_pose.project.regions import in_region
+from napari_al_pose.project.region import in_region
 from napari_al_pose.video.region import Region, narrowed, origin_of
 from napari_al_pose.video.scan import scan
 

@@ -8,9 +8,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialogButtonBox
 from session_tools import TIMEOUT, dialog_of
 
-from napari_al_pose.domain.views.regions import dragged, region_sentence
+from napari_al_pose.domain.views.region import dragged, region_sentence
 from napari_al_pose.gui.dialogs.region import RegionDialog
-from napari_al_pose.project.regions import region_of
+from napari_al_pose.project.region import region_of
 
 pytestmark = pytest.mark.gui
 

@@ -15,8 +15,8 @@ from project_tools import BODYPARTS, make_video, write_config
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.project import open_project
 from napari_al_pose.project.identity import identity_of, is_same_video
+from napari_al_pose.project.imported_predictions import files_beside, named_after, outside_run
 from napari_al_pose.project.known_videos import KnownVideos
-from napari_al_pose.project.outside_predictions import files_beside, named_after, outside_run
 from napari_al_pose.project.video_predictions import RunHeader
 
 NAMES = st.text(st.characters(categories=["L", "N"], include_characters=" _-.()"), min_size=1, max_size=20).filter(

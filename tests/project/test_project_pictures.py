@@ -18,7 +18,7 @@ from project_tools import BODYPARTS, collected, write_config
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.image_placement import Place, place_of
 from napari_al_pose.project import open_project
-from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.project.region import in_region, region_of
 from napari_al_pose.project.writing_process import WritingProcess
 from napari_al_pose.video import open_source
 from napari_al_pose.video.region import Region

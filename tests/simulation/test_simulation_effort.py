@@ -17,7 +17,7 @@ from napari_al_pose.simulation.learner import moved_with
 from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import Protocol
-from napari_al_pose.simulation.rows import RoundFiles, as_table, read_rounds
+from napari_al_pose.simulation.round_files import RoundFiles, as_table, read_rounds
 from napari_al_pose.simulation.running import Run, simulate
 from napari_al_pose.simulation.workflows import Costs
 

@@ -22,7 +22,7 @@ from napari_al_pose.simulation.play import FoldJob, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import SANITY, Arm, Protocol
 from napari_al_pose.simulation.report import write_report
-from napari_al_pose.simulation.rows import RoundFiles, _meaning, code_version, read_rounds, write_tables
+from napari_al_pose.simulation.round_files import RoundFiles, _meaning, code_version, read_rounds, write_tables
 from napari_al_pose.simulation.running import Run, simulate
 
 PROTOCOL = Protocol(

@@ -23,7 +23,7 @@ from napari_al_pose.simulation.matching import guesses_of
 from napari_al_pose.simulation.measures import measure
 from napari_al_pose.simulation.preparing import prepare
 from napari_al_pose.simulation.protocol import Protocol
-from napari_al_pose.simulation.rows import read_rounds
+from napari_al_pose.simulation.round_files import read_rounds
 from napari_al_pose.simulation.sources import open_source_of_labels
 from napari_al_pose.simulation.workflows import Actions
 

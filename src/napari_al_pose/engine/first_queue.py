@@ -28,7 +28,7 @@ from napari_al_pose.engine.messages import Progress, Ranked
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES, read_batches
 from napari_al_pose.project import Project
-from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.project.region import in_region, region_of
 
 log = logging.getLogger(__name__)
 

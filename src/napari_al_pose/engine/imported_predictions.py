@@ -14,7 +14,7 @@ from napari_al_pose.engine.extra_passes import Rows, VideoBatch
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import Pool, PoolOutput
 from napari_al_pose.project import Project
-from napari_al_pose.project.outside_predictions import outside_run
+from napari_al_pose.project.imported_predictions import outside_run
 from napari_al_pose.project.video_predictions import VideoRun
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.project import Project
-from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.project.region import in_region, region_of
 from napari_al_pose.video import is_damaged, is_placeholder
 from napari_al_pose.video.region import origin_of
 

@@ -17,7 +17,7 @@ from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project, ProjectVideo
-from napari_al_pose.project.regions import in_region, region_of
+from napari_al_pose.project.region import in_region, region_of
 from napari_al_pose.project.video_predictions import RunHeader, VideoRun, look_rows, segments
 from napari_al_pose.video.region import origin_of
 from napari_al_pose.video.scan import ScannedFrames, Scanner

@@ -20,7 +20,7 @@ from napari_al_pose.engine.whole_videos import predict_stretches
 from napari_al_pose.pose.animals import AnimalPoses
 from napari_al_pose.pose.predictor import Predictor, load_predictor
 from napari_al_pose.project.identity import VideoIdentity, identity_of
-from napari_al_pose.project.regions import in_region
+from napari_al_pose.project.region import in_region
 from napari_al_pose.video import open_source
 from napari_al_pose.video.region import origin_of
 

@@ -27,7 +27,7 @@ from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 from napari_al_pose.project.predicted_videos import PredictedState, predicted_state
-from napari_al_pose.project.regions import region_of
+from napari_al_pose.project.region import region_of
 
 if TYPE_CHECKING:  # dialogs are imported when they are opened: the window is there half a second sooner
     from napari_al_pose.exchange import Imported

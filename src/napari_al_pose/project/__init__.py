@@ -4,7 +4,7 @@ from napari_al_pose.project.conflicts import Conflict
 from napari_al_pose.project.create import create_project
 from napari_al_pose.project.label_store import LabelStore
 from napari_al_pose.project.models import ModelStore, PoolPredictions, QueueStore, RoundStore, SavedQueue
-from napari_al_pose.project.opening import open_project
+from napari_al_pose.project.open import open_project
 from napari_al_pose.project.project import Project
 from napari_al_pose.project.videos import ProjectVideo
 

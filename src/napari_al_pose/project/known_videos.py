@@ -34,7 +34,7 @@ class _Known(BaseModel):
         return VideoIdentity(self.size, self.digest)
 
 
-class _File(BaseModel):
+class _VideosFile(BaseModel):
     videos: dict[str, _Known] = {}
 
 
@@ -50,7 +50,7 @@ class KnownVideos:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._known = _File.model_validate_json(path.read_bytes()).videos
+            self._known = _VideosFile.model_validate_json(path.read_bytes()).videos
         except FileNotFoundError:
             self._known = {}
         except (OSError, ValidationError) as error:
@@ -105,7 +105,7 @@ class KnownVideos:
         if known != self._known:
             self._known = known
             try:
-                write_text(self._path, _File(videos=known).model_dump_json(indent=1))
+                write_text(self._path, _VideosFile(videos=known).model_dump_json(indent=1))
             except AlPoseError as error:
                 logger.warning("%s", error)
 

@@ -93,7 +93,7 @@ class Noted(BaseModel):
         return [name for name, of in other.items() if (folder / name).is_file() and stamp(folder / name) == of]
 
 
-class _File(BaseModel):
+class _PicturesFile(BaseModel):
     videos: dict[str, Noted] = {}
 
 
@@ -109,7 +109,7 @@ class PictureNotes:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._noted = dict(_File.model_validate_json(path.read_bytes()).videos)
+            self._noted = dict(_PicturesFile.model_validate_json(path.read_bytes()).videos)
         except FileNotFoundError:
             self._noted = {}
         except (OSError, ValidationError) as error:
@@ -127,7 +127,7 @@ class PictureNotes:
         self._noted[video] = noted
         if keep:
             try:
-                write_text(self._path, _File(videos=self._noted).model_dump_json(indent=1))
+                write_text(self._path, _PicturesFile(videos=self._noted).model_dump_json(indent=1))
             except AlPoseError as error:
                 logger.warning("%s", error)
 

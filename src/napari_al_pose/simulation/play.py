@@ -23,7 +23,7 @@ from napari_al_pose.simulation.measures import PCK, Errors, measure
 from napari_al_pose.simulation.pool import Situation
 from napari_al_pose.simulation.preparing import Prepared, open_prepared
 from napari_al_pose.simulation.protocol import BEST, Arm, Protocol
-from napari_al_pose.simulation.rows import RoundFiles
+from napari_al_pose.simulation.round_files import RoundFiles
 from napari_al_pose.simulation.workflow_play import Annotating, WorkflowState, work_as_json, work_from_json
 from napari_al_pose.simulation.workflows import Workflow
 

@@ -38,7 +38,7 @@ from napari_al_pose.simulation.report_tables import (
     videos_table,
 )
 from napari_al_pose.simulation.results import ArmResult, DatasetResult, summarise_rounds
-from napari_al_pose.simulation.rows import read_rounds
+from napari_al_pose.simulation.round_files import read_rounds
 from napari_al_pose.simulation.workflows import Costs
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from napari_al_pose.simulation.folds import make_folds
 from napari_al_pose.simulation.play import FoldJob, missing_rounds, play
 from napari_al_pose.simulation.preparing import open_prepared, prepare
 from napari_al_pose.simulation.protocol import Protocol, current_arm
-from napari_al_pose.simulation.rows import RoundFiles, read_rounds, write_tables
+from napari_al_pose.simulation.round_files import RoundFiles, read_rounds, write_tables
 
 log = logging.getLogger(__name__)
 

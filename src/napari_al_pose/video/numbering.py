@@ -74,7 +74,7 @@ class _StreamFacts:
     promised: float
 
 
-class _Decoded(NamedTuple):
+class _DecodedOrder(NamedTuple):
     """What decoding told about the order."""
 
     order: NDArray[np.int32]
@@ -127,7 +127,7 @@ def build_index(
         lists_all = container.format.name == _HEADER_FIRST and stream.frames == len(packets)
     doubt = "its times are known to mislead" if by_decoding else _doubt(packets, facts)
     order = None if doubt else _order_by_times(path, packets, cancelled=cancelled)
-    found = _Decoded(_NONE if order is None else order, facts.reorder_depth, {}, packets, _NONE, "")
+    found = _DecodedOrder(_NONE if order is None else order, facts.reorder_depth, {}, packets, _NONE, "")
     if counted := order is None:
         logger.info(
             "%s is decoded once to number its frames: %s", path, doubt or "its first frames are not what it says"
@@ -231,7 +231,7 @@ def _order_by_decoding(
     *,
     progress: Progress | None,
     cancelled: Callable[[], bool] | None,
-) -> _Decoded:
+) -> _DecodedOrder:
     """Number frames by decoding everything."""
     order: list[int] = []
     failed: list[int] = []
@@ -262,7 +262,9 @@ def _order_by_decoding(
     packets = replace(packets, is_key=is_key)
     lost = lost_packets(packets, order, n_failed=len(failed))
     is_cut = failed[-1:] > [max(order)]
-    return _Decoded(np.array(order, np.int32), depth, seen, packets, lost, what_is_lost(order, lost, is_cut=is_cut))
+    return _DecodedOrder(
+        np.array(order, np.int32), depth, seen, packets, lost, what_is_lost(order, lost, is_cut=is_cut)
+    )
 
 
 def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None) -> PacketIndex:

@@ -101,7 +101,7 @@ class OverviewBuilder:
         n_bins = -(-n_rows // self._per_bin)
         self._n_seen = np.zeros((len(tracks), n_bins), np.int64)
         self._likelihood = np.full(n_bins, np.inf, np.float32)
-        self._low, self._doubtful = _Places(threshold), _Places(DOUBT, doubted=True)
+        self._low, self._doubtful = _ReviewPlaces(threshold), _ReviewPlaces(DOUBT, doubted=True)
 
     def add(self, first: int, poses: NDArray[np.floating], margins: NDArray[np.floating] | None) -> None:
         """Take poses, (n, T, K, 3) of x, y and likelihood, of the rows from ``first`` on, and their margins, (n,)."""
@@ -129,7 +129,7 @@ class OverviewBuilder:
         )
 
 
-class _Places:
+class _ReviewPlaces:
     """Collects stretches of values below a limit; those near each other are one."""
 
     def __init__(self, limit: float, *, doubted: bool = False) -> None:

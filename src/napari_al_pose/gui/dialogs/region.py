@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain.settings import Rectangle
-from napari_al_pose.domain.views.regions import dragged, region_sentence
+from napari_al_pose.domain.views.region import dragged, region_sentence
 from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 from napari_al_pose.gui.widgets import label
 from napari_al_pose.video.region import SMALLEST

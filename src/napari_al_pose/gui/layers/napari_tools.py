@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, Slot
 
-from napari_al_pose.domain.views.tool_words import KEYS_HELP, napari_button_tip, status_line
+from napari_al_pose.domain.views.tools import KEYS_HELP, napari_button_tip, status_line
 from napari_al_pose.gui.layers.napari_widgets import tool_buttons
 from napari_al_pose.gui.layers.shapes import to_source
 from napari_al_pose.gui.state.current_frame import CurrentFrame

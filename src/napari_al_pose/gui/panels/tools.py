@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.tools import LabelMode
-from napari_al_pose.domain.views.tool_words import TOOLS
+from napari_al_pose.domain.views.tools import TOOLS
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession

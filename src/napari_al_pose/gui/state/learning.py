@@ -21,7 +21,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import Beginning, ProjectSession
 from napari_al_pose.project import Project
-from napari_al_pose.project.outside_predictions import take_in, video_of
+from napari_al_pose.project.imported_predictions import take_in, video_of
 from napari_al_pose.project.video_predictions import VideoRun
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ class DeepLabCutNetwork(nn.Module):
         if not isinstance(snapshot.backbone, Backbone) or not isinstance(head, Head):
             raise AlPoseError("Expected the configuration of a network with scoremaps, got another one.")
         self.scaling = InputScaling(snapshot)
-        self.backbone = _Backbone(snapshot.backbone)
+        self.backbone = _TimmBackbone(snapshot.backbone)
         maps = {"heatmap_head": _Deconvolutions(head.heatmap_config)}
         if head.locref_config is not None:
             maps["locref_head"] = _Deconvolutions(head.locref_config)
@@ -65,7 +65,7 @@ class DeepLabCutNetwork(nn.Module):
         return maps["heatmap_head"](features), maps["locref_head"](features) if "locref_head" in maps else None
 
 
-class _Backbone(nn.Module):
+class _TimmBackbone(nn.Module):
     model: Any  # timm's models do more than `nn.Module` says
 
     def __init__(self, wanted: Backbone) -> None:

@@ -43,7 +43,7 @@ class RtmPoseNetwork(nn.Module):
         if not isinstance(snapshot.backbone, CrossStageBackbone) or not isinstance(snapshot.head, BinHead):
             raise AlPoseError("Expected the configuration of an RTMPose network, got another one.")
         self.scaling = InputScaling(snapshot)
-        self.backbone = _Backbone(snapshot.backbone)
+        self.backbone = _CspNextBackbone(snapshot.backbone)
         self.heads = nn.ModuleDict({"bodypart": _Head(snapshot.head)})
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,7 +135,7 @@ class _PyramidPooling(nn.Module):
         return result
 
 
-class _Backbone(nn.Module):
+class _CspNextBackbone(nn.Module):
     def __init__(self, wanted: CrossStageBackbone) -> None:
         super().__init__()
         act, widen = wanted.activation_fn, wanted.widen_factor
