@@ -88,6 +88,19 @@ def test_what_the_pages_name_is_in_the_code(name):
         assert re.search(rf"^(?:class |def )?{rest[0]}\b|^    {rest[0]},|import .*\b{rest[0]}\b", text, re.MULTILINE)
 
 
+def paths_of_code() -> list[str]:
+    """Return the paths of modules, folders and scripts that the pages name: `pose/window.py`, `gui/state`."""
+    roots = {path.name for place in (ROOT, SOURCE) for path in place.iterdir() if path.is_dir()}
+    texts = [re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL) for page in PAGES]
+    found = {name for text in texts for name in re.findall(r"`(\w+/[\w/.]*)`", text)}
+    return sorted(name for name in found if name.partition("/")[0] in roots and "_build" not in name)
+
+
+@pytest.mark.parametrize("path", paths_of_code())
+def test_the_files_of_code_that_the_pages_name_are_there(path):
+    assert (ROOT / path).exists() or (SOURCE / path).exists()
+
+
 @pytest.mark.parametrize("command", commands())
 def test_commands_are_commands(command):
     words = [word for word in shlex.split(command, comments=True) if word not in ("...", "[VIDEO")]
