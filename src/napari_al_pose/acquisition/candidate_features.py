@@ -154,7 +154,7 @@ class CandidateFeatures:
 
 
 class _Times:
-    """Where labels lie in time; without a video's length, its span is that of its known frames."""
+    """The places of labels in time. If a video's length is unknown, its known frames give its span."""
 
     def __init__(self, context: ScoreContext, order: NDArray[np.int64]) -> None:
         keys = [context.keys[row] for row in order.tolist()]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SMALL = 10_000
-"""Up to this many rows, k-means runs in double precision from ten starts."""
+"""Largest number of rows for which k-means runs in double precision from ten starts."""
 
 
 def kmeans(features: NDArray[np.floating], k: int, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -17,19 +17,19 @@ VIDEO_SUFFIXES = (
 stacks."""
 
 STACK_SUFFIXES = VIDEO_SUFFIXES[-3:]
-"""Of TIFF stacks."""
+"""Suffixes of TIFF stacks."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-"""Of single images of frames."""
+"""Suffixes of single images of frames."""
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
-"""Of a DeepLabCut project's ``config.yaml``, whatever it is called."""
+"""Suffixes of a DeepLabCut project's ``config.yaml``, whatever it is called."""
 
 SLEAP_SUFFIX = ".slp"
-"""Of SLEAP's labels, which become a project when they are opened."""
+"""Suffix of SLEAP's labels, which become a project when they are opened."""
 
 MOST_DIGITS = 18
-"""Only this many last digits of a frame number count: more do not fit into the 64 bits of SQLite and NumPy."""
+"""Number of last digits of a frame number that count: more do not fit into the 64 bits of SQLite and NumPy."""
 
 _NUMBER = re.compile(rf"(\d{{1,{MOST_DIGITS}}})$", re.ASCII)
 _OF_DEEPLABCUT = re.compile(r"img\d+$", re.ASCII)

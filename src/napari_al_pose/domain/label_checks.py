@@ -18,7 +18,7 @@ from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL
 
 FAR_LENGTHS = 0.15
-"""Below this distance, in lengths of the animal, no label is far."""
+"""Smallest distance, in lengths of the animal, at which a label is far."""
 
 FAR_ERRORS = 4.0
 """A far label is also at least this many times the model's usual error at that bodypart away."""

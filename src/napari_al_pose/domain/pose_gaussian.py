@@ -17,14 +17,15 @@ TANGENT = (0.5, 0.5, 0.3)
 
 _EM_ROUNDS = 6
 _LEAST_DEVIATION = 0.02
-"""Of a coordinate, relative to the root mean square radius of the mean pose; people don't click more precisely."""
+"""Smallest deviation of a coordinate, relative to the root mean square radius of the mean pose: people don't click more
+precisely."""
 
 _CALIBRATION_SPLITS = 10
 _QUANTILE, _CHI_SQUARE = 0.8, 3.219
 """Quantile of the squared distances, and its value for two coordinates of a Gaussian."""
 
 _HELD_TO_ALL = 10.0
-"""With this many poses, those of one bodypart count as much as those of all bodyparts together."""
+"""Number of poses with which those of one bodypart count as much as those of all bodyparts together."""
 
 _MOST_WIDENED = 25.0
 _SPLITS = 5

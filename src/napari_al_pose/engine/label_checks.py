@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 FOLDS = 2
 MIN_FRAMES = 8
-"""With fewer labels, a model trained on half of them is useless."""
+"""Fewest labels: with fewer, a model trained on half of them is useless."""
 
 STEPS_SHARE = 0.6
 """Steps of a fold's training relative to a round's: enough to find labels that are far off."""

@@ -19,7 +19,7 @@ from napari_al_pose.project.video_predictions import CHUNK, VideoRun
 from napari_al_pose.tracking.exchanges import Stretch, StretchCollector, exchanged, swapped_ranges
 
 MOST_ANIMALS = 4
-"""With more animals there are too many pairs to compare: the video is gone through for each."""
+"""Most animals: with more there are too many pairs to compare, since the video is gone through for each."""
 
 SAME = 0.3
 """Object keypoint similarity from which a track is on a labelled animal."""

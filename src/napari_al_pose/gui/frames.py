@@ -25,7 +25,7 @@ LIVELY_SECONDS = 0.15
 PATIENCE_SECONDS = 0.3
 """After this it ends in any case, so that the frame where the slider stops never waits long."""
 MOST_BYTES = 2**30
-"""Of frames that are read at once, for a projection or a file: the window stands still meanwhile."""
+"""Most bytes of frames that are read at once, for a projection or a file: the window stands still meanwhile."""
 
 
 class FrameNews(QObject):

@@ -34,7 +34,7 @@ from napari_al_pose.video import (
 log = logging.getLogger(__name__)
 
 DELAY_MS = 1500
-"""Between showing a video and checking it: what the user does first goes first."""
+"""Time between showing a video and checking it: what the user does first goes first."""
 
 
 class VideoCheck(QObject):

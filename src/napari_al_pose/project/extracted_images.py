@@ -22,7 +22,7 @@ from napari_al_pose.project.videos import ProjectVideo
 logger = logging.getLogger(__name__)
 
 _PNG_LEVEL = 3
-"""Of frames of a video this makes files a tenth larger than the usual level, in half of the time."""
+"""Makes files of video frames a tenth larger than the usual level does, in half of the time."""
 
 
 class ExtractedImages:

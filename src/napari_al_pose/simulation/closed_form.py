@@ -35,7 +35,7 @@ _NEAR = 20.0
 """Weight of a cell on a keypoint, beside 1 elsewhere."""
 
 _RIDGE = 1e-2
-"""Of the mean of the diagonal."""
+"""A share of the mean of the diagonal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

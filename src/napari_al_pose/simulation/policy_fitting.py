@@ -15,7 +15,7 @@ _LEAVES = 12
 _RATE = 0.06
 _FEWEST = 40
 _LARGEST = 1e300
-"""In place of infinity (a split between known and missing), which JSON does not have."""
+"""Stands for infinity (a split between known and missing), which JSON does not have."""
 
 
 def fit_ranker(rows: NDArray[np.float64], worth: NDArray[np.float64], *, seed: int = 0) -> BoostedTrees:

@@ -14,7 +14,7 @@ _CUT_SHARE = 0.98
 """A file with less than this share of what the container promises, and more than `_CUT_FRAMES` short, is cut off."""
 _CUT_FRAMES = 3
 _LOST_MOST, _LOST_SHARE = 8, 0.02
-"""At most so many packets, or so many of a file's, count as lost because no frame came from them."""
+"""Largest number of packets, and share of a file's, that count as lost because no frame came from them."""
 SKIPPED_BYTES = 12
 """Packets of so few bytes may hold no frame."""
 _NEAR_JOINT = 4

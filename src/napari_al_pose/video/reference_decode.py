@@ -79,7 +79,7 @@ class _LastPackets:
 
     def __init__(self) -> None:
         self._waiting: dict[int, None] = {}
-        """Of the last packets those that no frame came from, ascending."""
+        """Those of the last packets that no frame came from, ascending."""
         self._keys: deque[int] = deque([0])
         """The last keyframes, from one that lies before all that a decoder may hold on."""
         self._came_out: deque[int] = deque(maxlen=2 * _HELD_MOST)

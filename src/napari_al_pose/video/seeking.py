@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 STEPS_BACK = (0, 1, 2, 8)
 """How many entries to go back if a seek fails, or if decoding can't start from the nearest one."""
 _SMALL_PIXELS = 160 * 120
-"""Up to this size, handing frames from thread to thread costs more than decoding them."""
+"""Size of frames up to which handing them from thread to thread costs more than decoding them."""
 
 
 class SupersededError(Exception):
@@ -69,7 +69,7 @@ class PacketSource:
         self._container.close()
 
     def be_lenient(self) -> None:
-        """From the next start on, do not be strict."""
+        """Do not be strict from the next start on."""
         self.strict = False
         self.renew()
 

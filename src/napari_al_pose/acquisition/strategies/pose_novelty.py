@@ -27,7 +27,7 @@ from napari_al_pose.domain import BodypartReason
 LEAST_LIKELIHOOD = 0.2
 _FEWEST_LABELS = 3
 _LEAST_DEVIATION = 1e-4
-"""Of any combination of distances, as a share of the longest."""
+"""Smallest deviation of any combination of distances, as a share of the longest distance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

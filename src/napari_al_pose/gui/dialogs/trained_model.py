@@ -38,7 +38,7 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.widgets import button, label
 
 _TABLE_HEIGHT = 260
-"""Of the list of bodyparts, px; longer lists scroll."""
+"""Height of the list of bodyparts, px; longer lists scroll."""
 
 FILES = "Trained model (snapshot*.pt superanimal*.pt *.onnx);;All files (*)"
 
@@ -167,7 +167,7 @@ class TrainedModelDialog(JobDialog):
 
     @property
     def mapping(self) -> dict[str, str]:
-        """By the project's bodypart, the model's, or nothing ("")."""
+        """The model's bodypart, or nothing (""), for each of the project's."""
         return {name: box.currentData() for name, box in self.boxes.items()}
 
     def _show_bodyparts(self, described: Described) -> None:

@@ -23,7 +23,7 @@ CLOSE_UP = 5.0
 FIT_MARGIN = 0.005
 """Share of the canvas that is left empty around the frame: the larger it is, the better bodyparts are hit."""
 NEAR = 1.1
-"""From how many times the zoom that fits the frame a view is taken to show a part of it."""
+"""A view shows a part of the frame if its zoom is more than this many times the one that fits the whole frame."""
 SETTLED_MS = 60
 """For how long a canvas must keep its size until the frame is fitted to it."""
 STEPS, STEP_MS = 4, 30
@@ -190,7 +190,7 @@ class CameraAim:
         self.jump()
 
     def jump(self) -> None:
-        """In loop mode, go to where the bodypart is, if that is known; once, so that the user can look elsewhere."""
+        """Go to where the bodypart is, in loop mode and if that is known; once, so that the user can look elsewhere."""
         at = (self._frame.key, self._frame.bodypart)
         if self._options.label_mode is LabelMode.LOOP and at != self._jumped_at:
             place = self._place_of_bodypart()

@@ -17,7 +17,7 @@ from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import BEHIND_VIDEO, ON_VIDEO, see_through
 
 LONG_SIDE = 200
-"""Of the inset, in screen pixels."""
+"""Longer side of the inset, in screen pixels."""
 PART = 0.9
 """A view that shows less than this of the frame's width or height shows a part of it."""
 _MARGIN = 10

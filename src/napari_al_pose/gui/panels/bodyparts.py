@@ -28,7 +28,7 @@ from napari_al_pose.gui.theme import Colours, see_through
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
 
 ROW_HEIGHT, TIGHT_ROW_HEIGHT = 22, 19
-"""Of a bodypart, px; the second where that is what it takes to show all of them."""
+"""Height of a bodypart's row, px; the second if only that shows all of them."""
 GUESSES = (BodypartMark.GUESSED, BodypartMark.DOUBTED)
 _FEWEST_ROWS, _MOST_ROWS = 4, 12
 

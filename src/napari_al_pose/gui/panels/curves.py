@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
 _PLOT_STRETCH = 100
-"""Of a plot beside the empty space below the caption, which gets what the plot does not take."""
+"""Stretch of a plot; the empty space below the caption has 1, so it gets only what the plot does not take."""
 _AXIS = "curves/axis"
 """Where the choice of the axis is remembered."""
 

@@ -37,7 +37,7 @@ from napari_al_pose.gui.thumbnails import Thumbnails
 from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
 
 ROW_HEIGHT, LOW_ROW_HEIGHT = 44, 32
-"""Of a suggestion, px; the second where there is little height."""
+"""Height of a suggestion's row, px; the second if there is little room."""
 _GOOD_ROWS = 4
 """The list of bodyparts grows only when the queue has as many."""
 _FEWEST_PX = 66

@@ -148,7 +148,7 @@ class TrackEditor(QObject):
         self._edit(TrackAct.SPLIT, self.current if track is None else track, name=name)
 
     def join(self, track: int, other: int) -> None:
-        """From the current frame on, fill the gaps of ``track`` with the poses of ``other``."""
+        """Fill the gaps of ``track`` with the poses of ``other``, from the current frame on."""
         self._edit(TrackAct.JOIN, track, other=other)
 
     def name(self, track: int, name: str) -> None:

@@ -160,7 +160,7 @@ class Snapshot(_Part):
     unit_range: bool = False
     pad_to: tuple[int, int] = (1, 1)
     crop: Crop | None = None
-    """Of a top-down network; others look at the whole frame."""
+    """The crop of a top-down network; others look at the whole frame."""
 
     @property
     def stride(self) -> float:

@@ -85,4 +85,4 @@ NETWORKS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "resnet_50": _resnet,
     "rtmpose_s": _rtmpose,
 }
-"""By DeepLabCut's name of a network: backbone and head for a number of bodyparts."""
+"""Backbone, and head for a number of bodyparts, by DeepLabCut's name of the network."""

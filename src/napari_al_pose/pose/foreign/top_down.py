@@ -24,7 +24,7 @@ from napari_al_pose.pose.foreign.deeplabcut_config import Crop
 from napari_al_pose.pose.foreign.deeplabcut_decoding import Decoded
 
 _FOUND, _FEWEST = 0.3, 3
-"""From which likelihood a keypoint counts as found, and how many of them find an animal."""
+"""Likelihood at which a keypoint counts as found, and how many of them find an animal."""
 
 _LEAST, _SHARE = 0.1, 0.5
 """A box encloses the keypoints with at least this likelihood, and at least this share of the highest."""
@@ -32,7 +32,7 @@ _LEAST, _SHARE = 0.1, 0.5
 _MARGIN = 0.2
 _CLOSER_LOOKS = 2
 _SAME = 0.85
-"""From which overlap (intersection over union) on another look at a box would show the same."""
+"""Overlap (intersection over union) of boxes at which another look would show the same."""
 
 _QUARTER = 0.625
 
