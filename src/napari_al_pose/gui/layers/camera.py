@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.tools import LabelMode
@@ -129,20 +129,20 @@ class Camera(QObject):
 
 
 class FitOnResize(QObject):
-    """Fits the frame again when the canvas changes its size, unless the user has chosen another view.
+    """Asks for the frame to be fitted again when the canvas has changed its size, unless the user chose another view.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
     camera : Camera
-    fit : callable
-        Fits the view.
     parent : QObject
     """
 
-    def __init__(self, viewer: Any, camera: Camera, fit: Callable[[], None], parent: QObject) -> None:
+    due = Signal()
+
+    def __init__(self, viewer: Any, camera: Camera, parent: QObject) -> None:
         super().__init__(parent)
-        self._camera, self._fit = camera, fit
+        self._camera = camera
         self._timer = QTimer(self, interval=SETTLED_MS, singleShot=True)
         self._timer.timeout.connect(self._refit)
         canvas = canvas_widget(viewer)
@@ -156,7 +156,7 @@ class FitOnResize(QObject):
 
     def _refit(self) -> None:
         if self._camera.is_fitted:
-            self._fit()
+            self.due.emit()
 
 
 class CameraAim:

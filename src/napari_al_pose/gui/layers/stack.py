@@ -93,7 +93,7 @@ class LayerStack(QObject):
         self._guard = ViewGuard(viewer, notices)
         watch(viewer)  # napari's menu duplicates a video
         self.camera = Camera(viewer, self)
-        FitOnResize(viewer, self.camera, self._fit, self)
+        FitOnResize(viewer, self.camera, self).due.connect(self._fit)
         self._aim = CameraAim(self.camera, frame, options)
         self._overview = overview_on(viewer, options)
         if self._overview is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,22 +33,16 @@ class MapPlot(pyqtgraph.PlotWidget):
     ----------
     colours : Colours
     thumbnails : Thumbnails
-    go_to : callable
-        Called with the `FrameKey` of a dot that was clicked.
     """
 
     picturesWanted = Signal()
     """`wanted` has changed."""
+    frameWanted = Signal(object)
+    """The `FrameKey` of a dot that was clicked."""
 
-    def __init__(
-        self,
-        colours: Colours,
-        thumbnails: Thumbnails,
-        go_to: Callable[[FrameKey], Any],
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, colours: Colours, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=colours.raised)
-        self._colours, self._thumbnails, self._go_to = colours, thumbnails, go_to
+        self._colours, self._thumbnails = colours, thumbnails
         self._dots: tuple[MapDot, ...] = ()
         self._group = -1
         self._pictures: dict[FrameKey, QGraphicsPixmapItem] = {}
@@ -147,13 +140,13 @@ class MapPlot(pyqtgraph.PlotWidget):
         item.setToolTip(dot.tooltip)
         item.setPos(dot.x, dot.y)
         item.setZValue(1)
-        item.mousePressEvent = lambda event: self._go_to(dot.key)  # type: ignore[method-assign]
+        item.mousePressEvent = lambda event: self.frameWanted.emit(dot.key)  # type: ignore[method-assign]
         self.addItem(item, ignoreBounds=True)
         return item
 
     def _on_click(self, _item: Any, points: Any, *_event: Any) -> None:
         if len(points):
-            self._go_to(points[0].data().key)
+            self.frameWanted.emit(points[0].data().key)
 
 
 def dot_colour(dot: MapDot, colours: Colours) -> QColor:

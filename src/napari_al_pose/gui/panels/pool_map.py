@@ -94,7 +94,7 @@ class PoolMap(QDialog):
             "Show", "Score the frames by this strategy; the queue stays as it is", self.ask, part="main"
         )
         self._caption = label("", "dim", wrap=True)
-        self.plot = MapPlot(colours, thumbnails, navigator.go_to)
+        self.plot = MapPlot(colours, thumbnails)
         self.groups = GroupList()
         self.best, self.worst = _sheet(navigator), _sheet(navigator)
         self._lay_out()
@@ -105,7 +105,8 @@ class PoolMap(QDialog):
     def _connect(self) -> None:
         self.plot.picturesWanted.connect(self._request)
         self.groups.chosen.connect(self.plot.set_group)
-        self.groups.frameWanted.connect(self._navigator.go_to)
+        for part in (self.plot, self.groups):
+            part.frameWanted.connect(self._navigator.go_to)
         self.groups.picked.connect(self._pick)
         self._thumbnails.ready.connect(self._on_thumbnail)
         self._maps.mapped.connect(self._on_mapped)
