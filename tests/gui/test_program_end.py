@@ -8,6 +8,9 @@ import sys
 import pytest
 from session_tools import TIMEOUT
 
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.project import open_project
+
 pytestmark = pytest.mark.gui
 
 CLOSED_ONCE_OPEN = """
@@ -23,10 +26,10 @@ serve = napari.run
 def close_once_open():
     viewer = napari.current_viewer()
     window = viewer.window._qt_window
-    if session_for(viewer).projects.project is None or not window.isVisible():
+    if not session_for(viewer).frame.picture_is_current or not window.isVisible():
         QTimer.singleShot(50, close_once_open)
     else:
-        window.close()
+        QTimer.singleShot(500, lambda: napari.current_viewer().window._qt_window.close())  # all of it is drawn
 
 def run():
     QTimer.singleShot(50, close_once_open)
@@ -37,7 +40,11 @@ run_window(Path(sys.argv[1]))
 """
 
 
-def test_it_says_where_the_labels_are(sample_copy):
+def test_it_says_where_the_labels_are_and_nothing_of_what_napari_takes_apart(sample_copy):
+    with open_project(sample_copy) as project:  # labels on the canvas, which napari draws anew when a layer goes
+        for index, name in enumerate(project.skeleton.bodyparts):
+            project.labels.place(FrameKey(project.videos[0].name, 0), name, 200.0 + 20 * index, 200.0 + 10 * index)
     command = [sys.executable, "-c", CLOSED_ONCE_OPEN, str(sample_copy)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=True)
     assert done.stdout.splitlines()[-1] == f"Your labels are saved in {sample_copy.parent}."
+    assert "Traceback" not in done.stderr

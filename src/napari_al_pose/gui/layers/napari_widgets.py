@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Layer
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QAbstractButton, QWidget
 
 
@@ -16,6 +17,12 @@ def canvas_widget(viewer: Any) -> QWidget | None:
     """Return the widget that the picture is drawn on; None for a viewer without a window."""
     found = getattr(getattr(_qt_viewer(viewer), "canvas", None), "native", None)
     return found if isinstance(found, QWidget) else None
+
+
+def is_taken_apart(viewer: Any) -> bool:
+    """Return whether the window of ``viewer`` is being destroyed, and its canvas is gone already."""
+    found = canvas_widget(viewer)
+    return found is not None and not isalive(found)
 
 
 def slider_widget(viewer: Any) -> QWidget | None:

@@ -28,6 +28,7 @@ from napari_al_pose.gui.layers.guard import (
 from napari_al_pose.gui.layers.images import VideoLayer
 from napari_al_pose.gui.layers.mouse import CanvasMouse
 from napari_al_pose.gui.layers.napari_tools import NapariTools
+from napari_al_pose.gui.layers.napari_widgets import is_taken_apart
 from napari_al_pose.gui.layers.overview import overview_on
 from napari_al_pose.gui.layers.pose_layers import PoseLayers
 from napari_al_pose.gui.plain_layers import watch
@@ -165,7 +166,7 @@ class LayerStack(QObject):
         self._layers = None
         self._watch(None)
         self._guard.release()
-        if viewer is not None:
+        if viewer is not None and not is_taken_apart(viewer):  # napari would draw the rest on a canvas that is gone
             for layer in ours:  # of `layers`, none is ours any more: nothing is put back
                 if layer in viewer.layers:
                     viewer.layers.remove(layer)
