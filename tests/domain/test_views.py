@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import replace
@@ -51,8 +50,8 @@ from napari_al_pose.domain.views import (
     parse_bodyparts,
     parse_links,
     project_line,
-    queue_done_text,
     queue_empty_text,
+    queue_end,
     queue_progress,
     queue_rows,
     reliability_view,
@@ -241,15 +240,23 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
 
 
 def test_the_end_of_the_queue_says_what_happens_or_what_to_do():
-    say = functools.partial(queue_done_text, train_key="L")
-    assert (
-        say(engine_state="working", job="train", seconds_left=180)
-        == "Queue done. Training, 3 min left; new frames follow."
-    )
-    assert say(engine_state="working", job="train", seconds_left=-1) == "Queue done. Training; new frames follow."
-    assert "Choosing" in say(engine_state="working", job="rank", seconds_left=-1)
-    assert "Press L" in say(engine_state="ready", job="", seconds_left=-1)
-    assert "Restart" in say(engine_state="dead", job="", seconds_left=-1)
+    def say(**changes):
+        now = {"engine_state": "working", "job": "", "will_train": False, "seconds_left": -1.0}
+        return queue_end(**{**now, **changes})
+
+    training = say(job="train", seconds_left=180)
+    assert training.sentence == "Queue done. Training, about 3 min; new frames follow."
+    assert training.short == "Training, about 3 min…"
+    assert say(job="train").sentence == "Queue done. Training; new frames follow."
+    assert "A training begins soon" in say(job="rank", will_train=True).sentence
+    assert "Choosing" in say(job="rank").sentence
+    assert say(engine_state="ready").sentence == "Queue done. Press {learn} to train; new frames follow."
+    assert "Restart" in say(engine_state="dead").sentence
+    assert "read-only" in say(engine_state="ready", read_only=True).sentence
+    assert "Label another frame" in say(engine_state="ready", n_trainable=0).sentence
+    why = "There is nothing to choose: all 30 frames are labelled. Add a video."
+    assert say(engine_state="ready", why_empty=why).sentence == f"Queue done. {why}"
+    assert "Training" in say(job="train", why_empty=why).sentence
 
 
 # ---- why ------------------------------------------------------------------------------------------
@@ -315,7 +322,7 @@ def test_no_frame_has_no_reason():
 
 def learn(**changes):
     usual = {"engine_state": "ready", "busy": False, "read_only": False, "n_new": 4, "n_trainable": 14}
-    return train_view(**{**usual, "train_after": 10, **changes})
+    return train_view(**{**usual, "n_complete": 14, "train_after": 10, **changes})
 
 
 def test_learning_is_offered_when_it_can_work():

@@ -303,6 +303,16 @@ def test_share_that_a_strategy_has_drawn_is_in_the_queue_with_guesses(labelled, 
     assert to_learn[0].strategy == "half_drawn"
 
 
+def test_few_candidates_are_not_all_test_frames(labelled):
+    labelled.save_settings(LoopSettings(train=QUICK, pool_size=10, batch_size=100, holdout_share=0.2))
+    loop = ActiveLearningLoop(labelled.root, device="cpu", threads=1)
+    loop.refresh(labelled)
+    ranked = finish(loop.rank(labelled, strategy="hybrid"))
+    loop.close()
+    roles = [suggestion.role for suggestion in ranked.suggestions]
+    assert 0 < roles.count(FrameRole.HOLDOUT) < roles.count(FrameRole.TRAIN)
+
+
 @pytest.mark.parametrize("strategy", ["mpe", "vl4pose_static", "thc"])
 def test_what_follows_the_animal_is_ranked_in_pixels_of_the_video(labelled, add_model, strategy):
     """The peaks that made a score lie where the scoremap of that frame, in a window of its own, is as high."""

@@ -23,10 +23,10 @@ from napari_al_pose.domain import (
     Round,
     Suggestion,
 )
-from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind
+from napari_al_pose.domain.views import BodypartMark, FrameAxis, Mark, MarkKind, queue_end
 from napari_al_pose.domain.views.learning import NEXT_IS_MEASURED, NO_TEST_FRAMES
 from napari_al_pose.engine.messages import Died, Finished, Rank, Ranked, Stop, Train, Trained, TrainStep
-from napari_al_pose.gui.dock import MIN_WIDTH
+from napari_al_pose.gui.dock import MIN_WIDTH, WIDTH
 from napari_al_pose.gui.panels.bodyparts import ROW_HEIGHT, TIGHT_ROW_HEIGHT, BodypartPanel
 from napari_al_pose.gui.panels.curves import CurvesPanel
 from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
@@ -380,6 +380,8 @@ def test_labels_that_came_with_a_project_need_not_wait_for_the_queue(session, sa
 
 
 def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engine):
+    curves.resize(WIDTH, curves.height())
+    height = curves.minimumSizeHint().height()
     job = start_training(engine, qtbot, learning, opened)
     for step, error in ((10, 30.0), (20, float("nan")), (30, 12.0)):
         engine.says(TrainStep(job, step, 150, 1.0 / step, error, 40.0))
@@ -392,6 +394,7 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engin
     np.testing.assert_allclose(live.error.curve.getData()[1], [30, 12])
     learning.grab()
     curves.grab()
+    assert curves.minimumSizeHint().height() == height, "nothing above moves when the first curves come"
 
 
 def test_without_a_test_frame_the_curves_say_what_to_do(learning, curves, opened, qtbot, engine):
@@ -541,8 +544,6 @@ def test_the_window_comes_without_what_the_first_picture_does_not_need(what):
 
 
 def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_nothing(queue, opened, qtbot, engine):
-    said = []
-    opened.notices.raised.connect(lambda message, hint, is_error: said.append(message))
     rank(engine, qtbot, opened, 10, 20)
     click_row(qtbot, queue, 1)
     for frame in (20, 10):
@@ -553,10 +554,24 @@ def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_not
             press(queue, "Next frame")  # one was passed over
     assert not can_press(queue, "Next frame")
     assert "Press L to train" in text_in(queue)
+    assert opened.prompter.prompt.keys == "Queue done. Press {learn} to train; new frames follow."
     opened.navigator.next_suggestion()
     assert opened.frame.key.frame == 20  # whoever looks through the queue again may
-    opened.navigator.next_suggestion()
-    assert said[-1] in text_in(queue)
     opened.learning.train()
+    assert "A training begins soon" in text_in(queue)
     qtbot.waitUntil(lambda: "Training" in text_in(queue), timeout=TIMEOUT)
-    assert "new frames follow" in text_in(queue)
+    assert opened.prompter.prompt.keys == "Queue done. Training; new frames follow."
+
+
+def test_what_stands_in_place_of_next_frame_is_never_cut_off(queue, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10)
+    click_row(qtbot, queue, 0)
+    for name in opened.frame.bodyparts:
+        opened.editor.place(name, 50.0, 60.0)
+    queue.resize(MIN_WIDTH - 20, queue.height())  # beside the dock's margins and a scroll bar
+    line = label_with(queue, "Press L to train")
+    now = {"engine_state": "ready", "job": "", "will_train": False, "seconds_left": -1.0}
+    changes = [{}, {"job": "train", "seconds_left": 5400}, {"will_train": True}, {"job": "rank"}, {"read_only": True}]
+    for change in (*changes, {"engine_state": "dead"}, {"why_empty": "All are labelled."}, {"n_trainable": 0}):
+        text = opened.keys.named(queue_end(**{**now, **change}).short)
+        assert line.fontMetrics().horizontalAdvance(text) <= line.width(), text

@@ -226,9 +226,10 @@ def test_an_editor_labels_a_frame_and_takes_it_back(editor, projects, frame, at_
 
 
 def test_a_prompter_says_what_the_next_click_places(projects, frame, navigator, editor, at_a_frame, bridge, notices):
-    options = ViewOptions()
+    options, heard = ViewOptions(), []
     checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=bridge, notices=notices)
-    prompter, heard = Prompter(projects, frame, navigator=navigator, checks=checks, options=options), []
+    learning = Learning(projects, navigator, engine=bridge, notices=notices)
+    prompter = Prompter(projects, frame, navigator=navigator, checks=checks, learning=learning, options=options)
     prompter.changed.connect(lambda: heard.append(prompter.prompt.text))
     assert f"Click the {frame.bodyparts[0]}" in prompter.prompt.text
     editor.click(30, 40)

@@ -142,9 +142,14 @@ def find_strategy(name: str) -> Strategy:
 
 
 def _holdout_frames(project: Project, pool: Pool, request: RankingRequest) -> list[FrameKey]:
-    """Draw the hold-out frames from all candidates, near-duplicates included, so that the draw is fair."""
+    """Draw the hold-out frames from all candidates, near-duplicates included, so that the draw is fair.
+
+    Where fewer candidates are left than the queue has room for, the share is one of those: a queue of test frames alone
+    would leave nothing to train on.
+    """
     have = len({annotation.key for annotation in known_labels(project) if annotation.role == FrameRole.HOLDOUT})
-    wanted = min(round(request.holdout_share * request.size), max(0, MAX_HOLDOUT - have))
+    n_left = len(set(pool.candidates).difference(pool.labelled))
+    wanted = min(round(request.holdout_share * min(request.size, n_left)), max(0, MAX_HOLDOUT - have))
     return [frame.key for frame in draw_evenly(pool, wanted, seed=request.seed + len(pool.labelled))]
 
 

@@ -141,7 +141,6 @@ class PoseLabeller(QWidget):
             navigator=session.navigator,
             learning=session.learning,
             keys=keys,
-            notices=session.notices,
             colours=colours,
         )
         self.why = WhyPanel(

@@ -27,9 +27,10 @@ from napari_al_pose.domain.views.new_project import parse_bodyparts, parse_links
 from napari_al_pose.domain.views.project import SaveView, project_line, save_view
 from napari_al_pose.domain.views.queue_rows import (
     AskedBodyparts,
+    QueueEnd,
     QueueRow,
-    queue_done_text,
     queue_empty_text,
+    queue_end,
     queue_progress,
     queue_rows,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "FrameAxis",
     "Mark",
     "MarkKind",
+    "QueueEnd",
     "QueueRow",
     "ReliabilityView",
     "RoleQuestion",
@@ -91,8 +93,8 @@ __all__ = [
     "parse_bodyparts",
     "parse_links",
     "project_line",
-    "queue_done_text",
     "queue_empty_text",
+    "queue_end",
     "queue_progress",
     "queue_rows",
     "reliability_view",

@@ -61,7 +61,7 @@ def check_button_text(n_checks: int) -> str:
 
 
 def train_view(
-    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, train_after: int
+    *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, n_complete: int, train_after: int
 ) -> TrainView:
     """Return what the button *Train* offers.
 
@@ -77,11 +77,13 @@ def train_view(
         Complete frames since the last training.
     n_trainable : int
         Complete frames a model may be trained on: all but those to measure on.
+    n_complete : int
+        With those.
     train_after : int
         New complete frames after which training starts by itself; 0 never does.
     """
     up = engine_state in ("ready", "working")
-    text = _train_text(engine_state, read_only, n_new, n_trainable, train_after)
+    text = _train_text(engine_state, read_only, n_new, n_trainable, n_complete, train_after)
     return TrainView(
         text=text,
         done=min(n_new, train_after) if train_after else 0,
@@ -91,7 +93,9 @@ def train_view(
     )
 
 
-def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int, train_after: int) -> str:
+def _train_text(
+    engine_state: str, read_only: bool, n_new: int, n_trainable: int, n_complete: int, train_after: int
+) -> str:
     if read_only:
         return "Read-only: nothing can be trained here"
     if engine_state == "dead":
@@ -101,7 +105,7 @@ def _train_text(engine_state: str, read_only: bool, n_new: int, n_trainable: int
     if engine_state == "starting":
         return "The engine is starting…"
     if n_trainable == 0:
-        return "Label a frame completely to start"
+        return "Only test frames are labelled so far" if n_complete else "Label a frame completely to start"
     if train_after and n_new >= train_after:
         return f"{count(n_new, 'new frame')} to train on"
     if train_after:

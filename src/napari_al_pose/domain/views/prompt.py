@@ -90,11 +90,13 @@ def prompt(
     read_only: bool = False,
     asks_bodyparts: bool = False,
     asks_whole: bool = False,
+    queue_end: str = "",
 ) -> Prompt:
     """Return what is said of the current frame, an empty prompt without one.
 
     ``others_guessed`` says whether there is a guess for another individual too, ``asks_bodyparts`` whether only
-    doubtful bodyparts are asked for, and ``asks_whole`` whether this frame is an exception from that.
+    doubtful bodyparts are asked for, and ``asks_whole`` whether this frame is an exception from that. ``queue_end``
+    says what follows where no frame of the queue is left to go to.
     """
     if annotation is None:
         return Prompt()
@@ -107,9 +109,8 @@ def prompt(
     if tool is Tool.PAN:
         return Prompt(PAN, _joined(ADD_KEY, SELECT_KEY), warning)
     if done == n:
-        return Prompt(
-            f"{who}{COMPLETE}", _joined(NEXT_FRAME, NEXT_INDIVIDUAL) if who else ACCEPT_OR_NEXT + NEXT_FRAME, warning
-        )
+        following = queue_end or (NEXT_FRAME if who else ACCEPT_OR_NEXT + NEXT_FRAME)
+        return Prompt(f"{who}{COMPLETE}", _joined(following, NEXT_INDIVIDUAL if who else ""), warning)
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
     through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
@@ -118,7 +119,7 @@ def prompt(
         n_left = int((~np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all(axis=1)).sum())
         through_all = f" ({n_left} doubtful left)"
         if not n_left:
-            keys = _joined(_accepting(guessed), f"{NEXT_FRAME}, leave them open")
+            keys = _joined(_accepting(guessed), queue_end or f"{NEXT_FRAME}, leave them open")
             return Prompt(f"{who}The model is sure of {f'the other {n - done}' if done else f'all {n}'}", keys, warning)
     accepting = "" if guessed is None else _accepting(guessed)
     keys = _joined(accepting, EVERY_ANIMAL if others_guessed else "", NOT_VISIBLE)

@@ -11,7 +11,7 @@ from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame, n_asked
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.suggestion import Suggestion
-from napari_al_pose.domain.views.formatting import count, number, time_left
+from napari_al_pose.domain.views.formatting import count, duration, number, time_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,33 @@ def queue_empty_text(*, engine_state: str, model_version: int, busy: bool, why: 
     return "The queue is done.\nPress Train to train on your labels and get new frames."
 
 
-def queue_done_text(*, engine_state: str, job: str, seconds_left: float, train_key: str) -> str:
-    """Return what stands in place of the way to the next frame once every frame of the queue is labelled.
+@dataclass(frozen=True, slots=True)
+class QueueEnd:
+    """What follows once no frame of the queue is left to label.
+
+    Parameters
+    ----------
+    sentence : str
+        For the strip above the canvas; ``{learn}`` stands for the key that starts a training.
+    short : str
+        The same in the place of the button for the next frame, where a third of the words fits.
+    """
+
+    sentence: str
+    short: str
+
+
+def queue_end(
+    *,
+    engine_state: str,
+    job: str,
+    will_train: bool,
+    seconds_left: float,
+    read_only: bool = False,
+    n_trainable: int = 1,
+    why_empty: str = "",
+) -> QueueEnd:
+    """Return what follows the last frame of the queue: what happens, or what to do.
 
     Parameters
     ----------
@@ -127,19 +152,37 @@ def queue_done_text(*, engine_state: str, job: str, seconds_left: float, train_k
         "off", "starting", "ready", "working" or "dead".
     job : str
         The engine's long job: "train", "rank"...; "" for none.
+    will_train : bool
+        Whether a training follows the present job by itself.
     seconds_left : float
         Of that job; negative while nobody can tell.
-    train_key : str
-        The key that starts a training.
+    read_only : bool
+        Whether nothing can be trained here.
+    n_trainable : int
+        Labelled frames that are no test frames.
+    why_empty : str
+        What the last ranking said of choosing nothing; "" if it chose frames.
     """
+    if read_only:
+        return _queue_done("This project is read-only here, so no new frames follow.", "Read-only: no new frames")
     if engine_state in ("off", "dead"):
-        return "Queue done. Restart the engine to train."
+        return _queue_done("Restart the engine to train.", "Restart the engine to train")
     if job == "train":
-        left = f", {time_left(seconds_left)}" if time_left(seconds_left) else ""
-        return f"Queue done. Training{left}; new frames follow."
-    if job == "rank":
-        return "Queue done. Choosing new frames…"
-    return f"Queue done. Press {train_key} to train; new frames follow."
+        training = f"Training, about {duration(seconds_left)}" if time_left(seconds_left) else "Training"
+        return _queue_done(f"{training}; new frames follow.", f"{training}…")
+    if will_train:
+        return _queue_done("A training begins soon; new frames follow.", "A training begins soon…")
+    if job in ("rank", "adopt"):
+        return _queue_done("Choosing new frames…", "Choosing new frames…")
+    if why_empty:
+        return _queue_done(why_empty, "Nothing is left to choose")
+    if n_trainable == 0:
+        return _queue_done("Label another frame, to have one to train on.", "Label another frame")
+    return _queue_done("Press {learn} to train; new frames follow.", "Press {learn} to train")
+
+
+def _queue_done(sentence: str, short: str) -> QueueEnd:
+    return QueueEnd(f"Queue done. {sentence}", short)
 
 
 def _row(

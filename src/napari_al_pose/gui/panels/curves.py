@@ -22,6 +22,8 @@ from napari_al_pose.gui.widgets import label
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
+PLOT_HEIGHT = 112
+"""Pixels that a plot takes at least."""
 _PLOT_STRETCH = 100
 """Stretch of a plot; the empty space below the caption has 1, so it gets only what the plot does not take."""
 _AXIS = "curves/axis"
@@ -59,6 +61,9 @@ class CurvesPanel(QWidget):
         )
         for page in (self._live_page, self._rounds_page, self._belief_page):
             self._pages.addWidget(page)
+        self._kept_free = QWidget()  # from the first on, so that nothing on the dock moves when the first curves come
+        self._kept_free.setMinimumHeight(PLOT_HEIGHT)
+        self._live_page.put_on_top(self._kept_free)
         self._axis = self._axis_choice()
         self._rounds_page.put_on_top(self._axis, is_plot=False)
         self._rounds_page.put_below(self._worst)
@@ -146,6 +151,8 @@ class CurvesPanel(QWidget):
 
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
         self._reliability = ReliabilityPlot(self._colours)
+        for plot in (self._live, self._rounds, self._reliability):
+            plot.setMinimumHeight(PLOT_HEIGHT)
         self._live_page.put_on_top(self._live)
         self._rounds_page.put_on_top(self._rounds)
         self._belief_page.put_on_top(self._reliability)
@@ -159,6 +166,7 @@ class CurvesPanel(QWidget):
             tally = self._projects.tally
             self._live.show_training(training, measures=not tally.holdout.isdisjoint(tally.complete))
             self._live.setVisible(there)
+        self._kept_free.setVisible(not there)
 
     def _draw_curve(self) -> ErrorCurve:
         """Draw the error of all rounds against what was chosen."""
@@ -192,7 +200,7 @@ class CurvesPanel(QWidget):
 
 def _live_caption(training: TrainingView) -> str:
     if training.busy:
-        return ""
+        return "\N{NO-BREAK SPACE}"  # as high as what is said afterwards
     return training.sentence or ("" if training.losses else "Loss and error appear here while a model trains.")
 
 

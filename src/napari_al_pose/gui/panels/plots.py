@@ -15,8 +15,8 @@ from napari_al_pose.gui.state.job_views import TrainingView
 from napari_al_pose.gui.theme import Colours, see_through
 from napari_al_pose.gui.widgets import label
 
-HEIGHT, MOST_HEIGHT = 112, 240
-"""Pixels of a plot's height, and how many it takes where there is room."""
+MOST_HEIGHT = 240
+"""Pixels of height that a plot takes where there is room."""
 _FONT_SIZE = "8pt"
 
 
@@ -42,7 +42,6 @@ class SmallPlot(pyqtgraph.PlotWidget):
     def __init__(self, title: str, colours: Colours, parent: QWidget | None = None, *, counts: bool = True) -> None:
         super().__init__(parent, background=None, axisItems={"bottom": _CountAxis("bottom")} if counts else None)
         self._title = title
-        self.setMinimumHeight(HEIGHT)
         self.setMaximumHeight(MOST_HEIGHT)
         self.setMinimumWidth(120)
         self.setMenuEnabled(False)
@@ -53,7 +52,7 @@ class SmallPlot(pyqtgraph.PlotWidget):
         self.set_colours(colours)
 
     def sizeHint(self) -> QSize:
-        return QSize(160, HEIGHT)
+        return QSize(160, self.minimumHeight())
 
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""

@@ -20,7 +20,6 @@ from napari_al_pose.domain import FrameKey
 from napari_al_pose.domain.views import (
     AskedBodyparts,
     QueueRow,
-    queue_done_text,
     queue_empty_text,
     queue_progress,
     queue_rows,
@@ -30,7 +29,6 @@ from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
-from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import ON_VIDEO, Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
@@ -59,13 +57,12 @@ class QueuePanel(Section):
         navigator: Navigator,
         learning: Learning,
         keys: KeyChoices,
-        notices: Notices,
         colours: Colours,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Queue", parent)
         self._keys, self._frame, self._projects = keys, frame, projects
-        self._navigator, self._learning, self._notices = navigator, learning, notices
+        self._navigator, self._learning = navigator, learning
         self._thumbnails: Thumbnails | None = None
         self._requested: list[FrameKey] = []
         self._strategy = self._strategy_box()
@@ -90,7 +87,6 @@ class QueuePanel(Section):
             signal.connect(self.refresh)
         for signal in (learning.engineChanged, learning.trainingChanged, learning.modelChanged):
             signal.connect(self._refresh_empty)
-        navigator.queueDone.connect(self._tell_done)
         projects.settingsChanged.connect(self._show_strategy)
 
     def set_colours(self, colours: Colours) -> None:
@@ -195,24 +191,12 @@ class QueuePanel(Section):
 
     def _refresh_done(self) -> None:
         """When no suggestion is left, show what follows in place of the button for the next frame."""
-        is_done = bool(self.rows) and self._navigator.first_open is None
-        training = self._learning.training
-        self._done.setText(
-            queue_done_text(
-                engine_state=self._learning.engine_state,
-                job=training.kind,
-                seconds_left=training.seconds_left,
-                train_key=self._keys.named("{learn}"),
-            )
-        )
-        self._done.setToolTip(self._done.text())
-        self._done.setVisible(is_done)
-        self._next.setVisible(not is_done)
-
-    def _tell_done(self) -> None:
-        """Answer the key for the next frame with a message, for users who do not look at the panel."""
-        self._refresh_done()
-        self._notices.tell(self._done.text())
+        end = self._learning.queue_end
+        if end is not None:
+            self._done.setText(self._keys.named(end.short))
+            self._done.setToolTip(self._keys.named(end.sentence))
+        self._done.setVisible(end is not None)
+        self._next.setVisible(end is None)
 
     def _refresh_empty(self) -> None:
         self._refresh_done()

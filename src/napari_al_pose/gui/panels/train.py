@@ -84,6 +84,7 @@ class TrainPanel(QWidget):
             read_only=self._projects.read_only,
             n_new=self._learning.n_new,
             n_trainable=self._projects.n_trainable,
+            n_complete=len(tally.complete),
             train_after=train_after,
         )
         came_with = 0 if rounds else labels_to_offer(self._projects.n_trainable, len(tally.complete), train_after)
@@ -98,8 +99,8 @@ class TrainPanel(QWidget):
         self._new_frames.setValue(view.done)
         self._states.setCurrentIndex(int(training.busy))
         self._train_now.setText(f"Train on your {came_with:,} labels")
-        self._train_now.setEnabled(not self._learning.will_train)
-        self._train_now.setVisible(bool(came_with) and training.kind == "rank" and not self._projects.read_only)
+        can_train_now = training.kind == "rank" and not self._projects.read_only and not self._learning.will_train
+        self._train_now.setVisible(bool(came_with) and can_train_now)
         self._model.setText(model_line(rounds) or "No model yet")
         self._show_effort()
         self._check_button.setText(check_button_text(len(self._checks.all)))

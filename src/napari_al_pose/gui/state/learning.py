@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal, Slot
 from napari_al_pose.domain import Round
 from napari_al_pose.domain.labelling import LabelTally, time_to_train
 from napari_al_pose.domain.pose_export import ExportOptions
+from napari_al_pose.domain.views import QueueEnd, queue_end
 from napari_al_pose.engine.messages import Adopt, Described, Rank, Ranked, Train, Trained
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.job_views import ExportView, TrainingView
@@ -107,6 +108,22 @@ class Learning(QObject):
         return self._why_empty
 
     @property
+    def queue_end(self) -> QueueEnd | None:
+        """What follows where every frame of the queue is labelled; None while one is left, or the queue is empty."""
+        navigator, training = self._navigator, self.training
+        if not navigator.queue.suggestions or navigator.first_open is not None:
+            return None
+        return queue_end(
+            engine_state=self.engine_state,
+            job=training.kind,
+            will_train=self.will_train,
+            seconds_left=training.seconds_left,
+            read_only=self._projects.read_only,
+            n_trainable=self._projects.n_trainable,
+            why_empty=self._why_empty,
+        )
+
+    @property
     def strategies(self) -> dict[str, Strategy]:
         """Every installed acquisition strategy by name."""
         from napari_al_pose.acquisition import installed_strategies  # scikit-learn behind it: only when asked for
@@ -156,6 +173,7 @@ class Learning(QObject):
         self._marking = self._projects.run(
             lambda: mark_holdout(project), then=lambda marked: self._train(project, marked)
         )
+        self.trainingChanged.emit()  # `will_train`
 
     @property
     def will_train(self) -> bool:

@@ -40,8 +40,6 @@ class Navigator(QObject):
 
     queueChanged = Signal()
     """Another queue, or another position in it."""
-    queueDone = Signal()
-    """The user wants the next frame, but no frame of the queue needs labels."""
     playingChanged = Signal(bool)
     """Whether frames go by by themselves from now on."""
     videoReopened = Signal(str)
@@ -143,14 +141,17 @@ class Navigator(QObject):
         self._after_arrival()
 
     def next_suggestion(self) -> None:
-        """Go to the next frame of the queue; after its last one, to the first that is not labelled completely."""
+        """Go to the next frame of the queue; after its last one, to the first that is not labelled completely.
+
+        Where all of them are, the prompt says what follows (`Learning.queue_end`).
+        """
         following = self._queue.next()
         if following.current is None:
             self._notices.tell("The queue is empty.", "It fills once the engine has ranked the frames.")
         elif following.position != self._queue.position or following.current.key != self._frame.key:
             self._move_in(following)
         elif self.first_open is None:
-            self.queueDone.emit()
+            return
         elif self.first_open == self._frame.key:
             self._notices.tell("Every other frame of the queue is labelled.", "Label this one to finish the queue.")
         else:

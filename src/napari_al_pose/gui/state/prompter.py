@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_al_pose.domain.views.prompt import Prompt, check_prompt, copied_sentence, prompt
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.label_checks import LabelChecks
+from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -23,6 +24,8 @@ class Prompter(QObject):
         Knows what the frame is for.
     checks : LabelChecks
         The doubtful label in front goes first.
+    learning : Learning
+        Knows what follows the end of the queue.
     options : ViewOptions
     """
 
@@ -36,11 +39,12 @@ class Prompter(QObject):
         *,
         navigator: Navigator,
         checks: LabelChecks,
+        learning: Learning,
         options: ViewOptions,
     ) -> None:
         super().__init__()
         self._projects, self._frame, self._navigator = projects, frame, navigator
-        self._checks, self._options = checks, options
+        self._checks, self._learning, self._options = checks, learning, options
         for signal in (
             frame.keyChanged,
             frame.sourceChanged,
@@ -50,6 +54,8 @@ class Prompter(QObject):
             navigator.queueChanged,
             checks.changed,
             checks.currentChanged,
+            learning.engineChanged,
+            learning.trainingChanged,
             projects.projectChanged,
             projects.settingsChanged,
         ):
@@ -64,7 +70,7 @@ class Prompter(QObject):
             return Prompt()
         if self._checks.in_front is not None:
             return check_prompt(self._checks.in_front)
-        guessed = frame.guesses.guessed(options.unbelieved)
+        guessed, end = frame.guesses.guessed(options.unbelieved), self._learning.queue_end
         found = prompt(
             frame.annotation,
             guessed,
@@ -77,6 +83,7 @@ class Prompter(QObject):
             read_only=self._projects.read_only,
             asks_bodyparts=self._navigator.asks_bodyparts,
             asks_whole=self._navigator.asks_whole,
+            queue_end="" if end is None else end.sentence,
         )
         if guessed is None or guessed.copied_from is None:
             return found

@@ -23,8 +23,8 @@ poses          nothing: it gives the frame what the labelled poses look like
 carrier        the thread that carries labels along in time
 repair         conflicts with other programs
 checks         labels worth a second look, the one looked at, and which were kept
-prompter       nothing: it puts what the next click does into words
 learning       the engine, its jobs, the rounds
+prompter       nothing: it puts what the next click does into words
 answers        what is being looked up: it gives the frame what models say about it
 maps           the maps of the candidate frames
 tracks         the predictions of the current video, and what the user changed about its tracks
@@ -77,8 +77,8 @@ class Session:
     carrier: Carrier
     repair: LabelRepair
     checks: LabelChecks
-    prompter: Prompter
     learning: Learning
+    prompter: Prompter
     answers: ModelGuesses
     maps: PoolMaps
     tracks: TrackEditor
@@ -102,8 +102,8 @@ def new_session() -> Session:
     carrier = Carrier(projects, frame, navigator=navigator, notices=notices)
     repair = LabelRepair(projects, frame, editor=editor, notices=notices)
     checks = LabelChecks(projects, frame, navigator=navigator, editor=editor, engine=engine, notices=notices)
-    prompter = Prompter(projects, frame, navigator=navigator, checks=checks, options=options)
     learning = Learning(projects, navigator, engine=engine, notices=notices)
+    prompter = Prompter(projects, frame, navigator=navigator, checks=checks, learning=learning, options=options)
     answers = ModelGuesses(projects, frame, navigator=navigator, learning=learning, engine=engine)
     maps = PoolMaps(projects, engine=engine)
     tracks = TrackEditor(projects, frame, navigator=navigator, checks=checks, learning=learning, notices=notices)
