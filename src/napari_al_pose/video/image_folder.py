@@ -113,8 +113,7 @@ class ImageFolder(StillFrames):
             logger.warning("%s can't be read: %s", self._files[position], error)
             self._unreadable[position] = str(error)
             frame = placeholder(*self._shape[1:3])
-        self._cache.put(position, frame)
-        return frame
+        return self._kept(position, frame)
 
     @cached_property
     def _white(self) -> int:

@@ -97,6 +97,11 @@ class CachedFrames(ABC):
         May raise `SupersededError` once ``superseded()`` is True.
         """
 
+    def _kept(self, position: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put a frame into the cache, and return it."""
+        self._cache.put(position, frame)
+        return frame
+
     @abstractmethod
     def _load_ahead(self, first: int, last: int, superseded: Callable[[], bool]) -> None:
         """Put the frames from ``first`` to ``last`` into the cache; called on the background thread."""

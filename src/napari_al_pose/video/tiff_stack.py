@@ -128,13 +128,10 @@ class TiffStack(StillFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if position in self.stills:
-            still = still_picture(self.stills[position], *self._shape[1:3])
-            self._cache.put(position, still)
-            return still
+            return self._kept(position, still_picture(self.stills[position], *self._shape[1:3]))
         page = self._page(position)
         frame = placeholder(*self._shape[1:3]) if page is None else _to_rgb(page, self._low, self._high)
-        self._cache.put(position, frame)
-        return frame
+        return self._kept(position, frame)
 
     def _release(self) -> None:
         with self._file_lock:

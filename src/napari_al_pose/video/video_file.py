@@ -162,18 +162,14 @@ class VideoFile(CachedFrames):
 
     def _load(self, position: int, superseded: Callable[[], bool] | None) -> NDArray[np.uint8]:
         if position in self.stills:
-            still = still_picture(self.stills[position], *self._shape[1:3])
-            self._cache.put(position, still)
-            return still
+            return self._kept(position, still_picture(self.stills[position], *self._shape[1:3]))
         if not self.damage.missing[position]:
             # A run of frames; but a user who looks at them, and so may cancel, will step back.
             in_passing = position == self._read_last + 1 and superseded is None
             frame = self._decode(self._decoder, self._keep_from(position), position, superseded, in_passing=in_passing)
             if frame is not None:
                 return frame
-        frame = placeholder(*self._shape[1:3])
-        self._cache.put(position, frame)
-        return frame
+        return self._kept(position, placeholder(*self._shape[1:3]))
 
     def _keep_from(self, position: int) -> int:
         """Return the first frame worth keeping on the way to ``position``: stepping back needs the frames before it."""
