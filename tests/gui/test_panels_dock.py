@@ -93,6 +93,21 @@ def test_nothing_is_wider_than_the_dock(opened_dock):
         assert panel.minimumSizeHint().width() <= room, panel
 
 
+def test_long_names_make_nothing_wider_than_the_dock(dock, sample_copy, qtbot):
+    config = sample_copy.read_text(encoding="utf-8").replace("multianimalproject: false", "multianimalproject: true")
+    before, after = config.index("bodyparts:"), config.index("start: 0")
+    joints = "".join(f"- left_forelimb_digit_{number}_metacarpophalangeal_joint\n" for number in range(32))
+    lists = (
+        f"bodyparts: MULTI!\nmultianimalbodyparts:\n{joints}individuals:\n- dominant_male_of_the_second_cohort\n- b\n"
+    )
+    config = config[:before] + lists + config[after : config.index("skeleton:")] + "skeleton: []\n"
+    sample_copy.write_text(config, encoding="utf-8")
+    dock.session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: dock.session.frame.picture_is_current, timeout=TIMEOUT)
+    assert len(dock.bodyparts.rows) == 32
+    test_nothing_is_wider_than_the_dock(dock)
+
+
 def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qtbot, engine):
     """At the height that a screen of 1600 x 1000 leaves, and one of 1366 x 768, training and idle."""
     session = opened_dock.session

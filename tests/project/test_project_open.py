@@ -397,6 +397,22 @@ def test_other_video_in_the_place_of_a_missing_one_is_another(project_root):
         assert names(project) == {"stranger": (True, False)}
 
 
+def test_a_video_of_which_only_images_are_there_is_named(project_root):
+    """As in a project from another machine: nobody could tell why no other frames can be labelled."""
+    there = "  C:\\Users\\Ada\\project\\videos\\{}.avi:\n    crop: 0, 64, 0, 48\n"
+    save_images(project_root, [3, 8], video="rat")
+    write_config(project_root, video_sets=there.format("rat"))
+    with open_project(project_root) as project:
+        assert names(project) == {"rat": (False, True)}
+        (notice,) = project.notices
+    assert notice.startswith("The video rat.avi of config.yaml is missing: only its extracted images are shown.")
+    save_images(project_root, [3, 8], video="vole")
+    write_config(project_root, video_sets=there.format("rat") + there.format("vole"))
+    with open_project(project_root) as project:
+        (notice,) = project.notices
+    assert notice.startswith("2 videos of config.yaml are missing, rat.avi for one")
+
+
 def test_renamed_video_outside_the_project_is_found_beside_its_old_name(tmp_path):
     video = make_video(tmp_path / "disk" / "mouse.mp4", n=20)
     root = tmp_path / "project"

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from qtpy.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -26,6 +27,8 @@ from napari_al_pose.engine.messages import Progress
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 
+_FEWEST_LETTERS = 8
+"""That a choice among names shows at least."""
 ROW = Qt.ItemDataRole.UserRole
 """Role under which a list's model gives the row itself."""
 
@@ -154,6 +157,21 @@ def thin_bar() -> QProgressBar:
     made.setTextVisible(False)
     made.setFixedHeight(7)
     return made
+
+
+class NamesBox(QComboBox):
+    """A choice among names that somebody gave: it is as wide as there is room, and its list as the names need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(_FEWEST_LETTERS)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def showPopup(self) -> None:
+        names = self.view()
+        names.setMinimumWidth(names.sizeHintForColumn(0) + names.verticalScrollBar().sizeHint().width())
+        super().showPopup()
 
 
 class KeyTip(QObject):

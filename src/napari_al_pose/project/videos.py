@@ -126,6 +126,7 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
     notices += _find_renamed(root, video_sets, known, files, folders)
     crops: dict[str, Crop | None] = {}
     claimed: dict[str, Path] = {}
+    missing: list[str] = []
     for entry in video_sets:
         name = video_stem(entry.path)
         if name is None:
@@ -143,14 +144,30 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
             notices.append(f"{other} has the same name as {counts} and was left out. Rename one of them.")
         elif path is not None:
             files[name] = claimed[name] = path
-        elif name not in folders and before is None:
+        elif name in folders and before is None:
+            missing.append(last_part(entry.path))
+        elif before is None:
             notices.append(
                 f"The video {last_part(entry.path)} of config.yaml is missing. Copy it into {root / 'videos'}."
             )
+    notices += _missing_but_for_images(missing, root)
     names = [name for name in crops if name in files or name in folders]
     names += sorted(({*files, *folders}) - set(names))
     videos = [ProjectVideo(name, files.get(name), folders.get(name), crops.get(name)) for name in names]
     return videos, notices
+
+
+def _missing_but_for_images(names: Sequence[str], root: Path) -> list[str]:
+    """Return what is said of videos of which only the extracted images are there: these can be labelled, no others."""
+    if not names:
+        return []
+    where = root / "videos"
+    one = f"The video {names[0]} of config.yaml is missing: only its extracted images are shown. Copy it into {where}"
+    several = (
+        f"{len(names)} videos of config.yaml are missing, {names[0]} for one: only their extracted images are shown."
+    )
+    said = one if len(names) == 1 else f"{several} Copy them into {where}"
+    return [f"{said} to label other frames."]
 
 
 def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
-from napari_al_pose.gui.widgets import KeyTip, label, tool_button
+from napari_al_pose.gui.widgets import KeyTip, NamesBox, label, tool_button
 
 _MODES = (
     (LabelMode.SEQUENTIAL, "Sequential", "The bodyparts one after the other; a click never moves a label"),
@@ -71,9 +71,8 @@ class ToolRows(QWidget):
         return row
 
     def _individual_row(self) -> QWidget:
-        self._individual = QComboBox()
+        self._individual = NamesBox()
         KeyTip(self._individual, "The animal the next click labels ({next_individual}: the next one)", self._keys)
-        self._individual.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._individual.activated.connect(lambda i: self._frame.choose_individual(self._individual.itemText(i)))
         self._individuals = QWidget()
         row = QHBoxLayout(self._individuals)

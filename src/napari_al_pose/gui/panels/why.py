@@ -16,7 +16,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.widgets import Section, label
+from napari_al_pose.gui.widgets import NamesBox, Section, label
 
 _LINES, _LINES_LOW = 3, 2
 """Lines of the sentence, and where there is little height."""
@@ -123,9 +123,8 @@ class WhyPanel(Section):
         self._bars.update()
 
     def _scoremap_box(self) -> QComboBox:
-        box = QComboBox()
+        box = NamesBox()
         box.setToolTip("Show the model's scoremap over the video: where it thinks the bodypart is")
-        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.activated.connect(lambda i: self._frame.set_scoremap(box.itemData(i)))
         return box
 
