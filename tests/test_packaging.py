@@ -173,17 +173,6 @@ def test_the_shared_words_and_the_samples_import_neither_qt_nor_napari_nor_torch
 # ---- size -----------------------------------------------------------------------------------------
 
 
-def test_no_two_public_classes_share_a_name():
-    """A search for a name finds one class."""
-    where: dict[str, list[str]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                where.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
-    assert len(where) > 300
-    assert {name: paths for name, paths in where.items() if len(paths) > 1} == {}
-
-
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_modules_and_functions_stay_short(path):
     text = path.read_text(encoding="utf-8")
