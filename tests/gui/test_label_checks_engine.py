@@ -1,19 +1,23 @@
-"""A label that is wrong on purpose: the real engine process finds it after a training, and the window lists it."""
+"""A label that is wrong on purpose: the real engine process finds it after a training, and the panel lists it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from session_tools import of_session
 
 from napari_al_pose.domain import FrameKey, FrameRole
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.gui.panels.label_checks import LabelCheckPanel
 from napari_al_pose.gui.state.session import new_session
+from napari_al_pose.gui.theme import theme_colours
 from napari_al_pose.project import open_project
 from napari_al_pose.samples import ground_truth
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
-LONG = 180_000
+LONG = 600_000
 QUICK = LoopSettings(
     strategy="uniform",
     batch_size=4,
@@ -45,23 +49,28 @@ def mislabelled(sample_copy):
         return FrameKey(video, WRONG_FRAME), sample_copy
 
 
-def test_a_wrong_label_is_listed_after_a_training(mislabelled, qtbot):
+def test_a_wrong_label_is_listed_after_a_training(mislabelled, window, qtbot):
     wrong, config = mislabelled
     session = new_session()
     errors = []
     session.notices.raised.connect(lambda message, hint, is_error: errors.append(message) if is_error else None)
+    panel = of_session(LabelCheckPanel, session, colours=theme_colours("dark"), parent=window)
+    window.show()
     try:
         session.projects.open_project(config)
         qtbot.waitUntil(
             lambda: session.frame.source is not None and session.learning.engine_state == "ready", timeout=LONG
         )
-        assert session.checks.all == ()
+        assert panel.rows == ()
         session.learning.train()
-        qtbot.waitUntil(lambda: bool(session.checks.all), timeout=LONG)
-        session.checks.open()
+        qtbot.waitUntil(lambda: bool(panel.rows), timeout=LONG)
+        assert panel.rows[0].title == f"{wrong.video}, frame {wrong.frame}"
+        at = panel.list.visualRect(panel.list.model().index(0, 0)).center()
+        qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=at)
         assert (session.frame.key, session.frame.bodypart) == (wrong, session.frame.bodyparts[0])
         xy, _visible = ground_truth(config.parent)[wrong.video]
-        session.checks.take()
+        qtbot.waitUntil(panel.take.isEnabled, timeout=LONG)
+        qtbot.mouseClick(panel.take, Qt.MouseButton.LeftButton)
         moved = session.projects.project.labels.annotation(wrong).xy[0]
         assert np.hypot(*(moved - xy[WRONG_FRAME, 0])) < np.hypot(*WRONG_BY) / 2, "the model's point is nearer"
         assert session.learning.engine_state in ("ready", "working")
