@@ -24,7 +24,7 @@ from napari_al_pose.engine.tracks import in_order
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.samples import make_pair, pair_truth
 from napari_al_pose.samples.anatomy import BODYPARTS
-from napari_al_pose.tracking import Tracker, score_tracks
+from napari_al_pose.tracking import follow, score_tracks
 from napari_al_pose.video import open_source
 
 N_TRAIN, BATCH = 30, 8
@@ -74,9 +74,9 @@ def _found(model: PoseModel, video: GroundTruthVideo) -> Iterator[tuple[NDArray[
 def _tracks(found: Frames) -> tuple[NDArray[np.float32], float]:
     """Return the poses of each frame in the order of the tracks, (N, A, K, 2), and the seconds that it took."""
     began = time.perf_counter()
-    animals = Tracker(*found[0][1].shape).follow(found).animals
+    given = follow(*(np.stack(part) for part in zip(*found, strict=True))).given
     poses = [np.concatenate([xy, likelihood[..., None]], axis=-1) for xy, likelihood in found]
-    tracks = np.stack([in_order(*frame) for frame in zip(poses, animals, strict=True)])[..., :2]
+    tracks = np.stack([in_order(*frame) for frame in zip(poses, given, strict=True)])[..., :2]
     return tracks, time.perf_counter() - began
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.report import Figure
 from napari_al_pose.samples.footage import Footage
 from napari_al_pose.samples.pair import PAIR_SCENES
-from napari_al_pose.tracking import Tracker, TrackScores, score_tracks
+from napari_al_pose.tracking import TrackScores, follow, keypoints, score_tracks
 
 N_FRAMES, WORLDS = 600, range(100, 120)
 
@@ -45,9 +45,9 @@ def _followed(seed: int) -> tuple[TrackScores, float]:
     truth = mice(seed)
     poses, likelihood = found_in(truth, seed)
     began = time.perf_counter()
-    animals = Tracker(*likelihood.shape[1:]).follow(zip(poses, likelihood, strict=True)).animals
+    given = follow(poses, likelihood).given
     seconds = time.perf_counter() - began
-    return score_tracks(zip(in_tracks(poses, animals), truth, strict=True)), seconds
+    return score_tracks(zip(in_tracks(poses, given), truth, strict=True)), seconds
 
 
 def mice(seed: int) -> NDArray[np.float64]:
@@ -79,9 +79,6 @@ def found_in(truth: NDArray[np.float64], seed: int) -> tuple[NDArray[np.float64]
     return poses, np.where(np.isfinite(poses[..., 0]), likelihood, 0.0)
 
 
-def in_tracks(poses: NDArray[np.float64], animals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return poses, (N, A, K, 2), in the order of their animals, (N, A)."""
-    tracks = np.full_like(poses, np.nan)
-    for track, pose, found in zip(tracks, poses, animals, strict=True):
-        track[found[found >= 0]] = pose[found >= 0]
-    return tracks
+def in_tracks(poses: NDArray[np.float64], given: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return poses, (N, A, K, 2), as they are given to the animals, (N, A, K)."""
+    return np.stack([keypoints(*frame, nothing=np.nan) for frame in zip(poses, given, strict=True)])

@@ -9,12 +9,13 @@ import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState
 from napari_al_pose.domain.steps import finish
+from napari_al_pose.engine import tracks
 from napari_al_pose.engine.track_exchanges import mend_exchanges, named_labels
 from napari_al_pose.engine.tracks import track_planned, track_run
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.project import open_project
 from napari_al_pose.project.video_predictions import RunHeader, VideoPredictions, look_rows, tracking_path
-from napari_al_pose.tracking import Tracker
+from napari_al_pose.tracking import Bones, Tracker
 
 SHAPE = np.array([[0, 0], [10, 3], [20, 0]], float)
 N, LAST_HALF = 700, 390
@@ -143,7 +144,9 @@ def write_project(root, identity):
 
 def test_what_was_put_right_is_said_with_its_frames(tmp_path):
     run, xy = stored(tmp_path, colour=60.0)
-    tracking_path(run.path).write_text(json.dumps({"frames": N, "tracker": Tracker(2, 3).state(), "mended": False}))
+    tracking_path(run.path).write_text(
+        json.dumps({"frames": N, "tracker": Tracker(2, Bones.unknown(3)).state(), "mended": False})
+    )
     wrong = np.flatnonzero((poses_of(run) != xy).any(axis=(1, 2, 3)))
     write_project(tmp_path / "p", "false")
     with open_project(tmp_path / "p") as project:
@@ -181,3 +184,45 @@ def test_only_identity_projects_have_labels_with_names(tmp_path, identity):
         for who in ("ann", "bob"):
             project.labels.place(FrameKey("cam", 1), "nose", 5, 6, individual=who)
         assert sorted(named_labels(project, "cam")) == ([1] if identity == "true" else [])
+
+
+def mixed_run(tmp_path):
+    """Return a run of two animals that come near and part again, and have each other's last bodypart when near."""
+    run, _ = stored(tmp_path, colour=0.0)
+    gap = 40 + 32 * np.cos(np.arange(N) / 16)
+    xy = np.stack([np.broadcast_to(SHAPE, (N, 3, 2)), SHAPE + gap[:, None, None] * (0.0, 1.0)], axis=1)
+    xy = (xy + np.random.default_rng(1).normal(0, 0.3, xy.shape)).astype(np.float32)
+    near = gap < 15
+    rows = np.concatenate([xy, np.full((N, 2, 3, 1), 0.9, np.float32)], axis=-1)
+    rows[near, :, 2] = rows[near, ::-1, 2]
+    run.write(0, rows.reshape(N, 6, 3))
+    return run, xy, near
+
+
+@pytest.mark.parametrize("stop_at", ["before", "amid"])
+def test_bodyparts_of_the_other_are_given_back_also_if_stopped_on_the_way(tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr(tracks, "CHUNK", 96)
+    run, xy, near = mixed_run(tmp_path / "once")
+    list(track_run(run))
+    once = poses_of(run)
+    same = (once == xy).all(axis=(2, 3)).all(axis=1) | (once[:, ::-1] == xy).all(axis=(2, 3)).all(axis=1)
+    assert same[near].mean() > 0.9
+
+    run, _, _ = mixed_run(tmp_path / "twice")
+    write, n_writes = type(run).write, 0
+
+    def killed(self, first, values):
+        nonlocal n_writes
+        n_writes += 1
+        if n_writes == 3:
+            if stop_at == "amid":
+                write(self, first, values[: len(values) // 2])
+            raise KeyboardInterrupt
+        write(self, first, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(run), "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(track_run(run))
+    list(track_run(run))
+    np.testing.assert_array_equal(poses_of(run), once)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_al_pose.tracking import Tracker, score_tracks
+from napari_al_pose.tracking import Bones, Tracker, keypoints, score_tracks
 
 SHAPE = np.array([[0, 0], [10, 3], [20, 0], [30, -3]], float)
 
@@ -30,19 +30,28 @@ def frames_of(truth, *, missing=(), seed=0, likelihood=0.9, noise=0.5):
     return frames
 
 
-def tracks_of(frames, animals):
+def tracks_of(frames, given):
     """Return tracks, (n, A, K, 2), of poses in any order."""
-    tracks = np.full((len(frames), *frames[0][0].shape), np.nan)
-    for track, (poses, _), found in zip(tracks, frames, animals, strict=True):
-        track[found[found >= 0]] = poses[found >= 0]
-    return tracks
+    return np.stack([keypoints(poses, found, np.nan) for (poses, _), found in zip(frames, given, strict=True)])
+
+
+def unknown(n, n_bodyparts):
+    """Return a tracker that knows nothing of the animals' shape."""
+    return Tracker(n, Bones.unknown(n_bodyparts))
+
+
+def decided(tracker, frames):
+    """Return what a tracker says of frames."""
+    for frame in frames:
+        tracker.step(*frame)
+    return tracker.decide()
 
 
 def follow(truth, *, tracker=None, **options):
     """Return tracks, (n, A, K, 2), and margins of poses in any order."""
     frames = frames_of(truth, **options)
-    followed = (tracker or Tracker(*truth.shape[1:3])).follow(frames)
-    return tracks_of(frames, followed.animals), followed.margins
+    followed = decided(tracker or unknown(*truth.shape[1:3]), frames)
+    return tracks_of(frames, followed.given), followed.margins
 
 
 def test_two_that_cross_keep_their_identities_and_the_margin_says_where_it_was_close():
@@ -76,27 +85,27 @@ def test_part_by_part_with_a_look_ahead_or_stopped_and_resumed_is_the_same():
     truth = np.stack([walk((0, 0), (4, 0)), walk((236, 12), (-4, 0))], axis=1)
     whole, _ = follow(truth)
     frames = frames_of(truth)
-    tracker, animals = Tracker(2, 4), []
+    tracker, given = unknown(2, 4), []
     for first in range(0, 60, 7):
         tracker = Tracker.resume(json.loads(json.dumps(tracker.state())))
         for i, frame in enumerate(frames[first : first + 7 + 20]):
             if i == 7:
                 tracker.mark()
             tracker.step(*frame)
-        animals += tracker.decide().animals.tolist()
-    np.testing.assert_array_equal(tracks_of(frames, np.array(animals)), whole)
+        given += tracker.decide().given.tolist()
+    np.testing.assert_array_equal(tracks_of(frames, np.array(given)), whole)
 
 
 def test_what_is_unsure_is_taken_only_where_an_animal_is_expected():
     sure, unsure = np.full((2, 4), 0.9), np.full((2, 4), 0.1)
     frames = [(np.stack([SHAPE, SHAPE + 100]), sure), (np.stack([SHAPE + 101, SHAPE + 400]), unsure)]
-    assert Tracker(2, 4).follow(frames).animals[1].tolist() == [1, -1]
+    assert decided(unknown(2, 4), frames).given[1].tolist() == [[-1] * 4, [0] * 4]
 
 
 def test_nothing_and_forty_animals():
-    tracker = Tracker(40, 4)
-    nothing = tracker.follow([(np.full((40, 4, 2), np.nan), np.zeros((40, 4)))])
-    assert nothing.animals.tolist() == [[-1] * 40]
+    tracker = unknown(40, 4)
+    nothing = decided(tracker, [(np.full((40, 4, 2), np.nan), np.zeros((40, 4)))])
+    assert (nothing.given == -1).all()
     assert nothing.margins.tolist() == [np.inf]
     truth = np.stack([walk((60 * (i % 8), 60 * (i // 8)), (1, 0.5), n=12) for i in range(40)], axis=1)
     tracks, _ = follow(truth, tracker=tracker)

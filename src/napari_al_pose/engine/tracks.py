@@ -2,8 +2,8 @@
 
 Once all rows of a video are stored, this goes through them some thousands at a time, and looks ahead at the rows after
 those, so that a contact is decided by what comes after it. After each part it notes how far it is and what it knows, so
-it needs constant memory and continues where it was stopped. A part that was written but not noted is simply done again:
-the order of the animals makes no difference to the tracker.
+it needs constant memory and continues where it was stopped. Since keypoints may change their poses, a part that was
+followed twice would not come out the same: its rows are kept in a file until they are all in place.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from napari_al_pose.engine.track_exchanges import MOST_ANIMALS, Labels, mend_exc
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.formats.atomic import replacing, write_text
 from napari_al_pose.project import Project
-from napari_al_pose.project.video_predictions import CHUNK, VideoRun, tracking_path
-from napari_al_pose.tracking import Assigned, Tracker
+from napari_al_pose.project.video_predictions import CHUNK, VideoRun, part_path, tracking_path
+from napari_al_pose.tracking import Assigned, Bones, Tracker, keypoints
 from napari_al_pose.tracking.tracker import AHEAD
 
 log = logging.getLogger(__name__)
 
 STRETCH = 256
-"""Frames between two progress messages."""
+"""Frames between two progress messages, and read at a time to learn the animals' shape."""
 
 
 def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, list[str]]:
@@ -90,7 +90,9 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
     mended: list[tuple[int, int]] = []
     header, state = run.header, _state(run)
     n, k = len(header.individuals), len(header.bodyparts)
-    tracker = Tracker(n, k) if state["tracker"] is None else Tracker.resume(state["tracker"])
+    if not state["in_place"]:
+        _put_in_place(run, state)
+    tracker = Tracker(n, _bones(run)) if state["tracker"] is None else Tracker.resume(state["tracker"])
     if state["frames"] == 0:
         with replacing(run.margins_path) as temporary:
             open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames,))
@@ -98,13 +100,15 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
         stop = min(first + CHUNK, header.n_frames)
         poses = run.stored_rows(first, min(stop + AHEAD, header.n_frames)).reshape(-1, n, k, 3)
         followed = yield from _follow(tracker, poses, stop - first)
-        rows = np.stack([in_order(*frame) for frame in zip(poses, followed.animals, strict=False)])
-        run.write(first, rows.reshape(stop - first, n * k, 3))
         kept = open_memmap(run.margins_path, mode="r+")
         kept[first:stop] = followed.margins
         kept.flush()
-        done = {"frames": stop, "tracker": tracker.state(), "mended": False}
-        write_text(tracking_path(run.path), json.dumps(done))
+        rows = np.stack([in_order(*frame) for frame in zip(poses, followed.given, strict=False)])
+        with replacing(part_path(run.path)) as temporary, temporary.open("wb") as file:
+            np.save(file, rows.reshape(stop - first, n * k, 3))
+        state = {"frames": stop, "tracker": tracker.state(), "mended": False}
+        write_text(tracking_path(run.path), json.dumps(state | {"in_place": False}))
+        _put_in_place(run, state)
     if not state["mended"]:
         mended = yield from relay(mend_exchanges(run, labels or {}), lambda _: (0,))
         write_text(
@@ -112,6 +116,24 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
             json.dumps({"frames": header.n_frames, "tracker": tracker.state(), "mended": True}),
         )
     return mended
+
+
+def _bones(run: VideoRun) -> Bones:
+    """Return how far the animals' bodyparts are from each other."""
+    n, k = len(run.header.individuals), len(run.header.bodyparts)
+    bones = Bones.unknown(k)
+    for first in range(0, run.header.n_frames, STRETCH):
+        poses = run.stored_rows(first, min(first + STRETCH, run.header.n_frames)).reshape(-1, n, k, 3)
+        bones = bones.seen(poses[..., :2], poses[..., 2])
+    return bones
+
+
+def _put_in_place(run: VideoRun, state: dict[str, Any]) -> None:
+    """Write the rows of the last part to the array; doing it again changes nothing."""
+    rows = np.load(part_path(run.path))
+    run.write(state["frames"] - len(rows), rows)
+    write_text(tracking_path(run.path), json.dumps(state | {"in_place": True}))
+    part_path(run.path).unlink(missing_ok=True)
 
 
 def _follow(tracker: Tracker, poses: NDArray[np.float32], n_frames: int) -> Generator[int, None, Assigned]:
@@ -126,26 +148,25 @@ def _follow(tracker: Tracker, poses: NDArray[np.float32], n_frames: int) -> Gene
     return tracker.decide()
 
 
-def in_order(poses: NDArray[np.float32], animals: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return poses, (A, K, 3), in the order of their animals; an animal without a pose has NaN and likelihood 0."""
-    ordered = np.full_like(poses, np.nan)
-    ordered[..., 2] = 0
-    ordered[animals[animals >= 0]] = poses[animals >= 0]
-    return ordered
+def in_order(poses: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return poses, (A, K, 3), as they are given to the animals, (N, K); a keypoint of none has NaN, likelihood 0."""
+    return keypoints(poses, given, np.array([np.nan, np.nan, 0], np.float32))
 
 
 def _state(run: VideoRun) -> dict[str, Any]:
     """Return how many frames are done, and the tracker's state then."""
-    begun = {"frames": 0, "tracker": None, "mended": False}
+    begun = {"frames": 0, "tracker": None, "mended": False, "in_place": True}
     try:
         state = json.loads(tracking_path(run.path).read_text(encoding="utf-8"))
         if int(state["frames"]) >= run.header.n_frames:
             state["tracker"] = None  # it is not needed any more, and that of an older version would not be understood
         shape = None if state["tracker"] is None else Tracker.resume(state["tracker"]).shape
         margins = open_memmap(run.margins_path, mode="r").shape
+        if not (in_place := bool(state.get("in_place", True))):
+            np.load(part_path(run.path))
     except FileNotFoundError:
         return begun
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
         log.warning(
             "%s is ignored, and the animals are followed again from the start: %s", tracking_path(run.path), error
         )
@@ -158,4 +179,5 @@ def _state(run: VideoRun) -> dict[str, Any]:
         "frames": int(state["frames"]),
         "tracker": state["tracker"],
         "mended": bool(state.get("mended", True)),  # tracks of older versions stay as they are
+        "in_place": in_place,
     }

@@ -402,6 +402,11 @@ def tracking_path(path: Path) -> Path:
     return path.with_suffix(".tracking")
 
 
+def part_path(path: Path) -> Path:
+    """Return where rows whose animals were followed are kept until they are in an array."""
+    return path.with_suffix(".part")
+
+
 def look_rows(xy: NDArray[np.floating], looks: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the colours of animals at their keypoints, (N, A, K, 3), and a place of each, as rows (N, A (K + 1), 3).
 

@@ -103,13 +103,16 @@ class AnimalMotion:
         return AnimalMotion(self.xy + self.velocity, KEPT * self.velocity, spread, length, self.speed, position)
 
     def costs(self, poses: NDArray[np.float64], likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how badly poses, (P, K, 2), fit the expected animals, (N, P), as negative log-likelihood ratios."""
+        """Return how badly keypoints of poses, (P, K, 2), fit the expected animals, (N, P, K).
+
+        These are negative log-likelihood ratios.
+        """
         if np.isnan(self.length) or not len(poses):
-            return np.zeros((len(self.xy), len(poses)))
+            return np.zeros((len(self.xy), *poses.shape[:2]))
         fits, may = self._fits(poses[None], likelihood[None])
         ratio = np.where(may, -np.log(fits + 1 - RIGHT * likelihood), 0.0)
-        cost = INDEPENDENT * ratio.sum(axis=-1) / np.maximum(may.sum(axis=-1), 1)
-        return np.where(self.is_known[:, None], cost, NEW_COST)
+        cost = INDEPENDENT * ratio / np.maximum(may.sum(axis=-1, keepdims=True), 1)
+        return np.where(self.is_known[:, None, None], cost, NEW_COST / cost.shape[2])
 
     def updated(
         self, animals: NDArray[np.integer], poses: NDArray[np.float64], likelihood: NDArray[np.float64]

@@ -7,7 +7,6 @@ to look ahead: a contact at the end of a part is then judged by what comes after
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain.oks import similarity
 from napari_al_pose.tracking.hypotheses import IMPOSSIBLE, Hypotheses
 from napari_al_pose.tracking.motion import AnimalMotion
+from napari_al_pose.tracking.parts import Bones
 
 AHEAD = 200
 """Frames of look-ahead that are enough for nearly every contact."""
@@ -37,14 +37,14 @@ class Assigned:
 
     Parameters
     ----------
-    animals : int64 array, (F, A)
-        The animal of each pose; -1 for none.
+    given : int64 array, (F, N, K)
+        The pose from which each animal has each keypoint; -1 for none.
     margins : float64 array, (F,)
         How clear it is that the animals go on this way from each frame and not exchanged: near 0, the identities could
         as well be the other way round; from 1 on, it is about clear; infinite if nothing else came into question.
     """
 
-    animals: NDArray[np.int64]
+    given: NDArray[np.int64]
     margins: NDArray[np.float64]
 
 
@@ -55,13 +55,16 @@ class Tracker:
     ----------
     n : int
         Number of animals. A frame never holds more.
-    n_bodyparts : int
+    bones : Bones
+        What is known of their shape. If nothing is, poses are taken as they are.
     """
 
-    def __init__(self, n: int, n_bodyparts: int) -> None:
-        self._motion = AnimalMotion.unknown(n, n_bodyparts)
-        self._hypotheses = Hypotheses(self._motion, _costs)
-        self._places: list[tuple[NDArray[np.int64], int]] = []
+    def __init__(self, n: int, bones: Bones) -> None:
+        self._motion = self._motion_of_parts = AnimalMotion.unknown(n, len(bones.sums[0]))
+        self._bones = bones
+        self._hypotheses = Hypotheses(self._motion, bones, _costs)
+        self._places: list[NDArray[np.int64]] = []
+        self._frames: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]] = []
         self._n_marked: int | None = None
 
     @property
@@ -81,8 +84,10 @@ class Tracker:
         """
         there = np.flatnonzero(np.isfinite(xy[..., 0]).any(axis=1))
         poses, sure = np.asarray(xy[there], np.float64), likelihood[there].mean(axis=1) >= SURE
-        self._places.append((there, len(xy)))
-        self._hypotheses.step(poses, np.asarray(likelihood[there], np.float64), sure)
+        frame = poses, np.asarray(likelihood[there], np.float64), sure
+        self._places.append(there)
+        self._frames.append(frame)
+        self._hypotheses.step(*frame)
 
     def mark(self) -> None:
         """Note that the frames from here on are only looked at, and will be given again."""
@@ -93,46 +98,62 @@ class Tracker:
         """Return the assignment of all frames since the last decision, up to the mark if there is one."""
         n = len(self._places) if self._n_marked is None else self._n_marked
         self._hypotheses.settle()
-        path = list(self._hypotheses.path())[:n]
-        most = max((size for _, size in self._places), default=0)
-        animals = np.full((n, most), -1)
-        for row, (there, _), found in zip(animals, self._places, path, strict=False):
-            row[there] = found
+        parts = self._parts_given_back()
+        given = np.full((n, *self.shape), -1)
+        for row, there, found in zip(given, self._places, parts.path(), strict=False):
+            row[found >= 0] = there[found[found >= 0]]
         margins = np.array(self._hypotheses.margins[:n], np.float64) / CLEAR
-        self._motion = self._hypotheses.motion(marked=self._n_marked is not None)
+        marked = self._n_marked is not None
+        self._motion, self._motion_of_parts = self._hypotheses.motion(marked=marked), parts.motion(marked=marked)
         self._begin()
-        return Assigned(animals, margins)
-
-    def follow(self, frames: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]]) -> Assigned:
-        """Take frames, each as in `step`, and decide them."""
-        for xy, likelihood in frames:
-            self.step(xy, likelihood)
-        return self.decide()
+        return Assigned(given, margins)
 
     def state(self) -> dict[str, Any]:
         """Return the state after the last decision, to continue from, in a form for JSON."""
-        return self._motion.state()
+        return {
+            "whole": self._motion.state(),
+            "parts": self._motion_of_parts.state(),
+            "bones": self._bones.sums.tolist(),
+        }
 
     @classmethod
     def resume(cls, state: dict[str, Any]) -> Tracker:
         """Return a tracker that continues from a `state`."""
-        motion = AnimalMotion.of_state(state)
-        tracker = cls(*motion.xy.shape[:2])
-        tracker._motion = motion
+        motion, of_parts = (AnimalMotion.of_state(state[name]) for name in ("whole", "parts"))
+        tracker = cls(len(motion.xy), Bones(np.array(state["bones"], np.float64)))
+        tracker._motion, tracker._motion_of_parts = motion, of_parts
         tracker._begin()
         return tracker
 
     def _begin(self) -> None:
-        self._hypotheses = Hypotheses(self._motion, _costs)
-        self._places, self._n_marked = [], None
+        self._hypotheses = Hypotheses(self._motion, self._bones, _costs)
+        self._places, self._frames, self._n_marked = [], [], None
+
+    def _parts_given_back(self) -> Hypotheses:
+        """Go through the frames again: it is decided which whole poses the animals have."""
+        parts = Hypotheses(self._motion_of_parts, self._bones, _costs)
+        for i, (frame, whole) in enumerate(zip(self._frames, self._hypotheses.path(), strict=True)):
+            if i == self._n_marked:
+                parts.mark()
+            parts.step(*frame, whole)
+        parts.settle()
+        return parts
+
+
+def follow(poses: NDArray[np.floating], likelihood: NDArray[np.floating]) -> Assigned:
+    """Follow animals through frames that are all there: poses, (F, A, K, 2), and likelihoods, (F, A, K)."""
+    tracker = Tracker(poses.shape[1], Bones.unknown(poses.shape[2]).seen(poses, likelihood))
+    for frame in zip(poses, likelihood, strict=True):
+        tracker.step(*frame)
+    return tracker.decide()
 
 
 def _costs(
     expected: AnimalMotion, poses: NDArray[np.float64], likelihood: NDArray[np.float64], sure: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return the cost of each pose for each animal, (N, P)."""
+    """Return the cost of each keypoint of each pose for each animal, (N, P, K)."""
     costs = expected.costs(poses, likelihood)
     if not sure.all():
         near = similarity(poses[~sure], expected.xy).T >= EXPECTED
-        costs[:, ~sure] = np.where(near, costs[:, ~sure], IMPOSSIBLE)
+        costs[:, ~sure] = np.where(near[..., None], costs[:, ~sure], IMPOSSIBLE)
     return costs
