@@ -237,6 +237,9 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
     why = "There is nothing to choose: all 30 frames are labelled. Add a video."
     assert queue_empty_text(engine_state="ready", model_version=3, busy=False, why=why) == why
     assert "Choosing" in queue_empty_text(engine_state="working", model_version=3, busy=True, why=why)
+    assert "No video and no image" in queue_empty_text(
+        engine_state="working", model_version=0, busy=True, has_videos=False
+    )
 
 
 def test_the_end_of_the_queue_says_what_happens_or_what_to_do():

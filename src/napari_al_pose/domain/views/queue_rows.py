@@ -102,11 +102,15 @@ def queue_progress(rows: Sequence[QueueRow]) -> str:
     return f"{sum(row.is_done for row in rows)} of {len(rows)} done" if rows else ""
 
 
-def queue_empty_text(*, engine_state: str, model_version: int, busy: bool, why: str = "") -> str:
+def queue_empty_text(
+    *, engine_state: str, model_version: int, busy: bool, why: str = "", has_videos: bool = True
+) -> str:
     """Return what an empty queue says, which is always what happens or what to do next.
 
-    ``why`` is what the last ranking said of choosing nothing.
+    ``why`` is what the last ranking said of choosing nothing, ``has_videos`` whether there is anything to choose from.
     """
+    if not has_videos:
+        return "No video and no image is there to be shown.\nPut them back and open it again, or add a video."
     if engine_state in ("off", "dead"):
         return "No suggestions: the engine is not running.\nRestart it below. You can label meanwhile."
     if engine_state in ("starting", "working") or busy:

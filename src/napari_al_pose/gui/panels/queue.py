@@ -207,7 +207,7 @@ class QueuePanel(Section):
         self._bar.setRange(0, max(1, job.total))
         self._bar.setValue(job.done if job.total else 0)
         if empty:
-            rounds = self._learning.rounds
+            rounds, project = self._learning.rounds, self._projects.project
             version = rounds[-1].number if rounds else 0
             self._empty.setText(
                 queue_empty_text(
@@ -215,6 +215,7 @@ class QueuePanel(Section):
                     model_version=version,
                     busy=self._learning.training.busy,
                     why=self._learning.why_empty,
+                    has_videos=project is None or bool(project.videos),
                 )
             )
 
