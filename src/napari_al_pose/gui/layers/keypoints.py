@@ -40,6 +40,9 @@ PEAKS = 5
 CHOSEN_BORDER = (1.0, 1.0, 1.0, 1.0)
 BORDER = (0.0, 0.0, 0.0, 0.8)
 
+GUESS_SIZE = 1.3
+"""Diameter of a guess, where a label's is 1."""
+
 OTHERS = 0.45
 """How strong the guesses of the individuals that are not chosen are, beside those of the chosen one."""
 
@@ -126,7 +129,7 @@ class KeypointLayers:
         cutoff: float,
     ) -> None:
         self._skeleton = skeleton
-        n, size = len(skeleton.keypoints), max(3.0, LABEL_SIZE * long_side)
+        n = len(skeleton.keypoints)
         self._rgb = row_colours(skeleton, colour_by, palette)
         self._xy = np.full((n, 2), np.nan)
         self._position = -1
@@ -142,7 +145,6 @@ class KeypointLayers:
                 name="skeleton",
                 vector_style="line",
                 edge_color="white",
-                edge_width=max(1.0, size / 8),
                 opacity=0.5,
             )
         )
@@ -151,25 +153,32 @@ class KeypointLayers:
             n * PEAKS,
             name="peaks",
             symbol="cross",
-            size=size,
             face_color=np.repeat(solid, PEAKS, axis=0),
             border_color="black",
             border_width=0.08,
             canvas_size_limits=CANVAS_SIZE,
         )
-        self._guesses = RowsLayer(viewer, n, name="guesses", size=size * 1.3, border_color=solid, **hollow)
+        self._guesses = RowsLayer(viewer, n, name="guesses", border_color=solid, **hollow)
         self._labels = RowsLayer(
             viewer,
             n,
             name="labels",
-            size=size,
             face_color=solid,
             border_color=np.tile(BORDER, (n, 1)),
             border_width=0.12,
             canvas_size_limits=CANVAS_SIZE,
             features={"bodypart": [bodypart for _, bodypart in skeleton.keypoints]},
-            text={**NAMES, "translation": [0, 0, size]},
+            text=NAMES,
         )
+        self.fit(long_side)
+
+    def fit(self, long_side: int) -> None:
+        """Give the points the size that goes with frames of ``long_side`` pixels."""
+        size = max(3.0, LABEL_SIZE * long_side)
+        self.skeleton.edge_width = max(1.0, size / 8)
+        for rows, share in ((self._peaks, 1.0), (self._guesses, GUESS_SIZE), (self._labels, 1.0)):
+            rows.layer.size = size * share
+        self._labels.layer.text.translation = [0, 0, size]
 
     @property
     def all(self) -> tuple[Layer, ...]:

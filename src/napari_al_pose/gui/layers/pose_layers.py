@@ -44,7 +44,6 @@ class CheckMarkLayers:
 
     def __init__(self, viewer: Any, long_side: int) -> None:
         self._shown: CheckMarks | None = None
-        size = max(6.0, RING_SIZE * long_side)
         self.line = viewer.add_layer(
             Vectors(
                 np.array([NO_LINE]),
@@ -52,7 +51,6 @@ class CheckMarkLayers:
                 name="checked distance",
                 vector_style="line",
                 edge_color=MODEL_COLOUR,
-                edge_width=max(1.0, size / 12),
                 visible=False,
             )
         )
@@ -60,16 +58,23 @@ class CheckMarkLayers:
             Points(
                 np.zeros((2, 2)),
                 name="checked label",
-                size=size,
                 face_color="transparent",
                 border_color=[LABEL_COLOUR, MODEL_COLOUR],
                 border_width=0.12,
                 canvas_size_limits=CANVAS_SIZE,
                 features={"said": ["", ""]},
-                text={**TEXT, "translation": [0, 0.7 * size]},
+                text=TEXT,
                 visible=False,
             )
         )
+        self.fit(long_side)
+
+    def fit(self, long_side: int) -> None:
+        """Give the rings the size that goes with frames of ``long_side`` pixels."""
+        size = max(6.0, RING_SIZE * long_side)
+        self.line.edge_width = max(1.0, size / 12)
+        self.rings.size = size
+        self.rings.text.translation = [0, 0.7 * size]
 
     @property
     def all(self) -> tuple[Layer, ...]:
@@ -128,6 +133,12 @@ class PoseLayers:
     def all(self) -> list[Any]:
         """napari's layers, lowest first."""
         return [self.video.layer, self.scoremap.layer, *self.marks.all, *self.keypoints.all]
+
+    def fit(self) -> None:
+        """Follow the size of the video's frames."""
+        long_side = max(self.video.frames.shape[1:3])
+        self.marks.fit(long_side)
+        self.keypoints.fit(long_side)
 
     def show_option(self, name: str) -> None:
         """Show the present value of one of the view's options; does nothing for options that concern no layer."""

@@ -203,6 +203,7 @@ class LayerStack(QObject):
             finally:
                 self._syncing = False
             if resized:
+                self._layers.fit()
                 self._fit()
         self._show_frame()
 
@@ -251,8 +252,9 @@ class LayerStack(QObject):
 
     def _fit(self) -> None:
         viewer = self._viewer_ref()
-        if viewer is not None:
-            viewer.fit_to_view(margin=FIT_MARGIN)
+        if viewer is not None and self._layers is not None:
+            # To the frame alone: points that are not shown lie in its corner, and half of each lies outside.
+            viewer.fit_to_view(layers=[self._layers.video.layer], margin=FIT_MARGIN)
             self.camera.forget()
 
     def _show_frame(self) -> None:
