@@ -1,7 +1,8 @@
-"""What the program says when its window is closed."""
+"""The program's window from its start to its end, in a process of its own."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -38,6 +39,28 @@ def run():
 napari.run = run
 run_window(Path(sys.argv[1]))
 """
+
+
+FIRST_START = """
+import sys
+import napari_al_pose.gui.window as window
+from qtpy.QtGui import QGuiApplication
+
+window.SIZE = tuple(map(int, sys.argv[1:]))
+viewer, session = window.open_window()
+screen = QGuiApplication.primaryScreen().availableGeometry()
+print(*viewer.window.geometry()[2:], screen.width(), screen.height())
+viewer.close()
+"""
+
+
+@pytest.mark.parametrize("size", [(1100, 800), (5000, 4000)])
+def test_the_first_window_has_our_size_and_is_no_larger_than_the_screen(size, tmp_path):
+    own = {**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
+    command = [sys.executable, "-c", FIRST_START, *map(str, size)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=True, env=own)
+    width, height, *screen = map(int, done.stdout.split())
+    assert (width, height) == (min(size[0], screen[0]), min(size[1], screen[1]))
 
 
 def test_it_says_where_the_labels_are_and_nothing_of_what_napari_takes_apart(sample_copy):

@@ -51,7 +51,7 @@ def open_window(project: Path | None = None, *, show: bool = True, is_program: b
     with _collecting_nothing(freeze=is_program):
         viewer, session = _new_window()
         if show:
-            viewer.window.show()
+            _show(viewer)
     if project is not None:
         # Last, so that the window is painted before what is in the project takes its time.
         session.projects.open_project(project)
@@ -70,11 +70,26 @@ def _new_window() -> tuple[Any, Session]:
     from napari_al_pose.gui.viewers import session_for
 
     viewer = napari.Viewer(title="napari-al-pose", show=False, show_welcome_screen=False)
-    viewer.window.resize(*_fitting(SIZE))
     viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     session = session_for(viewer)
     session.options.arrange_own_window()
     return viewer, session
+
+
+def _show(viewer: Any) -> None:
+    """Show the window, in our size where nobody has chosen another, and never larger than the screen.
+
+    napari gives it the size of before, maybe of a larger screen; at its first start it asks the panels, and then the
+    window's foot was below that of a laptop's screen.
+    """
+    from napari.settings import get_settings
+
+    is_first = get_settings().application.first_time
+    viewer.window.show()
+    there = viewer.window.geometry()[2:]
+    wanted = _fitting(SIZE if is_first else there)
+    if wanted != tuple(there):
+        viewer.window.resize(*wanted)
 
 
 @contextmanager
