@@ -108,6 +108,19 @@ def test_long_names_make_nothing_wider_than_the_dock(dock, sample_copy, qtbot):
     test_nothing_is_wider_than_the_dock(dock)
 
 
+def test_the_dock_is_as_wide_and_its_rows_as_high_as_a_large_font_needs(opened_dock, viewer, qtbot):
+    viewer.window.show()  # what is hidden does not lay itself out
+    qtbot.waitUntil(opened_dock.isVisible, timeout=TIMEOUT)
+    before = opened_dock.minimumWidth()
+    opened_dock.setStyleSheet(opened_dock.styleSheet() + "* { font-size: 18pt; }")
+    qtbot.waitUntil(lambda: opened_dock.minimumWidth() > before, timeout=TIMEOUT)
+    row = opened_dock.bodyparts._view.fontMetrics().height()
+    assert row > TIGHT_ROW_HEIGHT
+    qtbot.waitUntil(lambda: opened_dock.bodyparts._delegate.height >= row, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: opened_dock.queue._delegate.height >= 2 * row, timeout=TIMEOUT)
+    assert opened_dock._panels.minimumSizeHint().width() < opened_dock.minimumWidth()
+
+
 def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qtbot, engine):
     """At the height that a screen of 1600 x 1000 leaves, and one of 1366 x 768, training and idle."""
     session = opened_dock.session

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -107,7 +107,18 @@ class PoseLabeller(QWidget):
         QTimer.singleShot(0, self, prepare_layers)
 
     def sizeHint(self) -> QSize:
-        return QSize(WIDTH, 800)
+        return QSize(max(WIDTH, self.minimumWidth()), 800)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            QTimer.singleShot(0, self, self._fit_width)
+        return super().event(event)
+
+    def _fit_width(self, *_range: int) -> None:
+        """Be as wide as the content is in the user's font: what is beyond the dock's edge can't be pressed."""
+        bar, margins = self._scrolled_panels.verticalScrollBar(), self._rows.contentsMargins()
+        beside = margins.left() + margins.right() + (bar.sizeHint().width() if bar.maximum() else 0)
+        self.setMinimumWidth(max(MIN_WIDTH, self._panels.minimumSizeHint().width() + beside))
 
     def _build(self) -> None:
         session, colours = self.session, theme_colours(self._viewer.theme)
@@ -153,8 +164,10 @@ class PoseLabeller(QWidget):
         self._panels = PanelColumn(self.header, self.bodyparts, self.queue, self.why, checks=self.checks)
         self._pages = QStackedWidget()
         self._pages.addWidget(_scrolled(self.start))
-        self._pages.addWidget(_scrolled(self._panels))
-        rows = QVBoxLayout(self)
+        self._scrolled_panels = _scrolled(self._panels)
+        self._scrolled_panels.verticalScrollBar().rangeChanged.connect(self._fit_width)
+        self._pages.addWidget(self._scrolled_panels)
+        self._rows = rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 4, 2, 4)
         rows.setSpacing(6)
         check = VideoCheck(session.frame, session.navigator, projects=session.projects, notices=session.notices)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from qtpy.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
+from qtpy.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -27,6 +27,8 @@ from napari_al_pose.engine.messages import Progress
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.key_choices import KeyChoices
 
+_AROUND_LINES = 2
+"""Pixels above and below the text of a row, together."""
 _FEWEST_LETTERS = 8
 """That a choice among names shows at least."""
 ROW = Qt.ItemDataRole.UserRole
@@ -157,6 +159,11 @@ def thin_bar() -> QProgressBar:
     made.setTextVisible(False)
     made.setFixedHeight(7)
     return made
+
+
+def row_height(font: QFontMetrics, least: int, *, lines: int = 1) -> int:
+    """Return the height of a row with so many lines of text: ``least`` pixels, unless the user's font needs more."""
+    return max(least, lines * font.height() + _AROUND_LINES)
 
 
 class NamesBox(QComboBox):

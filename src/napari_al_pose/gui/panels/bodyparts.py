@@ -25,7 +25,7 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.track_editor import TrackEditor
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours, see_through
-from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, tool_button
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, row_height, tool_button
 
 ROW_HEIGHT, TIGHT_ROW_HEIGHT = 22, 19
 """Height of a bodypart's row, px; the second if only that shows all of them."""
@@ -97,14 +97,14 @@ class BodypartPanel(Section):
             return
         n = len(self._frame.bodyparts)
         room = height - (self.minimumSizeHint().height() - self._view.minimumHeight()) - 4
-        is_tight = TIGHT_ROW_HEIGHT * n <= room < ROW_HEIGHT * n
-        row_height = TIGHT_ROW_HEIGHT if is_tight else ROW_HEIGHT
-        rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, room // row_height))
-        if row_height != self._delegate.height:
-            self._delegate.height = row_height
+        tight, good = (row_height(self._view.fontMetrics(), height) for height in (TIGHT_ROW_HEIGHT, ROW_HEIGHT))
+        height = tight if tight * n <= room < good * n else good
+        rows = max(min(n, _FEWEST_ROWS), min(n, _MOST_ROWS, room // height))
+        if height != self._delegate.height:
+            self._delegate.height = height
             self._view.scheduleDelayedItemsLayout()
-        if self._view.height() != row_height * rows + 4:
-            self._view.setFixedHeight(row_height * rows + 4)
+        if self._view.height() != height * rows + 4:
+            self._view.setFixedHeight(height * rows + 4)
 
     def refresh(self) -> None:
         """Show the current frame's labels."""
@@ -124,7 +124,7 @@ class BodypartPanel(Section):
     def _on_project(self) -> None:
         n = len(self._frame.bodyparts)
         self._colour()
-        self._view.setFixedHeight(ROW_HEIGHT * min(n, _FEWEST_ROWS) + 4)
+        self._view.setFixedHeight(row_height(self._view.fontMetrics(), ROW_HEIGHT) * min(n, _FEWEST_ROWS) + 4)
         self.refresh()
         self.rowsWanted.emit()
 

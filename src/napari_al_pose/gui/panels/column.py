@@ -71,6 +71,8 @@ class PanelColumn(QWidget):
         view = self.parentWidget()
         if event.type() == QEvent.Type.ParentChange and view is not None:
             view.installEventFilter(self)
+        elif event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._soon.start()
         return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

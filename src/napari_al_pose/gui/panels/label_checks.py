@@ -21,7 +21,7 @@ from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, button, label, line
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, button, label, line, row_height
 
 _ROW_HEIGHT = 40
 _FEWEST_ROWS = 2
@@ -57,7 +57,7 @@ class LabelCheckPanel(QWidget):
         self._rows = RowsModel(lambda row: f"{row.title} {row.detail}", lambda row: row.detail, self)
         self.list = RowsView(self._rows)
         self.list.chosen.connect(lambda row: checks.show(row.check))
-        self.list.setMinimumHeight(_FEWEST_ROWS * _ROW_HEIGHT)
+        self.list.setMinimumHeight(_FEWEST_ROWS * row_height(self.list.fontMetrics(), _ROW_HEIGHT, lines=2))
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._delegate = _CheckDelegate(self)
         self._delegate.colours = colours
@@ -124,7 +124,7 @@ class _CheckDelegate(QStyledItemDelegate):
     current: object = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(80, _ROW_HEIGHT)
+        return QSize(80, row_height(option.fontMetrics, _ROW_HEIGHT, lines=2))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

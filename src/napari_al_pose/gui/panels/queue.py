@@ -32,7 +32,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.theme import ON_VIDEO, Colours
 from napari_al_pose.gui.thumbnails import Thumbnails
-from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, thin_bar
+from napari_al_pose.gui.widgets import ROW, KeyTip, RowsModel, RowsView, Section, button, label, row_height, thin_bar
 
 ROW_HEIGHT, LOW_ROW_HEIGHT = 44, 32
 """Height of a suggestion's row, px; the second if there is little room."""
@@ -106,7 +106,7 @@ class QueuePanel(Section):
 
     def set_low(self, is_low: bool) -> None:
         """Take little height for each row, or as much as is good to see."""
-        height = LOW_ROW_HEIGHT if is_low else ROW_HEIGHT
+        height = row_height(self._view.fontMetrics(), LOW_ROW_HEIGHT if is_low else ROW_HEIGHT, lines=2)
         if height != self._delegate.height:
             self._delegate.height = height
             self._view.scheduleDelayedItemsLayout()

@@ -16,7 +16,7 @@ from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.gui.theme import Colours
-from napari_al_pose.gui.widgets import NamesBox, Section, label
+from napari_al_pose.gui.widgets import NamesBox, Section, label, row_height
 
 _LINES, _LINES_LOW = 3, 2
 """Lines of the sentence, and where there is little height."""
@@ -159,15 +159,19 @@ class BarList(QWidget):
         self._bars = bars
         self.update()
 
+    @property
+    def _bar_height(self) -> int:
+        return row_height(self.fontMetrics(), _BAR_HEIGHT)
+
     def sizeHint(self) -> QSize:
-        return QSize(200, _BAR_HEIGHT * min(self.most, max(1, len(self.swatches))))
+        return QSize(200, self._bar_height * min(self.most, max(1, len(self.swatches))))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
-            row = event.pos().y() // _BAR_HEIGHT
+            row = event.pos().y() // self._bar_height
             QToolTip.showText(event.globalPos(), self._bars[row].tooltip if 0 <= row < len(self._bars) else "", self)
             return True
         return super().event(event)
@@ -177,16 +181,16 @@ class BarList(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = Qt.AlignmentFlag.AlignVCenter
         metrics = self.fontMetrics()
-        track = self.width() - _NAME_WIDTH - _NUMBER_WIDTH - 8
+        height, track = self._bar_height, self.width() - _NAME_WIDTH - _NUMBER_WIDTH - 8
         for row, bar in enumerate(self._bars):
-            top = row * _BAR_HEIGHT
+            top = row * height
             painter.setPen(self.colours.text)
             name = metrics.elidedText(bar.bodypart, Qt.TextElideMode.ElideRight, _NAME_WIDTH - 10)
-            painter.drawText(QRectF(4, top, _NAME_WIDTH, _BAR_HEIGHT), middle | Qt.AlignmentFlag.AlignLeft, name)
-            number = QRectF(self.width() - _NUMBER_WIDTH - 2, top, _NUMBER_WIDTH, _BAR_HEIGHT)
+            painter.drawText(QRectF(4, top, _NAME_WIDTH, height), middle | Qt.AlignmentFlag.AlignLeft, name)
+            number = QRectF(self.width() - _NUMBER_WIDTH - 2, top, _NUMBER_WIDTH, height)
             painter.drawText(number, middle | Qt.AlignmentFlag.AlignRight, bar.text)
             painter.setPen(Qt.PenStyle.NoPen)
-            lane = QRectF(_NAME_WIDTH, top + _BAR_HEIGHT / 2 - 3.5, track, 7)
+            lane = QRectF(_NAME_WIDTH, top + height / 2 - 3.5, track, 7)
             painter.setBrush(self.colours.raised)
             painter.drawRoundedRect(lane, 2, 2)
             if bar.fraction > 0:
