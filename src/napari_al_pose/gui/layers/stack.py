@@ -254,7 +254,10 @@ class LayerStack(QObject):
         viewer = self._viewer_ref()
         if viewer is not None and self._layers is not None:
             # To the frame alone: points that are not shown lie in its corner, and half of each lies outside.
-            viewer.fit_to_view(layers=[self._layers.video.layer], margin=FIT_MARGIN)
+            # Beside a layer of the user's that has more axes, napari can only fit to all layers.
+            frame = self._layers.video.layer
+            layers = [frame] if viewer.dims.ndim == frame.ndim else None
+            viewer.fit_to_view(layers=layers, margin=FIT_MARGIN)
             self.camera.forget()
 
     def _show_frame(self) -> None:
