@@ -53,7 +53,7 @@ def test_new_project_is_deeplabcuts_and_opens(tmp_path, copy):
         ({"videos": ["films/absent.mp4"]}, "no file"),
         ({"videos": ["films/notes.txt"]}, "Expected a video"),
         ({"videos": ["films/fake.mp4"]}, r"fake\.mp4"),
-        ({"videos": ["films/one.mp4", "more/one.mp4"]}, "same name"),
+        ({"videos": ["films/one.mp4", "more/one.mp4"]}, "already, as 'one'"),
     ],
 )
 def test_what_will_not_do_leaves_nothing_behind(tmp_path, monkeypatch, change, message):
@@ -93,6 +93,9 @@ def test_adding_videos(tmp_path):
         assert [video.name for video in project.videos] == ["one", "two"]
         with pytest.raises(AlPoseError, match="already"):
             project.add_videos([make_video(tmp_path / "other" / "two.avi")])
+        with pytest.raises(AlPoseError, match=r"has the video .*two\.mp4 already") as same:
+            project.add_videos([two])
+    assert same.value.hint == "Choose another video."
     assert "numframes2pick: 20  # mine" in config.read_text()
     with open_project(config) as project:
         assert [video.name for video in project.videos] == ["one", "two"]

@@ -16,6 +16,7 @@ from napari_al_pose.domain.views.new_project import project_folder
 from napari_al_pose.formats.atomic import cannot_write, replacing
 from napari_al_pose.formats.deeplabcut import VideoSet, write_new_config
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, video_stem
+from napari_al_pose.project.identity import is_same_video
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +184,9 @@ def place_video(path: Path, folder: Path, *, taken: Collection[str], copy: bool,
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", "Choose a video that exists.")
     if stem in taken:
+        there = folder / f"{stem}{path.suffix}"
+        if is_same_video(there, path):
+            raise AlPoseError(f"The project has the video {path} already, as {stem!r}.", "Choose another video.")
         raise AlPoseError(
             f"The project has a video named {stem!r} already; {path} cannot have the same name.", "Rename the file."
         )
