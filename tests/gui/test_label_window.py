@@ -284,7 +284,8 @@ def test_the_question_mark_lists_the_keys_and_escape_puts_them_away(viewer, sess
     person.press(Qt.Key.Key_Question, SHIFT)
     sheet = dock.window().findChild(KeyOverlay)
     assert sheet.isVisible()
-    assert sheet.size() == dock.window().size()
+    # The window may still be growing to what the dock needs.
+    qtbot.waitUntil(lambda: sheet.size() == dock.window().size(), timeout=TIMEOUT)
     QTest.keyClick(sheet, Qt.Key.Key_X)  # nobody labels under the sheet
     assert session.frame.annotation.is_empty
     QTest.keyClick(sheet, Qt.Key.Key_Escape)
