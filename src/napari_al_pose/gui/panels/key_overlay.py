@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QPainter
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -80,6 +80,9 @@ class KeyOverlay(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self._cover(self.parentWidget())
+        elif event.type() == QEvent.Type.LayoutRequest:
+            # A window that grows with what it holds tells nobody before it has done so.
+            QTimer.singleShot(0, self, lambda: self._cover(self.parentWidget()))
         return False
 
     def _cover(self, window: QWidget | None) -> None:
