@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from napari_al_pose.domain.file_names import is_config, is_sleap, project_folder
+from napari_al_pose.domain.file_names import is_config, is_sleap, project_root
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "old.yml", "CONFIG.YAML"])
 def test_a_config_names_the_project_of_its_folder(name):
     path = Path("mice") / name
     assert is_config(path)
-    assert project_folder(path) == Path("mice")
+    assert project_root(path) == Path("mice")
 
 
 @pytest.mark.parametrize("name", ["mice", "labels.slp", "clip.mp4"])
 def test_anything_else_names_itself(name):
     assert not is_config(Path(name))
-    assert project_folder(Path(name)) == Path(name)
+    assert project_root(Path(name)) == Path(name)
 
 
 def test_sleap_files_are_known_by_their_suffix():

@@ -126,6 +126,27 @@ def test_another_scorer_inside(folder):
     assert "You" in table.notices[0]
 
 
+def test_images_named_without_their_folder_are_counted_and_kept(folder):
+    made = frame()
+    made.index = [Path(row[-1] if isinstance(row, tuple) else row).name for row in made.index]
+    save(made, folder)
+    found = read(folder)
+    assert not found.frames("mouse")
+    assert len(found.rows) == len(made)
+    assert f"names {len(made)} images without a folder" in found.notices[0]
+    assert "Put labeled-data/mouse/ before the names." in found.notices[0]
+
+
+def test_a_scorer_in_each_cell_is_not_called_a_missing_column(folder):
+    made = frame()
+    columns = [(f"Unnamed: {i}_level_0", *column[1:]) for i, column in enumerate(made.columns)]
+    made.columns = pd.MultiIndex.from_tuples(columns, names=made.columns.names)
+    save(made, folder)
+    with pytest.raises(AlPoseError, match=r"names other scorers .*Unnamed: 0_level_0") as refused:
+        read(folder)
+    assert "one scorer into all cells of the first line" in refused.value.hint
+
+
 def test_another_scorers_file(folder):
     save(frame(scorer="You"), folder, "CollectedData_You")
     assert "CollectedData_You" in read(folder).notices[0]

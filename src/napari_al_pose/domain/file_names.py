@@ -45,7 +45,7 @@ def is_sleap(path: Path) -> bool:
     return path.suffix.lower() == SLEAP_SUFFIX
 
 
-def project_folder(path: Path) -> Path:
+def project_root(path: Path) -> Path:
     """Return the folder of a project that is named by its folder or its ``config.yaml``."""
     return path.parent if is_config(path) else path
 

@@ -119,6 +119,11 @@ def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) 
     xy = np.empty((len(table.rows), len(places), 2))
     for number, ((individual, bodypart), axes) in enumerate(places.items()):
         if not {"x", "y"} <= axes.keys() or len(axes["x"]) != len(axes["y"]):
+            if len(scorers) > 1:  # a program lost the name in some cells, or put another one there
+                raise AlPoseError(
+                    f"{path} names other scorers for x and y of {bodypart!r}: {', '.join(scorers[:3])}…",
+                    "Put the name of one scorer into all cells of the first line.",
+                )
             raise AlPoseError(
                 f"{path} has no x and y for {bodypart!r}.", "Add the missing column, or restore it from a backup."
             )

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
-from napari_al_pose.domain.file_names import is_sleap, project_folder
+from napari_al_pose.domain.file_names import is_sleap, project_root
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.gui.background import Background
@@ -99,7 +99,7 @@ class WindowActions(QObject):
 
     def open_path(self, path: Path) -> None:
         """Open the project at ``path``; ask first if a training of another one is running."""
-        project, root = self._projects.project, project_folder(path)
+        project, root = self._projects.project, project_root(path)
         if project is not None and project.root.resolve() == root.resolve():
             self._projects.open_project(path)
             return

@@ -16,7 +16,7 @@ import pooch
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import project_folder
+from napari_al_pose.domain.file_names import project_root
 from napari_al_pose.samples.anatomy import BODYPARTS, SKELETON
 from napari_al_pose.samples.arena import HEIGHT, WIDTH, home_cage, open_field
 from napari_al_pose.samples.footage import Footage, Scene, encode
@@ -274,7 +274,7 @@ def _check_same(target: Path, seed: int, n_frames: int) -> None:
 
 
 def _truth_path(folder: Path) -> Path:
-    return project_folder(folder) / TRUTH_FILE
+    return project_root(folder) / TRUTH_FILE
 
 
 def read_truth(folder: Path) -> dict[str, NDArray[np.float64]]:

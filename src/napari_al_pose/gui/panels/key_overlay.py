@@ -78,12 +78,16 @@ class KeyOverlay(QWidget):
         event.accept()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.isVisible():
-            self._cover(self.parentWidget())
+        if event.type() == QEvent.Type.Resize:
+            self._follow()
         elif event.type() == QEvent.Type.LayoutRequest:
             # A window that grows with what it holds tells nobody before it has done so.
-            QTimer.singleShot(0, self, lambda: self._cover(self.parentWidget()))
+            QTimer.singleShot(0, self, self._follow)
         return False
+
+    def _follow(self) -> None:
+        if self.isVisible():
+            self._cover(self.parentWidget())
 
     def _cover(self, window: QWidget | None) -> None:
         if window is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, Skeleton
-from napari_al_pose.domain.file_names import project_folder
+from napari_al_pose.domain.file_names import project_root
 from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.settings import LoopSettings
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
@@ -170,7 +170,7 @@ class ProjectSession(QObject):
         if self._closed:
             return
         wanted = Path(path)
-        root = project_folder(wanted)
+        root = project_root(wanted)
         open_ = self._project
         if open_ is not None and open_.root.resolve() == root.resolve() and not open_.read_only:
             self._announce()
