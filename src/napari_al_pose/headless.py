@@ -48,6 +48,7 @@ def rank(
         work = loop.rank(project, strategy=strategy, size=top, holdout_share=0.0, scheduler=scheduler)
         ranked: Ranked = show_progress(work)
         _tell(ranked.notice)
+        _tell(ranked.why_empty)
         if ranked.model_version == 0 and any(s.strategy == "diverse" for s in ranked.suggestions):
             _tell("No model yet: this is a diverse first batch. Label some frames and train to rank by score.")
         _tell_of_videos(loop, project)

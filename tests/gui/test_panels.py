@@ -201,7 +201,7 @@ def test_an_empty_queue_says_so_instead_of_a_list(queue, opened, qtbot, engine):
 def test_an_empty_queue_says_why_it_is_empty_and_keeps_saying_it(queue, opened, qtbot, engine):
     why = "There is nothing to choose: all 30 frames are labelled. Add a video."
     job = opened.learning.training.job
-    engine.says(Ranked(job, "mpe", 0, (), (), why), Finished(job))
+    engine.says(Ranked(job, "mpe", 0, (), (), why_empty=why), Finished(job))
     qtbot.waitUntil(lambda: why in text_in(queue), timeout=TIMEOUT)
     opened.frame.keyChanged.emit()
     assert why in text_in(queue)
@@ -561,6 +561,25 @@ def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_not
     assert "A training begins soon" in text_in(queue)
     qtbot.waitUntil(lambda: "Training" in text_in(queue), timeout=TIMEOUT)
     assert opened.prompter.prompt.keys == "Queue done. Training; new frames follow."
+
+
+def test_that_nothing_is_left_to_choose_is_said_in_one_place(queue, opened, qtbot, engine):
+    rank(engine, qtbot, opened, 10)
+    click_row(qtbot, queue, 0)
+    said = []
+    opened.notices.raised.connect(lambda message, hint, _is_error: said.append(f"{message} {hint}"))
+    for name in opened.frame.bodyparts:
+        opened.editor.place(name, 50.0, 60.0)
+    opened.learning.train()
+    qtbot.waitUntil(lambda: opened.learning.training.running, timeout=TIMEOUT)
+    job, why = opened.learning.training.job, "There is nothing to choose: all 30 frames are labelled. Add a video."
+    engine.says(Ranked(job, "mpe", 1, (), (), "mouse2 can't be read.", why), Finished(job))
+    qtbot.waitUntil(lambda: why in opened.prompter.prompt.keys, timeout=TIMEOUT)
+    curves = shown(qtbot, of_session(CurvesPanel, opened, colours=DARK))
+    assert "Nothing is left to choose" in text_in(queue)
+    assert why not in text_in(queue) + text_in(curves) + "".join(said)
+    assert said == ["mouse2 can't be read. "]
+    assert "mouse2" not in text_in(curves)
 
 
 def test_what_stands_in_place_of_next_frame_is_never_cut_off(queue, opened, qtbot, engine):

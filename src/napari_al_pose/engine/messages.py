@@ -207,13 +207,17 @@ class Trained(OfJob):
 
 @dataclass(frozen=True, slots=True)
 class Ranked(OfJob):
-    """A new queue, best first, with the model's guesses for its frames (empty before the first model)."""
+    """A new queue, best first, with the model's guesses for its frames (empty before the first model).
+
+    ``why_empty`` says why no frame was chosen. That stands where the frames would, so it is no ``notice``.
+    """
 
     strategy: str
     model_version: int
     suggestions: tuple[Suggestion, ...]
     guesses: tuple[Prediction, ...]
     notice: str = ""
+    why_empty: str = ""
 
 
 @dataclass(frozen=True, slots=True)

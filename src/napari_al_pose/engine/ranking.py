@@ -108,10 +108,10 @@ def rank(
     elif imported is not None:
         found = (imported.prediction(suggestion.key) for suggestion in suggestions)
         guesses = tuple(prediction for prediction in found if prediction is not None)
-    notice = _notice(scoring, imported, problem) if suggestions else _why_empty(pool)
+    notice, why_empty = (_notice(scoring, imported, problem), "") if suggestions else ("", _why_empty(pool))
     queued = tuple(suggestion.key for suggestion in suggestions)
-    keep(ranked_pool(request.strategy, scoring, pool, version=version, chosen=queued, notice=notice))
-    return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice)
+    keep(ranked_pool(request.strategy, scoring, pool, version=version, chosen=queued, notice=notice or why_empty))
+    return Ranked(job, request.strategy, version, tuple(suggestions), guesses, notice, why_empty)
 
 
 def _why_empty(pool: Pool) -> str:

@@ -17,7 +17,6 @@ from napari_al_pose.engine.messages import (
     OfJob,
     PosesExported,
     Progress,
-    Ranked,
     Reply,
     Train,
     Trained,
@@ -175,8 +174,6 @@ def advanced(view: TrainingView, reply: Reply) -> TrainingView:
                 part_left=-1.0,
                 sentence=f"Model {reply.model_version} is the {reply.network} trained by another program.",
             )
-        case Ranked():
-            return replace(view, sentence=reply.notice or view.sentence)
         case Finished():
             return ended(view, view.sentence)
         case Cancelled():

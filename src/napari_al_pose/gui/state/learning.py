@@ -358,7 +358,7 @@ class Learning(QObject):
         project, navigator, version = self._projects.project, self._navigator, reply.model_version
         if project is None:
             return
-        self._why_empty = "" if reply.suggestions else reply.notice
+        self._why_empty = reply.why_empty
         navigator.take_ranking(reply.suggestions)
         suggestions = navigator.queue.suggestions
         if suggestions != reply.suggestions and not project.read_only:
