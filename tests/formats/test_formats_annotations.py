@@ -126,27 +126,6 @@ def test_another_scorer_inside(folder):
     assert "You" in table.notices[0]
 
 
-def test_images_named_without_their_folder_are_counted_and_kept(folder):
-    made = frame()
-    made.index = [Path(row[-1] if isinstance(row, tuple) else row).name for row in made.index]
-    save(made, folder)
-    found = read(folder)
-    assert not found.frames("mouse")
-    assert len(found.rows) == len(made)
-    assert f"names {len(made)} images without a folder" in found.notices[0]
-    assert "Put labeled-data/mouse/ before the names." in found.notices[0]
-
-
-def test_a_scorer_in_each_cell_is_not_called_a_missing_column(folder):
-    made = frame()
-    columns = [(f"Unnamed: {i}_level_0", *column[1:]) for i, column in enumerate(made.columns)]
-    made.columns = pd.MultiIndex.from_tuples(columns, names=made.columns.names)
-    save(made, folder)
-    with pytest.raises(AlPoseError, match=r"names other scorers .*Unnamed: 0_level_0") as refused:
-        read(folder)
-    assert "one scorer into all cells of the first line" in refused.value.hint
-
-
 def test_another_scorers_file(folder):
     save(frame(scorer="You"), folder, "CollectedData_You")
     assert "CollectedData_You" in read(folder).notices[0]
@@ -407,3 +386,116 @@ def test_real_projects(project, tmp_path):
     assert tuple(bodypart for _, bodypart in table.columns) == config.bodyparts
     from_csv = read_annotation_points(folder / f"CollectedData_{config.scorer}.csv")
     np.testing.assert_allclose(from_csv.xy, table.xy, rtol=0, atol=1e-9)
+
+
+def without_folders(made):
+    made.index = [row[-1] for row in made.index]
+    return made
+
+
+def shortened(made):
+    """As pandas joins names of three parts and of one."""
+    made.index = pd.MultiIndex.from_tuples([made.index[0], (made.index[1][-1], np.nan, np.nan)])
+    return made
+
+
+def merged(made):
+    """The text that is left of a header whose equal cells were merged."""
+    lines = [line.split(",") for line in made.to_csv().splitlines()]
+    for line in lines[:2]:
+        line[4:] = [cell if cell != line[place - 1] else "" for place, cell in enumerate(line[4:], 4)]
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
+def renamed_scorers(made, names):
+    made.columns = pd.MultiIndex.from_tuples(
+        [(name, *column[1:]) for name, column in zip(names, made.columns, strict=True)], names=made.columns.names
+    )
+    return made
+
+
+ODD_FORMS = {
+    "no folders": (lambda: without_folders(frame()), "names 2 images without a folder"),
+    "folders in some rows": (
+        lambda: pd.concat([one_level(frame()).iloc[:1], without_folders(frame()).iloc[1:]]),
+        "names 1 image without a folder",
+    ),
+    "folders in some rows of three levels": (lambda: shortened(frame()), "names 1 image without a folder"),
+    "labeled-data only": (
+        lambda: one_level(frame()).rename(index=lambda name: name.replace("mouse/", "")),
+        "names 2 images without a folder",
+    ),
+    "spaces around names": (lambda: one_level(frame()).rename(index=lambda name: f" {name} "), None),
+    "pandas' names for merged cells": (
+        lambda: renamed_scorers(frame(), ["Me", *(f"Unnamed: {n}_level_0" for n in (4, 5, 6))]),
+        None,
+    ),
+    "counted scorers": (lambda: renamed_scorers(frame(), ["Me", "Me.1", "Me.2", "Me.3"]), "several scorers inside"),
+    "no scorer": (lambda: renamed_scorers(frame(), [f"Unnamed: {n}_level_0" for n in range(4)]), "names no scorer"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".csv"])
+@pytest.mark.parametrize("form", ODD_FORMS)
+def test_a_header_or_rows_that_lost_names_are_read_and_written_whole(folder, form, suffix):
+    make, notice = ODD_FORMS[form]
+    save(make(), folder)
+    (folder / "CollectedData_Me").with_suffix({".h5": ".csv", ".csv": ".h5"}[suffix]).unlink()
+    table = read(folder)
+    assert table.rows == (("mouse", "img005.png"), ("mouse", "img012.png"))
+    assert table.columns == (("", "nose"), ("", "ear"))
+    np.testing.assert_array_equal(table.xy, XY)
+    assert [notice in told for told in table.notices] == [True] if notice else not table.notices
+    moved = np.array([[7.5, 8.5], [9.0, 1.0]])
+    write_annotations(folder, scorer="Me", bodyparts=BODYPARTS, individuals=("",), frames={"img012.png": moved})
+    for written in (
+        pd.read_hdf(folder / "CollectedData_Me.h5"),
+        pd.read_csv(folder / "CollectedData_Me.csv", header=[0, 1, 2], index_col=[0, 1, 2]),
+    ):
+        assert list(written.index) == [("labeled-data", "mouse", image) for image in IMAGES]
+        assert list(written.columns) == list(frame().columns)
+        np.testing.assert_array_equal(written.to_numpy().reshape(2, 2, 2), [XY[0], moved])
+
+
+def test_merged_cells_of_a_spreadsheet_stand_for_all_that_they_cover(folder):
+    folder.mkdir()
+    (folder / "CollectedData_Me.csv").write_text(merged(frame()))
+    table = read(folder)
+    assert table.columns == (("", "nose"), ("", "ear"))
+    np.testing.assert_array_equal(table.xy, XY)
+    assert not table.notices
+
+
+def test_a_bare_row_beside_a_whole_one_of_the_same_image_is_told(folder):
+    save(pd.concat([one_level(frame()), without_folders(frame(xy=XY + 9)).iloc[:1]]), folder)
+    table = read(folder)
+    assert len(table.rows) == 2
+    assert [row for row, _ in table.repeated] == [("mouse", "img005.png")]
+    assert any("two different rows for mouse/img005.png" in notice for notice in table.notices)
+
+
+def test_labels_of_two_people_for_the_same_bodyparts_are_not_mixed(folder):
+    save(pd.concat([frame(scorer="You", xy=XY + 5), frame()], axis=1), folder)
+    table = read(folder)
+    np.testing.assert_array_equal(table.xy, XY)
+    assert any("those of Me were read" in notice for notice in table.notices)
+
+
+@pytest.mark.parametrize("label", ["", "labeled-data/mouse/..", f"labeled-data/mouse/{'i' * 250}.png"])
+def test_a_row_without_an_image_is_refused_by_its_number(folder, label):
+    made = one_level(frame())
+    made.index = [made.index[0], label]
+    save(made, folder)
+    with pytest.raises(AlPoseError, match=r"Row 2 of the images in .*CollectedData_Me\.h5"):
+        read(folder)
+
+
+def test_a_bodypart_without_a_name_is_not_taken_for_its_neighbour(folder):
+    made = frame()
+    made.columns = pd.MultiIndex.from_tuples(
+        [column if column[1] == "nose" else (column[0], "", column[2]) for column in made.columns],
+        names=made.columns.names,
+    )
+    save(made, folder)
+    with pytest.raises(AlPoseError, match="its column 3 names no bodypart"):
+        read(folder)

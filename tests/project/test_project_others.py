@@ -119,3 +119,28 @@ def test_a_cleared_point_takes_no_value_of_another_program_with_it(project_root)
     row = table(project_root).iloc[0].tolist()
     assert np.isnan(row[:2]).all()
     assert row[2:4] == [33, 33]
+
+
+def test_rows_that_name_only_their_images_are_labels_and_get_their_folder_once_edited(project_root):
+    path = save_labels(project_root, XY, [5, 12])
+    made = table(project_root)
+    made.index = [row[-1] for row in made.index]
+    made.to_hdf(path, key="df_with_missing", mode="w")
+    made.to_csv(path.with_suffix(".csv"))
+    before = path.read_bytes()
+    with open_project(project_root) as project:
+        assert any("names 2 images without a folder" in notice for notice in project.notices)
+        np.testing.assert_array_equal(project.labels.annotation(KEY).xy, XY[0])
+        project.export_labels()
+        assert path.read_bytes() == before  # opening is no reason to touch another program's file
+        project.labels.place(KEY, "nose", 8.0, 9.0)
+        project.export_labels()
+    written = table(project_root)
+    assert list(written.index) == [("labeled-data", "mouse", f"img{frame:03d}.png") for frame in (5, 12)]
+    np.testing.assert_array_equal(written.to_numpy()[0], [8, 9, *XY[0, 1:].ravel()])
+    np.testing.assert_array_equal(written.to_numpy()[1], XY[1].ravel())
+    (kept,) = (project_root / "al-pose" / "backups" / "mouse").glob("*for-good*/*.h5")
+    assert kept.read_bytes() == before
+    with open_project(project_root) as project:
+        assert not any("without a folder" in notice for notice in project.notices)
+        assert len(project.labels.labelled_keys()) == 2

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import frame_number, numbered_images, series
+from napari_al_pose.domain.file_names import frame_number, numbered_images, plain, series
 from napari_al_pose.formats.deeplabcut_tables import RawTable, row_location
+from napari_al_pose.formats.label_set import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +23,8 @@ class AnnotationTable:
     Parameters
     ----------
     rows : tuple of (video, image name)
-        Unique; the video is the folder a row names, which is not this one's if somebody renamed it.
+        Unique; the video is the folder a row names, which is not this one's if somebody renamed it. A row that names
+        no folder is this one's.
     columns : tuple of (individual, bodypart)
         Unique; `SINGLE_INDIVIDUAL` in single-animal files.
     xy : float64 array, (rows, columns, 2)
@@ -103,27 +105,18 @@ def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) 
     Raises
     ------
     AlPoseError
-        If a bodypart lacks x or y.
+        If a bodypart lacks x or y, or a row an image.
     """
     notices = list(table.notices)
-    scorers = list(dict.fromkeys(column[0] for column in table.columns))
-    chosen = scorer if scorer in scorers else scorers[0]
-    if scorer is not None and scorers != [scorer]:
-        notices.append(f"{path} names the scorer {', '.join(scorers)} inside, expected {scorer}; {chosen} was read.")
-    elif len(scorers) > 1:
-        notices.append(f"{path} has labels of several scorers ({', '.join(scorers)}); those of {chosen} were read.")
+    columns, told = _columns_of(table, path, scorer)
+    notices += told
     places: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for index, (who, individual, bodypart, axis) in enumerate(table.columns):
-        if who == chosen:
-            places.setdefault((individual, bodypart), {}).setdefault(axis, []).append(index)
+    for index in columns:
+        _, individual, bodypart, axis = table.columns[index]
+        places.setdefault((individual, bodypart), {}).setdefault(axis, []).append(index)
     xy = np.empty((len(table.rows), len(places), 2))
     for number, ((individual, bodypart), axes) in enumerate(places.items()):
         if not {"x", "y"} <= axes.keys() or len(axes["x"]) != len(axes["y"]):
-            if len(scorers) > 1:  # a program lost the name in some cells, or put another one there
-                raise AlPoseError(
-                    f"{path} names other scorers for x and y of {bodypart!r}: {', '.join(scorers[:3])}…",
-                    "Put the name of one scorer into all cells of the first line.",
-                )
             raise AlPoseError(
                 f"{path} has no x and y for {bodypart!r}.", "Add the missing column, or restore it from a backup."
             )
@@ -133,14 +126,47 @@ def annotation_table(table: RawTable, path: Path, *, scorer: str | None = None) 
             notices.append(f"{path} has {_twice(table.values, axes)} for {name!r}; the first that has a point counts.")
     rows: dict[tuple[str, str], int] = {}
     repeated: list[tuple[tuple[str, str], NDArray[np.float64]]] = []
+    bare = 0
     for index, label in enumerate(table.rows):
-        row = row_location(label)
+        video, image = row_location(label)
+        if not image:
+            raise AlPoseError(
+                f"Row {index + 1} of the images in {path} ({label!r}) has no valid image name.",
+                "Name its image, as labeled-data/video/img0001.png, or remove the row.",
+            )
+        bare += not video
+        row = (video or plain(path.absolute().parent.name), image)
         first = rows.setdefault(row, index)
         if first != index and not np.array_equal(xy[first], xy[index], equal_nan=True):
             notices.append(f"{path} has two different rows for {'/'.join(row)}; the first was read.")
             repeated.append((row, xy[index]))
+    if bare:
+        notices.append(
+            f"{path} names {counted(bare, 'image')} without a folder; they were read as images of this folder "
+            "and are written as such."
+        )
     return AnnotationTable(
         tuple(rows), tuple(places), xy[list(rows.values())], path, tuple(notices), repeated=tuple(repeated)
+    )
+
+
+def _columns_of(table: RawTable, path: Path, scorer: str | None) -> tuple[list[int], list[str]]:
+    """Return the columns to read, and messages: one scorer's, or all if no column is there twice."""
+    scorers = [name for name in dict.fromkeys(column[0] for column in table.columns) if name]
+    everything = list(range(len(table.columns)))
+    names = ", ".join(scorers) if len(scorers) < 5 else f"{', '.join(scorers[:3])} and {len(scorers) - 3} more"
+    if len(scorers) < 2:
+        if scorer is None or scorers == [scorer]:
+            return everything, []
+        return everything, [
+            f"{path} names {f'the scorer {names}' if names else 'no scorer'} inside, expected {scorer}."
+        ]
+    if len({column[1:] for column in table.columns}) == len(set(table.columns)):
+        return everything, [f"{path} names several scorers inside ({names}), each for other columns; all were read."]
+    chosen = scorer if scorer in scorers else scorers[0]
+    return (
+        [index for index in everything if table.columns[index][0] == chosen],
+        [f"{path} has labels of several scorers ({names}); those of {chosen} were read."],
     )
 
 

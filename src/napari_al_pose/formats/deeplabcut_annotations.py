@@ -12,7 +12,6 @@ from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain
 from napari_al_pose.formats.annotation_table import AnnotationTable, annotation_table
 from napari_al_pose.formats.deeplabcut_tables import read_table
-from napari_al_pose.formats.label_set import counted
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -86,14 +85,8 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
     found = annotation_table(table, path, scorer=scorer)
     found = _fit_individuals(found, individuals)
     name = plain(folder.name)
-    for video in sorted({video for video, _ in found.rows} - {name, ""}):
+    for video in sorted({video for video, _ in found.rows} - {name}):
         notices.append(f"{path} has rows of another video ({video}); they are kept there and not shown.")
-    n_bare = sum(not video for video, _ in found.rows)
-    if n_bare:
-        notices.append(
-            f"{path} names {counted(n_bare, 'image')} without a folder; their labels are kept there and not shown. "
-            f"Put labeled-data/{folder.name}/ before the names."
-        )
     unnumbered = [image for video, image in found.rows if video == name and frame_number(image) is None]
     if unnumbered:
         more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""

@@ -37,8 +37,7 @@ def read_collected_data(path: Path, on_progress: OnProgress = ignore_progress) -
     skeleton = skeleton_in(path, bodyparts, individuals=individuals, unique_bodyparts=unique)
     collected = AnnotationCollector(path)
     videos: dict[str, dict[int, Picture]] = {}
-    here = path.resolve().parent.name
-    keys, unnamed = _frame_keys(table.rows, here)
+    keys, unnamed = _frame_keys(table.rows)
     images = {image.name: image for image in image_files(path.parent)}
     points_of_rows = [*zip(table.rows, table.xy, strict=True), *table.repeated]
     for (video, image), points in reporting(points_of_rows, on_progress):
@@ -71,14 +70,14 @@ def read_collected_data(path: Path, on_progress: OnProgress = ignore_progress) -
     )
 
 
-def _frame_keys(rows: Sequence[tuple[str, str]], here: str) -> tuple[dict[tuple[str, str], FrameKey], list[str]]:
+def _frame_keys(rows: Sequence[tuple[str, str]]) -> tuple[dict[tuple[str, str], FrameKey], list[str]]:
     """Return the frame of each row, and the images whose names have no number of their own.
 
     ``img1.png`` and ``img01.png`` are one frame; ``left1.png`` and ``right1.png`` are two.
     """
     by_video: dict[str, list[str]] = {}
     for video, image in rows:
-        by_video.setdefault(video or here, []).append(image)
+        by_video.setdefault(video, []).append(image)
     keys: dict[tuple[str, str], FrameKey] = {}
     unnamed: list[str] = []
     for video, images in by_video.items():
@@ -87,11 +86,7 @@ def _frame_keys(rows: Sequence[tuple[str, str]], here: str) -> tuple[dict[tuple[
         made = [image for image in others if image not in same]
         unnamed += made
         numbers = {image: number for number, image in number_by_name(numbered, made).items()} | same
-        keys |= {
-            (video if known else "", image): FrameKey(video, number)
-            for image, number in numbers.items()
-            for known in (True, False)
-        }
+        keys |= {(video, image): FrameKey(video, number) for image, number in numbers.items()}
     return keys, unnamed
 
 

@@ -31,6 +31,9 @@ _EMPTY = frozenset(["", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "None
 _FIRST_CELL = re.compile(r'"?scorer"?([,;\t])')
 _DECIMAL_COMMA = re.compile(r"-?\d*,\d+")
 
+_NAMELESS = re.compile(r"(Unnamed: \d+_level_\d+)?\s*")
+"""What stands in a header for no name: nothing, or what pandas makes of nothing."""
+
 _LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "bodyparts", "coords")}
 
 
@@ -70,6 +73,8 @@ def read_table(path: Path, *, coordinates: Sequence[str] = COORDINATES) -> RawTa
 def row_location(label: Any) -> tuple[str, str]:
     """Return ``(video, image name)`` for a row label in any of DeepLabCut's forms; "" for a missing part.
 
+    Where pandas joined names of one and of three parts, the missing ones are NaN.
+
     Examples
     --------
     >>> row_location("labeled-data\\\\mouse\\\\img01.png")
@@ -77,10 +82,10 @@ def row_location(label: Any) -> tuple[str, str]:
     >>> row_location(("labeled-data", "mouse", "img01.png"))
     ('mouse', 'img01.png')
     """
-    parts = [str(part) for part in label] if isinstance(label, tuple) else [str(label)]
-    parts = [part for text in parts for part in text.replace("\\", "/").split("/") if part]
+    parts = [str(part) for part in label if part == part] if isinstance(label, tuple) else [str(label)]
+    parts = [part.strip() for text in parts for part in text.replace("\\", "/").split("/") if part.strip()]
     image = parts[-1] if parts else ""
-    video = parts[-2] if len(parts) > 1 else ""
+    video = parts[-2] if len(parts) > 1 and parts != ["labeled-data", image] else ""
     return (plain(video) if is_safe_name(video) else "", image if is_safe_name(image) else "")
 
 
@@ -129,7 +134,7 @@ def parse_csv(data: bytes, path: Path, *, coordinates: Sequence[str] = COORDINAT
         lines = [line[:width] for line in lines]
     header, body = lines[:n_levels], lines[n_levels:]
     # Since version 2.2 a row is named by three cells; the header leaves the second and third empty.
-    n_index = 3 if len(header[0]) > 2 and not header[0][1] and not header[0][2] else 1
+    n_index = 3 if len(header[-1]) > 2 and not header[-1][1] and not header[-1][2] else 1
     levels = [line[n_index:] for line in header]
     columns = _columns(list(zip(*levels, strict=True)), path, coordinates)
     rows = tuple(tuple(line[:n_index]) if n_index == 3 else line[0] for line in body)
@@ -176,12 +181,21 @@ def _decoded(data: bytes) -> str:
 def _columns(
     columns: Sequence[tuple[str, ...]], path: Path, coordinates: Sequence[str]
 ) -> tuple[tuple[str, str, str, str], ...]:
-    made = []
-    for column in columns:
-        scorer, *individual, bodypart, coordinate = column
+    """Return the columns by name. A name stands for the cells to its right that have none, as in merged cells."""
+    made: list[tuple[str, str, str, str]] = []
+    for number, column in enumerate(columns, 1):
+        scorer, *individual, bodypart, coordinate = ("" if _NAMELESS.fullmatch(name) else name for name in column)
         if coordinate not in coordinates:
             raise _not_a_table(path, f"it has a column {coordinate!r}, expected {', '.join(coordinates)}")
-        made.append((scorer, individual[0] if individual else SINGLE_INDIVIDUAL, bodypart, coordinate))
+        owner = individual[0] if individual else SINGLE_INDIVIDUAL
+        before = made[-1] if made else ("", SINGLE_INDIVIDUAL, "", "")
+        if not bodypart:
+            if not before[2] or coordinate in [
+                c[3] for c in made if c[2] == before[2] and c[1] == (owner or before[1])
+            ]:
+                raise _not_a_table(path, f"its column {number} names no bodypart")
+            bodypart = before[2]
+        made.append((scorer or before[0], owner or before[1], bodypart, coordinate))
     if not made:
         raise _not_a_table(path, "it has no columns")
     return tuple(made)

@@ -189,7 +189,8 @@ class LabelFiles:
         cleared = {number for number in job.cleared if number in present}
         told = bool(table.notices)
         if changed or cleared or (table.path is not None and not folder.files[0].is_file()):
-            folder.keep_version(ours=job.ours)
+            # What was left out or merged in reading is gone from the files afterwards.
+            folder.keep_version(ours=job.ours, for_good=told and not job.ours)
             try:
                 table = write_annotations(
                     folder.path,
