@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from project_tools import BODYPARTS, collected, save_images, save_labels
+from project_tools import BODYPARTS, collected, make_video, save_images, save_labels
 
 from napari_al_pose.domain import FrameKey, KeypointState
 from napari_al_pose.project import open_project
@@ -139,3 +140,46 @@ def test_what_is_no_number_is_named_with_its_row(project_root, only):
         assert "'seven'" in notice or only == "h5"
         assert project.labels.labelled_keys() == []
     assert path.with_suffix(".csv").read_bytes() == before
+
+
+SAID: dict[str, tuple[Callable[[Path], object], str]] = {
+    "bodyparts that became numbers": (
+        lambda root: save(root, collected(XY, IMAGES, video="mouse", bodyparts=("0", "1", "2"))),
+        r"labels of '0', '1', '2', .* kept there and not shown\. Rename them there if they are 'nose', 'ear', 'tail'\.",
+    ),
+    "bodyparts in capital letters": (
+        lambda root: save(root, collected(XY, IMAGES, video="mouse", bodyparts=("Nose", "ear", "tail"))),
+        r"labels of 'Nose', .* Rename them there if they are 'nose'\.",
+    ),
+    "another scorer inside": (
+        lambda root: save(root, collected(XY, IMAGES, video="mouse", scorer="You")),
+        "names the scorer You inside; its labels were read, and belong to Me now",
+    ),
+    "zeros for what is not there": (
+        lambda root: save(root, table(np.where(np.isnan(XY), 0, XY))),
+        r"1 point lies at exactly \(0, 0\), such as 'ear' in the row mouse/img012\.png",
+    ),
+    "a point outside an image of unknown size": (
+        lambda root: (
+            make_video(root / "videos" / "mouse.mp4"),
+            save(root, table(XY - [2, 0])),
+        ),
+        r"'nose' at \(-1, 2\) in the row mouse/img005\.png lies outside its image\.",
+    ),
+    "a folder that differs from the video in capital letters": (
+        lambda root: (
+            make_video(root / "videos" / "Mouse.mp4"),
+            save_images(root, [5, 12]),
+            save(root, table()),
+        ),
+        "Mouse and mouse in .* differ in capital letters alone and count as 2 videos",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_was_guessed_or_left_out_is_said_once(project_root, case):
+    make, said = SAID[case]
+    make(project_root)
+    with open_project(project_root) as project:
+        assert len([notice for notice in project.notices if re.search(said, notice)]) == 1

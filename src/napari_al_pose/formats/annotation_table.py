@@ -158,9 +158,8 @@ def _columns_of(table: RawTable, path: Path, scorer: str | None) -> tuple[list[i
     if len(scorers) < 2:
         if scorer is None or scorers == [scorer]:
             return everything, []
-        return everything, [
-            f"{path} names {f'the scorer {names}' if names else 'no scorer'} inside, expected {scorer}."
-        ]
+        whose = f"the scorer {names}" if names else "no scorer"
+        return everything, [f"{path} names {whose} inside; its labels were read, and belong to {scorer} now."]
     if len({column[1:] for column in table.columns}) == len(set(table.columns)):
         return everything, [f"{path} names several scorers inside ({names}), each for other columns; all were read."]
     chosen = scorer if scorer in scorers else scorers[0]

@@ -31,7 +31,7 @@ from napari_al_pose.project.merge import MergePlan, join_files, keypoints_of, pl
 from napari_al_pose.project.pictures import NO_PICTURES, image_sizes
 from napari_al_pose.project.skeleton_log import SkeletonChange
 
-_READING = 2
+_READING = 3
 """Increase this when the same files get another meaning, so that they are read again."""
 _ATTEMPTS = 3
 """How often files that another program keeps writing are merged and written before we give up."""
@@ -98,7 +98,7 @@ class CollectedData:
         files = self.folder.state()
         table, beside = self.read(), self._read_csv_beside()
         shared = self._sharing(table)
-        found = [*table.notices, *shared, *self._unknown(table), *self._outside(table)]
+        found = [*table.notices, *shared, *self._unknown(table), *self._outside(table), *_at_zero(table)]
         found += [beside] if isinstance(beside, str) else []
         csv = {} if isinstance(beside, str) else self._keypoints(beside)
         exchange.renumber(self.name, self._numbers_before(table))
@@ -269,12 +269,11 @@ class CollectedData:
         skeleton = self.folder.skeleton
         individuals = {i: None for i, _ in table.columns if i not in skeleton.owners}
         bodyparts = {b: None for i, b in table.columns if i not in individuals and b not in skeleton.bodyparts_of(i)}
-        return [
-            f"{table.path} has labels of {', '.join(map(repr, names))}, which config.yaml does not list; they are kept "
-            "there and not shown."
-            for names in (individuals, bodyparts)
-            if names
-        ]
+        in_file = {name for column in table.columns for name in column}
+        missing_bodyparts = [name for name in skeleton.bodyparts if name not in in_file]
+        notices = [_unlisted(table, individuals, [name for name in skeleton.individuals if name not in in_file])]
+        notices.append(_unlisted(table, bodyparts, missing_bodyparts))
+        return [notice for notice in notices if notice]
 
     def _numbers_before(self, table: AnnotationTable) -> dict[int, int]:
         """Return present frame numbers, keyed by those of versions that read at most twelve digits."""
@@ -335,7 +334,7 @@ class CollectedData:
         more = f" and {len(found) - 1} more points lie" if len(found) > 1 else " lies"
         where = f"{bodypart!r} at ({x:g}, {y:g}) in the row {video}/{image}"
         width, height = size[found[0][0], 0]
-        image_words = f"the image of {width:g} x {height:g} pixels"
+        image_words = f"the image of {width:g} x {height:g} pixels" if np.isfinite(width) else "its image"
         return [f"{table.path}: {where}{more} outside {image_words}. Shown as it is; DeepLabCut leaves it out."]
 
     def _is_known(self, state: ExchangeState) -> bool:
@@ -412,3 +411,24 @@ class CollectedData:
 def _labels(changes: Sequence[tuple[KeypointKey, object]]) -> str:
     count = len(changes)
     return f"{count} label{'s' if count > 1 else ''} ({shown_frames({key.frame for key, _ in changes})})"
+
+
+def _unlisted(table: AnnotationTable, names: Iterable[str], missing: Sequence[str]) -> str:
+    """Say which names of the file ``config.yaml`` does not list, if any; ``missing`` are those only it has."""
+    listed = ", ".join(map(repr, names))
+    if not listed:
+        return ""
+    said = f"{table.path} has labels of {listed}, which config.yaml does not list; they are kept there and not shown."
+    return f"{said} Rename them there if they are {', '.join(map(repr, missing))}." if missing else said
+
+
+def _at_zero(table: AnnotationTable) -> list[str]:
+    """Report points at exactly (0, 0), which nobody clicks and some programs write for what is not there."""
+    found = np.argwhere((table.xy == 0).all(axis=-1))
+    if not len(found):
+        return []
+    (video, image), (_, bodypart) = table.rows[found[0][0]], table.columns[found[0][1]]
+    lie = "points lie" if len(found) > 1 else "point lies"
+    where = f"{len(found)} {lie} at exactly (0, 0), such as {bodypart!r} in the row {video}/{image}"
+    said = "Some programs write that for what is not there; here it is a label. If it is none, clear it."
+    return [f"{table.path}: {where}. {said}"]

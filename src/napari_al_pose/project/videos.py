@@ -153,8 +153,22 @@ def find_videos(root: Path, video_sets: Sequence[VideoSet], known: KnownVideos) 
     notices += _missing_but_for_images(missing, root)
     names = [name for name in crops if name in files or name in folders]
     names += sorted(({*files, *folders}) - set(names))
+    notices += _alike(names, root)
     videos = [ProjectVideo(name, files.get(name), folders.get(name), crops.get(name)) for name in names]
     return videos, notices
+
+
+def _alike(names: Sequence[str], root: Path) -> list[str]:
+    """Report names that differ in capital letters alone: one video for Windows and macOS, and often for the user."""
+    by_letters: dict[str, list[str]] = {}
+    for name in names:
+        by_letters.setdefault(name.casefold(), []).append(name)
+    return [
+        f"{' and '.join(alike)} in {root} differ in capital letters alone and count as {len(alike)} videos. If they "
+        "are one, rename the video and its folder in labeled-data alike."
+        for alike in by_letters.values()
+        if len(alike) > 1
+    ]
 
 
 def _missing_but_for_images(names: Sequence[str], root: Path) -> list[str]:
