@@ -8,13 +8,11 @@ import pytest
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState, Prediction
 from napari_al_pose.domain.label_checks import (
     LabelCheck,
-    check_marks,
-    check_rows,
     find_checks,
     is_in_place,
     points_of_model,
 )
-from napari_al_pose.domain.views.learning import check_button_text
+from napari_al_pose.domain.views.label_checks import check_button_text, check_marks, check_rows
 
 PARTS = ("nose", "left ear", "right ear", "tail")
 PAIRS = (("left ear", "right ear"),)

@@ -108,6 +108,16 @@ def test_what_a_category_lacks_is_not_labelled_and_other_kinds_are_counted(tmp_p
     assert "'hand'" not in said, "it was left out as a whole"
 
 
+def test_an_entry_of_no_category_whose_points_are_cut_off_is_told_beside_the_others(tmp_path):
+    torn = entry(0, [(3, 4), (5, 6), (7, 8)], category=9, bbox=[0, 0, 9, 9])
+    torn["keypoints"].pop()
+    kinds = [{"id": i, "name": f"kind {i}", "keypoints": NAMES, "skeleton": []} for i in (1, 2)]
+    whole = entry(0, [(1, 2), (3, 4), (5, 6)])
+    labels = read_coco(coco(tmp_path / "c.json", [whole, torn], categories=kinds))
+    assert len(labels.annotations) == 1
+    assert any("1 annotation of categories" in notice and "left out" in notice for notice in labels.notices)
+
+
 def test_one_image_twice_keeps_both_annotations(tmp_path):
     images = [{"id": i, "file_name": "cam/img1.png", "width": 9, "height": 9} for i in (4, 7)]
     annotations = [entry(4, POINTS), entry(7, [(5, 5), (6, 6), (7, 7)]), entry(7, POINTS)]

@@ -1,6 +1,6 @@
 """Suspicious labels: a model that never saw them predicts something else, with confidence.
 
-What they are, how they are found, and what the window calls them.
+What they are and how they are found.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ SWAP_GAIN = 0.5
 
 _SAME_PLACE_PX = 0.01
 """Largest distance at which a label counts as not moved."""
-
-KEEP, TAKE, EXCHANGE, NEXT = "Keep my label", "Take the model's point", "Exchange the two", "Next"
-"""What the buttons say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +68,6 @@ class LabelCheck:
     individual: str = SINGLE_INDIVIDUAL
     seen: tuple[float, float] | None = None
     counterpart: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRow:
-    """One row: where, what and why."""
-
-    check: LabelCheck
-    title: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckMarks:
-    """What is drawn of a check: the label, where the model sees it, and what stands beside the second.
-
-    Parameters
-    ----------
-    label, seen : (float, float)
-        Source pixels.
-    text : str
-    """
-
-    label: tuple[float, float]
-    seen: tuple[float, float]
-    text: str
 
 
 def find_checks(
@@ -179,47 +151,9 @@ def is_in_place(check: LabelCheck, annotation: Annotation, bodyparts: Sequence[s
     return bool(placed and np.abs(annotation.xy[k] - (check.x, check.y)).max() <= _SAME_PLACE_PX)
 
 
-def check_rows(checks: Sequence[LabelCheck]) -> tuple[CheckRow, ...]:
-    """Return the rows, in the order of ``checks``."""
-    return tuple(CheckRow(check, f"{check.key.video}, frame {check.key.frame}", _why(check)) for check in checks)
-
-
-def check_place(checks: Sequence[LabelCheck], current: LabelCheck | None) -> str:
-    """Return which of the labels is looked at: "2 of 7"."""
-    if current is not None and current in checks:
-        return f"{list(checks).index(current) + 1} of {len(checks)}"
-    return f"{len(checks)} left" if checks else "none left"
-
-
-def check_heading(n_checks: int) -> str:
-    """Return the line above the list."""
-    if not n_checks:
-        return "No label looks wrong any more. They are checked again after each round."
-    return "A model that was not trained on these labels confidently predicts another place."
-
-
-def take_text(check: LabelCheck | None) -> str:
-    """Return what the button that follows the model says."""
-    return EXCHANGE if check is not None and check.counterpart else TAKE
-
-
 def can_take(check: LabelCheck) -> bool:
     """Return whether it is known what the model would have in the label's place."""
     return check.seen is not None or bool(check.counterpart)
-
-
-def check_marks(check: LabelCheck) -> CheckMarks | None:
-    """Return what is drawn on the canvas; None if the model's point is not known."""
-    if check.seen is None:
-        return None
-    apart = float(np.hypot(check.seen[0] - check.x, check.seen[1] - check.y))
-    return CheckMarks((check.x, check.y), check.seen, f"model, {apart:.0f} px away")
-
-
-def swap_text(check: LabelCheck) -> str:
-    """Return which two bodyparts look swapped."""
-    other = check.counterpart or "its counterpart on the other side"
-    return f"{check.bodypart} and {other} look swapped"
 
 
 def _swaps(
@@ -277,11 +211,3 @@ def _animal_length(labels: Sequence[Annotation]) -> float:
     placed = [label.xy[label.states == KeypointState.PLACED] for label in labels]
     lengths = [float(np.hypot(*np.ptp(xy, axis=0))) for xy in placed if len(xy) >= 2]
     return float(np.median(lengths)) if lengths else 0.0
-
-
-def _why(check: LabelCheck) -> str:
-    sure = f"{check.likelihood:.0%} sure"
-    who = f"{check.individual}, " if check.individual else ""
-    if check.kind == "swapped":
-        return f"{who}{swap_text(check)}; {sure}"
-    return f"{who}{check.bodypart}: {check.distance:.0f} px from the model's point; {sure}"

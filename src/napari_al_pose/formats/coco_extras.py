@@ -74,6 +74,8 @@ def _has_own_box(entry: dict[str, Any]) -> bool:
     except (TypeError, ValueError):
         return not _is_empty(entry.get("bbox"))
     values = [value if isinstance(value, (int, float)) else np.nan for value in entry["keypoints"]]
+    if len(values) % 3:
+        return False  # refused, or passed over and named
     table = np.array(values, float).reshape(-1, 3)
     placed = table[table[:, 2] > 0, :2]
     if not len(placed):

@@ -55,11 +55,6 @@ class ErrorCurve:
     rounds: tuple[int, ...] = ()
 
 
-def check_button_text(n_checks: int) -> str:
-    """Return what the button that opens the labels to check says; "" if there are none."""
-    return f"Check {count(n_checks, 'label')}" if n_checks else ""
-
-
 def train_view(
     *, engine_state: str, busy: bool, read_only: bool, n_new: int, n_trainable: int, n_complete: int, train_after: int
 ) -> TrainView:

@@ -10,7 +10,6 @@ import numpy as np
 from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses, believed, is_doubtful
 from napari_al_pose.domain.frames import FrameKey
-from napari_al_pose.domain.label_checks import LabelCheck, swap_text, take_text
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.tools import LabelMode, Tool
 
@@ -127,15 +126,6 @@ def prompt(
     return Prompt(f"{what} the {bodypart}{through_all}", keys, warning)
 
 
-def check_prompt(check: LabelCheck) -> Prompt:
-    """Return what the strip above the canvas says while a label is checked."""
-    keys = f"{{checks.keep}}: keep my label   {{checks.take}}: {_first_small(take_text(check))}   {{checks.next}}: next"
-    who = f"{check.individual}: " if check.individual else ""
-    if check.kind == "swapped":
-        return Prompt(f"{who}{swap_text(check)}", keys)
-    return Prompt(f"{who}Your {check.bodypart} is {check.distance:.0f} px from where the model sees it", keys)
-
-
 def playing_prompt(n_frames: int) -> Prompt:
     """Return what is said while the frames around the current one are played."""
     return Prompt(f"Playing {n_frames} frames around this one", "{layers.toggle_context}: back to it")
@@ -182,10 +172,6 @@ def _accepting(guessed: Guessed) -> str:
     what = "copied point" if guessed.copied_from is not None else "guess"
     plural = f"{n_believed} {what}" + ("" if n_believed == 1 else "s" if what != "guess" else "es")
     return f"{ACCEPT_ALL} {plural}" + (f", {doubted}" if n_doubted else "")
-
-
-def _first_small(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _joined(*parts: str) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from napari.layers import Layer, Points, Vectors
 
 from napari_al_pose.domain import Skeleton, Suggestion
-from napari_al_pose.domain.label_checks import CheckMarks
 from napari_al_pose.domain.tools import Tool
+from napari_al_pose.domain.views.label_checks import CheckMarks
 from napari_al_pose.gui.layers.images import ScoremapLayer, VideoLayer
 from napari_al_pose.gui.layers.keypoints import KeypointLayers
 from napari_al_pose.gui.layers.shapes import NO_LINE, segments, to_napari

@@ -13,7 +13,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.domain.label_checks import check_marks
+from napari_al_pose.domain.views.label_checks import check_marks
 from napari_al_pose.domain.views.prompt import point_name
 from napari_al_pose.gui.frames import NewestFrame
 from napari_al_pose.gui.layers.camera import FIT_MARGIN, Camera, CameraAim, FitOnResize

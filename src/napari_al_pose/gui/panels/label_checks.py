@@ -6,11 +6,11 @@ from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
-from napari_al_pose.domain.label_checks import (
+from napari_al_pose.domain.label_checks import can_take
+from napari_al_pose.domain.views.label_checks import (
     KEEP,
     NEXT,
     CheckRow,
-    can_take,
     check_heading,
     check_place,
     check_rows,

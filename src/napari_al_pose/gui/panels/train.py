@@ -14,7 +14,7 @@ from napari_al_pose.domain.views import (
     training_sentence,
 )
 from napari_al_pose.domain.views.effort import effort_lines, newest_line
-from napari_al_pose.domain.views.learning import check_button_text
+from napari_al_pose.domain.views.label_checks import check_button_text
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
 from napari_al_pose.gui.state.key_choices import KeyChoices

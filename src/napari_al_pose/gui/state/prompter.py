@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_al_pose.domain.views.prompt import Prompt, check_prompt, copied_sentence, prompt
+from napari_al_pose.domain.views.label_checks import check_prompt
+from napari_al_pose.domain.views.prompt import Prompt, copied_sentence, prompt
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.label_checks import LabelChecks
 from napari_al_pose.gui.state.learning import Learning
