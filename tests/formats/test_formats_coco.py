@@ -109,9 +109,10 @@ def test_what_a_category_lacks_is_not_labelled_and_other_kinds_are_counted(tmp_p
 
 
 def test_an_entry_of_no_category_whose_points_are_cut_off_is_told_beside_the_others(tmp_path):
-    torn = entry(0, [(3, 4), (5, 6), (7, 8)], category=9, bbox=[0, 0, 9, 9])
+    torn = entry(0, [(3, 4), (5, 6), (7, 8)], bbox=[0, 0, 9, 9])
     torn["keypoints"].pop()
-    kinds = [{"id": i, "name": f"kind {i}", "keypoints": NAMES, "skeleton": []} for i in (1, 2)]
+    del torn["category_id"]
+    kinds = [{"id": i, "name": f"kind {i}", "keypoints": NAMES[::i], "skeleton": []} for i in (1, -1)]
     whole = entry(0, [(1, 2), (3, 4), (5, 6)])
     labels = read_coco(coco(tmp_path / "c.json", [whole, torn], categories=kinds))
     assert len(labels.annotations) == 1
