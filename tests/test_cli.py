@@ -167,6 +167,17 @@ def test_the_window_on_a_bad_path_names_it(tmp_path):
     assert "nothing-here" in refused(tmp_path / "nothing-here")
 
 
+def test_a_mistyped_verb_is_told_the_verb():
+    assert "did you mean 'predict'?" in refused("predcit", "project")
+
+
+def test_the_window_takes_one_project_or_videos(openfield, tmp_path):
+    video = next((openfield.parent / "videos").iterdir())
+    assert str(openfield) in refused(video, openfield)
+    assert f"no file {tmp_path / 'mouse.mp4'}" in refused(tmp_path / "mouse.mp4")
+    assert "display" in refused(video, video)
+
+
 def test_a_fault_of_ours_is_a_sentence_and_a_log(tmp_path):
     """A fault is made by breaking the package's own lookup; exit code 1, the traceback in a file."""
     done = subprocess.run(

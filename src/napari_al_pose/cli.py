@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a fault of ours, 2 the input or the call.
 from __future__ import annotations
 
 import argparse
+import difflib
 import logging
 import signal
 import sys
@@ -15,12 +16,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.errors import no_permission
 from napari_al_pose.verbs import adopt, demo, exchange, learn_policy, loop, predict, project, simulate
 
 GROUPS = (demo, loop, adopt, predict, exchange, project, simulate, learn_policy)
 """Modules whose ``add`` brings verbs, in the order of the help."""
+
+_PATHS = "a project's folder or config.yaml, SLEAP's labels, or videos for a new project"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,12 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(options.run(options) or 0)
     except AlPoseError as error:
-        print(f"napari-al-pose: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except PermissionError as error:
+        _refuse(no_permission(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse(error: AlPoseError) -> NoReturn:
+    """Say what the user can mend, and exit."""
+    print(f"napari-al-pose: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    sys.exit(2)
 
 
 def verb_parser() -> argparse.ArgumentParser:
@@ -64,7 +76,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     if (words and words[0] in verbs) or {"-h", "--help"} & set(arguments):
         return parser
     parser = _empty_parser()
-    parser.add_argument("project", nargs="?", type=Path, metavar="PROJECT", help="project folder or config.yaml")
+    guess = difflib.get_close_matches(words[0], verbs, n=1) if words and not Path(words[0]).exists() else []
+    if guess:
+        parser.error(f"there is no verb and no file {words[0]!r}; did you mean {guess[0]!r}?")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=_PATHS)
     parser.set_defaults(run=_window)
     return parser
 
@@ -73,7 +88,7 @@ def _empty_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="napari-al-pose",
         description="Active learning of animal pose in napari: a model trains while you label and suggests frames.",
-        epilog="With no verb, `napari-al-pose [PROJECT]` opens the window.",
+        epilog=f"With no verb, `napari-al-pose [PATH ...]` opens the window: {_PATHS}.",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print more on standard error")
     return parser
@@ -82,7 +97,7 @@ def _empty_parser() -> argparse.ArgumentParser:
 def _window(options: argparse.Namespace) -> None:
     from napari_al_pose.gui.window import run_window
 
-    run_window(options.project)
+    run_window(options.paths)
 
 
 def _report_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -37,7 +37,36 @@ def run():
     serve()
 
 napari.run = run
-run_window(Path(sys.argv[1]))
+run_window([Path(path) for path in sys.argv[1:]])
+"""
+
+
+DIALOG = """
+import sys
+from pathlib import Path
+import napari
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
+from napari_al_pose.gui.window import run_window
+
+serve = napari.run
+
+def look():
+    dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, NewProjectDialog)]
+    if not dialogs or not dialogs[0].isVisible() or not dialogs[0].videos.paths:
+        QTimer.singleShot(50, look)
+        return
+    print(*(path.name for path in dialogs[0].videos.paths))
+    dialogs[0].reject()
+    QTimer.singleShot(200, lambda: napari.current_viewer().window._qt_window.close())
+
+def run():
+    QTimer.singleShot(50, look)
+    serve()
+
+napari.run = run
+run_window([Path(path) for path in sys.argv[1:]])
 """
 
 
@@ -70,4 +99,14 @@ def test_it_says_where_the_labels_are_and_nothing_of_what_napari_takes_apart(sam
     command = [sys.executable, "-c", CLOSED_ONCE_OPEN, str(sample_copy)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=True)
     assert done.stdout.splitlines()[-1] == f"Your labels are saved in {sample_copy.parent}."
+    assert "Traceback" not in done.stderr
+
+
+def test_started_on_videos_it_asks_for_a_project_of_them(sample_project, tmp_path):
+    videos = sorted((sample_project.parent / "videos").iterdir())
+    command = [sys.executable, "-c", DIALOG, *map(str, videos)]
+    own = {**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml"), "XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=False, env=own)
+    assert done.returncode == 0, done.stderr
+    assert " ".join(video.name for video in videos) in done.stdout.splitlines()
     assert "Traceback" not in done.stderr

@@ -195,6 +195,33 @@ def test_read_only_folder(project_root, opened_before):
     assert done.stdout.splitlines() == ["True 2", "True", str(opened_before), "refused True"]
 
 
+REFUSED = """
+import os, sys
+import h5py, pandas, tables
+from napari_al_pose.domain import AlPoseError
+from napari_al_pose.project import open_project
+
+open_project(sys.argv[1], read_only=True).close()
+os.setgid(65534); os.setuid(65534)
+try:
+    open_project(sys.argv[1])
+except AlPoseError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another user")
+@pytest.mark.parametrize("part", ["", "labeled-data", "labeled-data/mouse"])
+def test_a_folder_of_somebody_else_is_named(project_root, part):
+    save_labels(project_root, XY, FRAMES)
+    for path in [project_root, *project_root.rglob("*"), *list(project_root.parents)[:3]]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (project_root / part).chmod(0o700)
+    done = subprocess.run([sys.executable, "-c", REFUSED, str(project_root)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"You have no permission to use {project_root / part}")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

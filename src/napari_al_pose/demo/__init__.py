@@ -112,7 +112,7 @@ def _home() -> Path:
 def _open(project: Path) -> int:
     from napari_al_pose.gui.window import run_window
 
-    run_window(project)
+    run_window([project])
     return 0
 
 

@@ -24,3 +24,11 @@ class AlPoseError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+
+def no_permission(error: PermissionError) -> AlPoseError:
+    """Return what the user is told of a file or folder that belongs to somebody else."""
+    return AlPoseError(
+        f"You have no permission to use {error.filename}.",
+        "Ask its owner for it, or copy what you need to a folder of your own.",
+    )

@@ -40,6 +40,11 @@ def is_config(path: Path) -> bool:
     return path.suffix.lower() in CONFIG_SUFFIXES
 
 
+def is_video(path: Path) -> bool:
+    """Return whether a path is named like a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def is_sleap(path: Path) -> bool:
     """Return whether a path is named like SLEAP's labels."""
     return path.suffix.lower() == SLEAP_SUFFIX

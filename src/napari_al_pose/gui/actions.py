@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
-from napari_al_pose.domain.file_names import is_sleap, project_root
+from napari_al_pose.domain.file_names import is_sleap, is_video, project_root
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.gui.background import Background
@@ -112,6 +112,13 @@ class WindowActions(QObject):
     def new(self) -> None:
         """Ask for a new project's details and make it."""
         self.leaving.ask(self._ask_new, what="Make a new project")
+
+    def take_files(self, paths: Sequence[Path]) -> None:
+        """Open a project or SLEAP's labels, or take videos."""
+        if is_video(paths[0]):
+            self.take_videos(paths)
+        else:
+            self.open_any(paths[0])
 
     def take_videos(self, paths: Sequence[Path]) -> None:
         """Add videos to the open project; without one, make a project of them."""

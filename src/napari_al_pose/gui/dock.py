@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
@@ -119,6 +120,10 @@ class PoseLabeller(QWidget):
         bar, margins = self._scrolled_panels.verticalScrollBar(), self._rows.contentsMargins()
         beside = margins.left() + margins.right() + (bar.sizeHint().width() if bar.maximum() else 0)
         self.setMinimumWidth(max(MIN_WIDTH, self._panels.minimumSizeHint().width() + beside))
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """Open a project or SLEAP's labels, or take videos, as if they were dropped on the window."""
+        self._actions.take_files(paths)
 
     def _build(self) -> None:
         session, colours = self.session, theme_colours(self._viewer.theme)

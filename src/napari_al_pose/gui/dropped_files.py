@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QDropEvent
 
-from napari_al_pose.domain.file_names import VIDEO_SUFFIXES, is_config, is_sleap
+from napari_al_pose.domain.file_names import is_config, is_sleap, is_video
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.layers.napari_widgets import drop_target
 from napari_al_pose.gui.state.view_options import ViewOptions
@@ -42,23 +42,14 @@ class DroppedFiles(QObject):
             return False
         event.acceptProposedAction()
         # The program that the files come from waits until the drop is over; questions come after it.
-        QTimer.singleShot(0, self, lambda: self._take(paths))
+        QTimer.singleShot(0, self, lambda: self._actions.take_files(paths))
         return True
 
     @staticmethod
     def _takes(paths: list[Path]) -> bool:
-        return bool(paths) and (all(map(_is_video, paths)) or (len(paths) == 1 and _is_project(paths[0])))
-
-    def _take(self, paths: list[Path]) -> None:
-        if _is_project(paths[0]):
-            self._actions.open_any(paths[0])
-        else:
-            self._actions.take_videos(paths)
+        are_videos = all(path.is_file() and is_video(path) for path in paths)
+        return bool(paths) and (are_videos or (len(paths) == 1 and _is_project(paths[0])))
 
 
 def _is_project(path: Path) -> bool:
     return (path / "config.yaml").is_file() or (path.is_file() and (is_config(path) or is_sleap(path)))
-
-
-def _is_video(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES

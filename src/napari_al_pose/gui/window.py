@@ -5,16 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import is_sleap
+from napari_al_pose.domain.file_names import is_sleap, is_video
 from napari_al_pose.gui.splash import Splash
 
 if TYPE_CHECKING:
+    from napari_al_pose.gui.dock import PoseLabeller
     from napari_al_pose.gui.state.session import Session
 
 PLUGIN = "napari-al-pose"
@@ -45,21 +46,26 @@ def open_window(project: Path | None = None, *, show: bool = True, is_program: b
     AlPoseError
         If there is no Qt, no display, or no project at ``project``.
     """
+    viewer, dock = _open_window(project, show=show, is_program=is_program)
+    return viewer, dock.session
+
+
+def _open_window(project: Path | None, *, show: bool, is_program: bool) -> tuple[Any, PoseLabeller]:
     if project is not None:
         check_project(project)
     _check_display()
     with _collecting_nothing(freeze=is_program):
-        viewer, session = _new_window()
+        viewer, dock = _new_window()
         if show:
             _show(viewer)
     if project is not None:
         # Last, so that the window is painted before what is in the project takes its time.
-        session.projects.open_project(project)
-    return viewer, session
+        dock.session.projects.open_project(project)
+    return viewer, dock
 
 
-def _new_window() -> tuple[Any, Session]:
-    """Return viewer and session of a window that is shown once everything is in place.
+def _new_window() -> tuple[Any, PoseLabeller]:
+    """Return viewer and dock of a window that is shown once everything is in place.
 
     So nothing is laid out twice, and nobody sees napari's window without ours.
     """
@@ -67,13 +73,10 @@ def _new_window() -> tuple[Any, Session]:
         import napari
     except ImportError as error:
         raise AlPoseError(f"napari can't be imported: {error}.", 'pip install "napari-al-pose[all]"') from error
-    from napari_al_pose.gui.viewers import session_for
-
     viewer = napari.Viewer(title="napari-al-pose", show=False, show_welcome_screen=False)
-    viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    session = session_for(viewer)
-    session.options.arrange_own_window()
-    return viewer, session
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    dock.session.options.arrange_own_window()
+    return viewer, dock
 
 
 def _show(viewer: Any) -> None:
@@ -114,16 +117,26 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
     return min(size[0], there.width()), min(size[1], there.height())
 
 
-def run_window(project: Path | None = None) -> None:
-    """Open the window and serve it until it is closed; then say where the labels are."""
-    if project is not None:
-        check_project(project)
+def run_window(paths: Sequence[Path] = ()) -> None:
+    """Open the window and serve it until it is closed; then say where the labels are.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        A project's folder or ``config.yaml``, SLEAP's labels, or videos for a new project.
+
+    Raises
+    ------
+    AlPoseError
+        If they are none of these, or there is no display.
+    """
+    project = _project_of(paths)
     _check_display()
     text = "Opening the window…" if project is None else f"Opening {_root_of(project).name}…"
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
     with Splash(text) as splash:
-        _viewer, session = open_window(project, is_program=True)
+        _viewer, dock = _open_window(project, show=True, is_program=True)
         import napari
         from qtpy.QtCore import QCoreApplication, QTimer
         from qtpy.QtWidgets import QApplication
@@ -134,11 +147,31 @@ def run_window(project: Path | None = None) -> None:
         assert isinstance(app, QApplication)
         app.lastWindowClosed.connect(lambda: QTimer.singleShot(0, lambda: QCoreApplication.exit(0)))
         opened: list[Path] = []
-        session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
+        dock.session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
         QTimer.singleShot(0, splash.close)
+        if project is None and paths:
+            QTimer.singleShot(0, lambda: dock.open_files(paths))
         napari.run()
     for root in dict.fromkeys(opened):
         sys.stdout.write(f"Your labels are saved in {root}.\n")
+
+
+def _project_of(paths: Sequence[Path]) -> Path | None:
+    """Return the project to open; None if there is none, or videos or labels that one is to be made of.
+
+    Raises the errors that opening would raise at once, so that a mistyped path is reported on the command line.
+    """
+    made_of = [path for path in paths if is_video(path) or is_sleap(path)]
+    for path in made_of:
+        if not path.is_file():
+            raise AlPoseError(f"There is no file {path}.", "Check its name and folder.")
+    if len(paths) > 1 and (len(made_of) < len(paths) or any(map(is_sleap, paths))):
+        others = ", ".join(str(path) for path in paths if not is_video(path))
+        raise AlPoseError(f"Expected one project, or several videos, got {others} among them.", "Open them one by one.")
+    if not paths or made_of:
+        return None
+    check_project(paths[0])
+    return paths[0]
 
 
 def _root_of(project: Path) -> Path:
@@ -147,7 +180,7 @@ def _root_of(project: Path) -> Path:
 
 
 def check_project(path: Path) -> None:
-    """Raise the errors that opening would raise at once, so that a mistyped path is reported on the command line."""
+    """Raise what opening would raise at once."""
     from napari_al_pose.formats.deeplabcut import read_config
 
     if is_sleap(path):

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, UNIQUE_INDIVIDUAL, AlPoseError, Skeleton
+from napari_al_pose.domain.errors import no_permission
 from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
 from napari_al_pose.formats.atomic import remove_leftovers
@@ -37,10 +38,17 @@ def open_project(
     Raises
     ------
     AlPoseError
-        If there is no project, one of its files is damaged (it is left as it is), or ``read_only`` is False and the
-        project can't be opened for writing.
+        If there is no project, one of its files is damaged (it is left as it is) or may not be read, or ``read_only``
+        is False and the project can't be opened for writing.
     """
-    config = read_config(_config_path(Path(path).expanduser().absolute()))
+    try:
+        return _opened(Path(path).expanduser().absolute(), read_only, on_progress)
+    except PermissionError as error:
+        raise no_permission(error) from error
+
+
+def _opened(path: Path, read_only: bool | None, on_progress: OnProgress) -> Project:
+    config = read_config(_config_path(path))
     skeleton, notices = _skeleton(config)
     lock: ProjectLock | None = None
     holder: LockHolder | None = None
