@@ -83,9 +83,12 @@ viewer.close()
 """
 
 
-@pytest.mark.parametrize("size", [(1100, 800), (5000, 4000)])
-def test_the_first_window_has_our_size_and_is_no_larger_than_the_screen(size, tmp_path):
-    own = {**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml")}
+@pytest.mark.parametrize(("size", "was_killed"), [((1100, 800), False), ((1100, 800), True), ((5000, 4000), False)])
+def test_the_first_window_has_our_size_and_is_no_larger_than_the_screen(size, was_killed, tmp_path):
+    settings = tmp_path / "napari.yaml"
+    if was_killed:  # what napari has saved by then
+        settings.write_text("application:\n  first_time: false\n", encoding="utf-8")
+    own = {**os.environ, "NAPARI_CONFIG": str(settings)}
     command = [sys.executable, "-c", FIRST_START, *map(str, size)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=True, env=own)
     width, height, *screen = map(int, done.stdout.split())

@@ -82,15 +82,16 @@ def _new_window() -> tuple[Any, PoseLabeller]:
 def _show(viewer: Any) -> None:
     """Show the window, in our size where nobody has chosen another, and never larger than the screen.
 
-    napari gives it the size of before, maybe of a larger screen; at its first start it asks the panels, and then the
-    window's foot was below that of a laptop's screen.
+    napari gives it the size of before, maybe of a larger screen. Without one it asks the panels, and then the window's
+    foot was below that of a laptop's screen. There is none at the first start, nor where no window was ever closed:
+    a program that is ended in its terminal saves no size.
     """
     from napari.settings import get_settings
 
-    is_first = get_settings().application.first_time
+    is_known = get_settings().application.window_size is not None
     viewer.window.show()
     there = viewer.window.geometry()[2:]
-    wanted = _fitting(SIZE if is_first else there)
+    wanted = _fitting(there if is_known else SIZE)
     if wanted != tuple(there):
         viewer.window.resize(*wanted)
 
