@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from qtpy.QtWidgets import QAbstractButton
-from session_tools import TIMEOUT, cut_off, label_with, press, text_in
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QAbstractButton, QWidget
+from session_tools import TIMEOUT, cut_off, label_with, overlapping, press, text_in
 
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
@@ -18,6 +19,7 @@ from napari_al_pose.gui.panels.bodyparts import TIGHT_ROW_HEIGHT
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.widgets import RowsView
+from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
 LAPTOP = 706
@@ -119,6 +121,43 @@ def test_the_dock_is_as_wide_and_its_rows_as_high_as_a_large_font_needs(opened_d
     qtbot.waitUntil(lambda: opened_dock.bodyparts._delegate.height >= row, timeout=TIMEOUT)
     qtbot.waitUntil(lambda: opened_dock.queue._delegate.height >= 2 * row, timeout=TIMEOUT)
     assert opened_dock._panels.minimumSizeHint().width() < opened_dock.minimumWidth()
+
+
+class PaintWatch(QObject):
+    """Notes what lies over each other or is cut off in a widget whenever a part of it is painted."""
+
+    def __init__(self, watched):
+        super().__init__(watched)
+        self.watched, self.n_paints, self.found = watched, 0, []
+        for widget in (watched, *watched.findChildren(QWidget)):
+            widget.installEventFilter(self)
+
+    def eventFilter(self, widget, event):  # noqa: N802
+        if event.type() == QEvent.Type.Paint:
+            self.n_paints += 1
+            self.found += [*overlapping(self.watched), *cut_off(self.watched)]
+        return False
+
+
+def test_nothing_is_painted_before_it_is_laid_out(dock, viewer, sample_copy, qtbot, monkeypatch):
+    """The window is busy for seconds while a project opens, and shows meanwhile what was painted last."""
+    with open_project(sample_copy) as project:
+        points = dict.fromkeys(project.skeleton.bodyparts, (40.0, 50.0))
+        for frame in range(20):
+            project.labels.place_many(FrameKey(project.videos[0].name, frame), points)
+    monkeypatch.setattr(dock_module, "LOW_SCREEN", 100_000)
+    dock.session.options.arrange_own_window()
+    viewer.window.show()
+    viewer.window.resize(1366, 768)
+    qtbot.waitUntil(dock.isVisible, timeout=TIMEOUT)
+    watch, at_once = PaintWatch(dock.learning), []
+    dock.session.projects.begun.connect(lambda _beginning: at_once.extend(cut_off(dock.learning)))
+    dock.session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: dock.session.frame.picture_is_current, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: watch.n_paints > 0, timeout=TIMEOUT)
+    assert "Train on your 20 labels" in [b.text() for b in dock.learning.findChildren(QAbstractButton) if sees(dock, b)]
+    assert not watch.found
+    assert not at_once
 
 
 def test_no_text_is_cut_off_and_nothing_needed_is_below_the_fold(opened_dock, qtbot, engine):

@@ -51,6 +51,7 @@ from napari_al_pose.gui.theme import style_sheet, theme_colours
 from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.viewers import commands_for, session_for, stack_for
+from napari_al_pose.gui.widgets import lay_out
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -206,6 +207,7 @@ class PoseLabeller(QWidget):
         self.queue.mapWanted.connect(self.show_map)
         session.checks.currentChanged.connect(self._show_checks)
         session.projects.projectChanged.connect(self._on_project)
+        session.projects.begun.connect(self._on_begun)
         session.keys.listWanted.connect(self._toggle_keys)
         session.options.changed.connect(self._on_option)
         for keys in ("?", "Shift+?"):  # which of them a press is depends on the keyboard
@@ -235,6 +237,9 @@ class PoseLabeller(QWidget):
         for dock in self._parts.docks:
             dock.setVisible(project is not None)
         self._widen()
+
+    def _on_begun(self, _beginning: object) -> None:
+        lay_out(self)
 
     def _show_checks(self) -> None:
         self._panels.show_checks(self.session.checks.is_open)

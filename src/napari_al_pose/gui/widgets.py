@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from qtpy.QtCore import (
+    QAbstractListModel,
+    QCoreApplication,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+    Slot,
+)
 from qtpy.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -153,12 +164,46 @@ def _quiet_button(text: str, tooltip: str) -> QPushButton:
     return made
 
 
-def thin_bar() -> QProgressBar:
+class CalmBar(QProgressBar):
+    """A progress bar that is painted with the rest of the window.
+
+    Qt's own paints with every value, at once: whatever has changed around it is painted too, before it is laid out,
+    and stands there, cut off, for as long as the window is busy.
+    """
+
+    def setRange(self, minimum: int, maximum: int) -> None:
+        with self._unpainted():
+            super().setRange(minimum, maximum)
+
+    def setValue(self, value: int) -> None:
+        with self._unpainted():
+            super().setValue(value)
+
+    @contextmanager
+    def _unpainted(self) -> Iterator[None]:
+        self.setUpdatesEnabled(False)
+        try:
+            yield
+        finally:
+            self.setUpdatesEnabled(True)
+
+
+def thin_bar(height: int = 7) -> CalmBar:
     """Return a progress bar without a text of its own."""
-    made = QProgressBar()
+    made = CalmBar()
     made.setTextVisible(False)
-    made.setFixedHeight(7)
+    made.setFixedHeight(height)
     return made
+
+
+def lay_out(widget: QWidget) -> None:
+    """Lay out a widget and all in it now, the innermost first.
+
+    Qt does so later, and does it for the window first. Where other docks are shown at the same time, that paints the
+    widget as it was laid out before, and so it stands there for as long as the window is busy.
+    """
+    for each in reversed((widget, *widget.findChildren(QWidget))):
+        QCoreApplication.sendPostedEvents(each, QEvent.Type.LayoutRequest)
 
 
 def row_height(font: QFontMetrics, least: int, *, lines: int = 1) -> int:
@@ -237,7 +282,7 @@ class KeyedMenu(QMenu):
         made.triggered.connect(lambda _checked=False: action())
 
 
-def show_steps(bar: QProgressBar, step: Progress) -> None:
+def show_steps(bar: CalmBar, step: Progress) -> None:
     """Show in a bar how far a piece of work is, with its counts and the time left."""
     bar.setRange(0, step.total)
     bar.setValue(step.done)

@@ -7,14 +7,14 @@ from collections.abc import Generator
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QDialog, QProgressBar, QWidget
+from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange import CancelledError, Committed
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import label, show_steps
+from napari_al_pose.gui.widgets import CalmBar, label, show_steps
 
 Work = Generator[Any, None, Any]
 
@@ -75,7 +75,7 @@ class JobDialog(QDialog):
         self._job: DialogJob | None = None
         self._background = Background("al-pose-dialog", self)
         self.complaint = label("", "warning", wrap=True, whole=True)
-        self.bar = QProgressBar()
+        self.bar = CalmBar()
         self.bar.hide()
         projects.closing.connect(self.cancel)
 

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -31,7 +30,7 @@ from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.learning import Learning
 from napari_al_pose.gui.state.project_session import ProjectSession
-from napari_al_pose.gui.widgets import button, label, line
+from napari_al_pose.gui.widgets import button, label, line, thin_bar
 from napari_al_pose.project.predicted_videos import PredictedState
 
 _NAME = Qt.ItemDataRole.UserRole
@@ -191,8 +190,7 @@ class ExportDialog(QDialog):
         self.folder.addItems([_BESIDE, "Choose a folder…"])
         self.folder.setToolTip("DeepLabCut looks for predictions beside the video")
         self.folder.activated.connect(self._ask_folder)
-        self.bar = QProgressBar(textVisible=False)
-        self.bar.setFixedHeight(6)
+        self.bar = thin_bar(6)
         self.status = label("", "dim", wrap=True)
         self.predict_button = button(
             "Predict and write", "Runs in the background while you go on labelling", self.start, part="main"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, QUrl, Slot
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.gui.video_check import VideoCheck
-from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.gui.widgets import CalmBar, button, label
 
 _INFO_MS, _MS_PER_CHARACTER = 10_000, 80
 """How long a message stays: a long one takes longer to read."""
@@ -138,7 +138,8 @@ class VideoCheckBar(QFrame):
         self.forwards = button(
             "Decode forwards", "Exact without a copy, but jumps backwards are slow", check.decode_forwards
         )
-        self.progress = QProgressBar(textVisible=False)
+        self.progress = CalmBar()
+        self.progress.setTextVisible(False)
         self.cancel = button("Cancel", "Stop copying; nothing is left behind", check.cancel_copy)
         buttons = QHBoxLayout()
         for widget in (self.copy, self.forwards, self.progress, self.cancel):
