@@ -71,8 +71,13 @@ class Mouse:
     def click(self, x, y, button=LEFT, modifiers=()):
         self.drag((x, y), button=button, modifiers=modifiers)
 
-    def double_click(self, x, y):
-        mouse_double_click_callbacks(self.viewer, self.event("mouse_double_click", x, y, LEFT))
+    def double_click(self, *path, button=LEFT):
+        """Play the second of two quick clicks, or a drag from there: napari tells of its press by this alone."""
+        first = Persistent(self.event("mouse_double_click", *path[0], button))
+        mouse_double_click_callbacks(self.viewer, first)
+        for place in path[1:]:
+            mouse_move_callbacks(self.viewer, self.event("mouse_move", *place, button))
+        mouse_release_callbacks(self.viewer, self.event("mouse_release", *path[-1], button))
 
 
 class Persistent:
@@ -204,9 +209,43 @@ def test_clicks_place_the_bodyparts_in_order(viewer, opened, mouse):
 def test_a_quick_second_click_places_the_next_one_and_does_not_zoom(viewer, opened, mouse):
     zoom = viewer.scene.camera.zoom
     mouse.click(30, 40)
-    mouse.double_click(34, 44)
+    mouse.double_click((34, 44))
     assert placed(opened, opened.frame.bodyparts[1]) == [34, 44]
     assert viewer.scene.camera.zoom == zoom
+
+
+def test_what_is_dragged_right_after_its_click_moves_and_places_nothing_else(viewer, opened, mouse):
+    mouse.click(30, 40)
+    mouse.double_click((31, 40), (40, 50), (60, 70))
+    assert placed(opened, opened.frame.bodyparts[0]) == [60, 70]
+    assert (opened.frame.annotation.states > 0).sum() == 1
+    assert viewer.scene.camera.mouse_pan
+
+
+def test_quick_right_clicks_all_count(opened, mouse):
+    mouse.click(100, 100, RIGHT)
+    mouse.double_click((100, 100), button=RIGHT)
+    mouse.click(100, 100, RIGHT)
+    assert (opened.frame.annotation.states == KeypointState.NOT_VISIBLE).tolist()[:4] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("drags", [False, True])
+def test_a_press_in_one_frame_labels_nothing_in_another(viewer, opened, mouse, drags):
+    said = []
+    opened.notices.raised.connect(lambda message, *_: said.append(message))
+    mouse.click(30, 40)
+    here, labels = opened.frame.key, opened.frame.annotation.xy.copy()
+    path = ((31, 41), (40, 50)) if drags else ((100, 100),)
+    mouse_press_callbacks(viewer, Persistent(mouse.event("mouse_press", *path[0], LEFT)))
+    for place in path[1:]:
+        mouse_move_callbacks(viewer, mouse.event("mouse_move", *place, LEFT, dragging=True))
+    opened.navigator.step(1)
+    mouse_release_callbacks(viewer, mouse.event("mouse_release", *path[-1], LEFT))
+    assert opened.frame.key != here
+    assert opened.frame.annotation.is_empty
+    assert said == ["Another frame came while the mouse button was down, so nothing was labelled."]
+    opened.navigator.go_to(here)
+    np.testing.assert_array_equal(opened.frame.annotation.xy, labels)
 
 
 def test_a_label_is_dragged_and_the_view_stays(viewer, opened, mouse):

@@ -196,6 +196,11 @@ def napari_name(qt_text: str) -> str:
     return "-".join([*held, *named[-1:]])
 
 
+def with_shift(digit: str) -> str:
+    """Return how napari names a digit on a keyboard that has digits with Shift only: a French or a Czech one."""
+    return f"Shift-{digit}"
+
+
 def with_keys(text: str, table: Sequence[Key] = KEYS) -> str:
     """Return ``text`` with each ``{name}`` of an action (`Key.name`) replaced by the key that does it.
 

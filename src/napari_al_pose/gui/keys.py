@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Slot
 from qtpy.QtWidgets import QApplication
 
 from napari_al_pose.gui.commands import Commands
-from napari_al_pose.gui.key_table import HELP
+from napari_al_pose.gui.key_table import HELP, with_shift
 from napari_al_pose.gui.layers import LayerStack
 
 FIRST_REPEAT_MS = 300
@@ -138,8 +138,11 @@ class KeyBindings(QObject):
         return choose
 
     def _callbacks(self) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-        for key, command in self._commands.bound():
-            for name in key.keys:
+        bound = list(self._commands.bound())
+        taken = {name for key, _ in bound for name in key.keys}
+        for key, command in bound:
+            shifted = {with_shift(name) for name in key.keys if name.isdigit()} - taken
+            for name in (*key.keys, *shifted):
                 if name != HELP:
                     yield name, self._held(command) if key.repeats else self._pressed(command)
 

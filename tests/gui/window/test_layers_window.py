@@ -12,6 +12,7 @@ from session_tools import TIMEOUT
 
 from napari_al_pose.demo.annotator import MouseAnnotator
 from napari_al_pose.domain import KeypointState
+from napari_al_pose.domain.tools import Tool
 from napari_al_pose.domain.views import bodypart_colours
 from napari_al_pose.gui.layers.shapes import parse_colours
 from napari_al_pose.gui.viewers import session_for
@@ -73,8 +74,19 @@ def test_two_clicks_as_quick_as_a_double_click_place_two_bodyparts(viewer, sessi
     zoom = viewer.scene.camera.zoom
     hand.click(200, 200)
     QTest.mouseDClick(hand.canvas, Qt.MouseButton.LeftButton, pos=hand.to_canvas(220, 210))
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, pos=hand.to_canvas(220, 210))
     assert (session.frame.annotation.states == KeypointState.PLACED).sum() == 2
     assert viewer.scene.camera.zoom == zoom
+
+
+def test_a_frame_that_comes_while_the_button_is_down_gets_no_label(viewer, session, hand, qtbot):
+    here, left = session.frame.key, Qt.MouseButton.LeftButton
+    QTest.mousePress(hand.canvas, left, pos=hand.to_canvas(200, 200))
+    hand.press(Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: session.frame.key != here and session.frame.picture_is_current, timeout=TIMEOUT)
+    QTest.mouseRelease(hand.canvas, left, pos=hand.to_canvas(200, 200))
+    assert session.frame.annotation.is_empty
+    assert not session.projects.tally.labelled
 
 
 def test_the_keys_reach_the_session(session, hand, qtbot):
@@ -90,6 +102,10 @@ def test_the_keys_reach_the_session(session, hand, qtbot):
     assert session.frame.annotation.is_empty
     hand.press(Qt.Key.Key_Down)
     assert session.frame.bodypart == session.frame.bodyparts[1]
+    hand.press(Qt.Key.Key_3, shift)  # as a French keyboard has digits
+    assert session.options.tool is Tool.SELECT
+    hand.press(Qt.Key.Key_2)
+    assert session.options.tool is Tool.ADD
     hand.press(Qt.Key.Key_D, shift)
     assert session.frame.position == 10
     hand.press(Qt.Key.Key_H)

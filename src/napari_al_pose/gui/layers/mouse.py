@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from napari.utils.interactions import mouse_press_callbacks
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.labelling import pose_to_move, shift_inside
@@ -20,6 +21,10 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.gui.state.view_options import ViewOptions
 
 LEFT, RIGHT = 1, 2
+OTHER_FRAME: Sentence = (
+    "Another frame came while the mouse button was down, so nothing was labelled.",
+    "Go back with {previous_suggestion} or {step -1} and label it again.",
+)
 
 
 class Canvas(Protocol):
@@ -73,7 +78,7 @@ class CanvasMouse:
         self._napari_double_click = list(viewer.mouse_double_click_callbacks)
         viewer.mouse_drag_callbacks.append(self._on_press)
         viewer.mouse_move_callbacks.append(self._on_move)
-        # The second of two quick clicks must place the next bodypart, not zoom.
+        # The second of two quick clicks must place the next bodypart, or begin a drag, not zoom.
         viewer.mouse_double_click_callbacks[:] = [self._on_double_click]
 
     def detach(self) -> None:
@@ -95,7 +100,7 @@ class CanvasMouse:
             return
         if not self._frame.picture_is_current:
             return
-        whole = tuple(event.modifiers) == ("Alt",)
+        whole, key = tuple(event.modifiers) == ("Alt",), self._frame.key
         row = self._hit(xy, event)
         rows, points = self._held(row, whole=whole)
         camera = viewer.scene.camera
@@ -107,21 +112,30 @@ class CanvasMouse:
             yield
             while event.type == "mouse_move":
                 moved = moved or _far(start, event.pos)
-                if drags and moved:
+                if drags and moved and self._frame.key == key:
                     self._canvas.preview(rows, self._moved(points, xy, to_source(event.position)))
                 yield
         finally:
             camera.mouse_pan = pans
-        end = to_source(event.position)
-        if moved or _far(start, event.pos):
-            if drags and whole:
-                self._editor.move_pose(end[0] - xy[0], end[1] - xy[1])
-            elif drags:
-                self._take(rows[0])
-                self._editor.place(self._bodypart(rows[0]), *self._clamp(end))
-        elif whole:
-            return
-        elif button == RIGHT:
+        moved = moved or _far(start, event.pos)
+        if self._frame.key != key:
+            if drags or not moved:
+                self._notices.tell(*OTHER_FRAME)
+        elif moved and drags:
+            self._drop(rows, xy, to_source(event.position), whole=whole)
+        elif not moved and not whole:
+            self._click_with(button, xy, row)
+
+    def _drop(self, rows: list[int], start: tuple[float, float], end: tuple[float, float], *, whole: bool) -> None:
+        """Put what was dragged where it was let go, whoever is chosen by then."""
+        self._take(rows[0])
+        if whole:
+            self._editor.move_pose(end[0] - start[0], end[1] - start[1])
+        else:
+            self._editor.place(self._bodypart(rows[0]), *self._clamp(end))
+
+    def _click_with(self, button: int, xy: tuple[float, float], row: int | None) -> None:
+        if button == RIGHT:
             if row is not None:
                 self._take(row)
             self._editor.mark_not_visible(None if row is None else self._bodypart(row))
@@ -146,8 +160,8 @@ class CanvasMouse:
         if takes_none or not self._wanted(event):
             for callback in self._napari_double_click:
                 callback(viewer, event)
-        elif event.button == LEFT:
-            self._click(xy, self._hit(xy, event))
+        else:  # napari tells of the second of two quick presses by this alone, and then of its moves and its release
+            mouse_press_callbacks(viewer, event)
 
     def _on_move(self, viewer: Any, event: Any) -> None:
         if event.is_dragging:
