@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_al_pose.domain.file_names import is_config, is_sleap, project_root
+from napari_al_pose.domain.file_names import is_config, is_foreign, is_sleap, project_root
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "old.yml", "CONFIG.YAML"])
@@ -24,4 +24,6 @@ def test_anything_else_names_itself(name):
 
 def test_sleap_files_are_known_by_their_suffix():
     assert is_sleap(Path("labels.v001.pkg.SLP"))
+    assert is_foreign(Path("train.JSON"))
+    assert not is_foreign(Path("CollectedData_me.csv"))
     assert not is_sleap(Path("slp"))

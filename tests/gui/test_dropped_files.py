@@ -10,8 +10,11 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 from session_tools import TIMEOUT, dialog_of
 
+from napari_al_pose.domain import FrameKey
+from napari_al_pose.gui.dialogs.exchange import ImportDialog
 from napari_al_pose.gui.dialogs.new_project import NewProjectDialog
 from napari_al_pose.gui.layers.napari_widgets import drop_target
+from napari_al_pose.project import open_project
 
 pytestmark = pytest.mark.gui
 
@@ -42,20 +45,42 @@ def opens(dock, root, qtbot):
     qtbot.waitUntil(is_open, timeout=TIMEOUT)
 
 
-@pytest.mark.parametrize("of", ["config.yaml", "."])
-def test_a_project_is_opened(dock, sample_copy, qtbot, of):
-    root = sample_copy.parent
-    drop(dock, root / of)
-    opens(dock, root, qtbot)
+@pytest.fixture
+def labelled_root(sample_copy):
+    """A project with labels in ``labeled-data``."""
+    with open_project(sample_copy) as project:
+        points = dict.fromkeys(project.skeleton.bodyparts, (40.0, 50.0))
+        project.labels.place_many(FrameKey(project.videos[0].name, 3), points)
+        project.export_labels()
+    return sample_copy.parent
 
 
-def test_a_video_begins_a_new_project(dock, sample_copy, qtbot):
+@pytest.mark.parametrize("of", ["config.yaml", ".", "labeled-data/*", "labeled-data/*/*"])
+def test_a_project_is_opened(dock, labelled_root, qtbot, of):
+    drop(dock, *labelled_root.glob(of) if "*" in of else [labelled_root / of])
+    opens(dock, labelled_root, qtbot)
+
+
+@pytest.mark.parametrize("name", ["labels.slp", "annotations.json", "joints.mat"])
+def test_labels_of_another_program_are_imported(dock, tmp_path, qtbot, name):
+    path = tmp_path / name
+    path.write_bytes(b"{}")
+    drop(dock, path)
+    qtbot.waitUntil(lambda: dialog_of(dock, ImportDialog) is not None, timeout=TIMEOUT)
+    dialog = dialog_of(dock, ImportDialog)
+    assert dialog.source.text() == str(path)
+    dialog.reject()
+
+
+@pytest.mark.parametrize("of_file", [True, False])
+def test_videos_begin_a_new_project(dock, sample_copy, qtbot, of_file):
     root = sample_copy.parent
     video = next((root / "videos").iterdir())
-    drop(dock, video)
+    drop(dock, video if of_file else video.parent)
     qtbot.waitUntil(lambda: dialog_of(dock, NewProjectDialog) is not None, timeout=TIMEOUT)
     dialog = dialog_of(dock, NewProjectDialog)
-    qtbot.waitUntil(lambda: list(dialog.videos.paths) == [video], timeout=TIMEOUT)
+    wanted = [video] if of_file else sorted(video.parent.iterdir())
+    qtbot.waitUntil(lambda: list(dialog.videos.paths) == wanted, timeout=TIMEOUT)
     dialog.reject()
 
 

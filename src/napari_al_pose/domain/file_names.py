@@ -28,6 +28,9 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 SLEAP_SUFFIX = ".slp"
 """Suffix of SLEAP's labels, which become a project when they are opened."""
 
+FOREIGN_SUFFIXES = (SLEAP_SUFFIX, ".json", ".mat")
+"""Suffixes of other programs' files of labels: SLEAP, COCO and MPII, Leeds Sports Pose."""
+
 MOST_DIGITS = 18
 """Number of last digits of a frame number that count: more do not fit into the 64 bits of SQLite and NumPy."""
 
@@ -48,6 +51,11 @@ def is_video(path: Path) -> bool:
 def is_sleap(path: Path) -> bool:
     """Return whether a path is named like SLEAP's labels."""
     return path.suffix.lower() == SLEAP_SUFFIX
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether a path is named like another program's labels, which become a project when they are opened."""
+    return path.suffix.lower() in FOREIGN_SUFFIXES
 
 
 def project_root(path: Path) -> Path:

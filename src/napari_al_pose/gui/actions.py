@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
-from napari_al_pose.domain.file_names import is_sleap, is_video, project_root
+from napari_al_pose.domain.file_names import is_foreign, is_video, project_root
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.gui.background import Background
@@ -91,8 +91,8 @@ class WindowActions(QObject):
             self.open_any(path)
 
     def open_any(self, path: Path) -> None:
-        """Open the project at ``path``; SLEAP's file of labels is imported."""
-        if is_sleap(path):
+        """Open the project at ``path``; another program's file of labels is imported."""
+        if is_foreign(path):
             self.import_labels(path)
         else:
             self.open_path(path)
@@ -114,7 +114,7 @@ class WindowActions(QObject):
         self.leaving.ask(self._ask_new, what="Make a new project")
 
     def take_files(self, paths: Sequence[Path]) -> None:
-        """Open a project or SLEAP's labels, or take videos."""
+        """Open a project or another program's labels, or take videos."""
         if is_video(paths[0]):
             self.take_videos(paths)
         else:
