@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_al_pose.domain import FrameSource
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.commands import Commands
 from napari_al_pose.gui.dropped_files import DroppedFiles
@@ -48,7 +47,7 @@ from napari_al_pose.gui.picture_check import PictureCheck
 from napari_al_pose.gui.remembered import remember_project
 from napari_al_pose.gui.state.session import Session
 from napari_al_pose.gui.theme import style_sheet, theme_colours
-from napari_al_pose.gui.thumbnails import OpenSource, Thumbnails
+from napari_al_pose.gui.thumbnails import Thumbnails, source_opener
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.viewers import commands_for, session_for, stack_for
 from napari_al_pose.gui.widgets import lay_out
@@ -61,7 +60,6 @@ logger = logging.getLogger(__name__)
 WIDTH, MIN_WIDTH = 390, 360
 TIMELINE = "Pose timeline"
 CURVES = "Pose learning curves"
-_THUMBNAIL_CACHE = 16 * 2**20
 LOW_SCREEN = 900
 """Pixels of height below which the curves get a tab behind the dock: under it, the queue would show no rows."""
 
@@ -228,7 +226,7 @@ class PoseLabeller(QWidget):
             self.start.refresh()
         else:
             remember_project(project.root)
-            self._parts.thumbnails = Thumbnails(_source_opener(project))
+            self._parts.thumbnails = Thumbnails(source_opener(project))
             self._show_other_docks()
         self.queue.set_project(self._parts.thumbnails)
         self._pages.setCurrentIndex(0 if project is None else 1)
@@ -333,7 +331,7 @@ class PoseLabeller(QWidget):
             learning=self.session.learning,
             maps=self.session.maps,
             review=self.session.review,
-            thumbnails=Thumbnails(_source_opener(project)),
+            thumbnails=Thumbnails(source_opener(project)),
             colours=theme_colours(self._viewer.theme),
             parent=self,
         )
@@ -411,16 +409,6 @@ def _scrolled(content: QWidget) -> QScrollArea:
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return made
-
-
-def _source_opener(project: Any) -> OpenSource:
-    """Return how thumbnails open their own, small sources."""
-
-    def open_source(video: str, cancelled: Callable[[], bool]) -> FrameSource:
-        source: FrameSource = project.video(video).open(cache_bytes=_THUMBNAIL_CACHE, cancelled=cancelled)
-        return source
-
-    return open_source
 
 
 def dock_of(widget: QWidget | None) -> QDockWidget | None:

@@ -13,18 +13,30 @@ from qtpy.QtCore import QObject, Qt, Signal, Slot
 from qtpy.QtGui import QImage
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.project import Project
 
 logger = logging.getLogger(__name__)
 
 WIDTH, HEIGHT = 128, 96
 """Size of a thumbnail; twice what is painted, for dense screens."""
 
+_CACHE_BYTES = 16 * 2**20
 _KEEP_IMAGES = 300
 _KEEP_SOURCES = 2
 _JOIN_SECONDS = 1.0
 """A frame in hand is done sooner; a video on a slow share closes by itself later."""
 
 OpenSource = Callable[[str, Callable[[], bool]], FrameSource]
+
+
+def source_opener(project: Project) -> OpenSource:
+    """Return how thumbnails open their own, small sources."""
+
+    def open_source(video: str, cancelled: Callable[[], bool]) -> FrameSource:
+        source: FrameSource = project.video(video).open(cache_bytes=_CACHE_BYTES, cancelled=cancelled)
+        return source
+
+    return open_source
 
 
 class Thumbnails(QObject):
