@@ -1,12 +1,10 @@
 """How well animals are followed: two flies, and two drawn mice that cross, each learnt from 30 labelled frames.
 
-``--worlds 0 1`` draws these worlds (by default the sample's own, 0); ``--short`` takes the flies only. HOTA is added
-where ``trackeval`` is installed (``pip install --no-deps trackeval``; its dependencies are not needed).
+``--worlds 0 1`` draws these worlds (by default the sample's own, 0); ``--short`` takes the flies only.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 import time
@@ -19,7 +17,6 @@ from numpy.typing import NDArray
 
 from benchmarks.animal_data import FLIES, GroundTruthVideo, flies, trained
 from benchmarks.report import Figure
-from napari_al_pose.domain.oks import similarity
 from napari_al_pose.engine.tracks import in_order
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.samples import make_pair, pair_truth
@@ -55,7 +52,7 @@ def _followed(name: str, video: GroundTruthVideo) -> Iterator[Figure]:
     wall, cpu = time.perf_counter() - began, time.process_time() - processor
     frames = list(zip(tracks, video.xy, strict=True))
     scores = score_tracks(frames)
-    setting = {"n_train": N_TRAIN, "n_frames": scores.n_frames, "mota": scores.mota, "hota": hota(frames)}
+    setting = {"n_train": N_TRAIN, "n_frames": scores.n_frames, "mota": scores.mota, "hota": scores.hota}
     yield Figure(f"{name}_idf1", scores.idf1, "IDF1", ">= 0.95", setting=setting)
     yield Figure(f"{name}_switches", float(scores.switches), "switches", setting=setting)
     setting = {"processor": len(frames) / cpu * (os.cpu_count() or 1), "following_ms": 1e3 * following / len(frames)}
@@ -78,28 +75,3 @@ def _tracks(found: Frames) -> tuple[NDArray[np.float32], float]:
     poses = [np.concatenate([xy, likelihood[..., None]], axis=-1) for xy, likelihood in found]
     tracks = np.stack([in_order(*frame) for frame in zip(poses, given, strict=True)])[..., :2]
     return tracks, time.perf_counter() - began
-
-
-def hota(frames: Frames) -> float | None:
-    """Return the HOTA of tracks, (T, K, 2), against animals, (M, K, 2), by object keypoint similarity.
-
-    None without ``trackeval``.
-    """
-    if importlib.util.find_spec("trackeval") is None:
-        return None
-    from trackeval.metrics.hota import HOTA
-
-    there = [[np.flatnonzero(np.isfinite(side[..., 0]).any(axis=1)) for side in frame] for frame in frames]
-    alike = [similarity(ours, theirs).T for ours, theirs in frames]
-    data = {
-        "num_tracker_ids": len(frames[0][0]),
-        "num_gt_ids": len(frames[0][1]),
-        "num_tracker_dets": sum(len(ours) for ours, _ in there),
-        "num_gt_dets": sum(len(theirs) for _, theirs in there),
-        "tracker_ids": [ours for ours, _ in there],
-        "gt_ids": [theirs for _, theirs in there],
-        "similarity_scores": [
-            all_of[np.ix_(theirs, ours)] for all_of, (ours, theirs) in zip(alike, there, strict=True)
-        ],
-    }
-    return float(np.mean(HOTA().eval_sequence(data)["HOTA"]))

@@ -197,8 +197,8 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``idf1``, ``switches``, ``mota`` and ``n_frames`` over all videos, and the same ``per_video``; ``notices`` of
-        what was left out or guessed when the file was read.
+        ``idf1``, ``switches``, ``mota``, ``hota`` and ``n_frames`` over all videos, and the same ``per_video``;
+        ``notices`` of what was left out or guessed when the file was read.
     """
     from napari_al_pose.engine.track_evaluation import score_run, videos_of
     from napari_al_pose.formats.sleap import read_sleap
@@ -221,7 +221,7 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
     weights = [scores["n_frames"] for scores in per_video.values()]
     means = {
         figure: sum(scores[figure] * n for scores, n in zip(per_video.values(), weights, strict=True)) / sum(weights)
-        for figure in ("idf1", "mota")
+        for figure in ("idf1", "mota", "hota")
     }
     switches = sum(scores["switches"] for scores in per_video.values())
     return {
@@ -229,6 +229,7 @@ def evaluate_tracks(path: Path, truth: Path) -> dict[str, Any]:
         "idf1": means["idf1"],
         "switches": switches,
         "mota": means["mota"],
+        "hota": means["hota"],
         "n_frames": sum(weights),
         "per_video": per_video,
         "notices": list(labels.notices),

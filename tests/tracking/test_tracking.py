@@ -143,3 +143,41 @@ def test_scores_are_those_of_motmetrics():
     assert scores.idf1 == pytest.approx(summary.idf1)
     assert scores.switches == summary.num_switches
     assert scores.mota == pytest.approx(summary.mota)
+
+
+def tracked_with_mistakes(seed):
+    """Return tracks and truth: three animals, two of which are exchanged for a while; some poses are missing."""
+    rng = np.random.default_rng(seed)
+    truth = np.stack([walk((0, 0), (4, 0)), walk((236, 12), (-4, 0)), walk((100, 200), (0, 1))], axis=1)
+    tracks = truth + rng.normal(0, 0.3 + 0.4 * seed, truth.shape)
+    tracks[40:50, :2] = tracks[40:50, 1::-1]
+    tracks[rng.random(truth.shape[:2]) < 0.1] = np.nan
+    truth[rng.random(truth.shape[:2]) < 0.1] = np.nan
+    return tracks, truth
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(0, 0.700029), (1, 0.695896), (2, 0.614675)])
+def test_hota_is_what_trackeval_said(seed, expected):
+    """The figures are those of trackeval 1.3.0."""
+    tracks, truth = tracked_with_mistakes(seed)
+    assert score_tracks(zip(tracks, truth, strict=True)).hota == pytest.approx(expected, abs=1e-6)
+
+
+def test_hota_is_that_of_trackeval_where_it_is_installed():
+    hota = pytest.importorskip("trackeval.metrics.hota")
+    from napari_al_pose.domain.oks import similarity
+
+    tracks, truth = tracked_with_mistakes(3)
+    score = score_tracks(zip(tracks, truth, strict=True)).hota
+    there = [[np.flatnonzero(np.isfinite(side[:, 0, 0])) for side in pair] for pair in zip(tracks, truth, strict=True)]
+    alike = [similarity(*pair).T for pair in zip(tracks, truth, strict=True)]
+    data = {
+        "num_tracker_ids": 3,
+        "num_gt_ids": 3,
+        "num_tracker_dets": sum(len(ours) for ours, _ in there),
+        "num_gt_dets": sum(len(theirs) for _, theirs in there),
+        "tracker_ids": [ours for ours, _ in there],
+        "gt_ids": [theirs for _, theirs in there],
+        "similarity_scores": [own[np.ix_(theirs, ours)] for own, (ours, theirs) in zip(alike, there, strict=True)],
+    }
+    assert score == pytest.approx(np.mean(hota.HOTA().eval_sequence(data)["HOTA"]))

@@ -38,12 +38,13 @@ def videos_of(project: Project, truth: LabelSet, path: Path) -> dict[str, str]:
 
 
 def score_run(run: VideoRun, truth: LabelSet, name: str) -> dict[str, Any]:
-    """Return how well one video's animals are followed: ``idf1``, ``switches``, ``mota``, ``n_frames``."""
+    """Return how well one video's animals are followed: ``idf1``, ``switches``, ``mota``, ``hota``, ``n_frames``."""
     scores = score_tracks(_frames(run, truth, name))
     return {
         "idf1": scores.idf1,
         "switches": scores.switches,
         "mota": scores.mota,
+        "hota": scores.hota,
         "n_frames": scores.n_frames,
     }
 

@@ -77,7 +77,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         scores = headless.evaluate_tracks(options.project, options.tracks)
         sentence = (
             f"Model {scores['model_version']}, {scores['n_frames']} frames: IDF1 {scores['idf1']:.3f}, "
-            f"{scores['switches']} switches, MOTA {scores['mota']:.3f}."
+            f"{scores['switches']} switches, MOTA {scores['mota']:.3f}, HOTA {scores['hota']:.3f}."
         )
         show(scores, "\n".join([sentence, *scores["notices"]]), options)
         return
@@ -110,4 +110,6 @@ def _animals(result: dict[str, Any]) -> str:
     """Return the figures for several animals, in words."""
     if "missed" not in result:
         return ""
-    return f"{result['missed']:.1%} of the animals missed, {result['extra']:.1%} found where none is; "
+    precision = "unknown" if result["oks_map"] is None else f"{result['oks_map']:.3f}"
+    share = f"{result['missed']:.1%} of the animals missed, {result['extra']:.1%} found where none is"
+    return f"OKS mAP {precision}, {share}; "
