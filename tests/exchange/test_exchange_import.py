@@ -122,6 +122,16 @@ def test_several_animals_into_a_project_of_one(tmp_path):
     assert done.points == 4
 
 
+def test_forty_animals_into_a_project_of_two_are_told_in_one_sentence(tmp_path):
+    names = tuple(f"worm{i}" for i in range(40))
+    theirs = project_with_labels(tmp_path / "theirs", individuals=names, frames=(1, 2))
+    ours = project_with_labels(tmp_path / "ours", individuals=("worm0", "worm1"), frames=())
+    done = finish(import_labels(theirs, ours))
+    assert done.points == 8
+    told = [notice for notice in done.notices if "left out" in notice]
+    assert told == ["The project has no such individual; 152 points of 'worm2', 'worm3', 'worm4' and 35 more left out."]
+
+
 def test_several_animals_become_a_project_of_several(tmp_path):
     theirs = project_with_labels(tmp_path / "theirs", individuals=("ann", "bob"), frames=(1, 2))
     with open_project(theirs) as project:

@@ -16,7 +16,7 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.formats.label_set import LabelSet, counted, without_unique
+from napari_al_pose.formats.label_set import LabelSet, counted, points_of, without_unique
 from napari_al_pose.project import LabelStore
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import same_keypoint
@@ -133,9 +133,7 @@ def _individuals(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> di
     renamed = [(a, b) for a, b in pairs.items() if a != b and a != SINGLE_INDIVIDUAL and b != SINGLE_INDIVIDUAL]
     if renamed:
         notices.append("Individuals are named as in the project: " + ", ".join(f"{a} is {b}" for a, b in renamed) + ".")
-    for name in theirs:
-        points = sum(int((a.states == KeypointState.PLACED).sum()) for a in labels.annotations if a.individual == name)
-        if name not in pairs and points:
-            why = "holds one animal" if ours == (SINGLE_INDIVIDUAL,) else "has no such individual"
-            notices.append(f"The project {why}; {counted(points, 'point')} of {name!r} left out.")
+    if of_others := points_of(labels.annotations, [name for name in theirs if name not in pairs]):
+        why = "holds one animal" if ours == (SINGLE_INDIVIDUAL,) else "has no such individual"
+        notices.append(f"The project {why}; {of_others} left out.")
     return pairs

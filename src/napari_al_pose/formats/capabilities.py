@@ -18,7 +18,7 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, without_unique
+from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, points_of, without_unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,8 @@ def _fit_individuals(labels: LabelSet, format: Capabilities, lost: list[str]) ->
     if format.individuals != "one" or names == (SINGLE_INDIVIDUAL,):
         return labels
     first, rest = names[0], names[1:]
-    for name in rest:
-        points = _n_placed(a for a in labels.annotations if a.individual == name)
-        if points:
-            lost.append(f"{format.name} holds no individuals; {counted(points, 'point')} of {name!r} left out.")
+    if of_rest := points_of(labels.annotations, rest):
+        lost.append(f"{format.name} holds no individuals; {of_rest} left out.")
     kept = [dataclasses.replace(a, individual=SINGLE_INDIVIDUAL) for a in labels.annotations if a.individual == first]
     skeleton = Skeleton(labels.skeleton.bodyparts, labels.skeleton.links)
     return dataclasses.replace(labels, skeleton=skeleton, annotations=tuple(kept))

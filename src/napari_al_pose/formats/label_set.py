@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -170,6 +170,19 @@ def annotation_of(
 def counted(count: int, thing: str, things: str = "") -> str:
     """Return "1 point", "2 points"; give the plural as ``things`` if it is irregular."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def points_of(annotations: Iterable[Annotation], names: Collection[str]) -> str:
+    """Return "8 points of 'ann', 'bob', 'cid' and 37 more": of those that have any; "" if none has."""
+    n_points = dict.fromkeys(names, 0)
+    for a in annotations:
+        if a.individual in n_points:
+            n_points[a.individual] += int((a.states == KeypointState.PLACED).sum())
+    having = [name for name, n in n_points.items() if n]
+    if not having:
+        return ""
+    first = ", ".join(map(repr, having[:3])) + (f" and {len(having) - 3:,} more" if len(having) > 3 else "")
+    return f"{counted(sum(n_points.values()), 'point')} of {first}"
 
 
 def numbered_individuals(count: int) -> tuple[str, ...]:
