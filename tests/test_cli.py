@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
+from napari_al_pose import headless
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
+from napari_al_pose.engine.messages import Progress
 from napari_al_pose.project import open_project
 
 QUICK = LoopSettings(pool_size=30, train=TrainSettings(steps=4, long_side=128, batch_size=2))
@@ -220,3 +222,16 @@ def test_earlier_labels_are_listed_and_restored(openfield):
         assert project.labels.annotation(key).xy[0].tolist() == [1.0, 2.0]
     assert "no version 7" in refused("restore", openfield, video, "--version", 7)
     assert video in refused("restore", openfield, "m9")
+
+
+def test_the_bar_shows_the_time_left_of_the_whole_work(capsys):
+    def work():
+        yield Progress(1, "Predicting mouse (1 of 2)", 100, 400, 900.0)
+        yield Progress(1, "Following the animals of mouse", 120, 400, 65.0)
+        yield Progress(1, "Writing the table of mouse", 0, 400, -1.0)
+
+    headless.show_progress(work())
+    lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    assert any(line.startswith("Predicting mouse (1 of 2):  25%") and "<15:00" in line for line in lines)
+    assert any(line.startswith("Following the animals of mouse:  30%") and "<01:05" in line for line in lines)
+    assert any(line.startswith("Writing the table of mouse:   0%") and "<?" in line for line in lines)

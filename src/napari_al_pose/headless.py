@@ -18,6 +18,7 @@ from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.messages import PoolMapped, Progress, Ranked, Trained, TrainStep, TrialStep
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut_snapshots import find_snapshots
+from napari_al_pose.progress_bar import ProgressBar
 from napari_al_pose.project import Project, open_project
 from napari_al_pose.project.picture_check import Compared, compare_video
 from napari_al_pose.project.video_check import MOST_SECONDS, check_videos
@@ -275,58 +276,29 @@ def _finite(value: float) -> float | None:
 
 def show_progress(work: Generator[Any, None, T]) -> T:
     """Run a job to its end with a progress bar on standard error; return its result."""
-    bar = _ProgressBar()
+    bar = ProgressBar()
     try:
         while True:
             message = next(work)
+            note = ""
             if isinstance(message, TrainStep):
                 name, done, total, note = "Training", message.step, message.steps, f"loss {message.loss:.4f}"
             elif isinstance(message, TrialStep):
-                name, done, total, note = "Testing whether to start over", message.step, message.steps, ""
+                name, done, total = "Testing whether to start over", message.step, message.steps
             elif isinstance(message, Progress):
-                name, done, total, note = message.stage, message.done, message.total, ""
+                name, done, total = message.stage, message.done, message.total
             else:
                 if isinstance(message, Trained) and message.round.holdout is not None:
                     _tell(f"Error on test frames {message.round.holdout.mean:.1f} px")
                 if isinstance(message, Trained):
                     _tell(message.notice)
                 continue
-            bar.show(name, done, total, note)
+            bar.show(name, done, total, note, seconds_left=message.seconds_left)
     except StopIteration as end:
         return end.value
     finally:
         bar.close()
         work.close()
-
-
-class _ProgressBar:
-    """A bar on standard error for each stage of some work."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-        self._stage = ""
-
-    def show(self, stage: str, done: float, total: int, note: str = "") -> None:
-        """Show how much is done; another stage begins another bar."""
-        if self._bar is None or stage != self._stage:
-            self.close()
-            self._bar = tqdm(total=total, desc=stage, unit="", dynamic_ncols=True, mininterval=_between_lines())
-            self._stage = stage
-        self._bar.total = total
-        if math.isfinite(float(done)):
-            self._bar.update(done - self._bar.n)
-        if note and not note.endswith("nan"):
-            self._bar.set_postfix_str(note, refresh=False)
-
-    def close(self) -> None:
-        """Leave the last bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _between_lines() -> float:
-    """Return the seconds between updates of the bar; in a log file each update is a line."""
-    return 0.1 if sys.stderr.isatty() else 5.0
 
 
 def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
@@ -337,7 +309,7 @@ def _tell_of_videos(loop: ActiveLearningLoop, project: Project) -> None:
 
 def _check_videos(videos: Iterable[ProjectVideo], *, most_seconds: float = MOST_SECONDS) -> None:
     """Check videos that nobody has checked, and report what is wrong with them."""
-    with contextlib.closing(_ProgressBar()) as bar:
+    with contextlib.closing(ProgressBar()) as bar:
         told = check_videos(
             videos, lambda name: functools.partial(bar.show, f"Checking {name}"), most_seconds=most_seconds
         )

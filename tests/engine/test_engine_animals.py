@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +21,7 @@ from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, steps
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.domain.settings import LoopSettings, TrainSettings
 from napari_al_pose.domain.track_edits import TrackAct, TrackEdit, TrackEdits
-from napari_al_pose.engine import label_checks, tracks
+from napari_al_pose.engine import label_checks, tracks, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
 from napari_al_pose.engine.tracks import track_run
@@ -229,6 +234,80 @@ def test_a_video_is_followed_and_every_program_gets_its_file(project, loop, tmp_
     assert project.video_predictions.find(1, VIDEO).prediction(7).animals_xy.shape == (2, 7, 2)
 
 
+def test_each_video_is_followed_as_soon_as_it_is_predicted_with_one_progress_and_one_time_left(
+    project, loop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(whole_videos, "BATCH", 4)
+    other = shutil.copy(project.video(VIDEO).path, tmp_path / "other.mp4")
+    _, told = finish(loop.export(project, [VIDEO, str(other)], ExportOptions(formats=())))
+    stages = [message.stage for message in told if message.stage != "Opening the videos"]
+    following = [f"Following the animals of {name}" for name in (VIDEO, "other")]
+    assert list(dict.fromkeys(stages)) == [
+        f"Predicting {VIDEO} (1 of 2)", following[0], "Predicting other (2 of 2)", following[1]
+    ]  # fmt: skip
+    counts = [(message.done, message.total) for message in told if message.stage in stages]
+    assert counts == sorted(counts)
+    assert {total for _, total in counts} == {2 * N_FRAMES}
+    assert counts[-1][0] == 2 * N_FRAMES
+    first_followed = next(message for message in told if message.stage == following[0])
+    assert first_followed.done < N_FRAMES
+    assert first_followed.seconds_left > 0  # of the second video, too
+    assert told[-1].seconds_left == pytest.approx(0, abs=1e-3)
+    runs = [project.video_predictions.find(1, name) for name in (VIDEO, "other")]
+    assert runs[0].path.read_bytes() == runs[1].path.read_bytes()
+    assert runs[0].margins_path.read_bytes() == runs[1].margins_path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_predict_killed_while_it_predicts_and_while_it_follows_ends_in_the_same_files(config, tmp_path):
+    """The real command, SIGKILL, with parts so small that the sample has several."""
+    small = (
+        "from napari_al_pose.engine import tracks, whole_videos; from napari_al_pose.cli import main; import sys;"
+        "tracks.CHUNK = tracks.AHEAD = 8; whole_videos.SEGMENT = whole_videos.LONGEST_SEGMENT = 10; main(sys.argv[1:])"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", small, "predict", str(config), VIDEO, "--format", "table", "--output", str(out)]
+    with open_project(config, read_only=True) as project:
+        predictions = project.video_predictions
+    folder = config.parent / "al-pose" / "predictions" / "0001"
+
+    def followed():
+        path = folder / f"{VIDEO}.tracking"
+        return json.loads(path.read_text())["frames"] if path.is_file() else 0
+
+    def predicted():
+        run = predictions.find(1, VIDEO)
+        return 0 if run is None else run.header.n_done
+
+    def killed_once(reached):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            while not reached():
+                assert process.poll() is None
+                time.sleep(0.002)
+            os.kill(process.pid, signal.SIGKILL)
+
+    def result():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        (table,) = out.glob("*.csv")
+        return [(folder / f"{VIDEO}{suffix}").read_bytes() for suffix in (".npy", ".margins")] + [table.read_bytes()]
+
+    expected = result()
+    shutil.rmtree(folder)
+    shutil.rmtree(out)
+    out.mkdir()
+    killed_once(lambda: predicted() >= 20)
+    assert predicted() < N_FRAMES
+    kept = predicted()
+    killed_once(lambda: followed() >= 16)
+    assert predicted() == N_FRAMES > kept
+    assert 16 <= followed() < N_FRAMES
+    assert not list(out.iterdir())
+    assert result() == expected
+
+
 def test_following_goes_on_where_it_was_stopped_to_the_same_end(project, loop, monkeypatch):
     _, run = predicted(project, loop)
     whole, margins = run.rows(0, N_FRAMES), np.load(run.margins_path)
@@ -238,10 +317,10 @@ def test_following_goes_on_where_it_was_stopped_to_the_same_end(project, loop, m
     poses = whole.reshape(N_FRAMES, 2, 7, 3)
     run.write(16, poses[16:, ::-1].reshape(-1, 14, 3))
     work = track_run(run)
-    next(work)
-    next(work)
+    while not tracking_path(run.path).exists():
+        next(work)
     work.close()
-    assert json.loads(tracking_path(run.path).read_text())["frames"] in (16, 32)
+    assert json.loads(tracking_path(run.path).read_text())["frames"] == 16
     list(track_run(run))
     again = run.rows(0, N_FRAMES).reshape(N_FRAMES, 2, 7, 3)
     same = np.array_equal(again, poses, equal_nan=True)

@@ -11,7 +11,7 @@ from napari_al_pose.domain import Annotation, FrameKey, KeypointState
 from napari_al_pose.domain.steps import finish
 from napari_al_pose.engine import tracks
 from napari_al_pose.engine.track_exchanges import mend_exchanges, named_labels
-from napari_al_pose.engine.tracks import track_planned, track_run
+from napari_al_pose.engine.tracks import predict_and_follow, track_run
 from napari_al_pose.engine.whole_videos import PlannedVideo
 from napari_al_pose.project import open_project
 from napari_al_pose.project.video_predictions import RunHeader, VideoPredictions, look_rows, tracking_path
@@ -130,6 +130,12 @@ def test_following_mends_once_and_notes_it(tmp_path):
     np.testing.assert_array_equal(poses_of(run), before)
 
 
+def follow(project, video, run):
+    """Follow a predicted video; return what is said of it."""
+    nothing_to_predict = (part for part in ())
+    return finish(predict_and_follow(project, [PlannedVideo(video, run)], nothing_to_predict, 0))
+
+
 def write_project(root, identity):
     from PIL import Image
 
@@ -151,9 +157,9 @@ def test_what_was_put_right_is_said_with_its_frames(tmp_path):
     write_project(tmp_path / "p", "false")
     with open_project(tmp_path / "p") as project:
         (video,) = project.videos
-        (sentence,) = finish(track_planned(project, [PlannedVideo(video, run)], 0))
+        (sentence,) = follow(project, video, run)
         assert f"were swapped in frames {wrong[0]} to {wrong[-1]}." in sentence
-        assert finish(track_planned(project, [PlannedVideo(video, run)], 0)) == []
+        assert follow(project, video, run) == []
     np.testing.assert_array_equal(poses_of(run), xy)
 
 
@@ -172,9 +178,9 @@ def test_names_that_are_not_used_are_said_once(tmp_path, identity):
         (video,) = project.videos
         for who in ("ann", "bob"):
             project.labels.place(FrameKey("cam", 1), "nose", 5, 6, individual=who)
-        notices = finish(track_planned(project, [PlannedVideo(video, run)], 0))
+        notices = follow(project, video, run)
         assert any("here are 5" in notice for notice in notices) == (identity == "true")
-        assert finish(track_planned(project, [PlannedVideo(video, run)], 0)) == []
+        assert follow(project, video, run) == []
 
 
 @pytest.mark.parametrize("identity", ["true", "false", ""])
@@ -226,3 +232,34 @@ def test_bodyparts_of_the_other_are_given_back_also_if_stopped_on_the_way(tmp_pa
             list(track_run(run))
     list(track_run(run))
     np.testing.assert_array_equal(poses_of(run), once)
+
+
+def test_following_can_be_stopped_after_each_frame_also_when_bodyparts_are_given_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(tracks, "CHUNK", 400)
+    run, _, _ = mixed_run(tmp_path)
+    told = list(track_run(run))
+    assert max(told) <= 0.5
+    assert sum(told) == pytest.approx(N)
+    n_looked_at = 400 + tracks.AHEAD + (N - 400)
+    assert np.count_nonzero(told) == 2 * n_looked_at  # once as whole poses, once as bodyparts
+    n_moments = len(told)
+
+    # Wherever it is stopped, it goes on to the same end.
+    expected = run.path.read_bytes(), run.margins_path.read_bytes()
+    for after in (1, n_looked_at // 2, 1100, n_looked_at * 3 // 2, n_moments - 2):
+        run, _, _ = mixed_run(tmp_path / str(after))
+        work = track_run(run)
+        for _ in range(after):
+            next(work)
+        work.close()
+        list(track_run(run))
+        assert (run.path.read_bytes(), run.margins_path.read_bytes()) == expected
+
+
+def test_what_a_killed_following_left_half_written_goes(tmp_path):
+    run, _ = stored(tmp_path, colour=60.0)
+    left = [run.path.with_name(f".al-pose-{name}") for name in ("cam-abc_12de.npy", "cam-2-abc_12de.npy")]
+    for path in left:
+        path.write_bytes(b"half")
+    list(track_run(run))
+    assert [path.exists() for path in left] == [False, True], "those of another video stay"

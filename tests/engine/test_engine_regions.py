@@ -111,7 +111,7 @@ def test_poses_scoremaps_and_videos_come_in_pixels_of_the_video(regional, source
     at_peak = looked.scoremaps.grid.to_cells(looked.prediction.xy).round().astype(int)
     assert looked.scoremaps.maps[0, at_peak[0, 1], at_peak[0, 0]] == looked.scoremaps.maps[0].max()
     planned = finish(plan(project, project.videos[:1], model, 1, 0))
-    finish(predict_planned(planned, model, 0))
+    finish(predict_planned(planned, model))
     np.testing.assert_allclose(planned[0].run.rows(5, 6)[0, :, :2], expected, atol=0.02)
     checkpoint, video = str(project.models.checkpoint(1)), str(project.videos[0].path)
     np.testing.assert_allclose(worker_segment(checkpoint, video, RECTANGLE, 5, 6), planned[0].run.rows(5, 6), atol=1e-3)
@@ -121,7 +121,7 @@ def test_poses_scoremaps_and_videos_come_in_pixels_of_the_video(regional, source
 def test_another_rectangle_is_another_run(regional):
     project, model, name = regional
     first = finish(plan(project, project.videos[:1], model, 1, 0))[0]
-    finish(predict_planned([first], model, 0))
+    finish(predict_planned([first], model))
     project.save_settings(project.settings.model_copy(update={"regions": {name: (0, 320, 0, 240)}}))
     again = finish(plan(project, project.videos[:1], model, 1, 0))[0]
     assert not again.run.header.done

@@ -21,6 +21,7 @@ from napari_al_pose.domain import AlPoseError, steps
 from napari_al_pose.domain.pose_export import ExportOptions
 from napari_al_pose.engine import pose_export, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
+from napari_al_pose.engine.tracks import predict_and_follow
 from napari_al_pose.engine.whole_videos import plan, predict_planned
 from napari_al_pose.project import ProjectVideo, open_project
 
@@ -100,7 +101,7 @@ def test_a_model_that_ran_out_of_memory_goes_on_and_says_so(model_project, short
     monkeypatch.setattr(model.network.__class__, "forward", once)
     monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     planned, _ = finish(plan(project, project.videos[:1], model, 1, 5))
-    _, told = finish(predict_planned(planned, model, 5))
+    _, told = finish(predict_planned(planned, model))
     assert planned[0].run.is_complete
     assert told[-1].stage == f"Predicting {project.videos[0].name}, little memory: 1 at once"
 
@@ -110,7 +111,7 @@ def test_a_run_that_is_given_up_goes_on_and_predicts_nothing_twice(model_project
     videos = project.videos[:2]
     planned, _ = finish(plan(project, videos, model, 1, 5))
     assert [len(item.run.header.segments) for item in planned] > [2, 2]
-    work = predict_planned(planned, model, 5)
+    work = predict_planned(planned, model)
     while not planned[0].run.header.done:
         next(work)
     work.close()
@@ -120,7 +121,7 @@ def test_a_run_that_is_given_up_goes_on_and_predicts_nothing_twice(model_project
     calls = []
     predict = model.predict
     model.predict = lambda frames, **options: calls.append(len(frames)) or predict(frames, **options)
-    _, told = finish(predict_planned(again, model, 5))
+    _, told = finish(predict_and_follow(project, again, predict_planned(again, model), 5))
     total = sum(item.run.header.n_frames for item in again)
     assert sum(calls) == total - kept
     assert (told[-1].done, told[-1].total) == (total, total)
@@ -129,7 +130,7 @@ def test_a_run_that_is_given_up_goes_on_and_predicts_nothing_twice(model_project
     for item in again:
         item.run.path.with_suffix(".json").unlink()
     anew, _ = finish(plan(project, videos, model, 1, 5))
-    finish(predict_planned(anew, model, 5))
+    finish(predict_planned(anew, model))
     for before, item in zip(resumed, anew, strict=True):
         np.testing.assert_array_equal(before, item.run.rows(0, item.run.header.n_frames))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_al_pose.tracking.exchanges import StretchCollector, exchanged, swapped_ranges
+from napari_al_pose.domain.steps import finish
+from napari_al_pose.tracking import exchanges
+from napari_al_pose.tracking.exchanges import StretchCollector, exchanged, exchanged_in_steps, swapped_ranges
 
 SHAPE = np.array([[0, 0], [10, 3], [20, 0], [30, -3]], float)
 CONTACT, BETWEEN = 12, 80
@@ -26,12 +28,12 @@ def tracks(signs, *, colour=0.0, size=1.0, noise=3.0, seed=0):
 
 
 def found(poses, colours, votes=None):
-    collector = StretchCollector()
-    for first in range(0, len(poses), 100):  # in parts, as a video is read
-        part = slice(first, first + 100)
-        collector.add_frames(first, poses[part], colours[part], None if votes is None else votes[part])
-    stretches = collector.stretches(len(poses))
-    return stretches, exchanged(stretches)
+    with StretchCollector() as collector:
+        for first in range(0, len(poses), 100):  # in parts, as a video is read
+            part = slice(first, first + 100)
+            collector.add_frames(first, poses[part], colours[part], None if votes is None else votes[part])
+        stretches = collector.stretches(len(poses))
+        return stretches, exchanged(collector, stretches)
 
 
 @pytest.mark.parametrize("looks", [{"colour": 25.0}, {"size": 1.3}])
@@ -83,3 +85,50 @@ def test_animals_that_are_never_apart_or_never_found_make_no_stretch():
     poses, colours = tracks(np.ones(2, int))
     poses[:, 1] = np.nan
     assert found(poses, colours) == ([], [])
+
+
+def as_in_memory(collector, stretches):
+    """Return how sure the stretches are by their looks, from all observations at once."""
+    blocks = [collector.blocks(stretch) for stretch in stretches]
+    steps, together = np.concatenate([np.diff(own, axis=0) for own in blocks]), np.concatenate(blocks)
+    noise = np.sqrt(np.nanmean(together**2, axis=0))
+    if len(steps) >= exchanges.FEWEST_STRETCHES:
+        noise = np.maximum(np.sqrt(np.nanmean(steps**2, axis=0) / 2), 0.05 * noise)
+    scaled = [np.nan_to_num(own / noise) for own in blocks]
+
+    def direction(rows):
+        return np.linalg.svd(np.concatenate(rows), full_matrices=False)[2][0]
+
+    main, means = direction(scaled), []
+    for i, own in enumerate(scaled):
+        others = direction(scaled[:i] + scaled[i + 1 :])
+        means.append((own @ others).mean() * (1 if others @ main >= 0 else -1))
+    means = np.array(means)
+    means *= np.sign((means * [stretch.stop - stretch.first for stretch in stretches]).sum())
+    size, spread = np.abs(means), np.abs(means).std()
+    clear = exchanges.CLEAR + exchanges.FEW_ARE_LESS_CLEAR / (len(stretches) - 2)
+    if size.mean() < clear * spread or (size >= exchanges.VISIBLE).mean() < exchanges.NEARLY_ALL:
+        return np.zeros(len(means))
+    return np.clip(2 * means * size.mean() / spread**2, -exchanges.MOST_SURE, exchanges.MOST_SURE)
+
+
+@pytest.mark.parametrize("colour", [0.0, 4.0, 25.0])
+def test_observations_read_one_stretch_at_a_time_say_what_they_say_all_at_once(colour):
+    rng = np.random.default_rng(int(colour))
+    for seed in range(4):
+        poses, colours = tracks(rng.choice([1, 1, 1, -1], 9), colour=colour, seed=seed)
+        colours[rng.random(colours.shape) < 0.05] = np.nan
+        colours[: 3 * BETWEEN, :, 2] = np.nan
+        with StretchCollector() as collector:
+            collector.add_frames(0, poses, colours)
+            stretches = collector.stretches(len(poses))
+            odds = finish(exchanges._odds_by_looks(collector, stretches))
+            np.testing.assert_allclose(odds, as_in_memory(collector, stretches), rtol=1e-6, atol=1e-9)
+
+
+def test_looking_at_stretches_can_be_stopped_after_each():
+    poses, colours = tracks(np.ones(8, int), colour=25.0)
+    with StretchCollector() as collector:
+        collector.add_frames(0, poses, colours)
+        stretches = collector.stretches(len(poses))
+        assert len(list(exchanged_in_steps(collector, stretches))) == 3 * len(stretches)

@@ -13,8 +13,7 @@ import numpy as np
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import PoolOutput, PoolPart, gather
-from napari_al_pose.engine.progress import ProgressReporter
-from napari_al_pose.engine.whole_videos import PlannedVideo
+from napari_al_pose.engine.whole_videos import PlannedVideo, PredictedPart
 from napari_al_pose.engine.worker import worker_frames, worker_segment
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -83,13 +82,11 @@ class Cluster:
         self._client.close()
 
     def predict_planned(
-        self, planned: Sequence[PlannedVideo], _model: Predictor, job: int
-    ) -> Generator[Progress, None, None]:
+        self, planned: Sequence[PlannedVideo], _model: Predictor
+    ) -> Generator[PredictedPart, None, None]:
         """Predict the missing parts of videos, segment by segment in any order; see `whole_videos.predict_planned`."""
-        done = sum(item.run.header.n_done for item in planned)
-        total = sum(item.run.header.n_frames for item in planned)
-        reporter = ProgressReporter(job, f"Predicting on {self._n_workers()} workers", total, begun=done)
-        yield from reporter.report(done)
+        stage = f"Predicting on {self._n_workers()} workers"
+        yield PredictedPart(stage, 0)
         tasks: Iterator[Task] = (
             (
                 (item.run, segment),
@@ -102,8 +99,7 @@ class Cluster:
         for (run, segment), rows in self._results(worker_segment, tasks):
             run.write(run.header.segments[segment][0], rows)
             run.finish(segment)
-            done += len(rows)
-            yield from reporter.report(done)
+            yield PredictedPart(stage, len(rows))
 
     def predict_frames(self, version: int) -> Callable[..., Generator[Progress, None, PoolOutput]]:
         """Return a function that does what `pool.predict_frames` does, with that model of the project."""

@@ -17,8 +17,8 @@ from napari_al_pose.domain.pose_export import FORMATS, ExportOptions
 from napari_al_pose.engine.messages import PosesExported, Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
-from napari_al_pose.engine.tracks import track_planned
-from napari_al_pose.engine.whole_videos import PlannedVideo, plan, predict_planned
+from napari_al_pose.engine.tracks import predict_and_follow
+from napari_al_pose.engine.whole_videos import PlannedVideo, PredictedPart, plan, predict_planned
 from napari_al_pose.formats.atomic import refuse_read_only
 from napari_al_pose.formats.deeplabcut import AddRows, prediction_scorer, writing_deeplabcut
 from napari_al_pose.formats.lightning_pose import writing_lightning_pose
@@ -40,7 +40,7 @@ _WITH_UNIQUE = ("deeplabcut", "table")
 """Formats that hold unique bodyparts beside the animals'."""
 
 Chunks = Iterator[tuple[int, NDArray[np.float32]]]
-PredictAll = Callable[[Sequence[PlannedVideo], Predictor, int], Generator[Progress, None, None]]
+PredictAll = Callable[[Sequence[PlannedVideo], Predictor], Generator[PredictedPart, None, None]]
 """Predicts the missing parts of planned videos."""
 
 
@@ -71,8 +71,7 @@ def export(
         import_sleap_io()  # report a missing package now, not after hours
     stems, notice = output_stems(videos, options)
     planned = yield from plan(project, videos, model, version, job)
-    yield from predict(planned, model, job)
-    mended = yield from track_planned(project, planned, job)
+    mended = yield from predict_and_follow(project, planned, predict(planned, model), job)
     paths: list[Path] = []
     for item, stem in zip(planned, stems, strict=True):
         paths += yield from _Writing(project, item, options, model, job, stem=stem).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Mapping, Sequence
 from itertools import combinations
 
@@ -16,10 +15,16 @@ from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.project import Project
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun
-from napari_al_pose.tracking.exchanges import Stretch, StretchCollector, exchanged, swapped_ranges
+from napari_al_pose.tracking.exchanges import StretchCollector, exchanged_in_steps, swapped_ranges
 
 MOST_ANIMALS = 4
 """Most animals: with more there are too many pairs to compare, since the video is gone through for each."""
+
+PART = 512
+"""Frames that are looked at in one step."""
+
+COPIED_AT_ONCE = 8 * 2**20
+"""Bytes."""
 
 SAME = 0.3
 """Object keypoint similarity from which a track is on a labelled animal."""
@@ -51,36 +56,37 @@ def mend_exchanges(run: VideoRun, labels: Labels) -> Generator[int, None, list[t
     if not 2 <= n <= MOST_ANIMALS:
         return mended
     for pair in combinations(range(n), 2):
-        collector = StretchCollector()
-        for first in range(0, run.header.n_frames, CHUNK):
-            stop = min(first + CHUNK, run.header.n_frames)
-            _collect(run, first, stop, pair, labels, collector)
-            yield stop - first
-        stretches = collector.stretches(run.header.n_frames)
-        mended += _swap(run, pair, stretches)
+        with StretchCollector(run.path.parent) as collector:
+            for first in range(0, run.header.n_frames, PART):
+                stop = min(first + PART, run.header.n_frames)
+                _collect(run, first, stop, pair, labels, collector)
+                yield stop - first
+            stretches = collector.stretches(run.header.n_frames)
+            found = yield from exchanged_in_steps(collector, stretches)
+        if any(found):
+            ranges = swapped_ranges(stretches, found, open_memmap(run.margins_path, mode="r"))
+            yield from _swap(run, pair, ranges)
+            mended += ranges
     return mended
 
 
-def _swap(run: VideoRun, pair: tuple[int, int], stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
-    found = exchanged(stretches)
-    if not any(found):
-        return []
-    margins = np.array(open_memmap(run.margins_path, mode="r"))
+def _swap(run: VideoRun, pair: tuple[int, int], ranges: Sequence[tuple[int, int]]) -> Generator[int, None, None]:
     n, k = len(run.header.individuals), len(run.header.bodyparts)
     order = np.arange(n)
     order[list(pair)] = pair[::-1]
-    ranges = swapped_ranges(stretches, found, margins)
     # In a copy: rows of which only a part is swapped could not be told from tracks that exchanged their animals there.
     with replacing(run.path) as temporary:
-        shutil.copyfile(run.path, temporary)
-        stored = open_memmap(temporary, mode="r+")
+        with run.path.open("rb") as source, temporary.open("wb") as copy:
+            while part := source.read(COPIED_AT_ONCE):
+                copy.write(part)
+                yield 0
         for begun, end in ranges:
             for first in range(begun, end, CHUNK):
+                stored = open_memmap(temporary, mode="r+")  # anew: what is mapped for long stays in memory
                 rows = stored[first : min(first + CHUNK, end)]
                 rows[:] = rows.reshape(-1, n, k, 3)[:, order].reshape(rows.shape)
-        stored.flush()
-        del stored, rows
-    return ranges
+                del stored, rows
+                yield 0
 
 
 def _collect(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.progress import ProgressReporter
+from napari_al_pose.engine.progress import FollowedVideosProgress
 from napari_al_pose.engine.track_exchanges import MOST_ANIMALS, Labels, mend_exchanges, named_labels
-from napari_al_pose.engine.whole_videos import PlannedVideo
-from napari_al_pose.formats.atomic import replacing, write_text
+from napari_al_pose.engine.whole_videos import PlannedVideo, PredictedPart
+from napari_al_pose.formats.atomic import remove_leftovers_of, replacing, write_text
 from napari_al_pose.project import Project
 from napari_al_pose.project.video_predictions import CHUNK, VideoRun, part_path, tracking_path
 from napari_al_pose.tracking import Assigned, Bones, Tracker, keypoints
@@ -31,11 +32,15 @@ from napari_al_pose.tracking.tracker import AHEAD
 log = logging.getLogger(__name__)
 
 STRETCH = 256
-"""Frames between two progress messages, and read at a time to learn the animals' shape."""
+"""Frames read at a time to learn the animals' shape."""
 
 
-def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -> Generator[Progress, None, list[str]]:
-    """Follow the animals of completely predicted videos; do nothing for videos of one animal.
+def predict_and_follow(
+    project: Project, planned: Sequence[PlannedVideo], predicting: Generator[PredictedPart, None, None], job: int
+) -> Generator[Progress, None, list[str]]:
+    """Follow the animals of each video as soon as ``predicting`` has completed it.
+
+    Videos that were complete before come first. Of one animal, nothing is followed.
 
     Returns
     -------
@@ -43,24 +48,36 @@ def track_planned(project: Project, planned: Sequence[PlannedVideo], job: int) -
         A sentence on each video in which tracks were put right, or could not get the names that labels have.
     """
     notices: list[str] = []
-    several = [item for item in planned if item.run.header.individuals and item.run.is_complete]
-    total = sum(item.run.header.n_frames for item in several)
-    done = sum(_state(item.run)["frames"] for item in several)
-    reporter = ProgressReporter(job, "", total, begun=done)
-    for item in several:
-        reporter.stage = f"Following the animals of {item.video.name}"
-        labels, is_new = named_labels(project, item.video.name), not _state(item.run)["mended"]
-        tracking = track_run(item.run, labels)
+    runs = {item.run.path: item for item in planned}  # copies of one file share their predictions
+    waiting = [item for item in runs.values() if item.run.header.individuals]
+    progress = FollowedVideosProgress(
+        job,
+        sum(item.run.header.n_frames for item in runs.values()),
+        to_follow=sum(item.run.header.n_frames for item in waiting),
+        predicted=sum(item.run.header.n_done for item in runs.values()),
+        followed=sum(_state(item.run)["frames"] for item in waiting),
+    )
+    with closing(predicting) as parts:
+        part: PredictedPart | None = PredictedPart("", 0)
+        while part is not None:
+            for item in [item for item in waiting if item.run.is_complete]:
+                waiting.remove(item)
+                notices += yield from _follow_planned(project, item, progress)
+            part = next(parts, None)
+            if part is not None:
+                yield from progress.predicted(part.n_frames, part.stage)
+    return notices
 
-        def told(n: int) -> Iterator[Progress]:
-            nonlocal done
-            done += n
-            yield from reporter.report(done)
 
-        mended = yield from relay(tracking, told)
-        notices += [_mended_sentence(item, mended)] if mended else []
-        if labels and is_new and len(item.run.header.individuals) > MOST_ANIMALS:
-            notices.append(_unnamed_sentence(item))
+def _follow_planned(
+    project: Project, item: PlannedVideo, progress: FollowedVideosProgress
+) -> Generator[Progress, None, list[str]]:
+    stage = f"Following the animals of {item.video.name}"
+    labels, is_new = named_labels(project, item.video.name), not _state(item.run)["mended"]
+    mended = yield from relay(track_run(item.run, labels), lambda n: progress.followed(n, stage))
+    notices = [_mended_sentence(item, mended)] if mended else []
+    if labels and is_new and len(item.run.header.individuals) > MOST_ANIMALS:
+        notices.append(_unnamed_sentence(item))
     return notices
 
 
@@ -81,21 +98,24 @@ def _mended_sentence(item: PlannedVideo, mended: Sequence[tuple[int, int]]) -> s
     )
 
 
-def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, None, list[tuple[int, int]]]:
-    """Follow the animals of one video; yield now and then how many more frames are done.
+def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[float, None, list[tuple[int, int]]]:
+    """Follow the animals of one video; yield several times a second how many more frames are done.
 
-    ``labels`` with names that are kept from frame to frame say which animal is which. Returns what `mend_exchanges`
-    has swapped.
+    A frame that was gone through once, of twice, counts half. ``labels`` with names that are kept from frame to frame
+    say which animal is which. Returns what `mend_exchanges` has swapped.
     """
     mended: list[tuple[int, int]] = []
+    remove_leftovers_of(run.path)  # of one that was killed; a copy of a long video's array is large
     header, state = run.header, _state(run)
     n, k = len(header.individuals), len(header.bodyparts)
     if not state["in_place"]:
         _put_in_place(run, state)
-    tracker = Tracker(n, _bones(run)) if state["tracker"] is None else Tracker.resume(state["tracker"])
     if state["frames"] == 0:
+        tracker = Tracker(n, (yield from _bones(run)))
         with replacing(run.margins_path) as temporary:
             open_memmap(temporary, mode="w+", dtype=np.float32, shape=(header.n_frames,))
+    elif state["frames"] < header.n_frames:
+        tracker = Tracker.resume(state["tracker"])
     for first in range(state["frames"], header.n_frames, CHUNK):
         stop = min(first + CHUNK, header.n_frames)
         poses = run.stored_rows(first, min(stop + AHEAD, header.n_frames)).reshape(-1, n, k, 3)
@@ -110,21 +130,19 @@ def track_run(run: VideoRun, labels: Labels | None = None) -> Generator[int, Non
         write_text(tracking_path(run.path), json.dumps(state | {"in_place": False}))
         _put_in_place(run, state)
     if not state["mended"]:
-        mended = yield from relay(mend_exchanges(run, labels or {}), lambda _: (0,))
-        write_text(
-            tracking_path(run.path),
-            json.dumps({"frames": header.n_frames, "tracker": tracker.state(), "mended": True}),
-        )
+        mended = yield from relay(mend_exchanges(run, labels or {}), lambda _: (0.0,))
+        write_text(tracking_path(run.path), json.dumps({"frames": header.n_frames, "tracker": None, "mended": True}))
     return mended
 
 
-def _bones(run: VideoRun) -> Bones:
+def _bones(run: VideoRun) -> Generator[float, None, Bones]:
     """Return how far the animals' bodyparts are from each other."""
     n, k = len(run.header.individuals), len(run.header.bodyparts)
     bones = Bones.unknown(k)
     for first in range(0, run.header.n_frames, STRETCH):
         poses = run.stored_rows(first, min(first + STRETCH, run.header.n_frames)).reshape(-1, n, k, 3)
         bones = bones.seen(poses[..., :2], poses[..., 2])
+        yield 0.0
     return bones
 
 
@@ -136,16 +154,15 @@ def _put_in_place(run: VideoRun, state: dict[str, Any]) -> None:
     part_path(run.path).unlink(missing_ok=True)
 
 
-def _follow(tracker: Tracker, poses: NDArray[np.float32], n_frames: int) -> Generator[int, None, Assigned]:
+def _follow(tracker: Tracker, poses: NDArray[np.float32], n_frames: int) -> Generator[float, None, Assigned]:
     """Decide the first ``n_frames`` of ``poses``, (F, A, K, 3), and look ahead at the others."""
+    of_one = 0.5 * n_frames / max(1, len(poses))  # the frames ahead take their time, too
     for i, frame in enumerate(poses):
         if i == n_frames:
             tracker.mark()
         tracker.step(frame[..., :2], frame[..., 2])
-        if i < n_frames and i % STRETCH == STRETCH - 1:
-            yield STRETCH
-    yield n_frames % STRETCH
-    return tracker.decide()
+        yield of_one
+    return (yield from relay(tracker.decide_in_steps(), lambda _: (of_one,)))
 
 
 def in_order(poses: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:

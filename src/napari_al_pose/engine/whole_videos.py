@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import FrameSource
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.engine.messages import Progress
-from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.engine.sources import CACHE_BYTES
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.predictor import Predictor
@@ -86,10 +85,23 @@ def _individuals(project: Project, model: Predictor) -> tuple[str, ...]:
     return tuple(known[i] if i < len(known) else f"animal {i + 1}" for i in range(model.animals.most))
 
 
-def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int) -> Generator[Progress, None, None]:
-    """Predict what is missing; closing the generator keeps every finished segment."""
-    done = sum(item.run.header.n_done for item in planned)
-    reporter = ProgressReporter(job, "", sum(item.run.header.n_frames for item in planned), begun=done)
+@dataclass(frozen=True, slots=True)
+class PredictedPart:
+    """Some frames more are predicted and stored.
+
+    Parameters
+    ----------
+    stage : str
+        What is being done, in words.
+    n_frames : int
+    """
+
+    stage: str
+    n_frames: int
+
+
+def predict_planned(planned: Sequence[PlannedVideo], model: Predictor) -> Generator[PredictedPart, None, None]:
+    """Predict what is missing, video by video; closing the generator keeps every finished segment."""
     for i, item in enumerate(planned):
         if item.run.is_complete:
             continue
@@ -98,9 +110,7 @@ def predict_planned(planned: Sequence[PlannedVideo], model: Predictor, job: int)
         source = in_region(item.video.open(cache_bytes=CACHE_BYTES), item.region)
         try:
             for n in predict_run(item.run, source, model):
-                done += n
-                reporter.stage = f"{stage}, {model.notice}" if model.notice else stage
-                yield from reporter.report(done)
+                yield PredictedPart(f"{stage}, {model.notice}" if model.notice else stage, n)
         finally:
             source.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -58,6 +59,13 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError):  # the files do no harm, and the folder may not be writable
         for path in folder.glob(f"{_PREFIX}*"):
             path.unlink(missing_ok=True)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Remove what `replacing` left of files with the stem of ``path``; nobody else may write these now."""
+    with suppress(OSError):
+        for left in path.parent.glob(f"{_PREFIX}{glob.escape(path.stem[:40])}-????????.*"):
+            left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,11 +9,16 @@ Labels of a project in which names are kept (``identity``) say the same of the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_al_pose.domain.steps import finish
 
 APART = 0.8
 """Distance of the middles of two animals, in lengths, from which on nothing of one is taken for the other's."""
@@ -49,27 +54,54 @@ class Stretch:
     ----------
     first, stop : int
         The first frame, and the one after the last.
-    blocks : float64 array, (B, D)
-        By how much the first track looks different from the second, as means over some frames each; NaN for unknown.
+    blocks : slice
+        Numbers of its observations among those of all stretches.
     votes : int
         Labelled frames that say the tracks are right, minus those that say they are exchanged.
     """
 
     first: int
     stop: int
-    blocks: NDArray[np.float64]
+    blocks: slice
     votes: int = 0
 
 
 class StretchCollector:
-    """Collects the stretches of two tracks frame by frame, in memory that grows with the contacts only."""
+    """Collects the stretches of two tracks frame by frame, as a context manager.
 
-    def __init__(self) -> None:
+    Its memory grows with the contacts only: the observations lie in a file that goes when this is closed.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the file lies; by default where the system has its temporary files.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self._done: list[Stretch] = []
         self._first = -1
         self._votes = 0
-        self._blocks: list[NDArray[np.float64]] = []
+        self._begun = self._n_blocks = self._n_looks = 0
+        self._file = tempfile.TemporaryFile(prefix=".al-pose-", dir=folder)  # noqa: SIM115 - closed by `__exit__`
         self._block: list[NDArray[np.float64]] = []
+
+    def __enter__(self) -> StretchCollector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def blocks(self, stretch: Stretch) -> NDArray[np.float64]:
+        """Return by how much the first track looks different from the second, (B, D).
+
+        These are means over some frames each, NaN for unknown.
+        """
+        size = np.dtype(np.float64).itemsize * self._n_looks
+        self._file.seek(stretch.blocks.start * size)
+        stored = self._file.read((stretch.blocks.stop - stretch.blocks.start) * size)
+        return np.frombuffer(stored, np.float64).reshape(-1, self._n_looks)
 
     def add(self, frame: int, difference: NDArray[np.floating] | None, vote: int = 0) -> None:
         """Add the next frame: the difference of looks, (D,), or None if the animals touch or one is not found."""
@@ -116,21 +148,30 @@ class StretchCollector:
 
     def _end_block(self) -> None:
         if len(self._block) >= min(LEAST, BLOCK):
-            self._blocks.append(_mean(np.stack(self._block)))
+            mean = _mean(np.stack(self._block))
+            self._n_looks = len(mean)
+            self._file.write(mean.tobytes())
+            self._n_blocks += 1
         self._block = []
 
     def _close(self, stop: int) -> None:
         self._end_block()
-        if self._first >= 0 and self._blocks:
-            self._done.append(Stretch(self._first, stop, np.stack(self._blocks), self._votes))
-        self._first, self._votes, self._blocks, self._block = -1, 0, [], []
+        if self._first >= 0 and self._n_blocks > self._begun:
+            self._done.append(Stretch(self._first, stop, slice(self._begun, self._n_blocks), self._votes))
+        self._first, self._votes, self._begun, self._block = -1, 0, self._n_blocks, []
 
 
-def exchanged(stretches: Sequence[Stretch]) -> list[bool]:
+def exchanged(collected: StretchCollector, stretches: Sequence[Stretch]) -> list[bool]:
     """Return in which stretches two tracks have each other's animal."""
+    return finish(exchanged_in_steps(collected, stretches))
+
+
+def exchanged_in_steps(collected: StretchCollector, stretches: Sequence[Stretch]) -> Generator[int, None, list[bool]]:
+    """Do what `exchanged` does, and yield 0 after each stretch that was looked at."""
     if not stretches:
         return []
-    odds = _odds_by_looks(stretches) + LABEL * np.array([stretch.votes for stretch in stretches], float)
+    by_looks = yield from _odds_by_looks(collected, stretches)
+    odds = by_looks + LABEL * np.array([stretch.votes for stretch in stretches], float)
     # The likeliest sequence of right and exchanged stretches (Viterbi 1967).
     gain, came = np.array([odds[0], -odds[0]]) / 2, []
     for log_odds in odds[1:]:
@@ -187,22 +228,26 @@ def _sizes(poses: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*np.moveaxis(shown - middle[:, :, None], -1, 0)), np.float64)
 
 
-def _odds_by_looks(stretches: Sequence[Stretch]) -> NDArray[np.float64]:
+def _odds_by_looks(
+    collected: StretchCollector, stretches: Sequence[Stretch]
+) -> Generator[int, None, NDArray[np.float64]]:
     """Return how sure it is by the looks that each stretch is right, as log-odds; 0 if looks tell nothing."""
     nothing = np.zeros(len(stretches))
-    owners = np.repeat(np.arange(len(stretches)), [len(stretch.blocks) for stretch in stretches])
-    blocks = np.concatenate([stretch.blocks for stretch in stretches])
-    if len(stretches) < FEWEST_STRETCHES or len(blocks) < FEWEST_BLOCKS or not blocks.shape[1]:
+    n_blocks = sum(stretch.blocks.stop - stretch.blocks.start for stretch in stretches)
+    if len(stretches) < FEWEST_STRETCHES or n_blocks < FEWEST_BLOCKS:
         return nothing
-    scaled = np.nan_to_num(blocks / _noise(stretches))
-    main = _direction(scaled)
+    noise = yield from _noise(collected, stretches)
+    total = np.zeros((len(noise), len(noise)))
+    for scaled in _scaled(collected, stretches, noise):
+        total += scaled.T @ scaled
+        yield 0
+    main = _direction(total)
+    means = np.empty(len(stretches))
     # Each stretch is judged by a direction that the others say: any noise agrees with itself.
-    along = np.empty(len(scaled))
-    for owner in range(len(stretches)):
-        own = owners == owner
-        others = _direction(scaled[~own])
-        along[own] = scaled[own] @ (others if others @ main >= 0 else -others)
-    means = np.array([along[owners == owner].mean() for owner in range(len(stretches))])
+    for i, scaled in enumerate(_scaled(collected, stretches, noise)):
+        others = _direction(total - scaled.T @ scaled)
+        means[i] = scaled.mean(axis=0) @ (others if others @ main >= 0 else -others)
+        yield 0
     size = np.abs(means)
     spread = max(float(size.std()), 1e-6 * float(size.mean()), 1e-12)
     clear = CLEAR + FEW_ARE_LESS_CLEAR / (len(stretches) - 2)
@@ -214,21 +259,50 @@ def _odds_by_looks(stretches: Sequence[Stretch]) -> NDArray[np.float64]:
     return np.clip(2 * means * size.mean() / spread**2, -MOST_SURE, MOST_SURE)
 
 
-def _noise(stretches: Iterable[Stretch]) -> NDArray[np.float64]:
+def _scaled(
+    collected: StretchCollector, stretches: Sequence[Stretch], noise: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the differences of each stretch in units of their noise; 0 for unknown."""
+    for stretch in stretches:
+        yield np.nan_to_num(collected.blocks(stretch) / noise)
+
+
+def _noise(collected: StretchCollector, stretches: Sequence[Stretch]) -> Generator[int, None, NDArray[np.float64]]:
     """Return the deviation of each difference within stretches; over all where none is long enough."""
-    blocks = [stretch.blocks for stretch in stretches]
-    steps = np.concatenate([np.diff(of_one, axis=0) for of_one in blocks])
-    together = np.concatenate(blocks)
-    overall = np.sqrt(np.nan_to_num(_mean(together**2)))
-    if len(steps) >= FEWEST_STRETCHES:
-        within = np.sqrt(np.nan_to_num(_mean(steps**2)) / 2)
+    squares, steps, n_steps = _SumOfSquares(), _SumOfSquares(), 0
+    for stretch in stretches:
+        blocks = collected.blocks(stretch)
+        squares.add(blocks)
+        steps.add(np.diff(blocks, axis=0))
+        n_steps += len(blocks) - 1
+        yield 0
+    overall = np.sqrt(squares.mean())
+    if n_steps >= FEWEST_STRETCHES:
+        within = np.sqrt(steps.mean() / 2)
         overall = np.where(within > 0, np.maximum(within, 0.05 * overall), overall)
     return np.where(overall > 0, overall, np.inf)
 
 
-def _direction(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the unit vector along which the differences are largest, whichever way they point."""
-    return np.asarray(np.linalg.svd(blocks, full_matrices=False)[2][0], np.float64)
+class _SumOfSquares:
+    """The squares of rows, summed without NaN."""
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.float64] | float = 0.0
+        self._n: NDArray[np.int64] | int = 0
+
+    def add(self, rows: NDArray[np.float64]) -> None:
+        there = np.isfinite(rows)
+        self._sum = self._sum + (np.where(there, rows, 0.0) ** 2).sum(axis=0)
+        self._n = self._n + there.sum(axis=0)
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean of the squares; 0 where nothing is known."""
+        return np.asarray(self._sum / np.maximum(self._n, 1), np.float64)
+
+
+def _direction(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit vector along which differences, whose products are summed in (D, D), are largest."""
+    return np.asarray(np.linalg.eigh(products)[1][:, -1], np.float64)
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ to look ahead: a contact at the end of a part is then judged by what comes after
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.oks import similarity
+from napari_al_pose.domain.steps import finish
 from napari_al_pose.tracking.hypotheses import IMPOSSIBLE, Hypotheses
 from napari_al_pose.tracking.motion import AnimalMotion
 from napari_al_pose.tracking.parts import Bones
@@ -96,9 +98,13 @@ class Tracker:
 
     def decide(self) -> Assigned:
         """Return the assignment of all frames since the last decision, up to the mark if there is one."""
+        return finish(self.decide_in_steps())
+
+    def decide_in_steps(self) -> Generator[int, None, Assigned]:
+        """Do what `decide` does, and yield 1 for each frame on the way, those after the mark included."""
         n = len(self._places) if self._n_marked is None else self._n_marked
         self._hypotheses.settle()
-        parts = self._parts_given_back()
+        parts = yield from self._parts_given_back()
         given = np.full((n, *self.shape), -1)
         for row, there, found in zip(given, self._places, parts.path(), strict=False):
             row[found >= 0] = there[found[found >= 0]]
@@ -129,13 +135,14 @@ class Tracker:
         self._hypotheses = Hypotheses(self._motion, self._bones, _costs)
         self._places, self._frames, self._n_marked = [], [], None
 
-    def _parts_given_back(self) -> Hypotheses:
+    def _parts_given_back(self) -> Generator[int, None, Hypotheses]:
         """Go through the frames again: it is decided which whole poses the animals have."""
         parts = Hypotheses(self._motion_of_parts, self._bones, _costs)
         for i, (frame, whole) in enumerate(zip(self._frames, self._hypotheses.path(), strict=True)):
             if i == self._n_marked:
                 parts.mark()
             parts.step(*frame, whole)
+            yield 1
         parts.settle()
         return parts
 
