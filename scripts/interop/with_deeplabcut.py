@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import deeplabcut
-from checks import Points, expected, frame_of, main, placed, same
+from checks import Points, expected, frame_of, main, placed, same, two_animals
 from deeplabcut.pose_estimation_pytorch.data.dlcloader import DLCLoader
 
 
@@ -29,6 +29,18 @@ def images(folder: Path) -> str:
     return training_set(folder, "images")
 
 
+def predicted_two(folder: Path) -> str:
+    """load_analyzed_data of predictions of two animals and a unique bodypart (_el.h5)"""
+    read = deeplabcut.auxiliaryfunctions.load_analyzed_data
+    table, _, scorer, _ = read(str(folder), "mice", "DLC_x", track_method="ellipse")
+    points: Points = {}
+    for frame, row in table[scorer].iterrows():
+        for who, bodypart in {column[:2] for column in row.index}:
+            points[int(frame), who, bodypart] = (float(row[who, bodypart, "x"]), float(row[who, bodypart, "y"]))
+    door = {(frame, "single", "door"): (3.0, 4.0) for frame in table.index}
+    return same(points, two_animals(folder) | door, tolerance=1e-4)
+
+
 def training_set(folder: Path, name: str) -> str:
     config = str(folder / name / "config.yaml")
     deeplabcut.auxiliaryfunctions.edit_config(config, {"TrainingFraction": [0.8]})
@@ -48,4 +60,4 @@ def training_set(folder: Path, name: str) -> str:
 
 
 if __name__ == "__main__":
-    main("deeplabcut", [single, multi, unique, images])
+    main("deeplabcut", [single, multi, unique, images, predicted_two])

@@ -144,6 +144,10 @@ def predictions(folder: Path) -> None:
         with writing as add:
             add(np.arange(FRAMES), two)
     np.save(folder / "predicted-two.npy", two)
+    # A name that DeepLabCut looks for: video, scorer, how it was followed. A bodypart of no animal is at (3, 4).
+    path, door = folder / "miceDLC_x_el.h5", np.broadcast_to(np.array([3, 4, 0.5]), (FRAMES, 1, 3))
+    with writing_deeplabcut(path, scorer="DLC_x", unique_bodyparts=("door",), **of_two) as add:
+        add(np.arange(FRAMES), np.concatenate([two, door], axis=1))
 
 
 def finish(work: Generator[Any, None, Any]) -> Any:
