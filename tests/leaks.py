@@ -1,8 +1,9 @@
-"""Fails a test with a window that leaves widgets, threads or processes behind."""
+"""Fails a test that leaves widgets, threads or processes behind: in rooms that start any, windows or not."""
 
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 
@@ -14,6 +15,12 @@ PATIENCE_SECONDS = 30.0
 
 COLLECT_AFTER_SECONDS = 0.5
 """Layers that were removed hold their threads until they are collected."""
+
+PYTHON_S_OWN = "multiprocessing.resource_tracker"
+"""A process that Python starts with the first pool and keeps for good."""
+
+_QT = "qtpy.QtWidgets"
+"""Imported by whoever has a window; the other tests don't."""
 
 OF_NAPARI = ("napari", "app_model", "superqt", "qtconsole", "IPython", "vispy")
 """Whose widgets and threads are not ours to end; menus and tooltips have no module of their own."""
@@ -68,8 +75,9 @@ def _processes() -> set[tuple[int, str]]:
     found = set()
     for child in psutil.Process().children(recursive=True):
         try:
-            if child.status() != psutil.STATUS_ZOMBIE:
-                found.add((child.pid, " ".join(child.cmdline()[:4])))
+            command = " ".join(child.cmdline()[:4])
+            if child.status() != psutil.STATUS_ZOMBIE and PYTHON_S_OWN not in command:
+                found.add((child.pid, command))
         except psutil.NoSuchProcess:
             continue
     return found
@@ -77,6 +85,8 @@ def _processes() -> set[tuple[int, str]]:
 
 def _widgets() -> set[object]:
     """Return the windows, dialogs and loose widgets there are; whoever holds them tells them from new ones."""
+    if _QT not in sys.modules:
+        return set()
     from qtpy.QtWidgets import QApplication, QMenu
 
     if QApplication.instance() is None:
@@ -92,9 +102,10 @@ def _widgets() -> set[object]:
 
 def work() -> None:
     """Let the window do what is due, deletions too."""
-    from qtpy.QtCore import QCoreApplication, QEvent
+    if _QT in sys.modules:
+        from qtpy.QtCore import QCoreApplication, QEvent
 
-    if QCoreApplication.instance() is not None:
-        QCoreApplication.processEvents()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        if QCoreApplication.instance() is not None:
+            QCoreApplication.processEvents()
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     time.sleep(0.02)

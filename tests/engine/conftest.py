@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from leaks import nothing_is_left  # noqa: F401
 from napari_al_pose.domain.settings import TrainSettings
 from napari_al_pose.pose import PoseModel
 from napari_al_pose.pose.network import PoseNetwork

@@ -19,6 +19,11 @@ distributed = pytest.importorskip("distributed")
 NO_FILES = ExportOptions(formats=())
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Look for nothing: the cluster outlives each test, and starts a worker in place of one that was killed."""
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler and two workers, each a process of its own."""

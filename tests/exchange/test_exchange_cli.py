@@ -11,6 +11,7 @@ import pytest
 from exchange_tools import project_with_labels
 
 from napari_al_pose.cli import main
+from napari_al_pose.domain import AlPoseError
 
 
 def call(*arguments):
@@ -66,10 +67,10 @@ def test_what_cannot_be_is_named(config, tmp_path, arguments, named, capsys, mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.slp", "notes.txt"]
 
 
-def test_the_window_says_how_sleap_labels_become_a_project(tmp_path, capsys, monkeypatch):
+def test_a_script_that_opens_sleap_labels_is_told_how_they_become_a_project(tmp_path):
     pytest.importorskip("napari")
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    with pytest.raises(SystemExit) as ended:
-        main([str(tmp_path / "labels.slp")])
-    assert ended.value.code == 2
-    assert "napari-al-pose import" in capsys.readouterr().err
+    from napari_al_pose.gui.window import open_window
+
+    with pytest.raises(AlPoseError) as refused:
+        open_window(tmp_path / "labels.slp")
+    assert "napari-al-pose import" in refused.value.hint

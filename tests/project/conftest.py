@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from project_tools import write_config
 
+from leaks import nothing_is_left  # noqa: F401
+
 
 @pytest.fixture
 def project_root(tmp_path) -> Path:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from leaks import nothing_is_left  # noqa: F401
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():

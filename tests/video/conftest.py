@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from numbered_videos import Recipe, write_video
 
+from leaks import nothing_is_left  # noqa: F401
 from napari_al_pose.video import index_cache
 
 

@@ -1,0 +1,5 @@
+"""Imports and exports leave nothing behind."""
+
+from __future__ import annotations
+
+from leaks import nothing_is_left  # noqa: F401
