@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
+import threading
 import warnings
 
 import h5py
@@ -225,3 +227,20 @@ def test_cut_off_and_empty(tmp_path, frame):
         read_hdf_table(path)
     with pytest.raises(AlPoseError, match="no file"):
         read_hdf_table(tmp_path / "absent.h5")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are other ones there")
+def test_a_file_that_is_just_being_written_is_waited_for_and_then_named(frame, tmp_path):
+    import fcntl
+
+    path = tmp_path / "CollectedData_Me.h5"
+    write_frame(frame, path)
+    with path.open("r+b") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        done = threading.Timer(0.3, fcntl.flock, [writing, fcntl.LOCK_UN])
+        done.start()
+        assert_same(path, frame)
+        done.join()
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        with pytest.raises(AlPoseError, match=r"CollectedData_Me\.h5 is being written by another program"):
+            read_hdf_table(path)

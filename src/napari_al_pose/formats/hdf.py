@@ -8,6 +8,7 @@ and the names of the columns as a pickled list, which `napari_al_pose.formats.pi
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 KEY = "df_with_missing"
 """The key of DeepLabCut's tables."""
+
+_ATTEMPTS, _WAIT_SECONDS = 20, 0.1
+"""How often, and how long apart, a file that another program has locked is opened."""
 
 _LARGEST = 2_000_000_000
 _DAMAGE = (
@@ -73,13 +77,13 @@ def read_hdf_table(path: Path) -> HdfTable:
         If the file is missing, is not HDF5 or damaged, holds no pandas table, or holds Python objects in place of
         numbers and texts. The message names the file.
     """
-    import h5py
-
     remedy = "Restore it from a backup, or move it away to use the .csv beside it."
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", "Check the folder.")
     try:
-        file = h5py.File(path, "r", locking="best-effort")
+        file = _open(path)
+    except BlockingIOError as error:
+        raise AlPoseError(f"{path} is being written by another program.", "Wait until it is done.") from error
     except _DAMAGE as error:
         raise AlPoseError(f"{path} is not an HDF5 file, or is damaged.", remedy) from error
     with file:
@@ -99,6 +103,22 @@ def read_hdf_table(path: Path) -> HdfTable:
         except _DAMAGE as error:
             raise AlPoseError(f"The table in {path} cannot be read: {str(error)[:200]}.", remedy) from error
     return HdfTable(table.columns, table.rows, table.values, tuple(other for other in keys if other != key))
+
+
+def _open(path: Path) -> h5py.File:
+    """Open a file to read it; wait if it is locked.
+
+    Who writes it locks it. So may our own process, for a moment after it has written: a child that is just being
+    started shares its open files until it runs its program.
+    """
+    import h5py
+
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return h5py.File(path, "r", locking="best-effort")
+        except BlockingIOError:
+            time.sleep(_WAIT_SECONDS)
+    return h5py.File(path, "r", locking="best-effort")
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
