@@ -178,6 +178,10 @@ def test_the_window_takes_one_project_or_videos(openfield, tmp_path):
     assert str(openfield) in refused(video, openfield)
     assert f"no file {tmp_path / 'mouse.mp4'}" in refused(tmp_path / "mouse.mp4")
     assert "display" in refused(video, video)
+    labels = tmp_path / "labels.json"
+    labels.write_text("{}")
+    assert "display" in refused(labels)
+    assert str(labels) in refused(video, labels)
 
 
 def test_a_fault_of_ours_is_a_sentence_and_a_log(tmp_path):

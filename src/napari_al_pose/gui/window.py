@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import is_sleap, is_video
+from napari_al_pose.domain.file_names import is_foreign, is_video
 from napari_al_pose.gui.splash import Splash
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def run_window(paths: Sequence[Path] = ()) -> None:
     Parameters
     ----------
     paths : sequence of Path
-        A project's folder or ``config.yaml``, SLEAP's labels, or videos for a new project.
+        A project's folder or ``config.yaml``, another program's labels, or videos for a new project.
 
     Raises
     ------
@@ -162,11 +162,11 @@ def _project_of(paths: Sequence[Path]) -> Path | None:
 
     Raises the errors that opening would raise at once, so that a mistyped path is reported on the command line.
     """
-    made_of = [path for path in paths if is_video(path) or is_sleap(path)]
+    made_of = [path for path in paths if is_video(path) or is_foreign(path)]
     for path in made_of:
         if not path.is_file():
             raise AlPoseError(f"There is no file {path}.", "Check its name and folder.")
-    if len(paths) > 1 and (len(made_of) < len(paths) or any(map(is_sleap, paths))):
+    if len(paths) > 1 and (len(made_of) < len(paths) or any(map(is_foreign, paths))):
         others = ", ".join(str(path) for path in paths if not is_video(path))
         raise AlPoseError(f"Expected one project, or several videos, got {others} among them.", "Open them one by one.")
     if not paths or made_of:
@@ -184,9 +184,9 @@ def check_project(path: Path) -> None:
     """Raise what opening would raise at once."""
     from napari_al_pose.formats.deeplabcut import read_config
 
-    if is_sleap(path):
+    if is_foreign(path):
         raise AlPoseError(
-            f"{path} holds SLEAP labels, not a project.",
+            f"{path} holds labels of another program, not a project.",
             f"Make a project of them: napari-al-pose import {path} --to FOLDER",
         )
     read_config(path / "config.yaml" if path.is_dir() else path)
