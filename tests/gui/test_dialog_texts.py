@@ -14,11 +14,10 @@ from napari_al_pose.gui.dialogs.conflicts import ConflictDialog
 from napari_al_pose.gui.dialogs.keys import KeyDialog
 from napari_al_pose.gui.dialogs.leaving import STAY
 from napari_al_pose.gui.dialogs.strategies import StrategyDialog
-from napari_al_pose.gui.dock import _source_opener
 from napari_al_pose.gui.panels.key_overlay import KeyOverlay
 from napari_al_pose.gui.panels.pool_map import PoolMap
 from napari_al_pose.gui.theme import style_sheet, theme_colours
-from napari_al_pose.gui.thumbnails import Thumbnails
+from napari_al_pose.gui.thumbnails import Thumbnails, source_opener
 
 pytestmark = pytest.mark.gui
 
@@ -52,7 +51,7 @@ def actions(opened, window):
 
 
 def of_map(session, window):
-    opener = _source_opener(session.projects.project)
+    opener = source_opener(session.projects.project)
     return of_session(PoolMap, session, thumbnails=Thumbnails(opener), colours=theme_colours("dark"), parent=window)
 
 

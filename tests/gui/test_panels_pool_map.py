@@ -14,12 +14,11 @@ from napari_al_pose.domain.frame_groups import FrameGroup
 from napari_al_pose.domain.queue import PICKED
 from napari_al_pose.domain.views.pool_map import LABELLED, TEST
 from napari_al_pose.engine.messages import Failed, Finished, MapPool, PoolMapped, Progress, Rank, Ranked
-from napari_al_pose.gui.dock import _source_opener
 from napari_al_pose.gui.panels.pool_map import PoolMap
 from napari_al_pose.gui.panels.queue import QueuePanel
 from napari_al_pose.gui.panels.strategy_box import StrategyBox
 from napari_al_pose.gui.theme import theme_colours
-from napari_al_pose.gui.thumbnails import Thumbnails
+from napari_al_pose.gui.thumbnails import Thumbnails, source_opener
 
 pytestmark = pytest.mark.gui
 
@@ -35,7 +34,7 @@ def end_ranking(engine, session):
 def shown(opened, qtbot, engine):
     end_ranking(engine, opened)
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)
-    made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
+    made = of_session(PoolMap, opened, thumbnails=Thumbnails(source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
@@ -155,7 +154,7 @@ def test_what_was_just_ranked_is_shown_without_asking(opened, qtbot, engine):
     opened.navigator.go_to(keys[0])
     qtbot.waitUntil(lambda: opened.frame.key == keys[0], timeout=TIMEOUT)
     opened.editor.place(opened.frame.bodyparts[0], 40.0, 50.0)
-    made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
+    made = of_session(PoolMap, opened, thumbnails=Thumbnails(source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
     assert not engine.asked(MapPool)
@@ -208,7 +207,7 @@ def test_nothing_scored_is_an_empty_sheet(shown, opened, qtbot, engine):
 
 
 def test_it_waits_its_turn(opened, qtbot, engine):
-    made = of_session(PoolMap, opened, thumbnails=Thumbnails(_source_opener(opened.projects.project)), colours=DARK)
+    made = of_session(PoolMap, opened, thumbnails=Thumbnails(source_opener(opened.projects.project)), colours=DARK)
     qtbot.addWidget(made)
     made.show()
     assert "Waiting for the engine to finish: ranking the queue" in made.caption
