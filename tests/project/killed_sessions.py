@@ -27,7 +27,9 @@ from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.project import Project, open_project
 
 LONGEST = 0.12
-"""Seconds from the first acknowledged edit to the kill, at most."""
+"""Seconds from the last edit that is waited for to the kill, at most."""
+LINES = 10
+"""Lines that are waited for at most, two an edit: so there is work to lose on slow computers too."""
 N_FRAMES = 40
 """Labelled frames; there are a few more that are labelled and undone."""
 
@@ -95,7 +97,9 @@ def lane(root: Path, trials: int, seed: int) -> dict[str, object]:
             os.close(reading)
             _run_session(root, writing, begin=trial * 40)
         os.close(writing)
-        said = os.read(reading, 1 << 16)
+        said, most = b"", moments.randint(1, LINES)
+        while said.count(b"\n") < most and (more := os.read(reading, 1 << 16)):
+            said += more
         time.sleep(moments.uniform(0, LONGEST))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
