@@ -414,3 +414,13 @@ def test_a_video_named_by_a_path_upwards_is_only_a_name(tmp_path):
     assert "/" not in labels.videos[0].name
     assert labels.videos[0].name not in ("", ".", "..")
     shutil.rmtree(tmp_path)
+
+
+def test_an_array_of_a_kind_that_matlab_lacks_is_no_readable_file(tmp_path):
+    path = tmp_path / "joints.mat"
+    savemat(path, {"joints": np.ones((3, 14, 2))})
+    data = bytearray(path.read_bytes())
+    data[144] = 99  # the kind of the first array
+    path.write_bytes(data)
+    with pytest.raises(AlPoseError, match=r"joints\.mat is not a readable MATLAB file"):
+        read_lsp(path)

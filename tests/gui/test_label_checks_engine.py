@@ -24,7 +24,7 @@ QUICK = LoopSettings(
     train_after=0,
     holdout_share=0.2,
     pool_size=20,
-    train=TrainSettings(steps=60, long_side=192, batch_size=4),
+    train=TrainSettings(steps=90, long_side=192, batch_size=4),
 )
 WRONG_FRAME, WRONG_BY = 37, (90.0, 60.0)
 
@@ -64,8 +64,10 @@ def test_a_wrong_label_is_listed_after_a_training(mislabelled, window, qtbot):
         assert panel.rows == ()
         session.learning.train()
         qtbot.waitUntil(lambda: bool(panel.rows), timeout=LONG)
-        assert panel.rows[0].title == f"{wrong.video}, frame {wrong.frame}"
-        at = panel.list.visualRect(panel.list.model().index(0, 0)).center()
+        titles = [row.title for row in panel.rows]  # a short training may doubt a few right labels too
+        index = panel.list.model().index(titles.index(f"{wrong.video}, frame {wrong.frame}"), 0)
+        panel.list.scrollTo(index)
+        at = panel.list.visualRect(index).center()
         qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=at)
         assert (session.frame.key, session.frame.bodypart) == (wrong, session.frame.bodyparts[0])
         xy, _visible = ground_truth(config.parent)[wrong.video]

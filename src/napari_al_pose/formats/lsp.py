@@ -128,7 +128,7 @@ def _joints(path: Path) -> NDArray[np.float64]:
         if joints.dtype.kind not in "fiu":
             raise AlPoseError(f"{path}: expected numbers in 'joints', got {joints.dtype}.", remedy)
         joints = joints.astype(np.float64)
-    except (*_DAMAGE, MatReadError) as error:
+    except (*_DAMAGE, MatReadError, UnboundLocalError) as error:  # the last for kinds of arrays that scipy lacks
         raise AlPoseError(f"{path} is not a readable MATLAB file: {str(error)[:80]}.", remedy) from error
     if joints.shape != shape or (np.abs(joints) >= 1e9).any():
         raise AlPoseError(f"{path}: 'joints' holds numbers that are not coordinates.", remedy)
