@@ -325,3 +325,13 @@ def _picture_parameters(path):
         header = container.streams.video[0].codec_context.extradata
     at = 8 + int.from_bytes(header[6:8], "big") + 1
     return header[at + 2 : at + 2 + int.from_bytes(header[at : at + 2], "big")]
+
+
+def test_sound_that_begins_late_in_an_flv_file_is_passed_over(tmp_path):
+    path = write_video(tmp_path / "v.flv", Recipe("v.flv", "flv"))
+    sound = b"\x2f" + bytes(200)
+    tag = b"\x08" + len(sound).to_bytes(3, "big") + bytes(7) + sound
+    path.write_bytes(path.read_bytes() + tag + len(tag).to_bytes(4, "big"))
+    found, wrong, _ = read_every_way(path)
+    assert found == list(range(60))
+    assert not wrong

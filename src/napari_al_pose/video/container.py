@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -15,6 +17,18 @@ _BY_HEADER = {"skip_frame": "all", "probesize": "32", "advanced_editlist": "0"}
 """Decode nothing to find out about the streams, read one packet, and apply edit lists as a shift of all times."""
 _SWALLOWING = ("hevc", "mjpeg")
 """Decoders that pass over slices and scans that do not decode: the rest of the picture is what its memory held."""
+
+
+def stored_packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """Yield the packets of a stream that hold data, in the file's order.
+
+    Where damage, or an FLV file's late sound, adds a stream on the way, PyAV's list of streams is shorter than the
+    file's by the end, and its last look at all streams fails.
+    """
+    with suppress(IndexError):
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
 
 
 def open_container(path: Path, *, by_header: bool = False) -> av.container.InputContainer:

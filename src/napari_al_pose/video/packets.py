@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.container import open_container, unreachable, video_stream
+from napari_al_pose.video.container import open_container, stored_packets, unreachable, video_stream
 
 logger = logging.getLogger(__name__)
 
@@ -115,10 +115,8 @@ def read_packets(
     total = max(path.stat().st_size, 1)
     is_vp8 = stream.codec_context.name in ("vp8", "libvpx")
     try:
-        for packet in container.demux(stream):
+        for packet in stored_packets(container, stream):
             size, pts, dts, place = packet.size, packet.pts, packet.dts, packet.pos
-            if not size:
-                continue
             n_bytes += size
             numbers.append(
                 (

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import av
 from av.error import FFmpegError
 
-from napari_al_pose.video.container import open_container, tell_of_damage, unreachable, video_stream
+from napari_al_pose.video.container import open_container, stored_packets, tell_of_damage, unreachable, video_stream
 from napari_al_pose.video.leftovers import LEAVING, Leftovers
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ def _until_it_breaks(
 ) -> Iterator[av.Packet | None]:
     """Yield packets, and None at the end or where the file can't be read on."""
     try:
-        yield from (packet for packet in container.demux(stream) if packet.size)
+        yield from stored_packets(container, stream)
     except FFmpegError as error:
         if (failure := unreachable(path, error)) is not None:
             raise failure from error

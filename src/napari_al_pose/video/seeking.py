@@ -11,7 +11,7 @@ import av
 from av.error import FFmpegError
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.video.container import open_container, tell_of_damage, unreachable, video_stream
+from napari_al_pose.video.container import open_container, stored_packets, tell_of_damage, unreachable, video_stream
 from napari_al_pose.video.index import PacketIndex
 from napari_al_pose.video.packets import UNTIMED
 
@@ -206,7 +206,7 @@ class PacketSource:
     def _packets(self) -> Iterator[av.Packet]:
         """Yield packets up to the end, or as far as the file can be read."""
         try:
-            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+            yield from stored_packets(self._container, self._stream)
         except FFmpegError as error:
             if (failure := unreachable(self._path, error)) is not None:
                 raise failure from error
