@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_al_pose.domain import FrameSource
-from napari_al_pose.domain.file_names import VIDEO_SUFFIXES, is_config
+from napari_al_pose.domain.file_names import is_config, is_video
 from napari_al_pose.domain.views.colours import bodypart_colours
 from napari_al_pose.formats.deeplabcut import frame_number, image_files, is_annotation_file, read_annotation_points
 
@@ -37,7 +37,7 @@ def get_labels_reader(path: str | list[str]) -> Reader | None:
 
 def get_video_reader(path: str | list[str]) -> Reader | None:
     """Return the reader of videos and TIFF stacks; None for any other file."""
-    return read_video if isinstance(path, str) and Path(path).suffix.lower() in VIDEO_SUFFIXES else None
+    return read_video if isinstance(path, str) and is_video(Path(path)) else None
 
 
 def get_folder_reader(path: str | list[str]) -> Reader | None:

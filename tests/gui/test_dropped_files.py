@@ -76,10 +76,12 @@ def test_labels_of_another_program_are_imported(dock, tmp_path, qtbot, name):
 def test_videos_begin_a_new_project(dock, sample_copy, qtbot, of_file):
     root = sample_copy.parent
     video = next((root / "videos").iterdir())
+    videos = sorted(video.parent.iterdir())
+    (video.parent / f"._{video.name}").write_bytes(b"what macOS leaves beside a file")
     drop(dock, video if of_file else video.parent)
     qtbot.waitUntil(lambda: dialog_of(dock, NewProjectDialog) is not None, timeout=TIMEOUT)
     dialog = dialog_of(dock, NewProjectDialog)
-    wanted = [video] if of_file else sorted(video.parent.iterdir())
+    wanted = [video] if of_file else videos
     qtbot.waitUntil(lambda: list(dialog.videos.paths) == wanted, timeout=TIMEOUT)
     dialog.reject()
 

@@ -29,6 +29,6 @@ class AlPoseError(Exception):
 def no_permission(error: PermissionError) -> AlPoseError:
     """Return what the user is told of a file or folder that belongs to somebody else."""
     return AlPoseError(
-        f"You have no permission to use {error.filename}.",
+        f"You have no permission to use {error.filename or error}.",
         "Ask its owner for it, or copy what you need to a folder of your own.",
     )

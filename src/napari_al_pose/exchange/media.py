@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import IMAGE_SUFFIXES
+from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, is_video
 from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
 from napari_al_pose.formats.names import VIDEO_SUFFIXES, last_part
@@ -48,7 +48,7 @@ class MediaFinder:
     def video(self, video: LabelledVideo) -> Path | None:
         """Return the file of a video; None if it is missing, ambiguous, or another video."""
         there = _where_it_says(video.path)
-        if there is not None and there.suffix.lower() in VIDEO_SUFFIXES:
+        if there is not None and is_video(there):
             return there
         found = self._elsewhere(video)
         if found is None:
@@ -71,7 +71,7 @@ class MediaFinder:
         return _where_it_says(picture.path) or self._pictures.find(picture.path)
 
     def _elsewhere(self, video: LabelledVideo) -> Path | None:
-        if Path(video.path).suffix.lower() in VIDEO_SUFFIXES:
+        if is_video(Path(video.path)):
             if (clash := self._videos.ambiguous(video.path)) is not None:
                 self.notices.append(
                     f"The name {last_part(video.path)} is ambiguous: {clash} may be {video.path} or another video of "

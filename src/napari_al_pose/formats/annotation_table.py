@@ -163,10 +163,9 @@ def _columns_of(table: RawTable, path: Path, scorer: str | None) -> tuple[list[i
     if len({column[1:] for column in table.columns}) == len(set(table.columns)):
         return everything, [f"{path} names several scorers inside ({names}), each for other columns; all were read."]
     chosen = scorer if scorer in scorers else scorers[0]
-    return (
-        [index for index in everything if table.columns[index][0] == chosen],
-        [f"{path} has labels of several scorers ({names}); those of {chosen} were read."],
-    )
+    said = f"those of {chosen} were read, and only those are written at the next edit."
+    indices = [index for index in everything if table.columns[index][0] == chosen]
+    return indices, [f"{path} has labels of several scorers ({names}); {said}"]
 
 
 def _points(values: NDArray[np.float64], x: Sequence[int], y: Sequence[int]) -> NDArray[np.float64]:

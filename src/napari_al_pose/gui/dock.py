@@ -121,7 +121,7 @@ class PoseLabeller(QWidget):
         self.setMinimumWidth(max(MIN_WIDTH, self._panels.minimumSizeHint().width() + beside))
 
     def open_files(self, paths: Sequence[Path]) -> None:
-        """Open a project or SLEAP's labels, or take videos, as if they were dropped on the window."""
+        """Open a project, or take labels of another program or videos, as if they were dropped on the window."""
         self._actions.take_files(paths)
 
     def _build(self) -> None:

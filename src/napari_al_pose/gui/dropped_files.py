@@ -12,6 +12,7 @@ from napari_al_pose.domain.file_names import is_config, is_foreign, is_video
 from napari_al_pose.gui.actions import WindowActions
 from napari_al_pose.gui.layers.napari_widgets import drop_target
 from napari_al_pose.gui.state.view_options import ViewOptions
+from napari_al_pose.project.known_videos import videos_in
 
 
 class DroppedFiles(QObject):
@@ -76,16 +77,8 @@ def _videos_of(paths: list[Path]) -> list[Path]:
     """Return the videos, and those directly in the folders; none if anything else was dropped too."""
     found: list[Path] = []
     for path in paths:
-        inside = [path] if path.is_file() else _listed(path)
-        videos = [each for each in inside if is_video(each) and each.is_file()]
+        videos = videos_in(path) if path.is_dir() else [path] if is_video(path) and path.is_file() else []
         if not videos:
             return []
         found += videos
     return found
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.file_names import is_video
 from napari_al_pose.formats.atomic import write_text
-from napari_al_pose.formats.names import VIDEO_SUFFIXES
 from napari_al_pose.project.identity import VideoIdentity, identity_of
 
 logger = logging.getLogger(__name__)
@@ -114,9 +114,7 @@ def videos_in(folder: Path) -> list[Path]:
     """Return the files in a folder with names of videos, sorted; none if it can't be read."""
     try:
         return sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+            path for path in folder.iterdir() if is_video(path) and not path.name.startswith(".") and path.is_file()
         )
     except OSError:
         return []

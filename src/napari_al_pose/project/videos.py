@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameSource
+from napari_al_pose.domain.file_names import is_video
 from napari_al_pose.formats.deeplabcut import Crop, VideoSet, image_names
 from napari_al_pose.formats.deeplabcut_annotations import IMAGE_SUFFIXES
-from napari_al_pose.formats.names import VIDEO_SUFFIXES, is_safe_name, last_part, plain, video_stem
+from napari_al_pose.formats.names import is_safe_name, last_part, plain, video_stem
 from napari_al_pose.project.identity import identity_of, is_same_video
 from napari_al_pose.project.known_videos import KnownVideos, videos_in
 from napari_al_pose.project.pictures import NO_PICTURES, Pictures
@@ -191,7 +192,7 @@ def _video_files(folder: Path, notices: list[str]) -> dict[str, Path]:
         return files
     for path in sorted(folder.iterdir()):
         name = video_stem(path.name)
-        if path.name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
+        if path.name.startswith(".") or not is_video(path):
             continue
         if name is None:
             notices.append(f"{path} was left out, as its name cannot be a folder name. Rename it.")
@@ -277,7 +278,7 @@ def _resolve(written: str, name: str, root: Path, files: dict[str, Path]) -> Pat
 def _where_written(written: str) -> Path | None:
     """Return the file at an absolute path of ``config.yaml``, if it exists."""
     path = Path(written)
-    outside = path.is_absolute() and path.suffix.lower() in VIDEO_SUFFIXES and ".." not in path.parts
+    outside = path.is_absolute() and is_video(path) and ".." not in path.parts
     return path if outside and path.is_file() else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_al_pose.domain.file_names import VIDEO_SUFFIXES
 from napari_al_pose.domain.views import parse_bodyparts
 from napari_al_pose.domain.views.new_project import (
     check_names,
@@ -40,6 +38,7 @@ from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.dialogs.new_skeleton import SkeletonPage
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.widgets import button, label
+from napari_al_pose.project.known_videos import videos_in
 
 _FOLDER, _SCORER = "new_project/folder", "new_project/scorer"
 SIZE = 880, 600
@@ -298,11 +297,7 @@ def _videos_among(paths: list[Path]) -> list[Path]:
     """Return the files, and the videos directly in the folders; none of a folder that can't be read."""
     found: list[Path] = []
     for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        with suppress(OSError):
-            found += sorted(video for video in path.iterdir() if video.suffix.lower() in VIDEO_SUFFIXES)
+        found += videos_in(path) if path.is_dir() else [path]
     return found
 
 
