@@ -175,6 +175,9 @@ SWALLOWED = [
     Muxing("hevc_b", "flv", ("mkv",), damaged=(33, 21)),
     Muxing("hevc_b", "mp4", damaged=(22,)),
     Muxing("mjpeg", "avi", damaged=(30,)),
+    Muxing("vp8", "webm", damaged=(12,)),
+    Muxing("vp8", "webm", damaged=(25,)),
+    Muxing("vp8", "mkv", damaged=(34,), share=0.5),
 ]
 
 

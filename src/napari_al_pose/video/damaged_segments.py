@@ -14,7 +14,6 @@ second time counts as not decoded, as it can't be shown the same every time.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ from av.error import FFmpegError
 
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.index import PacketIndex
-from napari_al_pose.video.leftovers import LEAVING
+from napari_al_pose.video.leftovers import LEAVING, SILENT, begin_in_noise, soil
 from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.seeking import OutOfStepError, PacketSource, SupersededError, never
 
@@ -100,22 +99,13 @@ class DamagedSegmentDecoder:
             return {found for found, _ in self._frames}
         convert = RgbConverter()
         first = {found: digest(convert(frame)) for found, frame in self._frames}
-        self._soil(source)
+        soil(source.codec, self._packets[0], 2 * _KEPT)
         again = self._decoded(source, iter(self._packets), [], n_kept=_KEPT)
         second = {found: digest(convert(frame)) for found, frame in again}
         order = self._index.order
         unsure = [int(order[found]) for found, seen in first.items() if second.get(found) != seen]
         bad += unsure
         return {found for found in first if order[found] < min(unsure, default=len(self._index.sizes))}
-
-    def _soil(self, source: PacketSource) -> None:
-        """Leave another picture in the memory that is used next: memory never used before is black every time."""
-        source.codec.flush_buffers()
-        shown: list[av.VideoFrame] = []
-        with contextlib.suppress(FFmpegError):
-            for _ in range(2 * _KEPT):
-                shown += source.codec.decode(self._packets[0])
-        source.codec.flush_buffers()
 
     def _decodes_twice(self, source: PacketSource) -> bool:
         return source.codec.name in LEAVING or (bool(self._group) and self._damage.is_unsteady(self._group.start))
@@ -167,6 +157,8 @@ class DamagedSegmentDecoder:
             if self._superseded():
                 self._group = range(0)
                 raise SupersededError
+            if kept and packet is not None and packet.is_keyframe and source.codec.name in SILENT:
+                begin_in_noise(source.codec, kept)
             try:
                 frames = source.codec.decode(packet)
             except FFmpegError:

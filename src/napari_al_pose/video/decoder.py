@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.damaged_segments import DamagedSegmentDecoder
 from napari_al_pose.video.index import PacketIndex
-from napari_al_pose.video.leftovers import LEAVING, Leftovers
+from napari_al_pose.video.leftovers import leftover_search
 from napari_al_pose.video.pixels import RgbConverter
 from napari_al_pose.video.references import H264References
 from napari_al_pose.video.seeking import STEPS_BACK, OutOfStepError, PacketSource, SupersededError, never
@@ -71,7 +71,7 @@ class FrameDecoder:
         self._source = PacketSource(path, index, threads=threads)
         self._careful = DamagedSegmentDecoder(path, index, damage)
         self._references = H264References(self._source.codec.extradata)
-        self._leftovers = Leftovers() if self._source.codec.name in LEAVING else None
+        self._leftovers = leftover_search(self._source.codec)
         self._frames: Iterator[_Decoded | None] = iter(())
         self._at = -1
         """Position of the frame decoded last; only valid while ``_can_go_on``."""
@@ -190,7 +190,7 @@ class FrameDecoder:
         if self._is_soiled:
             self._source.renew()
             self._is_soiled = self._skips = False
-            self._leftovers = None if self._leftovers is None else Leftovers()
+            self._leftovers = None if self._leftovers is None else leftover_search(self._source.codec)
 
     def _starts_by(self, first: int, entry: int) -> bool:
         """Return whether ``first`` is whole if decoding starts at an entry.
@@ -220,6 +220,8 @@ class FrameDecoder:
         self._complete_from = 0
         self._whole_from = 0
         self._at = floor - 1
+        if self._leftovers is not None:
+            self._leftovers.start_over()
         self._frames = self._decoded(packets, floor)
 
     def _decoded(self, packets: Iterator[av.Packet], floor: int) -> Iterator[_Decoded | None]:
@@ -286,6 +288,8 @@ class FrameDecoder:
 
     def _decode(self, packet: av.Packet | None, handed_in: set[int], floor: int) -> list[av.VideoFrame]:
         codec = self._source.codec
+        if self._leftovers is not None:
+            self._leftovers.hand_in(packet)
         try:
             return codec.decode(packet)
         except EOFError:

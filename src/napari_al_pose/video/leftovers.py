@@ -1,25 +1,103 @@
 """Parts of pictures that a decoder left as their memory was before.
 
-HEVC's and VP8's decoders of FFmpeg say nothing where the data of a picture ends too early: what they had not reached
-shows what that memory held before, an older frame or nothing. Which one that is depends on the way to the frame.
+Some decoders of FFmpeg say nothing where the data of a picture ends too early: what they had not reached shows what
+that memory held before, an older frame or nothing. Which one that is depends on the way to the frame. Most of them tell
+of most damage, and the rest is seen in the pictures. VP8's never tells: its packets are decoded twice.
 """
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections import OrderedDict, deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Protocol
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 LEAVING = ("hevc", "mjpeg", "vp8", "magicyuv")
 """Decoders that do this, without a word or with one (see `napari_al_pose.video.container.tell_of_damage`)."""
+SILENT = ("vp8",)
+"""Those that never tell. No frame of theirs refers to any before a keyframe."""
 _STEP = 16
 """One line of so many is compared, in pieces of so many bytes."""
 _PIECES = 3
 """Pieces that have to be left over; those of one grey don't count, unless they are black."""
 _RECENT = 10
 _BUFFERS = 64
+_KEPT = 5
+"""Frames kept from the second decoder, so that it uses other memory than the first."""
+
+
+class LeftoverSearch(Protocol):
+    """Looks for leftovers in all that one decoder puts out."""
+
+    def hand_in(self, packet: av.Packet | None) -> None:
+        """Take note of a packet that is decoded; None at the end."""
+
+    def are_in(self, frame: av.VideoFrame) -> bool:
+        """Return whether a frame has leftovers; to be asked about every frame."""
+
+    def start_over(self) -> None:
+        """Expect packets from elsewhere in the file."""
+
+
+def leftover_search(codec: av.VideoCodecContext) -> LeftoverSearch | None:
+    """Return what finds the leftovers of a decoder that has decoded nothing yet; None if it leaves none."""
+    if codec.name not in LEAVING:
+        return None
+    return DecodedTwice(codec) if codec.name in SILENT else Leftovers()
+
+
+class DecodedTwice:
+    """Finds leftovers as what a second decoder shows otherwise, whose memory held something else.
+
+    Parameters
+    ----------
+    codec : av.VideoCodecContext
+        The first decoder.
+    """
+
+    def __init__(self, codec: av.VideoCodecContext) -> None:
+        self._codec = av.VideoCodecContext.create(codec.name, "r")
+        self._codec.width, self._codec.height = codec.width, codec.height
+        self._codec.thread_type = "NONE"
+        self._kept: deque[av.VideoFrame] = deque(maxlen=_KEPT)
+        self._shown: OrderedDict[int | None, av.VideoFrame] = OrderedDict()
+        """Frames that the first decoder has not put out yet, by their packets."""
+
+    def hand_in(self, packet: av.Packet | None) -> None:
+        """Decode a packet a second time."""
+        if packet is not None and packet.is_keyframe:
+            self._leave_noise(packet)
+        with suppress(FFmpegError):
+            for frame in self._codec.decode(packet):
+                self._kept.append(frame)
+                self._shown[frame.pts] = frame
+        while len(self._shown) > _BUFFERS:
+            self._shown.popitem(last=False)
+
+    def are_in(self, frame: av.VideoFrame) -> bool:
+        """Return whether a frame looked otherwise the second time."""
+        other = self._shown.pop(frame.pts, None)
+        return other is None or not _look_the_same(frame, other)
+
+    def start_over(self) -> None:
+        """Forget all frames."""
+        self._shown.clear()
+        self._codec.flush_buffers()
+
+    def _leave_noise(self, keyframe: av.Packet) -> None:
+        if self._kept:
+            compared = [frame for frame in self._kept if frame.pts not in self._shown]
+            begin_in_noise(self._codec, deque(compared))
+            self._kept.clear()
+        else:
+            soil(self._codec, keyframe, 2 * _KEPT)
 
 
 class Leftovers:
@@ -33,6 +111,12 @@ class Leftovers:
         self._held: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         """Lines of the frame that was last in each place in memory, by its address."""
         self._recent: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=_RECENT)
+
+    def hand_in(self, packet: av.Packet | None) -> None:
+        """Do nothing: all is seen in the frames."""
+
+    def start_over(self) -> None:
+        """Do nothing: memory outlives a jump."""
 
     def are_in(self, frame: av.VideoFrame) -> bool:
         """Return whether a frame has leftovers; to be asked about every frame."""
@@ -65,3 +149,49 @@ def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which pieces are the same; bool ``(lines, pieces)``."""
     # As two numbers of 64 bits each: far quicker than byte by byte.
     return (a.view(np.uint64) == b.view(np.uint64)).reshape(len(a), -1, _STEP // 8).all(axis=-1)
+
+
+def _look_the_same(a: av.VideoFrame, b: av.VideoFrame) -> bool:
+    return (a.width, a.height, a.format.name) == (b.width, b.height, b.format.name) and all(
+        np.array_equal(_pixels(one), _pixels(other)) for one, other in zip(a.planes, b.planes, strict=True)
+    )
+
+
+def _pixels(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
+    lines: NDArray[np.uint8] = np.asarray(memoryview(plane)).reshape(-1, plane.line_size)
+    return lines[: plane.height, : plane.width]
+
+
+def soil(codec: av.VideoCodecContext, packet: av.Packet, n_frames: int) -> None:
+    """Leave noise in the memory that a decoder uses next: memory never used before is black every time.
+
+    Parameters
+    ----------
+    codec : av.VideoCodecContext
+        Starts over after this.
+    packet : av.Packet
+        One that decodes alone; nothing happens if it does not.
+    n_frames : int
+        How many frames' memory.
+    """
+    codec.flush_buffers()
+    shown: list[av.VideoFrame] = []
+    with suppress(FFmpegError):
+        for _ in range(n_frames):
+            shown += codec.decode(packet)
+    codec.flush_buffers()
+    _write_noise(shown)
+
+
+def begin_in_noise(codec: av.VideoCodecContext, kept: deque[av.VideoFrame]) -> None:
+    """Begin at a keyframe to which nothing before matters, and decode it to where these frames were."""
+    codec.flush_buffers()
+    _write_noise(kept)
+    kept.clear()
+
+
+def _write_noise(frames: Iterable[av.VideoFrame]) -> None:
+    """Overwrite frames that no decoder refers to any more."""
+    noise = random.Random(0)
+    for plane in itertools.chain.from_iterable(frame.planes for frame in frames):
+        plane.update(noise.randbytes(plane.buffer_size))

@@ -19,7 +19,7 @@ import av
 from av.error import FFmpegError
 
 from napari_al_pose.video.container import open_container, stored_packets, tell_of_damage, unreachable, video_stream
-from napari_al_pose.video.leftovers import LEAVING, Leftovers
+from napari_al_pose.video.leftovers import leftover_search
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _decoded(
         stream.thread_type = "AUTO" if threads != 1 else "NONE"
         stream.thread_count = threads
         codec = stream.codec_context
-        leftovers = Leftovers() if strict and codec.name in LEAVING else None
+        leftovers = leftover_search(codec) if strict else None
         if strict:
             tell_of_damage(codec)
         rank = 0
@@ -151,6 +151,8 @@ def _decoded(
                 # Decoders hand a packet's time on to its frame, whatever it is: so it names the packet.
                 packet.pts = rank - 1
                 ends.add_packet(rank - 1, is_key=packet.is_keyframe)
+            if leftovers is not None:
+                leftovers.hand_in(packet)
             try:
                 frames = codec.decode(packet)
             except FFmpegError as error:
