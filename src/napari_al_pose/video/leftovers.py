@@ -12,7 +12,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import numpy as np
@@ -63,7 +63,7 @@ class DecodedTwice:
     """
 
     def __init__(self, codec: av.VideoCodecContext) -> None:
-        self._codec = av.VideoCodecContext.create(codec.name, "r")
+        self._codec = cast("av.VideoCodecContext", av.CodecContext.create(codec.name, "r"))
         self._codec.width, self._codec.height = codec.width, codec.height
         self._codec.thread_type = "NONE"
         self._kept: deque[av.VideoFrame] = deque(maxlen=_KEPT)
