@@ -182,6 +182,10 @@ def test_the_window_takes_one_project_or_videos(openfield, tmp_path):
     labels.write_text("{}")
     assert "display" in refused(labels)
     assert str(labels) in refused(video, labels)
+    assert "display" in refused(video.parent)
+    assert "display" in refused(openfield.parent / "labeled-data" / "m4s1")
+    images = shutil.copytree(openfield.parent / "labeled-data" / "m4s1", tmp_path / "m4s1")
+    assert f"{images} holds 116 images, but no project" in refused(images)
 
 
 def test_a_fault_of_ours_is_a_sentence_and_a_log(tmp_path):

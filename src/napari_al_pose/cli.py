@@ -25,7 +25,7 @@ from napari_al_pose.verbs import adopt, demo, exchange, learn_policy, loop, pred
 GROUPS = (demo, loop, adopt, predict, exchange, project, simulate, learn_policy)
 """Modules whose ``add`` brings verbs, in the order of the help."""
 
-_PATHS = "a project's folder or config.yaml, labels of another program, or videos for a new project"
+_PATHS = "a project's folder or config.yaml, labels of another program, or videos or a folder of them for a new project"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -95,19 +95,24 @@ def test_the_first_window_has_our_size_and_is_no_larger_than_the_screen(size, wa
     assert (width, height) == (min(size[0], screen[0]), min(size[1], screen[1]))
 
 
-def test_it_says_where_the_labels_are_and_nothing_of_what_napari_takes_apart(sample_copy):
+@pytest.mark.parametrize("of_images", [False, True])
+def test_it_says_where_the_labels_are_and_nothing_of_what_napari_takes_apart(sample_copy, of_images):
     with open_project(sample_copy) as project:  # labels on the canvas, which napari draws anew when a layer goes
         for index, name in enumerate(project.skeleton.bodyparts):
             project.labels.place(FrameKey(project.videos[0].name, 0), name, 200.0 + 20 * index, 200.0 + 10 * index)
-    command = [sys.executable, "-c", CLOSED_ONCE_OPEN, str(sample_copy)]
+        project.export_labels()
+        images = project.root / "labeled-data" / project.videos[0].name
+    command = [sys.executable, "-c", CLOSED_ONCE_OPEN, str(images if of_images else sample_copy)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=True)
     assert done.stdout.splitlines()[-1] == f"Your labels are saved in {sample_copy.parent}."
     assert "Traceback" not in done.stderr
 
 
-def test_started_on_videos_it_asks_for_a_project_of_them(sample_project, tmp_path):
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_started_on_videos_it_asks_for_a_project_of_them(sample_project, tmp_path, of_folder):
     videos = sorted((sample_project.parent / "videos").iterdir())
-    command = [sys.executable, "-c", DIALOG, *map(str, videos)]
+    given = [sample_project.parent / "videos"] if of_folder else videos
+    command = [sys.executable, "-c", DIALOG, *map(str, given)]
     own = {**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml"), "XDG_CONFIG_HOME": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT / 1000, check=False, env=own)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_al_pose.domain import AlPoseError, FrameSource, KeypointState
-from napari_al_pose.domain.file_names import is_foreign, is_video, project_root
+from napari_al_pose.domain.file_names import is_foreign, project_root
 from napari_al_pose.domain.settings import Rectangle
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.gui.background import Background
@@ -28,6 +28,7 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
 from napari_al_pose.project.predicted_videos import PredictedState, predicted_state
 from napari_al_pose.project.region import region_of
+from napari_al_pose.project.to_open import LabelsToImport, NothingToOpen, ProjectToOpen, ToOpen, VideosToAdd
 
 if TYPE_CHECKING:  # dialogs are imported when they are opened: the window is there half a second sooner
     from napari_al_pose.exchange import Imported
@@ -113,12 +114,17 @@ class WindowActions(QObject):
         """Ask for a new project's details and make it."""
         self.leaving.ask(self._ask_new, what="Make a new project")
 
-    def take_files(self, paths: Sequence[Path]) -> None:
-        """Open a project or another program's labels, or take videos."""
-        if is_video(paths[0]):
-            self.take_videos(paths)
-        else:
-            self.open_any(paths[0])
+    def take(self, found: ToOpen) -> None:
+        """Open a project or another program's labels, take videos, or say why there is nothing to open."""
+        match found:
+            case ProjectToOpen(path):
+                self.open_path(path)
+            case LabelsToImport(path):
+                self.import_labels(path)
+            case VideosToAdd(paths):
+                self.take_videos(paths)
+            case NothingToOpen(message, hint):
+                self._notices.raised.emit(message, hint, True)
 
     def take_videos(self, paths: Sequence[Path]) -> None:
         """Add videos to the open project; without one, make a project of them."""
@@ -142,7 +148,7 @@ class WindowActions(QObject):
 
     def _make_sample(self) -> None:
         self.progressed.emit("Making the sample project: about a minute, once.")
-        self._background.run(_sample_project, self._open_sample, self._tell)
+        self._background.run(_sample_project, self._open_sample, self.tell)
 
     def add_videos(self) -> None:
         """Ask for video files and add them to the project."""
@@ -167,7 +173,7 @@ class WindowActions(QObject):
         source, position, current = self._frame.source, self._frame.position, self._frame.key
         if source is not None and current is not None:
             self._background.run(
-                lambda: source[position], lambda frame: self._ask_region(current.video, source, frame), self._tell
+                lambda: source[position], lambda frame: self._ask_region(current.video, source, frame), self.tell
             )
 
     def _ask_region(self, name: str, source: FrameSource, frame: NDArray[np.uint8]) -> None:
@@ -219,7 +225,7 @@ class WindowActions(QObject):
         """Ask how the bodyparts and the skeleton shall be; counting the labels comes first."""
         project = self._projects.project
         if project is not None:
-            self._background.run(lambda: _label_counts(project), self._ask_bodyparts, self._tell)
+            self._background.run(lambda: _label_counts(project), self._ask_bodyparts, self.tell)
 
     def export(self) -> None:
         """Ask what to export; what is predicted already is told as soon as it is known."""
@@ -233,7 +239,7 @@ class WindowActions(QObject):
         dialog.otherFormatsWanted.connect(self.export_labels)
         dialog.finished.connect(self._exported)
         self._open(dialog)
-        self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
+        self._background.run(lambda: predicted_state(project), self._show_predicted, self.tell)
 
     def _show_predicted(self, state: PredictedState) -> None:
         if self._exporting is not None:
@@ -246,7 +252,7 @@ class WindowActions(QObject):
         if not ended or project is None:
             return
         if self._exporting is not None:
-            self._background.run(lambda: predicted_state(project), self._show_predicted, self._tell)
+            self._background.run(lambda: predicted_state(project), self._show_predicted, self.tell)
         elif export.sentence:
             self._notices.raised.emit(export.sentence, "", export.failed)
 
@@ -293,7 +299,7 @@ class WindowActions(QObject):
             return
         folder = project.root / "labeled-data"
         self.progressed.emit("Writing labels…")
-        self._background.run(project.export_labels, lambda _none: self._tell_written(folder), self._tell)
+        self._background.run(project.export_labels, lambda _none: self._tell_written(folder), self.tell)
 
     def _open(self, dialog: QDialog) -> None:
         dialog.finished.connect(dialog.deleteLater)
@@ -332,7 +338,8 @@ class WindowActions(QObject):
         self.progressed.emit("")
         self._notices.tell_written(f"Labels written to {folder}.", folder)
 
-    def _tell(self, error: AlPoseError) -> None:
+    def tell(self, error: AlPoseError) -> None:
+        """Say what went wrong with what was under way."""
         self.progressed.emit("")
         self._notices.raised.emit(error.message, error.hint, True)
 

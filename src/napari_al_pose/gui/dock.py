@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
@@ -51,6 +49,7 @@ from napari_al_pose.gui.thumbnails import Thumbnails, source_opener
 from napari_al_pose.gui.video_check import VideoCheck
 from napari_al_pose.gui.viewers import commands_for, session_for, stack_for
 from napari_al_pose.gui.widgets import lay_out
+from napari_al_pose.project.to_open import ToOpen
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.pool_map import PoolMap
@@ -120,9 +119,9 @@ class PoseLabeller(QWidget):
         beside = margins.left() + margins.right() + (bar.sizeHint().width() if bar.maximum() else 0)
         self.setMinimumWidth(max(MIN_WIDTH, self._panels.minimumSizeHint().width() + beside))
 
-    def open_files(self, paths: Sequence[Path]) -> None:
+    def take(self, found: ToOpen) -> None:
         """Open a project, or take labels of another program or videos, as if they were dropped on the window."""
-        self._actions.take_files(paths)
+        self._actions.take(found)
 
     def _build(self) -> None:
         session, colours = self.session, theme_colours(self._viewer.theme)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QDropEvent, QGuiApplication
 
-from napari_al_pose.domain.file_names import is_config, is_foreign, is_video
 from napari_al_pose.gui.actions import WindowActions
-from napari_al_pose.gui.layers.napari_widgets import drop_target
+from napari_al_pose.gui.background import Background
+from napari_al_pose.gui.layers.napari_widgets import drop_target, open_in_napari
 from napari_al_pose.gui.state.view_options import ViewOptions
-from napari_al_pose.project.known_videos import videos_in
+from napari_al_pose.project.to_open import NothingToOpen, ToOpen, what_to_open
 
 
 class DroppedFiles(QObject):
     """Takes what is dropped on the canvas: projects, labels, videos; napari would make layers of them, or ask how to.
+
+    A thread looks what it is, since disks may be far away. What is none of ours is given to napari then.
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ class DroppedFiles(QObject):
 
     def __init__(self, viewer: Any, actions: WindowActions, options: ViewOptions) -> None:
         super().__init__(actions)
-        self._actions, self._options = actions, options
+        self._viewer, self._actions, self._options = viewer, actions, options
+        self._background = Background("al-pose-dropped", self)
         target = drop_target(viewer)
         if target is not None:
             target.installEventFilter(self)
@@ -38,47 +42,26 @@ class DroppedFiles(QObject):
         if event.type() != QEvent.Type.Drop or not isinstance(event, QDropEvent) or not self._options.own_window:
             return False
         urls = event.mimeData().urls()
-        paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
-        wanted = _wanted(paths) if len(paths) == len(urls) else []
-        if not wanted:
+        if not urls or not all(url.isLocalFile() for url in urls):
             return False
-        event.acceptProposedAction()
-        # The program that the files come from waits until the drop is over; questions come after it.
-        QTimer.singleShot(0, self, lambda: self._actions.take_files(wanted))
+        # Never a move, after which the program that the files come from may remove them.
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self._look([Path(url.toLocalFile()) for url in urls], QGuiApplication.keyboardModifiers())
         return True
 
+    def _look(self, paths: Sequence[Path], modifiers: Qt.KeyboardModifier) -> None:
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        self._actions.progressed.emit(f"Looking at {paths[0].name}{more}…")
+        self._background.run(
+            lambda: what_to_open(paths), lambda found: self._take(found, paths, modifiers), self._actions.tell
+        )
 
-def _wanted(paths: list[Path]) -> list[Path]:
-    """Return what is taken of what was dropped: a project, a file of labels, or videos; nothing if it is napari's."""
-    project = _project_of(paths)
-    return _videos_of(paths) if project is None else [project]
-
-
-def _project_of(paths: list[Path]) -> Path | None:
-    """Return what is opened if all that was dropped belongs to one project: the project, or labels to be imported.
-
-    Whoever comes from napari-deeplabcut drops a folder of ``labeled-data``, or what lies in it.
-    """
-    if len(paths) == 1 and paths[0].is_file() and (is_config(paths[0]) or is_foreign(paths[0])):
-        return paths[0]
-    found = {_root_around(path) for path in paths}
-    return found.pop() if len(found) == 1 else None
-
-
-def _root_around(path: Path) -> Path | None:
-    """Return the folder of the project that a path is, or in whose ``labeled-data`` it lies."""
-    if (path / "config.yaml").is_file():
-        return path
-    images = next((each for each in (path, *path.parents[:2]) if each.name == "labeled-data"), None)
-    return None if images is None or not (images.parent / "config.yaml").is_file() else images.parent
-
-
-def _videos_of(paths: list[Path]) -> list[Path]:
-    """Return the videos, and those directly in the folders; none if anything else was dropped too."""
-    found: list[Path] = []
-    for path in paths:
-        videos = videos_in(path) if path.is_dir() else [path] if is_video(path) and path.is_file() else []
-        if not videos:
-            return []
-        found += videos
-    return found
+    def _take(self, found: ToOpen, paths: Sequence[Path], modifiers: Qt.KeyboardModifier) -> None:
+        self._actions.progressed.emit("")
+        stack = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        choose_plugin = bool(modifiers & Qt.KeyboardModifier.AltModifier)
+        if isinstance(found, NothingToOpen) and (found.may_be_others or stack or choose_plugin):
+            open_in_napari(self._viewer, paths, stack=stack, choose_plugin=choose_plugin)
+        else:
+            self._actions.take(found)

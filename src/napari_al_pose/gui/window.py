@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_al_pose.domain import AlPoseError
-from napari_al_pose.domain.file_names import is_foreign, is_video
+from napari_al_pose.domain.file_names import is_foreign
 from napari_al_pose.gui.splash import Splash
 
 if TYPE_CHECKING:
     from napari_al_pose.gui.dock import PoseLabeller
     from napari_al_pose.gui.state.session import Session
+    from napari_al_pose.project.to_open import ToOpen
 
 PLUGIN = "napari-al-pose"
 WIDGET = "Active-learning pose labeller"
@@ -46,13 +47,13 @@ def open_window(project: Path | None = None, *, show: bool = True, is_program: b
     AlPoseError
         If there is no Qt, no display, or no project at ``project``.
     """
+    if project is not None:
+        check_project(project)
     viewer, dock = _open_window(project, show=show, is_program=is_program)
     return viewer, dock.session
 
 
 def _open_window(project: Path | None, *, show: bool, is_program: bool) -> tuple[Any, PoseLabeller]:
-    if project is not None:
-        check_project(project)
     _check_display()
     with _collecting_nothing(freeze=is_program):
         viewer, dock = _new_window()
@@ -124,14 +125,15 @@ def run_window(paths: Sequence[Path] = ()) -> None:
     Parameters
     ----------
     paths : sequence of Path
-        A project's folder or ``config.yaml``, another program's labels, or videos for a new project.
+        A project's folder or ``config.yaml``, another program's labels, or videos (or folders of them) for a new
+        project; see `napari_al_pose.project.to_open`.
 
     Raises
     ------
     AlPoseError
         If they are none of these, or there is no display.
     """
-    project = _project_of(paths)
+    found, project = _found_at(paths) if paths else (None, None)
     _check_display()
     text = "Opening the window…" if project is None else f"Opening {_root_of(project).name}…"
     sys.stdout.write(f"{text}\n")
@@ -150,29 +152,27 @@ def run_window(paths: Sequence[Path] = ()) -> None:
         opened: list[Path] = []
         dock.session.projects.entered.connect(lambda loaded: opened.append(loaded.project.root))
         QTimer.singleShot(0, splash.close)
-        if project is None and paths:
-            QTimer.singleShot(0, lambda: dock.open_files(paths))
+        if found is not None and project is None:
+            QTimer.singleShot(0, lambda: dock.take(found))
         napari.run()
     for root in dict.fromkeys(opened):
         sys.stdout.write(f"Your labels are saved in {root}.\n")
 
 
-def _project_of(paths: Sequence[Path]) -> Path | None:
-    """Return the project to open; None if there is none, or videos or labels that one is to be made of.
+def _found_at(paths: Sequence[Path]) -> tuple[ToOpen, Path | None]:
+    """Return what to open, and where the project is if it is one.
 
     Raises the errors that opening would raise at once, so that a mistyped path is reported on the command line.
     """
-    made_of = [path for path in paths if is_video(path) or is_foreign(path)]
-    for path in made_of:
-        if not path.is_file():
-            raise AlPoseError(f"There is no file {path}.", "Check its name and folder.")
-    if len(paths) > 1 and (len(made_of) < len(paths) or any(map(is_foreign, paths))):
-        others = ", ".join(str(path) for path in paths if not is_video(path))
-        raise AlPoseError(f"Expected one project, or several videos, got {others} among them.", "Open them one by one.")
-    if not paths or made_of:
-        return None
-    check_project(paths[0])
-    return paths[0]
+    from napari_al_pose.project.to_open import NothingToOpen, ProjectToOpen, what_to_open  # takes its time
+
+    found = what_to_open(paths)
+    if isinstance(found, NothingToOpen):
+        raise AlPoseError(found.message, found.hint)
+    if not isinstance(found, ProjectToOpen):
+        return found, None
+    check_project(found.path)
+    return found, found.path
 
 
 def _root_of(project: Path) -> Path:

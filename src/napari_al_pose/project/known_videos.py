@@ -113,8 +113,11 @@ class KnownVideos:
 def videos_in(folder: Path) -> list[Path]:
     """Return the files in a folder with names of videos, sorted; none if it can't be read."""
     try:
-        return sorted(
-            path for path in folder.iterdir() if is_video(path) and not path.name.startswith(".") and path.is_file()
-        )
+        return videos_among(folder.iterdir())
     except OSError:
         return []
+
+
+def videos_among(paths: Iterable[Path]) -> list[Path]:
+    """Return the files with names of videos, sorted, without what macOS leaves beside files."""
+    return sorted(path for path in paths if is_video(path) and not path.name.startswith(".") and path.is_file())

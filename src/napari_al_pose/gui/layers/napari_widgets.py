@@ -1,11 +1,13 @@
 """The only place that knows where napari keeps the widgets we touch: what files are dropped on, sliders, tools...
 
 napari has no public name for them. If it moves them, nothing of ours breaks: the overview and the tooltips stay away,
-the sliders stay, napari reads what is dropped, and a test says so.
+the sliders stay, napari reads what is dropped without asking how, and a test says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
@@ -35,6 +37,16 @@ def drop_target(viewer: Any) -> QWidget | None:
     """Return what takes the files that are dropped on the canvas; None for a viewer without a window."""
     found = _qt_viewer(viewer)
     return found if isinstance(found, QWidget) else None
+
+
+def open_in_napari(viewer: Any, paths: Sequence[Path], *, stack: bool, choose_plugin: bool) -> None:
+    """Open files as if they were dropped on the canvas: napari asks which reader to use where there are several."""
+    names = [str(path) for path in paths]
+    ask_and_open = getattr(_qt_viewer(viewer), "_qt_open", None)
+    if ask_and_open is None:
+        viewer.open(names, stack=stack)
+    else:
+        ask_and_open(names, stack=stack, choose_plugin=choose_plugin)
 
 
 def tool_buttons(viewer: Any, layer: Layer) -> list[QAbstractButton]:
