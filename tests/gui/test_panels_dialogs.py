@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtWidgets import QDialogButtonBox, QLabel
@@ -235,6 +236,28 @@ def test_files_and_folders_that_are_dropped_are_listed_beside_the_window(new_pro
     answers.set()
     qtbot.waitUntil(lambda: dialog.videos.paths == [video, tmp_path / "other.mp4"], timeout=TIMEOUT)
     assert dialog.complaint.text() != "Looking for videos…"
+
+
+def test_a_dropped_folder_without_videos_is_named(new_project, opened, tmp_path, qtbot):
+    dialog, video = new_project
+    frames, gone = tmp_path / "frames", tmp_path / "gone"
+    frames.mkdir()
+    for i in range(3):
+        Image.new("L", (8, 6)).save(frames / f"img{i:04d}.tif")
+    for path, said in (
+        (frames, "frames holds 3 images, but no project and no video."),
+        (gone, "gone."),
+        (opened.projects.project.root, "is a project"),
+    ):
+        dialog.videos.look_in([path])
+        qtbot.waitUntil(lambda said=said: said in dialog.complaint.text(), timeout=TIMEOUT)
+        assert not dialog.next_button.isEnabled()
+    dialog.videos.look_in([video, frames])
+    qtbot.waitUntil(dialog.next_button.isEnabled, timeout=TIMEOUT)
+    assert dialog.videos.paths == [video]
+    assert "frames holds 3 images" in dialog.complaint.text()
+    dialog.videos.add([])
+    assert dialog.complaint.text() == ""
 
 
 # ---- the sample -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain.views import parse_bodyparts
+from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.domain.views.new_project import (
     check_names,
     check_skeleton,
@@ -39,6 +41,7 @@ from napari_al_pose.gui.dialogs.new_skeleton import SkeletonPage
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.widgets import button, label
 from napari_al_pose.project.known_videos import videos_in
+from napari_al_pose.project.to_open import NothingToOpen, VideosToAdd, what_to_open
 
 _FOLDER, _SCORER = "new_project/folder", "new_project/scorer"
 SIZE = 880, 600
@@ -100,7 +103,7 @@ class NewProjectDialog(QDialog):
         complaint = self._complaint()
         last = self.step == self._pages.count() - 1
         self._steps.setText(steps_text(self.step))
-        self.complaint.setText(complaint)
+        self.complaint.setText(complaint or (self.videos.left_out if self.step == 0 else ""))
         self.back_button.setEnabled(self.step > 0)
         self.next_button.setVisible(not last)
         self.next_button.setEnabled(not complaint)
@@ -121,7 +124,8 @@ class NewProjectDialog(QDialog):
     def _complaint(self) -> str:
         details = self.details
         if self.step == 0:
-            return self.videos.looking or check_videos(details["videos"]) or self._unreadable
+            said = self.videos.left_out if not details["videos"] else ""
+            return self.videos.looking or said or check_videos(details["videos"]) or self._unreadable
         if self.step == 1:
             checked = check_skeleton(
                 *(details[name] for name in ("bodyparts", "skeleton", "individuals", "unique_bodyparts"))
@@ -174,6 +178,8 @@ class VideosPage(QWidget):
         super().__init__(parent)
         self._background = Background("al-pose-folders", self)
         self._looked_in = 0
+        self.left_out = ""
+        """Why the folder that was dropped last has no videos; empty if it has."""
         self.list = QListWidget()
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -201,8 +207,9 @@ class VideosPage(QWidget):
         """What is said while folders are being listed; empty when all are."""
         return "Looking for videos…" if self._looked_in else ""
 
-    def add(self, paths: list[Path]) -> None:
-        """Add videos, each once."""
+    def add(self, paths: list[Path], *, left_out: str = "") -> None:
+        """Add videos, each once, and say why others are ``left_out``."""
+        self.left_out = short_paths(left_out)
         known = set(self.paths)
         self.list.addItems([str(path) for path in dict.fromkeys(paths) if path not in known])
         self.changed.emit()
@@ -210,16 +217,16 @@ class VideosPage(QWidget):
     def look_in(self, paths: list[Path]) -> None:
         """Add videos, and of each folder the videos in it, once a thread has listed them: disks may be far away."""
         self._looked_in += 1
-        self._background.run(lambda: _videos_among(paths), self._take, lambda _error: self._take([]))
+        self._background.run(lambda: _videos_among(paths), self._take, lambda error: self._take(([], str(error))))
         self.changed.emit()
 
     def close_folders(self) -> None:
         """Let the folder in hand end on its own."""
         self._background.close(wait=False)
 
-    def _take(self, found: list[Path]) -> None:
+    def _take(self, found: tuple[list[Path], str]) -> None:
         self._looked_in -= 1
-        self.add(found)
+        self.add(found[0], left_out=found[1])
 
     def _ask(self) -> None:
         self.add(ask_for_videos(self))
@@ -293,12 +300,21 @@ class NamesPage(QWidget):
             self.parent_folder.setText(folder)
 
 
-def _videos_among(paths: list[Path]) -> list[Path]:
-    """Return the files, and the videos directly in the folders; none of a folder that can't be read."""
+def _videos_among(paths: list[Path]) -> tuple[list[Path], str]:
+    """Return the files and the videos directly in the folders, and why a folder has none."""
     found: list[Path] = []
+    why = ""
     for path in paths:
-        found += videos_in(path) if path.is_dir() else [path]
-    return found
+        there = VideosToAdd((path,)) if os.path.isfile(path) else what_to_open([path])
+        if isinstance(there, VideosToAdd):
+            found += there.paths
+        elif isinstance(there, NothingToOpen):
+            why = there.message
+        elif videos := videos_in(path):
+            found += videos
+        else:
+            why = f"{path} is a project: open it, or choose other videos."
+    return found, why
 
 
 def _user_name() -> str:
