@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_al_pose import openmp  # noqa: F401  # before anything that imports torch
+
 # Importing triton after Mesa's software OpenGL has a context ends in a segmentation fault (two LLVMs in a process).
 with suppress(ImportError):
     import triton  # noqa: F401

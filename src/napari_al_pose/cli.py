@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+from napari_al_pose import openmp  # noqa: F401  # before anything that imports torch
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.errors import no_permission
 from napari_al_pose.verbs import adopt, demo, exchange, learn_policy, loop, predict, project, simulate

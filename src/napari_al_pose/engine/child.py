@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from napari_al_pose import openmp  # noqa: F401  # before anything that imports torch
 from napari_al_pose.channel import ChannelError
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.client import RESTART

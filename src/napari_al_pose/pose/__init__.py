@@ -1,6 +1,6 @@
 """Network, targets, augmentation, training, inference, checkpoints and error metrics. torch lives here."""
 
-from napari_al_pose.pose import openmp  # noqa: F401  # before anything that imports torch
+from napari_al_pose import openmp  # noqa: F401  # before anything that imports torch
 from napari_al_pose.pose.device import resolve_device
 from napari_al_pose.pose.evaluation import Evaluation, evaluate
 from napari_al_pose.pose.features import FeatureExtractor
