@@ -65,6 +65,7 @@ def main() -> int:
         parser.error(f"there is no kind {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
     chosen = {name: run for name, run in known.items() if not options.kinds or name in options.kinds}
     logging.disable(logging.CRITICAL)
+    faulthandler.enable()
     outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
     end = time.monotonic() + 60 * options.minutes
     seeds = itertools.count(options.seed) if options.only is None else [options.only]

@@ -201,6 +201,19 @@ def test_sound_files_are_not_looked_at_twice(codec, tmp_path):
         assert not video.damage.state()["examined"]
 
 
+def test_reading_goes_on_once_the_decoder_is_strict_no_longer(tmp_path):
+    """It opens the file anew then. What had been begun went on to read the old one, and that ended the process."""
+    path = Muxing("hevc_b", "mkv").make(tmp_path)
+    with open_source(path, cache_bytes=0) as video:
+        assert read_number(video[2]) == 2
+        for suspected in (0, 12, 24, 36):  # false alarms, after which it is lenient
+            video.damage.suspect(suspected)
+            assert read_number(video[suspected]) == suspected
+        assert video.damage.cries_wolf
+        for position in (3, 14, 47, 1):
+            assert read_number(video[position]) == position
+
+
 def test_what_memory_held_before_is_seen_in_a_frame():
     moving = np.random.default_rng(0).integers(0, 255, (12, 64, 64), np.uint8)
     leftovers = Leftovers()

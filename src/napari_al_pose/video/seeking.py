@@ -204,9 +204,12 @@ class PacketSource:
     # ---- packets ------------------------------------------------------------------------------------
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Yield packets up to the end, or as far as the file can be read."""
+        """Yield packets up to the end, as far as the file can be read, and as long as this container is open."""
+        container = self._container
+        packets = stored_packets(container, self._stream)
         try:
-            yield from stored_packets(self._container, self._stream)
+            while container is self._container and (packet := next(packets, None)) is not None:
+                yield packet
         except FFmpegError as error:
             if (failure := unreachable(self._path, error)) is not None:
                 raise failure from error
