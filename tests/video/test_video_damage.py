@@ -201,6 +201,18 @@ def test_sound_files_are_not_looked_at_twice(codec, tmp_path):
         assert not video.damage.state()["examined"]
 
 
+@pytest.mark.parametrize(("share", "comes_out"), [(0.68, True), (0.7, False)])
+def test_a_torn_last_picture_is_a_frame_if_it_comes_out(share, comes_out, tmp_path):
+    """Others count it as well. Its rest is what memory held, so nothing is learnt from it."""
+    path = Muxing("mjpeg", "avi", share=share).make(tmp_path)
+    numbers, damaged, notice = read_every_way(path)
+    last = len(numbers) - 1
+    assert len(numbers) == len(plain_numbers(path))
+    assert damaged == [last] * comes_out
+    assert f"ends at frame {last}: the file is cut off (its header promises about 48 frames, {last + 1} are" in notice
+    assert (f"1 frame does not decode: {last}" in notice) == comes_out
+
+
 def test_reading_goes_on_once_the_decoder_is_strict_no_longer(tmp_path):
     """It opens the file anew then. What had been begun went on to read the old one, and that ended the process."""
     path = Muxing("hevc_b", "mkv").make(tmp_path)

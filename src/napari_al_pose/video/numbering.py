@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
@@ -42,6 +44,7 @@ from napari_al_pose.video.packets import (
 )
 from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.reference_decode import reference_frames
+from napari_al_pose.video.seeking import OutOfStepError, PacketSource
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +158,10 @@ def build_index(
         by_header=lists_all and is_told_by_header(path, packets),
     )
     index = index if _seeks_well(path, index, found.seen, cancelled) else index.forward_only()
-    return _without_torn_end(path, index, cancelled) if index.notice and not counted else index
+    if not index.notice or counted:
+        return index
+    index = _without_torn_end(path, index, cancelled)
+    return replace(index, notice=cut_notice(packets, n_frames=len(index), promised=facts.promised) or found.notice)
 
 
 # ---- whether times describe the order -------------------------------------------------------------
@@ -278,6 +284,9 @@ def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bo
     finally:
         decoder.close()
     n_frames = max(decoded, default=first - 1) + 1
+    if n_frames < len(index):
+        # A torn picture that comes out, but not twice the same, is a frame all the same: others count it too.
+        n_frames = max(n_frames, _end_of_what_comes_out(path, index))
     kept = slice(0, int(np.searchsorted(index.entries, n_frames)))
     if n_frames in (0, len(index)) or not kept.stop:
         return index
@@ -290,6 +299,21 @@ def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bo
         entry_dts=index.entry_dts[kept],
         entry_places=index.entry_places[kept],
     )
+
+
+def _end_of_what_comes_out(path: Path, index: PacketIndex) -> int:
+    """Return the number after that of the last frame that a plain decode of the file's end puts out."""
+    source = PacketSource(path, index, threads=1, strict=False)
+    positions: list[int] = []
+    try:
+        for packet in itertools.chain(source.from_entry(len(index.entries) - 1) or source.from_start(), (None,)):
+            with suppress(FFmpegError, EOFError):
+                positions += [index.position(frame.pts or 0, after=-1) for frame in source.codec.decode(packet)]
+    except OutOfStepError:
+        logger.debug("the end of %s is not where it was", path)
+    finally:
+        source.close()
+    return max(positions, default=-1) + 1
 
 
 def _seeks_well(path: Path, index: PacketIndex, seen: dict[int, bytes], cancelled: Callable[[], bool] | None) -> bool:
