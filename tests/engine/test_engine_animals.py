@@ -249,8 +249,11 @@ def test_each_video_is_followed_as_soon_as_it_is_predicted_with_one_progress_and
     assert counts == sorted(counts)
     assert {total for _, total in counts} == {2 * N_FRAMES}
     assert counts[-1][0] == 2 * N_FRAMES
+    # A frame that is predicted counts in part until it is followed. At most ten messages a second are sent, and one
+    # tenth may do to follow the whole video.
+    assert [message for message in told if message.stage == stages[0]][-1].done < N_FRAMES
     first_followed = next(message for message in told if message.stage == following[0])
-    assert first_followed.done < N_FRAMES
+    assert first_followed.done <= N_FRAMES
     assert first_followed.seconds_left > 0  # of the second video, too
     assert told[-1].seconds_left == pytest.approx(0, abs=1e-3)
     runs = [project.video_predictions.find(1, name) for name in (VIDEO, "other")]
