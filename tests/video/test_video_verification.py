@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -174,7 +175,12 @@ def test_a_check_given_up_is_not_remembered(lying):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no thread can be sent a signal")
-def test_an_interrupted_check_leaves_no_thread(written):
+def test_an_interrupted_check_leaves_no_thread(written, request):
+    # Whoever starts the tests in the background of a script has them ignore it.
+    request.addfinalizer(
+        partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+    )
+
     def interrupt(done, _total):
         if done == 0:  # as Ctrl+C does
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
