@@ -256,6 +256,8 @@ def test_a_dropped_folder_without_videos_is_named(new_project, opened, tmp_path,
     qtbot.waitUntil(dialog.next_button.isEnabled, timeout=TIMEOUT)
     assert dialog.videos.paths == [video]
     assert "frames holds 3 images" in dialog.complaint.text()
+    dialog.videos.look_in([frames, gone])
+    qtbot.waitUntil(lambda: "Also without videos: 1 more folder." in dialog.complaint.text(), timeout=TIMEOUT)
     dialog.videos.add([])
     assert dialog.complaint.text() == ""
 

@@ -24,12 +24,10 @@ from av.error import FFmpegError
 
 from napari_al_pose.video.damage import Damage
 from napari_al_pose.video.index import PacketIndex
-from napari_al_pose.video.leftovers import LEAVING, SILENT, begin_in_noise, soil
+from napari_al_pose.video.leftovers import KEPT, LEAVING, SILENT, begin_in_noise, soil
 from napari_al_pose.video.pixels import RgbConverter, digest
 from napari_al_pose.video.seeking import OutOfStepError, PacketSource, SupersededError, never
 
-_KEPT = 5
-"""Frames kept from the decoder the second time, so that it uses other memory than the first time."""
 _BEYOND = 32
 """Packets after a group that are decoded to get the frames that the decoder holds back."""
 
@@ -99,8 +97,8 @@ class DamagedSegmentDecoder:
             return {found for found, _ in self._frames}
         convert = RgbConverter()
         first = {found: digest(convert(frame)) for found, frame in self._frames}
-        soil(source.codec, self._packets[0], 2 * _KEPT)
-        again = self._decoded(source, iter(self._packets), [], n_kept=_KEPT)
+        soil(source.codec, self._packets[0])
+        again = self._decoded(source, iter(self._packets), [], n_kept=KEPT)
         second = {found: digest(convert(frame)) for found, frame in again}
         order = self._index.order
         unsure = [int(order[found]) for found, seen in first.items() if second.get(found) != seen]

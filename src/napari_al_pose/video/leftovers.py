@@ -29,8 +29,10 @@ _PIECES = 3
 """Pieces that have to be left over; those of one grey don't count, unless they are black."""
 _RECENT = 10
 _BUFFERS = 64
-_KEPT = 5
-"""Frames kept from the second decoder, so that it uses other memory than the first."""
+_HELD_BACK = 20
+"""Frames that the first decoder may hold back: FFmpeg has 16 threads at most."""
+KEPT = 5
+"""Frames kept from whatever decodes a second time, so that it uses other memory than the first time."""
 
 
 class LeftoverSearch(Protocol):
@@ -66,7 +68,7 @@ class DecodedTwice:
         self._codec = cast("av.VideoCodecContext", av.CodecContext.create(codec.name, "r"))
         self._codec.width, self._codec.height = codec.width, codec.height
         self._codec.thread_type = "NONE"
-        self._kept: deque[av.VideoFrame] = deque(maxlen=_KEPT)
+        self._kept: deque[av.VideoFrame] = deque(maxlen=KEPT)
         self._shown: OrderedDict[int | None, av.VideoFrame] = OrderedDict()
         """Frames that the first decoder has not put out yet, by their packets."""
 
@@ -78,7 +80,7 @@ class DecodedTwice:
             for frame in self._codec.decode(packet):
                 self._kept.append(frame)
                 self._shown[frame.pts] = frame
-        while len(self._shown) > _BUFFERS:
+        while len(self._shown) > _HELD_BACK:
             self._shown.popitem(last=False)
 
     def are_in(self, frame: av.VideoFrame) -> bool:
@@ -97,7 +99,7 @@ class DecodedTwice:
             begin_in_noise(self._codec, deque(compared))
             self._kept.clear()
         else:
-            soil(self._codec, keyframe, 2 * _KEPT)
+            soil(self._codec, keyframe)
 
 
 class Leftovers:
@@ -162,7 +164,7 @@ def _pixels(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
     return lines[: plane.height, : plane.width]
 
 
-def soil(codec: av.VideoCodecContext, packet: av.Packet, n_frames: int) -> None:
+def soil(codec: av.VideoCodecContext, packet: av.Packet) -> None:
     """Leave noise in the memory that a decoder uses next: memory never used before is black every time.
 
     Parameters
@@ -171,13 +173,11 @@ def soil(codec: av.VideoCodecContext, packet: av.Packet, n_frames: int) -> None:
         Starts over after this.
     packet : av.Packet
         One that decodes alone; nothing happens if it does not.
-    n_frames : int
-        How many frames' memory.
     """
     codec.flush_buffers()
     shown: list[av.VideoFrame] = []
     with suppress(FFmpegError):
-        for _ in range(n_frames):
+        for _ in range(2 * KEPT):
             shown += codec.decode(packet)
     codec.flush_buffers()
     _write_noise(shown)

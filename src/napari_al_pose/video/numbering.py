@@ -286,7 +286,7 @@ def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bo
     n_frames = max(decoded, default=first - 1) + 1
     if n_frames < len(index):
         # A torn picture that comes out, but not twice the same, is a frame all the same: others count it too.
-        n_frames = max(n_frames, _end_of_what_comes_out(path, index))
+        n_frames = max(n_frames, _end_of_what_comes_out(path, index, cancelled))
     kept = slice(0, int(np.searchsorted(index.entries, n_frames)))
     if n_frames in (0, len(index)) or not kept.stop:
         return index
@@ -301,12 +301,14 @@ def _without_torn_end(path: Path, index: PacketIndex, cancelled: Callable[[], bo
     )
 
 
-def _end_of_what_comes_out(path: Path, index: PacketIndex) -> int:
+def _end_of_what_comes_out(path: Path, index: PacketIndex, cancelled: Callable[[], bool] | None) -> int:
     """Return the number after that of the last frame that a plain decode of the file's end puts out."""
     source = PacketSource(path, index, threads=1, strict=False)
     positions: list[int] = []
     try:
         for packet in itertools.chain(source.from_entry(len(index.entries) - 1) or source.from_start(), (None,)):
+            if cancelled is not None and cancelled():
+                raise OpeningCancelledError(f"Opening {path.name} was cancelled.")
             with suppress(FFmpegError, EOFError):
                 positions += [index.position(frame.pts or 0, after=-1) for frame in source.codec.decode(packet)]
     except OutOfStepError:

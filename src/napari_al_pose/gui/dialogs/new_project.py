@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain.views import parse_bodyparts
-from napari_al_pose.domain.views.formatting import short_paths
+from napari_al_pose.domain.views.formatting import count, short_paths
 from napari_al_pose.domain.views.new_project import (
     check_names,
     check_skeleton,
@@ -301,20 +301,21 @@ class NamesPage(QWidget):
 
 
 def _videos_among(paths: list[Path]) -> tuple[list[Path], str]:
-    """Return the files and the videos directly in the folders, and why a folder has none."""
+    """Return the files and the videos directly in the folders, and why some folders have none."""
     found: list[Path] = []
-    why = ""
+    reasons: list[str] = []
     for path in paths:
         there = VideosToAdd((path,)) if os.path.isfile(path) else what_to_open([path])
         if isinstance(there, VideosToAdd):
             found += there.paths
         elif isinstance(there, NothingToOpen):
-            why = there.message
+            reasons.append(there.message)
         elif videos := videos_in(path):
             found += videos
         else:
-            why = f"{path} is a project: open it, or choose other videos."
-    return found, why
+            reasons.append(f"{path} is a project: open it, or choose other videos.")
+    more = f" Also without videos: {count(len(reasons) - 1, 'more folder')}." if len(reasons) > 1 else ""
+    return found, "".join(reasons[:1]) + more
 
 
 def _user_name() -> str:
