@@ -24,6 +24,7 @@ from napari_al_pose.domain.track_edits import TrackAct, TrackEdit, TrackEdits
 from napari_al_pose.engine import label_checks, tracks, whole_videos
 from napari_al_pose.engine.loop import ActiveLearningLoop
 from napari_al_pose.engine.messages import Trained
+from napari_al_pose.engine.progress import FollowedVideosProgress
 from napari_al_pose.engine.tracks import track_run
 from napari_al_pose.engine.training import load_labelled, split_labels
 from napari_al_pose.pose.animals import Animals
@@ -234,6 +235,12 @@ def test_a_video_is_followed_and_every_program_gets_its_file(project, loop, tmp_
     assert project.video_predictions.find(1, VIDEO).prediction(7).animals_xy.shape == (2, 7, 2)
 
 
+def test_the_first_message_of_each_stage_is_sent_however_soon_it_comes():
+    progress = FollowedVideosProgress(1, 100, to_follow=100, predicted=0, followed=0)
+    stages = ["one", "one", "two", "two", "one"]
+    assert [message.stage for stage in stages for message in progress.predicted(1, stage)] == ["one", "two", "one"]
+
+
 def test_each_video_is_followed_as_soon_as_it_is_predicted_with_one_progress_and_one_time_left(
     project, loop, tmp_path, monkeypatch
 ):
@@ -249,8 +256,8 @@ def test_each_video_is_followed_as_soon_as_it_is_predicted_with_one_progress_and
     assert counts == sorted(counts)
     assert {total for _, total in counts} == {2 * N_FRAMES}
     assert counts[-1][0] == 2 * N_FRAMES
-    # A frame that is predicted counts in part until it is followed. At most ten messages a second are sent, and one
-    # tenth may do to follow the whole video.
+    # A frame that is predicted counts in part until it is followed. At most ten messages a second are sent besides the
+    # first of each stage, so that may be the only one of a stage, and come when all of a short video is followed.
     assert [message for message in told if message.stage == stages[0]][-1].done < N_FRAMES
     first_followed = next(message for message in told if message.stage == following[0])
     assert first_followed.done <= N_FRAMES

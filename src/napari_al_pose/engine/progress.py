@@ -59,10 +59,10 @@ class FollowedVideosProgress:
         self._predicting, self._following = 0.0, 0.0
         self._followed_now = 0.0
         self._changed = time.monotonic()
-        self._told = -math.inf
+        self._told, self._stage = -math.inf, ""
 
     def predicted(self, n: int, stage: str) -> Iterable[Progress]:
-        """Count ``n`` more predicted frames; return one message, or none if the last is younger than 0.1 s."""
+        """Count ``n`` more predicted frames; return one message, or none if the stage's last is under 0.1 s old."""
         self._predicting += self._since_last()
         self._predicted += n
         return self._message(stage)
@@ -80,9 +80,9 @@ class FollowedVideosProgress:
 
     def _message(self, stage: str) -> Iterable[Progress]:
         is_over = self._predicted >= self._n_frames and self._followed >= self._to_follow - 1e-3
-        if not is_over and self._changed - self._told < 0.1:
+        if not is_over and stage == self._stage and self._changed - self._told < 0.1:
             return ()
-        self._told = self._changed
+        self._told, self._stage = self._changed, stage
         return (Progress(self._job, stage, self._done(), self._n_frames, self.seconds_left()),)
 
     def _done(self) -> int:
@@ -103,10 +103,10 @@ class FollowedVideosProgress:
 
 
 class ProgressReporter:
-    """Turns counts into `Progress` messages, at most ten a second; ``stage`` may change on the way."""
+    """Turns counts into `Progress` messages, at most ten a second."""
 
     def __init__(self, job: int, stage: str, total: int, *, begun: int = 0) -> None:
-        self._job, self.stage, self._total = job, stage, total
+        self._job, self._stage, self._total = job, stage, total
         self._time = TimeLeft(total, begun=begun)
         self._last = -1.0
 
@@ -116,4 +116,4 @@ class ProgressReporter:
         if done < self._total and now - self._last < 0.1:
             return ()
         self._last = now
-        return (Progress(self._job, self.stage, done, self._total, self._time.seconds_left(done)),)
+        return (Progress(self._job, self._stage, done, self._total, self._time.seconds_left(done)),)
