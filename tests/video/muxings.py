@@ -30,6 +30,7 @@ CODECS = {
     "vp8": Recipe("", "libvpx", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "10", "auto-alt-ref": "1"}),
     "vp9": Recipe("", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "10"}),
     "ffv1": Recipe("", "ffv1"),
+    "ffv1_old": Recipe("", "ffv1", {"level": "1"}),  # without checksums
 }
 CONTAINERS = {
     "mp4": "mp4",

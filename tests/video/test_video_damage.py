@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from muxings import Muxing, plain_numbers, read_every_way
+from muxings import CODECS, Muxing, plain_numbers, read_every_way
 from numbered_videos import Recipe, read_number, write_video
 
 from napari_al_pose.domain import AlPoseError
@@ -178,6 +178,10 @@ SWALLOWED = [
     Muxing("vp8", "webm", damaged=(12,)),
     Muxing("vp8", "webm", damaged=(25,)),
     Muxing("vp8", "mkv", damaged=(34,), share=0.5),
+    Muxing("ffv1", "asf", damaged=(30, 0, 32)),
+    Muxing("ffv1", "mkv", damaged=(24,)),
+    Muxing("ffv1_old", "avi", damaged=(12,)),
+    Muxing("ffv1_old", "mkv", damaged=(31,)),
 ]
 
 
@@ -192,7 +196,27 @@ def test_damage_that_the_decoder_passes_over_is_named_and_looks_the_same_every_t
     assert verdict.damage["spoilt"]
 
 
-@pytest.mark.parametrize("codec", ["hevc_b", "mjpeg", "vp8"])
+RARE = {
+    "exr": ("grayf32le", "mov"),
+    "jpegls": ("bgr24", "avi"),
+    "qtrle": ("rgb24", "mov"),
+    "speedhq": ("yuv420p", "avi"),
+    "tiff": ("yuv420p", "mov"),
+}
+
+
+@pytest.mark.parametrize("codec", RARE)
+def test_rare_decoders_pass_over_damage_too(codec, tmp_path, monkeypatch):
+    pixels, container = RARE[codec]
+    monkeypatch.setitem(CODECS, codec, Recipe("", codec, pixels=pixels))
+    for place in (0, 12, 39):
+        path = Muxing(codec, container, damaged=(place,)).make(tmp_path)
+        if path is None:
+            pytest.skip(f"FFmpeg does not encode {codec} here")
+        read_every_way(path)
+
+
+@pytest.mark.parametrize("codec", ["hevc_b", "mjpeg", "vp8", "ffv1", "ffv1_old"])
 def test_sound_files_are_not_looked_at_twice(codec, tmp_path):
     path = Muxing(codec, "mkv").make(tmp_path)
     with open_source(path, cache_bytes=0) as video:

@@ -2,13 +2,16 @@
 
 Some decoders of FFmpeg say nothing where the data of a picture ends too early: what they had not reached shows what
 that memory held before, an older frame or nothing. Which one that is depends on the way to the frame. Most of them tell
-of most damage, and the rest is seen in the pictures. VP8's never tells: its packets are decoded twice.
+of most damage, and the rest is seen in the pictures. Some never tell, such as VP8's: their packets are decoded twice.
+FFV1's shows that part of the picture before in place of a damaged slice. Its slices have checksums, which are compared;
+only versions without them are decoded twice.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+import zlib
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,10 +22,10 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-LEAVING = ("hevc", "mjpeg", "vp8", "magicyuv")
-"""Decoders that do this, without a word or with one (see `napari_al_pose.video.container.tell_of_damage`)."""
-SILENT = ("vp8",)
-"""Those that never tell. No frame of theirs refers to any before a keyframe."""
+SILENT = ("vp8", "ffv1", "exr", "jpegls", "msvideo1", "qtrle", "speedhq", "tiff")
+"""Decoders that never tell of it. No frame of theirs refers to any before a keyframe."""
+LEAVING = ("hevc", "mjpeg", "magicyuv", *SILENT)
+"""All that do it, without a word or with one (see `napari_al_pose.video.container.tell_of_damage`)."""
 _STEP = 16
 """One line of so many is compared, in pieces of so many bytes."""
 _PIECES = 3
@@ -31,6 +34,14 @@ _RECENT = 10
 _BUFFERS = 64
 _HELD_BACK = 20
 """Frames that the first decoder may hold back: FFmpeg has 16 threads at most."""
+_FFV1_FOOTER = 8
+"""Bytes at a slice's end: three for its size, one for its state, four that make the checksum what it began with."""
+_ONES = 0xFFFFFFFF
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_FFV1_CRC_STARTS = (0, int(f"{0x79408C7A:032b}"[::-1], 2))
+"""Of version 3, and of version 4 with a checksum that empty data fails, too."""
+_BEFOREHAND = ("width", "height", "pix_fmt", "bits_per_coded_sample", "codec_tag", "extradata")
+"""What the container tells a decoder."""
 KEPT = 5
 """Frames kept from whatever decodes a second time, so that it uses other memory than the first time."""
 
@@ -52,6 +63,8 @@ def leftover_search(codec: av.VideoCodecContext) -> LeftoverSearch | None:
     """Return what finds the leftovers of a decoder that has decoded nothing yet; None if it leaves none."""
     if codec.name not in LEAVING:
         return None
+    if codec.name == "ffv1" and codec.extradata:
+        return SliceChecksums()
     return DecodedTwice(codec) if codec.name in SILENT else Leftovers()
 
 
@@ -66,7 +79,8 @@ class DecodedTwice:
 
     def __init__(self, codec: av.VideoCodecContext) -> None:
         self._codec = cast("av.VideoCodecContext", av.CodecContext.create(codec.name, "r"))
-        self._codec.width, self._codec.height = codec.width, codec.height
+        for what in _BEFOREHAND:
+            setattr(self._codec, what, getattr(codec, what))
         self._codec.thread_type = "NONE"
         self._kept: deque[av.VideoFrame] = deque(maxlen=KEPT)
         self._shown: OrderedDict[int | None, av.VideoFrame] = OrderedDict()
@@ -100,6 +114,32 @@ class DecodedTwice:
             self._kept.clear()
         else:
             soil(self._codec, keyframe)
+
+
+class SliceChecksums:
+    """Finds damaged slices of FFV1, version 3 and later, by their checksums (RFC 9043, 4.9).
+
+    Files may have been made without them. Then every frame is suspected, and sound ones are found to be so.
+    """
+
+    def __init__(self) -> None:
+        self._damaged: set[int | None] = set()
+        """Packets whose frames have not come out yet."""
+
+    def hand_in(self, packet: av.Packet | None) -> None:
+        """Compare the checksums of a packet."""
+        if packet is not None and not _are_slices_whole(bytes(packet)):
+            self._damaged.add(packet.pts)
+
+    def are_in(self, frame: av.VideoFrame) -> bool:
+        """Return whether the frame's packet was damaged."""
+        is_damaged = frame.pts in self._damaged
+        self._damaged.discard(frame.pts)
+        return is_damaged
+
+    def start_over(self) -> None:
+        """Forget all packets."""
+        self._damaged.clear()
 
 
 class Leftovers:
@@ -145,6 +185,23 @@ class Leftovers:
         if not is_new and left.any():
             left &= ~_same(lines, np.repeat(lines[:, ::_STEP], _STEP, axis=1))  # plain pieces are the same by chance
         return bool(np.count_nonzero(left) >= _PIECES)
+
+
+def _are_slices_whole(data: bytes) -> bool:
+    """Return whether all slices of an FFV1 packet have the right checksum; they are found from the end."""
+    end = len(data)
+    while end > 0:
+        begin = end - _FFV1_FOOTER - int.from_bytes(data[end - _FFV1_FOOTER : end - _FFV1_FOOTER + 3])
+        if begin < 0 or not _ends_in_its_checksum(data[begin:end]):
+            return False
+        end = begin
+    return True
+
+
+def _ends_in_its_checksum(data: bytes) -> bool:
+    # The CRC-32 of zlib takes bits from the other end, and begins and ends with another number.
+    turned = data.translate(_TURNED)
+    return any(zlib.crc32(turned, start ^ _ONES) ^ _ONES == start for start in _FFV1_CRC_STARTS)
 
 
 def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
