@@ -10,7 +10,23 @@ from session_tools import TIMEOUT, ScriptedEngine, note_errors, of_session
 from leaks import nothing_is_left  # noqa: F401
 from napari_al_pose.domain import FrameKey
 from napari_al_pose.engine.messages import Finished, TrainStep
+from napari_al_pose.gui.garbage import GarbageCollection
 from napari_al_pose.project import open_project
+
+
+@pytest.fixture(autouse=True, scope="session")
+def collected_on_this_thread(qapp):
+    """Destroy what earlier tests left on the thread of Qt's objects, as in a window, with or without a session."""
+    collection = GarbageCollection(qapp)
+    yield collection
+    collection.close()
+
+
+@pytest.fixture(autouse=True)
+def collected(collected_on_this_thread):
+    """Do what the timer would have done if the test had waited for it."""
+    yield
+    collected_on_this_thread.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -99,16 +99,18 @@ def _show(viewer: Any) -> None:
 
 @contextmanager
 def _collecting_nothing(*, freeze: bool) -> Iterator[None]:
-    """Pause Python's garbage collector: it would find nothing, and it takes an eighth of a start."""
-    collects = gc.isenabled()
+    """Pause Python's garbage collector: it would find nothing, and it takes an eighth of a start.
+
+    From then on, the session's `GarbageCollection` collects.
+    """
     gc.disable()
     try:
         yield
-    finally:
-        if freeze:
-            gc.freeze()
-        if collects:
-            gc.enable()
+    except BaseException:
+        gc.enable()
+        raise
+    if freeze:
+        gc.freeze()
 
 
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:

@@ -30,6 +30,7 @@ maps           the maps of the candidate frames
 tracks         the predictions of the current video, and what the user changed about its tracks
 review         nothing: it goes to what the tracks mark, and puts it in the queue
 effort         what labelling took
+garbage        nothing: it destroys what nobody holds any more
 =============  ============================================================================
 """
 
@@ -39,6 +40,7 @@ from dataclasses import dataclass, fields
 
 from qtpy.QtCore import QObject
 
+from napari_al_pose.gui.garbage import GarbageCollection
 from napari_al_pose.gui.state.bodypart_order import BodypartOrder
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.effort_meter import EffortMeter
@@ -84,10 +86,12 @@ class Session:
     tracks: TrackEditor
     review: Review
     effort: EffortMeter
+    garbage: GarbageCollection
 
     def close(self) -> None:
         """Close the project, leave the viewer as it was and stop every thread."""
         self.projects.close()
+        self.garbage.close()
 
 
 def new_session() -> Session:
@@ -133,6 +137,7 @@ def new_session() -> Session:
         tracks=tracks,
         review=review,
         effort=effort,
+        garbage=GarbageCollection(),
     )
     parts = [getattr(session, field.name) for field in fields(session)[1:]]
     parts.insert(parts.index(frame) + 1, engine)
