@@ -288,6 +288,21 @@ def test_an_engine_that_something_else_ended_is_not_called_out_of_memory(engine)
     assert "memory" not in died.message
 
 
+def test_an_engine_that_still_starts_is_not_waited_for(labelled):
+    inbox = Inbox()
+    client = EngineClient(labelled.parent, inbox.put)
+    client.start()
+    process = client._process
+    client.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not inbox.seen
+    client.start()
+    inbox.until(Ready)
+    process = client._process
+    client.close()
+    assert process.returncode == 0
+
+
 def test_the_engine_ends_when_its_parent_is_killed(labelled, tmp_path):
     parent = subprocess.Popen(
         [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -68,11 +70,24 @@ class Recipe:
         return True
 
 
+@contextlib.contextmanager
+def own_priority() -> Iterator[None]:
+    """Take back the highest real-time priority, which SVT-AV1 gives to a process of root's: all others would wait."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def write_video(path: Path, recipe: Recipe, *, first_number: int = 0, format: str | None = None) -> Path:
     """Write ``recipe.n_frames`` numbered frames."""
     width, height = recipe.size
     time_base = recipe.time_base or Fraction(1, recipe.rate)
-    with av.open(str(path), "w", format=format, options=recipe.muxing) as container:
+    with own_priority(), av.open(str(path), "w", format=format, options=recipe.muxing) as container:
         stream = container.add_stream(recipe.codec, rate=recipe.rate, options=recipe.options)
         stream.width, stream.height, stream.pix_fmt = width, height, recipe.pixels
         stream.codec_context.gop_size = recipe.gop

@@ -50,6 +50,7 @@ class EngineClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._closing = False
+        self._has_answered = False
 
     @property
     def alive(self) -> bool:
@@ -97,7 +98,7 @@ class EngineClient:
             raise AlPoseError(
                 f"The engine process can't be started: {error}.", "Check the Python installation."
             ) from error
-        self._process, self._closing = process, False
+        self._process, self._closing, self._has_answered = process, False, False
         last_words: deque[str] = deque(maxlen=LAST_WORDS)
         logger = threading.Thread(target=_log_lines, args=(process.stderr, last_words), daemon=True)
         self._reader = threading.Thread(target=self._read, args=(process, logger, last_words), daemon=True)
@@ -122,13 +123,18 @@ class EngineClient:
             log.warning("the engine took no request: %s", error)
 
     def close(self) -> None:
-        """End the process, politely at first, then by force."""
+        """End the process, politely at first, then by force.
+
+        One that still imports torch has nothing to lose, and would not listen for seconds.
+        """
         self._closing = True
         process = self._process
         if process is None:
             return
         with self._lock:
             _close_quietly(process.stdin)
+        if not self._has_answered:
+            process.kill()
         try:
             process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -143,6 +149,7 @@ class EngineClient:
         why = ""
         try:
             while (reply := REPLIES.read(process.stdout)) is not None:
+                self._has_answered = True
                 if not self._closing:
                     self._on_reply(reply)
         except (ChannelError, OSError) as error:
