@@ -166,9 +166,8 @@ class LayerStack(QObject):
         self._layers = None
         self._watch(None)
         self._guard.release()
-        if (
-            ours and viewer is not None and not is_taken_apart(viewer)
-        ):  # napari would draw the rest on a canvas that is gone
+        # In a viewer that is being taken apart, napari would draw the rest on a canvas that is gone.
+        if ours and viewer is not None and not is_taken_apart(viewer):
             with viewer.layers.batched_update():  # else napari collects all of Python's garbage once a layer
                 for layer in ours:  # of `layers`, none is ours any more: nothing is put back
                     if layer in viewer.layers:
