@@ -183,3 +183,23 @@ def test_what_was_guessed_or_left_out_is_said_once(project_root, case):
     make(project_root)
     with open_project(project_root) as project:
         assert len([notice for notice in project.notices if re.search(said, notice)]) == 1
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_labels_in_files_of_other_names_are_told(project_root, read_only):
+    path = save(project_root, table())
+    path.with_suffix(".csv").rename(path.with_name("labels of May.csv"))
+    table().to_csv(path.with_name("CollectedData_Anna.csv"))
+    table().to_csv(path.with_name("machinelabels-iter0.csv"))
+    (path.parent / "weights.csv").write_text("frame,weight\n1,2\n")
+    with open_project(project_root, read_only=read_only) as project:
+        (told,) = [notice for notice in project.notices if "not read" in notice]
+    assert "2 files look like labels and are not read (mouse/CollectedData_Anna.csv, mouse/labels of May.csv" in told
+
+
+def test_a_folder_that_can_have_no_video_s_name_is_told(project_root):
+    folder = project_root / "labeled-data" / "mouse "
+    folder.mkdir(parents=True)
+    with open_project(project_root) as project:
+        (told,) = [notice for notice in project.notices if "left out" in notice]
+    assert repr(str(folder)) in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_annotation_file",
     "read_annotation_points",
     "read_annotations",
+    "tables_passed_over",
 ]
 
 
@@ -92,6 +94,33 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
         more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""
         notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number are kept there and not shown.")
     return replace(found, path=path, notices=(*notices, *found.notices), damaged=damaged)
+
+
+def tables_passed_over(folder: Path, *, scorer: str) -> list[Path]:
+    """Return the ``.csv`` files in a folder that begin as DeepLabCut's label files do and are not read.
+
+    Their names are others, or are those of another scorer beside the scorer's own. DeepLabCut's ``machinelabels`` are
+    predictions.
+    """
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".csv") and name[0] != ".")
+    except OSError:
+        return []  # whoever reads its labels says so
+    has_own = any((folder / f"CollectedData_{scorer}{suffix}").is_file() for suffix in (".h5", ".csv"))
+    return [
+        folder / name
+        for name in names
+        if not name.startswith("machinelabels")
+        and name != f"CollectedData_{scorer}.csv"
+        and (has_own or not is_annotation_file(name))
+        and _begins_as_labels(folder / name)
+    ]
+
+
+def _begins_as_labels(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(16).lstrip(b'\xef\xbb\xbf"').startswith(b"scorer")
+    return False
 
 
 def image_name(

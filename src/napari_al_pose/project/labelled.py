@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
+from napari_al_pose.formats.deeplabcut_annotations import tables_passed_over
 from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.backups import LabelVersion
 from napari_al_pose.project.collected_data import CollectedData, UnreadableLabelsError
@@ -22,6 +23,8 @@ from napari_al_pose.project.videos import label_folder
 
 LARGEST_HOLDOUT = 30
 FEWEST_FOR_HOLDOUT = 20
+MOST_NAMED = 3
+"""Files that a message names."""
 
 
 class LabelledProject(ProjectFolder):
@@ -42,6 +45,7 @@ class LabelledProject(ProjectFolder):
         AlPoseError
             If the labels can't be written.
         """
+        self.notice(*self._tables_passed_over())
         names = list(self._labelled_folders())
         for done, name in enumerate(names):
             on_progress(done, len(names))
@@ -50,6 +54,7 @@ class LabelledProject(ProjectFolder):
 
     def check_labels(self) -> None:
         """Add a notice for each video whose CollectedData has changes that a read-only project can't take in."""
+        self.notice(*self._tables_passed_over())
         for name in self._labelled_folders():
             data = self._collected_data(name)
             with self._passing_over_unreadable():
@@ -177,6 +182,22 @@ class LabelledProject(ProjectFolder):
         with_labels = (path for path in folder.iterdir() if any(path.glob("CollectedData_*.*")))
         names = {plain(path.name) for path in with_labels if is_safe_name(path.name)}
         return sorted(name for name in names if not name.startswith("."))
+
+    def _tables_passed_over(self) -> list[str]:
+        folder = self.root / "labeled-data"
+        folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        found = [path for each in folders for path in tables_passed_over(each, scorer=self.scorer)]
+        if not found:
+            return []
+        one = len(found) == 1
+        told = ", ".join(str(path.relative_to(folder)) for path in found[:MOST_NAMED])
+        more = " and others" if len(found) > MOST_NAMED else ""
+        message = (
+            f"{len(found)} {'file looks' if one else 'files look'} like labels and {'is' if one else 'are'} not read "
+            f"({told}{more} in {folder}): labels of {self.scorer} are in CollectedData_{self.scorer}.h5 or .csv. "
+            "Rename what should be read, or import it."
+        )
+        return [message]
 
 
 def _bytes(folder: LabelFolder) -> int:

@@ -248,7 +248,10 @@ def _image_folders(folder: Path, notices: list[str]) -> dict[str, Path]:
         return {}
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if not path.is_dir() or not is_safe_name(path.name):
+        if not path.is_dir():
+            continue
+        if not is_safe_name(path.name):
+            notices.append(f"{str(path)!r} was left out, as a video can't have that name. Rename the folder.")
             continue
         name = plain(path.name)
         counts = label_folder(folder.parent, name)
