@@ -79,7 +79,7 @@ def nothing_in(project, frames):
 
 def train(project):
     """Return the loop with its first model, the round, and what was told of it."""
-    loop = ActiveLearningLoop(project.root, device="cpu", threads=2)
+    loop = ActiveLearningLoop(project.root, device="cpu")
     (trained,) = [reply for reply in loop.train(project) if isinstance(reply, Trained)]
     return loop, trained.round, trained.notice
 

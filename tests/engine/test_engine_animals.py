@@ -70,7 +70,7 @@ def learnt(tmp_path_factory):
         project.save_settings(LoopSettings(train=SETTINGS, pool_size=20, batch_size=6))
         for frame in range(0, N_FRAMES, 5):
             label(project, truth, frame)
-        loop = ActiveLearningLoop(project.root, device="cpu", threads=2)
+        loop = ActiveLearningLoop(project.root, device="cpu")
         (trained,) = [reply for reply in loop.train(project) if isinstance(reply, Trained)]
         assert trained.round.n_train == 12
         loop.close()
@@ -91,7 +91,7 @@ def project(config):
 
 @pytest.fixture
 def loop(project):
-    loop = ActiveLearningLoop(project.root, device="cpu", threads=2)
+    loop = ActiveLearningLoop(project.root, device="cpu")
     assert not loop.refresh(project)
     yield loop
     loop.close()

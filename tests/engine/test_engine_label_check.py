@@ -53,7 +53,7 @@ def project(sample_copy):
 
 
 def test_a_wrong_label_is_found_kept_and_not_asked_about_twice(project):
-    loop = ActiveLearningLoop(project.root, device="cpu", threads=2)
+    loop = ActiveLearningLoop(project.root, device="cpu")
     run(loop.train(project))
     progress, checked = run(loop.check_labels(project))
     assert isinstance(checked, Checked)

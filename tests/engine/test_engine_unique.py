@@ -44,7 +44,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loop(project):
-    loop = ActiveLearningLoop(project.root, device="cpu", threads=2)
+    loop = ActiveLearningLoop(project.root, device="cpu")
     (trained,) = [reply for reply in loop.train(project) if isinstance(reply, Trained)]
     assert trained.round.n_train == N_FRAMES // 3
     yield loop

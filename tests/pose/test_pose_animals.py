@@ -77,7 +77,7 @@ def frames() -> list[LabelledFrame]:
 @pytest.fixture(scope="module")
 def model(frames) -> PoseModel:
     """Learnt from frames that show none, one or two worms."""
-    return finish(train(frames, PARTS, SETTINGS, threads=2, animals=2))[1]
+    return finish(train(frames, PARTS, SETTINGS, animals=2))[1]
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +294,7 @@ def test_without_any_frame_labelled_whole_what_looks_like_no_animal_is_learnt_fr
     alone = [replace(frame, others=(), every_animal=False) for frame in two]
     assert (sampler(alone).batch().unless > 0).any()
     assert not (sampler([*alone, two[0]]).batch().unless > 0).any()
-    _, taught = finish(train(alone, PARTS, SETTINGS, threads=2, animals=2))
+    _, taught = finish(train(alone, PARTS, SETTINGS, animals=2))
     rng = np.random.default_rng(21)
     found = [
         np.isfinite(_poses(taught, drawn(apart(rng, n), rng).image)[0][..., 0]).any(axis=1).sum() for n in (0, 1, 2)

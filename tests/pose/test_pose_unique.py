@@ -51,7 +51,7 @@ def frames() -> list[LabelledFrame]:
 @pytest.fixture(scope="module")
 def model(frames) -> PoseModel:
     settings = SETTINGS.model_copy(update={"steps": 130})
-    return finish(train(frames, PARTS, settings, threads=2, animals=2, unique_bodyparts=UNIQUE))[1]
+    return finish(train(frames, PARTS, settings, animals=2, unique_bodyparts=UNIQUE))[1]
 
 
 def test_each_is_found_and_what_is_not_there_is_not(model):
@@ -117,7 +117,7 @@ def test_views_show_the_points_where_they_are_neither_mirrored_nor_turned(frames
 def test_one_animal_beside_unique_bodyparts_is_learnt_too(frames):
     alone = [replace(frame, others=()) for frame in frames[:6]]
     settings = SETTINGS.model_copy(update={"steps": 3})
-    model = finish(train(alone, PARTS, settings, threads=2, unique_bodyparts=UNIQUE))[1]
+    model = finish(train(alone, PARTS, settings, unique_bodyparts=UNIQUE))[1]
     said = model.predict(frames[0].image[None])
     assert said.animals.xy.shape == (1, 1, 3, 2)
     assert said.animals.unique.xy.shape == (1, 3, 2)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_al_pose.channel import ChannelError
+from napari_al_pose.cores import usable_cores
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.engine.messages import REPLIES, REQUESTS, Died, Reply, Request
 
@@ -76,7 +77,7 @@ class EngineClient:
         """
         if self.alive:
             return
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         threads = max(1, cores - 1) if self._background else cores
         niceness = NICENESS if self._background else 0
         # -P keeps a stray torch.py in the working directory from being imported.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from typing import Any
 
+from napari_al_pose.cores import usable_cores
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.steps import relay
 from napari_al_pose.engine.labels import by_frame, known_labels, unique_labels
@@ -65,7 +65,7 @@ def evaluate_project(
         train_frames=train_frames,
         seed=seed,
         between=None if reference is None else (bodyparts.index(reference[0]), bodyparts.index(reference[1])),
-        threads=os.cpu_count(),
+        threads=usable_cores(),
         animals=n_animals,
         unique_bodyparts=project.skeleton.unique_bodyparts,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_al_pose.cores import usable_cores
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, Prediction, Scoremaps
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.pose_export import ExportOptions
@@ -66,7 +66,7 @@ class ActiveLearningLoop:
 
     def __init__(self, root: Path, *, device: str = "auto", threads: int | None = None) -> None:
         self.device = resolve_device(device)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_cores()
         self._sources = Sources()
         self._features = FeatureCache(root / "al-pose" / "cache" / "features.npz", device=self.device)
         self._extras = ExtraCache(device=self.device)

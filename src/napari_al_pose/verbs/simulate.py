@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_al_pose.cores import usable_cores
 from napari_al_pose.verbs.common import add_json, positive, show
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def add(verbs: Any) -> None:
         "other half",
     )
     verb.add_argument("--cache", type=Path, metavar="DIR", help="what is computed once (default: DIR/cache)")
-    verb.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    verb.add_argument("--jobs", type=positive, default=usable_cores(), metavar="N", help="processes")
     verb.add_argument("--scheduler", default="", metavar="ADDRESS", help="a dask.distributed scheduler instead")
     verb.add_argument("--minutes", type=float, default=0.0, help="begin no round later than this")
     verb.add_argument("--target", type=positive, metavar="N", help="labels whose error is the target (default: 40)")

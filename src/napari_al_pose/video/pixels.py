@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,7 +11,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-THREADS = max((os.cpu_count() or 1) // 2, 1)
+from napari_al_pose.cores import usable_cores
+
+THREADS = max(usable_cores() // 2, 1)
 """Threads that convert a frame; the other half of the processors decodes the next frames meanwhile."""
 _DARK, _STRIPE = 24, 56
 _STRIPE_PERIOD, _STRIPE_WIDTH = 32, 6
