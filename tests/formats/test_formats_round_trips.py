@@ -151,7 +151,7 @@ def test_the_messages_count_what_is_lost(labels, holds):
         first = labels.skeleton.individuals[0]
         known = [name for name in PEOPLE if not holds.bodyparts or name != "tail"]
         others = sum(key[2] != first and key[3] in known for key in placed(before))
-        told = re.findall(r"([\d,]+) points? of '[^']*' left out", text)
+        told = re.findall(r"([\d,]+) points? of [^.;]* left out", text)
         assert sum(map(int, told)) - count_in(text, r"([\d,]+) points? of 'tail' left out") == others
         assert len(after.skeleton.individuals) == 1
     if not holds.unseen:

@@ -394,7 +394,8 @@ def test_a_training_is_shown_step_by_step(learning, curves, opened, qtbot, engin
     np.testing.assert_allclose(live.error.curve.getData()[1], [30, 12])
     learning.grab()
     curves.grab()
-    assert curves.minimumSizeHint().height() == height, "nothing above moves when the first curves come"
+    # Nothing above moves when the first curves come. Qt learns what was hidden with the next events.
+    qtbot.waitUntil(lambda: curves.minimumSizeHint().height() == height, timeout=TIMEOUT)
 
 
 def test_without_a_test_frame_the_curves_say_what_to_do(learning, curves, opened, qtbot, engine):

@@ -91,6 +91,7 @@ def write_video(path: Path, recipe: Recipe, *, first_number: int = 0, format: st
         stream = container.add_stream(recipe.codec, rate=recipe.rate, options=recipe.options)
         stream.width, stream.height, stream.pix_fmt = width, height, recipe.pixels
         stream.codec_context.gop_size = recipe.gop
+        stream.codec_context.thread_count = 2  # what some encoders write depends on it
         stream.codec_context.time_base = time_base
         for number in range(recipe.n_frames):
             frame = av.VideoFrame.from_ndarray(draw_number(first_number + number, width, height), format="rgb24")
