@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -151,6 +152,28 @@ def test_no_bodypart_in_common_is_refused(tmp_path):
     ours = project_with_labels(tmp_path / "ours")
     with pytest.raises(AlPoseError, match=r"wing.*the project has nose, ear"):
         finish(import_labels(theirs, ours))
+
+
+def test_bodyparts_in_other_letters_are_taken_for_ours_and_told(tmp_path):
+    theirs = project_with_labels(tmp_path / "theirs", bodyparts=("NOSE", "ear"))
+    ours = project_with_labels(tmp_path / "ours", frames=())
+    done = finish(import_labels(theirs, ours))
+    assert done.points == 2
+    assert "Bodyparts are named as in the project: NOSE is nose." in done.notices
+
+
+def test_shares_of_the_image_are_not_taken_for_pixels(tmp_path):
+    shown = {"id": 1, "file_name": "cam/img001.png", "width": 96, "height": 64}
+    kind = {"id": 1, "name": "mouse", "keypoints": ["a", "b", "c", "d"]}
+    points = [0.5, 0.25, 2, 0.1, 0.9, 2, 1.0, 0.0, 2, 0.75, 0.5, 2]
+    one = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": points}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"images": [shown], "annotations": [one], "categories": [kind]}))
+    with pytest.raises(AlPoseError, match=r"All points of .*labels\.json lie between 0 and 1.*pixels"):
+        finish(import_labels(path, tmp_path / "made"))
+    points[0] = 1.5
+    path.write_text(json.dumps({"images": [shown], "annotations": [one], "categories": [kind]}))
+    assert finish(import_labels(path, tmp_path / "made")).points == 4
 
 
 def test_not_visible_stays_not_visible(tmp_path):

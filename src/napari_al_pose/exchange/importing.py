@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameRole, KeypointState
 from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.domain.steps import OnProgress
@@ -30,6 +32,9 @@ Work = Generator[Any, None, Any]
 """Yields `Progress`; closing it early takes back what it began. After `Committed` it has to be run to its end.
 
 Labels that were all stored when it is closed stay, with their images, as if `Committed` had been told already."""
+
+FEWEST_SHARES = 4
+"""Different points from which on we believe that none is in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
     )
     if not labels.annotations:
         raise AlPoseError(f"{file} holds no labels by people.", " ".join(labels.notices) or "Choose another file.")
+    _refuse_shares(file, labels)
     if isinstance(to, Project):
         return (yield from _into(to, file, labels, known.name))
     root = Path(to).expanduser().absolute()
@@ -106,6 +112,17 @@ def import_labels(source: Path, to: Path | Project, *, format: str = "", scorer:
         finally:
             project.close()
     return (yield from _into_new(root, file, labels, known.name, scorer))
+
+
+def _refuse_shares(file: Path, labels: LabelSet) -> None:
+    """Raise if the points are not in pixels: some programs write shares of the image's size."""
+    points = np.concatenate([a.xy for a in labels.annotations])
+    points = np.unique(points[np.isfinite(points).all(axis=1)], axis=0)
+    if len(points) >= FEWEST_SHARES and points.min() >= 0 and points.max() <= 1:
+        raise AlPoseError(
+            f"All points of {file} lie between 0 and 1: they look like shares of the image's width and height.",
+            "Export the labels in pixels.",
+        )
 
 
 def _project_labels(config: Path, on_progress: OnProgress) -> LabelSet:

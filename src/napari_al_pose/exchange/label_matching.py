@@ -88,17 +88,21 @@ def _fit(a: Annotation, order: Sequence[int], individual: str) -> Annotation:
     return Annotation(a.key, xy, states, individual, a.role)
 
 
-def _order(theirs: Sequence[str], ours: Sequence[str]) -> list[int]:
-    """Return, for each of our bodyparts, its index in the file; -1 if the file lacks it."""
+def _order(theirs: Sequence[str], ours: Sequence[str], notices: list[str]) -> list[int]:
+    """Return, for each of our bodyparts, its index in the file; -1 if the file lacks it. Capital letters may differ."""
     exact = {name: index for index, name in enumerate(theirs)}
     folded = {name.casefold(): index for index, name in reversed(list(enumerate(theirs)))}
-    return [exact.get(name, folded.get(name.casefold(), -1)) for name in ours]
+    order = [exact.get(name, folded.get(name.casefold(), -1)) for name in ours]
+    renamed = [f"{theirs[i]} is {name}" for i, name in zip(order, ours, strict=True) if i >= 0 and theirs[i] != name]
+    if renamed:
+        notices.append(f"Bodyparts are named as in the project: {', '.join(renamed)}.")
+    return order
 
 
 def _unique(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
     """Return, for each unique bodypart of the project, its index in the file; -1 if the file lacks it."""
     theirs = labels.skeleton.unique_bodyparts
-    order = _order(theirs, skeleton.unique_bodyparts)
+    order = _order(theirs, skeleton.unique_bodyparts, notices)
     others = [i for i in range(len(theirs)) if i not in order]
     of_unique = [a for a in labels.annotations if theirs and a.individual == UNIQUE_INDIVIDUAL]
     dropped = [sum(a.states[i] == KeypointState.PLACED for a in of_unique) for i in others]
@@ -110,7 +114,7 @@ def _unique(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[in
 
 def _bodyparts(labels: LabelSet, skeleton: Skeleton, notices: list[str]) -> list[int]:
     """Return, for each bodypart of the project, its index in the file; -1 if the file lacks it."""
-    order = _order(labels.skeleton.bodyparts, skeleton.bodyparts)
+    order = _order(labels.skeleton.bodyparts, skeleton.bodyparts, notices)
     others = [i for i in range(labels.skeleton.n_bodyparts) if i not in order]
     if len(others) == labels.skeleton.n_bodyparts:
         raise AlPoseError(
