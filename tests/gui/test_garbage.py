@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
 
 from napari_al_pose.gui.garbage import GarbageCollection
 
@@ -76,6 +76,15 @@ def test_python_does_not_collect_while_one_is_open(collection):
     for other in (GarbageCollection(), GarbageCollection()):
         other.close()
         assert not gc.isenabled()
+
+
+def test_one_that_went_with_the_window_can_be_closed(collection):
+    parent = QObject()
+    made = GarbageCollection(parent)
+    parent.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    made.close()
+    assert len(GarbageCollection._open) == 1
 
 
 def test_circles_go_on_the_gui_thread(collection, qtbot):

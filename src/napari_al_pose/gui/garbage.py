@@ -8,6 +8,7 @@ is rare, but a segmentation fault. Qt programs with threads therefore collect by
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from typing import ClassVar
 
 from qtpy.QtCore import QObject, QTimer, Slot
@@ -48,7 +49,8 @@ class GarbageCollection(QObject):
 
     def close(self) -> None:
         """Collect no more; to be called when no thread is left that could."""
-        self._timer.stop()
+        with suppress(RuntimeError):  # gone with the window
+            self._timer.stop()
         self._open.discard(id(self))
         if not self._open:
             gc.enable()
