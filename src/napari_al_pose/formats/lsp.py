@@ -7,8 +7,6 @@ i is ``images/im<i>.jpg``, from 1 (https://sam.johnson.io/research/lsp.html).
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, set_name
 from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, counted
+from napari_al_pose.formats.matlab import MOST_BYTES, matrices
 
 BODYPARTS = (
     "right ankle",
@@ -46,18 +45,6 @@ LINKS = tuple(
 )  # fmt: skip
 CAPABILITIES = Capabilities("LSP", individuals="one", links=LINKS, bodyparts=BODYPARTS, frames=False)
 FILE = "joints.mat"
-
-_DAMAGE = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    NotImplementedError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
 
 
 def read_lsp(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
@@ -109,27 +96,23 @@ def write_lsp(labels: LabelSet, path: Path) -> None:
 
 
 def _joints(path: Path) -> NDArray[np.float64]:
-    from scipy.io import loadmat, whosmat
-    from scipy.io.matlab import MatReadError
-
     remedy = "Choose the joints.mat of Leeds Sports Pose."
     if not path.is_file():
         raise AlPoseError(f"There is no file {path}.", remedy)
     try:
-        shapes = [shape for name, shape, _ in whosmat(path, appendmat=False) if name == "joints"]
-        if len(shapes) > 1:
-            raise AlPoseError(f"{path} has {len(shapes)} variables called 'joints'.", remedy)
-        shape: tuple[int, ...] = shapes[0] if shapes else ()
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError("it is larger than any")
+        found = [matrix for matrix in matrices(path.read_bytes()) if matrix.name == "joints"]
+        if len(found) > 1:
+            raise AlPoseError(f"{path} has {len(found)} variables called 'joints'.", remedy)
+        shape: tuple[int, ...] = found[0].shape if found else ()
         if len(shape) != 3 or shape[:2] not in ((3, 14), (14, 3)):
-            found = "x".join(map(str, shape)) if shape else "nothing"
-            raise AlPoseError(f"{path}: expected 'joints' of 3 x 14 x N or 14 x 3 x N, got {found}.", remedy)
+            size = "x".join(map(str, shape)) if shape else "nothing"
+            raise AlPoseError(f"{path}: expected 'joints' of 3 x 14 x N or 14 x 3 x N, got {size}.", remedy)
         check_count(shape[2], path)
-        joints = np.asarray(loadmat(path, variable_names=["joints"], appendmat=False)["joints"])
-        if joints.dtype.kind not in "fiu":
-            raise AlPoseError(f"{path}: expected numbers in 'joints', got {joints.dtype}.", remedy)
-        joints = joints.astype(np.float64)
-    except (*_DAMAGE, MatReadError, UnboundLocalError) as error:  # the last for kinds of arrays that scipy lacks
-        raise AlPoseError(f"{path} is not a readable MATLAB file: {str(error)[:80]}.", remedy) from error
-    if joints.shape != shape or (np.abs(joints) >= 1e9).any():
+        joints = found[0].read()
+    except (OSError, ValueError) as error:
+        raise AlPoseError(f"{path} is not a readable MATLAB file: {error}.", remedy) from error
+    if (np.abs(joints) >= 1e9).any():
         raise AlPoseError(f"{path}: 'joints' holds numbers that are not coordinates.", remedy)
     return joints
