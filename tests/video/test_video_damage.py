@@ -18,7 +18,7 @@ from napari_al_pose.domain import AlPoseError
 from napari_al_pose.video import numbering, open_source
 from napari_al_pose.video.container import open_container
 from napari_al_pose.video.index_cache import load_or_build, renumber
-from napari_al_pose.video.leftovers import Leftovers
+from napari_al_pose.video.leftovers import DecodedTwice, Leftovers, leftover_search
 from napari_al_pose.video.pixels import placeholder
 from napari_al_pose.video.verification import verify
 
@@ -248,6 +248,11 @@ def test_reading_goes_on_once_the_decoder_is_strict_no_longer(tmp_path):
         assert video.damage.cries_wolf
         for position in (3, 14, 47, 1):
             assert read_number(video[position]) == position
+
+
+def test_a_decoder_that_was_told_nothing_is_decoded_twice_too():
+    """Where nothing was decoded to find out about the streams, not even the format of the pixels is known."""
+    assert isinstance(leftover_search(av.CodecContext.create("vp8", "r")), DecodedTwice)
 
 
 def test_what_memory_held_before_is_seen_in_a_frame():

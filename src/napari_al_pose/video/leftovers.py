@@ -41,7 +41,7 @@ _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _FFV1_CRC_STARTS = (0, int(f"{0x79408C7A:032b}"[::-1], 2))
 """Of version 3, and of version 4 with a checksum that empty data fails, too."""
 _BEFOREHAND = ("width", "height", "pix_fmt", "bits_per_coded_sample", "codec_tag", "extradata")
-"""What the container tells a decoder."""
+"""What the container may tell a decoder."""
 KEPT = 5
 """Frames kept from whatever decodes a second time, so that it uses other memory than the first time."""
 
@@ -80,7 +80,8 @@ class DecodedTwice:
     def __init__(self, codec: av.VideoCodecContext) -> None:
         self._codec = cast("av.VideoCodecContext", av.CodecContext.create(codec.name, "r"))
         for what in _BEFOREHAND:
-            setattr(self._codec, what, getattr(codec, what))
+            if (told := getattr(codec, what)) is not None:
+                setattr(self._codec, what, told)
         self._codec.thread_type = "NONE"
         self._kept: deque[av.VideoFrame] = deque(maxlen=KEPT)
         self._shown: OrderedDict[int | None, av.VideoFrame] = OrderedDict()
