@@ -199,6 +199,7 @@ def test_damage_that_the_decoder_passes_over_is_named_and_looks_the_same_every_t
 RARE = {
     "exr": ("grayf32le", "mov"),
     "jpegls": ("bgr24", "avi"),
+    "msvideo1": ("rgb555le", "avi"),
     "qtrle": ("rgb24", "mov"),
     "speedhq": ("yuv420p", "avi"),
     "tiff": ("yuv420p", "mov"),

@@ -29,6 +29,8 @@ class GarbageCollection(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._n_kept = 0
+        self._counted_at = 0
+        """Python's count for its oldest objects when all were counted last: that takes up to a tenth of a second."""
         self._timer = QTimer(self, interval=round(1000 * _SECONDS))
         self._timer.timeout.connect(self.collect)
         self._timer.start()
@@ -43,9 +45,14 @@ class GarbageCollection(QObject):
             if gc.get_count()[generation] <= gc.get_threshold()[generation]:
                 return
             gc.collect(generation)
-        if gc.get_count()[2] > gc.get_threshold()[2] and len(gc.get_objects()) > _GROWTH * self._n_kept:
+        oldest = gc.get_count()[2]
+        self._counted_at = min(self._counted_at, oldest)  # others may have collected
+        if oldest - self._counted_at <= gc.get_threshold()[2]:
+            return
+        self._counted_at = oldest
+        if len(gc.get_objects()) > _GROWTH * self._n_kept:
             gc.collect()
-            self._n_kept = len(gc.get_objects())
+            self._n_kept, self._counted_at = len(gc.get_objects()), 0
 
     def close(self) -> None:
         """Collect no more; to be called when no thread is left that could."""

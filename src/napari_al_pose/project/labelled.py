@@ -185,7 +185,7 @@ class LabelledProject(ProjectFolder):
 
     def _tables_passed_over(self) -> list[str]:
         folder = self.root / "labeled-data"
-        folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        folders = sorted(folder.glob("[!.]*/"))
         found = [path for each in folders for path in tables_passed_over(each, scorer=self.scorer)]
         if not found:
             return []
