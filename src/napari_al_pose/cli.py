@@ -79,7 +79,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = _empty_parser()
     guess = difflib.get_close_matches(words[0], verbs, n=1) if words and not Path(words[0]).exists() else []
     if guess:
-        parser.error(f"there is no verb and no file {words[0]!r}; did you mean {guess[0]!r}?")
+        parser.error(f"there is no command and no file {words[0]!r}; did you mean {guess[0]!r}?")
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=_PATHS)
     parser.set_defaults(run=_window)
     return parser
@@ -89,7 +89,7 @@ def _empty_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="napari-al-pose",
         description="Active learning of animal pose in napari: a model trains while you label and suggests frames.",
-        epilog=f"With no verb, `napari-al-pose [PATH ...]` opens the window: {_PATHS}.",
+        epilog=f"Without a command, `napari-al-pose [PATH ...]` opens the window: {_PATHS}.",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print more on standard error")
     return parser

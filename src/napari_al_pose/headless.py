@@ -390,7 +390,7 @@ def _writable(path: Path) -> Project:
         if holder:
             raise AlPoseError(f"{path} is open elsewhere ({holder}).", "Close it there, or train there.")
         raise AlPoseError(
-            f"{path} can't be written.", "Copy the project to a folder you may write, or change its rights."
+            f"{path} can't be written.", "Copy the project to a folder you can write to, or change its permissions."
         )
     return project
 

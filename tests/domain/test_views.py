@@ -37,7 +37,6 @@ from napari_al_pose.domain.views import (
     axis_of,
     bodypart_colours,
     bodypart_rows,
-    count,
     describe_frame,
     describe_place,
     duration,
@@ -74,6 +73,7 @@ from napari_al_pose.domain.views.new_project import (
     suggested_name,
 )
 from napari_al_pose.domain.views.prompt import Guessed
+from napari_al_pose.domain.wording import counted
 
 SKELETON = Skeleton(("nose", "ear", "tail"))
 KEY = FrameKey("mouse", 7)
@@ -114,7 +114,7 @@ def test_a_duration_never_says_sixty_minutes(seconds):
 
 
 def test_counting():
-    assert (count(1, "frame"), count(0, "frame"), count(2330, "frame")) == ("1 frame", "0 frames", "2,330 frames")
+    assert (counted(1, "frame"), counted(0, "frame"), counted(2330, "frame")) == ("1 frame", "0 frames", "2,330 frames")
 
 
 # ---- colours --------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
     why = "There is nothing to choose: all 30 frames are labelled. Add a video."
     assert queue_empty_text(engine_state="ready", model_version=3, busy=False, why=why) == why
     assert "Choosing" in queue_empty_text(engine_state="working", model_version=3, busy=True, why=why)
-    assert "No video and no image" in queue_empty_text(
+    assert "None of the project's videos or images" in queue_empty_text(
         engine_state="working", model_version=0, busy=True, has_videos=False
     )
 
@@ -251,7 +251,7 @@ def test_the_end_of_the_queue_says_what_happens_or_what_to_do():
     assert training.sentence == "Queue done. Training, about 3 min; new frames follow."
     assert training.short == "Training, about 3 min…"
     assert say(job="train").sentence == "Queue done. Training; new frames follow."
-    assert "A training begins soon" in say(job="rank", will_train=True).sentence
+    assert "Training starts soon" in say(job="rank", will_train=True).sentence
     assert "Choosing" in say(job="rank").sentence
     assert say(engine_state="ready").sentence == "Queue done. Press {learn} to train; new frames follow."
     assert "Restart" in say(engine_state="dead").sentence
@@ -275,8 +275,8 @@ def test_the_sentence_tells_a_frame_from_the_others_and_the_bars_are_on_the_queu
     third = suggestion(9, reasons=reasons_of(nose=3.0, ear=0.2), sentence="nose: two peaks")
     queue = (first, second, third)
     seen = [why_view(each.key, each, queue) for each in queue]
-    assert "two possible places for the ear; the score is higher than in every other" in seen[0].sentence
-    assert "two possible places for the nose; the score is higher than in every other" in seen[1].sentence
+    assert "two possible places for the ear; the score is higher than in any other" in seen[0].sentence
+    assert "two possible places for the nose; the score is higher than in any other" in seen[1].sentence
     assert "the nose; the score is higher than in 50 %" in seen[2].sentence
     assert [(bar.bodypart, bar.fraction) for bar in seen[0].bars] == [("nose", 0.5), ("ear", 0.25)]
     assert seen[1].bars[0].fraction == 1
@@ -296,7 +296,7 @@ def test_what_is_less_clear_than_elsewhere_is_not_called_the_least_clear_of_its_
     first = suggestion(7, reasons=score(nose=2.0, ear=1.0))
     second = suggestion(8, reasons=score(nose=4.0, ear=0.5))
     seen = why_view(first.key, first, (first, second))
-    assert seen.sentence == "The model sees the ear less clearly than in every other suggestion."
+    assert seen.sentence == "The model sees the ear less clearly than in any other suggestion."
     lowest = suggestion(9, reasons=score(nose=0.1, ear=0.2))
     assert why_view(lowest.key, lowest, (first, second, lowest)).sentence == "The model sees the ear least clearly."
 

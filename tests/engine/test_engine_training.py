@@ -209,7 +209,7 @@ def test_a_round_that_ran_out_of_memory_says_so(labelled, monkeypatch):
 
     monkeypatch.setattr(PoseNetwork, "forward", small)
     trained, _ = learn(labelled)
-    assert trained.notice == "Memory ran out; training went on with batches of 1."
+    assert trained.notice == "Memory ran out; training continued with batches of 1."
 
 
 def test_a_round_says_what_the_network_looks_at(labelled):

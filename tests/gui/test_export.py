@@ -139,7 +139,7 @@ def test_videos_begun_before_say_so(actions, with_models, window, qtbot):
     dialog = show(actions, window, qtbot)
     assert "predicted" not in dialog.videos.item(0).text()
     dialog.model.setCurrentIndex(1)
-    assert "40% predicted, goes on from there" in dialog.videos.item(0).text()
+    assert "40% predicted, continues from there" in dialog.videos.item(0).text()
     assert "predicted" not in dialog.videos.item(1).text()
 
 

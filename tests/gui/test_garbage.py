@@ -67,6 +67,25 @@ def test_a_thread_beside_the_window_destroys_no_timer():
     assert (done.returncode, done.stdout) == (0, "False\nTrue\n"), done.stderr
 
 
+COLLECTOR_OFF_BEFORE = """
+import gc
+from qtpy.QtCore import QCoreApplication
+from napari_al_pose.gui.garbage import GarbageCollection
+
+app = QCoreApplication([])
+gc.disable()
+GarbageCollection().close()
+print(gc.isenabled())
+"""
+
+
+def test_a_collector_that_was_off_before_stays_off():
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTOR_OFF_BEFORE], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "False\n"
+
+
 @pytest.fixture
 def collection(collected_on_this_thread):
     return collected_on_this_thread

@@ -243,7 +243,7 @@ def test_a_press_in_one_frame_labels_nothing_in_another(viewer, opened, mouse, d
     mouse_release_callbacks(viewer, mouse.event("mouse_release", *path[-1], LEFT))
     assert opened.frame.key != here
     assert opened.frame.annotation.is_empty
-    assert said == ["Another frame came while the mouse button was down, so nothing was labelled."]
+    assert said == ["The frame changed while the mouse button was down, so nothing was labelled."]
     opened.navigator.go_to(here)
     np.testing.assert_array_equal(opened.frame.annotation.xy, labels)
 
@@ -430,7 +430,7 @@ def test_accepting_what_nobody_believes_places_nothing_and_says_so(opened, engin
     doubt(engine, opened, *range(len(opened.frame.bodyparts)))
     opened.editor.accept_guess()
     assert opened.frame.annotation.is_empty
-    assert "believes none" in heard[-1]
+    assert "not confident of any guess" in heard[-1]
     opened.options.set("unbelieved", DoubtfulGuesses.NOT_VISIBLE)
     opened.editor.accept_guess()
     assert set(opened.frame.annotation.states.tolist()) == {KeypointState.NOT_VISIBLE}

@@ -162,7 +162,7 @@ def test_a_script_that_closes_the_viewer_is_not_asked(window, actions, training)
     assert not window.isVisible()
 
 
-def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, training, qtbot):
+def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, window, training, qtbot):
     names, key, job = opened.frame.bodyparts, opened.frame.key, opened.learning.training.job
     client = training.client
     timeline = of_session(Timeline, opened, colours=theme_colours("dark"))
@@ -177,6 +177,9 @@ def test_a_line_of_the_skeleton_leaves_the_training_alone(opened, actions, train
     assert opened.frame.key == key
     assert opened.frame.guesses.predictions == {key: guess}
     assert timeline.lane.marks == marks
+    window.close()
+    answer(window, STAY)
+    assert window.isVisible()
     # The next training begins with an engine that knows the line.
     training.says(Finished(job))
     qtbot.waitUntil(lambda: not opened.learning.training.busy, timeout=TIMEOUT)

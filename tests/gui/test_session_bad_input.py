@@ -77,6 +77,6 @@ def test_a_read_only_folder_opens_for_reading(session, sample_copy, qtbot):
         assert session.projects.read_only
         assert any("reading only" in notice for notice in notices)
         session.editor.place(session.frame.bodypart, 10, 20)
-        assert "folder can't be written" in notices[-1]
+        assert "can't write to its folder" in notices[-1]
     finally:
         folder.chmod(0o700)

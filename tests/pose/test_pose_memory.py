@@ -140,4 +140,4 @@ def test_a_full_gpu_in_training_halves_the_batch_and_says_so(disc_frames, monkey
     sizes = out_of_memory_above(2, monkeypatch)
     ticks, _ = finish(train(disc_frames[:6], BODYPARTS, QUICK.model_copy(update={"batch_size": 8})))
     assert sizes == [8, 4, *[2] * 4]
-    assert ticks[-1].notice == "Memory ran out; training went on with batches of 2."
+    assert ticks[-1].notice == "Memory ran out; training continued with batches of 2."

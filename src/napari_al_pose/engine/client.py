@@ -25,7 +25,7 @@ LAST_WORDS = 40
 EXIT_SECONDS = 5.0
 _KILLED = 9
 """The signal that leaves a process no last word; operating systems send it when memory runs out."""
-RESTART = "Restart the engine to go on. Your labels are safe."
+RESTART = "Restart the engine to continue. Your labels are safe."
 
 
 class EngineClient:

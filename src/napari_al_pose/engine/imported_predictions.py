@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_al_pose.acquisition import Extra
 from napari_al_pose.domain import FrameKey, Prediction
+from napari_al_pose.domain.wording import first_few
 from napari_al_pose.engine.extra_passes import Rows, VideoBatch
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.pool import Pool, PoolOutput
@@ -63,8 +64,7 @@ class ImportedPredictions:
     def sentence(self) -> str:
         """A sentence that names their source."""
         files = [Path(run.header.source).name for run in self.runs.values()]
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        return f"No model of this project yet: ranked by the predictions in {files[0]}{more}."
+        return f"No model of this project yet: ranked by the predictions in {first_few(files, 1)}."
 
 
 def read_imported_predictions(

@@ -93,7 +93,7 @@ def _mended_sentence(item: PlannedVideo, mended: Sequence[tuple[int, int]]) -> s
     places = [item.run.numbers(first, stop).tolist() for first, stop in mended]
     told = ", ".join(f"frames {numbers[0]} to {numbers[-1]}" for numbers in places)
     return (
-        f"{item.video.name}: two tracks had gone on with each other's animal and were swapped in {told}. "
+        f"{item.video.name}: two tracks had followed each other's animal and were swapped in {told}. "
         "Check it in the timeline; U swaps them back."
     )
 

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource, KeypointState
+from napari_al_pose.domain.wording import counted, first_few
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.exchange.catalogue import LabelFormat, Write
 from napari_al_pose.exchange.filling import FILE_NAME, Filled, fill
 from napari_al_pose.exchange.image_files import copy_image, image_file_name, image_size, is_turned, save_image
 from napari_al_pose.exchange.label_matching import changes_for
-from napari_al_pose.exchange.media import named
 from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of, without_frames
 from napari_al_pose.formats.atomic import cannot_write
 from napari_al_pose.formats.capabilities import fit_to_format
-from napari_al_pose.formats.label_set import LabelSet, Picture, counted
+from napari_al_pose.formats.label_set import LabelSet, Picture
 from napari_al_pose.project import Project, open_project
 from napari_al_pose.project.staging import staging_folder
 
@@ -259,7 +259,7 @@ class _Images:
 def _missing_videos(labels: LabelSet) -> list[str]:
     used = {a.key.video for a in labels.annotations}
     missing = [v.name for v in labels.videos if v.name in used and not v.pictures and not Path(v.path).is_file()]
-    return [f"Not found, so they are named in the file unchecked: {named(missing)}."] if missing else []
+    return [f"Not found, so they are named in the file unchecked: {first_few(missing)}."] if missing else []
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState
 from napari_al_pose.domain.confidence_threshold import confidence_threshold
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.atomic import write_text
-from napari_al_pose.formats.label_set import LabelSet, counted
+from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.project import Project
 
 FILE_NAME = "filled-by-model.csv"

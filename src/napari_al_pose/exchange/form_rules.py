@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_al_pose.domain import AlPoseError
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.exchange.catalogue import FORMATS, LabelFormat, detect_format, find_labels
 from napari_al_pose.exchange.exporting import Exported, check_output
 from napari_al_pose.exchange.importing import Imported
 from napari_al_pose.formats.image_sets import set_name
-from napari_al_pose.formats.label_set import counted
 
 
 def file_patterns() -> str:

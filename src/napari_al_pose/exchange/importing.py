@@ -16,6 +16,7 @@ import numpy as np
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameRole, KeypointState
 from napari_al_pose.domain.file_names import is_config
 from napari_al_pose.domain.steps import OnProgress
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.catalogue import detect_format, find_labels, format_named
 from napari_al_pose.exchange.label_matching import Changes, changes_for, in_turn, match_to_project
@@ -25,7 +26,7 @@ from napari_al_pose.exchange.new_project import begin_project, finish_project
 from napari_al_pose.exchange.project_labels import labels_of
 from napari_al_pose.exchange.stepwise import Committed, stepwise
 from napari_al_pose.exchange.video_matching import match_videos
-from napari_al_pose.formats.label_set import LabelSet, counted
+from napari_al_pose.formats.label_set import LabelSet
 from napari_al_pose.project import Project, open_project
 
 Work = Generator[Any, None, Any]

@@ -16,7 +16,8 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.formats.label_set import LabelSet, counted, points_of, without_unique
+from napari_al_pose.domain.wording import counted
+from napari_al_pose.formats.label_set import LabelSet, points_of, without_unique
 from napari_al_pose.project import LabelStore
 from napari_al_pose.project.label_log import Keypoint, KeypointKey
 from napari_al_pose.project.merge import same_keypoint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -103,8 +102,3 @@ def _where_it_says(written: str) -> Path | None:
     """Return the file at an absolute path, if it exists."""
     path = Path(written)
     return path if path.is_absolute() and ".." not in path.parts and path.is_file() else None
-
-
-def named(names: Sequence[str]) -> str:
-    """Return the first names of a list, for a message."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState
+from napari_al_pose.domain.wording import counted, first_few
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
 from napari_al_pose.exchange.image_files import CopiedImage, copy_image, image_file_name, save_image
-from napari_al_pose.exchange.media import MediaFinder, named
+from napari_al_pose.exchange.media import MediaFinder
 from napari_al_pose.formats.deeplabcut import frame_number, image_names
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, counted
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet
 from napari_al_pose.formats.names import video_stem
 from napari_al_pose.project import Project
 from napari_al_pose.project.extracted_images import ExtractedImages
@@ -93,15 +94,16 @@ class MediaImport:
         if self._without_video:
             several = len(self._without_video) > 1
             kept_as = [name for path, name in self._without_video if video_stem(path) != name]
+            paths = first_few([path for path, _ in self._without_video])
             notices.append(
-                f"The video{'s' if several else ''} {named([path for path, _ in self._without_video])} of these labels "
+                f"The video{'s' if several else ''} {paths} of these labels "
                 f"could not be found. The labels are kept; copy the video{'s' if several else ''} into "
-                f"{self._project.root / 'videos'}" + (f" under the name {named(kept_as)}." if kept_as else ".")
+                f"{self._project.root / 'videos'}" + (f" under the name {first_few(kept_as)}." if kept_as else ".")
             )
         if self._without_image:
             notices.append(f"{self._without_image:,} images of these labels could not be found. Their labels are kept.")
         if self._unreadable:
-            notices.append(f"Images that cannot be read were left out: {named(self._unreadable)}.")
+            notices.append(f"Images that cannot be read were left out: {first_few(self._unreadable)}.")
         for count, how in (
             (sum(not image.guessed for image in self._turned), "as the labels lie on it"),
             (

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, FrameSource
 from napari_al_pose.domain.file_names import numbered_images
+from napari_al_pose.domain.wording import counted, first_few
 from napari_al_pose.engine.messages import Progress
 from napari_al_pose.engine.progress import ProgressReporter
-from napari_al_pose.exchange.media import MediaFinder, named
+from napari_al_pose.exchange.media import MediaFinder
 from napari_al_pose.formats.deeplabcut import image_names
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, counted
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture
 from napari_al_pose.formats.names import plain
 from napari_al_pose.project import Project, ProjectVideo
 from napari_al_pose.project.identity import is_same_video
@@ -84,7 +85,7 @@ def match_videos(
     if by_name_alone:
         notices.append(
             "Matched to the project's videos by name alone, as there was nothing to compare: "
-            f"{named(by_name_alone)}. Undo the import if they are different videos."
+            f"{first_few(by_name_alone)}. Undo the import if they are different videos."
         )
     return _renamed(labels, names, paths, notices), notices
 

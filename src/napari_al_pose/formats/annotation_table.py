@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError
 from napari_al_pose.domain.file_names import frame_number, numbered_images, plain, series
+from napari_al_pose.domain.wording import counted, first_few
 from napari_al_pose.formats.deeplabcut_tables import RawTable, row_location
-from napari_al_pose.formats.label_set import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +154,7 @@ def _columns_of(table: RawTable, path: Path, scorer: str | None) -> tuple[list[i
     """Return the columns to read, and messages: one scorer's, or all if no column is there twice."""
     scorers = [name for name in dict.fromkeys(column[0] for column in table.columns) if name]
     everything = list(range(len(table.columns)))
-    names = ", ".join(scorers) if len(scorers) < 5 else f"{', '.join(scorers[:3])} and {len(scorers) - 3} more"
+    names = first_few(scorers)
     if len(scorers) < 2:
         if scorer is None or scorers == [scorer]:
             return everything, []

@@ -18,7 +18,8 @@ from napari_al_pose.domain import (
     KeypointState,
     Skeleton,
 )
-from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, points_of, without_unique
+from napari_al_pose.domain.wording import counted, first_few
+from napari_al_pose.formats.label_set import LabelSet, numbered_individuals, points_of, without_unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,5 +199,4 @@ def _n_placed(annotations: Iterable[Annotation]) -> int:
 
 
 def _some(keys: Sequence[FrameKey]) -> str:
-    first = ", ".join(f"{key.video} {key.frame}" for key in keys[:3])
-    return first + (f" and {len(keys) - 3:,} more" if len(keys) > 3 else "")
+    return first_few([f"{key.video} {key.frame}" for key in keys])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_al_pose.formats.label_set import counted
+from napari_al_pose.domain.wording import counted, first_few
 
 ANIMAL = "animal"
 """The category in files written here."""
@@ -53,9 +53,8 @@ def not_kept(document: dict[str, Any], path: Path, *, left_out: Collection[str] 
     names = {str(category.get("id")): str(category.get("name", "")) for category in categories}
     kinds = Counter(names.get(str(entry.get("category_id")), "") for entry in entries)
     if set(kinds) - {"", ANIMAL}:
-        listed = ", ".join(f"{kind!r} ({counted(n, 'annotation')})" for kind, n in kinds.most_common(5))
-        more = f" and {len(kinds) - 5} more" if len(kinds) > 5 else ""
-        notices.append(f"{path}: species (categories) not kept: {listed}{more}; all are animals of one kind here.")
+        listed = first_few([f"{kind!r} ({counted(n, 'annotation')})" for kind, n in kinds.most_common()], 5)
+        notices.append(f"{path}: species (categories) not kept: {listed}; all are animals of one kind here.")
     others = [
         f"{name!r} in {n:,} of the {kind}"
         for kind, read in _READ.items()

@@ -13,10 +13,11 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import finite, whole
 from napari_al_pose.formats.json_file import field
-from napari_al_pose.formats.label_set import counted, numbered_individuals, skeleton_in
+from napari_al_pose.formats.label_set import numbered_individuals, skeleton_in
 
 _AGAIN = "Correct it, or export the labels again."
 _STATES = {-1: KeypointState.UNSEEN, 0: KeypointState.NOT_VISIBLE, 1: KeypointState.PLACED, 2: KeypointState.PLACED}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_al_pose.domain import Annotation, FrameKey
+from napari_al_pose.domain.wording import counted, first_few
 
 _SAME_PX = 1e-6
 
@@ -61,10 +62,9 @@ def duplicate_notices(path: Path, duplicates: Sequence[Annotation]) -> list[str]
     keys = sorted({annotation.key for annotation in duplicates})
     if not keys:
         return []
-    shown = ", ".join(f"{key.video} {key.frame}" for key in keys[:3])
-    more = f" and {len(keys) - 3:,} more" if len(keys) > 3 else ""
-    frames = "1 frame" if len(keys) == 1 else f"{len(keys):,} frames"
-    notice = f"{path} labels {frames} more than once and differently ({shown}{more}). The first label counts; "
+    shown = first_few([f"{key.video} {key.frame}" for key in keys])
+    frames = counted(len(keys), "frame")
+    notice = f"{path} labels {frames} more than once and differently ({shown}). The first label counts; "
     return [notice + "an import keeps the others as conflicts to decide on."]
 
 

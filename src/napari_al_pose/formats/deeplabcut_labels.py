@@ -10,13 +10,14 @@ import numpy as np
 from napari_al_pose.domain import UNIQUE_INDIVIDUAL, AlPoseError, FrameKey
 from napari_al_pose.domain.file_names import frame_number, numbered_images, series
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.annotation_table import annotation_table
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
 from napari_al_pose.formats.deeplabcut_annotations import image_files, is_annotation_file
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import number_by_name
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, counted, skeleton_in
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, skeleton_in
 
 CAPABILITIES = Capabilities("DeepLabCut", unique=True)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from napari_al_pose.domain import AlPoseError, FrameKey
 from napari_al_pose.domain.file_names import numbered_images, plain
-from napari_al_pose.formats.label_set import MOST_FRAMES, LabelledVideo, Picture, counted
+from napari_al_pose.domain.wording import counted
+from napari_al_pose.formats.label_set import MOST_FRAMES, LabelledVideo, Picture
 from napari_al_pose.formats.names import is_safe_name, last_part
 from napari_al_pose.formats.video_paths import normal_path
 

@@ -20,6 +20,7 @@ from napari_al_pose.domain import (
     Skeleton,
 )
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
+from napari_al_pose.domain.wording import counted, first_few
 
 MOST_BODYPARTS = 1_000
 MOST_FRAMES = 1_000_000
@@ -167,11 +168,6 @@ def annotation_of(
     return Annotation(key, np.where(placed[:, None], xy, np.nan).astype(np.float64), states, individual)
 
 
-def counted(count: int, thing: str, things: str = "") -> str:
-    """Return "1 point", "2 points"; give the plural as ``things`` if it is irregular."""
-    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
-
-
 def points_of(annotations: Iterable[Annotation], names: Collection[str]) -> str:
     """Return "8 points of 'ann', 'bob', 'cid' and 37 more": of those that have any; "" if none has."""
     n_points = dict.fromkeys(names, 0)
@@ -181,8 +177,7 @@ def points_of(annotations: Iterable[Annotation], names: Collection[str]) -> str:
     having = [name for name, n in n_points.items() if n]
     if not having:
         return ""
-    first = ", ".join(map(repr, having[:3])) + (f" and {len(having) - 3:,} more" if len(having) > 3 else "")
-    return f"{counted(sum(n_points.values()), 'point')} of {first}"
+    return f"{counted(sum(n_points.values()), 'point')} of {first_few([repr(name) for name in having])}"
 
 
 def numbered_individuals(count: int) -> tuple[str, ...]:

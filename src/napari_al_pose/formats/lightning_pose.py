@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector
 from napari_al_pose.formats.deeplabcut_predictions import AddRows
 from napari_al_pose.formats.deeplabcut_tables import RawTable, read_table
 from napari_al_pose.formats.image_sets import check_count, number_images
-from napari_al_pose.formats.label_set import LabelSet, counted, skeleton_in
+from napari_al_pose.formats.label_set import LabelSet, skeleton_in
 
 CAPABILITIES = Capabilities("Lightning Pose", individuals="one", unseen=True, links=())
 FILE = "CollectedData.csv"

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, KeypointState, Skeleton
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, set_name
-from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of, counted
+from napari_al_pose.formats.label_set import LabelledVideo, LabelSet, Picture, annotation_of
 from napari_al_pose.formats.matlab import MOST_BYTES, matrices
 
 BODYPARTS = (

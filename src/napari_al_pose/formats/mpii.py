@@ -13,10 +13,11 @@ import numpy as np
 
 from napari_al_pose.domain import AlPoseError, Annotation, KeypointState, Skeleton
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.image_sets import check_count, finite, number_images
 from napari_al_pose.formats.json_file import field, read_json, write_json
-from napari_al_pose.formats.label_set import LabelSet, annotation_of, counted, numbered_individuals
+from napari_al_pose.formats.label_set import LabelSet, annotation_of, numbered_individuals
 
 BODYPARTS = (
     "right ankle",

@@ -15,11 +15,12 @@ import numpy as np
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError, Annotation, FrameKey, KeypointState, Skeleton
 from napari_al_pose.domain.steps import OnProgress, ignore_progress, reporting
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.atomic import replacing
 from napari_al_pose.formats.capabilities import Capabilities
 from napari_al_pose.formats.collecting import AnnotationCollector, merge_bodyparts, merge_links
 from napari_al_pose.formats.image_sets import check_count
-from napari_al_pose.formats.label_set import LabelSet, counted, numbered_individuals, skeleton_in
+from napari_al_pose.formats.label_set import LabelSet, numbered_individuals, skeleton_in
 from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io, refuse_bombs, unopened_video
 from napari_al_pose.formats.sleap_videos import SleapVideos
 

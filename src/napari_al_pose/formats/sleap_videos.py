@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.image_sets import check_count, number_images, set_name
-from napari_al_pose.formats.label_set import LabelledVideo, counted
+from napari_al_pose.formats.label_set import LabelledVideo
 from napari_al_pose.formats.names import video_stem
 from napari_al_pose.formats.sleap_file import DAMAGE, import_sleap_io
 from napari_al_pose.formats.video_paths import distinct_names, normal_path, same_videos

@@ -21,10 +21,11 @@ _GROWTH = 1.25
 class GarbageCollection(QObject):
     """Collects what Python would have collected by now, whenever the GUI thread comes to it.
 
-    Python does it again when all of these are closed.
+    Python does it again when all of these are closed, unless it did not before.
     """
 
     _open: ClassVar[set[int]] = set()
+    _python_did: ClassVar[bool] = True
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +35,8 @@ class GarbageCollection(QObject):
         self._timer = QTimer(self, interval=round(1000 * _SECONDS))
         self._timer.timeout.connect(self.collect)
         self._timer.start()
+        if not self._open:
+            GarbageCollection._python_did = gc.isenabled()
         self._open.add(id(self))
         gc.disable()
 
@@ -59,5 +62,5 @@ class GarbageCollection(QObject):
         with suppress(RuntimeError):  # gone with the window
             self._timer.stop()
         self._open.discard(id(self))
-        if not self._open:
+        if not self._open and self._python_did:
             gc.enable()

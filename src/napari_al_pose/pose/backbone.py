@@ -108,7 +108,7 @@ def no_weights(name: str, reason: str) -> WeightsMissingError:
     """Return the error for weights that can't be downloaded."""
     return WeightsMissingError(
         f"The pretrained weights of {name} could not be downloaded ({reason}).",
-        f"Go online once and train again, or choose the network {DEFAULT_BACKBONE} in the settings.",
+        f"Connect to the internet once and train again, or choose the network {DEFAULT_BACKBONE} in the settings.",
     )
 
 

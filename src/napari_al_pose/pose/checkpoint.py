@@ -81,7 +81,8 @@ def write_checkpoint(path: Path, model: Checkpoint) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise AlPoseError(
-            f"The model {path} can't be written: {error.strerror}.", "Free some space or check the folder's rights."
+            f"The model {path} can't be written: {error.strerror}.",
+            "Free some space, or check the folder's permissions.",
         ) from error
 
 

@@ -121,7 +121,7 @@ class Optimisation:
                         "The previous model is still in use.",
                     ) from error
                 self._sampler.batch_size //= 2
-                self.notice = f"Memory ran out; training went on with batches of {self._sampler.batch_size}."
+                self.notice = f"Memory ran out; training continued with batches of {self._sampler.batch_size}."
                 log.warning("step %s: %s", self._step, self.notice)
             give_back()
 

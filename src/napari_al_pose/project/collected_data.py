@@ -189,7 +189,7 @@ class CollectedData:
         else:
             raise AlPoseError(
                 f"The files of labels in {self.folder.path} keep changing; they were not overwritten.",
-                "See which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
+                "Find out which other program writes them. The labels themselves are safe in al-pose/labels.sqlite.",
             )
         state = ExchangeState(self._settings(), written.files, revision)
         found = written.keypoints.items(self.name, self.folder.skeleton)
@@ -430,5 +430,5 @@ def _at_zero(table: AnnotationTable) -> list[str]:
     (video, image), (_, bodypart) = table.rows[found[0][0]], table.columns[found[0][1]]
     lie = "points lie" if len(found) > 1 else "point lies"
     where = f"{len(found)} {lie} at exactly (0, 0), such as {bodypart!r} in the row {video}/{image}"
-    said = "Some programs write that for what is not there; here it is a label. If it is none, clear it."
+    said = "Some programs write that for what is not there; here it is a label. If it is not one, clear it."
     return [f"{table.path}: {where}. {said}"]

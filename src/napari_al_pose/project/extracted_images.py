@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_al_pose.domain import AlPoseError, FrameSource
 from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.domain.image_placement import WHOLE
+from napari_al_pose.domain.wording import first_few
 from napari_al_pose.formats.atomic import make_folder, replacing
 from napari_al_pose.formats.deeplabcut import image_name, image_names
 from napari_al_pose.project.videos import ProjectVideo
@@ -136,7 +137,4 @@ class ExtractedImages:
 
 def shown_frames(frames: Collection[int]) -> str:
     """Return a few frame numbers for a sentence."""
-    first = ", ".join(str(frame) for frame in sorted(frames)[:5])
-    return f"frame{'s' if len(frames) > 1 else ''} {first}" + (
-        f" and {len(frames) - 5} more" if len(frames) > 5 else ""
-    )
+    return f"frame{'s' if len(frames) > 1 else ''} {first_few([str(frame) for frame in sorted(frames)], 5)}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_al_pose.domain import FrameKey, FrameRole, FrameSource
 from napari_al_pose.domain.steps import OnProgress, ignore_progress
+from napari_al_pose.domain.wording import first_few
 from napari_al_pose.formats.deeplabcut_annotations import tables_passed_over
 from napari_al_pose.formats.names import is_safe_name, plain
 from napari_al_pose.project.backups import LabelVersion
@@ -23,8 +24,6 @@ from napari_al_pose.project.videos import label_folder
 
 LARGEST_HOLDOUT = 30
 FEWEST_FOR_HOLDOUT = 20
-MOST_NAMED = 3
-"""Files that a message names."""
 
 
 class LabelledProject(ProjectFolder):
@@ -190,11 +189,10 @@ class LabelledProject(ProjectFolder):
         if not found:
             return []
         one = len(found) == 1
-        told = ", ".join(str(path.relative_to(folder)) for path in found[:MOST_NAMED])
-        more = " and others" if len(found) > MOST_NAMED else ""
+        told = first_few([str(path.relative_to(folder)) for path in found])
         message = (
             f"{len(found)} {'file looks' if one else 'files look'} like labels and {'is' if one else 'are'} not read "
-            f"({told}{more} in {folder}): labels of {self.scorer} are in CollectedData_{self.scorer}.h5 or .csv. "
+            f"({told} in {folder}): labels of {self.scorer} are in CollectedData_{self.scorer}.h5 or .csv. "
             "Rename what should be read, or import it."
         )
         return [message]

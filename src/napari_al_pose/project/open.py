@@ -89,7 +89,7 @@ def _left_over_beside(root: Path) -> list[str]:
     gone = remove_left_over(root.parent)
     if not gone:
         return []
-    return [f"Removed what an interrupted import or export had left: {', '.join(map(str, gone))}."]
+    return [f"Removed files left by an interrupted import or export: {', '.join(map(str, gone))}."]
 
 
 def _config_path(path: Path) -> Path:

@@ -18,11 +18,10 @@ from napari_al_pose.domain.file_names import (
     is_video,
     project_root,
 )
-from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.wording import counted, first_few
 from napari_al_pose.project.known_videos import videos_among
 
 _WHAT_OPENS = "Open a project's folder or its config.yaml, labels of SLEAP, COCO, MPII or LSP, or videos."
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,7 @@ def _together(paths: Sequence[Path], found: Sequence[ToOpen]) -> ToOpen:
     if amiss is not None or len(nothing) == len(found):
         return amiss or nothing[0]
     others = [str(path) for path, each in zip(paths, found, strict=True) if not isinstance(each, VideosToAdd)]
-    named = ", ".join(others[:_MOST_NAMED])
-    more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
-    what = f"Expected one project, or several videos, got {named}{more} among them."
+    what = f"Expected one project, or several videos, got {first_few(others)} among them."
     return NothingToOpen(what, "Open them one by one.")
 
 
@@ -137,7 +134,7 @@ def _what_is_in(folder: Path) -> ToOpen:
     n_images = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in entries)
     if n_images:
         return NothingToOpen(
-            f"{folder} holds {count(n_images, 'image')}, but no project and no video.",
+            f"{folder} holds {counted(n_images, 'image')}, but no project and no video.",
             "Make a video of them and open that, or look at them with File > Open Folder.",
         )
     if not entries and not folder.suffix:
@@ -145,7 +142,7 @@ def _what_is_in(folder: Path) -> ToOpen:
     if folder.suffix or any(os.path.isfile(path) for path in entries):
         return NothingToOpen(f"{folder} holds no project and no video.", may_be_others=True)
     return NothingToOpen(
-        f"{folder} holds {count(len(entries), 'folder')}, but no project and no video itself.",
+        f"{folder} holds {counted(len(entries), 'folder')}, but no project and no video itself.",
         "Open one of its folders, or several that hold videos.",
     )
 

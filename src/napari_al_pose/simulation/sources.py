@@ -23,6 +23,7 @@ from napari_al_pose.domain import (
     Skeleton,
 )
 from napari_al_pose.domain.file_names import is_sleap
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.engine.labels import by_frame
 from napari_al_pose.engine.sources import read_batches
 from napari_al_pose.formats import lsp, mpii
@@ -30,7 +31,7 @@ from napari_al_pose.formats.coco import is_coco, read_coco
 from napari_al_pose.formats.horse10 import Split, read_horse10
 from napari_al_pose.formats.image_sets import WrittenPaths
 from napari_al_pose.formats.json_file import read_json
-from napari_al_pose.formats.label_set import LabelSet, counted, without_unique
+from napari_al_pose.formats.label_set import LabelSet, without_unique
 from napari_al_pose.project import open_project
 from napari_al_pose.simulation.dataset import RawDataset, Reference
 from napari_al_pose.simulation.drawn import open_long_form, open_synthetic

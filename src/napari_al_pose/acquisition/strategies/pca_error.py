@@ -63,7 +63,7 @@ class PcaError:
 
     name: str = "pca_error"
     title: str = "Impossible pose (PCA)"
-    summary: str = "Frames whose predicted pose cannot be made up of labelled poses"
+    summary: str = "Frames whose predicted pose is not a combination of labelled poses"
     family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     cost: str = "one pass of the network a frame, then O(N K²)"

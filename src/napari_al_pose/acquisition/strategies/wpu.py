@@ -98,7 +98,7 @@ class PoseUnnaturalness:
 
     name: str = "wpu"
     title: str = "Unnatural pose (WPU)"
-    summary: str = "Frames whose predicted pose an autoencoder trained on the labelled poses cannot reproduce"
+    summary: str = "Frames whose predicted pose is not reproduced by an autoencoder trained on labelled poses"
     family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.LABELS
     fewest_labels: int = 20

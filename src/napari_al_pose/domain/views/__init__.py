@@ -6,7 +6,7 @@ so every rule about what a user sees is tested without Qt.
 
 from napari_al_pose.domain.views.bodyparts import BodypartMark, BodypartRow, bodypart_rows, frame_progress
 from napari_al_pose.domain.views.colours import bodypart_colours
-from napari_al_pose.domain.views.formatting import count, duration, time_left
+from napari_al_pose.domain.views.formatting import duration, time_left
 from napari_al_pose.domain.views.holdout import RoleQuestion, role_question
 from napari_al_pose.domain.views.learning import (
     ErrorCurve,
@@ -76,7 +76,6 @@ __all__ = [
     "bodypart_colours",
     "bodypart_rows",
     "change_sentences",
-    "count",
     "describe_frame",
     "describe_place",
     "draft_edit",

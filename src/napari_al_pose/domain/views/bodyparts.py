@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_al_pose.domain.annotation import Annotation, KeypointState
-from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.prompt import Guessed
+from napari_al_pose.domain.wording import counted
 
 
 class BodypartMark(enum.StrEnum):
@@ -65,7 +65,7 @@ def frame_progress(annotation: Annotation | None) -> str:
     done = int((annotation.states != KeypointState.UNSEEN).sum())
     if annotation.is_complete:
         return "complete"
-    return f"{done} of {count(len(annotation.states), 'bodypart')}"
+    return f"{done} of {counted(len(annotation.states), 'bodypart')}"
 
 
 def _mark(state: KeypointState, guessed: Guessed | None, index: int) -> tuple[BodypartMark, str]:

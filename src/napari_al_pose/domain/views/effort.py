@@ -8,19 +8,20 @@ from dataclasses import replace
 
 from napari_al_pose.domain.effort import Effort, RoundEffort
 from napari_al_pose.domain.suggestion import Round
-from napari_al_pose.domain.views.formatting import count, duration
+from napari_al_pose.domain.views.formatting import duration
 from napari_al_pose.domain.views.learning import ErrorCurve, error_curve
+from napari_al_pose.domain.wording import counted
 
 
 def round_line(effort: RoundEffort) -> str:
     """Return what a round took: "Round 4: 31 of 40 points accepted, 9 corrected, 61 s"."""
     total = effort.accepted + effort.corrected + effort.placed
     if effort.accepted or effort.corrected:
-        parts = [f"{effort.accepted} of {count(total, 'point')} accepted"]
+        parts = [f"{effort.accepted} of {counted(total, 'point')} accepted"]
         parts += [f"{effort.corrected} corrected"] if effort.corrected else []
         parts += [f"{effort.placed} placed"] if effort.placed else []
     else:
-        parts = [f"{count(effort.placed, 'point')} placed"]
+        parts = [f"{counted(effort.placed, 'point')} placed"]
     return f"Round {effort.number}: {', '.join(parts)}, {duration(effort.seconds)}"
 
 
@@ -36,8 +37,8 @@ def effort_lines(effort: Effort) -> list[str]:
     lines = [round_line(one) for one in effort.rounds]
     each = effort.seconds_a_frame or 0.0
     lines.append(
-        f"{count(effort.frames, 'frame')} in {duration(effort.seconds)}: {each:.0f} s and "
-        f"{effort.clicks_a_frame or 0:.1f} clicks a frame, {count(effort.pauses, 'pause')} left out"
+        f"{counted(effort.frames, 'frame')} in {duration(effort.seconds)}: {each:.0f} s and "
+        f"{effort.clicks_a_frame or 0:.1f} clicks a frame, {counted(effort.pauses, 'pause')} left out"
     )
     kinds = {
         "Looking at a frame": effort.look,

@@ -11,11 +11,6 @@ _STEP = r"[^\s\\/:]+(?:(?<![.,;]) [^\s\\/:]+)*"
 _PATH = re.compile(rf"(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:{_STEP}[\\/])+")
 
 
-def count(n: int, noun: str) -> str:
-    """Return ``n`` with ``noun`` in the singular or plural: "1 frame", "2,330 frames"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def short_paths(text: str) -> str:
     """Return ``text`` with the middle of long paths left out: "/home/…/labels.slp".
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import KeypointState
-
-_MOST_NAMED = 3
+from napari_al_pose.domain.wording import counted, first_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,10 @@ def point_words(state: int, x: float | None, y: float | None) -> str:
 
 def conflict_words(n_points: int, n_frames: int) -> str:
     """Return how much there is to decide."""
-    points = f"{n_points:,} label{'' if n_points == 1 else 's'}"
-    return f"{points} in {n_frames:,} frame{'' if n_frames == 1 else 's'}"
+    return f"{counted(n_points, 'label')} in {counted(n_frames, 'frame')}"
 
 
 def _parts(names: Sequence[str], n_bodyparts: int) -> str:
     if len(names) == n_bodyparts > 1:
         return "the whole pose"
-    if len(names) > _MOST_NAMED:
-        return f"{', '.join(names[: _MOST_NAMED - 1])} and {len(names) - _MOST_NAMED + 1} more"
-    return ", ".join(names)
+    return first_few(names)

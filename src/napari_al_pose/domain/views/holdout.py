@@ -38,7 +38,7 @@ def role_question(role: FrameRole, n_rounds: int) -> RoleQuestion:
             FrameRole.TRAIN,
         )
     seen = (
-        "" if n_rounds == 0 else " Earlier models may have been trained on it, so they look better on it than they are."
+        "" if n_rounds == 0 else " Earlier models may have been trained on it, so their error on it may look too low."
     )
     return RoleQuestion(
         "Make this a test frame…",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_al_pose.domain.label_checks import LabelCheck
-from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.prompt import Prompt
+from napari_al_pose.domain.wording import counted
 
 KEEP, TAKE, EXCHANGE, NEXT = "Keep my label", "Take the model's point", "Exchange the two", "Next"
 """What the buttons say."""
@@ -42,7 +42,7 @@ class CheckMarks:
 
 def check_button_text(n_checks: int) -> str:
     """Return what the button that opens the labels to check says; "" if there are none."""
-    return f"Check {count(n_checks, 'label')}" if n_checks else ""
+    return f"Check {counted(n_checks, 'label')}" if n_checks else ""
 
 
 def check_rows(checks: Sequence[LabelCheck]) -> tuple[CheckRow, ...]:

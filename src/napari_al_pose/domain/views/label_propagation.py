@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.wording import counted
 
 
 def carrying_line(done: int, total: int) -> str:
     """Return the line while labels are carried: "Carrying labels on: 40 of 500 frames"."""
-    return f"Carrying labels on: {done} of {count(total, 'frame')}" if total else "Carrying labels on"
+    return f"Carrying labels on: {done} of {counted(total, 'frame')}" if total else "Carrying labels on"
 
 
 def carried_sentence(
@@ -28,7 +28,7 @@ def carried_sentence(
     """
     if last is None:
         return "The labels could not be carried on: the track is lost in the next frame.", "Label that frame as well."
-    message = f"Carried {count(n_points, 'point')} through {count(n_frames, 'frame')}, to frame {last}"
+    message = f"Carried {counted(n_points, 'point')} through {counted(n_frames, 'frame')}, to frame {last}"
     if wanted is not None and last != wanted:
         return f"{message}; they are lost before frame {wanted}.", "Label a frame closer to it."
     hint = "They are guesses: correct what is wrong, then accept the rest."

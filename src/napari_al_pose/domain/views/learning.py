@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_al_pose.domain.suggestion import ErrorSummary, Round
-from napari_al_pose.domain.views.formatting import count, number, time_left
+from napari_al_pose.domain.views.formatting import number, time_left
+from napari_al_pose.domain.wording import counted
 
 LITTLE_CHANGE = 0.05
 """A drop of the error by less than this share over two rounds is called little."""
@@ -102,10 +103,10 @@ def _train_text(
     if n_trainable == 0:
         return "Only test frames are labelled so far" if n_complete else "Label a frame completely to start"
     if train_after and n_new >= train_after:
-        return f"{count(n_new, 'new frame')} to train on"
+        return f"{counted(n_new, 'new frame')} to train on"
     if train_after:
-        return f"{n_new} of {count(train_after, 'new frame')}"
-    return f"{count(n_new, 'new frame')} since the last training"
+        return f"{n_new} of {counted(train_after, 'new frame')}"
+    return f"{counted(n_new, 'new frame')} since the last training"
 
 
 FEW_LABELS = 10
@@ -206,7 +207,7 @@ def learning_verdict(rounds: Sequence[Round]) -> str:
     if not measured:
         return NO_TEST_FRAMES
     last = measured[-1]
-    state = f"{last.mean:.1f} px mean error on {count(last.n_frames, 'test frame')}."
+    state = f"{last.mean:.1f} px mean error on {counted(last.n_frames, 'test frame')}."
     if len(measured) < 3:
         return f"{state} A trend shows after three rounds."
     return f"{state} {_trend(measured[-3], last)}"
@@ -243,7 +244,7 @@ def reliability_view(rounds: Sequence[Round]) -> ReliabilityView:
     return ReliabilityView(
         tuple(value for value, _, _ in reliability.bins),
         tuple(value for _, value, _ in reliability.bins),
-        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {count(n_keypoints, 'test keypoint')}.",
+        f"Likelihoods are {words}: {100 * gap:.0f} % off on average, on {counted(n_keypoints, 'test keypoint')}.",
     )
 
 
@@ -254,7 +255,7 @@ def model_line(rounds: Sequence[Round]) -> str:
     last = rounds[-1]
     if last.holdout is not None and math.isfinite(last.holdout.mean):
         return f"Model {last.number}: error {last.holdout.mean:.1f} px"
-    return f"Model {last.number}, from {count(last.n_train, 'frame')}" if last.n_train else f"Model {last.number}"
+    return f"Model {last.number}, from {counted(last.n_train, 'frame')}" if last.n_train else f"Model {last.number}"
 
 
 def model_sentence(rounds: Sequence[Round]) -> str:

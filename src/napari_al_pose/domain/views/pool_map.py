@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_al_pose.domain.frame_groups import FrameGroup
 from napari_al_pose.domain.frames import FrameKey
-from napari_al_pose.domain.views.formatting import count, number
+from napari_al_pose.domain.views.formatting import number
+from napari_al_pose.domain.wording import counted
 
 LABELLED, TEST, CHOSEN, SCORED, UNSCORED = "labelled", "test", "chosen", "scored", "unscored"
 PICKS = 3
@@ -168,7 +169,7 @@ def _share_sentence(group: FrameGroup, n_videos: int) -> str:
     share = f"{percent} %" if percent else "Less than 1 %"
     what = "video looks" if n_videos == 1 else "videos look"
     labelled = (
-        f", with {count(group.n_labelled, 'labelled frame')}." if group.n_labelled else "; none of it is labelled."
+        f", with {counted(group.n_labelled, 'labelled frame')}." if group.n_labelled else "; none of it is labelled."
     )
     return f"{share} of your {what} like this{labelled}"
 
@@ -217,10 +218,10 @@ def map_caption(dots: Sequence[MapDot], *, title: str, version: int, notice: str
     tally = {kind: sum(dot.kind == kind for dot in dots) for kind in (LABELLED, TEST, CHOSEN, SCORED, UNSCORED)}
     pool = tally[CHOSEN] + tally[SCORED] + tally[UNSCORED]
     model = f"model {version}" if version else "no model yet"
-    text = f"{title}, {model}: {count(pool, 'candidate frame')}, {tally[CHOSEN]} would be chosen, "
+    text = f"{title}, {model}: {counted(pool, 'candidate frame')}, {tally[CHOSEN]} would be chosen, "
     text += f"{tally[LABELLED]} labelled."
     if tally[TEST]:
-        text = f"{text[:-1]}, {count(tally[TEST], 'test frame')}."
+        text = f"{text[:-1]}, {counted(tally[TEST], 'test frame')}."
     return f"{notice} {text}".strip()
 
 

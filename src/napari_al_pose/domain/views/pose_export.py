@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_al_pose.domain.suggestion import Round
-from napari_al_pose.domain.views.formatting import count, time_left
+from napari_al_pose.domain.views.formatting import time_left
+from napari_al_pose.domain.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,19 @@ def export_button(*, busy: bool, done: int, total: int) -> str:
 
 def exported_sentence(n_videos: int, paths: Sequence[str]) -> str:
     """Return what came of an export."""
-    what = f"{count(n_videos, 'video')} predicted"
+    what = f"{counted(n_videos, 'video')} predicted"
     if not paths:
         return f"{what}; the predictions are in the project."
     folders = {str(Path(path).parent) for path in paths}
     where = folders.pop() if len(folders) == 1 else "the folders of the videos"
-    return f"{what}, {count(len(paths), 'file')} written to {where}."
+    return f"{what}, {counted(len(paths), 'file')} written to {where}."
 
 
 def video_state(done: int, total: int) -> str:
     """Return what is known of a video that was begun: how much of it the chosen model has predicted."""
     if not done or not total:
         return ""
-    return "predicted" if done >= total else f"{done / total:.0%} predicted, goes on from there"
+    return "predicted" if done >= total else f"{done / total:.0%} predicted, continues from there"
 
 
 def model_choices(versions: Sequence[int], rounds: Sequence[Round]) -> tuple[tuple[int, str], ...]:
@@ -83,5 +84,5 @@ def model_choices(versions: Sequence[int], rounds: Sequence[Round]) -> tuple[tup
 def _model_title(version: int, done: Round | None) -> str:
     if done is None:
         return f"Model {version}"
-    title = f"Model {version}, {count(done.n_train, 'frame')}"
+    title = f"Model {version}, {counted(done.n_train, 'frame')}"
     return title if done.holdout is None else f"{title}, error {done.holdout.mean:.1f} px"

@@ -29,4 +29,4 @@ def save_view(*, read_only: bool, lock_holder: str) -> SaveView:
         return SaveView("saved", "Every click is on disk before the next one")
     if lock_holder:
         return SaveView("read-only", f"The project is open in {lock_holder}; close it there, then open it here again")
-    return SaveView("read-only", "The project's folder can't be written")
+    return SaveView("read-only", "You can't write to the project's folder")

@@ -11,7 +11,8 @@ from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame, n_asked
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.suggestion import Suggestion
-from napari_al_pose.domain.views.formatting import count, duration, number, time_left
+from napari_al_pose.domain.views.formatting import duration, number, time_left
+from napari_al_pose.domain.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class AskedBodyparts:
         if guess is None or len(guess.poses[0]) != 1:
             return ""
         n = n_asked(guess, self.threshold)
-        return count(n, "bodypart") if n else "none in doubt"
+        return counted(n, "bodypart") if n else "none in doubt"
 
 
 def queue_rows(
@@ -110,7 +111,7 @@ def queue_empty_text(
     ``why`` is what the last ranking said of choosing nothing, ``has_videos`` whether there is anything to choose from.
     """
     if not has_videos:
-        return "No video and no image is there to be shown.\nPut them back and open it again, or add a video."
+        return "None of the project's videos or images can be found.\nPut them back and open it again, or add a video."
     if engine_state in ("off", "dead"):
         return "No suggestions: the engine is not running.\nRestart it below. You can label meanwhile."
     if engine_state in ("starting", "working") or busy:
@@ -175,7 +176,7 @@ def queue_end(
         training = f"Training, about {duration(seconds_left)}" if time_left(seconds_left) else "Training"
         return _queue_done(f"{training}; new frames follow.", f"{training}…")
     if will_train:
-        return _queue_done("A training begins soon; new frames follow.", "A training begins soon…")
+        return _queue_done("Training starts soon; new frames follow.", "Training starts soon…")
     if job in ("rank", "adopt"):
         return _queue_done("Choosing new frames…", "Choosing new frames…")
     if why_empty:

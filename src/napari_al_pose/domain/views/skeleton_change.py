@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_al_pose.domain.skeleton import Skeleton
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit, added_bodyparts, removed_bodyparts
-from napari_al_pose.domain.views.formatting import count
+from napari_al_pose.domain.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,15 @@ def change_sentences(
     lines = []
     for old, new in edit.renamed:
         if old != new:
-            lines.append(f"{old} becomes {new} and keeps its {count(labels.get(old, 0), 'label')}.")
+            lines.append(f"{old} becomes {new} and keeps its {counted(labels.get(old, 0), 'label')}.")
     for name in removed_bodyparts(before, edit):
-        n = count(labels.get(name, 0), "label")
+        n = counted(labels.get(name, 0), "label")
         lines.append(f"{name} is removed: {n} archived, not erased; adding {name} again brings back what it had.")
     for name in added_bodyparts(before, edit):
         if name in archived:
-            lines.append(f"{name} is added again, with the {count(archived[name], 'label')} it had.")
+            lines.append(f"{name} is added again, with the {counted(archived[name], 'label')} it had.")
         elif n_frames:
-            lines.append(f"{name} is added: not looked at yet in {count(n_frames, 'labelled frame')}.")
+            lines.append(f"{name} is added: not looked at yet in {counted(n_frames, 'labelled frame')}.")
         else:
             lines.append(f"{name} is added.")
     kept = [name for name in map(edit.new_name, before.bodyparts) if name in edit.bodyparts]
@@ -77,7 +77,7 @@ def change_sentences(
         lines.append("The order changes. Labels stay with their names.")
     renamed_links = {frozenset(map(edit.new_name, link)) for link in before.links}
     if renamed_links != {frozenset(link) for link in edit.links}:
-        lines.append(f"The skeleton has {count(len(edit.links), 'line')}.")
+        lines.append(f"The skeleton has {counted(len(edit.links), 'line')}.")
     if lines and n_models and set(edit.bodyparts) != set(before.bodyparts):
         lines.append("The models so far know the old bodyparts: train again for new guesses.")
     return tuple(lines)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.track_edits import TrackAct, TrackEdit
-from napari_al_pose.domain.views.formatting import count, number
+from napari_al_pose.domain.views.formatting import number
 from napari_al_pose.domain.views.timeline import FrameAxis
+from napari_al_pose.domain.wording import counted
 
 MOST_BINS = 2000
 """Places a video is divided into at most: more than a screen has columns for."""
@@ -193,12 +194,12 @@ def picked_sentence(place: ReviewPlace) -> str:
         return "You picked this frame on the timeline"
     n = place.last - place.first + 1
     what = "it is unclear which animal is which" if place.doubted else "the model is unsure"
-    return f"You picked this place on the timeline: {what} in {count(n, 'frame')} here"
+    return f"You picked this place on the timeline: {what} in {counted(n, 'frame')} here"
 
 
 def overview_words(overview: RunOverview) -> tuple[str, str]:
     """Return how much there is to look at, for two buttons: "4 unsure places", "2 doubtful crossings"."""
-    return count(len(overview.low), "unsure place"), count(len(overview.doubtful), "doubtful crossing")
+    return counted(len(overview.low), "unsure place"), counted(len(overview.doubtful), "doubtful crossing")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,8 +244,8 @@ def error_lines(bodyparts: Sequence[tuple[str, float, int]], n_frames: int, *, i
         return ()
     kind = "test frame" if is_test else "labelled frame"
     learned = "" if is_test else "; the model may have learned from them"
-    lines = (f"{name}: {number(error)} px ({count(n, 'label')})" for name, error, n in bodyparts)
-    return *lines, f"Median in {count(n_frames, kind)} of this video{learned}"
+    lines = (f"{name}: {number(error)} px ({counted(n, 'label')})" for name, error, n in bodyparts)
+    return *lines, f"Median in {counted(n_frames, kind)} of this video{learned}"
 
 
 def gaps_sentence(overview: RunOverview, track: int) -> str:

@@ -107,7 +107,7 @@ def _standing_out(suggestion: Suggestion, scored: Sequence[BodypartReason], queu
     share = share_below(most)
     if share < 0.5:
         return f"The model sees {_seen(max(scored, key=lambda reason: reason.score))}."
-    compared = "every other suggestion" if share == 1 else f"{100 * share:.0f} % of the others"
+    compared = "any other suggestion" if share == 1 else f"{100 * share:.0f} % of the others"
     if _places(most) > 1:
         return f"The model sees {_seen(most)}; the score is higher than in {compared}."
     return f"The model sees the {most.bodypart} less clearly than in {compared}."

@@ -13,7 +13,7 @@ from napari_al_pose.gui.state.project_session import ProjectSession
 
 TEXT = "A training is running{left}. {what}?"
 SAFE = "Your labels are saved either way."
-STAY, KEEP, DISCARD = "No, go on training", "Stop training, keep the model", "Discard the training"
+STAY, KEEP, DISCARD = "Keep training", "Stop training, keep the model", "Discard the training"
 
 
 class Leaving(QObject):
@@ -33,16 +33,14 @@ class Leaving(QObject):
         self._parent = parent
         self._question: QMessageBox | None = None
         self._go_on: Callable[[], object] | None = None
-        self._kept_job = 0
         self._may_close = False
-        learning.modelChanged.connect(self._on_model)
         learning.trainingChanged.connect(self._go_on_if_safe)
 
     @property
     def at_stake(self) -> bool:
         """Whether leaving now would throw a training away; the ranking after one can be done again."""
         training = self._learning.training
-        return training.running and training.job != self._kept_job
+        return training.running and not training.has_trained
 
     def ask(self, go_on: Callable[[], object], *, what: str) -> None:
         """Call ``go_on`` as soon as nothing would be lost by it; never, where the user would rather stay.
@@ -106,11 +104,6 @@ class Leaving(QObject):
 
         question.buttonClicked.connect(decide)
         question.open()
-
-    def _on_model(self) -> None:
-        if self._learning.training.running:
-            self._kept_job = self._learning.training.job
-        self._go_on_if_safe()
 
     def _go_on_if_safe(self) -> None:
         """Leave, as was decided, once the training's model is kept or the training has ended otherwise."""

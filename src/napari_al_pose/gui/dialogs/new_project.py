@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_al_pose.domain.views import parse_bodyparts
-from napari_al_pose.domain.views.formatting import count, short_paths
+from napari_al_pose.domain.views.formatting import short_paths
 from napari_al_pose.domain.views.new_project import (
     check_names,
     check_skeleton,
@@ -35,6 +35,7 @@ from napari_al_pose.domain.views.new_project import (
     steps_text,
     suggested_name,
 )
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.dialogs.files import ask_for_videos
 from napari_al_pose.gui.dialogs.new_skeleton import SkeletonPage
@@ -314,7 +315,7 @@ def _videos_among(paths: list[Path]) -> tuple[list[Path], str]:
             found += videos
         else:
             reasons.append(f"{path} is a project: open it, or choose other videos.")
-    more = f" Also without videos: {count(len(reasons) - 1, 'more folder')}." if len(reasons) > 1 else ""
+    more = f" Also without videos: {counted(len(reasons) - 1, 'more folder')}." if len(reasons) > 1 else ""
     return found, "".join(reasons[:1]) + more
 
 

@@ -114,7 +114,7 @@ class SkeletonPage(QWidget):
         self.bodyparts = QPlainTextEdit(placeholderText="One on each line, in the order in which you will click them")
         self.links = QPlainTextEdit(placeholderText="Lines between them, if you like:\nsnout - left ear")
         self.individuals = QLineEdit(placeholderText="mouse1, mouse2")
-        self.individuals.setToolTip("Only if a frame shows several animals: their names")
+        self.individuals.setToolTip("Their names, only if a frame shows several animals")
         self.unique_bodyparts = QLineEdit(placeholderText="door, feeder")
         self.unique_bodyparts.setToolTip(
             "Points of no animal, such as a corner of the cage; beside named animals only. DeepLabCut: unique bodyparts"

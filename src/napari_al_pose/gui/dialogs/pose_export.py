@@ -193,11 +193,11 @@ class ExportDialog(QDialog):
         self.bar = thin_bar(6)
         self.status = label("", "dim", wrap=True)
         self.predict_button = button(
-            "Predict and write", "Runs in the background while you go on labelling", self.start, part="main"
+            "Predict and write", "Runs in the background while you label", self.start, part="main"
         )
         self.stop_button = button(
             "Stop",
-            "Finished predictions are kept; the next export goes on from there",
+            "Finished predictions are kept; the next export continues from there",
             self._learning.cancel_export,
         )
 
@@ -316,7 +316,7 @@ def _why_not(*, has_model: bool, has_videos: bool) -> str:
         return "None of the project's video files can be found."
     if not has_model:
         return "There is no model yet: label some frames and press Train."
-    return "Runs beside your labelling. If you stop it, it goes on from there next time."
+    return "Runs while you label. If you stop it, the next export continues from there."
 
 
 def _as_text(options: ExportOptions) -> dict[str, str]:

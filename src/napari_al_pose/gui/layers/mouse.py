@@ -22,7 +22,7 @@ from napari_al_pose.gui.state.view_options import ViewOptions
 
 LEFT, RIGHT = 1, 2
 OTHER_FRAME: Sentence = (
-    "Another frame came while the mouse button was down, so nothing was labelled.",
+    "The frame changed while the mouse button was down, so nothing was labelled.",
     "Go back with {previous_suggestion} or {step -1} and label it again.",
 )
 

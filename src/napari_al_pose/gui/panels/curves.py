@@ -97,7 +97,7 @@ class CurvesPanel(QWidget):
         """Return the choice of what the error is drawn against, as it was made last time."""
         made = QComboBox()
         made.addItems(list(CurveAxis))
-        made.setToolTip("Draw the error of all rounds against labelled frames, or against your clicks or minutes")
+        made.setToolTip("Plot the error of all rounds against labelled frames, your clicks or your minutes")
         made.setAccessibleName("Error against")
         made.setCurrentText(remembered(_AXIS, CurveAxis.FRAMES))
         made.currentTextChanged.connect(self._on_axis)

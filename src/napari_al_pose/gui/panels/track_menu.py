@@ -9,8 +9,8 @@ from typing import Any
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QInputDialog, QWidget
 
-from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.tracks import error_lines
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.gui.state.key_choices import KeyChoices
 from napari_al_pose.gui.state.review import Review
 from napari_al_pose.gui.state.track_editor import TrackEditor
@@ -53,11 +53,11 @@ class TrackMenu(KeyedMenu):
             return
         self.add("Next unsure place", partial(self._review.go_low, 1), "go_low 1", enabled=bool(overview.low))
         self.add("Put this place in the queue", self._review.pick_here, "pick_here", enabled=True)
-        every = f"Put the worst frame of {count(len(overview.low), 'unsure place')} in the queue"
+        every = f"Put the worst frame of {counted(len(overview.low), 'unsure place')} in the queue"
         self.add(every, self._review.pick_all, enabled=bool(overview.low))
         n_picked = len(self._review.picked)
         self.add(
-            f"Take {count(n_picked, 'frame')} out of the queue again", self._review.drop_picked, enabled=n_picked > 0
+            f"Take {counted(n_picked, 'frame')} out of the queue again", self._review.drop_picked, enabled=n_picked > 0
         )
         self._add_errors()
         if overview.tracks:

@@ -270,7 +270,7 @@ class RoundClock:
         return max(part, self._afterwards - (now - self._trained_at), 0.0)
 
 
-STOPPED = "Stopped. What is predicted is kept: export again to go on from there."
+STOPPED = "Stopped. Finished predictions are kept: export again to continue."
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class LabelEditor(QObject):
         if hidden or np.isfinite(xy).any():
             self._place_all(xy, not_visible=hidden, gesture=Gesture.ACCEPTED)
         else:
-            self._notices.tell("The model believes none of its guesses in this frame.", hint)
+            self._notices.tell("The model is not confident of any guess in this frame.", hint)
 
     def accept_all_guesses(self) -> None:
         """Make the guesses of every individual labels, those that are believed, as one edit."""

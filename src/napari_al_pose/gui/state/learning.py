@@ -328,7 +328,7 @@ class Learning(QObject):
         project = self._projects.project
         if self.training.running:
             self._notices.tell(
-                f"The engine still reads {video} as before.", "Restart the engine when its work is done."
+                f"The engine still uses the old copy of {video}.", "Restart the engine when its work is done."
             )
         elif project is not None:
             self._engine.start(project.root)

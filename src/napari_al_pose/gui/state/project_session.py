@@ -150,11 +150,13 @@ class ProjectSession(QObject):
                 who = f"The project is open read-only: {project.lock_holder} has it open."
                 self._notices.warn(who, "Close it there, then open it here again.")
             else:
-                why = "The project is open read-only, as its folder can't be written."
-                self._notices.warn(why, "Copy it to where you may write, or allow that, then open it again.")
+                why = "The project is open read-only, because you can't write to its folder."
+                self._notices.warn(
+                    why, "Copy it to a folder you can write to, or change its permissions, then open it again."
+                )
             return None
         if self._reshaping:
-            self._notices.tell("The bodyparts are being changed.", "Go on labelling when that is done.")
+            self._notices.tell("The bodyparts are being changed.", "Continue labelling when that is done.")
             return None
         return project
 

@@ -8,7 +8,6 @@ from qtpy.QtCore import QObject
 
 from napari_al_pose.domain import FrameKey, Suggestion
 from napari_al_pose.domain.queue import PICKED, Queue
-from napari_al_pose.domain.views.formatting import count
 from napari_al_pose.domain.views.tracks import (
     MOST_PICKED,
     ReviewPlace,
@@ -17,6 +16,7 @@ from napari_al_pose.domain.views.tracks import (
     place_at,
     place_before,
 )
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.notices import Notices
 from napari_al_pose.gui.state.project_session import ProjectSession
@@ -92,7 +92,7 @@ class Review(QObject):
         """Remove the picked frames that are not labelled yet from the queue."""
         picked = self.picked
         if self._change(self._navigator.queue.without(set(picked))):
-            self._notices.tell(f"Removed from the queue: {count(len(picked), 'frame')}.")
+            self._notices.tell(f"Removed from the queue: {counted(len(picked), 'frame')}.")
 
     def _pick(self, places: Sequence[ReviewPlace]) -> None:
         run = self._tracks.run
@@ -117,7 +117,7 @@ class Review(QObject):
             self._notices.tell("Nothing to add.", "These frames are in the queue already, or labelled.")
         elif self._change(wanted):
             hint = "The Review menu takes them out again."
-            self._notices.tell(f"Added to the queue: {count(n, 'frame')}, next in turn.", hint)
+            self._notices.tell(f"Added to the queue: {counted(n, 'frame')}, next in turn.", hint)
 
     def _change(self, queue: Queue) -> bool:
         project = self._projects.writable()

@@ -47,7 +47,8 @@ def _alexnet() -> nn.Module:
         state = AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
         raise AlPoseError(
-            f"The weights of AlexNet (233 MB) could not be downloaded ({error}).", "Go online once and try again."
+            f"The weights of AlexNet (233 MB) could not be downloaded ({error}).",
+            "Connect to the internet once and try again.",
         ) from error
     network = alexnet(weights=None)
     network.load_state_dict(state)
