@@ -195,14 +195,14 @@ def test_what_came_of_an_export_is_told_on_the_dock_where_the_dialog_was_closed(
     assert told[1:] == [("The disk is full. Make room.", "", True)]
 
 
-def test_stopping_says_that_it_goes_on_from_there(actions, with_models, window, qtbot, engine):
+def test_stopping_says_that_the_next_export_continues(actions, with_models, window, qtbot, engine):
     dialog = show(actions, window, qtbot)
     dialog.start()
     (request,) = engine.asked(Export)
     dialog.stop_button.click()
     assert engine.asked(Stop)[-1].job == request.job
     answer(engine, with_models, qtbot, Cancelled(request.job))
-    assert "go on from there" in dialog.status.text()
+    assert "export again to continue" in dialog.status.text()
 
 
 def test_a_failure_is_told(actions, with_models, window, qtbot, engine):

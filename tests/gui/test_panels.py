@@ -560,7 +560,7 @@ def test_the_end_of_the_queue_says_what_follows_and_offers_nothing_that_does_not
     assert opened.frame.key.frame == 20  # whoever looks through the queue again may
     opened.learning.train()
     assert "Training starts soon" in text_in(queue)
-    qtbot.waitUntil(lambda: "Training" in text_in(queue), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "Training…" in text_in(queue), timeout=TIMEOUT)
     assert opened.prompter.prompt.keys == "Queue done. Training; new frames follow."
 
 
