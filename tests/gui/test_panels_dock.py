@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 
 import pytest
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, QPoint
 from qtpy.QtWidgets import QAbstractButton, QWidget
 from session_tools import TIMEOUT, cut_off, label_with, overlapping, press, text_in
 
-from napari_al_pose.domain import FrameKey, Suggestion
+from napari_al_pose.domain import ErrorSummary, FrameKey, Round, Suggestion
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.views import MarkKind
-from napari_al_pose.engine.messages import Checked, Finished, Ranked
+from napari_al_pose.engine.messages import Checked, Finished, Ranked, Trained, TrainStep
 from napari_al_pose.gui import dock as dock_module
 from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabeller, dock_of
 from napari_al_pose.gui.panels.bodyparts import TIGHT_ROW_HEIGHT
+from napari_al_pose.gui.panels.plots import LivePlots
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
 from napari_al_pose.gui.remembered import recent_projects
 from napari_al_pose.gui.widgets import RowsView
@@ -87,6 +88,54 @@ def test_on_a_low_screen_the_curves_share_a_place_with_the_dock(
     assert dock.queue.isVisibleTo(dock), "the dock itself is in front"
     if tabbed:
         assert window.minimumSizeHint().height() < 700  # a laptop has 768, less its bars
+
+
+def places(dock):
+    """Return where the dock's buttons are in the window, by their texts."""
+    window = dock.window()
+    buttons = (b for b in dock.findChildren(QAbstractButton) if b.isVisible() and b.text())
+    return {button.text(): button.mapTo(window, QPoint(0, 0)).y() for button in buttons}
+
+
+def test_nothing_moves_when_the_first_model_learns_and_is_measured(
+    dock, sample_copy, viewer, qtbot, engine, monkeypatch
+):
+    monkeypatch.setattr(dock_module, "LOW_SCREEN", 0)  # the curves below the dock
+    viewer.window.resize(1600, 1000)
+    viewer.window.show()
+    session = dock.session
+    session.projects.open_project(sample_copy)
+    qtbot.waitUntil(lambda: session.frame.picture_is_current, timeout=TIMEOUT)
+    for name in session.frame.bodyparts:
+        session.editor.place(name, 50.0, 60.0)
+    job, key = session.learning.training.job, session.frame.key
+    engine.says(Ranked(job, "mpe", 0, tuple(Suggestion(FrameKey(key.video, n), 1.0, "mpe") for n in range(9)), ()))
+    engine.says(Finished(job))
+    qtbot.waitUntil(lambda: len(session.navigator.queue) == 9, timeout=TIMEOUT)
+    session.learning.train()
+    qtbot.waitUntil(lambda: session.learning.training.running, timeout=TIMEOUT)
+    qtbot.wait(100)
+    before, height = places(dock), dock_of(dock.curves).height()
+    assert "Next frame" in before
+    job = session.learning.training.job
+    engine.says(TrainStep(job, 10, 150, 0.1, 30.0, 40.0))
+    qtbot.waitUntil(lambda: dock.curves.findChild(LivePlots) is not None, timeout=TIMEOUT)
+    qtbot.wait(100)
+    assert (places(dock), dock_of(dock.curves).height()) == (before, height)
+    errors = tuple((f"bodypart {number}", 10.0) for number in range(7))
+    measured = ErrorSummary(12.0, 12.0, 11.0, 13.0, 12, errors)
+    engine.says(Trained(job, Round(1, 1, 10, 12, "mpe", measured, "2026-01-01T00:00:00+00:00", 20.0, 150), False))
+    engine.says(Finished(job))
+    qtbot.waitUntil(lambda: not session.learning.training.running, timeout=TIMEOUT)
+    for page in ("All rounds", "Likelihoods"):
+        press(dock.curves, page)
+        qtbot.wait(100)
+        after = places(dock)
+        assert {text: after[text] for text in before.keys() & after.keys()} == {
+            text: before[text] for text in before.keys() & after.keys()
+        }
+        assert dock_of(dock.curves).height() == height
+        assert not [*overlapping(dock.curves), *cut_off(dock.curves)], page
 
 
 def test_nothing_is_wider_than_the_dock(opened_dock):

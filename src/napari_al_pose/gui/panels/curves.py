@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
@@ -22,8 +31,11 @@ from napari_al_pose.gui.widgets import label
 if TYPE_CHECKING:
     from napari_al_pose.gui.panels.plots import LivePlots, ReliabilityPlot, RoundsPlot
 
-PLOT_HEIGHT = 112
-"""Pixels that a plot takes at least."""
+PAGES_HEIGHT = 196
+"""Pixels of height of every page, from the first on: Qt divides a window's docks anew when one wants more, and what is
+pressed from frame to frame would move."""
+_PLOT_HEIGHT = 64
+"""Pixels that a plot takes at least, beside the longest text of its page."""
 _PLOT_STRETCH = 100
 """Stretch of a plot; the empty space below the caption has 1, so it gets only what the plot does not take."""
 _AXIS = "curves/axis"
@@ -61,11 +73,10 @@ class CurvesPanel(QWidget):
         )
         for page in (self._live_page, self._rounds_page, self._belief_page):
             self._pages.addWidget(page)
-        self._kept_free = QWidget()  # from the first on, so that nothing on the dock moves when the first curves come
-        self._kept_free.setMinimumHeight(PLOT_HEIGHT)
-        self._live_page.put_on_top(self._kept_free)
+        self._pages.setMinimumHeight(PAGES_HEIGHT)
+        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         self._axis = self._axis_choice()
-        self._rounds_page.put_on_top(self._axis, is_plot=False)
+        self._caption = self._rounds_caption()
         self._rounds_page.put_below(self._worst)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 6, 4)
@@ -102,6 +113,15 @@ class CurvesPanel(QWidget):
         made.setCurrentText(remembered(_AXIS, CurveAxis.FRAMES))
         made.currentTextChanged.connect(self._on_axis)
         self._effort.changed.connect(self._draw_curve)
+        return made
+
+    def _rounds_caption(self) -> QWidget:
+        """Return the line over the curve of all rounds, with the choice in it."""
+        made = QWidget(self._rounds_page)
+        row = QHBoxLayout(made)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(label("Mean test error in px, by", "dim"))
+        row.addWidget(self._axis, 1)
         return made
 
     def _on_axis(self, text: str) -> None:
@@ -152,9 +172,10 @@ class CurvesPanel(QWidget):
         self._live, self._rounds = LivePlots(self._colours), RoundsPlot(self._colours)
         self._reliability = ReliabilityPlot(self._colours)
         for plot in (self._live, self._rounds, self._reliability):
-            plot.setMinimumHeight(PLOT_HEIGHT)
+            plot.setMinimumHeight(_PLOT_HEIGHT)
         self._live_page.put_on_top(self._live)
         self._rounds_page.put_on_top(self._rounds)
+        self._rounds_page.put_on_top(self._caption, is_plot=False)
         self._belief_page.put_on_top(self._reliability)
 
     def _draw_training(self) -> None:
@@ -166,16 +187,14 @@ class CurvesPanel(QWidget):
             tally = self._projects.tally
             self._live.show_training(training, measures=not tally.holdout.isdisjoint(tally.complete))
             self._live.setVisible(there)
-        self._kept_free.setVisible(not there)
 
     def _draw_curve(self) -> ErrorCurve:
         """Draw the error of all rounds against what was chosen."""
         axis = CurveAxis(self._axis.currentText())
         curve = curve_over(self._learning.rounds, self._effort.effort, axis)
         if self._rounds is not None:
-            self._rounds.set_caption(f"Mean test error in px, by {axis}")
             self._rounds.show_curve(curve)
-        self._axis.setVisible(bool(curve.labels))
+        self._caption.setVisible(bool(curve.labels))
         return curve
 
     def _draw_rounds(self) -> None:

@@ -41,7 +41,7 @@ class SmallPlot(pyqtgraph.PlotWidget):
 
     def __init__(self, title: str, colours: Colours, parent: QWidget | None = None, *, counts: bool = True) -> None:
         super().__init__(parent, background=None, axisItems={"bottom": _CountAxis("bottom")} if counts else None)
-        self._title = title
+        self._title, self._colours = title, colours
         self.setMaximumHeight(MOST_HEIGHT)
         self.setMinimumWidth(120)
         self.setMenuEnabled(False)
@@ -56,7 +56,8 @@ class SmallPlot(pyqtgraph.PlotWidget):
 
     def set_colours(self, colours: Colours) -> None:
         """Draw with another theme."""
-        self.setTitle(self._title, color=colours.dim.name(), size=_FONT_SIZE)
+        self._colours = colours
+        self._show_title()
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
             axis.setPen(colours.line)
@@ -74,7 +75,10 @@ class SmallPlot(pyqtgraph.PlotWidget):
         """Write another line over the plot."""
         if title != self._title:
             self._title = title
-            self.setTitle(title)
+            self._show_title()
+
+    def _show_title(self) -> None:
+        self.setTitle(self._title or None, color=self._colours.dim.name(), size=_FONT_SIZE)
 
     def set_curve(self, x: Sequence[float], y: Sequence[float], *, dots: bool = False) -> None:
         """Draw ``y`` over ``x``."""
@@ -142,7 +146,7 @@ class RoundsPlot(SmallPlot):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         self._low, self._high = pyqtgraph.PlotCurveItem(), pyqtgraph.PlotCurveItem()
         self._band = pyqtgraph.FillBetweenItem(self._low, self._high)
-        super().__init__("Mean test error in px, by labelled frames", colours, parent)
+        super().__init__("", colours, parent)
         self.addItem(self._band)
 
     def set_colours(self, colours: Colours) -> None:
