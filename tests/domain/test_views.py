@@ -237,7 +237,7 @@ def test_an_empty_queue_always_says_what_happens_or_what_to_do():
     why = "There is nothing to choose: all 30 frames are labelled. Add a video."
     assert queue_empty_text(engine_state="ready", model_version=3, busy=False, why=why) == why
     assert "Choosing" in queue_empty_text(engine_state="working", model_version=3, busy=True, why=why)
-    assert "None of the project's videos or images" in queue_empty_text(
+    assert "The project's videos and images can't be found" in queue_empty_text(
         engine_state="working", model_version=0, busy=True, has_videos=False
     )
 

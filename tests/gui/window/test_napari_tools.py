@@ -42,8 +42,11 @@ def test_its_lines_say_what_a_click_does(viewer, session, qtbot):
     hand.click(100, 60)
     second = session.frame.bodyparts[1]
     viewer.cursor.position = (0, 61.0, 102.0)
+    viewer.mouse_over_canvas = True
     viewer.update_status_from_cursor()  # as napari's thread has it done
     assert viewer.status == f"Add (2): a click places the {second}   x 102, y 61"
+    viewer.mouse_over_canvas = False
+    assert viewer.status == f"Add (2): a click places the {second}"
     hand.press(Qt.Key.Key_4)
     assert viewer.status.startswith("Pan (4): the mouse moves the view")
     assert viewer.help == "2: add   3: select   4: pan   ?: all keys"

@@ -111,7 +111,7 @@ def queue_empty_text(
     ``why`` is what the last ranking said of choosing nothing, ``has_videos`` whether there is anything to choose from.
     """
     if not has_videos:
-        return "None of the project's videos or images can be found.\nPut them back and open it again, or add a video."
+        return "The project's videos and images can't be found.\nPut them back and open it again, or add a video."
     if engine_state in ("off", "dead"):
         return "No suggestions: the engine is not running.\nRestart it below. You can label meanwhile."
     if engine_state in ("starting", "working") or busy:
@@ -119,7 +119,7 @@ def queue_empty_text(
     if why:
         return why
     if model_version == 0:
-        return "No frames chosen yet.\nChoose a strategy above to draw a diverse first batch."
+        return "No frames chosen yet.\nChoose a strategy above to get a first batch."
     return "The queue is done.\nPress Train to train on your labels and get new frames."
 
 

@@ -43,7 +43,7 @@ def napari_button_tip(tool: Tool) -> str:
     return f"Poses are labelled with the tools in the dock, not with these.\n{now}"
 
 
-def status_line(tool: Tool, bodypart: str, xy: tuple[float, float], *, size: tuple[int, int]) -> str:
+def status_line(tool: Tool, bodypart: str, xy: tuple[float, float] | None, *, size: tuple[int, int]) -> str:
     """Return what napari's status line says: the tool, what a click does, and where the mouse is, in source pixels.
 
     Parameters
@@ -52,8 +52,8 @@ def status_line(tool: Tool, bodypart: str, xy: tuple[float, float], *, size: tup
         The active one.
     bodypart : str
         The chosen one; "" for none.
-    xy : (float, float)
-        Where the mouse is.
+    xy : (float, float) or None
+        Where the mouse is; None if it is not over the canvas.
     size : (int, int)
         Height and width of the frame; nothing is said of places outside.
     """
@@ -62,5 +62,7 @@ def status_line(tool: Tool, bodypart: str, xy: tuple[float, float], *, size: tup
     text = f"{words.name} ({words.key}): {does.get(tool, 'the mouse moves the view')}"
     if tool is Tool.ADD and not bodypart:
         text = f"{words.name} ({words.key})"
+    if xy is None:
+        return text
     x, y = round(xy[0]), round(xy[1])
     return f"{text}   x {x}, y {y}" if 0 <= x < size[1] and 0 <= y < size[0] else text

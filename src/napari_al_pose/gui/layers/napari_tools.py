@@ -49,14 +49,16 @@ class NapariTools(QObject):
         options.changed.connect(self._on_option)
         keys.changed.connect(self.show)
         frame.bodypartChanged.connect(self._show_status)
-        viewer.events.status.connect(self._on_status)
+        for moment in (viewer.events.status, viewer.events.mouse_over_canvas):
+            moment.connect(self._on_status)
         viewer.events.help.connect(self._on_help)
 
     def close(self) -> None:
         """Restore napari's own texts."""
         viewer = self._viewer_ref()
         if viewer is not None:
-            viewer.events.status.disconnect(self._on_status)
+            for moment in (viewer.events.status, viewer.events.mouse_over_canvas):
+                moment.disconnect(self._on_status)
             viewer.events.help.disconnect(self._on_help)
 
     @Slot()
@@ -90,9 +92,8 @@ class NapariTools(QObject):
         viewer = self._viewer_ref()
         if viewer is None or not self._is_ours or self._frame.source is None:
             return
-        line = status_line(
-            self._options.tool, self._frame.bodypart, to_source(viewer.cursor.position), size=self._frame.size
-        )
+        mouse = to_source(viewer.cursor.position) if viewer.mouse_over_canvas else None
+        line = status_line(self._options.tool, self._frame.bodypart, mouse, size=self._frame.size)
         text = self._keys.named(line)
         if viewer.status != text:
             viewer.status = text
