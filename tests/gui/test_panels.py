@@ -450,6 +450,8 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
     assert reliability.isVisible()
     assert "right as often as they say" in text_in(curves)
     curves.grab()
+    opened.learning.modelChanged.emit()  # as after a change of the skeleton's lines
+    assert reliability.isVisible(), "the user's choice stays"
 
 
 def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):

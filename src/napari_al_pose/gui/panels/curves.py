@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -61,6 +62,7 @@ class CurvesPanel(QWidget):
         self._rounds: RoundsPlot | None = None
         self._reliability: ReliabilityPlot | None = None
         self._was_running = False
+        self._shown: tuple[Path | None, int] = None, 0
         self._sentence = label("", "dim", wrap=True, whole=True)
         self._verdict = label("", wrap=True, whole=True)
         self._belief = label("", wrap=True, whole=True)
@@ -213,8 +215,16 @@ class CurvesPanel(QWidget):
             self._reliability.set_curve(belief.likelihoods, belief.found, dots=True)
             self._reliability.setVisible(bool(belief.likelihoods))
         self._belief.setText(belief.sentence)
-        self._show_page(1 if curve.labels else 0)
+        self._bring_forward(1 if curve.labels else 0)
         self.refresh()
+
+    def _bring_forward(self, page: int) -> None:
+        """Show a page when there is a new round or another project; else the user's choice stays."""
+        project = self._projects.project
+        shown = None if project is None else project.root, len(self._learning.rounds)
+        if shown != self._shown:
+            self._shown = shown
+            self._show_page(page)
 
 
 def _live_caption(training: TrainingView) -> str:
