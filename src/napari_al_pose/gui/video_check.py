@@ -97,7 +97,7 @@ class VideoCheck(QObject):
 
         def check() -> Verdict | None:
             known = known_verdict(source.original)
-            if known is not None and known.settled:
+            if known is not None and known.is_checked:
                 return known
             found = verify(source.original, source.index, cancelled=cancel.is_set)
             if found is not None and found.renumbered_from < 0:

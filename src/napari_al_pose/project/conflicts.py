@@ -93,11 +93,11 @@ class LabelConflicts:
         AlPoseError
             If the project is read-only or the log can't be written.
         """
-        settled = {(conflict.key, conflict.source) for conflict in conflicts}
+        decided = {(conflict.key, conflict.source) for conflict in conflicts}
         taken = {conflict.key: conflict.theirs for conflict in theirs}
 
         def forget() -> None:
-            for key, source in settled:
+            for key, source in decided:
                 self._log.drop_conflict(key, source)
 
         self._decide(list(taken.items()), forget)

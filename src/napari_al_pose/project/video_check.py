@@ -69,7 +69,7 @@ def _is_unchecked(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() in STACK_SUFFIXES:
         return False
     known = known_verdict(path)
-    return known is None or not known.settled
+    return known is None or not known.is_checked
 
 
 def _check(path: Path, on_progress: OnProgress, end: float) -> Verdict | None:

@@ -114,7 +114,7 @@ class Hypotheses:
         best = self._alive[0]
         return best.marked if marked and best.marked is not None else best.motion
 
-    def settle(self) -> None:
+    def keep_best(self) -> None:
         """Give up all ways but the best."""
         best, *others = self._alive
         for one in others:

@@ -103,7 +103,7 @@ class Tracker:
     def decide_in_steps(self) -> Generator[int, None, Assigned]:
         """Do what `decide` does, and yield 1 for each frame on the way, those after the mark included."""
         n = len(self._places) if self._n_marked is None else self._n_marked
-        self._hypotheses.settle()
+        self._hypotheses.keep_best()
         parts = yield from self._parts_given_back()
         given = np.full((n, *self.shape), -1)
         for row, there, found in zip(given, self._places, parts.path(), strict=False):
@@ -143,7 +143,7 @@ class Tracker:
                 parts.mark()
             parts.step(*frame, whole)
             yield 1
-        parts.settle()
+        parts.keep_best()
         return parts
 
 

@@ -109,7 +109,7 @@ class Damage:
         """Return whether the group of a frame was fully examined."""
         return self._examined.get(self._index.group(position).start, False)
 
-    def settle(self, position: int, bad_ranks: Iterable[int], came_out: set[int]) -> None:
+    def record_group(self, position: int, bad_ranks: Iterable[int], came_out: set[int]) -> None:
         """Take the result of decoding a whole group with one thread.
 
         Parameters

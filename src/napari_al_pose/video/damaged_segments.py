@@ -87,7 +87,7 @@ class DamagedSegmentDecoder:
         bad += torn[(torn >= ranks[0]) & (torn <= ranks.max())].tolist()
         if self._damage.is_unsteady(position):
             bad.append(int(ranks[0]))
-        self._damage.settle(position, bad, came_out)
+        self._damage.record_group(position, bad, came_out)
         self.close()
 
     def _what_is_the_same_twice(self, bad: list[int]) -> set[int]:

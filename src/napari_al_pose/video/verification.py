@@ -84,7 +84,7 @@ class Verdict:
     damage: dict[str, list[list[int]]] = field(default_factory=dict)
 
     @property
-    def settled(self) -> bool:
+    def is_checked(self) -> bool:
         """Whether the file need not be verified: its frames were compared, or somebody chose how to read it."""
         return bool(self.n_compared or self.remedy)
 
