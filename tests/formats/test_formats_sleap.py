@@ -172,6 +172,47 @@ def test_one_frame_twice_with_another_animal_each_is_two_animals(tmp_path):
     assert any("instances have no tracks; they are numbered in each frame" in notice for notice in labels.notices)
 
 
+# ---- tracks ---------------------------------------------------------------------------------------
+
+
+def test_instances_without_a_track_get_the_names_that_are_free(tmp_path):
+    skeleton, video = sio.Skeleton(["a"]), movie("v.mp4")
+    ann, bob = sio.Track("ann"), sio.Track("bob")
+    frames = [
+        (video, 0, [(skeleton, [[1, 1]], bob), (skeleton, [[2, 2]], ann)]),
+        (video, 1, [(skeleton, [[3, 3]], None), (skeleton, [[4, 4]], ann)]),
+        (video, 2, [(skeleton, [[5, 5]], ann), (skeleton, [[6, 6]], ann), (skeleton, [[7, 7]], None)]),
+    ]
+    labels = read_sleap(save(tmp_path / "l.slp", frames, [video], [skeleton], [ann, bob]))
+    assert labels.skeleton.individuals == ("ann", "bob", "animal1")
+    found = {(a.key.frame, a.individual): a.xy[0, 0] for a in labels.annotations}
+    assert found == {
+        (0, "bob"): 1,
+        (0, "ann"): 2,
+        (1, "bob"): 3,
+        (1, "ann"): 4,
+        (2, "ann"): 5,
+        (2, "bob"): 6,
+        (2, "animal1"): 7,
+    }
+    assert any("3 instances without a track of their own" in notice for notice in labels.notices)
+
+
+def test_pieces_of_tracks_are_no_animals(tmp_path):
+    skeleton, video = sio.Skeleton(["a"]), movie("v.mp4")
+    tracks = [sio.Track(f"track_{number}") for number in range(12)]
+    frames = [(video, n, [(skeleton, [[n, i]], tracks[2 * n + i]) for i in range(2)]) for n in range(6)]
+    labels = read_sleap(save(tmp_path / "l.slp", frames, [video], [skeleton], tracks))
+    assert labels.skeleton.individuals == ("animal1", "animal2")
+    assert len(labels.annotations) == 12
+    assert any("12 tracks of at most 2 animals in a frame are pieces" in notice for notice in labels.notices)
+    for number, track in enumerate(tracks):
+        track.name = f"mouse {chr(97 + number)}"
+    labels = read_sleap(save(tmp_path / "names.slp", frames, [video], [skeleton], tracks))
+    assert len(labels.skeleton.individuals) == 12, "names that somebody gave are names of animals"
+    assert not labels.notices
+
+
 # ---- lists of images ------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ SLEAP knows points with a position and points that are not visible. A bodypart i
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 CAPABILITIES = Capabilities("SLEAP")
 FILE = "labels.slp"
+
+_PIECE = re.compile(r"(track)?[\s_-]*\d+", re.IGNORECASE)
+"""Names that trackers give, such as "track_12"."""
 
 
 def read_sleap(path: Path, on_progress: OnProgress = ignore_progress) -> LabelSet:
@@ -108,6 +112,8 @@ class _Reader:
         self._labels = labels
         self._notices: list[str] = []
         self._collected = AnnotationCollector(path)
+        self._repeated: set[int] = set()
+        """Instances (by `id`) whose track another instance of their frame has as well."""
 
     def read(self, on_progress: OnProgress) -> LabelSet:
         """Return the labels."""
@@ -126,8 +132,8 @@ class _Reader:
         individuals = self._individuals([instances for _, instances in frames])
         made = skeleton_in(self._path, bodyparts, links, individuals)
         for key, instances in reporting(list(self._by_key(frames, videos).items()), on_progress):
-            for number, instance in enumerate(instances):
-                self._collected.add(self._annotation(key, instance, self._name(instance, number, individuals), made))
+            for instance, name in zip(instances, self._names(instances, individuals), strict=True):
+                self._collected.add(self._annotation(key, instance, name, made))
         self._tell_of_the_rest(labelled)
         return LabelSet(
             made,
@@ -185,23 +191,42 @@ class _Reader:
         return found
 
     def _individuals(self, frames: Sequence[Sequence[Any]]) -> tuple[str, ...]:
-        """Return the tracks if every instance has its own in its frame, otherwise numbers; a single one needs no
-        name."""
+        """Return the names of the animals: their tracks where they have some, else numbers; a single one needs none."""
         most = max((len(instances) for instances in frames), default=1)
-        names = [[_track(instance) for instance in instances] for instances in frames]
-        if all(all(of_frame) and len(set(of_frame)) == len(of_frame) for of_frame in names):
-            used = {name for of_frame in names for name in of_frame}
-            listed = tuple(dict.fromkeys(track.name for track in self._labels.tracks if track.name in used))
-            if len(listed) > 1:
-                return listed
-        elif most > 1 or any(any(of_frame) for of_frame in names):
-            lacks = "not every instance has a track of its own" if any(map(any, names)) else "instances have no tracks"
-            self._notices.append(f"{self._path}: {lacks}; they are numbered in each frame.")
-        return numbered_individuals(most)
+        own = [name for instances in frames for name in map(_track, instances) if name]
+        used = [name for name in dict.fromkeys(str(track.name) for track in self._labels.tracks) if name in own]
+        n_without = sum(_track(instance) == "" for instances in frames for instance in instances)
+        self._repeated = {id(instance) for instances in frames for instance in _repeating(instances)}
+        if len(used) > 2 * most + 1 and all(_PIECE.fullmatch(name) for name in used):
+            self._notices.append(
+                f"{self._path}: {len(used):,} tracks of at most {counted(most, 'animal')} in a frame are pieces of "
+                "tracks, not names of animals; instances are numbered in each frame."
+            )
+            return numbered_individuals(most)
+        n_lacking = n_without + len(self._repeated)
+        if not used and most > 1:
+            self._notices.append(f"{self._path}: instances have no tracks; they are numbered in each frame.")
+        elif n_lacking and used and max(most, len(used)) > 1:
+            self._notices.append(
+                f"{self._path}: {counted(n_lacking, 'instance')} without a track of their own; they got the names that "
+                "were free in their frame. Check which animal is which."
+            )
+        if len(used) < 2 and most < 2:
+            return numbered_individuals(1)
+        numbers = (name for name in numbered_individuals(most) if name not in used)
+        return (*used, *(next(numbers) for _ in range(most - len(used))))
 
-    def _name(self, instance: Any, number: int, individuals: tuple[str, ...]) -> str:
-        track = _track(instance)
-        return track if track in individuals and track else individuals[number % len(individuals)]
+    def _names(self, instances: Sequence[Any], individuals: tuple[str, ...]) -> list[str]:
+        """Return the name of each animal of a frame: its track, or one that is free there."""
+        given = [
+            track if track in individuals and id(instance) not in self._repeated else ""
+            for instance, track in ((instance, _track(instance)) for instance in instances)
+        ]
+        free = iter([name for name in individuals if name not in given])
+        return [
+            name or next(free, individuals[number % len(individuals)])  # a frame may be there twice
+            for number, name in enumerate(given)
+        ]
 
     def _annotation(self, key: FrameKey, instance: Any, individual: str, skeleton: Skeleton) -> Annotation:
         found = np.asarray(instance.numpy(), np.float64).reshape(-1, 2)
@@ -241,6 +266,18 @@ def _video(sio: Any, files: str | list[str]) -> Any:
 
 def _track(instance: Any) -> str:
     return "" if instance.track is None else str(instance.track.name)
+
+
+def _repeating(instances: Sequence[Any]) -> list[Any]:
+    """Return the instances of a frame whose track another one before them has."""
+    seen: set[str] = set()
+    found = []
+    for instance in instances:
+        name = _track(instance)
+        if name and name in seen:
+            found.append(instance)
+        seen.add(name)
+    return found
 
 
 def _is_placed(instance: Any) -> bool:
