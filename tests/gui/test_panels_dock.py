@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from qtpy.QtCore import QEvent, QObject, QPoint
-from qtpy.QtWidgets import QAbstractButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from session_tools import TIMEOUT, cut_off, label_with, overlapping, press, text_in
 
 from napari_al_pose.domain import ErrorSummary, FrameKey, Round, Suggestion
@@ -18,7 +18,7 @@ from napari_al_pose.gui.dock import CURVES, MIN_WIDTH, TIMELINE, WIDTH, PoseLabe
 from napari_al_pose.gui.panels.bodyparts import TIGHT_ROW_HEIGHT
 from napari_al_pose.gui.panels.plots import LivePlots
 from napari_al_pose.gui.panels.queue import ROW_HEIGHT
-from napari_al_pose.gui.remembered import recent_projects
+from napari_al_pose.gui.remembered import recent_projects, remember_project
 from napari_al_pose.gui.widgets import RowsView
 from napari_al_pose.project import open_project
 
@@ -64,6 +64,14 @@ def test_it_begins_with_three_ways_to_begin(dock):
     assert texts >= {"New project from videos…", "Open project…", "Try the sample"}
     assert not sees(dock, dock.header)
     assert dock.timeline is None
+
+
+def test_recent_projects_are_listed_once_as_soon_as_the_list_is_made_again(dock, sample_copy):
+    remember_project(sample_copy.parent)
+    for _ in range(2):
+        dock.start.refresh()  # nothing is destroyed in between
+    titles = [each for each in dock.start.findChildren(QLabel) if each.text() == "Recent"]
+    assert sum(sees(dock, title) for title in titles) == 1
 
 
 def test_opening_shows_the_panels_and_the_timeline(opened_dock, viewer, qtbot):

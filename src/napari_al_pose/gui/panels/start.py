@@ -66,6 +66,7 @@ class StartPage(QWidget):
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()  # it may be some time until it is gone
                 widget.deleteLater()
         paths = recent_projects()
         if not paths:
