@@ -454,6 +454,13 @@ def test_a_finished_round_is_drawn_and_judged(learning, curves, opened, qtbot, e
     assert reliability.isVisible(), "the user's choice stays"
 
 
+def test_the_curves_say_what_labelling_took_in_this_round(curves, opened, qtbot):
+    assert "Round" not in text_in(curves)
+    for name in opened.frame.bodyparts[:2]:
+        opened.editor.place(name, 50.0, 60.0)
+    qtbot.waitUntil(lambda: "Round 1: 1 point placed" in text_in(curves), timeout=TIMEOUT)
+
+
 def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):
     press(curves, "All rounds")
     (caption,) = (label for label in curves.findChildren(QLabel) if label.isVisible())

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
-from napari_al_pose.domain.views.effort import CurveAxis, curve_over
+from napari_al_pose.domain.views.effort import CurveAxis, curve_over, newest_line
 from napari_al_pose.domain.views.learning import bodypart_errors
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.effort_meter import EffortMeter
@@ -101,7 +101,7 @@ class CurvesPanel(QWidget):
     def refresh(self) -> None:
         """Follow the training: its page comes forward when one begins."""
         training = self._learning.training
-        self._sentence.setText(_live_caption(training))
+        self._sentence.setText(_joined(_live_caption(training), self._newest_effort))
         if training.running and not self._was_running:
             self._show_page(0)
         self._was_running = training.running
@@ -114,7 +114,7 @@ class CurvesPanel(QWidget):
         made.setAccessibleName("Error against")
         made.setCurrentText(remembered(_AXIS, CurveAxis.FRAMES))
         made.currentTextChanged.connect(self._on_axis)
-        self._effort.changed.connect(self._draw_curve)
+        self._effort.changed.connect(self._on_effort)
         return made
 
     def _rounds_caption(self) -> QWidget:
@@ -205,7 +205,7 @@ class CurvesPanel(QWidget):
         curve = self._draw_curve()
         if self._rounds is not None:
             self._rounds.setVisible(bool(curve.labels))
-        self._verdict.setText(learning_verdict(self._learning.rounds))
+        self._show_verdict()
         errors = bodypart_errors(self._learning.rounds)
         self._worst.setText(", ".join(each.replace(" ", "\N{NO-BREAK SPACE}") for each in errors))
         self._worst.setToolTip("\n".join(("Mean error on test frames, the worst first", *errors)) if errors else "")
@@ -218,6 +218,22 @@ class CurvesPanel(QWidget):
         self._bring_forward(1 if curve.labels else 0)
         self.refresh()
 
+    @property
+    def _newest_effort(self) -> str:
+        """What labelling took in the newest round."""
+        effort = self._effort.effort
+        line = newest_line(effort.rounds) if effort is not None else ""
+        return f"{line}." if line else ""
+
+    def _show_verdict(self) -> None:
+        rounds = self._learning.rounds
+        self._verdict.setText(_joined(learning_verdict(rounds), self._newest_effort if rounds else ""))
+
+    def _on_effort(self) -> None:
+        self._draw_curve()
+        self._show_verdict()
+        self.refresh()
+
     def _bring_forward(self, page: int) -> None:
         """Show a page when there is a new round or another project; else the user's choice stays."""
         project = self._projects.project
@@ -227,9 +243,13 @@ class CurvesPanel(QWidget):
             self._show_page(page)
 
 
+def _joined(*sentences: str) -> str:
+    return " ".join(one for one in sentences if one)
+
+
 def _live_caption(training: TrainingView) -> str:
     if training.busy:
-        return "\N{NO-BREAK SPACE}"  # as high as what is said afterwards
+        return ""
     return training.sentence or ("" if training.losses else "Loss and error appear here while a model trains.")
 
 
