@@ -50,11 +50,11 @@ def test_rounds_end_where_their_model_learnt():
     found = measure(WORK, {1: 3, 2: 6})
     assert [one.number for one in found.rounds] == [1, 2, 3]
     first, second, third = found.rounds
-    assert (first.placed, first.clicks, first.frames, first.seconds) == (2, 2, 1, 5)
+    assert (first.placed, first.clicks, first.frames, first.seconds) == (3, 3, 1, 5)
     assert (second.accepted, second.corrected, second.placed, second.seconds) == (3, 1, 1, 10)
     assert (third.corrected, third.undone, third.seconds) == (1, 1, 1)
     assert found.frames == 3
-    assert found.clicks == 5
+    assert found.clicks == 6
     assert found.seconds_a_frame == pytest.approx(16 / 3)
 
 
@@ -78,12 +78,12 @@ def test_nothing_labelled_says_so():
 def test_the_line_of_a_round():
     second = measure(WORK, {1: 3, 2: 6}).rounds[1]
     assert round_line(second) == "Round 2: 3 of 5 points accepted, 1 corrected, 1 placed, 10 s"
-    assert round_line(measure(WORK, {1: 3}).rounds[0]) == "Round 1: 2 points placed, 5 s"
+    assert round_line(measure(WORK, {1: 3}).rounds[0]) == "Round 1: 3 points placed, 5 s"
 
 
 def test_all_lines_read_well():
     lines = effort_lines(measure(WORK, {}))
-    assert lines[1] == "3 frames in 16 s: 5 s and 1.7 clicks a frame, 1 pause left out"
+    assert lines[1] == "3 frames in 16 s: 5 s and 2.0 clicks a frame, 1 pause left out"
     assert "Placing a point: 2.5 s (2)" in lines
 
 
@@ -96,7 +96,7 @@ def test_errors_are_drawn_against_what_labelling_took():
     rounds = [finished(1, 5, 9.0), finished(2, 8, None), finished(3, 12, 4.0)]
     effort = measure(WORK, {1: 3, 2: 6, 3: 8})
     assert curve_over(rounds, effort, CurveAxis.FRAMES).labels == (5, 12)
-    assert curve_over(rounds, effort, CurveAxis.CLICKS).labels == (2, 5)
+    assert curve_over(rounds, effort, CurveAxis.CLICKS).labels == (3, 6)
     assert curve_over(rounds, effort, CurveAxis.MINUTES).labels == pytest.approx((5 / 60, 16 / 60))
     assert curve_over(rounds, None, CurveAxis.CLICKS).labels == (5, 12)
     assert curve_over(rounds, effort, CurveAxis.CLICKS).mean == (9.0, 4.0)

@@ -458,7 +458,7 @@ def test_the_curves_say_what_labelling_took_in_this_round(curves, opened, qtbot)
     assert "Round" not in text_in(curves)
     for name in opened.frame.bodyparts[:2]:
         opened.editor.place(name, 50.0, 60.0)
-    qtbot.waitUntil(lambda: "Round 1: 1 point placed" in text_in(curves), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "Round 1: 2 points placed" in text_in(curves), timeout=TIMEOUT)
 
 
 def test_no_line_of_a_caption_is_cut_off_however_low_the_dock(curves):

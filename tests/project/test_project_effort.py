@@ -92,8 +92,8 @@ def test_the_command_prints_it(project, capsys):
     assert end.value.code == 0
     document = json.loads(capsys.readouterr().out)
     assert document["frames"] == 1
-    assert document["rounds"][0]["placed"] == 1
+    assert document["rounds"][0]["placed"] == 2
     assert document["place"]["n"] == 1
     with pytest.raises(SystemExit):
         main(["effort", str(root)])
-    assert "Round 1: 1 point placed" in capsys.readouterr().out
+    assert "Round 1: 2 points placed" in capsys.readouterr().out

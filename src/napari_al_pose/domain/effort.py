@@ -147,11 +147,15 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """An action with the seconds it took, and whether it was the first in its frame; None after a pause."""
+    """An action with the seconds it took, None after a pause, and whether it was the first in its frame.
+
+    An action that ``opens`` a session counts; the time before it belongs to nobody.
+    """
 
     act: Act
     seconds: float | None
     first: bool
+    opens: bool
 
 
 def gesture_of(before: Annotation, guess: Prediction | None, index: int) -> Gesture:
@@ -196,7 +200,7 @@ def measure(acts: Sequence[Act], learnt_from: Mapping[int, int]) -> Effort:
         seconds=sum(one.seconds for one in rounds),
         clicks=sum(one.clicks for one in rounds),
         frames=len({act.frame for act in acts}),
-        pauses=sum(t.seconds is None for t in timed),
+        pauses=sum(t.seconds is None and not t.opens for t in timed),
         **taken,
     )
 
@@ -207,10 +211,11 @@ def _timed(acts: Sequence[Act]) -> Iterator[_Timed]:
         before = last.get(act.session)
         last[act.session] = act
         if before is None:
-            continue  # the time before the first action of a session belongs to nobody
+            yield _Timed(act, None, first=True, opens=True)
+            continue
         seconds = (act.time - before.time).total_seconds()
         usable = 0 <= seconds <= PAUSE_SECONDS
-        yield _Timed(act, seconds if usable else None, before.frame != act.frame)
+        yield _Timed(act, seconds if usable else None, first=before.frame != act.frame, opens=False)
 
 
 def _taken(seconds: Sequence[float | None]) -> Taken:
