@@ -54,3 +54,4 @@ for name in "${names[@]}"; do
     cp "$work/report.html" "$work/summary.json" "$work/protocol.json" "$out/"
     gzip -9nc "$work/rounds.csv" >"$out/rounds.csv.gz"
 done
+"$python" scripts/effort_picture.py
