@@ -174,10 +174,13 @@ def test_tracks_are_individuals_whatever_their_order(tmp_path):
 
 
 def test_instances_without_tracks_are_numbered(tmp_path):
-    path = sleap_file(tmp_path / "a.slp", [[(A, None, 0), (B, "x", 0)], [(A, "x", 0)]], tracks=("x",))
-    labels = read_sleap(path)
+    labels = read_sleap(sleap_file(tmp_path / "a.slp", [[(A, None, 0), (B, None, 0)], [(A, None, 0)]]))
     assert labels.skeleton.individuals == ("animal1", "animal2")
     assert any("numbered" in notice for notice in labels.notices)
+    some = sleap_file(tmp_path / "b.slp", [[(A, None, 0), (B, "x", 0)], [(A, "x", 0)]], tracks=("x",))
+    labels = read_sleap(some)
+    assert labels.skeleton.individuals == ("x", "animal1")
+    assert any("1 instance without a track of its own" in notice for notice in labels.notices)
 
 
 def test_predictions_and_empty_instances_are_no_labels(tmp_path):

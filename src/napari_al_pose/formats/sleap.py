@@ -207,9 +207,10 @@ class _Reader:
         if not used and most > 1:
             self._notices.append(f"{self._path}: instances have no tracks; they are numbered in each frame.")
         elif n_lacking and used and max(most, len(used)) > 1:
+            one = n_lacking == 1
             self._notices.append(
-                f"{self._path}: {counted(n_lacking, 'instance')} without a track of their own; they got the names that "
-                "were free in their frame. Check which animal is which."
+                f"{self._path}: {counted(n_lacking, 'instance')} without a track of {'its' if one else 'their'} own "
+                f"got {'a name that was' if one else 'names that were'} free in the frame. Check which animal is which."
             )
         if len(used) < 2 and most < 2:
             return numbered_individuals(1)
