@@ -99,6 +99,7 @@ class LivePlots(QWidget):
         self.error = SmallPlot("Test error, px", colours)
         self._no_error = label(NO_TEST_FRAMES, "dim", wrap=True)
         self._over = self.loss.plot([], [], pen=_dashed(colours))
+        self.setMaximumHeight(MOST_HEIGHT)  # so that what is said of them follows them
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
