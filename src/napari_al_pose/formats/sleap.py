@@ -193,9 +193,9 @@ class _Reader:
     def _individuals(self, frames: Sequence[Sequence[Any]]) -> tuple[str, ...]:
         """Return the names of the animals: their tracks where they have some, else numbers; a single one needs none."""
         most = max((len(instances) for instances in frames), default=1)
-        own = [name for instances in frames for name in map(_track, instances) if name]
-        used = [name for name in dict.fromkeys(str(track.name) for track in self._labels.tracks) if name in own]
-        n_without = sum(_track(instance) == "" for instances in frames for instance in instances)
+        tracks = Counter(_track(instance) for instances in frames for instance in instances)
+        n_without = tracks.pop("", 0)
+        used = [name for name in dict.fromkeys(str(track.name) for track in self._labels.tracks) if name in tracks]
         self._repeated = {id(instance) for instances in frames for instance in _repeating(instances)}
         if len(used) > 2 * most + 1 and all(_PIECE.fullmatch(name) for name in used):
             self._notices.append(

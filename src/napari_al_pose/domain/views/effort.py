@@ -30,6 +30,12 @@ def newest_line(rounds: Sequence[RoundEffort]) -> str:
     return round_line(rounds[-1]) if rounds else ""
 
 
+def newest_sentence(effort: Effort | None) -> str:
+    """Return `newest_line` as a sentence, to stand after another one; "" while nothing is known."""
+    line = newest_line(effort.rounds) if effort is not None else ""
+    return f"{line}." if line else ""
+
+
 def effort_lines(effort: Effort) -> list[str]:
     """Return what all labelling took, a line for each round and for each kind of action."""
     if not effort.frames:

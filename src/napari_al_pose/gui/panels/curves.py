@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_al_pose.domain.views import ErrorCurve, learning_verdict, reliability_view
-from napari_al_pose.domain.views.effort import CurveAxis, curve_over, newest_line
+from napari_al_pose.domain.views.effort import CurveAxis, curve_over, newest_sentence
 from napari_al_pose.domain.views.learning import bodypart_errors
 from napari_al_pose.gui.remembered import remember, remembered
 from napari_al_pose.gui.state.effort_meter import EffortMeter
@@ -101,7 +101,7 @@ class CurvesPanel(QWidget):
     def refresh(self) -> None:
         """Follow the training: its page comes forward when one begins."""
         training = self._learning.training
-        self._sentence.setText(_joined(_live_caption(training), self._newest_effort))
+        self._sentence.setText(_joined(_live_caption(training), newest_sentence(self._effort.effort)))
         if training.running and not self._was_running:
             self._show_page(0)
         self._was_running = training.running
@@ -218,16 +218,9 @@ class CurvesPanel(QWidget):
         self._bring_forward(1 if curve.labels else 0)
         self.refresh()
 
-    @property
-    def _newest_effort(self) -> str:
-        """What labelling took in the newest round."""
-        effort = self._effort.effort
-        line = newest_line(effort.rounds) if effort is not None else ""
-        return f"{line}." if line else ""
-
     def _show_verdict(self) -> None:
         rounds = self._learning.rounds
-        self._verdict.setText(_joined(learning_verdict(rounds), self._newest_effort if rounds else ""))
+        self._verdict.setText(_joined(learning_verdict(rounds), newest_sentence(self._effort.effort) if rounds else ""))
 
     def _on_effort(self) -> None:
         self._draw_curve()
