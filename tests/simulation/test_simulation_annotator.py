@@ -134,7 +134,7 @@ def test_the_doubtful_and_the_scarce_are_asked_for_and_some_are_drawn():
 
 
 def test_workflows_are_read_and_arms_name_both():
-    assert parse_workflow("points25-mended-whole20-sure") == Workflow(share=0.25, mended=True, whole=0.2, sure=True)
+    assert parse_workflow("points25-mended-whole20-sure90") == Workflow(share=0.25, mended=True, whole=0.2, sure=0.9)
     shipped = Workflow(fused=True, mended=True, weighed=True)
     assert parse_workflow("prefilled-fused-mended-weighed") == parse_workflow("shipped") == shipped
     assert parse_workflow("hybrid") is parse_workflow("points25-odd") is parse_workflow("uniform+dedup") is None

@@ -21,7 +21,7 @@ from napari_al_pose.simulation.round_files import RoundFiles, as_table, read_rou
 from napari_al_pose.simulation.running import Run, simulate
 from napari_al_pose.simulation.workflows import Costs
 
-ARMS = ("from-scratch", "prefilled", "prefilled-mended", "points50-mended-whole20-sure", "shipped")
+ARMS = ("from-scratch", "prefilled", "prefilled-mended", "points50-mended-whole20-sure90", "shipped")
 PROTOCOL = Protocol(arms=ARMS, budgets=(3, 5, 8), steps=6, batch_size=2, views=2, folds=2, test_size=10)
 
 

@@ -18,9 +18,6 @@ from napari_al_pose.pose.calibration import CalibrationSet, fit_calibration
 JudgedGuess = tuple[int, float, bool]
 """Bodypart, likelihood, and whether the guess was right."""
 
-SURE = 0.9
-"""Probability of being right above which a guess is accepted unseen."""
-
 _SCARCE = 0.5
 """How much a bodypart without labels is preferred to the one with the most labels."""
 

@@ -28,7 +28,7 @@ from napari_al_pose.simulation.annotator import (
     keys_for_hidden,
     make_inference,
 )
-from napari_al_pose.simulation.bodypart_selection import SURE, GuessDoubt, JudgedGuess, select_bodyparts
+from napari_al_pose.simulation.bodypart_selection import GuessDoubt, JudgedGuess, select_bodyparts
 from napari_al_pose.simulation.choosing import Choice, choose
 from napari_al_pose.simulation.dataset import Labels
 from napari_al_pose.simulation.folds import Fold
@@ -171,7 +171,7 @@ class Annotating:
             doubts = doubt(likelihood)
             n = max(1, round(way.share * len(doubts)))
             asked = select_bodyparts(doubts, self._n_labels(state), n, drawn=way.drawn, rng=rng)
-            sure = doubts <= 1 - SURE if way.sure else None
+            sure = None if way.sure is None else doubts <= 1 - way.sure
             yield row, answer_points(truth, guess, likelihood, asked, infer=infer, sure=sure, extra=extra)
 
     def _ask_again(self, state: WorkflowState, model: Learned, way: Workflow, allowed: float) -> None:

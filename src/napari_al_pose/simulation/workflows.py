@@ -112,8 +112,9 @@ class Workflow:
         Share of these that is drawn at random instead.
     whole : float
         Share of the frames that are labelled completely nevertheless.
-    sure : bool
-        Whether one key accepts the confident guesses among the other bodyparts; otherwise these stay unseen.
+    sure : float or None
+        Probability of being right above which one key accepts the guesses of the other bodyparts; None leaves them
+        unseen.
     strategy : str
         Which frames, in an arm's form.
     """
@@ -125,7 +126,7 @@ class Workflow:
     share: float = 1.0
     drawn: float = 0.2
     whole: float = 0.0
-    sure: bool = False
+    sure: float | None = None
     strategy: str = "uniform"
 
     @property
@@ -143,7 +144,6 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "fused": {"fused": True},
     "mended": {"mended": True},
     "weighed": {"weighed": True},
-    "sure": {"sure": True},
     "hybrid": {"strategy": "hybrid"},
 }
 
@@ -151,7 +151,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
 def parse_workflow(text: str) -> Workflow | None:
     """Read ``from-scratch``, ``prefilled``, ``shipped``, or a form to study, like ``points25-mended-whole10-hybrid``.
 
-    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``weighed``, ``sure``, ``whole<percent>``,
+    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``weighed``, ``sure<percent>``, ``whole<percent>``,
     ``drawn<percent>`` and ``hybrid``.
 
     Returns
@@ -167,7 +167,7 @@ def parse_workflow(text: str) -> Workflow | None:
         return None
     settings: dict[str, Any] = {"share": int(points[1]) / 100} if points else {}
     for word in rest:
-        share = re.fullmatch(r"(whole|drawn)(\d{1,2})", word)
+        share = re.fullmatch(r"(sure|whole|drawn)(\d{1,2})", word)
         if share:
             settings[share[1]] = int(share[2]) / 100
         elif word in _FLAGS:
