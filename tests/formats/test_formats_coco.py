@@ -227,3 +227,17 @@ def test_one_image_under_two_spellings_is_one():
     found = numbers("cam/img1.png", ".\\cam\\img1.png", "./cam//img1.png")
     assert len(set(found.values())) == 1
     np.testing.assert_equal({key.frame for key in found.values()}, {1})
+
+
+def test_an_annotation_of_an_image_that_is_not_listed_costs_nothing_else(tmp_path):
+    labels = read_coco(coco(tmp_path / "part.json", [entry(7, POINTS), entry(0, POINTS), entry(8, POINTS)]))
+    assert one(labels) == dict(zip(NAMES, [[1, 1], [2, 2], [3, 3]], strict=True))
+    assert any("2 annotations left out, of images that the file does not list" in told for told in labels.notices)
+
+
+def test_a_visible_point_without_a_place_is_not_labelled(tmp_path):
+    keypoints = [1, 1, 2, None, None, 1, 3, 3, 1]
+    labels = read_coco(coco(tmp_path / "null.json", [{"image_id": 0, "category_id": 1, "keypoints": keypoints}]))
+    assert labels.annotations[0].states.tolist() == [KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.PLACED]
+    assert any("1 point said to be visible but without a place" in told for told in labels.notices)
+    assert any("1 occluded point" in told for told in labels.notices)

@@ -185,14 +185,20 @@ class CocoAnnotations:
         self._collected: AnnotationCollector | None = None
 
     def read(self, entries: Sequence[Any], on_progress: OnProgress = ignore_progress) -> None:
-        """Read all entries."""
+        """Read all entries.
+
+        Raises
+        ------
+        AlPoseError
+            If one is malformed, or none is of an image in the file.
+        """
         for place, entry in enumerate(reporting(entries, on_progress)):
             where = f"{self._path}, annotation {place}"
             key = self._keys.get(field(entry, "image_id", (int, str), where))
-            if key is None:
-                raise AlPoseError(f"{where}: there is no image {entry['image_id']!r}.", "Export the labels again.")
             names = self._orders.of(str(entry.get("category_id")))
-            if entry.get("iscrowd") == 1:
+            if key is None:
+                self._counts["strays"] += 1
+            elif entry.get("iscrowd") == 1:
                 self._counts["crowds"] += 1
             elif not entry.get("keypoints"):
                 self._counts["boxes"] += 1
@@ -200,6 +206,12 @@ class CocoAnnotations:
                 self._counts["other kinds"] += 1
             else:
                 self._add(key, entry, names, where)
+        if entries and self._counts["strays"] == len(entries):
+            raise AlPoseError(
+                f"{self._path}: no annotation is of an image that the file lists; the first has the image id "
+                f"{entries[0]['image_id']!r}.",
+                "Export the labels again.",
+            )
 
     def skeleton(self) -> Skeleton:
         """Return the skeleton with the individuals of the file."""
@@ -222,6 +234,8 @@ class CocoAnnotations:
         """Return messages for the user."""
         counts = self._counts
         sentences = {
+            "strays": f"{counted(counts['strays'], 'annotation')} left out, of images that the file does not list. If "
+            "images were taken out of it by mistake, export the labels again.",
             "boxes": f"{counted(counts['boxes'], 'annotation')} without keypoints skipped.",
             "crowds": f"{counted(counts['crowds'], 'crowd')} skipped.",
             "other kinds": f"{counted(counts['other kinds'], 'annotation')} of categories with other keypoints, or of "
@@ -232,6 +246,8 @@ class CocoAnnotations:
             "does not tell that from not labelled.",
             "hidden": f"the places of {counted(counts['hidden'], 'point')} with visibility 0 were left out.",
             "unseen": f"{counted(counts['unseen'], 'point')} with visibility -1 taken as not labelled.",
+            "empty": f"{counted(counts['empty'], 'point')} said to be visible but without a place (null), taken as not "
+            "labelled.",
             "scores": f"{counted(counts['scores'], 'annotation')} with a score, as from a model. If they are "
             "predictions, they are not labels by people.",
         }
@@ -256,6 +272,8 @@ class CocoAnnotations:
         if not set(marks) <= set(_STATES):
             raise AlPoseError(f"{where}: expected visibilities 0, 1 or 2.", _AGAIN)
         found = np.array([int(_STATES[int(mark)]) for mark in marks], np.int8)
+        empty = np.array([None in values[i : i + 2] for i in range(0, len(values), 3)]) & (found == KeypointState.PLACED)
+        found[empty] = KeypointState.UNSEEN
         placed = found == KeypointState.PLACED
         if not placed.any():
             self._counts["boxes"] += 1
@@ -276,7 +294,8 @@ class CocoAnnotations:
             self._counts["twice"] += 1
             return
         of_image.append((animal, xy, states))
-        self._counts["occluded"] += marks.count(1)
+        self._counts["empty"] += int(empty.sum())
+        self._counts["occluded"] += marks.count(1) - int((empty & (np.array(marks) == 1)).sum())
         self._counts["absent"] += marks.count(0)
         self._counts["unseen"] += marks.count(-1)
         self._counts["hidden"] += sum(
