@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import AlPoseError, FrameKey, FrameSource
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.project import Project
 from napari_al_pose.project.region import in_region, region_of
 from napari_al_pose.video import is_damaged, is_placeholder
@@ -93,7 +94,7 @@ class Sources:
         self._told = dict(self._problems)
         if not fresh:
             return ""
-        more = f" {len(fresh) - 1} more can't be opened either." if len(fresh) > 1 else ""
+        more = f" {counted(len(fresh) - 1, 'other')} can't be opened either." if len(fresh) > 1 else ""
         (name, why), *_ = fresh.items()
         return f"The video {name} is left out: {why}{more}"
 

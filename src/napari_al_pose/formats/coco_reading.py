@@ -272,7 +272,8 @@ class CocoAnnotations:
         if not set(marks) <= set(_STATES):
             raise AlPoseError(f"{where}: expected visibilities 0, 1 or 2.", _AGAIN)
         found = np.array([int(_STATES[int(mark)]) for mark in marks], np.int8)
-        empty = np.array([None in values[i : i + 2] for i in range(0, len(values), 3)]) & (found == KeypointState.PLACED)
+        empty = np.array([None in values[i : i + 2] for i in range(0, len(values), 3)])
+        empty &= found == KeypointState.PLACED
         found[empty] = KeypointState.UNSEEN
         placed = found == KeypointState.PLACED
         if not placed.any():

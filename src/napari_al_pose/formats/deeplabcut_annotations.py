@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_al_pose.domain import SINGLE_INDIVIDUAL, AlPoseError
 from napari_al_pose.domain.file_names import IMAGE_SUFFIXES, frame_number, numbered_images, plain
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.annotation_table import AnnotationTable, annotation_table
 from napari_al_pose.formats.deeplabcut_tables import read_table
 
@@ -91,8 +92,9 @@ def read_annotations(folder: Path, *, scorer: str, individuals: Sequence[str]) -
         notices.append(f"{path} has rows of another video ({video}); they are kept there and not shown.")
     unnumbered = [image for video, image in found.rows if video == name and frame_number(image) is None]
     if unnumbered:
-        more = f" and {len(unnumbered) - 1} more rows" if len(unnumbered) > 1 else ""
-        notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number are kept there and not shown.")
+        more = f" and {counted(len(unnumbered) - 1, 'more row')}" if len(unnumbered) > 1 else ""
+        kept = "are" if more else "is"
+        notices.append(f"{path}: {unnumbered[0]!r}{more} without a frame number {kept} kept there and not shown.")
     return replace(found, path=path, notices=(*notices, *found.notices), damaged=damaged)
 
 

@@ -12,6 +12,7 @@ from napari_al_pose.domain import AlPoseError, Annotation
 from napari_al_pose.domain.file_names import numbered_images
 from napari_al_pose.domain.image_placement import WHOLE
 from napari_al_pose.domain.skeleton_edit import removed_bodyparts
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.deeplabcut import (
     AnnotationTable,
     frame_number,
@@ -299,7 +300,7 @@ class CollectedData:
         rest = table.passed_over(self.name, image_names(self.folder.path) if len(table.rows) else ())
         if not rest:
             return []
-        more = f" and {len(rest) - 1} more rows have" if len(rest) > 1 else " has"
+        more = f" and {counted(len(rest) - 1, 'more row')} have" if len(rest) > 1 else " has"
         notice = f"{table.path}: {rest[0]!r}{more} the frame number of another image there; kept and not shown."
         return [f"{notice} Put the images of each camera into a folder of their own."]
 
@@ -331,7 +332,7 @@ class CollectedData:
             return []
         (video, image), (_, bodypart) = table.rows[found[0][0]], table.columns[found[0][1]]
         x, y = table.xy[tuple(found[0])]
-        more = f" and {len(found) - 1} more points lie" if len(found) > 1 else " lies"
+        more = f" and {counted(len(found) - 1, 'more point')} lie" if len(found) > 1 else " lies"
         where = f"{bodypart!r} at ({x:g}, {y:g}) in the row {video}/{image}"
         width, height = size[found[0][0], 0]
         image_words = f"the image of {width:g} x {height:g} pixels" if np.isfinite(width) else "its image"

@@ -151,8 +151,8 @@ _FLAGS: dict[str, dict[str, Any]] = {
 def parse_workflow(text: str) -> Workflow | None:
     """Read ``from-scratch``, ``prefilled``, ``shipped``, or a form to study, like ``points25-mended-whole10-hybrid``.
 
-    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``weighed``, ``sure<percent>``, ``whole<percent>``,
-    ``drawn<percent>`` and ``hybrid``.
+    ``prefilled`` and ``points<percent>`` take ``fused``, ``mended``, ``weighed``, ``sure<percent>``,
+    ``whole<percent>``, ``drawn<percent>`` and ``hybrid``.
 
     Returns
     -------

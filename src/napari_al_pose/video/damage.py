@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain import FrameSource
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.video.index import PacketIndex
 
 _FALSE_ALARMS = 4
@@ -205,4 +206,4 @@ def ranges(positions: NDArray[np.int64]) -> str:
     found = runs(positions)
     texts = [str(a) if a == b else f"{a} to {b}" for a, b in itertools.islice(found, _MOST_RANGES)]
     left = len(found) - len(texts)
-    return ", ".join(texts) + (f", and {left} more such runs" if left else "")
+    return ", ".join(texts) + (f", and {counted(left, 'more such run')}" if left else "")
