@@ -60,6 +60,28 @@ def agreement_by_bodypart(predicted: NDArray[np.floating], annotated: NDArray[np
     return result
 
 
+def worst_error(predicted: NDArray[np.floating], annotated: NDArray[np.floating], size: float) -> float:
+    """Return the largest error of a frame's poses, in lengths of the animal.
+
+    Parameters
+    ----------
+    predicted, annotated : float array, (n, K, 2)
+        Poses of its animals, paired; NaN where there is none.
+    size : float
+        The animal's length, pixels.
+
+    Returns
+    -------
+    float
+        Infinite if an annotated keypoint is not predicted; NaN if nothing is annotated or the size is unknown.
+    """
+    known = np.isfinite(annotated).all(axis=-1)
+    if not known.any() or not np.isfinite(size):
+        return float("nan")
+    error = np.linalg.norm(np.asarray(predicted, np.float64) - annotated, axis=-1)[known]
+    return float(np.nan_to_num(error, nan=np.inf).max() / size)
+
+
 def update(previous: float, measured: float) -> float:
     """Return the reliability after another batch: the mean of the previous value and the new measurement (from 0)."""
     return 0.5 * previous + 0.5 * measured

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.acquisition import Extra
-from napari_al_pose.acquisition.reliability import agreement, agreement_by_bodypart, update
+from napari_al_pose.acquisition.reliability import (
+    agreement,
+    agreement_by_bodypart,
+    animal_size,
+    update,
+    worst_error,
+)
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Prediction, Skeleton
 from napari_al_pose.domain.individuals import assign_poses
 from napari_al_pose.engine.imported_predictions import ImportedPredictions
@@ -35,6 +41,9 @@ class RankingLabels(Protocol):
 
     def reliability(self) -> float:
         """Return how far the model can be trusted, in [0, 1]; see `ScoreContext`."""
+
+    def errors_before(self, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
+        """Return the errors of labelled frames, ``(M,)``; see `ScoreContext.labelled_errors`."""
 
     def bodypart_quality(self) -> NDArray[np.float64]:
         """Return how well each bodypart was predicted in the batches labelled last, ``(K,)``, in [0, 1]."""
@@ -66,6 +75,10 @@ class ProjectLabels:
     def reliability(self) -> float:
         """See `RankingLabels`."""
         return measured_reliability(self.project)
+
+    def errors_before(self, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
+        """See `RankingLabels`; the versions' predictions are on disk."""
+        return errors_before(self.project, keys)
 
     def bodypart_quality(self) -> NDArray[np.float64]:
         """See `RankingLabels`."""
@@ -125,6 +138,25 @@ def measured_reliability(project: Project) -> float:
     for predicted, annotated in _batches(project):
         reliability = update(reliability, agreement(predicted, annotated))
     return reliability
+
+
+def errors_before(project: Project, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
+    """Return the largest error in each labelled frame, ``(M,)``; see `ScoreContext.labelled_errors`.
+
+    A labelled frame that a version has predictions for was labelled after that version was trained, so the last such
+    version is the one that counts.
+    """
+    labels = by_frame(a for a in known_labels(project) if a.is_complete)
+    size = animal_size(np.stack([a.xy for animals in labels.values() for a in animals])) if labels else float("nan")
+    found: dict[FrameKey, float] = {}
+    for version in project.models.versions():
+        output = project.predictions.load(version)
+        for key in labels.keys() & output.keys():
+            pairs = list(_pairs(output[key], labels[key]))
+            if pairs:
+                predicted, annotated = (np.stack(side) for side in zip(*pairs, strict=True))
+                found[key] = worst_error(predicted, annotated, size)
+    return np.array([found.get(key, np.nan) for key in keys], np.float64)
 
 
 def bodypart_quality(project: Project) -> NDArray[np.float64]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.acquisition.reliability import agreement, update
+from napari_al_pose.acquisition.reliability import agreement, update, worst_error
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.simulation.best_of import best_of
 from napari_al_pose.simulation.choosing import Choice, Pick, choose, start_rows
@@ -71,11 +71,12 @@ def play(job: FoldJob, protocol: Protocol, files: RoundFiles, *, out_of_time: Ca
 
 @dataclass(slots=True)
 class _State:
-    """The state of an arm: what is labelled, what was learnt, how far the model can be trusted."""
+    """The state of an arm: what is labelled, what was learnt, how far the model can be trusted, where it was wrong."""
 
     labelled: list[int]
     model: Learned | None = None
     reliability: float = 0.0
+    errors: dict[int, float] = field(default_factory=dict)
 
 
 class _Table:
@@ -122,19 +123,22 @@ class _Table:
             state.model = state.model or self._learn(state.labelled, arm, None)[0]
             new = wanted - self._protocol.frames(budgets[number - 1], n_pool)
             pool, seed = self._fold.pool.tolist(), self._seed + 7919 * number
-            situation = Situation(self._prepared, state.model, pool, state.labelled, state.reliability, seed)
+            known = (state.labelled, state.reliability, seed, state.errors)
+            situation = Situation(self._prepared, state.model, pool, *known)
             choice = self._best(new, situation) if arm.strategy == BEST else choose(arm, new, situation)
             rows = [pick.row for pick in choice.picks]
             if rows:
                 guessed = guesses_of(dataset, rows, state.model.predict(rows, with_scoremaps=False)).xy
                 state.reliability = update(state.reliability, _agreement(dataset, rows, guessed))
+                state.errors |= _errors_of(dataset, rows, guessed)
         choose_seconds = time.process_time() - began
         state.labelled = [*state.labelled, *(pick.row for pick in choice.picks)]
         initial = state.model if arm.warm and number else None
         state.model, train_seconds = self._learn(state.labelled, arm, initial)
         seconds = {"train_seconds": round(train_seconds, 2), "choose_seconds": round(choose_seconds, 2)}
         keypoints = int((dataset.states[state.labelled] == KeypointState.PLACED).sum())
-        more = {"keypoints": keypoints, "reliability": state.reliability, **seconds}
+        errors = [_rounded(state.errors.get(pick.row)) for pick in choice.picks]
+        more = {"keypoints": keypoints, "reliability": state.reliability, "errors_before": errors, **seconds}
         self._write(arm, budget, state.model, len(state.labelled), more | _describe(dataset, choice))
 
     def _best(self, n: int, situation: Situation) -> Choice:
@@ -253,7 +257,10 @@ class _Table:
     def _replay(self, state: _State, row: dict[str, Any], arm: Arm) -> None:
         """Skip a round that was played before: fresh training needs only the last, warm training every one."""
         number_of = {(key.video, key.frame): i for i, key in enumerate(self._prepared.dataset.keys)}
-        state.labelled = [*state.labelled, *(number_of[video, frame] for video, frame, _, _ in row["picks"])]
+        picked = [number_of[video, frame] for video, frame, _, _ in row["picks"]]
+        state.labelled = [*state.labelled, *picked]
+        before = zip(picked, row.get("errors_before", ()), strict=False)  # rounds of old have none
+        state.errors |= {number: error for number, error in before if error is not None}
         state.reliability = float(row["reliability"])
         state.model = self._learn(state.labelled, arm, state.model)[0] if arm.warm else None
 
@@ -264,6 +271,17 @@ def _agreement(dataset: Dataset, rows: Sequence[int], guessed: NDArray[np.floati
     poses, known = guessed.reshape(-1, k, 2), dataset.xy[list(rows)].reshape(-1, k, 2)
     found = np.isfinite(poses).any(axis=(1, 2)) if dataset.n_animals > 1 else np.ones(len(poses), bool)
     return agreement(poses[found], known[found])
+
+
+def _errors_of(dataset: Dataset, rows: Sequence[int], guessed: NDArray[np.floating]) -> dict[int, float]:
+    """Return the largest error in each row, in lengths; 10 stands for a bodypart without a guess."""
+    known = dataset.xy[list(rows)]
+    errors = [worst_error(guessed[i], known[i], float(dataset.reference[row])) for i, row in enumerate(rows)]
+    return {row: min(error, 10.0) for row, error in zip(rows, errors, strict=True) if not np.isnan(error)}
+
+
+def _rounded(error: float | None) -> float | None:
+    return None if error is None else round(error, 4)
 
 
 def _describe(dataset: Dataset, choice: Choice) -> dict[str, Any]:

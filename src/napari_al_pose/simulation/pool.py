@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,8 @@ class Situation:
         As in `ScoreContext`.
     seed : int
         For all random draws.
+    errors : mapping of int to float
+        Of labelled rows; see `ScoreContext.labelled_errors`.
     """
 
     prepared: Prepared
@@ -67,6 +69,7 @@ class Situation:
     labelled: Sequence[int]
     reliability: float
     seed: int
+    errors: Mapping[int, float] = field(default_factory=dict)
 
 
 def frame_rates(dataset: Dataset) -> dict[str, float]:
@@ -118,7 +121,12 @@ def ranking_input(situation: Situation, pool: Pool, *, trust: float | None = Non
     return RankingInput(
         pool=pool,
         sources=_sources(dataset),
-        labels=KnownLabels(dataset, tuple(situation.labelled), situation.reliability if trust is None else trust),
+        labels=KnownLabels(
+            dataset,
+            tuple(situation.labelled),
+            situation.reliability if trust is None else trust,
+            {dataset.times[row]: error for row, error in situation.errors.items()},
+        ),
         model=situation.model.pose_model(),
         version=1,
         predict=predict,
@@ -137,11 +145,14 @@ class KnownLabels:
         Its rows, in labelling order.
     measured : float
         The reliability.
+    errors : mapping of FrameKey to float
+        Of labelled frames.
     """
 
     dataset: Dataset
     labelled: tuple[int, ...]
     measured: float
+    errors: Mapping[FrameKey, float]
 
     @property
     def skeleton(self) -> Skeleton:
@@ -166,6 +177,10 @@ class KnownLabels:
     def reliability(self) -> float:
         """See `RankingLabels`."""
         return self.measured
+
+    def errors_before(self, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
+        """See `RankingLabels`."""
+        return np.array([self.errors.get(key, np.nan) for key in keys], np.float64)
 
     def bodypart_quality(self) -> NDArray[np.float64]:
         """Return zeros: nobody asks, see `UNAVAILABLE`."""

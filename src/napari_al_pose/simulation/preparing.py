@@ -17,6 +17,7 @@ from tqdm import tqdm
 from napari_al_pose.acquisition.duplicate_frames import small_picture
 from napari_al_pose.domain import AlPoseError, KeypointState
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.domain.wording import counted
 from napari_al_pose.pose import FeatureExtractor
 from napari_al_pose.pose.augmentation import FILL
 from napari_al_pose.pose.geometry import InputGeometry, resize_frames
@@ -136,7 +137,7 @@ def _scaled(raw: RawDataset, protocol: Protocol) -> Dataset:
         scale[i] = float(geometry.scale_xy.mean())
         shown[i] = not is_placeholder(image)
     if not shown.all():
-        log.warning("%s: %s frames are left out: they can't be decoded", raw.name, int((~shown).sum()))
+        log.warning("%s: %s left out, as they can't be decoded", raw.name, counted(int((~shown).sum()), "frame"))
     rows = [row for row, kept in zip(rows, shown, strict=True) if kept]
     images, xy, scale = images[shown], xy[shown], scale[shown]
     states = raw.states[rows]

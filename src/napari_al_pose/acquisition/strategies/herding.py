@@ -92,6 +92,13 @@ class Herd:
             self._covered = np.maximum(self._covered, self._kernel(self._rows[row : row + 1])[0])
         return picks, np.array(values)
 
+    def rank(self, n: int) -> NDArray[np.float64]:
+        """Choose ``n`` frames; return what each of them added, and what every other frame would add now, (n,)."""
+        picks, values = self.choose(n)
+        ranked = self.gains()
+        ranked[picks] = values
+        return ranked
+
     def _gain(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         added: NDArray[np.float64] = np.maximum(self._kernel(rows) - self._covered, 0.0) @ self._doubt
         return added / max(1, len(self._open))
@@ -139,12 +146,9 @@ class UncertaintyHerding:
         scores = np.full(len(context.keys), np.nan)
         if not len(rows):
             return scores
-        labelled = _labelled(context)
-        herd = Herd(rows, _doubt(context)[order], rows[:0] if labelled is None else labelled)
-        picks, values = herd.choose(CHOSEN_PER_SLOT * context.batch_size)
-        left = herd.gains()
-        left[picks] = values
-        scores[order] = left
+        labelled = unit_labelled(context)
+        herd = Herd(rows, mean_doubt(context)[order], rows[:0] if labelled is None else labelled)
+        scores[order] = herd.rank(CHOSEN_PER_SLOT * context.batch_size)
         return scores
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
@@ -153,7 +157,7 @@ class UncertaintyHerding:
         if not np.isfinite(scores[index]):
             return Explanation(sentence="no usable image features")
         looks_like = f"looks like more doubtful frames than {percent_of_pool(share_below(scores, index))}"
-        labelled = _labelled(context)
+        labelled = unit_labelled(context)
         if labelled is None:
             return Explanation(sentence=looks_like)
         order, rows, _ = usable_rows(context)
@@ -162,7 +166,8 @@ class UncertaintyHerding:
         return Explanation(sentence=f"{looks_like}, less like any label than {percent_of_pool(share)}")
 
 
-def _labelled(context: ScoreContext) -> NDArray[np.floating] | None:
+def unit_labelled(context: ScoreContext) -> NDArray[np.floating] | None:
+    """Return the unit features of labelled frames, (m, d); None if there are none."""
     if context.labelled_features is None:
         return None
     unit = unit_rows(context.labelled_features)
@@ -170,7 +175,7 @@ def _labelled(context: ScoreContext) -> NDArray[np.floating] | None:
     return unit if len(unit) else None
 
 
-def _doubt(context: ScoreContext) -> NDArray[np.float64]:
+def mean_doubt(context: ScoreContext) -> NDArray[np.float64]:
     """Return the mean over bodyparts of one less the likelihood, (N,); the pool's mean where nothing is known."""
     likelihood = np.asarray(given(context.likelihood, "likelihood"), np.float64)
     known = np.isfinite(likelihood)

@@ -6,14 +6,16 @@ batches of a simulated round are tried with their true labels, and boosted trees
 ones have in common (`napari_al_pose.simulation.policy_learning`). The trees see 19 features of a frame
 (`napari_al_pose.acquisition.candidate_features`), computed again after every pick of a batch.
 
-``napari-al-pose learn-policy`` makes the trees. None come with the package until they were measured, so the strategy is
-not in the list: a package of one's own can add it, as ``LearnedPolicy(ranker=read_ranker(path))``.
+``napari-al-pose learn-policy`` makes the trees. Those that come with the package, ``policy.json``, learned from drawn
+animals and from the development folds of real data sets; a package of one's own can add others, as
+``LearnedPolicy(ranker=read_ranker(path))``.
 
 Cost: image features once a frame and one pass of the network, then O(1,000 N) for each frame chosen.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +55,23 @@ def read_ranker(path: Path) -> BoostedTrees:
     return BoostedTrees.from_json(document, names=FEATURE_NAMES, where=str(path))
 
 
+@functools.cache
+def shipped_ranker() -> BoostedTrees:
+    """Read the trees that come with the package."""
+    return read_ranker(Path(__file__).parents[1] / "policy.json")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedPolicy:
     """Rank frames as trees do that learned from batches with true labels.
 
     Parameters
     ----------
-    ranker : BoostedTrees
+    ranker : BoostedTrees, optional
+        By default those that come with the package; they are read when the first pool is ranked.
     """
 
-    ranker: BoostedTrees
+    ranker: BoostedTrees | None = None
     name: str = "policy"
     title: str = "Learned policy"
     summary: str = "Frames with the features that the best of many tried batches shared"
@@ -75,12 +84,12 @@ class LearnedPolicy:
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return ``(N,)`` scores: the frames picked one after the other from 2 down to 1, all others below 1."""
-        features = CandidateFeatures(context)
+        ranker, features = self.ranker or shipped_ranker(), CandidateFeatures(context)
         scores = np.full(len(context.keys), np.nan)
         if not len(features):
             return scores
         open_ = np.ones(len(features), bool)
-        values = self.ranker.predict(features.table())
+        values = ranker.predict(features.table())
         own = 1.0 / (1.0 + np.exp(-values)) * (1.0 - 1e-6)
         picks: list[int] = []
         for _ in range(min(len(features), CHOSEN_PER_SLOT * context.batch_size)):
@@ -88,7 +97,7 @@ class LearnedPolicy:
             open_[pick] = False
             picks.append(pick)
             features.pick(pick)
-            values = self.ranker.predict(features.table())
+            values = ranker.predict(features.table())
         own[picks] = 2.0 - np.arange(len(picks)) / max(1, len(picks))
         scores[features.order] = own
         return scores
@@ -99,7 +108,7 @@ class LearnedPolicy:
         place = np.flatnonzero(features.order == index)
         if not len(place):
             return Explanation(sentence="no usable image features")
-        told = self.ranker.contributions(features.table()[place[0]])[:OF_A_FRAME]
+        told = (self.ranker or shipped_ranker()).contributions(features.table()[place[0]])[:OF_A_FRAME]
         most = [i for i in np.argsort(-told, kind="stable")[:_TOLD].tolist() if told[i] > 0]
         if not most:
             return Explanation(sentence="no single feature stands out")
