@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_al_pose.acquisition import ScoreContext, installed_strategies
+from napari_al_pose.acquisition import Extra, ScoreContext, installed_strategies
 from napari_al_pose.acquisition.reliability import worst_error
 from napari_al_pose.acquisition.strategies.mistakes import LikeMistakes
 from napari_al_pose.acquisition.strategies.refine import Refine
@@ -36,7 +36,7 @@ def context(errors=None, doubt=(0.5, 0.5, 0.5), batch_size=2):
         grid=ScoremapGrid(1.0, 1.0, 0.0, 0.0),
         labelled_features=labelled,
         labelled_keys=[FrameKey("mouse", 1000 + row) for row in range(3)],
-        labelled_errors=None if errors is None else np.array(errors, float),
+        extra={} if errors is None else {Extra.ERRORS_LABELLED: np.array(errors, float)},
         batch_size=batch_size,
     )
 

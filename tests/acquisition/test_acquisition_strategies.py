@@ -92,6 +92,7 @@ def extras(rng, xy, features, m):
         Extra.GRADIENT_LENGTHS: rng.uniform(0, 1, (n, m)),
         Extra.FULL_GRADIENT_LENGTHS: rng.uniform(0, 1, (n, m)),
         Extra.BODYPART_QUALITY: np.array([0.9, 0.5, 0.0]),
+        Extra.ERRORS_LABELLED: np.linspace(0, 0.5, m),
         Extra.ALEXNET: features + 1,
         Extra.DINOV2: features**2,
         Extra.DINOV2_LABELLED: rng.normal(size=(m, features.shape[1])),

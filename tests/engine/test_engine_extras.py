@@ -108,12 +108,14 @@ def test_shapes_are_as_promised(inputs, arrays):
         Extra.GRADIENT_LENGTHS: (n, m),
         Extra.FULL_GRADIENT_LENGTHS: (n, m),
         Extra.BODYPART_QUALITY: (k,),
+        Extra.ERRORS_LABELLED: (m,),
         Extra.THUMBNAILS: (n, 64, 64, 3),
         Extra.MOTION_ENERGY: (n,),
     }
     assert {name: array.shape for name, array in arrays.items()} == expected
+    assert np.isnan(arrays[Extra.ERRORS_LABELLED]).all()  # no model had predicted a frame before it was labelled
     for name, array in arrays.items():
-        assert np.isfinite(array).any(), name
+        assert np.isfinite(array).any() or name == Extra.ERRORS_LABELLED, name
 
 
 def test_asking_again_costs_no_look(inputs, arrays, cache, monkeypatch):

@@ -69,6 +69,10 @@ class Extra(enum.StrEnum):
     BODYPART_QUALITY = "bodypart_quality"
     """``(K,)`` how well each bodypart was predicted in the batches labelled last, in [0, 1]."""
 
+    ERRORS_LABELLED = "errors_labelled"
+    """``(M,)`` largest error in each labelled frame, in animal lengths, of the last model that had not seen the label;
+    infinite if it missed a bodypart, NaN if no model had predicted the frame."""
+
     ALEXNET = "alexnet"
     """``(N, 4096)`` AlexNet's units after ``fc6`` and its ReLU."""
 

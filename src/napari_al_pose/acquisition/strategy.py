@@ -68,9 +68,6 @@ class ScoreContext:
         Features of labelled frames.
     labelled_keys : sequence of FrameKey, M
         The frames of ``labelled_features``; may be empty if no strategy asks.
-    labelled_errors : float array, (M,), optional
-        The largest error in each labelled frame, in lengths of the animal, of the last model that had not seen the
-        label; infinite if it missed a bodypart, NaN if no model had predicted the frame.
     labelled_xy : float array, (M', K, 2), optional
         Labelled poses, source pixels; NaN where a bodypart was not placed.
     extra : mapping of Extra to array
@@ -100,7 +97,6 @@ class ScoreContext:
     grids: Mapping[FrameKey | str, ScoremapGrid] = field(default_factory=dict)
     labelled_features: NDArray[np.floating] | None = None
     labelled_keys: Sequence[FrameKey] = ()
-    labelled_errors: NDArray[np.floating] | None = None
     labelled_xy: NDArray[np.floating] | None = None
     extra: Mapping[Extra, NDArray[Any]] = field(default_factory=dict)
     reliability: float = 0.0

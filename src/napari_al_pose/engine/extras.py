@@ -121,6 +121,8 @@ class ExtraCache:
                 extras.arrays[name] = np.stack([rows[key] for key in keys]) if keys else np.empty((0, 0, 0))
         if Extra.BODYPART_QUALITY in names:
             extras.arrays[Extra.BODYPART_QUALITY] = inputs.labels.bodypart_quality()
+        if Extra.ERRORS_LABELLED in names:
+            extras.arrays[Extra.ERRORS_LABELLED] = inputs.labels.errors_before(inputs.pool.labelled)
         if Extra.ENSEMBLE_XY in names:
             _ensemble(extras, inputs)
         return extras

@@ -43,7 +43,7 @@ class RankingLabels(Protocol):
         """Return how far the model can be trusted, in [0, 1]; see `ScoreContext`."""
 
     def errors_before(self, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
-        """Return the errors of labelled frames, ``(M,)``; see `ScoreContext.labelled_errors`."""
+        """Return the errors of labelled frames, ``(M,)``; see `Extra.ERRORS_LABELLED`."""
 
     def bodypart_quality(self) -> NDArray[np.float64]:
         """Return how well each bodypart was predicted in the batches labelled last, ``(K,)``, in [0, 1]."""
@@ -141,7 +141,7 @@ def measured_reliability(project: Project) -> float:
 
 
 def errors_before(project: Project, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
-    """Return the largest error in each labelled frame, ``(M,)``; see `ScoreContext.labelled_errors`.
+    """Return the largest error in each labelled frame, ``(M,)``; see `Extra.ERRORS_LABELLED`.
 
     A labelled frame that a version has predictions for was labelled after that version was trained, so the last such
     version is the one that counts.

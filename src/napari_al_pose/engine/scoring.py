@@ -158,7 +158,6 @@ def _context(
         grids={} if output is None else dict(zip(pool.keys, output.grids, strict=False)),
         labelled_features=pool.labelled_features,
         labelled_keys=pool.labelled,
-        labelled_errors=labels.errors_before(pool.labelled),
         labelled_xy=np.stack(poses) if poses else None,
         extra=dict(extras.arrays) | _animals(output),
         reliability=labels.reliability(),

@@ -60,7 +60,7 @@ class Situation:
     seed : int
         For all random draws.
     errors : mapping of int to float
-        Of labelled rows; see `ScoreContext.labelled_errors`.
+        Of labelled rows; see `Extra.ERRORS_LABELLED`.
     """
 
     prepared: Prepared

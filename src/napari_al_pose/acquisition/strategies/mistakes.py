@@ -3,7 +3,7 @@
 The idea of SIMILAR (Kothawade, Beck, Killamsetty & Iyer, "SIMILAR: Submodular Information Measures Based Active
 Learning In Realistic Scenarios", NeurIPS 2021): some examples of what is rare and matters are known, and unlabelled
 ones like them are asked for. Here they are the labelled frames in which the model that had not seen the label was more
-than .2 of the animal's length off (`ScoreContext.labelled_errors`). With ``k`` the Gaussian kernel of `Herd` and ``u`` the
+than .2 of the animal's length off (`Extra.ERRORS_LABELLED`). With ``k`` the Gaussian kernel of `Herd` and ``u`` the
 doubt of the model of today, a frame ``j`` of the pool is worth
 
     w_j = u_j * max over mistakes m of k(f_j, f_m)
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.extras import Extra
 from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
@@ -46,6 +47,7 @@ class LikeMistakes:
     summary: str = "Frames that look like labelled ones in which the model had lost a bodypart"
     family: Family = Family.DOUBT
     requires: Requires = Requires.PREDICTIONS | Requires.FEATURES
+    wants: frozenset[Extra] = frozenset({Extra.ERRORS_LABELLED})
     fallback: str = "uherding"
     batching: Batching = Batching.BEST
     cost: str = "image features once a frame and a pass of the network, then O(4,000 N d)"
@@ -79,9 +81,10 @@ class LikeMistakes:
 
 def _mistakes(context: ScoreContext) -> NDArray[np.floating]:
     """Return the unit features of labelled frames in which a bodypart was lost, (m, d)."""
-    if context.labelled_features is None or context.labelled_errors is None:
+    errors = context.extra.get(Extra.ERRORS_LABELLED)
+    if context.labelled_features is None or errors is None:
         return np.zeros((0, 1))
-    found = unit_rows(context.labelled_features[np.nan_to_num(context.labelled_errors) > LOST])
+    found = unit_rows(context.labelled_features[np.nan_to_num(errors) > LOST])
     return found[found.any(axis=1)]
 
 

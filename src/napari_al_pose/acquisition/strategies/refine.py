@@ -3,8 +3,8 @@
 Huseljic, Herde, Rauch, Hahn & Sick, "Cleaning the Pool: Progressive Filtering of Unlabeled Pools in Deep Active
 Learning", CVPR 2026. No score is best on every data set, so the pool is first reduced to frames that some score rates
 high, then the batch is chosen for coverage of what is left. Ours goes by five scores: peak entropy, doubt, unusual
-pose, distance to the labels, and the number of frames that look like it. With ``q_s(i)`` the quantile of frame ``i`` in the
-pool by score ``s``, the frames with the largest
+pose, distance to the labels, and the number of frames that look like it. With ``q_s(i)`` the quantile of frame ``i`` in
+the pool by score ``s``, the frames with the largest
 
     max over s of q_s(i)
 
