@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import sleap_io as sio
 from PIL import Image
 
 from napari_al_pose.domain import FrameKey, KeypointState
-from napari_al_pose.formats.sleap import read_sleap, write_sleap
+from napari_al_pose.formats.capabilities import fit_to_format
+from napari_al_pose.formats.sleap import CAPABILITIES, read_sleap, write_sleap
 from napari_al_pose.formats.video_paths import distinct_names, is_same_video, same_videos
 
 
@@ -265,3 +267,52 @@ def test_what_is_written_of_images_is_on_them_in_sleap(tmp_path, kind):
     for frame in sio.load_slp(str(tmp_path / "again.slp"), open_videos=False):
         place = int(frame.instances[0].numpy()[0, 0])
         assert frame.video.filename[frame.frame_idx].endswith(LISTS[kind][place])
+
+
+# ---- frames without animals -----------------------------------------------------------------------
+
+
+def negative(path, *, tracks=()):
+    """Write two labelled frames, one of them of no animal, and an empty frame that nobody marked."""
+    skeleton, video = sio.Skeleton(["a", "b"]), movie("v.mp4")
+    xy = np.array([[1.0, 1], [2, 2]])
+    inside = [sio.Instance.from_numpy(xy + 10 * i, skeleton=skeleton, track=track) for i, track in enumerate(tracks)]
+    inside = inside or [sio.Instance.from_numpy(xy, skeleton=skeleton)]
+    frames = [
+        sio.LabeledFrame(video=video, frame_idx=0, instances=inside),
+        sio.LabeledFrame(video=video, frame_idx=4, is_negative=True),
+        sio.LabeledFrame(video=video, frame_idx=9),
+    ]
+    made = sio.Labels(labeled_frames=frames, videos=[video], skeletons=[skeleton], tracks=list(tracks))
+    sio.save_slp(made, str(path), embed=False, verbose=False)
+    return path
+
+
+@pytest.mark.parametrize("names", [(), ("left", "right")])
+def test_a_negative_frame_says_that_nothing_is_visible_both_ways(tmp_path, names):
+    labels = read_sleap(negative(tmp_path / "theirs.slp", tracks=[sio.Track(name) for name in names]))
+    for again in (labels, read_sleap(exported(labels, tmp_path / "ours.slp"))):
+        frames = {key.frame: found for key, found in again.frames().items()}
+        assert set(frames) == {0, 4}  # nobody said anything of frame 9
+        assert [a.individual for a in frames[4]] == list(names or [""])
+        assert all((a.states == KeypointState.NOT_VISIBLE).all() for a in frames[4])
+        assert any("1 negative frame read as labelled" in notice for notice in again.notices)
+    theirs = sio.load_slp(str(tmp_path / "ours.slp"), open_videos=False)
+    assert [(frame.frame_idx, len(frame.instances), frame.is_negative) for frame in theirs.labeled_frames] == [
+        (0, len(names) or 1, False),
+        (4, 0, True),
+    ]
+
+
+def test_a_frame_of_which_one_animal_was_not_looked_at_is_not_negative(tmp_path):
+    labels = read_sleap(negative(tmp_path / "theirs.slp", tracks=[sio.Track("left"), sio.Track("right")]))
+    kept = tuple(a for a in labels.annotations if (a.key.frame, a.individual) != (4, "right"))
+    fitted, lost = fit_to_format(dataclasses.replace(labels, annotations=kept), CAPABILITIES)
+    assert {a.key.frame for a in fitted.annotations} == {0}
+    assert any("1 frame in which nothing of one is visible left out" in sentence for sentence in lost)
+
+
+def exported(labels, path):
+    """Write labels as an export does."""
+    write_sleap(fit_to_format(labels, CAPABILITIES)[0], path)
+    return path

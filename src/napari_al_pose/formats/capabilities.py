@@ -43,6 +43,8 @@ class Capabilities:
         Whether it names videos and frames.
     unique : bool
         Whether it has bodyparts that belong to no individual.
+    nothing : bool
+        Whether it can say that a frame shows no animal.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Capabilities:
     bodyparts: tuple[str, ...] = ()
     frames: bool = True
     unique: bool = False
+    nothing: bool = False
 
 
 def fit_to_format(labels: LabelSet, format: Capabilities) -> tuple[LabelSet, tuple[str, ...]]:
@@ -158,7 +161,10 @@ def _fit_states(labels: LabelSet, format: Capabilities, lost: list[str]) -> Labe
             f"{counted(len(half), 'partly labelled frame')} left out: {_some(half)}."
         )
     kept = [a for key, annotations in frames.items() if key not in set(half) for a in annotations]
+    shown = {a.key for a in kept if (a.states == KeypointState.PLACED).any()}
     blank = [a for a in kept if not (a.states == KeypointState.PLACED).any()]
+    if format.nothing:
+        blank = [a for a in blank if a.key in shown or len(frames[a.key]) < len(labels.skeleton.individuals)]
     if blank:
         keys = sorted({a.key for a in blank})
         lost.append(

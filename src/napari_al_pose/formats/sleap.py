@@ -1,6 +1,7 @@
 """SLEAP's ``.slp`` labels with their videos and skeleton, read and written by sleap-io.
 
-SLEAP knows points with a position and points that are not visible. A bodypart is a *node*, an individual a *track*.
+SLEAP knows points with a position and points that are not visible. A bodypart is a *node*, an individual a *track*, and
+a frame in which nothing is visible a *negative frame* (since 2026).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from napari_al_pose.formats.sleap_videos import SleapVideos
 if TYPE_CHECKING:
     import sleap_io
 
-CAPABILITIES = Capabilities("SLEAP")
+CAPABILITIES = Capabilities("SLEAP", nothing=True)
 FILE = "labels.slp"
 
 _PIECE = re.compile(r"(track)?[\s_-]*\d+", re.IGNORECASE)
@@ -93,9 +94,11 @@ def write_sleap(labels: LabelSet, path: Path) -> None:
         instances = [
             sio.Instance.from_numpy(annotation.xy, skeleton=skeleton, track=tracks.get(annotation.individual))
             for annotation in of_frame
+            if (annotation.states == KeypointState.PLACED).any()
         ]
         frame = positions[key.video][key.frame] if key.video in positions else key.frame
-        frames.append(sio.LabeledFrame(video=videos[key.video], frame_idx=frame, instances=instances))
+        made_of = {"video": videos[key.video], "frame_idx": frame, "instances": instances}
+        frames.append(sio.LabeledFrame(**made_of, is_negative=not instances))
     made = sio.Labels(
         labeled_frames=frames, videos=list(videos.values()), skeletons=[skeleton], tracks=list(tracks.values())
     )
@@ -127,13 +130,21 @@ class _Reader:
             (frame, [instance for instance in labelled[id(frame)] if tuple(instance.skeleton.node_names) in covered])
             for frame in labels.labeled_frames
         ]
-        frames = [(frame, instances) for frame, instances in frames if instances]
+        frames = [(frame, instances) for frame, instances in frames if instances or frame.is_negative]
         videos = SleapVideos(self._path, labels.videos)
         individuals = self._individuals([instances for _, instances in frames])
         made = skeleton_in(self._path, bodyparts, links, individuals)
+        n_negative = 0
         for key, instances in reporting(list(self._by_key(frames, videos).items()), on_progress):
+            n_negative += not instances
+            for individual in () if instances else individuals:
+                self._collected.add(_nothing_here(key, made.n_bodyparts, individual))
             for instance, name in zip(instances, self._names(instances, individuals), strict=True):
                 self._collected.add(self._annotation(key, instance, name, made))
+        if n_negative:
+            self._notices.append(
+                f"{self._path}: {counted(n_negative, 'negative frame')} read as labelled: nothing is visible there."
+            )
         self._tell_of_the_rest(labelled)
         return LabelSet(
             made,
@@ -279,6 +290,11 @@ def _repeating(instances: Sequence[Any]) -> list[Any]:
             found.append(instance)
         seen.add(name)
     return found
+
+
+def _nothing_here(key: FrameKey, n_bodyparts: int, individual: str) -> Annotation:
+    states = np.full(n_bodyparts, KeypointState.NOT_VISIBLE, np.int8)
+    return Annotation(key, np.full((n_bodyparts, 2), np.nan), states, individual)
 
 
 def _is_placed(instance: Any) -> bool:
