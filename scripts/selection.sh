@@ -1,25 +1,54 @@
 #!/usr/bin/env bash
-# Plays the strategies that may win on long recordings, on development data, going on exactly where they stopped.
+# Plays the runs of docs/selection-protocol.md, going on exactly where they stopped, and writes what they say to docs/results/.
 #
-#   scripts/selection.sh [MINUTES] [JOBS]
+#   scripts/selection.sh [MINUTES] [JOBS] [NAME...]
 #
-# MINUTES (default 20; 0 plays to the end), JOBS processes (default 2). STRATEGIES names others than
-# uniform,uherding,hybrid,dlc_kmeans,best, SEEDS others than 100:102, POOL another number of frames than 1200. What is
-# computed once lies in build/selection/ and can be deleted; the rounds are packed in docs/results/longform-dev/, and
+# MINUTES a data set (default 20; 0 plays to the end), JOBS processes (default 2), NAME of dev (default: development, on
+# longform:1), reported (all of longform, lips, openfield, reaching), or one of these four. STRATEGIES names others than
+# those of the protocol, SEEDS and FOLDS others. NAPARI_AL_POSE_DATA is the folder with the real data. What is computed once
+# lies in build/selection/ and can be deleted; the rounds are packed in docs/results/selection-NAME/, and
 # scripts/strategy_results.py puts what they say into the table that the window reads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-20} jobs=${2:-2}
+shift $(($# < 2 ? $# : 2))
+names=("${@:-dev}")
+[[ ${names[0]} != reported ]] || names=(longform lips openfield reaching)
 python=${PYTHON:-.venv/bin/python}
-work=build/selection/longform-dev out=docs/results/longform-dev
+arms=${STRATEGIES:-uniform,hybrid,uherding,refine,mistakes,policy,dlc_kmeans,dlc_uncertain,sleap_images,sleap_scores,best}
 export OMP_NUM_THREADS=1
-mkdir -p "$work" "$out"
-# Rounds that were committed are not played again.
-if [[ ! -d $work/rounds && -f $out/rounds.tar.xz ]]; then tar -xJf "$out/rounds.tar.xz" -C "$work"; fi
-"$python" -m napari_al_pose simulate longform:1 --strategies "${STRATEGIES:-uniform,uherding,hybrid,dlc_kmeans,best}" \
-    --no-sanity --candidates 10 --budgets 10,20,40 --seeds "${SEEDS:-100:102}" --folds 3 --steps 300 --bfloat16 \
-    --long-side 192 --pool-size "${POOL:-1200}" --test-size 400 --jobs "$jobs" --minutes "$minutes" \
-    --cache build/selection/cache --output "$work"
-tar --sort=name --mtime=2000-01-01 --owner=0 --group=0 -cJf "$out/rounds.tar.xz" -C "$work" protocol.json rounds
-cp "$work/report.html" "$work/summary.json" "$work/protocol.json" "$out/"
+
+for name in "${names[@]}"; do
+    data=${NAPARI_AL_POSE_DATA:-} seeds=${SEEDS:-30:40} folds=${FOLDS:-1,2,3} out=docs/results/selection-$name
+    case $name in
+    dev | longform)
+        folds=${FOLDS:-0,1,2}
+        set -- longform:0 --folds 3 --budgets 10,20,40 --steps 300 --long-side 192 --pool-size 1200 --test-size 400
+        if [[ $name == dev ]]; then
+            seeds=${SEEDS:-100:103}
+            set -- longform:1 "${@:2}"
+        fi
+        ;;
+    lips)
+        folds=${FOLDS:-1,2}
+        set -- "$data/lips" --folds 3 --budgets 5,10,20,40 --steps 500 --rotation 20
+        ;;
+    openfield) set -- "$data/openfield-Pranav-2018-10-30" --folds 4 --budgets 5,10,20,40 --steps 500 ;;
+    reaching)
+        set -- "$data/Reaching-Mackenzie-2018-08-30" --folds 4 --budgets 5,10,20 --steps 500 --rotation 20 --long-side 128
+        ;;
+    *)
+        echo "Expected dev, reported, longform, lips, openfield or reaching, got $name." >&2
+        exit 2
+        ;;
+    esac
+    work=build/selection/$name
+    mkdir -p "$work" "$out"
+    # Rounds that were committed are not played again.
+    if [[ ! -d $work/rounds && -f $out/rounds.tar.xz ]]; then tar -xJf "$out/rounds.tar.xz" -C "$work"; fi
+    "$python" -m napari_al_pose simulate "$@" --strategies "$arms" --no-sanity --candidates 20 --seeds "$seeds" \
+        --use-folds "$folds" --jobs "$jobs" --minutes "$minutes" --cache build/selection/cache --output "$work"
+    tar --sort=name --mtime=2000-01-01 --owner=0 --group=0 -cJf "$out/rounds.tar.xz" -C "$work" protocol.json rounds
+    cp "$work/report.html" "$work/summary.json" "$work/protocol.json" "$out/"
+done
 "$python" scripts/strategy_results.py
