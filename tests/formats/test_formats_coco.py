@@ -241,3 +241,13 @@ def test_a_visible_point_without_a_place_is_not_labelled(tmp_path):
     assert labels.annotations[0].states.tolist() == [KeypointState.PLACED, KeypointState.UNSEEN, KeypointState.PLACED]
     assert any("1 point said to be visible but without a place" in told for told in labels.notices)
     assert any("1 occluded point" in told for told in labels.notices)
+
+
+def test_the_random_endings_of_roboflow_are_no_frame_numbers(tmp_path):
+    names = [f"clip_mp4-{number}_jpg.rf.{'0a1b2c3d' * 3}{number:08d}.jpg" for number in (7, 12, 130)]
+    names += ["clip_mp4-12_jpg.rf.ffff0000ffff0000ffff0000ffff0000.jpg"]  # an augmented copy
+    annotations = [entry(i, POINTS) for i in range(len(names))]
+    labels = read_coco(coco(tmp_path / "roboflow.json", annotations, images=names))
+    assert [a.key.frame for a in labels.annotations[:3]] == [7, 12, 130]
+    assert len({a.key for a in labels.annotations}) == 4
+    assert any("1 image of 'roboflow' without a frame number of their own" in told for told in labels.notices)

@@ -35,6 +35,8 @@ MOST_DIGITS = 18
 """Number of last digits of a frame number that count: more do not fit into the 64 bits of SQLite and NumPy."""
 
 _NUMBER = re.compile(rf"(\d{{1,{MOST_DIGITS}}})$", re.ASCII)
+_ROBOFLOW = re.compile(r"(_(jpe?g|png|bmp|tiff?|webp))?\.rf\.[0-9a-z]{8,64}$", re.IGNORECASE)
+"""What Roboflow adds to an image: ``img12.png`` becomes ``img12_png.rf.<random digits and letters>.jpg``."""
 _OF_DEEPLABCUT = re.compile(r"img\d+$", re.ASCII)
 
 
@@ -73,21 +75,29 @@ def plain(name: str) -> str:
 def frame_number(image: str) -> int | None:
     """Return the frame number in an image's name, which is the digits at the end of its stem; None if there is none.
 
+    The random ending that Roboflow gives images is no number.
+
     Examples
     --------
     >>> frame_number("img0123.png")
     123
     >>> frame_number("cam1_20240115_123045123456789.png")
     123045123456789
+    >>> frame_number("img0123_png.rf.0a1b2c3d4e5f60718293a4b5c6d7e812.jpg")
+    123
     """
-    match = _NUMBER.search(image.rpartition(".")[0])
+    match = _NUMBER.search(_stem(image))
     return int(match.group(1)) if match else None
 
 
 @lru_cache(maxsize=2**16)
 def series(image: str) -> str:
     """Return the part of an image's name before the frame number; it is the same for all images of one camera."""
-    return plain(image.rpartition(".")[0]).rstrip("0123456789")
+    return plain(_stem(image)).rstrip("0123456789")
+
+
+def _stem(image: str) -> str:
+    return _ROBOFLOW.sub("", image.rpartition(".")[0])
 
 
 def numbered_images(images: Iterable[str], numbers: Collection[int] | None = None) -> tuple[dict[int, str], list[str]]:
