@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_al_pose.acquisition import ScoreContext
 from napari_al_pose.acquisition.boosted_trees import BoostedTrees, RegressionTree
 from napari_al_pose.acquisition.candidate_features import FEATURE_NAMES, CandidateFeatures
-from napari_al_pose.acquisition.strategies.policy import LearnedPolicy, read_ranker
+from napari_al_pose.acquisition.strategies.policy import LearnedPolicy, read_ranker, shipped_ranker
 from napari_al_pose.domain import AlPoseError, FrameKey, Skeleton
 
 
@@ -171,3 +171,12 @@ def test_the_policy_says_what_speaks_for_a_frame():
     one = context(1, labelled=())
     assert np.isfinite(policy.score(one)).all()
     assert policy.explain(one, 0).sentence
+
+
+def test_the_trees_that_come_with_the_package_rank_and_say_why():
+    assert len(shipped_ranker().trees) > 50
+    about = context(n=30, likelihood=np.linspace(0.1, 0.9, 60).reshape(30, 2))
+    scores = LearnedPolicy().score(about)
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > 20
+    assert LearnedPolicy().explain(about, int(np.argmax(scores))).sentence
