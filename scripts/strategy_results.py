@@ -22,8 +22,13 @@ DATA = ROOT / "src" / "napari_al_pose" / "acquisition" / "measured.json"
 PAGE = ROOT / "docs" / "results" / "strategies.md"
 RESULTS = ROOT / "docs" / "results"
 
-SUMMARIES = {"openfield": "openfield", "reaching": "reaching", "synthetic": "synthetic", "longform": "longform-dev"}
-"""Folder of the summary of each set that has one."""
+SUMMARIES = {
+    "openfield": ("openfield",),
+    "reaching": ("reaching",),
+    "synthetic": ("synthetic",),
+    "longform": ("longform-dev", "selection-dev"),
+}
+"""Folders of the summaries of each set that has some; what a later one has takes the place of the same in an earlier."""
 
 ARMS = {"random+dedup": "random"}
 """Arms that are a strategy as the loop uses it, under another name."""
@@ -47,12 +52,15 @@ def main() -> None:
     """Write the file, then the page."""
     document = json.loads(DATA.read_text(encoding="utf-8"))
     strategies = document["strategies"]
-    for name, folder in SUMMARIES.items():
-        summary = RESULTS / folder / "summary.json"
-        if summary.is_file():
+    for name, folders in SUMMARIES.items():
+        rows: dict[str, dict[str, Any]] = {}
+        for summary in (RESULTS / folder / "summary.json" for folder in folders):
+            if summary.is_file():
+                rows |= _rows(json.loads(summary.read_text(encoding="utf-8")), TAIL.get(name))
+        if rows:
             for strategy in strategies.values():
                 strategy.pop(name, None)
-            for strategy, found in _rows(json.loads(summary.read_text(encoding="utf-8")), TAIL.get(name)).items():
+            for strategy, found in rows.items():
                 strategies.setdefault(strategy, {})[name] = found
     document["strategies"] = {name: found for name, found in sorted(strategies.items()) if found}
     DATA.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
