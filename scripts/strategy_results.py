@@ -28,7 +28,7 @@ SUMMARIES = {
     "synthetic": ("synthetic",),
     "longform": ("longform-dev", "selection-dev"),
 }
-"""Folders of the summaries of each set that has some; what a later one has takes the place of the same in an earlier."""
+"""Folders of the summaries of each set that has some; what a later one has replaces the same in an earlier one."""
 
 ARMS = {"random+dedup": "random"}
 """Arms that are a strategy as the loop uses it, under another name."""
