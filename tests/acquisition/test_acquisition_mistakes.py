@@ -92,4 +92,4 @@ def test_refine_says_which_score_it_was():
     about = context(doubt=(0.1, 0.9, 0.1))
     said = {Refine().explain(about, row).sentence.split(",")[0] for row in range(len(about.keys))}
     assert said & {"unsure keypoints", "scoremaps with several peaks"}
-    assert "looks like much of the pool" in said
+    assert "looks like many other frames" in said

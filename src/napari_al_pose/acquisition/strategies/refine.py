@@ -43,7 +43,7 @@ _WORDS = (
     "unsure keypoints",
     "an unusual pose",
     "looks unlike any label",
-    "looks like much of the pool",
+    "looks like many other frames",
 )
 
 
