@@ -312,6 +312,17 @@ def test_a_frame_of_which_one_animal_was_not_looked_at_is_not_negative(tmp_path)
     assert any("1 frame in which nothing of one is visible left out" in sentence for sentence in lost)
 
 
+def test_a_negative_frame_with_an_animal_of_a_skeleton_that_is_left_out_is_not_empty(tmp_path):
+    mouse, hand, video = sio.Skeleton(["a", "b"]), sio.Skeleton(["thumb", "wrist"]), movie("v.mp4")
+    frames = [(video, n, [(mouse, [[1, 1], [2, 2]], None)]) for n in (0, 1)]
+    save(tmp_path / "l.slp", [*frames, (video, 2, [(hand, [[5, 5], [6, 6]], None)])], [video], [mouse, hand])
+    marked = sio.load_slp(str(tmp_path / "l.slp"), open_videos=False)
+    marked.labeled_frames[2].is_negative = True
+    sio.save_slp(marked, str(tmp_path / "m.slp"), embed=False, verbose=False)
+    assert sio.load_slp(str(tmp_path / "m.slp"), open_videos=False).labeled_frames[2].is_negative
+    assert {key.frame for key in read_sleap(tmp_path / "m.slp").frames()} == {0, 1}
+
+
 def exported(labels, path):
     """Write labels as an export does."""
     write_sleap(fit_to_format(labels, CAPABILITIES)[0], path)

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategies.herding import kernel_width
+from napari_al_pose.acquisition.strategies.herding import kernel_width, unit_labelled
 from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategies.pose_novelty import LEAST_LIKELIHOOD, PoseNovelty
 from napari_al_pose.acquisition.strategy import ScoreContext, given
-from napari_al_pose.acquisition.vectors import unit_rows
 
 _STANDING_IN = 1_000
 """Most frames that stand for the pool."""
@@ -73,7 +72,7 @@ class CandidateFeatures:
         self._rows = rows
         stand_ins = systematic(self._n, min(self._n, _STANDING_IN), 0.5)
         self._open = rows[stand_ins]
-        labelled = _unit_labelled(context, rows)
+        labelled = unit_labelled(context, rows)
         self._width = kernel_width(labelled, self._open) if self._n else 1.0
         self._kernel = self._alike(rows)
         doubts = 1.0 - np.asarray(given(context.likelihood, "likelihood"), np.float64)[self.order]
@@ -224,13 +223,6 @@ class _Poses:
         apart = np.linalg.norm(self._shape - shape, axis=2)
         self.unlike = np.fmin(self.unlike, _mean(apart))
         self.elsewhere = np.fmin(self.elsewhere, np.linalg.norm(self._centre - centre, axis=1) / self._length)
-
-
-def _unit_labelled(context: ScoreContext, rows: NDArray[np.floating]) -> NDArray[np.floating]:
-    if context.labelled_features is None:
-        return rows[:0]
-    unit = unit_rows(context.labelled_features)
-    return unit[unit.any(axis=1)]
 
 
 def _distance(rows: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:

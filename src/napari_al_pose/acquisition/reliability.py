@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+LOST = 0.2
+"""A keypoint farther than this from where it is, in lengths of the animal, is lost: a person has to put it right."""
+
 
 def animal_size(poses: NDArray[np.floating]) -> float:
     """Return the median diagonal of the box around each pose's keypoints.

@@ -130,7 +130,8 @@ class _Reader:
             (frame, [instance for instance in labelled[id(frame)] if tuple(instance.skeleton.node_names) in covered])
             for frame in labels.labeled_frames
         ]
-        frames = [(frame, instances) for frame, instances in frames if instances or frame.is_negative]
+        # Whoever labels an animal in a negative frame takes the mark back, also if the animal's skeleton is left out.
+        frames = [(f, instances) for f, instances in frames if instances or (f.is_negative and not labelled[id(f)])]
         videos = SleapVideos(self._path, labels.videos)
         individuals = self._individuals([instances for _, instances in frames])
         made = skeleton_in(self._path, bodyparts, links, individuals)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_al_pose.acquisition.reliability import LOST
 from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.metrics import distances
 from napari_al_pose.simulation.dataset import Dataset
 
 PCK = (0.05, 0.1, 0.2, 0.3, 0.5)
-LOST = 0.2
-"""A keypoint farther than this from where it is, in the reference length, is lost: a person has to put it right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,13 +143,7 @@ class UncertaintyHerding:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return what each frame adds to what is labelled or ranked before it, ``(N,)``, in [0, 1]."""
         order, rows, _ = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
-        if not len(rows):
-            return scores
-        labelled = unit_labelled(context)
-        herd = Herd(rows, mean_doubt(context)[order], rows[:0] if labelled is None else labelled)
-        scores[order] = herd.rank(CHOSEN_PER_SLOT * context.batch_size)
-        return scores
+        return herd_scores(context, order, rows, mean_doubt(context)[order])
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say how the frame compares in the doubt it settles and in how new it looks."""
@@ -157,22 +151,42 @@ class UncertaintyHerding:
         if not np.isfinite(scores[index]):
             return Explanation(sentence="no usable image features")
         looks_like = f"looks like more doubtful frames than {percent_of_pool(share_below(scores, index))}"
-        labelled = unit_labelled(context)
-        if labelled is None:
-            return Explanation(sentence=looks_like)
         order, rows, _ = usable_rows(context)
+        labelled = unit_labelled(context, rows)
+        if not len(labelled):
+            return Explanation(sentence=looks_like)
         distance = nearest_distance(rows, labelled)
         share = share_below(distance, int(np.flatnonzero(order == index)[0]))
         return Explanation(sentence=f"{looks_like}, less like any label than {percent_of_pool(share)}")
 
 
-def unit_labelled(context: ScoreContext) -> NDArray[np.floating] | None:
-    """Return the unit features of labelled frames, (m, d); None if there are none."""
+def herd_scores(
+    context: ScoreContext, order: NDArray[np.int64], rows: NDArray[np.floating], worth: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what candidates add to what is labelled or ranked before them, ``(N,)``; NaN for all other frames.
+
+    Parameters
+    ----------
+    context : ScoreContext
+        The pool.
+    order, rows : arrays, (n,) and (n, d)
+        The candidates, from `usable_rows`.
+    worth : float64 array, (n,)
+        What covering each is worth.
+    """
+    scores = np.full(len(context.keys), np.nan)
+    if len(rows):
+        herd = Herd(rows, worth, unit_labelled(context, rows))
+        scores[order] = herd.rank(CHOSEN_PER_SLOT * context.batch_size)
+    return scores
+
+
+def unit_labelled(context: ScoreContext, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the unit features of labelled frames, (m, d); empty and as wide as ``rows`` if there are none."""
     if context.labelled_features is None:
-        return None
+        return rows[:0]
     unit = unit_rows(context.labelled_features)
-    unit = unit[unit.any(axis=1)]
-    return unit if len(unit) else None
+    return unit[unit.any(axis=1)]
 
 
 def mean_doubt(context: ScoreContext) -> NDArray[np.float64]:

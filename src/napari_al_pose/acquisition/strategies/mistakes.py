@@ -29,13 +29,11 @@ from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.ordering import share_below
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategies.herding import Herd, kernel_width, mean_doubt, unit_labelled
-from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, usable_rows
+from napari_al_pose.acquisition.reliability import LOST
+from napari_al_pose.acquisition.strategies.herding import herd_scores, kernel_width, mean_doubt, unit_labelled
+from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
 from napari_al_pose.acquisition.vectors import unit_rows
-
-LOST = 0.2
-"""Error in lengths of the animal from which on a bodypart counts as lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +53,7 @@ class LikeMistakes:
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return what each frame adds to what is labelled or ranked before it, ``(N,)``, in [0, 1]."""
         order, rows, _ = usable_rows(context)
-        scores = np.full(len(context.keys), np.nan)
-        if not len(rows):
-            return scores
-        labelled = unit_labelled(context)
-        worth = mean_doubt(context)[order] * _likeness(context, rows)
-        herd = Herd(rows, worth, rows[:0] if labelled is None else labelled)
-        scores[order] = herd.rank(CHOSEN_PER_SLOT * context.batch_size)
-        return scores
+        return herd_scores(context, order, rows, mean_doubt(context)[order] * _likeness(context, rows))
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Say how the frame compares in likeness to mistakes."""
@@ -90,8 +81,8 @@ def _mistakes(context: ScoreContext) -> NDArray[np.floating]:
 
 def _likeness(context: ScoreContext, rows: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return how much each row looks like the mistake most like it, (n,), in [0, 1]; 1 if no mistake is known."""
-    mistakes, labelled = _mistakes(context), unit_labelled(context)
-    if not len(mistakes) or labelled is None:
+    mistakes, labelled = _mistakes(context), unit_labelled(context, rows)
+    if not len(mistakes):
         return np.ones(len(rows))
     width = kernel_width(labelled, rows[systematic(len(rows), min(len(rows), 500), 0.5)])
     nearest = np.maximum(2.0 - 2.0 * (rows @ mistakes.T).astype(np.float64).max(axis=1), 0.0)

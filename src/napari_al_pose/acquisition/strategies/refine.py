@@ -26,8 +26,8 @@ from napari_al_pose.acquisition.family import Family
 from napari_al_pose.acquisition.formatting import percent_of_pool
 from napari_al_pose.acquisition.fusion import pool_quantiles
 from napari_al_pose.acquisition.quotas import systematic
-from napari_al_pose.acquisition.strategies.herding import Herd, mean_doubt, unit_labelled
-from napari_al_pose.acquisition.strategies.kcenter import CHOSEN_PER_SLOT, nearest_distance, usable_rows
+from napari_al_pose.acquisition.strategies.herding import herd_scores, mean_doubt
+from napari_al_pose.acquisition.strategies.kcenter import usable_rows
 from napari_al_pose.acquisition.strategies.mpe import MultiplePeakEntropy
 from napari_al_pose.acquisition.strategies.pose_novelty import PoseNovelty
 from napari_al_pose.acquisition.strategy import Batching, Explanation, Requires, ScoreContext
@@ -63,41 +63,40 @@ class Refine:
 
     def score(self, context: ScoreContext) -> NDArray[np.float64]:
         """Return ``(N,)`` scores: kept frames in [0, 1], by what each adds in coverage, all others below 0."""
-        order, rows, _ = usable_rows(context)
+        order, rows, distance = usable_rows(context)
         scores = np.full(len(context.keys), np.nan)
         if not len(rows):
             return scores
-        best = _quantiles(context, order, rows).max(axis=1)
+        best = _quantiles(context, order, rows, distance).max(axis=1)
         scores[order] = best - 2.0
         n_kept = min(len(rows), _KEPT_PER_SLOT * context.batch_size)
         kept = np.sort(np.argsort(-np.round(best, 9), kind="stable")[:n_kept])
-        labelled = unit_labelled(context)
-        herd = Herd(rows[kept], np.ones(len(kept)), rows[:0] if labelled is None else labelled)
-        scores[order[kept]] = herd.rank(CHOSEN_PER_SLOT * context.batch_size)
-        return scores
+        ranked = herd_scores(context, order[kept], rows[kept], np.ones(len(kept)))
+        return np.where(np.isfinite(ranked), ranked, scores)
 
     def explain(self, context: ScoreContext, index: int) -> Explanation:
         """Name the score that rates the frame highest."""
-        order, rows, _ = usable_rows(context)
+        order, rows, distance = usable_rows(context)
         place = np.flatnonzero(order == index)
         if not len(place):
             return Explanation(sentence="no usable image features")
-        quantiles = _quantiles(context, order, rows)
+        quantiles = _quantiles(context, order, rows, distance)
         which = int(np.argmax(quantiles[place[0]]))
         below = float((quantiles[:, which] < quantiles[place[0], which]).mean())
         return Explanation(sentence=f"{_WORDS[which]}, more so than {percent_of_pool(below)}")
 
 
-def _quantiles(context: ScoreContext, order: NDArray[np.int64], rows: NDArray[np.floating]) -> NDArray[np.float64]:
+def _quantiles(
+    context: ScoreContext, order: NDArray[np.int64], rows: NDArray[np.floating], distance: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return what each score says of frames, as quantiles in the pool, (n, 5); 0 where it says nothing."""
-    labelled = unit_labelled(context)
     nothing = np.full(len(rows), np.nan)
     stand_ins = rows[systematic(len(rows), min(len(rows), _STANDING_IN), 0.5)]
     columns = [
         MultiplePeakEntropy().score(context)[order],
         mean_doubt(context)[order],
         PoseNovelty().score(context)[order] if context.n_labelled else nothing,
-        nothing if labelled is None else nearest_distance(rows, labelled),
+        distance,
         (rows @ stand_ins.T).mean(axis=1),
     ]
     return np.nan_to_num(pool_quantiles(np.round(np.stack(columns, axis=1).astype(np.float64), 9)))
