@@ -19,13 +19,14 @@ arms=${STRATEGIES:-uniform,hybrid,uherding,refine,mistakes,policy,dlc_kmeans,dlc
 export OMP_NUM_THREADS=1
 
 for name in "${names[@]}"; do
-    data=${NAPARI_AL_POSE_DATA:-} seeds=${SEEDS:-30:40} folds=${FOLDS:-1,2,3} out=docs/results/selection-$name
+    data=${NAPARI_AL_POSE_DATA:-} out=docs/results/selection-$name
+    seeds=${SEEDS:-30:40} folds=${FOLDS:-1,2,3} each=--folds-in-turn
     case $name in
     dev | longform)
         folds=${FOLDS:-0,1,2}
         set -- longform:0 --folds 3 --budgets 10,20,40 --steps 300 --long-side 192 --pool-size 1200 --test-size 400
         if [[ $name == dev ]]; then
-            seeds=${SEEDS:-100:103}
+            seeds=${SEEDS:-100:103} each=
             set -- longform:1 "${@:2}"
         fi
         ;;
@@ -47,7 +48,7 @@ for name in "${names[@]}"; do
     # Rounds that were committed are not played again.
     if [[ ! -d $work/rounds && -f $out/rounds.tar.xz ]]; then tar -xJf "$out/rounds.tar.xz" -C "$work"; fi
     "$python" -m napari_al_pose simulate "$@" --strategies "$arms" --no-sanity --candidates 20 --seeds "$seeds" \
-        --use-folds "$folds" --jobs "$jobs" --minutes "$minutes" --cache build/selection/cache --output "$work"
+        --use-folds "$folds" $each --jobs "$jobs" --minutes "$minutes" --cache build/selection/cache --output "$work"
     tar --sort=name --mtime=2000-01-01 --owner=0 --group=0 -cJf "$out/rounds.tar.xz" -C "$work" protocol.json rounds
     cp "$work/report.html" "$work/summary.json" "$work/protocol.json" "$out/"
 done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -242,6 +243,14 @@ def test_a_dask_cluster_plays_the_same(played, tmp_path):
         simulate([make_blobs(videos=2, frames=14)], protocol, replace(run, scheduler=cluster.scheduler_address))
     found = read_rounds(tmp_path / "out" / "rounds")
     assert [row["picks"] for row in found] == [row["picks"] for row in rows if row["arm"] == "uniform"]
+
+
+def test_folds_are_played_in_turn():
+    every = Run(output=Path("out"), cache=Path("cache"), seeds=(30, 31, 32, 33), folds=(1, 2))
+    assert every.seeds_of(1) == every.seeds_of(2) == (30, 31, 32, 33)
+    in_turn = replace(every, in_turn=True)
+    assert in_turn.seeds_of(1) == (30, 32)
+    assert in_turn.seeds_of(2) == (31, 33)
 
 
 def run_command(command, capsys):

@@ -42,6 +42,8 @@ class Run:
         For data computed from the data sets; it can be deleted.
     seeds, folds : tuple of int
         Those to play.
+    in_turn : bool
+        Play one fold with each seed, in turn, instead of every fold with every seed.
     jobs : int
         Number of processes, each with one torch thread.
     scheduler : str
@@ -54,9 +56,14 @@ class Run:
     cache: Path
     seeds: tuple[int, ...]
     folds: tuple[int, ...]
+    in_turn: bool = False
     jobs: int = 1
     scheduler: str = ""
     minutes: float = 0.0
+
+    def seeds_of(self, fold: int) -> tuple[int, ...]:
+        """Return the seeds to play on a fold."""
+        return self.seeds[self.folds.index(fold) :: len(self.folds)] if self.in_turn else self.seeds
 
 
 def simulate(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> dict[str, Any]:
@@ -121,7 +128,7 @@ def _jobs(raws: Sequence[RawDataset], protocol: Protocol, run: Run) -> list[Fold
                         f"{protocol.budgets[-1]}.",
                         "Give smaller --budgets, or simulate this data set on its own.",
                     )
-                jobs += [FoldJob(folder, raw.name, fold.number, seed) for seed in run.seeds]
+                jobs += [FoldJob(folder, raw.name, fold.number, seed) for seed in run.seeds_of(fold.number)]
     if not jobs:
         raise AlPoseError("Expected folds to play, got none.", f"Give folds below {protocol.folds}.")
     return sorted(jobs, key=lambda job: (job.seed, job.dataset, job.fold))

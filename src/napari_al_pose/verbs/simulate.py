@@ -88,6 +88,7 @@ def add(verbs: Any) -> None:
     )
     verb.add_argument("--folds", type=positive, default=3, metavar="N", help="parts of each data set (default: 3)")
     verb.add_argument("--use-folds", type=_numbers, metavar="I,J", help="folds to test on, from 0 (default: all)")
+    verb.add_argument("--folds-in-turn", action="store_true", help="each seed plays one of these folds, not all")
     _add_learning(verb)
     verb.add_argument("--test-size", type=positive, default=120, metavar="N", help="most frames to test on")
     verb.add_argument(
@@ -169,6 +170,7 @@ def _simulate(options: argparse.Namespace) -> None:
         cache=options.cache or output / "cache",
         seeds=options.seeds,
         folds=options.use_folds or tuple(range(protocol.folds)),
+        in_turn=options.folds_in_turn,
         jobs=options.jobs,
         scheduler=options.scheduler,
         minutes=options.minutes,
