@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,13 @@ from napari_al_pose.domain.confidence_threshold import (
     EVEN_CHANCE,
     HIGHEST,
     LOWEST,
+    Thresholds,
     believed,
     confidence_threshold,
     is_doubtful,
+    margin,
 )
-from napari_al_pose.domain.suggestion import Reliability
+from napari_al_pose.domain.suggestion import Reliability, Round
 
 
 def measured(*bins):
@@ -42,3 +46,21 @@ def test_what_has_no_place_is_neither_believed_nor_doubted():
     assert is_doubtful(guess, 0.5).tolist() == [False, True, False]
     np.testing.assert_array_equal(believed(guess, 0.5), [[1, 2], [np.nan, np.nan], [np.nan, np.nan]])
     assert guess.xy[1].tolist() == [3, 4]
+
+
+def test_a_round_says_from_where_each_bodypart_is_believed():
+    finished = Round(1, 3, 8, 2, "hybrid", None, "", 1.0, 100, thresholds=(0.3, 0.99, float("nan")))
+    known = Thresholds.of_round(finished)
+    np.testing.assert_allclose(known.for_bodyparts(3), [0.3, HIGHEST, EVEN_CHANCE])
+    assert known.for_bodyparts(2).tolist() == [EVEN_CHANCE, EVEN_CHANCE], "not of these bodyparts"
+    old = replace(finished, thresholds=(), reliability=measured((0.4, 0.2, 50), (0.6, 0.4, 50), (0.9, 0.9, 50)))
+    np.testing.assert_allclose(Thresholds.of_round(old).for_bodyparts(2), [0.66, 0.66])
+
+
+def test_each_bodypart_is_believed_from_its_own_threshold():
+    guess = Prediction(FrameKey("v", 0), 1, np.ones((3, 2), np.float32), np.array([0.6, 0.6, 0.6], np.float32))
+    thresholds = np.array([0.3, 0.9, 0.5])
+    assert is_doubtful(guess, thresholds).tolist() == [False, True, False]
+    assert np.isfinite(believed(guess, thresholds)).all(axis=1).tolist() == [True, False, True]
+    above = margin(guess, thresholds)
+    assert above[1] < 0 < above[2] < above[0]

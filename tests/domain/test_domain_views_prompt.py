@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, KeypointState, Prediction
+from napari_al_pose.domain.asked_bodyparts import is_drawn
 from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.domain.views.prompt import Guessed, copied_sentence, prompt
@@ -67,3 +70,16 @@ def test_where_only_doubtful_bodyparts_are_asked_for_it_counts_those():
     empty, guessed = Annotation.empty(KEY, 3), Guessed(guess(0.9, 0.3, 0.2), 0.5)
     assert prompt(empty, guessed, "tail", asks_bodyparts=True).text == "Click the tail (2 doubtful left)"
     assert prompt(empty, guessed, "tail").text == "Click the tail (0 of 3 done)"
+    copied = Guessed(guess(0.9, 0.3, 0.2), 0.5, copied_from=FrameKey("v", 3))
+    assert prompt(empty, copied, "tail", asks_bodyparts=True).text == "Click the tail (0 of 3 done)", "no model's"
+
+
+def test_what_was_drawn_is_said_beside_what_is_doubtful():
+    key = next(key for key in (FrameKey("v", n) for n in range(999)) if is_drawn(key, "", 3).tolist() == [1, 0, 0])
+    empty = Annotation.empty(key, 3)
+    sure = Guessed(replace(guess(0.9, 0.9, 0.9), key=key), 0.5)
+    assert prompt(empty, sure, "snout", asks_bodyparts=True).text == "Click the snout (1 drawn at random left)"
+    unsure = Guessed(replace(guess(0.9, 0.9, 0.2), key=key), 0.5)
+    assert (
+        prompt(empty, unsure, "tail", asks_bodyparts=True).text == "Click the tail (1 doubtful, 1 drawn at random left)"
+    )

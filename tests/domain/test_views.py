@@ -27,6 +27,7 @@ from napari_al_pose.domain import (
     Skeleton,
     Suggestion,
 )
+from napari_al_pose.domain.confidence_threshold import Thresholds
 from napari_al_pose.domain.labelling import LabelTally
 from napari_al_pose.domain.skeleton_draft import SkeletonDraft
 from napari_al_pose.domain.views import (
@@ -209,13 +210,14 @@ def test_queue_rows_keep_the_order_and_mark_done_holdout_and_current():
 
 
 def test_a_queue_of_doubtful_bodyparts_says_how_many_are_asked_for():
-    queue = [suggestion(n, 1.0, role=FrameRole.HOLDOUT if n == 2 else FrameRole.TRAIN) for n in range(6)]
+    queue = [suggestion(n, 1.0, role=FrameRole.HOLDOUT if n == 2 else FrameRole.TRAIN) for n in range(7)]
     xy = np.array([[1, 2], [3, 4], [np.nan, np.nan]], np.float32)
     said = {key: Prediction(key, 1, xy, np.array([0.9, p, 0], np.float32))
             for key, p in ((queue[0].key, 0.4), (queue[1].key, 0.6), (queue[2].key, 0.4))}  # fmt: skip
-    said[queue[5].key] = Prediction(queue[5].key, 1, np.ones((3, 2), np.float32), np.ones(3, np.float32))
-    rows = queue_rows(queue, (), None, asked=AskedBodyparts(said, 0.5))
-    words = ["2 bodyparts", "1 bodypart", "whole frame", "", "whole frame", "none in doubt"]
+    for key in (queue[5].key, queue[6].key):  # of the first, the draw asks for a bodypart
+        said[key] = Prediction(key, 1, np.ones((3, 2), np.float32), np.ones(3, np.float32))
+    rows = queue_rows(queue, (), None, asked=AskedBodyparts(said, Thresholds(0.5)))
+    words = ["2 bodyparts", "1 bodypart", "whole frame", "", "whole frame", "1 bodypart", "none in doubt"]
     assert [row.detail for row in rows] == [f"frame {n}" + (f", {w}" if w else "") for n, w in enumerate(words)]
 
 

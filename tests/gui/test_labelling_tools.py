@@ -10,6 +10,7 @@ import pytest
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
+from napari_al_pose.domain.asked_bodyparts import is_drawn
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
@@ -506,7 +507,9 @@ def test_test_frames_and_every_fifth_are_asked_for_as_a_whole(engine, opened):
 def test_doubtful_bodyparts_of_every_animal_are_asked_for(engine, several):
     several.projects.toggle_ask()
     names = several.frame.bodyparts
-    key = several.frame.key
+    video = several.frame.key.video
+    key = next(key for key in (FrameKey(video, n) for n in range(100)) if not drawn_in(several, key))
+    several.navigator.go_to(key)
     xy = np.stack([np.arange(len(names)) * 20.0 + 50, np.full(len(names), 60.0)], axis=1).astype(np.float32)
     sure = np.full(len(names), 0.9, np.float32)
     poses = np.stack([xy, xy + np.float32([0, 100])])
@@ -519,3 +522,32 @@ def test_doubtful_bodyparts_of_every_animal_are_asked_for(engine, several):
     several.editor.click(70, 160)
     assert key in several.projects.done
     assert "The model is sure of" in several.prompter.prompt.text
+
+
+def test_what_was_drawn_is_asked_for_though_the_model_is_sure(engine, several):
+    several.projects.toggle_ask()
+    video, names = several.frame.key.video, several.frame.bodyparts
+    key = next(key for key in (FrameKey(video, n) for n in range(100)) if len(drawn_in(several, key)) == 1)
+    (drawn,) = drawn_in(several, key)
+    several.navigator.go_to(key)
+    xy = np.stack([np.arange(len(names)) * 20.0 + 50, np.full(len(names), 60.0)], axis=1).astype(np.float32)
+    sure = np.full((2, len(names)), 0.9, np.float32)
+    engine.says(Ready("cpu", 1))
+    poses = np.stack([xy, xy + np.float32([0, 100])])
+    guess = Prediction(key, 1, xy, sure[0], animals_xy=poses, animals_likelihood=sure)
+    engine.says(Looked(1, key, None, guess))
+    assert (several.frame.individual, several.frame.bodypart) == drawn
+    assert "1 drawn at random left" in several.prompter.prompt.text
+    several.editor.accept_guess(drawn[1])
+    assert "The model is sure of" in several.prompter.prompt.text
+
+
+def drawn_in(session, key):
+    """Return which bodyparts of which animals are drawn in a frame."""
+    names = session.frame.bodyparts
+    return [
+        (who, name)
+        for who in session.frame.individuals
+        for name, is_one in zip(names, is_drawn(key, who, len(names)), strict=True)
+        if is_one
+    ]

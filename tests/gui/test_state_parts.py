@@ -7,6 +7,7 @@ import pytest
 from session_tools import TIMEOUT
 
 from napari_al_pose.domain import AlPoseError, Annotation, FrameKey, KeypointState, Prediction, Suggestion
+from napari_al_pose.domain.confidence_threshold import Thresholds
 from napari_al_pose.domain.label_checks import LabelCheck
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.messages import (
@@ -156,7 +157,7 @@ def test_the_current_frame_reads_labels_and_goes_from_bodypart_to_bodypart(frame
 def test_guesses_leave_out_what_is_labelled_and_tell_what_is_doubted():
     guesses, heard, key = FrameGuesses(), [], FrameKey("mouse", 3)
     guesses.changed.connect(lambda: heard.append(guesses.chosen))
-    guesses.believe_from(0.5)
+    guesses.believe_from(Thresholds(0.5))
     guesses.about((Annotation.empty(key, 2),), 0)
     said = Prediction(key, 1, np.array([[10, 20], [30, 40]], np.float32), np.array([0.9, 0.2], np.float32))
     guesses.add_predictions({key: said})

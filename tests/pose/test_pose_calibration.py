@@ -11,6 +11,7 @@ from napari_al_pose.domain import KeypointState
 from napari_al_pose.pose.calibration import (
     Calibration,
     CalibrationSet,
+    calibrate_bodyparts,
     calibration_set,
     fit_calibration,
     reliability,
@@ -52,6 +53,18 @@ def test_a_handful_of_answers_moves_little_and_none_nothing():
     one = fit_calibration(CalibrationSet(np.array([0.9]), np.array([False]), np.ones(1)), before=before)
     assert abs(one.slope - before.slope) < 0.3
     assert one.shift < before.shift
+
+
+def test_a_bodypart_with_few_answers_goes_by_what_all_say():
+    many = said(np.random.default_rng(1).normal(0, 2, 400), slope=1.0, shift=-1.5)
+    few = CalibrationSet(np.array([0.6]), np.array([True]), np.ones(1))
+    none = CalibrationSet(np.empty(0), np.empty(0, bool), np.empty(0))
+    wrong = said(np.random.default_rng(2).normal(0, 2, 400), slope=1.0, shift=-3.0)
+    of_many, of_few, of_none, of_wrong = (one.raw_for(0.5) for one in calibrate_bodyparts([many, few, none, wrong]))
+    assert of_many == pytest.approx(1 / (1 + np.exp(-1.5)), abs=0.07)
+    assert of_wrong > of_none > of_many
+    assert Calibration(2.0, 1.0).raw_for(float(Calibration(2.0, 1.0)(np.float32(0.3)))) == pytest.approx(0.3, abs=1e-4)
+    assert of_few == pytest.approx(of_none, abs=0.1)
 
 
 @settings(max_examples=50, deadline=None)

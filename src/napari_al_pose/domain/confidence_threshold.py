@@ -1,15 +1,23 @@
-"""The confidence threshold: guesses are believed if they are more often right than wrong."""
+"""The confidence threshold: guesses are believed if they are more often right than wrong.
+
+A likelihood of 0.6 may be safe for a snout and hopeless for a tongue, so each bodypart has a threshold of its own once
+guesses for it have been answered by labels.
+"""
 
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.prediction import Prediction
-from napari_al_pose.domain.suggestion import Reliability
+from napari_al_pose.domain.suggestion import Reliability, Round
+
+Threshold = float | NDArray[np.float64]
+"""Likelihood from which guesses are believed: one for all bodyparts, or one for each, (K,)."""
 
 EVEN_CHANCE = 0.5
 """Guesses right this often are believed; since likelihoods are calibrated, it is also a likelihood."""
@@ -59,13 +67,58 @@ def confidence_threshold(reliability: Reliability | None) -> float:
     return float(min(max(found, LOWEST), HIGHEST))
 
 
-def is_doubtful(guess: Prediction, threshold: float) -> NDArray[np.bool_]:
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which likelihoods guesses of a model are believed.
+
+    Parameters
+    ----------
+    pose : float
+        For a whole pose, and for bodyparts of which nothing else is known.
+    bodyparts : tuple of float
+        For each bodypart; () if nothing is known of any.
+    """
+
+    pose: float = EVEN_CHANCE
+    bodyparts: tuple[float, ...] = ()
+
+    @staticmethod
+    def of_round(finished: Round) -> Thresholds:
+        """Return the thresholds for the model of a round."""
+        known = np.nan_to_num(np.array(finished.thresholds, np.float64), nan=EVEN_CHANCE)
+        bounded = np.clip(known, LOWEST, HIGHEST)
+        return Thresholds(confidence_threshold(finished.reliability), tuple(bounded.tolist()))
+
+    def for_bodyparts(self, n: int) -> NDArray[np.float64]:
+        """Return the threshold of each bodypart, (n,): the pose's unless it is known for so many bodyparts."""
+        return np.array(self.bodyparts) if len(self.bodyparts) == n else np.full(n, self.pose)
+
+
+def margin(guess: Prediction, threshold: Threshold) -> NDArray[np.float64]:
+    """Return how far each bodypart of a guess is above its threshold, (K,).
+
+    Returns
+    -------
+    float array, (K,)
+        Difference of the logits, which makes bodyparts with different thresholds comparable; negative for what is not
+        believed, and minus infinity where there is no position.
+    """
+    above = _logit(guess.likelihood) - _logit(np.asarray(threshold))
+    return np.where(np.isfinite(guess.xy).all(axis=1), above, -np.inf)
+
+
+def is_doubtful(guess: Prediction, threshold: Threshold) -> NDArray[np.bool_]:
     """Return which bodyparts of ``guess``, (K,), have a position that is not believed."""
     return np.isfinite(guess.xy).all(axis=1) & (guess.likelihood < threshold)
 
 
-def believed(guess: Prediction, threshold: float) -> NDArray[np.float32]:
+def believed(guess: Prediction, threshold: Threshold) -> NDArray[np.float32]:
     """Return the positions of the believed bodyparts of ``guess``, (K, 2); NaN for the others."""
     xy = guess.xy.copy()
     xy[guess.likelihood < threshold] = np.nan
     return xy
+
+
+def _logit(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    clipped = np.clip(np.asarray(p, np.float64), 1e-9, 1 - 1e-9)
+    return np.log(clipped) - np.log1p(-clipped)

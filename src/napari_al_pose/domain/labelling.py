@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
-from napari_al_pose.domain.confidence_threshold import is_doubtful
+from napari_al_pose.domain.confidence_threshold import Threshold, is_doubtful
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 
@@ -202,7 +202,9 @@ def loop_step(n_frames: int, index: int, bodypart: int, n_bodyparts: int) -> tup
 
 
 def accepted_points(
-    guesses: Mapping[str, Prediction | None], bodyparts_of: Callable[[str], Sequence[str]], threshold: float
+    guesses: Mapping[str, Prediction | None],
+    bodyparts_of: Callable[[str], Sequence[str]],
+    thresholds: Mapping[str, Threshold],
 ) -> dict[tuple[str, str], tuple[float, float] | None]:
     """Return where the guesses are, by individual and bodypart; None for a bodypart that may not be visible.
 
@@ -212,14 +214,14 @@ def accepted_points(
         Of each individual; NaN for what is labelled already.
     bodyparts_of : callable
         Returns the bodyparts of an individual.
-    threshold : float
-        Likelihood from which a guess is believed.
+    thresholds : mapping of str to float, or to float array, (K,)
+        Likelihood from which guesses for each individual are believed.
     """
     found: dict[tuple[str, str], tuple[float, float] | None] = {}
     for who, guess in guesses.items():
         if guess is None:
             continue
-        points = zip(bodyparts_of(who), guess.xy.tolist(), is_doubtful(guess, threshold), strict=True)
+        points = zip(bodyparts_of(who), guess.xy.tolist(), is_doubtful(guess, thresholds[who]), strict=True)
         for name, (x, y), doubted in points:
             if doubted:
                 found[who, name] = None

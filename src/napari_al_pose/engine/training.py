@@ -31,6 +31,7 @@ from napari_al_pose.domain import (
 from napari_al_pose.domain.backbones import DEFAULT_BACKBONE
 from napari_al_pose.domain.excluded_labels import ExcludedLabels, excluded_labels_sentence
 from napari_al_pose.domain.settings import TrainSettings
+from napari_al_pose.engine.judged_guesses import measured_thresholds
 from napari_al_pose.engine.labels import by_frame, known_labels, unique_labels, with_taken
 from napari_al_pose.engine.messages import Progress, Trained, TrainStep, TrialStep
 from napari_al_pose.engine.progress import ProgressReporter
@@ -39,7 +40,7 @@ from napari_al_pose.engine.usable_labels import ImageOfFrame, usable_labels
 from napari_al_pose.pose import LabelledFrame, PoseModel, TrainTick, summarise, train
 from napari_al_pose.pose.backbone import WeightsMissingError
 from napari_al_pose.pose.calibration import reliability_of
-from napari_al_pose.pose.evaluation import predict_labelled
+from napari_al_pose.pose.evaluation import LabelledPredictions, predict_labelled
 from napari_al_pose.pose.mean_teacher import UNLABELLED_FRAMES
 from napari_al_pose.pose.predictor import Predictor
 from napari_al_pose.project import Project
@@ -263,7 +264,8 @@ def train_round(
     seconds = time.monotonic() - began
     with project.models.new_folder() as folder:
         model.save(folder / model.file_name)
-    error, likelihoods = measure(model, holdout)
+    measured = predict_labelled(model, holdout) if any(frame.animals for frame in holdout) else None
+    error, likelihoods = measure(measured, model.bodyparts)
     done = Round(
         number=project.models.latest(),
         labels_revision=split.revision,
@@ -276,6 +278,7 @@ def train_round(
         steps=last.step,
         reliability=likelihoods,
         left_out=left_out,
+        thresholds=measured_thresholds(project, measured),
         started_from=previous_version if last.fine_tuned else 0,
         input_size=model.input_size_for(*frames[0].size),
         window=model.window_in(*frames[0].size),
@@ -327,15 +330,15 @@ def _optimise(
         training.close()
 
 
-def measure(model: PoseModel, frames: list[LabelledFrame]) -> tuple[ErrorSummary | None, Reliability | None]:
-    """Return the model's error on labelled frames it did not learn from, and the reliability of its likelihoods.
+def measure(
+    measured: LabelledPredictions | None, bodyparts: Sequence[str]
+) -> tuple[ErrorSummary | None, Reliability | None]:
+    """Return a model's error on labelled frames it did not learn from, and the reliability of its likelihoods.
 
-    Return None if there is no frame to measure on.
+    Return None if there is nothing to measure on, or no animal was found.
     """
-    if not any(frame.animals for frame in frames):
+    if measured is None or not len(measured[0]):
         return None, None
-    predicted, likelihood, annotated, states = predict_labelled(model, frames)
-    if not len(predicted):  # no animal was found
-        return None, None
-    error = summarise(predicted, annotated, states, bodyparts=model.bodyparts)
+    predicted, likelihood, annotated, states = measured
+    error = summarise(predicted, annotated, states, bodyparts=bodyparts)
     return error, reliability_of(likelihood, predicted, annotated, states)

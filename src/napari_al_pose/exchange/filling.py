@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_al_pose.domain import Annotation, FrameKey, KeypointState
-from napari_al_pose.domain.confidence_threshold import confidence_threshold
+from napari_al_pose.domain.confidence_threshold import Thresholds
 from napari_al_pose.domain.wording import counted
 from napari_al_pose.formats.atomic import write_text
 from napari_al_pose.formats.label_set import LabelSet
@@ -109,8 +109,8 @@ def fill(project: Project, labels: LabelSet) -> Filled:
     if not wanted or not version or several:
         return Filled(labels, (), len(wanted), several=several)
     guesses = project.predictions.load(version)
-    reliability = next((r.reliability for r in reversed(project.rounds.all()) if r.number == version), None)
-    threshold = confidence_threshold(reliability)
+    of_rounds = (Thresholds.of_round(r) for r in reversed(project.rounds.all()) if r.number == version)
+    threshold = next(of_rounds, Thresholds()).for_bodyparts(skeleton.n_bodyparts)
     made: dict[FrameKey, Annotation] = {}
     points: list[FilledPoint] = []
     for one in wanted:
@@ -118,7 +118,7 @@ def fill(project: Project, labels: LabelSet) -> Filled:
         unseen = np.flatnonzero(one.states == KeypointState.UNSEEN)
         if guess is None or len(guess.xy) != len(one.states):
             continue
-        if not (guess.likelihood[unseen] >= threshold).all() or not np.isfinite(guess.xy[unseen]).all():
+        if not (guess.likelihood[unseen] >= threshold[unseen]).all() or not np.isfinite(guess.xy[unseen]).all():
             continue
         xy, states = one.xy.copy(), one.states.copy()
         xy[unseen], states[unseen] = guess.xy[unseen], KeypointState.PLACED

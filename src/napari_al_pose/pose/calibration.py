@@ -7,6 +7,7 @@ of the reference length, as in PCK@0.1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,11 @@ class Calibration:
         if self == Calibration():
             return raw
         return _sigmoid(self.slope * _logit(raw) + self.shift).astype(np.float32)
+
+    def raw_for(self, likelihood: float) -> float:
+        """Return the raw value, in [0, 1], that becomes this likelihood."""
+        wanted = _logit(np.array(likelihood))
+        return float(_sigmoid((wanted - self.shift) / self.slope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,53 @@ def fit_calibration(given: CalibrationSet, *, before: Calibration | None = None)
         if float(np.abs(step).max()) < 1e-6:
             break
     return Calibration(slope=float(np.clip(theta[0], 0.2, 5.0)), shift=float(np.clip(theta[1], -8.0, 8.0)))
+
+
+def calibrate_bodyparts(given: Sequence[CalibrationSet]) -> list[Calibration]:
+    """Return a calibration for each bodypart: fitted to its own results, with the fit to all as a prior."""
+    common = fit_calibration(
+        CalibrationSet(*(np.concatenate([getattr(one, name) for one in given]) for name in ("raw", "found", "weights")))
+    )
+    return [fit_calibration(one, before=common) for one in given]
+
+
+def bodypart_thresholds(
+    likelihood: NDArray[np.floating],
+    predicted: NDArray[np.floating],
+    annotated: NDArray[np.floating],
+    states: NDArray[np.integer],
+    *,
+    chances: NDArray[np.floating],
+    reference_px: float,
+) -> tuple[float, ...]:
+    """Return, for each bodypart, the likelihood from which guesses are right with some chance.
+
+    Parameters
+    ----------
+    likelihood : float array, (N, K)
+        Of guesses for frames from which the network that made them had not learnt.
+    predicted, annotated : float array, (N, K, 2)
+        Source pixels.
+    states : int array, (N, K)
+        `KeypointState` values of the labels.
+    chances : float array, (K,)
+        Wanted probability that a guess is right.
+    reference_px : float
+        Length of the animal, source px.
+
+    Returns
+    -------
+    tuple of float
+        In [0, 1]; empty if the length is not known: then there is no scale for errors.
+    """
+    if not np.isfinite(reference_px):
+        return ()
+    sets = [
+        calibration_set(likelihood[:, k], predicted[:, k], annotated[:, k], states[:, k], reference_px=reference_px)
+        for k in (slice(k, k + 1) for k in range(states.shape[1]))
+    ]
+    calibrations = calibrate_bodyparts(sets)
+    return tuple(one.raw_for(chance) for one, chance in zip(calibrations, chances.tolist(), strict=True))
 
 
 def reliability_of(

@@ -189,9 +189,11 @@ def _animal_poses(model: PoseModel, frames: Sequence[LabelledFrame]) -> list[Ani
     return [model.predict(frame.image[None], with_scoremaps=False).every_animal() for frame in frames]
 
 
-def predict_labelled(
-    model: PoseModel, frames: Sequence[LabelledFrame]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
+LabelledPredictions = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]
+"""Predicted positions (N, K, 2), likelihoods (N, K), annotated positions (N, K, 2) and states (N, K)."""
+
+
+def predict_labelled(model: PoseModel, frames: Sequence[LabelledFrame]) -> LabelledPredictions:
     """Return predicted positions and likelihoods beside the annotated positions and states, one row a frame.
 
     With several animals each labelled animal is a row of its own; missed animals are left out.
@@ -207,9 +209,7 @@ def predict_labelled(
     )
 
 
-def _predict_animals(
-    model: PoseModel, frames: Sequence[LabelledFrame]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
+def _predict_animals(model: PoseModel, frames: Sequence[LabelledFrame]) -> LabelledPredictions:
     poses, sure = [], []
     for frame in frames:
         found = model.predict(frame.image[None], with_scoremaps=False).every_animal()

@@ -13,13 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_al_pose.pose.calibration import CalibrationSet, fit_calibration
+from napari_al_pose.domain.asked_bodyparts import scarcity
+from napari_al_pose.pose.calibration import CalibrationSet, calibrate_bodyparts
 
 JudgedGuess = tuple[int, float, bool]
 """Bodypart, likelihood, and whether the guess was right."""
-
-_SCARCE = 0.5
-"""How much a bodypart without labels is preferred to the one with the most labels."""
 
 
 class GuessDoubt:
@@ -33,11 +31,9 @@ class GuessDoubt:
     """
 
     def __init__(self, judged: Sequence[JudgedGuess], n_bodyparts: int) -> None:
-        common = fit_calibration(_calibration_set(judged))
-        self._by_bodypart = [
-            fit_calibration(_calibration_set([one for one in judged if one[0] == k]), before=common)
-            for k in range(n_bodyparts)
-        ]
+        self._by_bodypart = calibrate_bodyparts(
+            [_calibration_set([one for one in judged if one[0] == k]) for k in range(n_bodyparts)]
+        )
 
     def __call__(self, likelihood: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability that guesses of likelihoods (..., K) have to be moved."""
@@ -66,8 +62,7 @@ def select_bodyparts(
     rng : Generator
         Source of randomness.
     """
-    scarce = 1.0 + _SCARCE * (1.0 - n_labels / max(1, int(n_labels.max())))
-    order = np.argsort(-doubt * scarce, kind="stable").tolist()
+    order = np.argsort(-doubt * scarcity(n_labels), kind="stable").tolist()
     n_drawn = int(rng.binomial(n, drawn))
     kept = order[: n - n_drawn]
     rest = [k for k in range(len(doubt)) if k not in kept]

@@ -78,6 +78,6 @@ def _mark(state: KeypointState, guessed: Guessed | None, index: int) -> tuple[Bo
     if guessed.copied_from is not None:
         return BodypartMark.GUESSED, f"from frame {guessed.copied_from.frame}"
     likelihood = float(guessed.pose.likelihood[index])
-    if likelihood < guessed.threshold:
+    if guessed.doubted[index]:
         return BodypartMark.DOUBTED, f"not visible? {likelihood:.0%}"
     return BodypartMark.GUESSED, f"guess {likelihood:.0%}"

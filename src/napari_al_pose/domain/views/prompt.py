@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_al_pose.domain.annotation import Annotation, FrameRole, KeypointState
-from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses, believed, is_doubtful
+from napari_al_pose.domain.asked_bodyparts import asked_bodyparts
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses, Threshold, believed, is_doubtful
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
 from napari_al_pose.domain.tools import LabelMode, Tool
@@ -62,7 +64,7 @@ class Guessed:
     ----------
     pose : Prediction
         What is not labelled yet.
-    threshold : float
+    threshold : float, or float array, (K,)
         Likelihood from which a bodypart is believed.
     unbelieved : DoubtfulGuesses
         What becomes of the others when it is accepted.
@@ -71,9 +73,19 @@ class Guessed:
     """
 
     pose: Prediction
-    threshold: float
+    threshold: Threshold
     unbelieved: DoubtfulGuesses = DoubtfulGuesses.OPEN
     copied_from: FrameKey | None = None
+
+    @property
+    def believed(self) -> NDArray[np.bool_]:
+        """Which bodyparts have a position that is believed, (K,)."""
+        return np.asarray(np.isfinite(believed(self.pose, self.threshold)).all(axis=1))
+
+    @property
+    def doubted(self) -> NDArray[np.bool_]:
+        """Which bodyparts have a position that is not believed, (K,)."""
+        return is_doubtful(self.pose, self.threshold)
 
 
 def prompt(
@@ -94,7 +106,7 @@ def prompt(
     """Return what is said of the current frame, an empty prompt without one.
 
     ``others_guessed`` says whether there is a guess for another individual too, ``asks_bodyparts`` whether only
-    doubtful bodyparts are asked for, and ``asks_whole`` whether this frame is an exception from that. ``queue_end``
+    some bodyparts are asked for, and ``asks_whole`` whether this frame is an exception from that. ``queue_end``
     says what follows where no frame of the queue is left to go to.
     """
     if annotation is None:
@@ -113,11 +125,10 @@ def prompt(
     if tool is Tool.SELECT:
         return Prompt(f"{who}{bodypart} selected", _joined(NUDGE, ADD_KEY), warning)
     through_all = " in every frame" if mode is LabelMode.LOOP else f" ({done} of {n} done)"
-    if asks_bodyparts and guessed is not None:
-        open_ = annotation.states == KeypointState.UNSEEN
-        n_left = int((~np.isfinite(believed(guessed.pose, guessed.threshold)[open_]).all(axis=1)).sum())
-        through_all = f" ({n_left} doubtful left)"
-        if not n_left:
+    if asks_bodyparts and guessed is not None and guessed.copied_from is None:
+        asked = asked_bodyparts(annotation, guessed.pose, guessed.threshold)
+        through_all = f" ({_left(asked, guessed)} left)"
+        if not asked:
             keys = _joined(_accepting(guessed), queue_end or f"{NEXT_FRAME}, leave them open")
             return Prompt(f"{who}The model is sure of {f'the other {n - done}' if done else f'all {n}'}", keys, warning)
     accepting = "" if guessed is None else _accepting(guessed)
@@ -151,7 +162,7 @@ def point_name(bodyparts: Sequence[str], index: int, guessed: Guessed | None, *,
     if guessed.copied_from is not None:
         return f"{name}: {copied_sentence(guessed.copied_from, current=guessed.pose.key).lower()}"
     likelihood = float(guessed.pose.likelihood[index])
-    return f"{name}: guess, {likelihood:.0%}" + (", not visible?" if likelihood < guessed.threshold else "")
+    return f"{name}: guess, {likelihood:.0%}" + (", not visible?" if guessed.doubted[index] else "")
 
 
 def copied_sentence(key: FrameKey, *, current: FrameKey | None) -> str:
@@ -160,10 +171,17 @@ def copied_sentence(key: FrameKey, *, current: FrameKey | None) -> str:
     return f"Copied from frame {key.frame}{elsewhere}"
 
 
+def _left(asked: Sequence[int], guessed: Guessed) -> str:
+    """Return how many bodyparts are asked for, and why: "2 doubtful, 1 drawn at random"."""
+    n_drawn = int(guessed.believed[list(asked)].sum())
+    n_doubtful = len(asked) - n_drawn
+    words = (f"{n_doubtful} doubtful" if n_doubtful else "", f"{n_drawn} drawn at random" if n_drawn else "")
+    return ", ".join(filter(None, words))
+
+
 def _accepting(guessed: Guessed) -> str:
     """Return what the key that accepts does: how many guesses become labels, and what becomes of the others."""
-    n_believed = int(np.isfinite(believed(guessed.pose, guessed.threshold)).all(axis=1).sum())
-    n_doubted = int(is_doubtful(guessed.pose, guessed.threshold).sum())
+    n_believed, n_doubted = int(guessed.believed.sum()), int(guessed.doubted.sum())
     if not n_believed and not n_doubted:
         return ""
     doubted = DOUBTED_BECOME[guessed.unbelieved].format(n_doubted)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_al_pose.domain.annotation import FrameRole
-from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame, n_asked
+from napari_al_pose.domain.annotation import Annotation, FrameRole
+from napari_al_pose.domain.asked_bodyparts import asked_bodyparts, is_whole_frame
+from napari_al_pose.domain.confidence_threshold import Thresholds
 from napari_al_pose.domain.frames import FrameKey
 from napari_al_pose.domain.prediction import Prediction
+from napari_al_pose.domain.skeleton import SINGLE_INDIVIDUAL
 from napari_al_pose.domain.suggestion import Suggestion
 from napari_al_pose.domain.views.formatting import duration, number, time_left
 from napari_al_pose.domain.wording import counted
@@ -46,18 +48,21 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AskedBodyparts:
-    """What is known of the bodyparts that a queue of doubtful bodyparts asks for.
+    """What is known of the bodyparts that a queue of bodyparts asks for.
 
     Parameters
     ----------
     predictions : mapping of FrameKey to Prediction
         By the newest model.
-    threshold : float
-        Likelihood from which a guess is believed.
+    thresholds : Thresholds
+        Likelihoods from which its guesses are believed.
+    individual : str
+        Name of the animal. How much is asked of frames with several is not told.
     """
 
     predictions: Mapping[FrameKey, Prediction]
-    threshold: float
+    thresholds: Thresholds
+    individual: str = SINGLE_INDIVIDUAL
 
     def words(self, row: int, suggestion: Suggestion) -> str:
         """Return how much of a frame is asked for; "" if that is not known yet."""
@@ -66,7 +71,8 @@ class AskedBodyparts:
             return "whole frame"
         if guess is None or len(guess.poses[0]) != 1:
             return ""
-        n = n_asked(guess, self.threshold)
+        unlabelled = Annotation.empty(guess.key, len(guess.xy), self.individual)
+        n = len(asked_bodyparts(unlabelled, guess, self.thresholds.for_bodyparts(len(guess.xy))))
         return counted(n, "bodypart") if n else "none in doubt"
 
 
@@ -80,7 +86,7 @@ def queue_rows(
 ) -> tuple[QueueRow, ...]:
     """Return one row per suggestion, in the queue's order.
 
-    ``holdout`` are labelled frames marked as such; ``asked`` is given where only doubtful bodyparts are asked for.
+    ``holdout`` are labelled frames marked as such; ``asked`` is given where only some bodyparts are asked for.
     """
     finite = [s.score for s in suggestions if math.isfinite(s.score)]
     low, high = min([0.0, *finite]), max(finite, default=0.0)

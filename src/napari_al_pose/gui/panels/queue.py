@@ -129,7 +129,8 @@ class QueuePanel(Section):
     def _asked(self) -> AskedBodyparts | None:
         if self._projects.settings.ask == "frames":
             return None
-        return AskedBodyparts(self._frame.guesses.predictions, self._frame.guesses.model_threshold)
+        guesses, individuals = self._frame.guesses, self._frame.individuals
+        return AskedBodyparts(guesses.predictions, guesses.model_thresholds, *individuals[:1])
 
     def refresh(self) -> None:
         """Show the queue and where the user is in it."""

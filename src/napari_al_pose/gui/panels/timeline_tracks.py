@@ -125,7 +125,7 @@ class TrackLanes(SeekLane):
 
     def _paint_curve(self, painter: QPainter, likelihood: NDArray[np.float32]) -> None:
         """Paint the likelihood as an area; below the threshold it is a warning."""
-        height, threshold = CURVE_HEIGHT - 4, self._frame.guesses.threshold
+        height, threshold = CURVE_HEIGHT - 4, self._frame.guesses.model_thresholds.pose
         sure = mix(self._colours.text, self._colours.background, 0.6)
         painter.fillRect(QRectF(0, 2, self.width(), height), self._colours.raised)
         for x, value in enumerate(likelihood.tolist()):

@@ -1,17 +1,18 @@
-"""Which bodypart comes next if the queue asks for doubtful bodyparts only."""
+"""Which bodypart comes next if the queue asks for bodyparts instead of frames."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_al_pose.domain.doubtful_bodyparts import doubtful_bodyparts, is_answered
+from napari_al_pose.domain import Prediction
+from napari_al_pose.domain.asked_bodyparts import asked_bodyparts, is_answered
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.label_editor import LabelEditor
 from napari_al_pose.gui.state.navigator import Navigator
 
 
 class BodypartOrder(QObject):
-    """Chooses the most doubtful bodypart when a frame arrives, when the model's guess does, and after every edit.
+    """Chooses what is asked for first when a frame arrives, when the model's guess does, and after every edit.
 
     Parameters
     ----------
@@ -40,24 +41,30 @@ class BodypartOrder(QObject):
     @Slot()
     def _on_edit(self) -> None:
         self._choose()
-        frame = self._frame
-        guesses = frame.guesses
-        if self._navigator.asks_bodyparts and is_answered(frame.annotations, guesses.each, guesses.threshold):
+        guesses = self._frame.guesses
+        if self._navigator.asks_bodyparts and is_answered(
+            self._frame.annotations, self._model_guesses, guesses.threshold_of_each
+        ):
             self.answered.emit()
 
     def _choose(self) -> None:
-        """Choose the most doubtful bodypart: of the chosen individual, else of the next one with a doubtful guess."""
-        frame, guesses = self._frame, self._frame.guesses
-        if not self._navigator.asks_bodyparts or frame.annotation is None or not guesses.each:
+        """Choose the first bodypart that is asked for: of the chosen individual, else of the next one with a guess."""
+        frame, guesses = self._frame, self._model_guesses
+        if not self._navigator.asks_bodyparts or frame.annotation is None or not guesses:
             return
-        n, first = len(frame.individuals), frame.individual_index
+        n, first, thresholds = len(frame.individuals), frame.individual_index, frame.guesses.threshold_of_each
         for index in (*range(first, n), *range(first)):
-            guess = guesses.each[index]
-            if guess is None and index != first:
+            if guesses[index] is None and index != first:
                 continue
-            doubtful = doubtful_bodyparts(frame.annotations[index].states, guess, guesses.threshold)
-            if doubtful:
+            asked = asked_bodyparts(frame.annotations[index], guesses[index], thresholds[index])
+            if asked:
                 if index != first:
                     frame.choose_individual(frame.individuals[index])
-                frame.choose_bodypart(frame.bodyparts[doubtful[0]])
+                frame.choose_bodypart(frame.bodyparts[asked[0]])
                 return
+
+    @property
+    def _model_guesses(self) -> list[Prediction | None]:
+        """The guess for every individual, but none for one over which the labels of another frame are drawn."""
+        guesses, chosen = self._frame.guesses, self._frame.individual_index
+        return [None if guesses.is_copied and i == chosen else guess for i, guess in enumerate(guesses.each)]

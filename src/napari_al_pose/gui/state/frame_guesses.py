@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_al_pose.domain import Annotation, FrameKey, Prediction, Scoremaps
-from napari_al_pose.domain.confidence_threshold import EVEN_CHANCE, DoubtfulGuesses, believed, is_doubtful
+from napari_al_pose.domain.confidence_threshold import DoubtfulGuesses, Thresholds, believed, is_doubtful
 from napari_al_pose.domain.evidence import Evidence, of_scoremaps
 from napari_al_pose.domain.frame_guess import frame_guess, with_carried
 from napari_al_pose.domain.individuals import assign_poses, guesses_for
@@ -36,7 +36,7 @@ class FrameGuesses(QObject):
         self._predictions: dict[FrameKey, Prediction] = {}
         self._carried: dict[tuple[FrameKey, str], Prediction] = {}
         self._prior: PosePrior | None = None
-        self._threshold = EVEN_CHANCE
+        self._thresholds = Thresholds()
         self._annotations: tuple[Annotation, ...] = ()
         self._index = 0
         self._has_unique = False
@@ -66,14 +66,24 @@ class FrameGuesses(QObject):
         return any(guess is not None and np.isfinite(guess.xy).any() for guess in others)
 
     @property
-    def threshold(self) -> float:
-        """Likelihood from which a bodypart of `chosen` is believed; a copied pose is believed whole."""
-        return 0.0 if self._borrowed is not None else self._threshold
+    def threshold(self) -> NDArray[np.float64]:
+        """Likelihood from which each bodypart of `chosen` is believed, (K,)."""
+        return self._threshold_of(self._index)
 
     @property
-    def model_threshold(self) -> float:
-        """Likelihood from which the model's guesses are believed."""
-        return self._threshold
+    def threshold_of_each(self) -> tuple[NDArray[np.float64], ...]:
+        """Likelihood from which each bodypart of `each` is believed, (K,) for every individual."""
+        return tuple(self._threshold_of(index) for index in range(len(self._each)))
+
+    @property
+    def model_thresholds(self) -> Thresholds:
+        """Likelihoods from which the model's guesses are believed."""
+        return self._thresholds
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether `chosen` shows the labels of another frame."""
+        return self._borrowed is not None
 
     @property
     def doubted(self) -> NDArray[np.bool_]:
@@ -200,13 +210,21 @@ class FrameGuesses(QObject):
         self._find()
         self.changed.emit()
 
-    def believe_from(self, threshold: float) -> None:
-        """Believe guesses of this likelihood and above."""
-        if threshold != self._threshold:
-            self._threshold = threshold
+    def believe_from(self, thresholds: Thresholds) -> None:
+        """Believe guesses of these likelihoods and above."""
+        if thresholds != self._thresholds:
+            self._thresholds = thresholds
             self.changed.emit()
 
     # ---- inside -------------------------------------------------------------------------------
+
+    def _threshold_of(self, index: int) -> NDArray[np.float64]:
+        """Return from which likelihood each bodypart of an individual is believed; a copied pose is believed whole."""
+        n = len(self._annotations[index].states)
+        if self._borrowed is not None and index == self._index:
+            return np.zeros(n)
+        is_unique = self._has_unique and index == len(self._annotations) - 1
+        return np.full(n, self._thresholds.pose) if is_unique else self._thresholds.for_bodyparts(n)
 
     @property
     def _animals(self) -> tuple[Annotation, ...]:

@@ -206,7 +206,8 @@ class LabelEditor(QObject):
             return
         guesses = dict(zip(frame.individuals, frame.guesses.each, strict=True))
         marks = self._options.unbelieved is DoubtfulGuesses.NOT_VISIBLE
-        accepted = accepted_points(guesses, skeleton.bodyparts_of, frame.guesses.threshold)
+        thresholds = dict(zip(frame.individuals, frame.guesses.threshold_of_each, strict=True))
+        accepted = accepted_points(guesses, skeleton.bodyparts_of, thresholds)
         hidden, placed = Keypoint(KeypointState.NOT_VISIBLE), KeypointState.PLACED
         keypoints = {who: Keypoint(placed, *xy) if xy else hidden for who, xy in accepted.items() if xy or marks}
         if not keypoints:

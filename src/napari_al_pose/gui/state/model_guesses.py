@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import AlPoseError, FrameKey, Prediction
-from napari_al_pose.domain.confidence_threshold import confidence_threshold
+from napari_al_pose.domain.confidence_threshold import Thresholds
 from napari_al_pose.engine.messages import Adopted, Looked, Ranked, Trained
 from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
@@ -62,7 +62,7 @@ class ModelGuesses(QObject):
     def _on_entered(self, loaded: LoadedProject) -> None:
         # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
         rounds, cutoff = self._learning.rounds, loaded.project.config.pcutoff
-        self._frame.guesses.believe_from(confidence_threshold(rounds[-1].reliability) if rounds else cutoff)
+        self._frame.guesses.believe_from(Thresholds.of_round(rounds[-1]) if rounds else Thresholds(cutoff))
 
     @Slot()
     def _on_engine(self) -> None:
@@ -95,7 +95,7 @@ class ModelGuesses(QObject):
             self._frame.guesses.take_look(reply)
 
     def _on_trained(self, reply: Trained) -> None:
-        self._frame.guesses.believe_from(confidence_threshold(reply.round.reliability))
+        self._frame.guesses.believe_from(Thresholds.of_round(reply.round))
         self._look()
 
     def _on_ranked(self, reply: Ranked) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_al_pose.domain import Annotation, FrameKey, FrameRole, Suggestion
-from napari_al_pose.domain.doubtful_bodyparts import is_whole_frame
+from napari_al_pose.domain.asked_bodyparts import is_whole_frame
 from napari_al_pose.domain.labelling import neighbour_key, unlabelled_frames
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.tools import LabelMode
@@ -83,12 +83,12 @@ class Navigator(QObject):
 
     @property
     def asks_bodyparts(self) -> bool:
-        """Whether only the doubtful bodyparts of the current frame are asked for."""
+        """Whether only some bodyparts of the current frame are asked for."""
         return self._may_ask_bodyparts and not self._is_whole_frame
 
     @property
     def asks_whole(self) -> bool:
-        """Whether all bodyparts of a training frame are asked for, though of most frames only the doubtful ones are."""
+        """Whether all bodyparts of a training frame are asked for, though of most frames only some are."""
         return self._may_ask_bodyparts and self._is_whole_frame and self.role is FrameRole.TRAIN
 
     @property

@@ -198,7 +198,7 @@ class TrackEditor(QObject):
         self._stop.set()
         stop = self._stop = threading.Event()
         self._read_at = time.monotonic()
-        threshold = self._frame.guesses.threshold
+        threshold = self._frame.guesses.model_thresholds.pose
         video = key.video
         self._background.run(
             lambda: _read(project, video, threshold, stop.is_set),
