@@ -26,6 +26,7 @@ SUMMARIES = {
     "openfield": ("openfield",),
     "reaching": ("reaching",),
     "synthetic": ("synthetic",),
+    "selection-longform": ("selection-longform",),
     "longform": ("longform-dev", "selection-dev"),
 }
 """Folders of the summaries of each set that has some; what a later one has replaces the same in an earlier one."""
@@ -33,7 +34,7 @@ SUMMARIES = {
 ARMS = {"random+dedup": "random"}
 """Arms that are a strategy as the loop uses it, under another name."""
 
-TAIL = {"longform": "lost"}
+TAIL = {"selection-longform": "lost", "longform": "lost"}
 """Sets that are judged by another measure than the mean error."""
 
 HEAD = """\
@@ -41,9 +42,9 @@ HEAD = """\
 
 Differences from evenly spread frames (`uniform`), in percent of its area under the curve over all budgets; negative is
 better. In brackets the 95 % interval, then the number of pairs. Results of *reported* sets follow
-[the protocol](../protocol.md). Those of *development* sets are hints: few pairs, on data that strategies were chosen
-by. `python scripts/strategy_results.py` writes this page from `src/napari_al_pose/acquisition/measured.json`, which the
-window reads too.
+[the first protocol](../protocol.md), and on long recordings [the second](../selection-protocol.md). Those of
+*development* sets are hints: few pairs, on data that strategies were chosen by. `python scripts/strategy_results.py`
+writes this page from `src/napari_al_pose/acquisition/measured.json`, which the window reads too.
 
 """
 

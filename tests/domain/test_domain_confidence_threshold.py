@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -49,12 +50,14 @@ def test_what_has_no_place_is_neither_believed_nor_doubted():
 
 
 def test_a_round_says_from_where_each_bodypart_is_believed():
-    finished = Round(1, 3, 8, 2, "hybrid", None, "", 1.0, 100, thresholds=(0.3, 0.99, float("nan")))
-    known = Thresholds.of_round(finished)
-    np.testing.assert_allclose(known.for_bodyparts(3), [0.3, HIGHEST, EVEN_CHANCE])
+    finished = Round(
+        1, 3, 8, 2, "hybrid", None, "", 1.0, 100, thresholds=(("nose", 0.3), ("ear", 0.99), ("tail", math.nan))
+    )
+    known = Thresholds.of_round(finished, ("tail", "new", "ear", "nose"))
+    np.testing.assert_allclose(known.for_bodyparts(4), [EVEN_CHANCE, EVEN_CHANCE, HIGHEST, 0.3])
     assert known.for_bodyparts(2).tolist() == [EVEN_CHANCE, EVEN_CHANCE], "not of these bodyparts"
     old = replace(finished, thresholds=(), reliability=measured((0.4, 0.2, 50), (0.6, 0.4, 50), (0.9, 0.9, 50)))
-    np.testing.assert_allclose(Thresholds.of_round(old).for_bodyparts(2), [0.66, 0.66])
+    np.testing.assert_allclose(Thresholds.of_round(old, ("nose", "ear")).for_bodyparts(2), [0.66, 0.66])
 
 
 def test_each_bodypart_is_believed_from_its_own_threshold():

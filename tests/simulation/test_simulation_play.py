@@ -147,6 +147,9 @@ def test_the_report_tells_what_goes_wrong_beside_the_mean_error(played):
             assert tails[name]["curve"] == pytest.approx([row[name] for row in of(rows, arm)])
     assert by_arm["uniform"]["lost"]["difference"] is None
     assert by_arm["hybrid"]["lost"]["difference"]["n_pairs"] == 1
+    assert by_arm["uniform"]["worst_decile"]["ratio"] is None
+    last = [of(rows, arm)[-1]["worst_decile"] for arm in ("hybrid", "uniform")]
+    assert by_arm["hybrid"]["worst_decile"]["ratio"] == pytest.approx([last[0] / last[1]] * 3)
     assert "What goes wrong" in (folder / "report.html").read_text()
 
 

@@ -16,6 +16,7 @@ from napari_al_pose.simulation.statistics import (
     holm,
     labels_interval,
     labels_to_reach,
+    paired_ratio,
     sign_flip_p,
 )
 
@@ -95,3 +96,15 @@ def test_the_p_value_does_not_depend_on_scale_or_direction(differences, factor):
     assert 0 < p <= 1
     assert sign_flip_p(-values) == pytest.approx(p)
     assert sign_flip_p(values * factor) == pytest.approx(p)
+
+
+def test_a_ratio_is_of_pairs_drawn_together():
+    rng = np.random.default_rng(0)
+    baseline = {(fold, seed): float(rng.uniform(1, 9)) for fold in range(3) for seed in range(4)}
+    halves = {pair: value / 2 for pair, value in baseline.items()}
+    assert paired_ratio(halves, baseline) == pytest.approx((0.5, 0.5, 0.5)), "pairs differ, their ratios do not"
+    noisy = {pair: value * rng.uniform(0.3, 0.7) for pair, value in baseline.items()}
+    ratio, low, high = paired_ratio(noisy, baseline)
+    assert 0.3 < low < ratio < high < 0.7
+    assert paired_ratio(baseline, dict.fromkeys(baseline, 0.0)) is None
+    assert paired_ratio({}, baseline) is None

@@ -7,6 +7,7 @@ guesses for it have been answered by labels.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -76,18 +77,18 @@ class Thresholds:
     pose : float
         For a whole pose, and for bodyparts of which nothing else is known.
     bodyparts : tuple of float
-        For each bodypart; () if nothing is known of any.
+        For each bodypart of an animal; () if nothing is known of any.
     """
 
     pose: float = EVEN_CHANCE
     bodyparts: tuple[float, ...] = ()
 
     @staticmethod
-    def of_round(finished: Round) -> Thresholds:
-        """Return the thresholds for the model of a round."""
-        known = np.nan_to_num(np.array(finished.thresholds, np.float64), nan=EVEN_CHANCE)
-        bounded = np.clip(known, LOWEST, HIGHEST)
-        return Thresholds(confidence_threshold(finished.reliability), tuple(bounded.tolist()))
+    def of_round(finished: Round, bodyparts: Sequence[str]) -> Thresholds:
+        """Return the thresholds for the model of a round, and for the bodyparts there are now."""
+        pose, known = confidence_threshold(finished.reliability), dict(finished.thresholds)
+        each = [known.get(name, pose) for name in bodyparts]
+        return Thresholds(pose, tuple(min(max(one, LOWEST), HIGHEST) if one == one else pose for one in each))
 
     def for_bodyparts(self, n: int) -> NDArray[np.float64]:
         """Return the threshold of each bodypart, (n,): the pose's unless it is known for so many bodyparts."""

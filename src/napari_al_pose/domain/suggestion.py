@@ -119,7 +119,7 @@ class Round:
         Network pixels per source pixel; 0 in rounds of older versions.
     left_out : tuple of ExcludedLabels
         Labelled frames that it did not learn from, with the reason.
-    thresholds : tuple of float
+    thresholds : tuple of (str, float)
         For each bodypart, the likelihood from which a guess is believed, in [0, 1]; () if no guess has been answered by
         a label, and in rounds of older versions.
     """
@@ -139,4 +139,4 @@ class Round:
     window: int = 0
     scale: float = 0.0
     left_out: tuple[ExcludedLabels, ...] = ()
-    thresholds: tuple[float, ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()

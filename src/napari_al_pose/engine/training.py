@@ -278,7 +278,7 @@ def train_round(
         steps=last.step,
         reliability=likelihoods,
         left_out=left_out,
-        thresholds=measured_thresholds(project, measured),
+        thresholds=tuple(zip(model.bodyparts, measured_thresholds(project, measured), strict=False)),
         started_from=previous_version if last.fine_tuned else 0,
         input_size=model.input_size_for(*frames[0].size),
         window=model.window_in(*frames[0].size),

@@ -109,7 +109,9 @@ def fill(project: Project, labels: LabelSet) -> Filled:
     if not wanted or not version or several:
         return Filled(labels, (), len(wanted), several=several)
     guesses = project.predictions.load(version)
-    of_rounds = (Thresholds.of_round(r) for r in reversed(project.rounds.all()) if r.number == version)
+    of_rounds = (
+        Thresholds.of_round(r, skeleton.bodyparts) for r in reversed(project.rounds.all()) if r.number == version
+    )
     threshold = next(of_rounds, Thresholds()).for_bodyparts(skeleton.n_bodyparts)
     made: dict[FrameKey, Annotation] = {}
     points: list[FilledPoint] = []

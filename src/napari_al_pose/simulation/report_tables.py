@@ -93,7 +93,10 @@ def tails_table(result: DatasetResult) -> Table:
             else:
                 d = own.difference
                 interval = f"{d.low:+.4f} to {d.high:+.4f}"
-                cells += [f"{own.aulc:.4f}", Cell(f"{d.mean:+.4f}", d.verdict), interval, f"{own.curve[-1]:.4f}"]
+                last = f"{own.curve[-1]:.4f}"
+                if own.ratio is not None:
+                    last += ", {:.2f} of the baseline ({:.2f} to {:.2f})".format(*own.ratio)
+                cells += [f"{own.aulc:.4f}", Cell(f"{d.mean:+.4f}", d.verdict), interval, last]
         body.append(cells)
     return Table(head, body, "What goes wrong, area under the curve")
 

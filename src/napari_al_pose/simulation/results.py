@@ -17,6 +17,7 @@ from napari_al_pose.simulation.statistics import (
     hierarchical_interval,
     holm,
     labels_interval,
+    paired_ratio,
 )
 
 PRIMARY = "hybrid"
@@ -40,11 +41,15 @@ class TailResult:
     aulc : float
     difference : Difference or None
         From the baseline; None for the baseline itself.
+    ratio : (float, float, float) or None
+        At the last budget: the mean over the baseline's, with the 95 % interval. None for the baseline itself, and
+        where the baseline's is 0.
     """
 
     curve: tuple[float, ...]
     aulc: float
     difference: Difference | None
+    ratio: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +187,12 @@ def _tails(rows: Sequence[dict[str, Any]], arm: str, baseline: str, budgets: Seq
         own, base = (_curves(rows, name, budgets, measure) for name in (arm, baseline))
         if own.keys() & base.keys():
             areas, base_areas = ({r: aulc(budgets, v) for r, v in c.items()} for c in (own, base))
+            last, base_last = ({r: v[-1] for r, v in c.items()} for c in (own, base))
             found[measure] = TailResult(
                 curve=tuple(np.mean(list(own.values()), axis=0).tolist()),
                 aulc=float(np.mean(list(areas.values()))),
                 difference=None if arm == baseline else compare(areas, base_areas),
+                ratio=None if arm == baseline else paired_ratio(last, base_last),
             )
     return found
 

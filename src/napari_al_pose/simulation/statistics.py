@@ -114,6 +114,22 @@ def hierarchical_interval(values: Mapping[Replicate, float], *, seed: int = 0) -
     return float(low), float(high)
 
 
+def paired_ratio(
+    arm: Mapping[Replicate, float], baseline: Mapping[Replicate, float], *, seed: int = 0
+) -> tuple[float, float, float] | None:
+    """Return the ratio of the means with its 95 % interval, each pair drawn together; None where the baseline is 0."""
+    both = sorted(arm.keys() & baseline.keys())
+    own, base = (np.array([values[r] for r in both]) for values in (arm, baseline))
+    if not base.any():
+        return None
+    weights = draws(both, seed)
+    below = weights @ base
+    if not below.all():
+        return None
+    low, high = np.quantile(weights @ own / below, [0.025, 0.975])
+    return float(own.mean() / base.mean()), float(low), float(high)
+
+
 def draws(replicates: Sequence[Replicate], seed: int) -> NDArray[np.float64]:
     """Return how often each replicate is in each bootstrap sample, (BOOTSTRAPS, n)."""
     rng = np.random.default_rng(seed)

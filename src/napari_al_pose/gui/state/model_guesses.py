@@ -11,7 +11,6 @@ from napari_al_pose.gui.background import Background
 from napari_al_pose.gui.state.current_frame import CurrentFrame
 from napari_al_pose.gui.state.engine_bridge import EngineBridge
 from napari_al_pose.gui.state.learning import Learning
-from napari_al_pose.gui.state.loading import LoadedProject
 from napari_al_pose.gui.state.navigator import Navigator
 from napari_al_pose.gui.state.project_session import ProjectSession
 from napari_al_pose.project import Project
@@ -50,7 +49,7 @@ class ModelGuesses(QObject):
         engine.hear(Trained, self._on_trained)
         engine.hear(Adopted, lambda _reply: self._look())
         engine.hear(Ranked, self._on_ranked)
-        projects.entered.connect(self._on_entered)
+        projects.projectChanged.connect(self._on_project)
         projects.begun.connect(self._look)
         projects.closing.connect(self._stored.close)
         frame.keyChanged.connect(self._look)
@@ -58,11 +57,15 @@ class ModelGuesses(QObject):
         navigator.playingChanged.connect(self._look)
         learning.predictionsAdded.connect(self._want_stored)
 
-    @Slot(object)
-    def _on_entered(self, loaded: LoadedProject) -> None:
+    @Slot()
+    def _on_project(self) -> None:
+        """Believe guesses of the newest round, for the bodyparts that there are now."""
+        project, rounds = self._projects.project, self._learning.rounds
+        if project is None:
+            return
         # Before there is a model of ours the guesses are another program's, whose likelihoods nobody has measured.
-        rounds, cutoff = self._learning.rounds, loaded.project.config.pcutoff
-        self._frame.guesses.believe_from(Thresholds.of_round(rounds[-1]) if rounds else Thresholds(cutoff))
+        measured = Thresholds.of_round(rounds[-1], project.skeleton.bodyparts) if rounds else None
+        self._frame.guesses.believe_from(measured or Thresholds(project.config.pcutoff))
 
     @Slot()
     def _on_engine(self) -> None:
@@ -95,7 +98,9 @@ class ModelGuesses(QObject):
             self._frame.guesses.take_look(reply)
 
     def _on_trained(self, reply: Trained) -> None:
-        self._frame.guesses.believe_from(Thresholds.of_round(reply.round))
+        project = self._projects.project
+        if project is not None:
+            self._frame.guesses.believe_from(Thresholds.of_round(reply.round, project.skeleton.bodyparts))
         self._look()
 
     def _on_ranked(self, reply: Ranked) -> None:
