@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from session_tools import TIMEOUT
 
-from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Suggestion
+from napari_al_pose.domain import FrameKey, FrameRole, KeypointState, Prediction, Round, Suggestion
 from napari_al_pose.domain.asked_bodyparts import is_drawn
 from napari_al_pose.domain.queue import Queue
 from napari_al_pose.domain.skeleton_edit import SkeletonEdit
 from napari_al_pose.domain.tools import LabelMode, Tool
 from napari_al_pose.engine.labels import known_labels
-from napari_al_pose.engine.messages import Looked, Ready, Train
+from napari_al_pose.engine.messages import Looked, Ready, Train, Trained
 from napari_al_pose.gui.state.view_options import ViewOptions
 from napari_al_pose.project import create_project, open_project
 
@@ -232,6 +232,16 @@ def test_changed_bodyparts_keep_their_labels_and_the_files_follow(opened, qtbot)
     with open_project(root) as again:
         assert again.skeleton.links == (("nose", b),)
         assert again.labels.unknown_bodyparts() == {last: 1}  # archived, not erased
+
+
+def test_from_where_guesses_are_believed_goes_with_the_bodypart(engine, opened, qtbot):
+    a, b, *rest = opened.frame.bodyparts
+    finished = Round(1, 1, 1, 0, "mpe", None, "2026-01-01T00:00:00", 1.0, 20, thresholds=((a, 0.3), (b, 0.7)))
+    engine.says(Ready("cpu", 0), Trained(1, finished, False))
+    assert opened.frame.guesses.model_thresholds.bodyparts[:3] == (0.3, 0.7, 0.5)
+    opened.projects.edit_skeleton(SkeletonEdit((b, a, *rest), ()))
+    qtbot.waitUntil(lambda: opened.frame.bodyparts[:2] == (b, a), timeout=TIMEOUT)
+    assert opened.frame.guesses.model_thresholds.bodyparts[:3] == (0.7, 0.3, 0.5)
 
 
 # ---- several individuals --------------------------------------------------------------------------
