@@ -152,7 +152,8 @@ class _About(QScrollArea):
         self._title.setFont(font)
         self._name = label("", "dim")
         self._summary, self._needs, self._cost = (label("", wrap=True) for _ in range(3))
-        self._heading = label("Mean error against evenly spread frames (negative is better)", "dim", wrap=True)
+        heading = "Against evenly spread frames, by mean error unless another measure is named (negative is better)"
+        self._heading = label(heading, "dim", wrap=True)
         self._measured = label("", wrap=True)
         self._lines = (self._summary, self._needs, self._cost, self._heading, self._measured)
         rows = QVBoxLayout(content)
