@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,23 +51,32 @@ def measured_thresholds(project: Project, holdout: LabelledPredictions | None) -
     return bodypart_thresholds(likelihood, predicted, annotated, states, chances=chances, reference_px=length)
 
 
-def _answered(project: Project) -> Iterator[_Row]:
-    """Yield the last guess for each labelled animal by a model that was trained before the label was made.
+def guesses_before(project: Project, keys: Set[FrameKey]) -> dict[FrameKey, Prediction]:
+    """Return the last guess for each labelled frame by a model that was trained before it was labelled.
 
-    A labelled frame that a version has predictions for was labelled after that version was trained.
+    A labelled frame that a version has predictions for was labelled after that version was trained. Frames of which no
+    version has any are left out.
     """
-    labels = by_frame(a for a in known_labels(project) if a.role is not FrameRole.HOLDOUT and not a.is_empty)
-    last: dict[FrameKey, Prediction] = {}
+    found: dict[FrameKey, Prediction] = {}
     for version in project.models.versions():
         output = project.predictions.load(version)
-        last |= {key: output[key] for key in labels.keys() & output.keys()}
-    for key in sorted(last):
-        yield from _pairs(last[key], labels[key])
+        found |= {key: output[key] for key in keys & output.keys()}
+    return found
 
 
-def _pairs(prediction: Prediction, animals: Sequence[Annotation]) -> Iterator[_Row]:
+def paired(
+    prediction: Prediction, animals: Sequence[Annotation]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], Annotation]]:
+    """Yield pose, likelihoods and labels of each animal that was guessed, (K, 2) and (K,)."""
     poses, likelihood = prediction.poses
     slots = [0] if len(poses) == 1 else assign_poses(poses, animals)
     for animal, slot in zip(animals, slots, strict=False):
         if slot >= 0 and len(animal.states) == poses.shape[1]:
-            yield poses[slot], likelihood[slot], animal.xy, animal.states
+            yield poses[slot], likelihood[slot], animal
+
+
+def _answered(project: Project) -> Iterator[_Row]:
+    labels = by_frame(a for a in known_labels(project) if a.role is not FrameRole.HOLDOUT and not a.is_empty)
+    for key, guess in sorted(guesses_before(project, labels.keys()).items(), key=lambda one: one[0]):
+        for pose, likelihood, animal in paired(guess, labels[key]):
+            yield pose, likelihood, animal.xy, animal.states

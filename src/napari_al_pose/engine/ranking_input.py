@@ -18,8 +18,8 @@ from napari_al_pose.acquisition.reliability import (
     worst_error,
 )
 from napari_al_pose.domain import Annotation, FrameKey, FrameSource, Prediction, Skeleton
-from napari_al_pose.domain.individuals import assign_poses
 from napari_al_pose.engine.imported_predictions import ImportedPredictions
+from napari_al_pose.engine.judged_guesses import guesses_before, paired
 from napari_al_pose.engine.labels import by_frame, known_labels
 from napari_al_pose.engine.pool import Pool, PredictFrames, predict_frames
 from napari_al_pose.pose.predictor import Predictor
@@ -141,21 +141,15 @@ def measured_reliability(project: Project) -> float:
 
 
 def errors_before(project: Project, keys: Sequence[FrameKey]) -> NDArray[np.float64]:
-    """Return the largest error in each labelled frame, ``(M,)``; see `Extra.ERRORS_LABELLED`.
-
-    A labelled frame that a version has predictions for was labelled after that version was trained, so the last such
-    version is the one that counts.
-    """
+    """Return the largest error in each labelled frame, ``(M,)``; see `Extra.ERRORS_LABELLED`."""
     labels = by_frame(a for a in known_labels(project) if a.is_complete)
     size = animal_size(np.stack([a.xy for animals in labels.values() for a in animals])) if labels else float("nan")
     found: dict[FrameKey, float] = {}
-    for version in project.models.versions():
-        output = project.predictions.load(version)
-        for key in labels.keys() & output.keys():
-            pairs = list(_pairs(output[key], labels[key]))
-            if pairs:
-                predicted, annotated = (np.stack(side) for side in zip(*pairs, strict=True))
-                found[key] = worst_error(predicted, annotated, size)
+    for key, guess in guesses_before(project, labels.keys()).items():
+        pairs = [(pose, animal.xy) for pose, _, animal in paired(guess, labels[key])]
+        if pairs:
+            predicted, annotated = (np.stack(side) for side in zip(*pairs, strict=True))
+            found[key] = worst_error(predicted, annotated, size)
     return np.array([found.get(key, np.nan) for key in keys], np.float64)
 
 
@@ -180,20 +174,7 @@ def _batches(project: Project) -> Iterator[tuple[NDArray[np.floating], NDArray[n
     for i, output in enumerate(outputs):
         later: dict[FrameKey, Prediction] = outputs[i + 1] if i + 1 < len(outputs) else {}
         batch = [key for key in labels if key in output and key not in later]
-        pairs = [pair for key in batch for pair in _pairs(output[key], labels[key])]
+        pairs = [(pose, animal.xy) for key in batch for pose, _, animal in paired(output[key], labels[key])]
         if pairs:
             predicted, annotated = (np.stack(side) for side in zip(*pairs, strict=True))
             yield predicted, annotated
-
-
-def _pairs(
-    prediction: Prediction, animals: list[Annotation]
-) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """Yield the prediction and the annotation of each animal; skip empty predictions."""
-    poses, _ = prediction.poses
-    if len(poses) == 1:
-        yield poses[0], animals[0].xy
-        return
-    for animal, slot in zip(animals, assign_poses(poses, animals), strict=True):
-        if slot >= 0:
-            yield poses[slot], animal.xy
