@@ -19,14 +19,18 @@ def save_guesses(project, version, keys, xy, likelihood):
     project.predictions.save(version, keys, np.stack(xy).astype(np.float32), np.stack(likelihood))
 
 
+def clear(project):
+    for key in {a.key for a in project.labels.annotations()}:
+        project.labels.clear_frame(key)
+
+
 def pose_of(parts):
     return np.stack([np.arange(len(parts)) * 10.0, np.zeros(len(parts))], axis=1)
 
 
 def test_a_bodypart_that_is_often_wrong_is_believed_later_than_others(sample_copy):
     with open_project(sample_copy) as project:
-        for key in {a.key for a in project.labels.annotations()}:
-            project.labels.clear_frame(key)
+        clear(project)
         parts = project.skeleton.bodyparts
         pose, keys = pose_of(parts), [FrameKey(project.videos[0].name, n) for n in range(N)]
         guesses, likelihood = [], np.tile(np.linspace(0.05, 0.95, N)[:, None], (1, len(parts)))
@@ -48,8 +52,7 @@ def test_a_bodypart_that_is_often_wrong_is_believed_later_than_others(sample_cop
 
 def test_what_was_labelled_as_a_test_frame_is_told_by_the_new_model_alone(sample_copy):
     with open_project(sample_copy) as project:
-        for key in {a.key for a in project.labels.annotations()}:
-            project.labels.clear_frame(key)
+        clear(project)
         parts = project.skeleton.bodyparts
         pose, key = pose_of(parts), FrameKey(project.videos[0].name, 5)
         save_guesses(project, 1, [key], [pose + 300], np.full((1, len(parts)), 0.9))
@@ -65,8 +68,7 @@ def test_what_was_labelled_as_a_test_frame_is_told_by_the_new_model_alone(sample
 
 def test_a_bodypart_with_few_labels_must_be_surer(sample_copy):
     with open_project(sample_copy) as project:
-        for key in {a.key for a in project.labels.annotations()}:
-            project.labels.clear_frame(key)
+        clear(project)
         parts = project.skeleton.bodyparts
         pose, keys = pose_of(parts), [FrameKey(project.videos[0].name, n) for n in range(N)]
         likelihood = np.tile(np.linspace(0.05, 0.95, N)[:, None], (1, len(parts)))

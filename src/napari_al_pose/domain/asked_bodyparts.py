@@ -7,6 +7,7 @@ Of what the model is sure of, a share is drawn: otherwise nobody would notice wh
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -58,6 +59,7 @@ def is_whole_frame(row: int, role: FrameRole) -> bool:
     return role is FrameRole.HOLDOUT or (row >= 0 and row % WHOLE_EVERY == WHOLE_EVERY - 1)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_drawn(key: FrameKey, individual: str, n: int) -> NDArray[np.bool_]:
     """Return which bodyparts of an animal in a frame are asked for however sure the model is, the same every time.
 
@@ -78,6 +80,7 @@ def is_drawn(key: FrameKey, individual: str, n: int) -> NDArray[np.bool_]:
     name = f"{key.video}\n{key.frame}\n{individual}"
     seed = int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest())
     result: NDArray[np.bool_] = np.random.default_rng(seed).random(n) < DRAWN
+    result.setflags(write=False)  # the queue asks for the same ones at every click
     return result
 
 
